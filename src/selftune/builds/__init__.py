@@ -1,0 +1,1 @@
+"""Build: from a run or a base to something that can be served."""

@@ -1,0 +1,151 @@
+"""What a stage is handed: seed, readers, scratch, services. A stage decides; what keeps and serves stands behind these.
+
+Every service is a Protocol, so that a stage never imports the room that provides it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from selftune.records import BaseModel, Build, GenerationParameters, Message, Record, ServingProof
+
+R = TypeVar("R", bound="Record")
+
+
+class Reader(Protocol):
+    """Reads records that are kept."""
+
+    def record(self, record_id: str, kind: type[R]) -> R:
+        """The record of this id; `IntegrityError` when it is missing or damaged."""
+        ...
+
+    def each(self, kind: type[R], since: int = 0) -> Iterator[tuple[int, R]]:
+        """Every record of a kind with its ingest sequence, oldest first, those after `since` only."""
+        ...
+
+
+class Blobs(Protocol):
+    """Files by digest: published whole or not at all."""
+
+    def put_file(self, path: Path) -> str:
+        """Keep a copy (a hard link where possible) of a file; returns its digest."""
+        ...
+
+    def put_bytes(self, data: bytes) -> str:
+        """Keep bytes; returns their digest."""
+        ...
+
+    def path(self, digest: str) -> Path:
+        """Where the blob lies; `DamagedFileError` when it is missing."""
+        ...
+
+
+class Work(Protocol):
+    """Durable scratch of one step: what was paid for is found again after a crash."""
+
+    def get(self, key: str) -> bytes | None:
+        """What was put under this key by an earlier try, or None."""
+        ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep data under a key, durably."""
+        ...
+
+    def folder(self, name: str) -> Path:
+        """A folder that survives a crash and goes when the step is finished."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatRequest:
+    """One thing to ask: messages, and the seed its answer is drawn with."""
+
+    messages: tuple[Message, ...]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a server said; `finish_reason` is `stop` or `length`."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Served(Protocol):
+    """A build that answers."""
+
+    @property
+    def proof(self) -> ServingProof:
+        """What the server showed itself to be when it started."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as an OpenAI-compatible base URL."""
+        ...
+
+    def chat(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
+        """One answer; `ServingError` when the server is gone or refuses."""
+        ...
+
+    def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
+        """Answers in the order of the requests, asked as many at a time as the server has slots."""
+        ...
+
+
+class Serve(Protocol):
+    """Starts a server for a build and proves what it is; stops it on leaving."""
+
+    def __call__(self, build: Build, *, slots: int = 1) -> AbstractContextManager[Served]:
+        """A server for this build with so many parallel slots; `ServingError` when it can't start or prove itself."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a stage has come; `total` is None when it can't be known."""
+
+    done: int
+    total: int | None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Everything a stage may use besides its inputs and its config.
+
+    Attributes:
+        seed: All chance comes from here.
+        base: The pinned base; its files lie in `base_folder` as a Hugging Face folder.
+        elapsed: Monotonic seconds, for durations only.
+        now: UTC time as ISO 8601, for what must be said to a person; never part of a decision.
+        draw_salt: A fresh random salt for a record that quotes people.
+    """
+
+    seed: int
+    read: Reader
+    blobs: Blobs
+    work: Work
+    serve: Serve
+    base: BaseModel
+    base_folder: Path
+    report: Callable[[Progress], None]
+    elapsed: Callable[[], float]
+    now: Callable[[], str]
+    draw_salt: Callable[[], str]
+
+
+def spread_seeds(seed: int, count: int) -> Sequence[int]:
+    """Distinct 31-bit seeds for `count` draws, the same ones for the same seed."""
+    import random
+
+    return random.Random(seed).sample(range(2**31), count)  # noqa: S311 - draws must repeat, not be secret

@@ -1,0 +1,1 @@
+"""Curate: from judged interactions to a dataset."""

@@ -1,0 +1,1 @@
+"""Evaluate: what a build does on a suite, as served."""

@@ -1,0 +1,1 @@
+"""Approvals, the circuit breaker, and who may judge whom."""

@@ -1,0 +1,1 @@
+"""Capture: from logs, files and the served model to interactions."""

@@ -1,0 +1,1 @@
+"""Judge: from interactions to judgements."""

@@ -1,0 +1,54 @@
+"""Registered names become objects here, and only here.
+
+Built-ins and outside packages register the same way: an entry point in one of the groups below. A config names a
+plug-in, never code to import.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from selftune.errors import SelftuneError, UnknownNameError
+
+GROUPS: Final = (
+    "selftune.sources",
+    "selftune.filters",
+    "selftune.judges",
+    "selftune.objectives",
+    "selftune.backends",
+    "selftune.scorers",
+    "selftune.servers",
+)
+
+
+@cache
+def registered(group: str) -> dict[str, EntryPoint]:
+    """Every plug-in of a group by name, read once per process.
+
+    Raises:
+        SelftuneError: two packages register the same name; neither wins in silence.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        twin = found.get(point.name)
+        if twin is not None and twin.value != point.value:
+            raise SelftuneError(
+                f"{group}: {point.name!r} is registered twice ({twin.value} and {point.value}).",
+                next_step="Uninstall one of the two packages.",
+            )
+        found[point.name] = point
+    return found
+
+
+def load_plugin(group: str, name: str) -> Any:
+    """The class or function registered as `name` in `group`, imported now.
+
+    Raises:
+        UnknownNameError: nothing has that name; the nearest names are offered.
+    """
+    known = registered(group)
+    if name not in known:
+        raise UnknownNameError(group.removeprefix("selftune.").removesuffix("s"), name, known)
+    return known[name].load()

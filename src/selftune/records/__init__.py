@@ -1,0 +1,100 @@
+"""The nouns: frozen records that hold the ids of the nouns before them, and nothing of what comes after.
+
+    Interaction → Judgement → Dataset → Run → Build → Evaluation → Decision → Release
+
+Beside the eight: `Statement` (what a person says about any record), `Quarantined` (a line that could not be read),
+and the texts that measure: `Suite` and `Rubric`.
+"""
+
+from selftune.records.base_model import BaseModel
+from selftune.records.build import (
+    Build,
+    BuildOrigin,
+    FileDigest,
+    GenerationParameters,
+    Parity,
+    ServingForm,
+    ServingProof,
+)
+from selftune.records.codec import (
+    Record,
+    canonical_json,
+    decode_record,
+    digest_bytes,
+    digest_file,
+    digest_of,
+    encode_record,
+    record_types,
+)
+from selftune.records.dataset import Dataset, DatasetKind, Example, Reject
+from selftune.records.decision import Check, CheckStatus, Decision, Outcome
+from selftune.records.evaluation import Arm, Evaluation, ItemOutcome
+from selftune.records.interaction import (
+    Consent,
+    Feedback,
+    Interaction,
+    InteractionOutcome,
+    Message,
+    Quarantined,
+    ToolCall,
+    Trigger,
+)
+from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus
+from selftune.records.release import HealthCheck, Release
+from selftune.records.rubric import Criterion, Rubric
+from selftune.records.run import CurvePoint, Run, RunStatus
+from selftune.records.statement import Statement, StatementKind
+from selftune.records.suite import Suite, SuiteItem
+
+__all__ = [
+    "Arm",
+    "BaseModel",
+    "Build",
+    "BuildOrigin",
+    "Check",
+    "CheckStatus",
+    "Consent",
+    "Criterion",
+    "CriterionScore",
+    "CurvePoint",
+    "Dataset",
+    "DatasetKind",
+    "Decision",
+    "Evaluation",
+    "Example",
+    "Feedback",
+    "FileDigest",
+    "GenerationParameters",
+    "HealthCheck",
+    "Interaction",
+    "InteractionOutcome",
+    "ItemOutcome",
+    "JudgeIdentity",
+    "Judgement",
+    "JudgementStatus",
+    "Message",
+    "Outcome",
+    "Parity",
+    "Quarantined",
+    "Record",
+    "Reject",
+    "Release",
+    "Rubric",
+    "Run",
+    "RunStatus",
+    "ServingForm",
+    "ServingProof",
+    "Statement",
+    "StatementKind",
+    "Suite",
+    "SuiteItem",
+    "ToolCall",
+    "Trigger",
+    "canonical_json",
+    "decode_record",
+    "digest_bytes",
+    "digest_file",
+    "digest_of",
+    "encode_record",
+    "record_types",
+]

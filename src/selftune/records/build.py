@@ -1,0 +1,122 @@
+"""Build: what could be deployed, sealed; what is evaluated and what is released are the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from selftune.records.codec import Record, digest_of
+
+
+class BuildOrigin(StrEnum):
+    """Where a build comes from."""
+
+    BASE = "base"
+    PROMPT = "prompt"
+    RUN = "run"
+    IMPORTED = "imported"
+
+
+class ServingForm(StrEnum):
+    """How the weights are laid out for serving."""
+
+    BASE = "base"
+    ADAPTER = "adapter"
+    MERGED = "merged"
+    QUANTISED = "quantised"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDigest:
+    """A file by its name in the build, its digest and its size."""
+
+    name: str
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationParameters:
+    """How answers are drawn; part of a build and of each evaluation, equal across arms."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 128
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How well a served form agrees with its source: a share of n comparisons and the least that is accepted."""
+
+    name: str
+    measured: float
+    threshold: float
+    n: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the agreement reaches its threshold."""
+        return self.measured >= self.threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingProof:
+    """What a server showed itself to be, by challenge.
+
+    Attributes:
+        model_digest: sha256 of the model file that the server process itself opened.
+        adapter_digest: The same for a LoRA adapter; None without one.
+        template_digest: Digest of what the server's template makes of a fixed conversation.
+        fingerprint: Digest of rounded log-probabilities after fixed prompts; equal weights, equal fingerprint.
+        server: Server name and version.
+        slots: Parallel slots; batching changes bits, so arms must be equal in it.
+    """
+
+    model_digest: str
+    adapter_digest: str | None
+    template_digest: str
+    fingerprint: str
+    server: str
+    slots: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build(Record):
+    """One deployable thing.
+
+    Attributes:
+        quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q4_K_M.
+        files: `model.gguf` and, in the adapter form, `adapter.gguf`.
+        system_prompt: Prompt-only builds put this before every conversation; None for none.
+        tools: Names and versions of what made it.
+        manifest_signature: Ed25519 signature of the build digest by the machine key, hex; None until sealed.
+    """
+
+    KIND: ClassVar[str] = "build"
+
+    origin: BuildOrigin
+    form: ServingForm
+    quantisation: str
+    base_digest: str
+    run_id: str | None
+    files: tuple[FileDigest, ...]
+    template_digest: str
+    tokenizer_digest: str
+    system_prompt: str | None
+    generation: GenerationParameters
+    size_bytes: int
+    tools: tuple[str, ...]
+    parity: tuple[Parity, ...] = ()
+    manifest_signature: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Digest of what answers (files, template, tokenizer, prompt, parameters), not of how it was made."""
+        return digest_of([self.files, self.template_digest, self.tokenizer_digest, self.system_prompt, self.generation])
+
+    def file(self, name: str) -> FileDigest | None:
+        """The file of this name, or None."""
+        return next((entry for entry in self.files if entry.name == name), None)

@@ -1,0 +1,71 @@
+"""Dataset: what the next model learns from, what is held out, and what was rejected and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from selftune.records.codec import Record, digest_of, to_builtins
+from selftune.records.interaction import Message
+
+
+class DatasetKind(StrEnum):
+    """What an example is: one good answer, or a chosen and a rejected one."""
+
+    SFT = "sft"
+    PREFERENCE = "preference"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A conversation that ends with the assistant's answer to learn, and where it came from.
+
+    `rejected` holds the worse answer in a preference dataset. `taught_by` says whose answer it is: a build digest, a
+    model name, or `person` for a correction.
+    """
+
+    SALTED: ClassVar[frozenset[str]] = frozenset({"messages", "rejected"})
+
+    salt: str
+    interaction_id: str
+    judgement_id: str | None
+    messages: tuple[Message, ...]
+    rejected: str | None = None
+    taught_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reject:
+    """An interaction that was not learnt from, and why."""
+
+    interaction_id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Record):
+    """Examples to train on and to hold out; the id covers salted digests of the examples, so a person can be erased.
+
+    Attributes:
+        mixture: Share of each source among the training examples, in descending order.
+        watermark: Ingest sequence up to which the log was read.
+        config_digest: The curation config that admitted these items.
+        card: What it is, in a few sentences for a person.
+    """
+
+    KIND: ClassVar[str] = "dataset"
+
+    kind: DatasetKind
+    train: tuple[Example, ...]
+    holdout: tuple[Example, ...]
+    rejects: tuple[Reject, ...]
+    mixture: tuple[tuple[str, float], ...]
+    watermark: int
+    config_digest: str
+    card: str
+
+    @property
+    def content_digest(self) -> str:
+        """Digest of the training examples alone: equal content, equal digest, whatever was rejected beside it."""
+        return digest_of([to_builtins(example, seal=True) for example in self.train])

@@ -1,0 +1,68 @@
+"""Evaluation: what one build, as served, did on one suite, item by item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from selftune.records.build import GenerationParameters, ServingProof
+from selftune.records.codec import Record
+
+
+class Arm(StrEnum):
+    """The part a build plays in a comparison."""
+
+    CHAMPION = "champion"
+    CANDIDATE = "candidate"
+    BASE = "base"
+    PROMPT_ONLY = "prompt_only"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemOutcome:
+    """What happened on one item in one repeat.
+
+    Attributes:
+        score: 0 to 1; None when it could not be scored, with the reason beside it.
+        pair: Items of one pair count together: both right or nothing.
+        critical_failures: Names of failures no mean may hide.
+        turn_of_break: In a multi-turn item, the turn at which the model gave way; None if it held.
+    """
+
+    item_id: str
+    category: str
+    difficulty: str
+    score: float | None
+    answer: str
+    reasons: tuple[str, ...]
+    pair: str | None = None
+    agent: str | None = None
+    critical_failures: tuple[str, ...] = ()
+    turn_of_break: int | None = None
+    unscored_reason: str | None = None
+    repeat: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Record):
+    """Outcomes of one arm. `scorer_lineage` names the models behind the scores: empty when the scorer is code."""
+
+    KIND: ClassVar[str] = "evaluation"
+
+    build_id: str
+    build_digest: str
+    proof: ServingProof
+    suite: str
+    suite_digest: str
+    scorer: str
+    scorer_lineage: tuple[str, ...]
+    generation: GenerationParameters
+    seeds: tuple[int, ...]
+    outcomes: tuple[ItemOutcome, ...]
+    wall_seconds: float = 0.0
+
+    @property
+    def unscored(self) -> tuple[ItemOutcome, ...]:
+        """Items without a score; they are named, never counted as zero."""
+        return tuple(outcome for outcome in self.outcomes if outcome.score is None)

@@ -1,0 +1,130 @@
+"""Interaction: one exchange with the model, as it happened; and a line that could not be read as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from selftune.records.codec import Record
+
+
+class Trigger(StrEnum):
+    """What caused the interaction."""
+
+    USER = "user"
+    MOTIVATOR = "motivator_service"
+    IMPORT = "import"
+    SIMULATED = "simulated"
+
+
+class InteractionOutcome(StrEnum):
+    """How the interaction ended."""
+
+    OK = "ok"
+    ERROR = "error"
+    HUMAN_INTERVENED = "human_intervened"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """A tool the model called; `arguments` is JSON text as the model wrote it."""
+
+    name: str
+    arguments: str
+    result: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn. `reasoning` is what the model thought before it answered, kept apart from what it said."""
+
+    role: str
+    content: str
+    persona: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """What the person thought of the answer: thumbs +1 or -1, a corrected answer, whether they asked again."""
+
+    thumbs: int | None = None
+    correction: str | None = None
+    retried: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """What may be done with the words: keep them, train on them, send them to an endpoint beyond this machine."""
+
+    keep: bool = True
+    train: bool = True
+    send: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interaction(Record):
+    """One exchange: messages up to and including the assistant's answer.
+
+    Attributes:
+        conversation: Names the conversation; hold-out never splits one.
+        source: Importer or capture point, with the file's name or the served alias.
+        position: Where in the source it stood; source and position together recognise a second import.
+        state: The state block of the system message as JSON text, if there is one.
+        generated_by: Build digest or model name that wrote the answer; None when unknown.
+        author: Pseudonym of the person; None when unknown.
+        dissonance: Score per turn where a persona runtime measured it.
+    """
+
+    KIND: ClassVar[str] = "interaction"
+    SALTED: ClassVar[frozenset[str]] = frozenset({"messages", "state", "feedback", "author", "conversation"})
+
+    salt: str
+    conversation: str
+    task_id: str
+    trigger: Trigger
+    messages: tuple[Message, ...]
+    source: str
+    position: str
+    state: str | None = None
+    feedback: Feedback | None = None
+    generated_by: str | None = None
+    author: str | None = None
+    author_is_owner: bool = False
+    outcome: InteractionOutcome = InteractionOutcome.OK
+    dissonance: tuple[float, ...] = ()
+    consent: Consent = Consent()
+    flags: tuple[str, ...] = ()
+    happened_at: str | None = None
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """Everything before the last assistant turn."""
+        last = self._last_assistant()
+        return self.messages if last is None else self.messages[:last]
+
+    @property
+    def answer(self) -> str | None:
+        """What the assistant said last; None when it has not answered."""
+        last = self._last_assistant()
+        return None if last is None else self.messages[last].content
+
+    def _last_assistant(self) -> int | None:
+        turns = [index for index, message in enumerate(self.messages) if message.role == "assistant"]
+        return turns[-1] if turns else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined(Record):
+    """A line that could not be read: kept whole, with file, line and reason, so that it can be retried."""
+
+    KIND: ClassVar[str] = "quarantined"
+    SALTED: ClassVar[frozenset[str]] = frozenset({"raw"})
+
+    salt: str
+    source: str
+    position: str
+    reason: str
+    raw: str

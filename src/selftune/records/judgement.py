@@ -1,0 +1,64 @@
+"""Judgement: what a judge found in one interaction, criterion by criterion, overall computed in code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from selftune.records.codec import Record
+
+
+class JudgementStatus(StrEnum):
+    """Whether there is a score. Unscored is never zero."""
+
+    SCORED = "scored"
+    PENDING = "pending"
+    UNSCORED = "unscored"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeIdentity:
+    """Who judged: plug-in name, version, and the models it descends from (empty for code)."""
+
+    name: str
+    version: str
+    lineage: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CriterionScore:
+    """Reasoning first, then the score, 1 to 5; None when the criterion does not apply here."""
+
+    name: str
+    reasoning: str
+    score: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement(Record):
+    """A verdict on one interaction.
+
+    Attributes:
+        overall: Weighted mean of the applicable criteria, computed in code; None unless scored.
+        judge_overall: What the judge itself called the overall, kept for comparison.
+        reason: Why it is pending or unscored.
+    """
+
+    KIND: ClassVar[str] = "judgement"
+    SALTED: ClassVar[frozenset[str]] = frozenset({"criteria"})
+
+    salt: str
+    interaction_id: str
+    rubric_digest: str
+    judge: JudgeIdentity
+    status: JudgementStatus
+    criteria: tuple[CriterionScore, ...] = ()
+    overall: float | None = None
+    judge_overall: float | None = None
+    critical_failures: tuple[str, ...] = ()
+    reason: str | None = None
+    attempts: int = 1
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0

@@ -1,0 +1,67 @@
+"""Run: one training, how it went, and the adapter it left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from selftune.records.build import FileDigest
+from selftune.records.codec import Record
+
+
+class RunStatus(StrEnum):
+    """How the training ended. Only a finished run can be promoted."""
+
+    FINISHED = "finished"
+    OUT_OF_TIME = "out_of_time"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    TRAINED_NOTHING = "trained_nothing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """One logged step: loss in nats per supervised token, learning rate, gradient norm, evaluation loss if taken."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    eval_loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Record):
+    """One training.
+
+    Attributes:
+        stage_history: Objectives that made these weights, oldest first, this one last (sft, dpo, orpo, kto).
+        adapter: Files of the adapter by digest; empty unless something was trained.
+        mean_abs_delta: Mean absolute change of the adapted weight matrices; 0 means nothing was trained.
+        reason: Why it is not finished.
+    """
+
+    KIND: ClassVar[str] = "run"
+
+    recipe: str
+    recipe_digest: str
+    dataset_id: str
+    base_digest: str
+    stage_history: tuple[str, ...]
+    objective: str
+    backend: str
+    status: RunStatus
+    seed: int
+    steps: int
+    planned_steps: int
+    passes: float
+    examples: int
+    supervised_tokens: int
+    adapter: tuple[FileDigest, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    mean_abs_delta: float | None = None
+    wall_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    cost_usd: float = 0.0
+    reason: str | None = None

@@ -1,0 +1,1 @@
+"""Release: put a build into service, or take it back."""

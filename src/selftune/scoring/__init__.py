@@ -1,0 +1,1 @@
+"""Pure checks on text and state, shared by judges and by scorers."""

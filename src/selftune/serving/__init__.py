@@ -1,0 +1,1 @@
+"""Servers that answer as a build and must prove which one."""

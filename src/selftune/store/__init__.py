@@ -1,0 +1,1 @@
+"""Where records are kept: SQL holds the truth, blobs lie by digest."""

@@ -1,0 +1,1 @@
+"""Train: from a dataset and a recipe to a run."""
