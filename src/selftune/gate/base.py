@@ -1,0 +1,43 @@
+"""What the gate looks at, and what a rule must do: one check of the evidence under a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from selftune.gate.config import Policy
+    from selftune.records import Arm, Build, Check, Evaluation, JudgeIdentity, Run, Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that is known about a candidate when it stands before the gate.
+
+    Attributes:
+        candidate: None when there is no candidate to evaluate, because its run did not finish.
+        others: Further arms that were evaluated on the same suite: the base, the prompt-only control.
+        judge: Who selected the data that the candidate learnt from; None when nothing was selected by a judge.
+    """
+
+    champion: Evaluation
+    candidate: Evaluation | None
+    others: tuple[tuple[Arm, Evaluation], ...]
+    suite: Suite
+    run: Run | None
+    candidate_build: Build | None
+    champion_build: Build
+    judge: JudgeIdentity | None
+
+
+class Rule(Protocol):
+    """One rule of promotion. Its `name` is what a policy declares it by, and stands on every check it makes."""
+
+    @property
+    def name(self) -> str:
+        """The name a policy declares it by."""
+        ...
+
+    def check(self, evidence: Evidence, policy: Policy) -> Check:
+        """What was measured for this rule, and whether it passed."""
+        ...
