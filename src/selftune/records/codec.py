@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Record")
 
 _CHUNK_BYTES = 1 << 20
+_EXACT_BELOW = 2**53
 _TYPES: dict[str, type[Record]] = {}
 
 
@@ -42,7 +43,7 @@ class Record:
     @cached_property
     def id(self) -> str:
         """`kind:` and 64 hex digits; equal content, equal id."""
-        sealed = {"kind": self.KIND, "v": self.VERSION, **to_builtins(self, seal=True)}
+        sealed = {"record": self.KIND, "v": self.VERSION, **to_builtins(self, seal=True)}
         return f"{self.KIND}:{hashlib.sha256(canonical_json(sealed).encode()).hexdigest()}"
 
 
@@ -89,6 +90,9 @@ def to_builtins(value: Any, *, seal: bool = False) -> Any:
         return {str(key): to_builtins(item, seal=seal) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_builtins(item, seal=seal) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_BELOW:
+        # 5 and 5.0 are one number (RFC 8785, 3.2.2.3): an int given for a float field must not change the id.
+        return int(value)
     return value
 
 
@@ -104,7 +108,7 @@ def _fields_of(value: Any, *, seal: bool) -> dict[str, Any]:
 
 def encode_record(record: Record) -> str:
     """A record as one line of canonical JSON, with its kind and schema version."""
-    return canonical_json({"kind": record.KIND, "v": record.VERSION, **to_builtins(record)})
+    return canonical_json({"record": record.KIND, "v": record.VERSION, **to_builtins(record)})
 
 
 def decode_record(text: str, expected: type[R] | None = None) -> R:
@@ -116,7 +120,7 @@ def decode_record(text: str, expected: type[R] | None = None) -> R:
     import msgspec
 
     body = _parse(text)
-    kind, version = body.pop("kind", None), body.pop("v", None)
+    kind, version = body.pop("record", None), body.pop("v", None)
     cls = _TYPES.get(kind) if isinstance(kind, str) else None
     if cls is None or not isinstance(version, int) or version > cls.VERSION:
         raise IntegrityError(
