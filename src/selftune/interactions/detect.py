@@ -1,0 +1,87 @@
+"""Which format a file has, and why we think so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.errors import MissingFileError, UsageError
+from selftune.interactions.lines import read_entries
+from selftune.plugins import load_plugin, registered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.interactions.base import Source
+
+GROUP: Final = "selftune.sources"
+_LOOKED_AT: Final = 20
+_SUFFIXES: Final = (".jsonl", ".json", ".ndjson")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """The name of a format, and what in the file spoke for it."""
+
+    name: str
+    why: str
+
+
+def detect_format(path: Path) -> Detection:
+    """The format of a file, from its first readable entries.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UsageError: it is empty, or no registered source, or more than one, recognises it.
+    """
+    first = [entry.value for entry in islice(read_entries(path), _LOOKED_AT) if isinstance(entry.value, dict)]
+    if not first:
+        raise UsageError(
+            f"{path.name} holds no readable entry.",
+            next_step="Name a file with one JSON object a line, or with a JSON array of objects.",
+        )
+    return _agree(path, first[0])
+
+
+def open_sources(path: Path, format: str = "auto") -> tuple[Source, ...]:  # noqa: A002 - the word of the command line
+    """A source for the file, or one for each JSON and JSONL file of the folder in the order of their names.
+
+    Raises:
+        MissingFileError: there is no such file, or no such file in the folder.
+        UnknownNameError: no source is registered under that name of a format.
+        UsageError: the format was to be detected and could not be.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
+        if not files:
+            raise MissingFileError(
+                f"folder {path} holds no {' or '.join(_SUFFIXES)} file.", next_step="Check the path."
+            )
+        return tuple(source for file in files for source in open_sources(file, format))
+    if not path.is_file():
+        raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
+    name = detect_format(path).name if format == "auto" else format
+    return (load_plugin(GROUP, name)(path),)
+
+
+def _agree(path: Path, entry: dict[str, Any]) -> Detection:
+    reasons = {name: _reason(name, entry) for name in registered(GROUP)}
+    found = [Detection(name=name, why=why) for name, why in reasons.items() if why]
+    if len(found) == 1:
+        return found[0]
+    verdict = (
+        f"looks like {' and like '.join(sorted(item.name for item in found))}"
+        if found
+        else "has a format we don't know"
+    )
+    raise UsageError(
+        f"{path.name} {verdict}: its entries hold {', '.join(sorted(entry)[:8])}.",
+        next_step=f"Name the format: --format {' | '.join(sorted(registered(GROUP)))}.",
+    )
+
+
+def _reason(name: str, entry: dict[str, Any]) -> str | None:
+    """Why the source recognises the entry; None when it does not, or offers no opinion."""
+    recognises = getattr(load_plugin(GROUP, name), "recognises", None)
+    return None if recognises is None else recognises(entry)

@@ -1,0 +1,209 @@
+"""Files read entry by entry: JSONL as a stream, JSON documents up to a stated size, what is broken by itself.
+
+Each entry is named by a digest of its raw text and by how often that text came before it in the file, so that a file
+that grows is recognised however it grew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from selftune.errors import MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_LINE_BYTES: Final = 16 << 20
+MAX_DOCUMENT_BYTES: Final = 256 << 20
+MAX_DEPTH: Final = 64
+KEPT_OF_A_HUGE_LINE: Final = 64 << 10
+
+_UTF8_BOM: Final = b"\xef\xbb\xbf"
+_UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
+_SPACE: Final = " \t\r\n"
+
+
+class UnreadableError(ValueError):
+    """An entry that can't be read; the text says why. It never leaves this room: it becomes a `Quarantined`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of a JSONL file or one item of a JSON document; `fault` says why there is no `value`."""
+
+    position: str
+    place: str
+    raw: str
+    value: Any = None
+    fault: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+def read_entries(path: Path) -> Iterator[Entry]:
+    """Every entry of a JSON or JSONL file, broken ones too, in the order of the file.
+
+    Memory holds one line, or one document of at most `MAX_DOCUMENT_BYTES`.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UsageError: the file is one JSON document and too large for that.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
+    repeats: Counter[bytes] = Counter()
+    with path.open("rb") as stream:
+        for place, data, size in _items(path, stream):
+            digest = hashlib.sha256(data)
+            repeat = repeats[digest.digest()[:8]]
+            repeats[digest.digest()[:8]] += 1
+            yield _entry(f"{digest.hexdigest()}:{repeat}", place, data, size)
+
+
+def _items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, bytes, int]]:
+    """Place, bytes (cut when huge) and full size of each item."""
+    head = stream.read(64)
+    stream.seek(0)
+    if head.startswith(_UTF16_BOMS):
+        stream = io.BytesIO(_whole(path, stream).decode("utf-16", "replace").encode())
+        head = stream.getvalue()[:64] if isinstance(stream, io.BytesIO) else head
+    elif head.startswith(_UTF8_BOM):
+        stream.seek(len(_UTF8_BOM))
+        head = head.removeprefix(_UTF8_BOM)
+    if head.lstrip().startswith(b"[") or (path.suffix == ".json" and head.lstrip().startswith(b"{")):
+        yield from _document_items(_decode(_whole(path, stream))[0])
+    else:
+        yield from _lines(stream)
+
+
+def _whole(path: Path, stream: IO[bytes]) -> bytes:
+    data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise UsageError(
+            f"{path.name} is one JSON document of more than {MAX_DOCUMENT_BYTES >> 20} MiB.",
+            next_step="Turn it into JSONL, one conversation a line: `jq -c '.[]' FILE > FILE.jsonl`.",
+        )
+    return data
+
+
+def _lines(stream: IO[bytes]) -> Iterator[tuple[str, bytes, int]]:
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        size = len(line)
+        if size > MAX_LINE_BYTES:
+            size += _skip_line(stream)
+            line = line[:KEPT_OF_A_HUGE_LINE]
+        data = line.rstrip(b"\r\n")
+        if data.strip():
+            yield f"line {number}", data, size
+
+
+def _skip_line(stream: IO[bytes]) -> int:
+    skipped = 0
+    while rest := stream.readline(1 << 20):
+        skipped += len(rest)
+        if rest.endswith(b"\n"):
+            break
+    return skipped
+
+
+def _document_items(text: str) -> Iterator[tuple[str, bytes, int]]:
+    """Items of a JSON array, or of JSON values one after the other; what can't be told apart comes as one item."""
+    decoder = json.JSONDecoder()
+    at = _skip(text, 0, _SPACE)
+    at = _skip(text, at + 1, _SPACE) if text[at] == "[" else at
+    number = 0
+    while at < len(text) and text[at] != "]":
+        number += 1
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            yield f"item {number} and all after it", (data := text[at:].encode("utf-8", "replace")), len(data)
+            return
+        yield f"item {number}", (data := text[at:end].encode("utf-8", "replace")), len(data)
+        at = _skip(text, end, _SPACE + ",")
+
+
+def _skip(text: str, at: int, what: str) -> int:
+    while at < len(text) and text[at] in what:
+        at += 1
+    return at
+
+
+def _entry(position: str, place: str, data: bytes, size: int) -> Entry:
+    raw, flags = _decode(data)
+    if size > MAX_LINE_BYTES:
+        fault = f"{size:,} bytes in one entry, more than {MAX_LINE_BYTES:,}; only its beginning is kept"
+        return Entry(position=position, place=place, raw=raw[:KEPT_OF_A_HUGE_LINE], fault=fault)
+    try:
+        return Entry(position=position, place=place, raw=raw, value=parse_json(raw), flags=flags)
+    except UnreadableError as error:
+        return Entry(position=position, place=place, raw=raw, fault=str(error))
+
+
+def _decode(data: bytes) -> tuple[str, tuple[str, ...]]:
+    """Bytes as UTF-8; else as Windows-1252 the way browsers read it, flagged."""
+    try:
+        return data.decode("utf-8"), ()
+    except UnicodeDecodeError:
+        import ftfy.bad_codecs  # noqa: F401 - registers `sloppy-windows-1252`, in which every byte means something
+
+        return data.decode("sloppy-windows-1252"), ("read_as_windows_1252", "repaired_text")
+
+
+def parse_json(text: str) -> Any:
+    """The value of one JSON text, read strictly.
+
+    Raises:
+        UnreadableError: not JSON, a key twice in one object, NaN or an infinity, or nested deeper than `MAX_DEPTH`.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
+    except UnreadableError:
+        raise
+    except RecursionError as error:
+        raise UnreadableError(f"nested deeper than {MAX_DEPTH}") from error
+    except ValueError as error:
+        raise UnreadableError(f"holds NUL bytes ({error})" if "\0" in text else f"not JSON: {error}") from error
+    if _deeper_than(value, MAX_DEPTH):
+        raise UnreadableError(f"nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise UnreadableError(f"key {twice!r} occurs twice in one object")
+    return value
+
+
+def _constant(name: str) -> None:
+    raise UnreadableError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise UnreadableError(f"number {text[:20]} is too large")
+    return value
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []

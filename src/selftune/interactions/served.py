@@ -1,0 +1,203 @@
+"""The served model as a source: what it answers to users, and more answers to what was asked already."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from selftune.context import ChatRequest, Progress
+from selftune.interactions.assemble import find_state, said_by_assistant
+from selftune.interactions.config import Capture
+from selftune.interactions.door import clean
+from selftune.records import (
+    Consent,
+    GenerationParameters,
+    Interaction,
+    Message,
+    Trigger,
+    decode_record,
+    digest_of,
+    encode_record,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from selftune.context import Answer, Context, Served
+    from selftune.records import Build
+
+T = TypeVar("T")
+
+_CHUNK: Final = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPrompt:
+    """Something a user asks: messages that end with the user's turn, the task and the conversation they belong to."""
+
+    task_id: str
+    messages: tuple[Message, ...]
+    conversation: str
+    author: str | None = None
+    consent: Consent = field(default_factory=Consent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedUsers:
+    """Users who ask a served build; each answer is an interaction.
+
+    Attributes:
+        name: What is served, as it stands in `Interaction.source`.
+        trigger: `USER` for people, `SIMULATED` for seeded ones.
+        slots: Answers drawn at a time.
+        door: Applied before the answer is kept in the durable scratch.
+    """
+
+    prompts: Iterable[UserPrompt]
+    build: Build
+    name: str = "champion"
+    trigger: Trigger = Trigger.SIMULATED
+    parameters: GenerationParameters = field(default_factory=GenerationParameters)
+    slots: int = 1
+    door: Capture = field(default_factory=Capture)
+
+    def read(self, context: Context) -> Iterator[Interaction]:
+        """One interaction a prompt, in the order of the prompts; answers from before a crash are not asked again."""
+        drafts = (self._draft(prompt) for prompt in self.prompts)
+        yield from _answered(drafts, self.build, self.parameters, self.slots, self.door, context)
+
+    def _draft(self, prompt: UserPrompt) -> Interaction:
+        return Interaction(
+            salt="",
+            conversation=prompt.conversation,
+            task_id=prompt.task_id,
+            trigger=self.trigger,
+            messages=prompt.messages,
+            source=f"served:{self.name}",
+            position=_position(prompt.task_id, prompt.messages, self.build, self.parameters, 0),
+            state=find_state(prompt.messages),
+            generated_by=self.build.digest,
+            author=prompt.author,
+            consent=prompt.consent,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampled:
+    """More answers by a served build to the prompts of interactions: what rejection sampling selects from.
+
+    Each prompt is asked once for all interactions that share it. The words of someone who does not consent to
+    training are not asked again. Conversation, author and consent stay those of the first who asked.
+    """
+
+    interactions: Iterable[Interaction]
+    build: Build
+    answers_per_prompt: int = 4
+    temperature: float = 0.9
+    top_p: float = 1.0
+    max_tokens: int = 128
+    slots: int = 1
+    door: Capture = field(default_factory=Capture)
+
+    def read(self, context: Context) -> Iterator[Interaction]:
+        """`answers_per_prompt` interactions a prompt; answers from before a crash are not asked again."""
+        parameters = GenerationParameters(
+            temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens, stop=self.build.generation.stop
+        )
+        drafts = (
+            self._draft(original, parameters, draw)
+            for original in _first_of_each_prompt(self.interactions)
+            for draw in range(self.answers_per_prompt)
+        )
+        yield from _answered(drafts, self.build, parameters, self.slots, self.door, context)
+
+    def _draft(self, original: Interaction, parameters: GenerationParameters, draw: int) -> Interaction:
+        return Interaction(
+            salt="",
+            conversation=original.conversation,
+            task_id=original.task_id,
+            trigger=Trigger.SIMULATED,
+            messages=original.prompt,
+            source="resampled",
+            position=_position(original.task_id, original.prompt, self.build, parameters, draw),
+            state=original.state,
+            generated_by=self.build.digest,
+            author=original.author,
+            author_is_owner=original.author_is_owner,
+            consent=original.consent,
+            flags=("resampled",),
+        )
+
+
+def _first_of_each_prompt(interactions: Iterable[Interaction]) -> Iterator[Interaction]:
+    asked: set[str] = set()
+    for interaction in interactions:
+        prompt = digest_of([(message.role, message.content) for message in interaction.prompt])
+        allowed = interaction.consent.keep and interaction.consent.train and interaction.prompt
+        if allowed and prompt not in asked:
+            asked.add(prompt)
+            yield interaction
+
+
+def _position(
+    task_id: str, messages: tuple[Message, ...], build: Build, parameters: GenerationParameters, draw: int
+) -> str:
+    return f"{digest_of([task_id, messages, build.digest, parameters]).removeprefix('sha256:')}:{draw}"
+
+
+def _answered(
+    drafts: Iterator[Interaction],
+    build: Build,
+    parameters: GenerationParameters,
+    slots: int,
+    door: Capture,
+    context: Context,
+) -> Iterator[Interaction]:
+    """Drafts with the served build's answer, in order; the server starts only when something is left to ask."""
+    done = 0
+    with ExitStack() as stack:
+        served: Served | None = None
+        for chunk in _chunks(drafts, _CHUNK):
+            found = {draft.position: context.work.get(_key(draft, context)) for draft in chunk}
+            missing = [draft for draft in chunk if found[draft.position] is None]
+            if missing and served is None:
+                served = stack.enter_context(context.serve(build, slots=slots))
+            fresh = _ask(missing, served, parameters, door, context) if served else iter(())
+            for draft in chunk:
+                kept = found[draft.position]
+                yield next(fresh) if kept is None else decode_record(kept.decode(), Interaction)
+                done += 1
+            context.report(Progress(done=done, total=None, note="answers"))
+
+
+def _ask(
+    drafts: list[Interaction], served: Served, parameters: GenerationParameters, door: Capture, context: Context
+) -> Iterator[Interaction]:
+    """Each draft with its answer, cleaned, and kept in the durable scratch before it is handed on."""
+    requests = (ChatRequest(messages=draft.messages, seed=_seed(draft, context)) for draft in drafts)
+    for draft, answer in zip(drafts, served.chat_many(requests, parameters), strict=True):
+        interaction = clean(_completed(draft, answer, context.draw_salt()), door)
+        context.work.put(_key(draft, context), encode_record(interaction).encode())
+        yield interaction
+
+
+def _completed(draft: Interaction, answer: Answer, salt: str) -> Interaction:
+    message, flags = said_by_assistant(answer.text)
+    cut = ("cut_short",) if answer.finish_reason == "length" else ()
+    return replace(draft, salt=salt, messages=(*draft.messages, message), flags=(*draft.flags, *flags, *cut))
+
+
+def _key(draft: Interaction, context: Context) -> str:
+    return digest_of(["answer", draft.source, draft.position, context.seed])
+
+
+def _seed(draft: Interaction, context: Context) -> int:
+    """31 bits that depend on the draft and the context's seed only, so that order and slots change nothing."""
+    return int(_key(draft, context).removeprefix("sha256:")[:8], 16) >> 1
+
+
+def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    while chunk := list(islice(items, size)):
+        yield chunk

@@ -1,0 +1,93 @@
+"""ShareGPT: `conversations` of turns with `from` and `value`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.interactions.assemble import (
+    Origin,
+    as_list,
+    as_mapping,
+    as_text,
+    assemble,
+    read_file,
+    said_by_assistant,
+)
+from selftune.interactions.lines import UnreadableError
+from selftune.interactions.openai import as_json
+from selftune.records import Interaction, Message, ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from selftune.context import Context
+    from selftune.records import Quarantined
+
+_ROLES: Final = {
+    "system": "system",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "chatgpt": "assistant",
+    "bard": "assistant",
+    "bing": "assistant",
+    "function_call": "call",
+    "observation": "tool",
+    "tool": "tool",
+}
+
+
+@dataclass(frozen=True)
+class ShareGPT:
+    """Conversations as the ShareGPT collections hold them, function calls included."""
+
+    path: Path
+
+    @staticmethod
+    def recognises(entry: Mapping[str, Any]) -> str | None:
+        """Why the entry looks like this format; None when it does not."""
+        return "its entries hold `conversations`" if isinstance(entry.get("conversations"), list) else None
+
+    def read(self, context: Context) -> Iterator[Interaction | Quarantined]:
+        """Each conversation as one interaction."""
+        return read_file(self.path, "sharegpt", _parse, context)
+
+
+def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
+    turns = as_list(entry.get("conversations"), "'conversations'")
+    parsed = [_parse_turn(as_mapping(turn, "a turn"), number) for number, turn in enumerate(turns, start=1)]
+    system = entry.get("system")
+    opening = (Message(role="system", content=as_text(system, "'system'")),) if system else ()
+    flags = [flag for _, new in parsed for flag in new]
+    if entry.get("tools"):
+        flags.append("tool_definitions_not_kept")
+    return assemble((*opening, *(message for message, _ in parsed)), entry, origin, tuple(flags))
+
+
+def _parse_turn(turn: Mapping[str, Any], number: int) -> tuple[Message, tuple[str, ...]]:
+    speaker = as_text(turn.get("from"), f"'from' of turn {number}")
+    text = as_text(turn.get("value"), f"'value' of turn {number}")
+    if speaker not in _ROLES:
+        raise UnreadableError(f"turn {number} is from {speaker!r}, not one of {', '.join(_ROLES)}")
+    role = _ROLES[speaker]
+    if role == "assistant":
+        return said_by_assistant(text)
+    if role == "call":
+        return _parse_call(text, number)
+    return Message(role=role, content=text), ()
+
+
+def _parse_call(text: str, number: int) -> tuple[Message, tuple[str, ...]]:
+    """A function call of its own turn; one that is no JSON stays as text, flagged."""
+    try:
+        call = as_mapping(json.loads(text), f"the call in turn {number}")
+        name = as_text(call.get("name"), "a function's name")
+    except ValueError:
+        return Message(role="assistant", content=text), ("call_not_parsed",)
+    return Message(
+        role="assistant", content="", tool_calls=(ToolCall(name=name, arguments=as_json(call.get("arguments"))),)
+    ), ()
