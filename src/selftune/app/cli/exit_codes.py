@@ -1,0 +1,48 @@
+"""The one table of exit codes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from selftune.records import Outcome
+
+
+class ExitCode(IntEnum):
+    """What each command ends with."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    REJECTED = 3
+    INCONCLUSIVE = 4
+    WAITING = 5
+    LOCKED = 6
+    BUDGET = 7
+    INVALID = 8
+    SANDBOX = 9
+
+
+MEANINGS: Final = {
+    ExitCode.OK: "done, or nothing to do",
+    ExitCode.ERROR: "something failed",
+    ExitCode.USAGE: "the command, the config or a file is wrong",
+    ExitCode.REJECTED: "the gate said no",
+    ExitCode.INCONCLUSIVE: "the gate is not sure",
+    ExitCode.WAITING: "waits for a person",
+    ExitCode.LOCKED: "another runner holds the project",
+    ExitCode.BUDGET: "the time or money budget is used up",
+    ExitCode.INVALID: "the measurement is invalid, or what is on disk is not what was recorded",
+    ExitCode.SANDBOX: "no sandbox to run tools in",
+}
+
+
+def code_of(outcome: Outcome) -> ExitCode:
+    """What a command ends with after this outcome of the gate."""
+    return {
+        "promote": ExitCode.OK,
+        "reject": ExitCode.REJECTED,
+        "inconclusive": ExitCode.INCONCLUSIVE,
+        "invalid": ExitCode.INVALID,
+    }[outcome.value]

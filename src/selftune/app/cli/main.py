@@ -1,0 +1,62 @@
+"""The command line: verbs for every day first, the rest grouped by noun; heavy imports wait inside each command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from selftune import __version__
+
+app = typer.Typer(
+    name="selftune",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Turn a log of what your model said into a measurably better model, only when the evidence says so.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"selftune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Turn a log of what your model said into a measurably better model, only when the evidence says so."""
+
+
+def register_commands() -> None:
+    """Hang every command on the app, in the order in which a person meets them."""
+    from selftune.app.cli import everyday, house, stages
+
+    everyday.register(app)
+    stages.register(app)
+    house.register(app)
+
+
+def main() -> None:
+    """Run the command line; every error that a user can cause becomes a message, a next step and an exit code."""
+    from selftune.errors import SelftuneError
+
+    register_commands()
+    try:
+        app()
+    except SelftuneError as error:
+        from selftune.app.cli.screen import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped by you. Finished steps are kept; run the same command to go on.\n")
+        sys.exit(130)
+    except OSError as error:
+        from selftune.app.cli.screen import show_system_error
+
+        show_system_error(error)
+        sys.exit(1)

@@ -1,0 +1,137 @@
+"""What a person sees: progress on stderr, results on stdout, errors with their next step."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as ProgressBars
+    from rich.progress import TaskID
+
+    from selftune.context import Progress
+    from selftune.errors import SelftuneError
+    from selftune.records import Check, Decision
+
+_TITLES: Final = {
+    "capture": "Listening",
+    "judge": "Judging",
+    "curate": "Choosing lessons",
+    "train": "Training",
+    "build": "Building",
+    "evaluate": "Testing",
+    "decide": "Deciding",
+    "release": "Releasing",
+}
+_MARKS: Final = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "not_shown": "[yellow]not shown[/]"}
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that also makes sense without colour and through a pipe."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    from selftune.records.codec import to_builtins
+
+    sys.stdout.write(json.dumps(to_builtins(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def show_error(error: SelftuneError) -> None:
+    """The message and the next step, on stderr; a halt is told plainly, not as a fault."""
+    from rich.markup import escape
+
+    from selftune.errors import NotYet
+
+    console = make_console(stderr=True)
+    colour, word = ("yellow", "Halted") if isinstance(error, NotYet) else ("red", "Error")
+    console.print(f"[bold {colour}]{word}:[/] {escape(error.message)}", soft_wrap=True)
+    console.print(f"[bold]Next:[/] {escape(error.next_step)}", soft_wrap=True)
+
+
+def show_system_error(error: OSError) -> None:
+    """What the system refused, and what to do about it."""
+    import errno
+
+    advice = {
+        errno.ENOSPC: "Free some disk space and run the same command again: finished steps are kept.",
+        errno.EACCES: "Check the permissions of that path.",
+    }.get(error.errno or 0, "Run `selftune doctor`; finished steps are kept.")
+    console = make_console(stderr=True)
+    console.print(f"Error: {error}", style="bold red", markup=False, soft_wrap=True)
+    console.print(f"Next: {advice}", markup=False, soft_wrap=True)
+
+
+class Stages:
+    """Shows each stage with a bar while it runs, then one line with its time and result."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: ProgressBars | None = None
+        self._task: TaskID | None = None
+
+    def started(self, stage: str) -> None:
+        """A bar appears."""
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._stop()
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<18}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._bars.start()
+        self._task = self._bars.add_task(_TITLES.get(stage, stage), total=None, note="")
+
+    def progressed(self, stage: str, progress: Progress) -> None:  # noqa: ARG002 - one bar at a time
+        """The bar moves."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=progress.done, total=progress.total, note=progress.note)
+
+    def finished(self, stage: str, seconds: float, *, reused: bool) -> None:
+        """The bar becomes a line."""
+        self._stop()
+        time = "   kept" if reused else f"{seconds:6.1f}s"
+        self._console.print(f"  [green]✓[/] {_TITLES.get(stage, stage):<18}{time}")
+
+    def _stop(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+
+def show_decision(console: Console, decision: Decision) -> None:
+    """The outcome in one sentence, then every check with what was measured."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    colour = {"promote": "green", "reject": "red", "invalid": "red"}.get(decision.outcome.value, "yellow")
+    console.print(f"\n[bold {colour}]{decision.outcome.value}[/]: {escape(decision.reason)}")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("check", "", "measured", "needed", "interval", "n"):
+        table.add_column(heading, justify="left" if heading in {"check", ""} else "right")
+    for check in decision.checks:
+        table.add_row(*_check_cells(check))
+    console.print(table)
+    if decision.next_step:
+        console.print(f"[bold]Next:[/] {escape(decision.next_step)}")
+
+
+def _check_cells(check: Check) -> tuple[str, ...]:
+    status = _MARKS.get(check.status.value, "[yellow]not measured[/]")
+    interval = "" if check.interval is None else f"{check.interval[0]:+.3f} … {check.interval[1]:+.3f}"
+    return (check.name, status, _number(check.measured), _number(check.threshold), interval, str(check.n or ""))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:+.3f}"

@@ -1,0 +1,185 @@
+"""`selftune.toml`: what a project is. Sections it leaves out are defaults; a key that nobody reads is refused."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import ConfigError, MissingFileError
+from selftune.loop.settings import from_mapping
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG_FILE: Final = "selftune.toml"
+
+
+class Profile(StrEnum):
+    """Who works with the project: one person without keys and roles, or a team with approvals."""
+
+    SOLO = "solo"
+    TEAM = "team"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectSection:
+    """[project]: its name, its profile, and the seed all chance comes from."""
+
+    name: str = "selftune"
+    profile: Profile = Profile.SOLO
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseSection:
+    """[base]: the name under which the base was added."""
+
+    name: str = "reference"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureSection:
+    """[capture]: how many more answers the champion gives per new prompt, how freely, in how many slots."""
+
+    answers_per_prompt: int = 3
+    temperature: float = 0.9
+    slots: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSection:
+    """[judge]: the judge that chooses what is learnt, its rubric, and for an endpoint where it is."""
+
+    name: str = "checks"
+    rubric: str = "state_obedience"
+    endpoint: str = ""
+    model: str = ""
+    key_variable: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurationSection:
+    """[curation]: how many new golden items start a training, the line above which an item is golden, what is learnt."""
+
+    trigger: int = 50
+    threshold: float = 4.5
+    holdout_share: float = 0.1
+    answers_per_prompt: int = 2
+    selection: str = "best"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSection:
+    """[training]: the recipe, by name or path."""
+
+    recipe: str = "reference_sft"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSection:
+    """[build]: the serving form and the number type of a candidate."""
+
+    form: str = "merged"
+    quantisation: str = "F16"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSection:
+    """[evaluation]: the suite, by name or path, how often it is asked, and in how many slots."""
+
+    suite: str = "state_obedience"
+    repeats: int = 1
+    slots: int = 8
+    prompt_only: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateSection:
+    """[gate]: the policy a promotion must meet, by name or path."""
+
+    policy: str = "small"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingSection:
+    """[serving]: what serves now (edited by release), where, and when the server may rest (0: never)."""
+
+    model: str = ""
+    release: str = ""
+    port: int = 0
+    idle_minutes: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GovernanceSection:
+    """[governance]: promotions after which the loop stops until a person approves."""
+
+    approve_every: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class EgressSection:
+    """[egress]: endpoints beyond this machine that may be called; none unless named."""
+
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectConfig:
+    """The whole file."""
+
+    project: ProjectSection = field(default_factory=ProjectSection)
+    base: BaseSection = field(default_factory=BaseSection)
+    capture: CaptureSection = field(default_factory=CaptureSection)
+    judge: JudgeSection = field(default_factory=JudgeSection)
+    curation: CurationSection = field(default_factory=CurationSection)
+    training: TrainingSection = field(default_factory=TrainingSection)
+    build: BuildSection = field(default_factory=BuildSection)
+    evaluation: EvaluationSection = field(default_factory=EvaluationSection)
+    gate: GateSection = field(default_factory=GateSection)
+    serving: ServingSection = field(default_factory=ServingSection)
+    governance: GovernanceSection = field(default_factory=GovernanceSection)
+    egress: EgressSection = field(default_factory=EgressSection)
+
+
+def load_config(folder: Path) -> ProjectConfig:
+    """The project's config as it stands on disk.
+
+    Raises:
+        MissingFileError: there is no `selftune.toml` in the folder.
+        ConfigError: it is not TOML, or holds an unknown key or a wrong value; the message names it.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise MissingFileError(
+            f"there is no {CONFIG_FILE} in {folder}.",
+            next_step="Run `selftune init` there, or name the folder with --project.",
+        )
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}.", next_step="Correct that line; what serves goes on serving."
+        ) from error
+    return from_mapping(ProjectConfig, table, CONFIG_FILE)
+
+
+def new_config_text(*, name: str, base: str, recipe: str, suite: str, profile: Profile) -> str:
+    """The text that `init` writes: at most 15 lines, comments included."""
+    return f"""\
+# What this project is. What is not said here is a default: `selftune config` prints everything in force.
+[project]
+name = "{name}"
+profile = "{profile.value}"  # solo: one person, no keys, no roles; team: approvals and an audit trail
+[base]
+name = "{base}"
+[training]
+recipe = "{recipe}"
+[evaluation]
+suite = "{suite}"
+[serving]  # edited by `selftune release` and `selftune rollback`
+model = ""
+release = ""
+"""

@@ -1,0 +1,40 @@
+"""The whole story: one turn of the loop, from new interactions to a served release or an honest reason why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.builds.stage import build
+from selftune.curation.stage import curate
+from selftune.evals.stage import evaluate
+from selftune.gate.stage import decide
+from selftune.interactions.stage import capture
+from selftune.judges.stage import judge
+from selftune.records import Outcome, RunStatus
+from selftune.release.stage import release
+from selftune.training.stage import train
+
+if TYPE_CHECKING:
+    from selftune.loop.executor import Executor
+    from selftune.loop.plan import Plan
+    from selftune.records import Decision, Release
+
+
+def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
+    """Go round once: a served release, or the decision that says why not.
+
+    A run that did not finish has nothing to build; it still goes to the gate, which answers `invalid`.
+
+    Raises:
+        NotYet: nothing new, too little, or a person is awaited; the command shows it as Halted with the next step.
+    """
+    interactions = step(capture, plan.sources, plan.capture)
+    judgements = step(judge, interactions, plan.judging)
+    dataset = step(curate, plan.judged(judgements), plan.curation)
+    run = step(train, dataset, plan.recipe)
+    candidate = step(build, run, plan.form) if run.status is RunStatus.FINISHED else None
+    evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in plan.arms_against(candidate)}
+    decision = step(decide, plan.evidence(run, candidate, evaluations), plan.policy)
+    if candidate is None or decision.outcome is not Outcome.PROMOTE:
+        return decision
+    return step(release, plan.promotion(candidate, decision), plan.target)

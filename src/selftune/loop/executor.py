@@ -1,0 +1,209 @@
+"""Runs stages: reuses what is finished, else runs it and keeps it with its ledger row in one transaction.
+
+A stage decides, the executor keeps. A step is named by stage, stage version, inputs, config and seed, never by the
+clock; a step with that name that is finished is not run again, after a crash or in the next cycle.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload, runtime_checkable
+
+from selftune.errors import BudgetError, NotYet, SelftuneError
+from selftune.loop.failpoints import reach
+from selftune.records import Quarantined, Record, digest_file, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selftune.context import Context, Progress
+    from selftune.store import Store
+
+I = TypeVar("I")  # noqa: E741 - inputs, config, output: the three letters of a stage
+C = TypeVar("C")
+R = TypeVar("R", bound=Record)
+
+
+@runtime_checkable
+class HasIdentity(Protocol):
+    """Says itself what names a step that read it."""
+
+    @property
+    def identity(self) -> str:
+        """A digest or a name that survives the process."""
+        ...
+
+
+class Observer(Protocol):
+    """Hears what the executor does; shows it, or does not."""
+
+    def started(self, stage: str) -> None:
+        """A stage begins."""
+        ...
+
+    def progressed(self, stage: str, progress: Progress) -> None:
+        """A stage has come this far."""
+        ...
+
+    def finished(self, stage: str, seconds: float, *, reused: bool) -> None:
+        """A stage's records are kept."""
+        ...
+
+
+class Silent:
+    """Hears everything and says nothing."""
+
+    def started(self, stage: str) -> None:
+        """Say nothing."""
+
+    def progressed(self, stage: str, progress: Progress) -> None:
+        """Say nothing."""
+
+    def finished(self, stage: str, seconds: float, *, reused: bool) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Stored(Generic[R]):
+    """Many kept records by id, read one at a time whenever they are iterated; broken lines are set aside."""
+
+    ids: tuple[str, ...]
+    store: Store
+
+    def __iter__(self) -> Iterator[R]:
+        for record_id in self.ids:
+            if not record_id.startswith(f"{Quarantined.KIND}:"):
+                yield cast("R", self.store.any_record(record_id))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How long a stage took; a reused step took nothing."""
+
+    stage: str
+    seconds: float
+    reused: bool
+
+
+class Executor:
+    """Takes one step at a time; made once per command, holding the project's lease."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        context: Context,
+        observer: Observer,
+        deadline: float | None = None,
+        holds: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._context = context
+        self._observer = observer
+        self._deadline = deadline
+        self._check_lease = holds
+        self.timings: list[Timing] = []
+
+    @overload
+    def __call__(self, stage: Callable[[I, C, Context], Iterator[R]], inputs: I, config: C) -> Stored[R]: ...
+    @overload
+    def __call__(self, stage: Callable[[I, C, Context], R], inputs: I, config: C) -> R: ...
+    def __call__(self, stage: Callable[[I, C, Context], Any], inputs: I, config: C) -> Any:
+        """The stage's output: from the store if this very step is finished, else run now and kept.
+
+        Raises:
+            BudgetError: the deadline has passed; nothing was begun.
+            LockedError: the lease was lost.
+        """
+        name = stage.__name__
+        key = step_key(stage, inputs, config, self._context)
+        finished = self._store.finished_step(key)
+        if finished is not None:
+            self._note(Timing(stage=name, seconds=0.0, reused=True))
+            return self._read_back(finished.outputs, many=finished.many)
+        self._check_budget(name)
+        self._check_lease()
+        reach(f"before-{name}")
+        output = self._run(stage, name, key, inputs, config)
+        reach(f"after-{name}")
+        return output
+
+    def _run(self, stage: Callable[[I, C, Context], Any], name: str, key: str, inputs: I, config: C) -> Any:
+        self._observer.started(name)
+        began = self._context.elapsed()
+        context = replace(
+            self._context,
+            work=self._store.step_work(key),
+            report=lambda progress: self._observer.progressed(name, progress),
+        )
+        try:
+            output = stage(inputs, config, context)
+            many = not isinstance(output, Record)
+            records: Iterable[Record] = output if many else (output,)
+            ids = self._store.finish_step(
+                key, name, records, many=many, elapsed=lambda: self._context.elapsed() - began
+            )
+        except NotYet as halt:
+            self._store.note("halted", {"stage": name, "reason": halt.message})
+            raise
+        except (SelftuneError, OSError, KeyboardInterrupt) as error:
+            self._store.fail_step(key, name, f"{type(error).__name__}: {error}")
+            raise
+        reach(f"kept-{name}")
+        self._store.work_clear(key)
+        self._note(Timing(stage=name, seconds=self._context.elapsed() - began, reused=False))
+        return self._read_back(tuple(ids), many=many)
+
+    def _read_back(self, ids: tuple[str, ...], *, many: bool) -> Any:
+        return Stored(ids, self._store) if many else self._store.any_record(ids[0])
+
+    def _note(self, timing: Timing) -> None:
+        self.timings.append(timing)
+        self._observer.finished(timing.stage, timing.seconds, reused=timing.reused)
+
+    def _check_budget(self, name: str) -> None:
+        if self._deadline is not None and self._context.elapsed() >= self._deadline:
+            raise BudgetError(
+                f"the time budget is used up before {name!r}.",
+                next_step="Run `selftune cycle` again with more --seconds: finished steps are not repeated.",
+            )
+
+
+def step_key(stage: Callable[..., Any], inputs: object, config: object, context: Context) -> str:
+    """The digest that names a step: stage, its version, what goes in, config, seed and base."""
+    version = sys.modules[stage.__module__].STAGE_VERSION
+    return digest_of([stage.__name__, version, describe(inputs), describe(config), context.seed, context.base.digest])
+
+
+def describe(value: object) -> Any:
+    """What identifies a value: a record's id, a file's digest, a collection's members.
+
+    Raises:
+        TypeError: the value has no identity that survives the process.
+    """
+    if isinstance(value, Record):
+        return value.id
+    if isinstance(value, Stored):
+        return digest_of(value.ids)
+    if isinstance(value, HasIdentity):
+        return value.identity
+    if isinstance(value, Path):
+        return digest_file(value) if value.is_file() else str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, {f.name: describe(getattr(value, f.name)) for f in fields(value)}]
+    if isinstance(value, tuple | list):
+        return [describe(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(describe(item) for item in value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"a step can't be named by a {type(value).__name__}; give it an id or make it a frozen dataclass")

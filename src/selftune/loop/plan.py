@@ -1,0 +1,159 @@
+"""What a cycle will do, read from the project before the first step and printed by `--dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from selftune.curation.base import Judged, Pair
+from selftune.errors import NothingNewError
+from selftune.gate.base import Evidence
+from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Outcome, Release, Run, digest_of
+from selftune.release.base import Promotion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selftune.builds.config import BuildConfig
+    from selftune.curation.config import Curation
+    from selftune.evals.config import EvaluationConfig
+    from selftune.gate.config import Policy
+    from selftune.interactions.base import Source
+    from selftune.interactions.config import Capture
+    from selftune.judges.config import Judging
+    from selftune.loop.executor import Stored
+    from selftune.records import Build, Evaluation, JudgeIdentity
+    from selftune.release.base import Target
+    from selftune.store import Store
+
+
+@dataclass(frozen=True)
+class JudgedLog:
+    """Every judged interaction so far, by this judge and rubric, oldest first; read one at a time."""
+
+    judgement_ids: tuple[str, ...]
+    store: Store
+
+    def __iter__(self) -> Iterator[Pair]:
+        for judgement_id in self.judgement_ids:
+            judgement = self.store.record(judgement_id, Judgement)
+            yield Pair(
+                interaction=self.store.record(judgement.interaction_id, Interaction),
+                judgement=judgement,
+            )
+
+    @property
+    def identity(self) -> str:
+        """Names a step that read this log."""
+        return digest_of(self.judgement_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One turn of the loop: what goes in, the configs in force, and what stands against the candidate.
+
+    Attributes:
+        generation: The number the candidate gets if it is promoted.
+        watermark: Ingest sequence up to which this cycle reads the log.
+        learnt_before: Interactions that the last run has learnt from already.
+        champion: The build that serves now; `base_build` the bare base, `prompt_only` the base with a prompt, if asked.
+    """
+
+    store: Store
+    generation: int
+    watermark: int
+    new_interactions: int
+    learnt_before: frozenset[str]
+    sources: tuple[Source, ...]
+    capture: Capture
+    judging: Judging
+    judge_identity: JudgeIdentity
+    curation: Curation
+    recipe: object
+    form: BuildConfig
+    evaluation: EvaluationConfig
+    policy: Policy
+    target: Target
+    champion: Build
+    others: tuple[tuple[Arm, Build], ...]
+    serving: Release
+
+    def judged(self, judgements: Stored[Judgement]) -> Judged:
+        """All that has been judged so far, this cycle's judgements among it: each generation learns from everything."""
+        del judgements  # They are in the store already; asking for them here keeps the order of the story.
+        log = JudgedLog(latest_judgements(self.store, self.judge_identity), self.store)
+        return Judged(pairs=log, watermark=self.watermark, learnt_before=self.learnt_before)
+
+    def arms_against(self, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
+        """Who is evaluated: the champion, the candidate if there is one, and the controls."""
+        yield Arm.CHAMPION, self.champion
+        if candidate is not None:
+            yield Arm.CANDIDATE, candidate
+        yield from self.others
+
+    def evidence(self, run: Run, candidate: Build | None, evaluations: Mapping[Arm, Evaluation]) -> Evidence:
+        """What the gate looks at."""
+        return Evidence(
+            champion=evaluations[Arm.CHAMPION],
+            candidate=evaluations.get(Arm.CANDIDATE),
+            others=tuple((arm, evaluations[arm]) for arm, _ in self.others),
+            suite=self.evaluation.suite,
+            run=run,
+            candidate_build=candidate,
+            champion_build=self.champion,
+            judge=self.judge_identity,
+        )
+
+    def promotion(self, candidate: Build, decision: Decision) -> Promotion:
+        """What release is asked to do."""
+        return Promotion(
+            build=candidate,
+            decision=decision,
+            generation=self.generation,
+            replaced=self.serving,
+            approvals=(),
+            reason=decision.reason,
+        )
+
+
+def latest_judgements(store: Store, judge: JudgeIdentity) -> tuple[str, ...]:
+    """The last judgement of each interaction by this judge, in the order they were made."""
+    by_interaction: dict[str, str] = {}
+    for _, judgement in store.each(Judgement):
+        if judgement.judge == judge:
+            by_interaction.pop(judgement.interaction_id, None)
+            by_interaction[judgement.interaction_id] = judgement.id
+    return tuple(by_interaction.values())
+
+
+def last_learnt(store: Store) -> Dataset | None:
+    """The dataset of the last run that a decision was made about; None before the first."""
+    decided = [decision for _, decision in store.each(Decision) if decision.run_id is not None]
+    if not decided or decided[-1].run_id is None:
+        return None
+    run = store.record(decided[-1].run_id, Run)
+    return store.record(run.dataset_id, Dataset)
+
+
+def learnt_ids(dataset: Dataset | None) -> frozenset[str]:
+    """The interactions among a dataset's training examples."""
+    return frozenset() if dataset is None else frozenset(example.interaction_id for example in dataset.train)
+
+
+def refuse_when_nothing_new(count: int) -> None:
+    """Halt when the log holds nothing that has not been learnt from.
+
+    Raises:
+        NothingNewError: there is no new interaction.
+    """
+    if count == 0:
+        raise NothingNewError(
+            "nothing new: no interaction has come in since the last run.",
+            next_step="Talk to the model with `selftune ask`, or bring a log in with `selftune import FILE`.",
+        )
+
+
+def promotions(store: Store) -> int:
+    """How many decisions promoted a candidate so far."""
+    return sum(decision.outcome is Outcome.PROMOTE for _, decision in store.each(Decision))

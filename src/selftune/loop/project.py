@@ -1,0 +1,111 @@
+"""A project on disk, opened: its config, store, blobs and base; and how a new one is made."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from selftune.bases.registry import resolve_base
+from selftune.context import Context
+from selftune.errors import UsageError
+from selftune.loop.config import CONFIG_FILE, Profile, ProjectConfig, load_config, new_config_text
+from selftune.loop.serve import serve_from
+from selftune.store import BlobStore, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.records import BaseModel
+
+HIDDEN: Final = ".selftune"
+_SALT_BYTES: Final = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """An open project: what every command works on."""
+
+    folder: Path
+    config: ProjectConfig
+    store: Store
+    blobs: BlobStore
+    base: BaseModel
+    base_folder: Path
+
+    @property
+    def hidden(self) -> Path:
+        """The folder of the machine's own files."""
+        return self.folder / HIDDEN
+
+    def context(self) -> Context:
+        """What stages are handed; the executor replaces `work` and `report` for each step."""
+        return Context(
+            seed=self.config.project.seed,
+            read=self.store,
+            blobs=self.blobs,
+            work=self.store.step_work("command"),
+            serve=serve_from(self.blobs, logs=self.hidden / "logs"),
+            base=self.base,
+            base_folder=self.base_folder,
+            report=lambda progress: None,  # noqa: ARG005 - nobody watches yet
+            elapsed=time.monotonic,
+            now=utc_now,
+            draw_salt=lambda: secrets.token_hex(_SALT_BYTES),
+        )
+
+
+def utc_now() -> str:
+    """UTC time as ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def create_project(  # noqa: PLR0913 - the few facts a project starts with
+    folder: Path, *, name: str, base: str, recipe: str, suite: str, profile: Profile = Profile.SOLO
+) -> None:
+    """Write `selftune.toml` and the hidden folder with its machine key; the base must be known.
+
+    Raises:
+        UsageError: there is a project in that folder already.
+        UnknownNameError: no base has that name.
+    """
+    from selftune.ledger.keys import make_machine_key
+
+    if (folder / CONFIG_FILE).exists():
+        raise UsageError(
+            f"{folder} is a project already.", next_step="Choose another folder, or go on with `selftune status` there."
+        )
+    resolve_base(base)
+    hidden = folder / HIDDEN
+    for part in ("blobs", "ledger", "work", "runs", "models", "keys", "logs"):
+        (hidden / part).mkdir(parents=True, exist_ok=True)
+    make_machine_key(hidden / "keys")
+    (hidden / ".gitignore").write_text("# People's words and model weights stay out of git.\n*\n", encoding="utf-8")
+    text = new_config_text(name=name, base=base, recipe=recipe, suite=suite, profile=profile)
+    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def open_project(folder: Path) -> Iterator[Project]:
+    """The project in `folder`, its store open until the block ends.
+
+    Raises:
+        MissingFileError: there is no project in the folder.
+        ConfigError: its config can't be read.
+        DamagedFileError: the base's files are not what was pinned.
+    """
+    config = load_config(folder)
+    base, base_folder = resolve_base(config.base.name)
+    with Store.open(folder) as store:
+        yield Project(
+            folder=folder.resolve(),
+            config=config,
+            store=store,
+            blobs=BlobStore(folder / HIDDEN / "blobs"),
+            base=base,
+            base_folder=Path(base_folder),
+        )
