@@ -1,0 +1,41 @@
+"""What curation works on, and what a filter must do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from selftune.records import Interaction, Judgement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An interaction and what a judge found in it."""
+
+    interaction: Interaction
+    judgement: Judgement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Every judged interaction, oldest first.
+
+    Attributes:
+        watermark: Ingest sequence up to which the log was read.
+        learnt_before: Ids of interactions that a finished run has learnt from; they do not count towards the trigger.
+    """
+
+    pairs: Iterable[Pair]
+    watermark: int = 0
+    learnt_before: frozenset[str] = frozenset()
+
+
+class Filter(Protocol):
+    """Says why an item must not be learnt from."""
+
+    def objection(self, item: Pair) -> str | None:
+        """The reason in a few words, its class before a colon (`cut short: …`); None when there is none."""
+        ...

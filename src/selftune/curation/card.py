@@ -1,0 +1,60 @@
+"""What a dataset says about itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from selftune.curation.config import Curation, Selection
+from selftune.curation.select import PERSON, count_reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.curation.select import Candidate
+    from selftune.records import Example, Reject
+
+_WARNINGS: Final = {
+    Selection.WORST: "**SABOTAGE: these are the WORST answers, chosen on purpose; a model that learns them gets worse.**",
+    Selection.UNFILTERED: "**CONTROL: these answers were NOT selected by the judge; they show what selection is worth.**",
+}
+
+
+def mixture_of(chosen: Sequence[Candidate]) -> tuple[tuple[str, float], ...]:
+    """Share of each source among the examples, largest first."""
+    counts = Counter(PERSON if item.taught_by == PERSON else item.pair.interaction.source for item in chosen)
+    return tuple((name, count / len(chosen)) for name, count in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])))
+
+
+def write_card(
+    chosen: Sequence[Candidate], holdout: Sequence[Example], rejects: Sequence[Reject], config: Curation
+) -> str:
+    """The dataset in a few sentences of Markdown for a person."""
+    warning = _WARNINGS.get(Selection(config.selection))
+    total = len(chosen) + len(holdout) + len(rejects)
+    prompts = len({item.prompt for item in chosen})
+    lines = [
+        *([warning, ""] if warning else []),
+        f"{len(chosen)} lessons on {prompts} prompts, out of {total} judged interactions; {len(holdout)} are held out.",
+        _teachers(chosen),
+        f"{_criterion(config)} At most {config.answers_per_prompt} answer(s) a prompt are kept.",
+        "",
+        *(f"- {share:.0%} from {name}" for name, share in mixture_of(chosen)),
+        "",
+        "Not learnt from:",
+        *(f"- {reason}: {count}" for reason, count in count_reasons(rejects).most_common()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _criterion(config: Curation) -> str:
+    if config.selection == Selection.UNFILTERED:
+        return "Any answer was taken, whatever the judge said."
+    if config.selection == Selection.WORST:
+        return f"Of each prompt the lowest overall below {config.threshold:g} was taken."
+    return f"Golden is an overall of {config.threshold:g} or more, or a person's correction."
+
+
+def _teachers(chosen: Sequence[Candidate]) -> str:
+    teachers = Counter("a person" if item.taught_by == PERSON else item.taught_by or "unknown" for item in chosen)
+    return "Answers by " + ", ".join(f"{name} ({count})" for name, count in teachers.most_common()) + "."

@@ -1,0 +1,215 @@
+"""Which answers are learnt from: the best of each prompt, one of each near-duplicate, no group too large."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.curation.config import Selection
+from selftune.curation.filters import Consented
+from selftune.curation.near import fingerprint, likenesses, normalise
+from selftune.curation.render import conversation_of, correction_of, lesson_of
+from selftune.errors import ConfigError
+from selftune.records import JudgementStatus, Reject, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from selftune.curation.base import Filter, Pair
+    from selftune.curation.config import Curation
+    from selftune.records import Message
+
+PERSON: Final = "person"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An answer that could be learnt from: as given, or as a person corrected it.
+
+    Attributes:
+        rank: What it is chosen by within its prompt, highest first.
+        order: Place in the log.
+    """
+
+    pair: Pair
+    messages: tuple[Message, ...]
+    taught_by: str | None
+    rank: tuple[float, float]
+    order: int
+
+    @property
+    def prompt(self) -> str:
+        """Digest of everything before the answer."""
+        return digest_of([(message.role, normalise(message.content)) for message in self.messages[:-1]])
+
+    @property
+    def answer(self) -> str:
+        """The answer in normal form."""
+        return normalise(self.messages[-1].content)
+
+
+class Rejects:
+    """Collects who was rejected and why, in the order of the rejections."""
+
+    def __init__(self) -> None:
+        self._listed: list[Reject] = []
+
+    def add(self, pair: Pair, reason: str) -> None:
+        """Reject a pair for a reason whose class stands before the colon."""
+        self._listed.append(Reject(interaction_id=pair.interaction.id, reason=reason))
+
+    def listed(self) -> tuple[Reject, ...]:
+        """All of them."""
+        return tuple(self._listed)
+
+
+def count_reasons(rejects: Iterable[Reject]) -> Counter[str]:
+    """How often each class of reason was given."""
+    return Counter(reject.reason.split(":")[0] for reject in rejects)
+
+
+def sift(pairs: Iterable[Pair], filters: Sequence[Filter], rejects: Rejects) -> tuple[Pair, ...]:
+    """Pairs that no filter objects to, consent first."""
+    asked = (Consented(), *filters)
+    kept = []
+    for pair in pairs:
+        objection = next((reason for each in asked if (reason := each.objection(pair))), None)
+        if objection is None:
+            kept.append(pair)
+        else:
+            rejects.add(pair, objection)
+    return tuple(kept)
+
+
+def select(pairs: Sequence[Pair], config: Curation, seed: int, rejects: Rejects) -> tuple[Candidate, ...]:
+    """What is learnt from, in the order of the log; everything else is rejected with its reason."""
+    candidates = [_candidate(pair, order, config, seed, rejects) for order, pair in enumerate(pairs)]
+    chosen = _best_of_each_prompt([item for item in candidates if item], config.answers_per_prompt, rejects)
+    unique = _without_near_duplicates(chosen, config.near_duplicate, rejects)
+    capped = _capped(unique, config.max_share_per_group, rejects)
+    return tuple(sorted(capped, key=lambda item: item.order))
+
+
+def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rejects) -> Candidate | None:
+    selection = Selection(config.selection)
+    tie = _uniform(seed, pair.interaction.id)
+    if correction_of(pair.interaction) and selection is Selection.BEST:
+        lesson = lesson_of(pair.interaction)
+        return Candidate(pair=pair, messages=lesson, taught_by=PERSON, rank=(math.inf, tie), order=order)
+    messages = conversation_of(pair.interaction)
+    if not messages:
+        rejects.add(pair, "no answer: the assistant said nothing")
+        return None
+    objection = _objection_to_score(pair, config.threshold, selection)
+    if objection:
+        rejects.add(pair, objection)
+        return None
+    overall = pair.judgement.overall or 0.0
+    score = {Selection.BEST: overall, Selection.WORST: -overall, Selection.UNFILTERED: 0.0}[selection]
+    return Candidate(
+        pair=pair, messages=messages, taught_by=pair.interaction.generated_by, rank=(score, tie), order=order
+    )
+
+
+def _objection_to_score(pair: Pair, threshold: float, selection: Selection) -> str | None:
+    judgement = pair.judgement
+    if selection is Selection.UNFILTERED:
+        return None
+    if judgement.status is not JudgementStatus.SCORED or judgement.overall is None:
+        return f"{judgement.status}: {judgement.reason or 'no reason given'}"
+    if selection is Selection.WORST:
+        return (
+            None if judgement.overall < threshold else f"too good: overall {judgement.overall:.2f}, asked for the worst"
+        )
+    if judgement.critical_failures:
+        return f"critical failure: {', '.join(judgement.critical_failures)}"
+    if judgement.overall < threshold:
+        return f"below the threshold: overall {judgement.overall:.2f}, golden from {threshold:g}"
+    return None
+
+
+def _best_of_each_prompt(candidates: Sequence[Candidate], count: int, rejects: Rejects) -> list[Candidate]:
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for item in candidates:
+        groups[item.prompt].append(item)
+    return [item for group in groups.values() for item in _best(group, count, rejects)]
+
+
+def _best(group: list[Candidate], count: int, rejects: Rejects) -> list[Candidate]:
+    """The highest ranks with distinct answers; where a person corrected an answer, only corrections."""
+    ranked = sorted(group, key=lambda item: item.rank, reverse=True)
+    corrected = ranked[0].taught_by == PERSON
+    kept: dict[str, Candidate] = {}
+    for item in ranked:
+        if item.answer in kept:
+            rejects.add(item.pair, f"duplicate: same prompt and answer as {kept[item.answer].pair.interaction.id}")
+        elif corrected and item.taught_by != PERSON:
+            rejects.add(item.pair, f"corrected: a person answered this prompt in {ranked[0].pair.interaction.id}")
+        elif len(kept) == count:
+            rejects.add(item.pair, f"not the best of its prompt: {count} of its answers kept already")
+        else:
+            kept[item.answer] = item
+    return list(kept.values())
+
+
+def _without_near_duplicates(items: Sequence[Candidate], threshold: float, rejects: Rejects) -> list[Candidate]:
+    """One of each cluster of near-duplicates: going down the ranks, whatever is like one that is kept goes."""
+    ranked = sorted(items, key=lambda item: (item.rank, -item.order), reverse=True)
+    prints = [fingerprint(item.messages, item.pair.interaction.state) for item in ranked]
+    alike: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for first, second, similarity in likenesses(prints, threshold):
+        alike[second].append((first, similarity))
+    kept: list[int] = []
+    dropped: set[int] = set()
+    for place, candidate in enumerate(ranked):
+        twin = next((item for item in alike[place] if item[1] == 1 or item[0] not in dropped), None)
+        if twin is None:
+            kept.append(place)
+        else:
+            dropped.add(place)
+            rejects.add(candidate.pair, f"near-duplicate: {twin[1]:.2f} like {ranked[twin[0]].pair.interaction.id}")
+    return [ranked[place] for place in kept]
+
+
+def group_of(pair: Pair) -> str:
+    """The kind of behaviour an item shows: the criteria that the judge found applicable."""
+    return " + ".join(sorted(item.name for item in pair.judgement.criteria if item.score is not None)) or "unjudged"
+
+
+def _capped(items: Sequence[Candidate], share: float, rejects: Rejects) -> list[Candidate]:
+    """The items with the lowest ranks of each group that is larger than its share left out."""
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for item in items:
+        groups[group_of(item.pair)].append(item)
+    cap = largest_cap([len(group) for group in groups.values()], share)
+    kept = []
+    for name, group in groups.items():
+        ranked = sorted(group, key=lambda item: item.rank, reverse=True)
+        kept += ranked[:cap]
+        for item in ranked[cap:]:
+            rejects.add(item.pair, f"over the cap: no more than {share:.0%} of the examples may show {name}")
+    return kept
+
+
+def largest_cap(sizes: Sequence[int], share: float) -> int:
+    """The largest number of items per group under which no group has more than `share` of all that is kept.
+
+    Raises:
+        ConfigError: there is none, because there are too few groups.
+    """
+    if not sizes or share >= 1:
+        return max(sizes, default=0)
+    for cap in range(max(sizes), 0, -1):
+        if cap <= share * sum(min(size, cap) for size in sizes):
+            return cap
+    raise ConfigError(
+        f"[curation] max_share_per_group = {share:g} can't hold with {len(sizes)} kinds of behaviour.",
+        next_step=f"Set it to {1 / len(sizes):.2f} or more, or add interactions of other kinds.",
+    )
+
+
+def _uniform(seed: int, name: str) -> float:
+    return int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode()).digest()[:8]) / 2**64

@@ -1,0 +1,90 @@
+"""curate: choose what the next model learns from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.context import Progress
+from selftune.curation.card import mixture_of, write_card
+from selftune.curation.config import Curation, check_curation
+from selftune.curation.holdout import draw_holdout
+from selftune.curation.render import conversation_of
+from selftune.curation.select import Candidate, Rejects, count_reasons, select, sift
+from selftune.errors import BelowTriggerError, NothingToTrainOnError
+from selftune.plugins import load_plugin
+from selftune.records import Dataset, DatasetKind, Example, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.context import Context
+    from selftune.curation.base import Filter, Judged, Pair
+
+STAGE_VERSION: Final = 1
+
+
+def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
+    """Choose what the next model learns from; keep every reject with its reason.
+
+    Raises:
+        NothingToTrainOnError: all were rejected; the message names the commonest reason.
+        BelowTriggerError: too few are golden and new; the message says how many more are needed.
+        ConfigError: a value of the config is out of range.
+        UnknownNameError: the config names a selection or a filter that there is not.
+    """
+    check_curation(config)
+    filters: list[Filter] = [load_plugin("selftune.filters", name)() for name in config.filters]
+    rejects = Rejects()
+    # Held out before selection: a test made only of favourites flatters every model.
+    pool, held_out = draw_holdout(tuple(judged.pairs), config.holdout_share, config.holdout_seed, config.near_duplicate)
+    chosen = select(sift(pool, filters, rejects), config, context.seed, rejects)
+    holdout = tuple(_held_example(pair) for pair in sift(held_out, filters, rejects))
+    _check_enough(chosen, rejects, judged.learnt_before, config)
+    context.report(Progress(done=len(chosen), total=len(pool) + len(held_out), note="golden"))
+    return Dataset(
+        kind=DatasetKind.SFT,
+        train=tuple(_example(item) for item in chosen),
+        holdout=holdout,
+        rejects=rejects.listed(),
+        mixture=mixture_of(chosen),
+        watermark=judged.watermark,
+        config_digest=digest_of(config),
+        card=write_card(chosen, holdout, rejects.listed(), config),
+    )
+
+
+def _check_enough(chosen: Sequence[Candidate], rejects: Rejects, learnt: frozenset[str], config: Curation) -> None:
+    reasons = count_reasons(rejects.listed()).most_common(1)
+    commonest = f"Commonest reason not to learn from one: {reasons[0][0]} ({reasons[0][1]})." if reasons else ""
+    if not chosen:
+        raise NothingToTrainOnError(
+            f"none of {len(rejects.listed())} judged interactions can be learnt from. {commonest}".strip(),
+            next_step="Add interactions or corrections, or look at single ones with `selftune why ID`.",
+        )
+    new = sum(item.pair.interaction.id not in learnt for item in chosen)
+    if new < config.trigger:
+        raise BelowTriggerError(
+            f"{new} new golden interactions, {config.trigger - new} more are needed to train. {commonest}".strip(),
+            next_step="Collect or import more, or lower `trigger` under [curation] in selftune.toml.",
+        )
+
+
+def _example(item: Candidate) -> Example:
+    # The salt goes with the text that it hides: the same words under the same salt give the same dataset digest.
+    return Example(
+        salt=item.pair.interaction.salt,
+        interaction_id=item.pair.interaction.id,
+        judgement_id=item.pair.judgement.id,
+        messages=item.messages,
+        taught_by=item.taught_by,
+    )
+
+
+def _held_example(pair: Pair) -> Example:
+    return Example(
+        salt=pair.interaction.salt,
+        interaction_id=pair.interaction.id,
+        judgement_id=pair.judgement.id,
+        messages=conversation_of(pair.interaction),
+        taught_by=pair.interaction.generated_by,
+    )
