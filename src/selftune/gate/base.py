@@ -31,11 +31,14 @@ class Evidence:
 
 
 class Rule(Protocol):
-    """One rule of promotion. Its `name` is what a policy declares it by, and stands on every check it makes."""
+    """One rule of promotion; its checks carry its name, which is the one a policy declares, or that and a place.
+
+    `category_cap` is declared once and checked as `category_cap:identity`, `category_cap:tone` …
+    """
 
     @property
     def name(self) -> str:
-        """The name a policy declares it by."""
+        """What its checks are called."""
         ...
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:

@@ -1,0 +1,86 @@
+"""The two arms laid side by side, unit by unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from selftune.gate.statistics import Difference, paired_difference
+from selftune.scoring.units import Mean, UnitScore, mean_of, unit_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selftune.gate.base import Evidence
+    from selftune.records import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedUnit:
+    """One unit that both arms have a score for."""
+
+    key: str
+    category: str
+    agent: str | None
+    champion: float
+    candidate: float
+
+    @property
+    def difference(self) -> float:
+        """Candidate minus champion."""
+        return self.candidate - self.champion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The units that both arms have a score for; the others are left out of both."""
+
+    units: tuple[PairedUnit, ...]
+    kind: str
+
+    def where(self, wanted: Callable[[PairedUnit], bool]) -> Comparison:
+        """The same comparison over the units that are wanted."""
+        return Comparison(units=tuple(unit for unit in self.units if wanted(unit)), kind=self.kind)
+
+    def of_category(self, category: str) -> Comparison:
+        """The units of one category."""
+        return self.where(lambda unit: unit.category == category)
+
+    def of_agent(self, agent: str) -> Comparison:
+        """The units of one agent."""
+        return self.where(lambda unit: unit.agent == agent)
+
+    @property
+    def differences(self) -> tuple[float, ...]:
+        """Candidate minus champion, unit by unit."""
+        return tuple(unit.difference for unit in self.units)
+
+    def difference(self, level: float) -> Difference | None:
+        """What the differences say; None when there are none."""
+        return paired_difference(self.differences, level) if self.units else None
+
+
+def compare(evidence: Evidence) -> Comparison:
+    """Champion and candidate, unit by unit; empty without a candidate."""
+    if evidence.candidate is None:
+        return Comparison(units=(), kind=evidence.suite.unit)
+    return _pair(unit_scores_of(evidence.champion, evidence), unit_scores_of(evidence.candidate, evidence), evidence)
+
+
+def _pair(champion: dict[str, UnitScore], candidate: dict[str, UnitScore], evidence: Evidence) -> Comparison:
+    units = [
+        PairedUnit(key=key, category=new.category, agent=new.agent, champion=old.value, candidate=new.value)
+        for key, new in candidate.items()
+        if (old := champion.get(key)) is not None and old.value is not None and new.value is not None
+    ]
+    return Comparison(units=tuple(units), kind=evidence.suite.unit)
+
+
+def unit_scores_of(evaluation: Evaluation, evidence: Evidence) -> dict[str, UnitScore]:
+    """One arm's unit scores by key, in the suite's unit."""
+    return {unit.key: unit for unit in unit_scores(evaluation.outcomes, evidence.suite.unit)}
+
+
+def arm_mean(evaluation: Evaluation, evidence: Evidence, level: float) -> Mean:
+    """One arm's mean over the units it has a score for."""
+    return mean_of(unit_scores_of(evaluation, evidence).values(), level)

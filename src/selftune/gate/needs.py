@@ -1,0 +1,53 @@
+"""How many units it would take to settle what a check could not show, and how long that lasts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from selftune.gate.comparison import Comparison, compare
+from selftune.gate.rules.gain import Gain
+from selftune.gate.rules.harm import Guarded
+from selftune.gate.statistics import items_needed, spread_of
+from selftune.records import CheckStatus
+
+if TYPE_CHECKING:
+    from selftune.gate.base import Evidence
+    from selftune.gate.config import Policy
+    from selftune.records import Check
+
+
+def units_needed(check: Check, evidence: Evidence, policy: Policy) -> int | None:
+    """Units with which this check could be settled, at the policy's power; None where more units would not help.
+
+    For a gain: what shows the measured one, or the least gain where less was measured. For a guarded category: what
+    lifts its interval above the cap if its mean stays where it is.
+    """
+    family, _, place = check.name.partition(":")
+    if check.status is not CheckStatus.NOT_SHOWN:
+        return None
+    if family == Gain.family:
+        return _for_gain(compare(evidence), policy)
+    return _for_bound(compare(evidence).of_category(place), policy) if family == Guarded.family else None
+
+
+def _for_gain(comparison: Comparison, policy: Policy) -> int | None:
+    differences = comparison.differences
+    gain = max(math.fsum(differences) / len(differences), policy.least_gain)
+    return items_needed(spread_of(differences), gain, alpha=policy.alpha, power=policy.power) if gain > 0 else None
+
+
+def _for_bound(comparison: Comparison, policy: Policy) -> int | None:
+    differences = comparison.differences
+    room = math.fsum(differences) / len(differences) + policy.guarded_cap
+    if room <= 0:
+        return None
+    return items_needed(spread_of(differences), room, alpha=1 - policy.level, power=policy.power)
+
+
+def minutes_for(units: int, evidence: Evidence) -> int:
+    """Minutes to evaluate both arms on so many units at the pace of this evaluation; at least 1."""
+    arms = [arm for arm in (evidence.champion, evidence.candidate) if arm is not None]
+    seconds = sum(arm.wall_seconds for arm in arms)
+    now = len({outcome.pair or outcome.item_id for arm in arms for outcome in arm.outcomes})
+    return max(1, math.ceil(seconds * units / max(now, 1) / 60))

@@ -1,0 +1,87 @@
+"""A decision in one sentence, and the cheapest next step in another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.gate.needs import minutes_for
+from selftune.gate.rules.enforced import in_words
+from selftune.records import CheckStatus, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.gate.base import Evidence
+    from selftune.gate.statistics import Difference
+    from selftune.records import Check
+
+_WITHIN_REACH: Final = 10
+"""A suite grown tenfold is the most we advise; beyond that, a larger gain is cheaper than a finer ruler."""
+
+_NEXT_BY_FAMILY: Final = {
+    "run_finished": "Read the run's reason with `selftune why`, mend it and train again.",
+    "weights_changed": "Look at the recipe's learning rate and at what the dataset teaches, then train again.",
+    "evaluations_complete": "See why items went unscored (server or scorer), mend it and evaluate again.",
+    "same_conditions": "Evaluate both arms again under the same suite, seeds, parameters and server.",
+    "arms_differ": "Make sure that each arm has a server of its own, then evaluate the candidate again.",
+    "proofs_match": "Stop stray servers, then evaluate again; each server must show its build's own files.",
+    "guarded_present": "Add items of the missing category to the suite, or drop the guard from the policy.",
+    "parity": "Serve another form (F16 instead of a quantised one) and evaluate again.",
+    "gain": "Gather more golden items and train again; the old model keeps serving.",
+    "category_cap": "Add golden items of the category that fell, and train again; the old model keeps serving.",
+    "guarded": "Add golden items of the category that fell, and train again; the old model keeps serving.",
+    "agent_cap": "Add golden items of the agent that fell, and train again; the old model keeps serving.",
+    "floor": "Add golden items of the category below its floor, and train again; the old model keeps serving.",
+    "critical_failures": "Read the items with critical failures, correct them, and train again.",
+    "independence": "Name another judge for the data or another scorer for the suite; code and your own picks count.",
+}
+
+
+def reason_for(outcome: Outcome, stopped: Sequence[Check], found: Difference | None, evidence: Evidence) -> str:
+    """Why, in one plain sentence."""
+    if outcome is Outcome.PROMOTE:
+        return f"The candidate is better by {_gain(found, evidence)}, and no check speaks against it."
+    first = stopped[0]
+    if outcome is Outcome.INVALID:
+        return f"Nothing can be said about the candidate: {first.detail}."
+    if _family(first) == "gain":
+        return _about_gain(outcome, first, found, evidence)
+    verb = "is refused" if outcome is Outcome.REJECT else "can't be promoted yet"
+    more = f" (and {len(stopped) - 1} more)" if len(stopped) > 1 else ""
+    return f"The candidate {verb}: {first.detail}{more}."
+
+
+def _about_gain(outcome: Outcome, check: Check, found: Difference | None, evidence: Evidence) -> str:
+    if check.status is CheckStatus.NOT_MEASURED or found is None:
+        return f"The gain could not be measured: {check.detail}."
+    if outcome is Outcome.INCONCLUSIVE:
+        return f"A gain of {_gain(found, evidence)} is not clear of noise, or too small to be worth having."
+    if found.interval[1] < 0:
+        return f"The candidate is worse: {_gain(found, evidence)}."
+    return f"The candidate is no better: {_gain(found, evidence)}, less than is worth having even at best."
+
+
+def _gain(found: Difference | None, evidence: Evidence) -> str:
+    if found is None:
+        return "an unknown amount"
+    return f"{in_words(found)} on {found.n} {evidence.suite.unit}s"
+
+
+def _family(check: Check) -> str:
+    return check.name.partition(":")[0]
+
+
+def next_step_for(outcome: Outcome, stopped: Sequence[Check], needed: int | None, evidence: Evidence) -> str | None:
+    """The cheapest thing that could change the answer, with its cost; None for a promotion."""
+    if outcome is Outcome.PROMOTE:
+        return None
+    first = stopped[0]
+    have = first.n or 0
+    if needed is None or not have < needed <= _WITHIN_REACH * have:
+        return _NEXT_BY_FAMILY[_family(first)]
+    kind, place = evidence.suite.unit, first.name.partition(":")[2]
+    where = f" of {place}" if place else ""
+    return (
+        f"Grow the suite by {needed - have} {kind}s{where} to {needed} and evaluate again, "
+        f"about {minutes_for(needed, evidence)} min for both arms."
+    )
