@@ -1,0 +1,109 @@
+"""The machine key: made once by `init`, signs checkpoints and build manifests. It proves continuity, not a person."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import DamagedFileError, MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRIVATE: Final = "machine.key"
+PUBLIC: Final = "machine.pub"
+_SEED_BYTES: Final = 32
+_OTHERS: Final = 0o077
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineKey:
+    """An Ed25519 key; `public` is 64 hex digits. Its secret half is shown nowhere."""
+
+    public: str
+    _seed: bytes = field(repr=False)
+
+    def sign(self, message: bytes) -> str:
+        """Ed25519 signature (RFC 8032), 128 hex digits."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return Ed25519PrivateKey.from_private_bytes(self._seed).sign(message).hex()
+
+
+def make_machine_key(folder: Path) -> MachineKey:
+    """A new key in `folder`: `machine.key`, which only its owner may read, and `machine.pub` beside it.
+
+    A key that is there already is kept: with another one, the ledger would no longer verify.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / PRIVATE).exists():
+        write_secret(folder / PRIVATE, os.urandom(_SEED_BYTES))
+    key = _key_of(read_secret(folder / PRIVATE))
+    if not (folder / PUBLIC).exists():
+        (folder / PUBLIC).write_text(f"{key.public}\n", encoding="ascii")
+    return load_machine_key(folder)
+
+
+def load_machine_key(folder: Path) -> MachineKey:
+    """The key that `make_machine_key` left in `folder`.
+
+    Raises:
+        MissingFileError: there is none.
+        UsageError: others may read it.
+        DamagedFileError: it is no key, or not the one whose public half lies beside it.
+    """
+    key = _key_of(read_secret(folder / PRIVATE))
+    try:
+        public = (folder / PUBLIC).read_text(encoding="ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        public = ""
+    if public != key.public:
+        raise DamagedFileError(
+            f"{folder / PUBLIC} is not the public half of {PRIVATE}.",
+            next_step="Restore both files from the same backup.",
+        )
+    return key
+
+
+def write_secret(path: Path, secret: bytes) -> None:
+    """Write 32 secret bytes as hex into a new file that only its owner may read, durably.
+
+    Raises:
+        FileExistsError: there is a file already.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(f"{secret.hex()}\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def read_secret(path: Path) -> bytes:
+    """The 32 bytes that `write_secret` wrote.
+
+    Raises:
+        MissingFileError: there is no such file.
+        UsageError: others may read it.
+        DamagedFileError: it does not hold 32 bytes in hex.
+    """
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{path} is missing.", next_step="Restore it from a backup of the project.") from error
+    if os.name == "posix" and path.stat().st_mode & _OTHERS:
+        raise UsageError(f"{path} can be read by other users.", next_step=f"Run `chmod 600 {path}`.")
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        secret = b""
+    if len(secret) != _SEED_BYTES:
+        raise DamagedFileError(f"{path} is no key.", next_step="Restore it from a backup of the project.")
+    return secret
+
+
+def _key_of(seed: bytes) -> MachineKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw().hex()
+    return MachineKey(public=public, _seed=seed)

@@ -1,0 +1,125 @@
+"""What only SQLite understands: which library, how a connection is set up, how a write begins, what errors mean."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from selftune.errors import BudgetError, DamagedFileError, LockedError, MissingFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import ModuleType
+
+    from sqlalchemy import Connection, Engine
+
+# Up to 3.51.2, two processes that write or checkpoint one WAL file may corrupt it (sqlite.org/wal.html, "WAL-reset").
+_WAL_SAFE_FROM: Final = (3, 51, 3)
+_BUSY_MILLISECONDS: Final = 30_000
+
+
+def sqlite_module() -> ModuleType:
+    """The SQLite to use: the one in `pysqlite3`, where there is a wheel of it, else Python's own."""
+    try:
+        return importlib.import_module("pysqlite3")
+    except ImportError:
+        return importlib.import_module("sqlite3")
+
+
+def journal_mode(module: ModuleType) -> str:
+    """`wal` where that is safe with several processes, else `delete`: the rollback journal."""
+    version: tuple[int, ...] = module.sqlite_version_info
+    return "wal" if version >= _WAL_SAFE_FROM else "delete"
+
+
+def describe_sqlite(module: ModuleType) -> str:
+    """One line for `selftune doctor`: library, version, journal."""
+    mode = journal_mode(module)
+    why = "" if mode == "wal" else "; older than 3.51.3, so the slower rollback journal is used: install pysqlite3"
+    return f"SQLite {module.sqlite_version} from {module.__name__}, journal {mode}{why}"
+
+
+def open_engine(path: Path, module: ModuleType) -> Engine:
+    """An engine on the file: durable commits, foreign keys, deleted content overwritten.
+
+    Connections begin as their `begin` execution option says; see `writing` and `reading`.
+    """
+    engine = create_engine(make_url("sqlite+pysqlite://").set(database=str(path)), module=module)
+    pragmas = (
+        f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}",
+        f"PRAGMA journal_mode={journal_mode(module)}",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+        "PRAGMA secure_delete=ON",
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _: object) -> None:
+        # The module must not begin transactions by itself: it begins deferred ones, and only before some statements.
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(pragma).close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that holds the write lock from its start: taken later, it fails at once if another has committed.
+
+    Raises:
+        LockedError: another process held the lock for half a minute.
+        BudgetError: the disk is full.
+        DamagedFileError: the file is no longer a database.
+    """
+    with _named_errors(engine), engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One transaction that sees one state of the store; keep it short, it holds old pages back."""
+    with _named_errors(engine), engine.begin() as connection:
+        yield connection
+
+
+def copy_database(connection: Connection, target: Path) -> None:
+    """Write a consistent copy of the whole database into a new file."""
+    connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
+
+
+@contextmanager
+def _named_errors(engine: Engine) -> Iterator[None]:
+    """What SQLite says, as an error with a next step; anything else is a fault of ours and passes as it is."""
+    path = engine.url.database
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).lower()
+        if "full" in said or "disk i/o error" in said:
+            raise BudgetError(
+                f"{path} can't be written: {said}. Nothing of this step was kept half.",
+                next_step="Free some disk space, then run the same command again.",
+            ) from error
+        if "locked" in said or "busy" in said:
+            raise LockedError(
+                f"{path} is being written by another process.", next_step="Wait for it to end, then try again."
+            ) from error
+        if "malformed" in said or "not a database" in said:
+            raise DamagedFileError(
+                f"{path} is damaged: {said}.", next_step="Restore it from a backup; the ledger's mirror is beside it."
+            ) from error
+        if "unable to open" in said or "readonly" in said:
+            raise MissingFileError(
+                f"{path} can't be opened for writing.", next_step="Check the folder and its permissions."
+            ) from error
+        raise

@@ -1,0 +1,77 @@
+"""Bring a store's tables up to this version: a copy first, then all steps in one transaction. Newer is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import inspect, text
+
+from selftune.errors import IntegrityError
+from selftune.store.dialect import copy_database, reading, writing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+HEAD: Final = "0001"
+_FOLDER: Final = Path(__file__).parent / "migrations"
+
+
+def migrate(engine: Engine, path: Path) -> None:
+    """Make or update the tables; does nothing, and wakes nothing, when they are up to date.
+
+    Raises:
+        IntegrityError: the store was written by a newer selftune.
+    """
+    with reading(engine) as connection:
+        found = _revision(connection)
+    if found == HEAD:
+        return
+    if found is not None:
+        _refuse_newer(found, path)
+        _keep_copy(engine, path.with_name(f"{path.name}.before-{HEAD}"))
+    with writing(engine) as connection:
+        if _revision(connection) != HEAD:
+            _upgrade(connection)
+
+
+def known_revisions() -> tuple[str, ...]:
+    """Every revision this selftune can read, newest first."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    return tuple(step.revision for step in ScriptDirectory.from_config(config).walk_revisions())
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    # Alembic reads the value through configparser, to which a percent sign is special.
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+
+
+def _refuse_newer(found: str, path: Path) -> None:
+    if found not in known_revisions():
+        raise IntegrityError(
+            f"{path} was written by a newer selftune (tables {found}).",
+            next_step="Upgrade selftune, or restore the copy that the upgrade left beside the file.",
+        )
+
+
+def _keep_copy(engine: Engine, target: Path) -> None:
+    if not target.exists():
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            copy_database(connection, target)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found

@@ -1,0 +1,454 @@
+"""The store of one project: records with their ledger entries, steps, scratch, leases and a few named values."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from sqlalchemy import func, insert, select, update
+
+from selftune.errors import BudgetError, IntegrityError, MissingFileError, UsageError
+from selftune.ledger.mirror import Mirror
+from selftune.records import Record
+from selftune.store import history, rows, steps, work
+from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
+from selftune.store.lease import Identity, Lease, acquire
+from selftune.store.migrate import migrate
+from selftune.store.tables import NAMED_VALUES, RECORDS, SOURCES, STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from sqlalchemy import Connection, Engine
+
+    from selftune.ledger.entries import Entry
+    from selftune.ledger.mirror import Checkpoint
+    from selftune.ledger.verify import Frontier
+
+R = TypeVar("R", bound=Record)
+
+HIDDEN: Final = ".selftune"
+_BATCH: Final = 500
+_IMPORT_KEY: Final = "import.key"
+_NO_DETAIL: Final[Mapping[str, str]] = MappingProxyType({})
+_ID_HEX_DIGITS: Final = 64
+
+
+def utc_now() -> str:
+    """UTC time as ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Store:
+    """What a project keeps; one per process, a context manager.
+
+    Each write is one transaction that holds the record, its ledger entry and what depends on both, on the disk when
+    the method returns; the ledger's mirror is written right behind it and made up for at the next start.
+
+    Attributes:
+        sqlite_note: Which SQLite is in use and how, for `selftune doctor`.
+    """
+
+    def __init__(self, engine: Engine, folder: Path, *, clock: Callable[[], str], sqlite_note: str) -> None:
+        self.sqlite_note = sqlite_note
+        self._engine = engine
+        self._folder = folder
+        self._clock = clock
+        self._mirror = Mirror(folder / "ledger")
+        self._leases: dict[str, Lease] = {}
+        self._import_secret: bytes | None = None
+
+    @classmethod
+    def open(cls, project: Path, *, clock: Callable[[], str] = utc_now, module: ModuleType | None = None) -> Self:
+        """The store in `project/.selftune`, made if it is not there; its tables and its mirror brought up to date.
+
+        Raises:
+            MissingFileError: there is no such project folder.
+            IntegrityError: the store is of a newer selftune, or store and mirror contradict each other.
+        """
+        if not project.is_dir():
+            raise MissingFileError(f"{project} is no folder.", next_step="Make a project there with `selftune init`.")
+        folder = project.resolve() / HIDDEN
+        for part in (folder, folder / "ledger", folder / "work", folder / "keys"):
+            part.mkdir(exist_ok=True)
+        module = module or sqlite_module()
+        engine = open_engine(folder / "store.db", module)
+        store = cls(engine, folder, clock=clock, sqlite_note=describe_sqlite(module))
+        try:
+            migrate(engine, folder / "store.db")
+            store._complete_mirror()
+            store._sweep_work()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Let go of the file; leases that are still held are released."""
+        for lease in list(self._leases.values()):
+            lease.release()
+        self._leases.clear()
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- Records ------------------------------------------------------------------------------------------------------
+
+    def save(self, records: Iterable[Record], *, event: str, detail: Mapping[str, str] = _NO_DETAIL) -> list[str]:
+        """Keep records, each with a ledger entry of this event; returns an id for each, in order.
+
+        One transaction for each 500 records. What is there already adds nothing: a known id; and an `Interaction` or
+        `Quarantined` line of a known source and position, for which the earlier record's id is returned.
+        """
+        source, ids = iter(records), list[str]()
+        while batch := list(islice(source, _BATCH)):
+            with self._writing() as connection:
+                ids += self._keep(connection, batch, event=event, detail=detail)
+        return ids
+
+    def note(self, event: str, detail: Mapping[str, str] = _NO_DETAIL) -> int:
+        """Add a ledger entry that has no record; returns its place in the ledger."""
+        with self._writing() as connection:
+            return self._add_note(connection, event, detail)
+
+    def record(self, record_id: str, kind: type[R]) -> R:
+        """The record of this id, or of a unique beginning of one, checked against its id.
+
+        Raises:
+            IntegrityError: it is missing, damaged, erased, or of another kind.
+            UnknownNameError: the beginning fits none or several.
+        """
+        found = self.any_record(record_id)
+        if not isinstance(found, kind):
+            raise IntegrityError(f"{record_id} is a {found.KIND}, not a {kind.KIND}.", next_step="Check the id.")
+        return found
+
+    def any_record(self, record_id: str) -> Record:
+        """The record of this id, or of a unique beginning of one, whatever its kind; errors as `record`."""
+        whole = len(record_id.partition(":")[2]) == _ID_HEX_DIGITS
+        with reading(self._engine) as connection:
+            return rows.read_record(connection, record_id if whole else rows.find_id(connection, record_id))
+
+    def find(self, prefix: str) -> str:
+        """The full id that begins like this, as in `run:3f2a`.
+
+        Raises:
+            UnknownNameError: none does, or several do; those near are offered.
+        """
+        with reading(self._engine) as connection:
+            return rows.find_id(connection, prefix)
+
+    def each(self, kind: type[R], since: int = 0) -> Iterator[tuple[int, R]]:
+        """Every record of a kind with its ingest sequence, oldest first, those after `since` only.
+
+        Those that are there when the walk begins; read in pages, so that writers never wait for a slow reader.
+        """
+        until = self.last_sequence(kind)
+        while since < until:
+            with reading(self._engine) as connection:
+                page = rows.read_page(connection, kind.KIND, after=since, until=until, limit=_BATCH)
+            for sequence, record_id, body in page:
+                record = rows.check_body(record_id, body)
+                assert isinstance(record, kind), "a body's kind is part of its id"  # noqa: S101 - can't happen
+                yield sequence, record
+                since = sequence
+
+    def count(self, kind: type[Record]) -> int:
+        """How many records of a kind there are."""
+        with reading(self._engine) as connection:
+            found: int = connection.execute(select(func.count()).where(RECORDS.c.kind == kind.KIND)).scalar_one()
+        return found
+
+    def last(self, kind: type[R]) -> R | None:
+        """The record of a kind that was kept last."""
+        newest = select(RECORDS.c.id).where(RECORDS.c.kind == kind.KIND).order_by(RECORDS.c.sequence.desc()).limit(1)
+        with reading(self._engine) as connection:
+            record_id = connection.execute(newest).scalar()
+        return None if record_id is None else self.record(record_id, kind)
+
+    def last_sequence(self, kind: type[Record] | None = None) -> int:
+        """The greatest ingest sequence, of a kind or of all; 0 when nothing is kept."""
+        with reading(self._engine) as connection:
+            return rows.last_sequence(connection, None if kind is None else kind.KIND)
+
+    def saved_at(self, record_id: str) -> str:
+        """When a record was kept, by the machine's clock: UTC, ISO 8601.
+
+        Raises:
+            IntegrityError: there is no such record.
+        """
+        with reading(self._engine) as connection:
+            found = connection.execute(select(RECORDS.c.saved_at).where(RECORDS.c.id == record_id)).scalar()
+        if found is None:
+            raise IntegrityError(f"no record {record_id} in the store.", next_step="Check the id.")
+        return str(found)
+
+    # --- Imports ------------------------------------------------------------------------------------------------------
+
+    def seen(self, source_key: str) -> str | None:
+        """The id of the record that was remembered under this key; None for none."""
+        with reading(self._engine) as connection:
+            key = rows.source_key(self._secret(connection), source_key)
+            found: str | None = connection.execute(select(SOURCES.c.record_id).where(SOURCES.c.key == key)).scalar()
+        return found
+
+    def remember(self, source_key: str, record_id: str) -> None:
+        """Recognise this key from now on; the key itself is not kept, only its HMAC under the project's own secret."""
+        with self._writing() as connection:
+            key = rows.source_key(self._secret(connection), source_key)
+            if (
+                connection.execute(update(SOURCES).where(SOURCES.c.key == key).values(record_id=record_id)).rowcount
+                == 0
+            ):
+                connection.execute(insert(SOURCES).values(key=key, record_id=record_id))
+
+    # --- Steps --------------------------------------------------------------------------------------------------------
+
+    def finished_step(self, key: str) -> steps.StepRow | None:
+        """The step of this key, if it is finished."""
+        with reading(self._engine) as connection:
+            return steps.read_finished(connection, key)
+
+    def partial_outputs(self, key: str) -> tuple[str, ...]:
+        """Ids of what a step has given so far, in order, finished or not."""
+        with reading(self._engine) as connection:
+            return steps.read_outputs(connection, key)
+
+    def finish_step(
+        self, key: str, stage: str, outputs: Iterable[Record], *, elapsed: Callable[[], float], many: bool = False
+    ) -> list[str]:
+        """Keep what a step gives, as it comes, and call it finished after the last one; returns the ids, in order.
+
+        `outputs` are all outputs from the first one on, in the same order at each try: those that an earlier try has
+        kept are passed over. Each 500 are one transaction; the last one also marks the step finished and clears its
+        scratch. When `outputs` raises, what came before is kept and the step stays unfinished. `elapsed` is asked for
+        the seconds it took, after the last output.
+        """
+        finished = self.finished_step(key)
+        if finished is not None:
+            return list(finished.outputs)
+        kept = self.partial_outputs(key)
+        ids, batch, begun, complete = list(kept), list[Record](), False, False
+        try:
+            for record in islice(outputs, len(kept), None):
+                batch.append(record)
+                if len(batch) == _BATCH:
+                    # Emptied first: if this fails, it must not be tried again below.
+                    full, batch = batch, []
+                    ids += self._keep_outputs(key, stage, full, many=many, begin=not begun)
+                    begun = True
+            complete = True
+        finally:
+            if batch or complete:
+                seconds = elapsed() if complete else None
+                ids += self._keep_outputs(key, stage, batch, many=many, begin=not begun, seconds=seconds)
+        work.clear_folder(self._work_folder, key)
+        return ids
+
+    def fail_step(self, key: str, stage: str, error: str) -> None:
+        """Note that a step stopped. The ledger gets the error's name; its text, which may quote, stays in the store."""
+        with self._writing() as connection:
+            steps.mark_failed(connection, key, stage, error, at=self._clock())
+            name = error.partition(":")[0]
+            self._add_note(connection, "step failed", {"stage": stage, "step": key, "error": name})
+
+    def failure(self, key: str) -> str | None:
+        """What `fail_step` was told last about a step; None when it has not failed, or was tried again since."""
+        with reading(self._engine) as connection:
+            found: str | None = connection.execute(select(STEPS.c.error).where(STEPS.c.key == key)).scalar()
+        return found
+
+    def step_work(self, key: str) -> work.StepWork:
+        """Durable scratch for a step, there until it is finished or `work_clear` is called."""
+        return work.StepWork(self._engine, self._work_folder, key)
+
+    def work_clear(self, key: str) -> None:
+        """Forget a step's scratch."""
+        with writing(self._engine) as connection:
+            work.clear_rows(connection, key)
+        work.clear_folder(self._work_folder, key)
+
+    # --- Leases, values, ledger ---------------------------------------------------------------------------------------
+
+    def acquire_lease(
+        self, name: str, owner: str, ttl_seconds: float = 600.0, *, identity: Identity | None = None
+    ) -> Lease:
+        """Hold a name, such as `cycle`, until the lease is released; from then on every write checks that it still is.
+
+        Raises:
+            LockedError: another process holds it; the message says which and since when.
+        """
+        lease = acquire(
+            self._engine,
+            self._folder,
+            name,
+            owner=owner,
+            ttl_seconds=ttl_seconds,
+            since=self._clock(),
+            identity=identity or Identity.own(),
+            on_release=lambda: self._leases.pop(name, None),
+        )
+        self._leases[name] = lease
+        return lease
+
+    def get_value(self, name: str) -> str | None:
+        """A small named value; None when it was never set."""
+        with reading(self._engine) as connection:
+            found: str | None = connection.execute(
+                select(NAMED_VALUES.c.value).where(NAMED_VALUES.c.name == name)
+            ).scalar()
+        return found
+
+    def set_value(self, name: str, value: str) -> None:
+        """Keep a small named value, with a ledger entry that holds it."""
+        with self._writing() as connection:
+            changed = update(NAMED_VALUES).where(NAMED_VALUES.c.name == name).values(value=value)
+            if connection.execute(changed).rowcount == 0:
+                connection.execute(insert(NAMED_VALUES).values(name=name, value=value))
+            self._add_note(connection, "value set", {"name": name, "value": value})
+
+    def history(self, since: int = 0) -> Iterator[Entry]:
+        """Every ledger entry after place `since`, oldest first, checked; read in pages.
+
+        Raises:
+            IntegrityError: an entry was altered.
+        """
+        while True:
+            with reading(self._engine) as connection:
+                page = list(history.read_entries(connection, after=since, limit=_BATCH))
+            if not page:
+                return
+            yield from page
+            since = page[-1].seq
+
+    def checkpoint(self) -> Checkpoint:
+        """Sign the ledger as it stands with the machine key; copy the line elsewhere and no one can rewrite it unseen.
+
+        Raises:
+            MissingFileError: the project has no machine key.
+        """
+        from selftune.ledger.keys import load_machine_key
+
+        key = load_machine_key(self._folder / "keys")
+        with self._mirror.locked():
+            tree = self._extend_mirror()
+            return self._mirror.add_checkpoint(size=tree.size, root=tree.root().hex(), at=self._clock(), key=key)
+
+    # --- How a write goes ---------------------------------------------------------------------------------------------
+
+    @property
+    def _work_folder(self) -> Path:
+        return self._folder / "work"
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A fenced transaction, and the mirror brought up to it."""
+        with writing(self._engine) as connection:
+            for lease in self._leases.values():
+                lease.check(connection)
+            yield connection
+        self._complete_mirror()
+
+    def _keep(
+        self, connection: Connection, batch: Sequence[Record], *, event: str, detail: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        at = self._clock()
+        kept = rows.keep_records(connection, batch, secret=self._secret(connection), at=at)
+        history.add_entries(connection, at=at, event=event, records=kept.new, detail=detail)
+        return kept.ids
+
+    def _keep_outputs(
+        self, key: str, stage: str, batch: Sequence[Record], *, many: bool, begin: bool, seconds: float | None = None
+    ) -> tuple[str, ...]:
+        """One transaction of a step; the last one knows the seconds it took."""
+        with self._writing() as connection:
+            if begin:
+                steps.begin_step(connection, key, stage, many=many, at=self._clock())
+            ids = self._keep(connection, batch, event=stage, detail={"step": key})
+            steps.add_outputs(connection, key, ids)
+            if seconds is not None:
+                self._mark_finished(connection, key, stage, seconds)
+        return ids
+
+    def _mark_finished(self, connection: Connection, key: str, stage: str, seconds: float) -> None:
+        steps.mark_finished(connection, key, seconds=seconds, at=self._clock())
+        work.clear_rows(connection, key)
+        facts = {"outputs": str(steps.count_outputs(connection, key)), "seconds": f"{seconds:.3f}"}
+        self._add_note(connection, "step finished", {"stage": stage, "step": key} | facts)
+
+    def _add_note(self, connection: Connection, event: str, detail: Mapping[str, str]) -> int:
+        return history.add_entries(connection, at=self._clock(), event=event, records=[(None, None)], detail=detail)
+
+    def _complete_mirror(self) -> None:
+        """Write what is committed and not yet mirrored; another process may have done it for us.
+
+        Raises:
+            BudgetError: the mirror's disk is full; the records themselves are kept.
+        """
+        try:
+            with self._mirror.locked():
+                self._extend_mirror()
+        except OSError as error:
+            raise BudgetError(
+                f"the ledger's mirror can't be written: {error.strerror}. The store has kept everything.",
+                next_step="Free some disk space; the next start completes the mirror.",
+            ) from error
+
+    def _extend_mirror(self) -> Frontier:
+        """Write what is missing; returns the tree over just what the mirror then holds."""
+        tail = self._mirror.tail()
+        with reading(self._engine) as connection:
+            if tail.seq and history.hash_at(connection, tail.seq) != tail.hash:
+                raise IntegrityError(
+                    f"store.db does not hold what the ledger's mirror ends with (entry {tail.seq}).",
+                    next_step="Restore store.db from its newest backup, or find out who changed the mirror.",
+                )
+            self._mirror.append(history.read_entries(connection, after=tail.seq))
+            return history.read_tree(connection)[0]
+
+    def _sweep_work(self) -> None:
+        """Remove work folders of finished steps, which a crash right after the last commit left behind."""
+        for folder in self._work_folder.iterdir():
+            if folder.is_dir() and self.finished_step(folder.name.replace("-", ":", 1)) is not None:
+                work.clear_folder(self._work_folder, folder.name)
+
+    def _secret(self, connection: Connection) -> bytes:
+        """The project's import key, made at its first use.
+
+        Raises:
+            UsageError: it is gone, though imports were remembered with it.
+        """
+        if self._import_secret is None:
+            self._import_secret = _load_import_secret(
+                self._folder / "keys" / _IMPORT_KEY,
+                used=connection.execute(select(SOURCES.c.key).limit(1)).first() is not None,
+            )
+        return self._import_secret
+
+
+def _load_import_secret(path: Path, *, used: bool) -> bytes:
+    import os
+
+    from selftune.ledger.keys import read_secret, write_secret
+
+    if not path.exists():
+        if used:
+            raise UsageError(
+                f"{path} is missing: without it, what was imported before would be imported again.",
+                next_step="Restore it from a backup of the project.",
+            )
+        try:
+            write_secret(path, os.urandom(32))
+        except FileExistsError:
+            # Another process was first; its key is the project's.
+            return read_secret(path)
+    return read_secret(path)

@@ -1,0 +1,120 @@
+"""The tables, as SQLAlchemy Core knows them; `migrations/` holds how they came to be.
+
+A record that quotes people is named over salted parts, so its `body` can go while `sealed`, the text that its id is
+the digest of, stays: the id and the ledger still verify.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+METADATA: Final = MetaData()
+
+# `sequence` is the ingest sequence: it counts over all kinds, in the order of commits, and is never used twice.
+RECORDS: Final = Table(
+    "records",
+    METADATA,
+    Column("sequence", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("body", Text),
+    Column("sealed", Text),
+    Column("saved_at", String, nullable=False),
+    Index("records_by_kind", "kind", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+LEDGER: Final = Table(
+    "ledger",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("kind", String),
+    Column("record_id", String, ForeignKey("records.id")),
+    Column("detail", Text, nullable=False),
+    Column("hash", String, nullable=False),
+    Index("ledger_by_record", "record_id"),
+)
+
+# One row: the ledger's size, its last hash, and the roots of the full subtrees, so that no append reads the others.
+LEDGER_TREE: Final = Table(
+    "ledger_tree",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", Integer, nullable=False),
+    Column("last_hash", String, nullable=False),
+    Column("peaks", Text, nullable=False),
+)
+
+# What an import has seen: keyed hash of kind, source and position. No record: a person was forgotten, never re-import.
+SOURCES: Final = Table(
+    "sources",
+    METADATA,
+    Column("key", String, primary_key=True),
+    Column("record_id", String, ForeignKey("records.id")),
+)
+
+STEPS: Final = Table(
+    "steps",
+    METADATA,
+    Column("key", String, primary_key=True),
+    Column("stage", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("many", Boolean, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("seconds", Float),
+    Column("error", Text),
+    Column("changed_at", String, nullable=False),
+)
+
+STEP_OUTPUTS: Final = Table(
+    "step_outputs",
+    METADATA,
+    Column("step", String, ForeignKey("steps.key"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("record_id", String, ForeignKey("records.id"), nullable=False),
+)
+
+WORK: Final = Table(
+    "work",
+    METADATA,
+    Column("step", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# A released lease keeps its row with no owner: the token must go on growing.
+LEASES: Final = Table(
+    "leases",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("token", Integer, nullable=False),
+    Column("owner", String),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("process_started", Float),
+    Column("since", String),
+    Column("expires_at", Float),
+)
+
+NAMED_VALUES: Final = Table(
+    "named_values",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)
