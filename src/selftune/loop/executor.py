@@ -102,13 +102,11 @@ class Executor:
         context: Context,
         observer: Observer,
         deadline: float | None = None,
-        holds: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._context = context
         self._observer = observer
         self._deadline = deadline
-        self._check_lease = holds
         self.timings: list[Timing] = []
 
     @overload
@@ -120,7 +118,7 @@ class Executor:
 
         Raises:
             BudgetError: the deadline has passed; nothing was begun.
-            LockedError: the lease was lost.
+            LockedError: the lease was lost; the store refuses to write.
         """
         name = stage.__name__
         key = step_key(stage, inputs, config, self._context)
@@ -129,7 +127,6 @@ class Executor:
             self._note(Timing(stage=name, seconds=0.0, reused=True))
             return self._read_back(finished.outputs, many=finished.many)
         self._check_budget(name)
-        self._check_lease()
         reach(f"before-{name}")
         output = self._run(stage, name, key, inputs, config)
         reach(f"after-{name}")
@@ -157,7 +154,6 @@ class Executor:
             self._store.fail_step(key, name, f"{type(error).__name__}: {error}")
             raise
         reach(f"kept-{name}")
-        self._store.work_clear(key)
         self._note(Timing(stage=name, seconds=self._context.elapsed() - began, reused=False))
         return self._read_back(tuple(ids), many=many)
 

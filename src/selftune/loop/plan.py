@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from selftune.builds.config import BuildConfig
+    from selftune.context import Context
     from selftune.curation.config import Curation
     from selftune.evals.config import EvaluationConfig
     from selftune.gate.config import Policy
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from selftune.judges.config import Judging
     from selftune.loop.executor import Stored
     from selftune.records import Build, Evaluation, JudgeIdentity
-    from selftune.release.base import Target
+    from selftune.release.config import Target
     from selftune.store import Store
+    from selftune.training.config import Recipe
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class JudgedLog:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Logged:
+    """The new part of the log as a source: it is kept already, and passes through as it is."""
+
+    interactions: Stored[Interaction]
+
+    def read(self, context: Context) -> Iterator[Interaction]:  # noqa: ARG002 - a source is handed the context
+        """Every interaction, oldest first."""
+        yield from self.interactions
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """One turn of the loop: what goes in, the configs in force, and what stands against the candidate.
 
@@ -70,7 +83,7 @@ class Plan:
     judging: Judging
     judge_identity: JudgeIdentity
     curation: Curation
-    recipe: object
+    recipe: Recipe
     form: BuildConfig
     evaluation: EvaluationConfig
     policy: Policy

@@ -89,14 +89,11 @@ def hold_lease(project: Project) -> Iterator[Lease]:
         lease.release()
 
 
-def make_executor(
-    project: Project, observer: Observer, *, lease: Lease | None = None, seconds: float | None = None
-) -> Executor:
+def make_executor(project: Project, observer: Observer, *, seconds: float | None = None) -> Executor:
     """An executor over a project, with a deadline `seconds` from now."""
     context = project.context()
     deadline = None if seconds is None else context.elapsed() + seconds
-    holds = (lambda: None) if lease is None else lease.check
-    return Executor(store=project.store, context=context, observer=observer, deadline=deadline, holds=holds)
+    return Executor(store=project.store, context=context, observer=observer, deadline=deadline)
 
 
 def go_round(project: Project, observer: Observer | None = None, *, seconds: float | None = None) -> CycleReport:
@@ -107,9 +104,9 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
         WaitingForPersonError: the circuit breaker is open, or a promotion awaits its approval.
         BudgetError: the time is used up; finished steps are kept.
     """
-    with hold_lease(project) as lease:
+    with hold_lease(project):
         prepare(project)
-        step = make_executor(project, observer or Silent(), lease=lease, seconds=seconds)
+        step = make_executor(project, observer or Silent(), seconds=seconds)
         plan = make_plan(project)
         try:
             ending = run_cycle(plan, step)
@@ -124,9 +121,9 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
 
 def go_until(project: Project, stage: str, observer: Observer | None = None) -> Any:
     """Run the cycle up to one stage and return what that stage made; nothing finished is repeated."""
-    with hold_lease(project) as lease:
+    with hold_lease(project):
         prepare(project)
-        step = make_executor(project, observer or Silent(), lease=lease)
+        step = make_executor(project, observer or Silent())
         try:
             return run_cycle(make_plan(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
         except ReachedStage as reached:

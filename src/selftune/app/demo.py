@@ -1,0 +1,106 @@
+"""`selftune demo`: a new project that goes twice round the loop, with users who ask and a log that is brought in."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import tomlkit
+
+from selftune.app.kits import demo_kit
+from selftune.errors import UsageError
+from selftune.loop.config import CONFIG_FILE
+from selftune.loop.imports import import_files
+from selftune.loop.project import create_project, open_project
+from selftune.loop.runner import go_round
+from selftune.loop.start import put_base_into_service
+from selftune.loop.users import let_users_ask
+from selftune.records import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selftune.app.kits import Kit
+    from selftune.loop.executor import Observer
+    from selftune.loop.project import Project
+    from selftune.loop.runner import CycleReport
+
+GENERATIONS: Final = 2
+IDLE_MINUTES: Final = 15.0
+_KIB: Final = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """What the command line asked for. `selection` is `best`, or `worst` for the sabotage, or `unfiltered`."""
+
+    folder: Path
+    base: str = "reference"
+    seed: int = 0
+    generations: int = GENERATIONS
+    selection: str = "best"
+
+
+def run_demo(
+    settings: DemoSettings, observer: Observer, tell: Callable[[Project, CycleReport], None]
+) -> tuple[CycleReport, ...]:
+    """Make a project, put the base into service, and go round; `tell` is called after each generation.
+
+    A generation that is not promoted ends the demo: what the next one would show is a second try, not a second step.
+
+    Raises:
+        UsageError: the folder holds something already.
+    """
+    kit = demo_kit(settings.base)
+    refuse_used_folder(settings.folder)
+    create_project(settings.folder, name="demo", base=kit.base, recipe=kit.recipe, suite=kit.suite)
+    write_settings(settings, kit)
+    reports = []
+    for number in range(1, settings.generations + 1):
+        # Opened anew each time: the config on disk is the one in force.
+        with open_project(settings.folder) as project:
+            if number == 1:
+                put_base_into_service(project, observer)
+                import_files(project, [kit.log], observer=observer)
+            let_users_ask(project, kit.users(settings.seed * 1000 + number, kit.prompts), observer)
+            report = go_round(project, observer)
+            tell(project, report)
+        reports.append(report)
+        if report.decision is None or report.decision.outcome is not Outcome.PROMOTE:
+            break
+    return tuple(reports)
+
+
+def refuse_used_folder(folder: Path) -> None:
+    """Never write over anything.
+
+    Raises:
+        UsageError: the folder exists and is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} is not empty.", next_step="Name a new folder with --folder, or remove that one first."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_settings(settings: DemoSettings, kit: Kit) -> None:
+    """Put what differs from the defaults into the demo's `selftune.toml`, where a reader can see it."""
+    path = settings.folder / CONFIG_FILE
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    changes = [*kit.settings, ("serving", "idle_minutes", IDLE_MINUTES), ("project", "seed", settings.seed)]
+    if settings.selection != "best":
+        changes.append(("curation", "selection", settings.selection))
+    for section, key, value in changes:
+        document.setdefault(section, tomlkit.table())[key] = value
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def peak_rss_bytes() -> int:
+    """Peak resident memory of this process plus that of its largest child: never less than what was used at once."""
+    unit = 1 if sys.platform == "darwin" else _KIB
+    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return (own + children) * unit

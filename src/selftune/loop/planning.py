@@ -1,0 +1,179 @@
+"""From a project to a plan: what is new, what serves, and every config in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.builds.config import BuildConfig
+from selftune.curation.config import Curation
+from selftune.errors import IntegrityError
+from selftune.evals.config import EvaluationConfig
+from selftune.evals.suites import load_suite
+from selftune.gate.loading import load_policy
+from selftune.gate.planning import plan_check
+from selftune.interactions.config import Capture
+from selftune.interactions.served import Resampled
+from selftune.judges.config import Judging
+from selftune.judges.stage import identify_judge
+from selftune.loop.ejected import find_text
+from selftune.loop.executor import Stored
+from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids, refuse_when_nothing_new
+from selftune.records import Arm, Build, Interaction, Release
+from selftune.release.config import Target
+from selftune.training.config import load_recipe
+
+if TYPE_CHECKING:
+    from selftune.interactions.base import Source
+    from selftune.loop.config import ProjectConfig
+    from selftune.loop.project import Project
+
+RESAMPLED: Final = "resampled"
+
+
+def make_plan(project: Project) -> Plan:
+    """What the next cycle does; after a cut the same plan is made again, so finished steps are found.
+
+    Raises:
+        NothingNewError: there is no new interaction.
+        ConfigError: a name in the config is unknown, or the policy can't decide on this suite.
+    """
+    store, config = project.store, project.config
+    learnt = last_learnt(store)
+    fresh, watermark = new_interactions(project, 0 if learnt is None else learnt.watermark)
+    refuse_when_nothing_new(len(fresh))
+    serving = serving_release(project)
+    champion = store.record(serving.build_id, Build)
+    judging = make_judging(config)
+    evaluation = make_evaluation(project)
+    policy = load_policy(find_text(project.folder, "policy", config.gate.policy))
+    plan_check(policy, evaluation.suite)
+    return Plan(
+        store=store,
+        generation=serving.generation + 1,
+        watermark=watermark,
+        new_interactions=len(fresh),
+        learnt_before=learnt_ids(learnt),
+        sources=make_sources(config, fresh, champion),
+        capture=Capture(),
+        judging=judging,
+        judge_identity=identify_judge(judging),
+        curation=make_curation(config),
+        recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
+        form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation),
+        evaluation=evaluation,
+        policy=policy,
+        target=make_target(project),
+        champion=champion,
+        others=control_arms(project, champion),
+        serving=serving,
+    )
+
+
+def new_interactions(project: Project, since: int) -> tuple[Stored[Interaction], int]:
+    """What has come in after a place in the log, and the place it reaches to; our own samples are no news."""
+    ids, watermark = [], since
+    for sequence, interaction in project.store.each(Interaction, since=since):
+        if interaction.source != RESAMPLED:
+            ids.append(interaction.id)
+            watermark = sequence
+    return Stored(tuple(ids), project.store), watermark
+
+
+def serving_release(project: Project) -> Release:
+    """The release in service.
+
+    Raises:
+        IntegrityError: nothing was ever released, not even the base.
+    """
+    release = project.store.last(Release)
+    if release is None:
+        raise IntegrityError(
+            "nothing is in service, not even the base.", next_step="Run `selftune init --resume` in the project."
+        )
+    return release
+
+
+def make_sources(config: ProjectConfig, fresh: Stored[Interaction], champion: Build) -> tuple[Source, ...]:
+    """The new part of the log, and more answers by the champion to the same prompts."""
+    logged = Logged(interactions=fresh)
+    if config.capture.answers_per_prompt == 0:
+        return (logged,)
+    more = Resampled(
+        interactions=fresh,
+        build=champion,
+        answers_per_prompt=config.capture.answers_per_prompt,
+        temperature=config.capture.temperature,
+        max_tokens=champion.generation.max_tokens,
+        slots=config.capture.slots,
+    )
+    return (logged, more)
+
+
+def make_judging(config: ProjectConfig) -> Judging:
+    """The judge that chooses what is learnt."""
+    section = config.judge
+    return Judging(
+        judge=section.name,
+        rubric=section.rubric,
+        endpoint=section.endpoint,
+        model=section.model,
+        key_variable=section.key_variable,
+        egress=config.egress.allow,
+    )
+
+
+def make_curation(config: ProjectConfig) -> Curation:
+    """How lessons are chosen."""
+    section = config.curation
+    return Curation(
+        selection=section.selection,
+        threshold=section.threshold,
+        trigger=section.trigger,
+        holdout_share=section.holdout_share,
+        answers_per_prompt=section.answers_per_prompt,
+        holdout_seed=config.project.seed,
+    )
+
+
+def make_evaluation(project: Project) -> EvaluationConfig:
+    """The suite and how it is asked; equal for every arm."""
+    section = project.config.evaluation
+    suite = load_suite(find_text(project.folder, "suite", section.suite))
+    return EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots)
+
+
+def make_target(project: Project) -> Target:
+    """Where a promotion goes."""
+    config = project.config
+    return Target(
+        folder=str(project.folder),
+        project=config.project.name,
+        base=project.base.name,
+        port=config.serving.port,
+        idle_minutes=config.serving.idle_minutes,
+    )
+
+
+def control_arms(project: Project, champion: Build) -> tuple[tuple[Arm, Build], ...]:
+    """The bare base, and the base with a prompt alone where the project names one: what training must beat.
+
+    Equal builds are evaluated once, so the base costs nothing while it is the champion.
+    """
+    first = next(project.store.each(Release), None)
+    if first is None:
+        return ()
+    base = project.store.record(first[1].build_id, Build)
+    arms = [(Arm.BASE, base)]
+    prompt = project.config.evaluation.prompt_only
+    if prompt:
+        arms.append((Arm.PROMPT_ONLY, prompted(base, prompt)))
+    return tuple(arms)
+
+
+def prompted(base: Build, prompt: str) -> Build:
+    """The base with a system prompt of its own and no training."""
+    from dataclasses import replace
+
+    from selftune.records import BuildOrigin
+
+    return replace(base, origin=BuildOrigin.PROMPT, system_prompt=prompt, manifest_signature=None)
