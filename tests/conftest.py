@@ -1,0 +1,115 @@
+"""What every room's tests may ask for: prerequisites by name, outside data, shards, and no network.
+
+`@pytest.mark.needs("serve")` skips a test by name where that prerequisite is missing. When `SELFTUNE_REQUIRE` lists it
+(`serve,netns`), the test fails instead: a machine that should have it cannot skip in silence.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import importlib.util
+import ipaddress
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+
+def _installed(*modules: str) -> bool:
+    return all(importlib.util.find_spec(module) for module in modules)
+
+
+def _field_data() -> Path | None:
+    folder = os.environ.get("SELFTUNE_FIELD_DATA")
+    return Path(folder) if folder and Path(folder).is_dir() else None
+
+
+def _can_unshare_network() -> bool:
+    if not (shutil.which("unshare") and shutil.which("ip")):
+        return False
+    command = ["unshare", "--map-root-user", "--net", "ip", "link", "set", "lo", "up"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+PREREQUISITES: Final = {
+    "train": lambda: _installed("torch", "transformers", "peft", "trl"),
+    "serve": lambda: _installed("xllamacpp"),
+    "docs": lambda: _installed("mkdocs", "material"),
+    "netns": _can_unshare_network,
+    "field-data": lambda: _field_data() is not None,
+}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(*names): prerequisites; skipped by name without, see SELFTUNE_REQUIRE")
+    unknown = _required() - set(PREREQUISITES)
+    if unknown:
+        raise pytest.UsageError(f"SELFTUNE_REQUIRE names {sorted(unknown)}; known are {sorted(PREREQUISITES)}.")
+    # No model or data set is ever fetched by a test; a library that tries is told so at once.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    sys.addaudithook(_stay_on_this_machine)
+
+
+def pytest_collection_modifyitems(config, items):
+    part, whole = (int(number) for number in os.environ.get("SELFTUNE_SHARD", "1/1").split("/"))
+    chosen = [item for item in items if _bucket(item.nodeid, whole) == part - 1]
+    config.hook.pytest_deselected(items=[item for item in items if _bucket(item.nodeid, whole) != part - 1])
+    items[:] = chosen
+
+
+def pytest_runtest_setup(item):
+    for marker in item.iter_markers("needs"):
+        for name in marker.args:
+            _insist_on(name)
+
+
+@pytest.fixture
+def field_data() -> Path:
+    """The folder of outside data that `SELFTUNE_FIELD_DATA` names; the test is skipped by name without it."""
+    _insist_on("field-data")
+    folder = _field_data()
+    assert folder is not None
+    return folder
+
+
+def _required() -> set[str]:
+    return {name for name in os.environ.get("SELFTUNE_REQUIRE", "").split(",") if name}
+
+
+def _insist_on(name: str) -> None:
+    if PREREQUISITES[name]():
+        return
+    if name in _required():
+        pytest.fail(f"{name} is missing, and SELFTUNE_REQUIRE lists it.", pytrace=False)
+    pytest.skip(f"needs {name}")
+
+
+def _bucket(nodeid: str, buckets: int) -> int:
+    return int.from_bytes(hashlib.sha256(nodeid.encode()).digest()[:4], "big") % buckets
+
+
+def _stay_on_this_machine(event: str, arguments: tuple[object, ...]) -> None:
+    """Answer like a machine without a network; programs that a test starts are not held by this."""
+    if event == "socket.connect":
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else "localhost"  # a name in the file system
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if not _is_loopback(host):
+        raise OSError(errno.ENETUNREACH, f"tests stay on this machine; this one asked for {host!r}")
+
+
+def _is_loopback(host: object) -> bool:
+    if host in {None, "", b"", "localhost", b"localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback or str(host) in {"0.0.0.0", "::"}  # noqa: S104 - own sockets
+    except ValueError:
+        return False
