@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from selftune.records.build import FileDigest
 from selftune.records.codec import Record
+from selftune.records.dataset import Reject
 
 
 class RunStatus(StrEnum):
@@ -39,6 +40,7 @@ class Run(Record):
         stage_history: Objectives that made these weights, oldest first, this one last (sft, dpo, orpo, kto).
         adapter: Files of the adapter by digest; empty unless something was trained.
         mean_abs_delta: Mean absolute change of the adapted weight matrices; 0 means nothing was trained.
+        rejects: Examples that were not trained on (too long, nothing to learn), each with its reason.
         reason: Why it is not finished.
     """
 
@@ -64,4 +66,5 @@ class Run(Record):
     wall_seconds: float = 0.0
     peak_memory_bytes: int = 0
     cost_usd: float = 0.0
+    rejects: tuple[Reject, ...] = ()
     reason: str | None = None

@@ -1,0 +1,151 @@
+"""Bases that lie here as GGUF: a file by its path, or what Ollama and LM Studio have on disk already.
+
+Quantised weights are given back as floats: the result is as good as the quantisation was, and the record says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.bases.base import Found
+from selftune.bases.facts import UNKNOWN_LICENCE, licence_named_in
+from selftune.errors import DamagedFileError, MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_MODEL_LAYER: Final = "application/vnd.ollama.image.model"
+_LICENCE_LAYER: Final = "application/vnd.ollama.image.license"
+
+
+class GgufFile:
+    """A GGUF file by its path."""
+
+    def fetch(self, name: str, folder: Path) -> Found:
+        """The file at the path `name`, its tensors given back as floats in `folder`."""
+        path = Path(name).expanduser().resolve()
+        if not path.is_file():
+            raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
+        return unpack(path, folder, name=path.stem, source=f"GGUF file {path.name}, dequantised")
+
+
+class OllamaModel:
+    """A model that Ollama holds. `models` is its folder; None looks where Ollama puts it."""
+
+    def __init__(self, models: Path | None = None) -> None:
+        self._models = models
+
+    def fetch(self, name: str, folder: Path) -> Found:
+        """The model `ollama:NAME` or `ollama:NAME:TAG`, dequantised into `folder`."""
+        wanted = name.removeprefix("ollama:")
+        root = self._models or first_folder(ollama_folders(os.environ), "Ollama")
+        manifest = read_manifest(root, wanted)
+        blob = layer_blob(root, manifest, _MODEL_LAYER)
+        if blob is None:
+            raise UsageError(f"Ollama's {wanted!r} has no model layer.", next_step="Choose another with `ollama list`.")
+        licence_text = layer_blob(root, manifest, _LICENCE_LAYER)
+        licence = licence_named_in(licence_text.read_text(errors="replace")) if licence_text else UNKNOWN_LICENCE
+        found = unpack(blob, folder, name=name, source=f"Ollama's {wanted} ({blob.name[:19]}…), dequantised")
+        return found if found.licence != UNKNOWN_LICENCE else _with_licence(found, licence)
+
+
+class LmStudioModel:
+    """A model that LM Studio holds. `models` is its folder; None looks where LM Studio puts it."""
+
+    def __init__(self, models: Path | None = None) -> None:
+        self._models = models
+
+    def fetch(self, name: str, folder: Path) -> Found:
+        """The model `lmstudio:PART`, where PART is in the path of exactly one GGUF file, dequantised into `folder`."""
+        wanted = name.removeprefix("lmstudio:")
+        root = self._models or first_folder(lm_studio_folders(), "LM Studio")
+        files = {str(path.relative_to(root)): path for path in sorted(root.rglob("*.gguf"))}
+        hits = [key for key in files if wanted.lower() in key.lower() and "mmproj" not in key.lower()]
+        if len(hits) != 1:
+            listed = "; ".join(hits or files) or "none at all"
+            raise MissingFileError(
+                f"{len(hits)} of LM Studio's models are called {wanted!r}.",
+                next_step=f"Name one of these more closely: {listed}.",
+            )
+        return unpack(files[hits[0]], folder, name=name, source=f"LM Studio's {hits[0]}, dequantised")
+
+
+def unpack(gguf: Path, folder: Path, *, name: str, source: str) -> Found:
+    """A GGUF as a Hugging Face folder in `folder`."""
+    from selftune.bases.gguf_reader import gguf_to_hf_folder
+
+    gguf_to_hf_folder(gguf, folder)
+    return Found(name=name, folder=folder, source=source, licence=UNKNOWN_LICENCE)
+
+
+def ollama_folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where Ollama may keep models: its variable, the user's folder, the Linux service's."""
+    own = environment.get("OLLAMA_MODELS")
+    usual = (Path.home() / ".ollama" / "models", Path("/usr/share/ollama/.ollama/models"))
+    return (Path(own), *usual) if own else usual
+
+
+def lm_studio_folders() -> tuple[Path, ...]:
+    """Where LM Studio keeps models, newer place first."""
+    return (Path.home() / ".lmstudio" / "models", Path.home() / ".cache" / "lm-studio" / "models")
+
+
+def first_folder(folders: Iterable[Path], owner: str) -> Path:
+    """The first of these folders that exists.
+
+    Raises:
+        MissingFileError: none does.
+    """
+    tried = tuple(folders)
+    for folder in tried:
+        if folder.is_dir():
+            return folder
+    raise MissingFileError(
+        f"{owner} keeps no models here (looked in {', '.join(map(str, tried))}).",
+        next_step=f"Install {owner} and get a model, or name a GGUF file.",
+    )
+
+
+def read_manifest(root: Path, wanted: str) -> dict[str, Any]:
+    """Ollama's manifest of `NAME[:TAG]`, `USER/NAME[:TAG]` or `HOST/USER/NAME[:TAG]`.
+
+    Raises:
+        MissingFileError: Ollama has no such model; those it has are listed.
+        DamagedFileError: the manifest is not JSON.
+    """
+    name, _, tag = wanted.partition(":")
+    parts = name.split("/")
+    if ".." in parts or not all(parts):
+        raise UsageError(f"{wanted!r} is no model name.", next_step="Choose one with `ollama list`.")
+    full = ("registry.ollama.ai", "library")[: max(0, 3 - len(parts))]
+    path = root.joinpath("manifests", *full, *parts, tag or "latest")
+    if not path.is_file():
+        held = sorted(":".join(p.parts[-2:]) for p in (root / "manifests").rglob("*") if p.is_file())
+        raise MissingFileError(f"Ollama has no model {wanted!r}.", next_step=f"It has: {', '.join(held) or 'none'}.")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is not valid JSON.", next_step=f"Run `ollama pull {wanted}`.") from error
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def layer_blob(root: Path, manifest: dict[str, Any], media_type: str) -> Path | None:
+    """The blob of the manifest's first layer of a type; None when it has no such layer.
+
+    Raises:
+        MissingFileError: the manifest names a blob that is not there.
+    """
+    for layer in manifest.get("layers", []):
+        if layer.get("mediaType") == media_type:
+            blob = root / "blobs" / str(layer.get("digest", "")).replace(":", "-")
+            if not blob.is_file():
+                raise MissingFileError(f"Ollama's blob {blob.name} is missing.", next_step="Run `ollama pull` again.")
+            return blob
+    return None
+
+
+def _with_licence(found: Found, licence: str) -> Found:
+    return Found(name=found.name, folder=found.folder, source=found.source, licence=licence)

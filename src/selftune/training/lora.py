@@ -1,0 +1,127 @@
+"""LoRA without a wrapper: two small matrices beside each adapted layer, added by a hook, kept in PEFT's file layout.
+
+y = W x + s · B A x        (Hu et al. 2021; s = alpha / r, or alpha / sqrt(r) for rsLoRA, Kalajdzievski 2023)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.errors import UsageError
+from selftune.training.config import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import torch
+
+    from selftune.bases.shape import ModelShape
+
+WEIGHTS: Final = "adapter_model.safetensors"
+CONFIG: Final = "adapter_config.json"
+FILES: Final = (CONFIG, WEIGHTS)
+_PREFIX: Final = "base_model.model."
+
+
+def new_adapter(shape: ModelShape, recipe: Recipe, seed: int) -> dict[str, torch.Tensor]:
+    """A fresh adapter by PEFT's tensor names: A drawn as PEFT draws it, B zero, so that it changes nothing yet.
+
+    Raises:
+        UsageError: the base has no linear layer of a name the recipe targets.
+    """
+    import torch
+
+    draw = torch.Generator().manual_seed(seed)
+    adapter = {}
+    for target in recipe.lora_targets:
+        layers = shape.linears(target)
+        if not layers:
+            raise UsageError(
+                f"recipe {recipe.name!r} targets {target!r}, but {shape.architecture} has no such linear layer.",
+                next_step="Name layers of the base in lora_targets.",
+            )
+        for layer in layers:
+            outputs, inputs = layer.shape
+            name = _PREFIX + layer.name.removesuffix(".weight")
+            bound = 1 / math.sqrt(inputs)  # kaiming_uniform with a = sqrt(5)
+            adapter[f"{name}.lora_A.weight"] = (torch.rand(recipe.lora_rank, inputs, generator=draw) * 2 - 1) * bound
+            adapter[f"{name}.lora_B.weight"] = torch.zeros(outputs, recipe.lora_rank)
+    return dict(sorted(adapter.items()))
+
+
+def attach(model: Any, adapter: Mapping[str, torch.Tensor], scale: float, dropout: float = 0.0) -> list[Any]:
+    """Let the adapter act on the model's layers; removing the returned hooks takes it off again."""
+    from torch.nn import functional
+
+    def hook_for(a: torch.Tensor, b: torch.Tensor) -> Any:
+        def add_low_rank(layer: Any, inputs: tuple[Any, ...], output: Any) -> Any:  # noqa: ARG001 - torch's signature
+            x = functional.dropout(inputs[0].to(a.dtype), dropout) if dropout else inputs[0].to(a.dtype)
+            return output + (functional.linear(functional.linear(x, a), b) * scale).to(output.dtype)
+
+        return add_low_rank
+
+    handles = []
+    for layer in layer_names(adapter):
+        a, b = (adapter[f"{_PREFIX}{layer}.lora_{side}.weight"] for side in "AB")
+        handles.append(model.get_submodule(layer).register_forward_hook(hook_for(a, b)))
+    return handles
+
+
+def layer_names(adapter: Iterable[str]) -> tuple[str, ...]:
+    """The model's own names of the layers an adapter changes."""
+    end = ".lora_A.weight"
+    return tuple(name.removeprefix(_PREFIX).removesuffix(end) for name in adapter if name.endswith(end))
+
+
+def save_adapter(folder: Path, adapter: Mapping[str, torch.Tensor], recipe: Recipe, base_name: str) -> None:
+    """Write an adapter as PEFT does: the same tensors and recipe give the same bytes."""
+    from safetensors.torch import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: adapter[name].detach().contiguous() for name in sorted(adapter)}
+    (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
+    text = json.dumps(_peft_config(recipe, base_name), indent=2, sort_keys=True)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def load_adapter(folder: Path) -> tuple[dict[str, torch.Tensor], float]:
+    """The tensors of an adapter folder and the scale they are to be applied with."""
+    from safetensors.torch import load_file
+
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    root = config["r"] ** 0.5 if config["use_rslora"] else config["r"]
+    return load_file(folder / WEIGHTS), config["lora_alpha"] / root
+
+
+def mean_abs_change(before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], scale: float) -> float:
+    """Mean absolute change of the adapted weight matrices: the mean of |s (B A - B0 A0)| over all their elements."""
+    total, count = 0.0, 0
+    for layer in layer_names(after):
+        a, b = (f"{_PREFIX}{layer}.lora_{side}.weight" for side in "AB")
+        change = after[b].float() @ after[a].float() - before[b].float() @ before[a].float()
+        total += float(change.abs().double().sum())
+        count += change.numel()
+    return scale * total / max(1, count)
+
+
+def _peft_config(recipe: Recipe, base_name: str) -> dict[str, Any]:
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_name,
+        "inference_mode": True,
+        "r": recipe.lora_rank,
+        "lora_alpha": recipe.lora_alpha,
+        "lora_dropout": recipe.lora_dropout,
+        "use_rslora": recipe.rslora,
+        "use_dora": False,
+        "target_modules": sorted(recipe.lora_targets),
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "modules_to_save": None,
+        "rank_pattern": {},
+        "alpha_pattern": {},
+    }

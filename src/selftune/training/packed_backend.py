@@ -1,0 +1,130 @@
+"""The flat loop: no padding, each shared beginning computed once, logits only where something is learnt.
+
+The same loss and the same gradients as TRL's trainer (`peft_backend.py`, tested against it), in one readable file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from selftune.context import Progress
+from selftune.records import CurvePoint, RunStatus
+from selftune.training.base import TrainingJob, TrainingResult
+from selftune.training.batches import pack
+from selftune.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from selftune.training.lora import attach, load_adapter, save_adapter
+from selftune.training.packed_model import load_model, loss_of, parameters_of
+from selftune.training.schedule import learning_rate_at
+from selftune.training.watch import divergence, is_time_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from selftune.context import Context
+    from selftune.training.config import Recipe
+
+
+class PackedBackend:
+    """Trains on one CPU process with the loop below."""
+
+    def train(self, job: TrainingJob, context: Context) -> TrainingResult:
+        """Train from the initial adapter, or from the checkpoint that an earlier try left."""
+        recipe, steps = job.recipe, len(job.batches)
+        model = load_model(job.base_folder, recipe.precision)
+        adapter = parameters_of(load_adapter(job.initial)[0])
+        optimiser = new_optimiser(adapter, recipe)
+        attach(model, adapter, recipe.lora_scale, recipe.lora_dropout)
+        begun = load_checkpoint(job.checkpoints) or Checkpoint(
+            step=0, seconds=0.0, supervised_tokens=0, curve=(), tensors={}
+        )
+        restore(begun.tensors, adapter, optimiser)
+        curve, learnt, status, reason = list(begun.curve), begun.supervised_tokens, RunStatus.FINISHED, None
+        started = context.elapsed() - begun.seconds
+        for step in range(begun.step, steps):
+            if is_time_up(context.elapsed() - started, recipe.max_seconds):
+                status, reason = RunStatus.OUT_OF_TIME, f"{step} of {steps} steps in {recipe.max_seconds:g} s"
+                break
+            point, tokens = take_step(model, adapter, optimiser, job, step)
+            curve.append(point)
+            learnt += tokens
+            context.report(Progress(done=step + 1, total=steps, note=f"loss {point.loss:.3f}"))
+            if reason := divergence(curve):
+                return TrainingResult(
+                    status=RunStatus.DIVERGED, steps=step, supervised_tokens=learnt, curve=finite(curve), reason=reason
+                )
+            if (step + 1) % recipe.checkpoint_every == 0 and step + 1 < steps:
+                state = snapshot(adapter, optimiser)
+                save_checkpoint(
+                    job.checkpoints,
+                    Checkpoint(
+                        step=step + 1,
+                        seconds=context.elapsed() - started,
+                        supervised_tokens=learnt,
+                        curve=tuple(curve),
+                        tensors=state,
+                    ),
+                )
+        save_adapter(job.adapter, adapter, recipe, context.base.name)
+        return TrainingResult(
+            status=status, steps=len(curve), supervised_tokens=learnt, curve=tuple(curve), reason=reason
+        )
+
+
+def take_step(
+    model: Any, adapter: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer, job: TrainingJob, step: int
+) -> tuple[CurvePoint, int]:
+    """One optimiser step: gradients of the mean loss over all tokens under the loss, clipped, applied."""
+    import torch
+
+    torch.manual_seed(job.seed + step)  # dropout: the same step draws the same, whatever ran before it
+    packs = [pack([job.rows[index] for index in batch]) for batch in job.batches[step]]
+    tokens = sum(len(one.targets) for one in packs)
+    total = 0.0
+    for one in packs:
+        loss = loss_of(model, one) / tokens
+        loss.backward()  # type: ignore[no-untyped-call] # torch ships it untyped
+        total += loss.item()
+    norm = torch.nn.utils.clip_grad_norm_(adapter.values(), job.recipe.max_grad_norm or float("inf"))
+    rate = learning_rate_at(step, len(job.batches), job.recipe)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.step()
+    optimiser.zero_grad()
+    return CurvePoint(step=step + 1, loss=total, learning_rate=rate, grad_norm=float(norm)), tokens
+
+
+def new_optimiser(adapter: Mapping[str, torch.Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimiser over the adapter's tensors, with transformers' defaults for what the recipe leaves open."""
+    import torch
+
+    parameters = list(adapter.values())
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def snapshot(adapter: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Adapter and optimiser state as one flat table of tensors."""
+    table = {f"adapter/{name}": tensor.detach() for name, tensor in adapter.items()}
+    for name, tensor in adapter.items():
+        table |= {f"{key}/{name}": value for key, value in optimiser.state[tensor].items() if value is not None}
+    return table
+
+
+def restore(
+    table: Mapping[str, torch.Tensor], adapter: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
+) -> None:
+    """Put back what `snapshot` took; an empty table changes nothing."""
+    for name, value in table.items():
+        key, _, tensor_name = name.partition("/")
+        if key == "adapter":
+            adapter[tensor_name].data.copy_(value)
+        else:
+            optimiser.state[adapter[tensor_name]][key] = value
+
+
+def finite(curve: list[CurvePoint]) -> tuple[CurvePoint, ...]:
+    """The points before the loss was lost: a record holds no NaN."""
+    return tuple(point for point in curve if divergence([point]) is None)

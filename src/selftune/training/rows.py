@@ -1,0 +1,92 @@
+"""From a conversation to tokens with the base's own template, and which of them the model is to learn.
+
+The spans under the loss come from the template itself: what it adds when an assistant turn is appended to the prompt. So
+any template works that writes turns one after another, with or without `{% generation %}`; one that rewrites earlier
+turns is refused instead of being masked wrongly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.bases.offline import stay_offline
+from selftune.errors import UsageError
+from selftune.training.base import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from selftune.records import Example, Message
+
+IGNORED: Final = -100
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a base exactly as its `tokenizer.json` says, with its chat template.
+
+    Raises:
+        UsageError: there is no chat template: a base without one can't hold a conversation.
+    """
+    stay_offline()
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    if not tokenizer.chat_template:
+        raise UsageError(f"the base in {folder} has no chat template.", next_step="Use an instruct model as the base.")
+    return tokenizer
+
+
+class RowMaker:
+    """Turns examples into rows with one tokenizer. `learn_from` is the recipe's."""
+
+    def __init__(self, tokenizer: Any, learn_from: str) -> None:
+        self._tokenizer = tokenizer
+        self._every = learn_from == "every_answer"
+
+    def make(self, example: Example) -> Row:
+        """The example as tokens; refuses with the reason as a `ValueError` what can't be learnt from."""
+        messages = example.messages
+        if not messages or messages[-1].role != "assistant":
+            raise ValueError("it does not end with an assistant's answer")
+        if any(message.tool_calls for message in messages):
+            raise ValueError("it holds tool calls, which no recipe can render yet")
+        text = self._render(messages, prompt_only=False)
+        spans = tuple(self._spans(messages, text))
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        marks = tuple(_is_inside(start, stop, spans) for start, stop in encoded["offset_mapping"])
+        if not any(marks):
+            raise ValueError("its answer is empty")
+        return Row(interaction_id=example.interaction_id, tokens=tuple(encoded["input_ids"]), supervised=marks)
+
+    def _spans(self, messages: Sequence[Message], text: str) -> Iterator[tuple[int, int]]:
+        """Start and end, in characters of `text`, of each answer with its stop token."""
+        turns = [index for index, message in enumerate(messages) if message.role == "assistant"]
+        for index in turns if self._every else turns[-1:]:
+            before = self._render(messages[:index], prompt_only=True)
+            after = self._render(messages[: index + 1], prompt_only=False)
+            if not text.startswith(after) or not after.startswith(before):
+                raise UsageError(
+                    "the base's chat template rewrites earlier turns, so the answer can't be told from the prompt.",
+                    next_step='Set learn_from = "last_answer" in the recipe, or use a base with a plain template.',
+                )
+            yield len(before), self._end_of_turn(after, len(before))
+
+    def _end_of_turn(self, text: str, start: int) -> int:
+        """Where the stop token ends; the template's line break after it is not the model's to write."""
+        stop = self._tokenizer.eos_token
+        found = text.rfind(stop, start) if stop else -1
+        return len(text.rstrip()) if found < 0 else found + len(stop)
+
+    def _render(self, messages: Sequence[Message], *, prompt_only: bool) -> str:
+        plain = [{"role": message.role, "content": message.content} for message in messages]
+        return str(self._tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=prompt_only))
+
+
+def labels_of(row: Row) -> list[int]:
+    """The row's tokens where they are under the loss, else -100."""
+    return [token if learnt else IGNORED for token, learnt in zip(row.tokens, row.supervised, strict=True)]
+
+
+def _is_inside(start: int, stop: int, spans: Sequence[tuple[int, int]]) -> bool:
+    return stop > start and any(low <= start and stop <= high for low, high in spans)

@@ -1,0 +1,170 @@
+"""Train: a dataset and a recipe in, a run out, with its adapter if it learnt anything."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.bases.shape import read_shape
+from selftune.context import Progress
+from selftune.errors import IntegrityError, UsageError
+from selftune.plugins import load_plugin
+from selftune.records import DatasetKind, FileDigest, Run, RunStatus, digest_of
+from selftune.training.base import TrainingJob, TrainingResult
+from selftune.training.batches import plan_batches
+from selftune.training.evidence import gather_evidence
+from selftune.training.lora import FILES, load_adapter, new_adapter, save_adapter
+from selftune.training.order import check_stage_order
+from selftune.training.preflight import preflight
+from selftune.training.rows import load_tokenizer
+from selftune.training.watch import peak_memory_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.context import Context
+    from selftune.records import Dataset
+    from selftune.training.base import Backend
+    from selftune.training.config import Recipe
+    from selftune.training.preflight import Preflight
+
+STAGE_VERSION: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """A result with what was found in the files it left."""
+
+    result: TrainingResult
+    adapter: tuple[FileDigest, ...] = ()
+    mean_abs_delta: float | None = None
+
+
+def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
+    """Teach the base what the dataset holds; a training that goes wrong is a run that says how.
+
+    Raises:
+        NothingToTrainOnError: no example fits the recipe.
+        StageOrderError: the objective would undo an earlier one.
+        UsageError: the recipe doesn't fit the base, the dataset or the machine.
+    """
+    started = context.elapsed()
+    _check_kind(dataset, recipe)
+    previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
+    history = previous.stage_history if previous else ()
+    check_stage_order(history, recipe.objective)
+    flight = preflight(dataset.train, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
+    context.report(Progress(done=0, total=flight.steps, note=flight.plan))
+    job = _prepare(flight, recipe, previous, context)
+    outcome = _run_backend(job, context)
+    result = outcome.result
+    return Run(
+        recipe=recipe.name,
+        recipe_digest=digest_of(recipe),
+        dataset_id=dataset.id,
+        base_digest=context.base.digest,
+        stage_history=(*history, recipe.objective),
+        objective=recipe.objective,
+        backend=recipe.backend,
+        status=result.status,
+        seed=context.seed,
+        steps=result.steps,
+        planned_steps=flight.steps,
+        passes=result.steps * recipe.examples_per_step / len(flight.rows),
+        examples=len(flight.rows),
+        supervised_tokens=result.supervised_tokens,
+        adapter=outcome.adapter,
+        curve=result.curve,
+        mean_abs_delta=outcome.mean_abs_delta,
+        wall_seconds=context.elapsed() - started,
+        peak_memory_bytes=peak_memory_bytes(),
+        rejects=flight.rejects,
+        reason=result.reason,
+    )
+
+
+def _check_kind(dataset: Dataset, recipe: Recipe) -> None:
+    if dataset.kind is not DatasetKind.SFT:
+        raise UsageError(
+            f"recipe {recipe.name!r} ({recipe.objective}) can't learn from a {dataset.kind.value} dataset.",
+            next_step="Curate an sft dataset.",
+        )
+
+
+def _prepare(flight: Preflight, recipe: Recipe, previous: Run | None, context: Context) -> TrainingJob:
+    initial = context.work.folder("initial_adapter")
+    if previous is None:
+        adapter = new_adapter(read_shape(context.base_folder), recipe, context.seed)
+        save_adapter(initial, adapter, recipe, context.base.name)
+    else:
+        _lay_out(previous, recipe, initial, context)
+    return TrainingJob(
+        recipe=recipe,
+        rows=flight.rows,
+        batches=plan_batches(flight.rows, recipe, flight.steps, context.seed),
+        seed=context.seed,
+        base_folder=context.base_folder,
+        initial=initial,
+        checkpoints=context.work.folder("checkpoints"),
+        adapter=context.work.folder("adapter"),
+        pad_id=0,
+    )
+
+
+def _lay_out(previous: Run, recipe: Recipe, folder: Path, context: Context) -> None:
+    """Put an earlier run's adapter into `folder`, so that training goes on from it."""
+    if previous.base_digest != context.base.digest or not previous.adapter:
+        raise UsageError(
+            f"run {previous.id} can't be continued: it has no adapter on this base.",
+            next_step="Name a finished run of the same base in continue_from.",
+        )
+    for file in previous.adapter:
+        shutil.copyfile(context.blobs.path(file.digest), folder / file.name)
+    tensors, scale = load_adapter(folder)
+    fresh = new_adapter(read_shape(context.base_folder), recipe, context.seed)
+    same = {name: tensor.shape for name, tensor in tensors.items()} == {n: t.shape for n, t in fresh.items()}
+    if not same or scale != recipe.lora_scale:
+        raise UsageError(
+            f"recipe {recipe.name!r} asks for another rank, scale or set of layers than run {previous.id} has.",
+            next_step="Give the recipe the LoRA settings of that run.",
+        )
+
+
+def _run_backend(job: TrainingJob, context: Context) -> _Outcome:
+    """Train and look at what came of it; what the machine can't do becomes a failed result."""
+    backend: Backend = load_plugin("selftune.backends", job.recipe.backend)()
+    try:
+        result = backend.train(job, context)
+    except (RuntimeError, MemoryError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return _Outcome(
+            result=TrainingResult(status=RunStatus.FAILED, steps=0, supervised_tokens=0, curve=(), reason=reason)
+        )
+    if result.status not in {RunStatus.FINISHED, RunStatus.OUT_OF_TIME}:
+        return _Outcome(result=result)
+    return _examine(result, job, context)
+
+
+def _examine(result: TrainingResult, job: TrainingJob, context: Context) -> _Outcome:
+    missing = [name for name in FILES if not (job.adapter / name).is_file()]
+    if missing:
+        raise IntegrityError(
+            f"back-end {job.recipe.backend!r} left no {missing[0]}.", next_step="Use another back-end, and report this."
+        )
+    probes = job.rows[: job.recipe.logit_prompts]
+    evidence = gather_evidence(job.base_folder, job.initial, job.adapter, probes)
+    if evidence.nothing and result.steps:
+        result = TrainingResult(
+            status=RunStatus.TRAINED_NOTHING,
+            steps=result.steps,
+            supervised_tokens=result.supervised_tokens,
+            curve=result.curve,
+            reason=evidence.nothing,
+        )
+    adapter = () if evidence.nothing else tuple(_keep(job.adapter / name, context) for name in FILES)
+    return _Outcome(result=result, adapter=adapter, mean_abs_delta=evidence.mean_abs_delta)
+
+
+def _keep(path: Path, context: Context) -> FileDigest:
+    return FileDigest(name=path.name, digest=context.blobs.put_file(path), size_bytes=path.stat().st_size)

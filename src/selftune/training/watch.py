@@ -1,0 +1,46 @@
+"""What both back-ends look at while they train: is the loss lost, is the time up, how much memory was used."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.records import CurvePoint
+
+_WINDOW: Final = 5
+_BLOW_UP: Final = 2.0
+
+
+def divergence(curve: Sequence[CurvePoint]) -> str | None:
+    """Why the loss is lost: not a number, or over five steps more than twice its start plus one nat; None if it is not."""
+    last = curve[-1]
+    if not math.isfinite(last.loss) or (last.grad_norm is not None and not math.isfinite(last.grad_norm)):
+        return f"the loss or its gradient was not finite at step {last.step}"
+    if len(curve) < 2 * _WINDOW:
+        return None
+    first = sum(point.loss for point in curve[:_WINDOW]) / _WINDOW
+    recent = sum(point.loss for point in curve[-_WINDOW:]) / _WINDOW
+    if recent > _BLOW_UP * first + 1:
+        return f"the loss rose from {first:.2f} to {recent:.2f} by step {last.step}"
+    return None
+
+
+def is_time_up(seconds: float, limit: float) -> bool:
+    """Whether a limit was set and is reached."""
+    return 0 < limit <= seconds
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process ever held, everything it did included."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
