@@ -1,0 +1,89 @@
+"""How interactions come in outside a cycle: files that are imported, users who ask what serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from selftune.interactions.config import Capture
+from selftune.interactions.detect import detect_format, open_sources
+from selftune.interactions.served import ServedUsers, UserPrompt
+from selftune.interactions.stage import capture
+from selftune.loop.executor import Silent, Stored
+from selftune.loop.planning import serving_release
+from selftune.loop.runner import hold_lease, make_executor
+from selftune.records import Build, Interaction, Quarantined, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from selftune.interactions.base import Source
+    from selftune.loop.executor import Observer
+    from selftune.loop.project import Project
+    from selftune.records import Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What came of one file. `known` counts entries that were imported before, `broken` those set aside."""
+
+    path: str
+    format: str
+    why: str
+    added: int
+    known: int
+    broken: int
+
+
+def import_files(
+    project: Project, paths: Sequence[Path], *, format: str = "auto", observer: Observer | None = None  # noqa: A002
+) -> tuple[Imported, ...]:
+    """Bring files in, each as a step of its own; what is known already adds nothing.
+
+    Raises:
+        MissingFileError: a file is not there; nothing was imported.
+        UsageError: a file's format is not known.
+    """
+    opened = [(path, open_sources(path, format)) for path in paths]
+    with hold_lease(project):
+        return tuple(_import_one(project, path, sources, format, observer or Silent()) for path, sources in opened)
+
+
+def _import_one(
+    project: Project, path: Path, sources: tuple[Source, ...], format: str, observer: Observer  # noqa: A002
+) -> Imported:
+    store = project.store
+    before = store.count(Interaction), store.count(Quarantined)
+    outcome = make_executor(project, observer)(capture, sources, Capture())
+    added, broken = store.count(Interaction) - before[0], store.count(Quarantined) - before[1]
+    detection = detect_format(path) if format == "auto" and path.is_file() else None
+    return Imported(
+        path=path.name,
+        format=format if detection is None else detection.name,
+        why="you said so" if detection is None else detection.why,
+        added=added,
+        known=len(outcome) - added - broken,
+        broken=broken,
+    )
+
+
+def let_users_ask(project: Project, prompts: Iterable[tuple[Message, ...]], observer: Observer) -> Stored[Interaction]:
+    """Seeded users ask what serves, and each answer becomes an interaction of the log.
+
+    The judge is not told that they are simulated, nor by which build an answer was given.
+    """
+    champion = project.store.record(serving_release(project).build_id, Build)
+    users = ServedUsers(
+        prompts=tuple(_user_prompt(messages) for messages in prompts),
+        build=champion,
+        parameters=champion.generation,
+        slots=project.config.capture.slots,
+    )
+    with hold_lease(project):
+        return make_executor(project, observer)(capture, (users,), Capture())
+
+
+def _user_prompt(messages: tuple[Message, ...]) -> UserPrompt:
+    name = digest_of(messages).removeprefix("sha256:")[:16]
+    return UserPrompt(task_id=f"user-{name}", messages=messages, conversation=f"conversation-{name}")
