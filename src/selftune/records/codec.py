@@ -22,6 +22,7 @@ R = TypeVar("R", bound="Record")
 
 _CHUNK_BYTES = 1 << 20
 _EXACT_BELOW = 2**53
+_SCALARS = frozenset({str, int, bool, type(None)})
 _TYPES: dict[str, type[Record]] = {}
 
 
@@ -81,7 +82,13 @@ def digest_file(path: Path) -> str:
 
 
 def to_builtins(value: Any, *, seal: bool = False) -> Any:
-    """A value as dicts, lists and scalars; with `seal`, salted fields become digests over salt and text."""
+    """A value as dicts, lists and scalars.
+
+    With `seal` it is what an id covers: salted fields are digests over salt and text, and a field that holds its
+    default is left out, so that a field added later changes no id of before.
+    """
+    if type(value) in _SCALARS:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return _fields_of(value, seal=seal)
     if isinstance(value, Enum):
@@ -90,20 +97,24 @@ def to_builtins(value: Any, *, seal: bool = False) -> Any:
         return {str(key): to_builtins(item, seal=seal) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_builtins(item, seal=seal) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_BELOW:
-        # 5 and 5.0 are one number (RFC 8785, 3.2.2.3): an int given for a float field must not change the id.
-        return int(value)
-    return value
+    # 5 and 5.0 are one number (RFC 8785, 3.2.2.3): an int given for a float field must not change the id.
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_BELOW
+    return int(value) if whole else value
 
 
 def _fields_of(value: Any, *, seal: bool) -> dict[str, Any]:
+    held = {f.name: getattr(value, f.name) for f in fields(value) if not (seal and getattr(value, f.name) == f.default)}
     salted: frozenset[str] = getattr(type(value), "SALTED", frozenset()) if seal else frozenset()
-    plain = {f.name: to_builtins(getattr(value, f.name), seal=seal) for f in fields(value) if f.name not in salted}
+    plain = {name: to_builtins(item, seal=seal) for name, item in held.items() if name not in salted}
     if not salted:
         return plain
     del plain["salt"]
-    sealed = {name: digest_bytes(f"{value.salt}\n{canonical_json(getattr(value, name))}".encode()) for name in salted}
+    sealed = {name: _salted_digest(value.salt, held[name]) for name in salted & held.keys()}
     return plain | sealed
+
+
+def _salted_digest(salt: str, value: Any) -> str:
+    return digest_bytes(f"{salt}\n{canonical_json(to_builtins(value, seal=True))}".encode())
 
 
 def encode_record(record: Record) -> str:
