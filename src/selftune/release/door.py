@@ -1,0 +1,170 @@
+"""The address that stays while models change behind it: a loopback relay that makes every request one to the build.
+
+A bare llama.cpp server takes any page's request, any adapter and any model name. The door lets in loopback callers
+only, and sets what belongs to the build: its system prompt, its parameters where the caller names none, its adapter.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from selftune.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from selftune.release.manifest import Manifest
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+MOST_REQUEST_BYTES: Final = 8 << 20
+_TRIES: Final = 2
+# Everything else is dropped: `lora` picks adapters, `cache_prompt` and slot ids reach into the server's state.
+_PASSED: Final = frozenset({
+    "messages", "stream", "stream_options", "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens",
+    "stop", "seed", "n", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "response_format",
+    "tools", "tool_choice",
+})  # fmt: skip
+
+
+class Behind(Protocol):
+    """The model behind the door at this moment."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it is."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Its own OpenAI-compatible base URL."""
+        ...
+
+
+class House(Protocol):
+    """What the door asks of the keeper."""
+
+    def borrow(self) -> AbstractAsyncContextManager[Behind]:
+        """The model that serves now, kept alive until the block ends; waits while there is none."""
+        ...
+
+    async def report_gone(self, behind: Behind) -> None:
+        """This model does not answer; have it started again."""
+        ...
+
+
+def make_door(house: House) -> web.Application:
+    """The relay's routes: health, models, chat."""
+    door = web.Application(middlewares=[refuse_strangers], client_max_size=MOST_REQUEST_BYTES)
+
+    async def open_session(_door: web.Application) -> Any:
+        # A long answer may take minutes; a dead server is noticed at connect or read, not by a total.
+        timeout = ClientTimeout(total=None, sock_connect=5, sock_read=600)
+        async with ClientSession(trust_env=False, timeout=timeout) as session:
+            door[_SESSION] = session
+            yield
+
+    async def health(_request: web.Request) -> web.Response:
+        async with house.borrow() as behind:
+            return web.json_response({"status": "ok", "version": behind.manifest.version})
+
+    async def models(_request: web.Request) -> web.Response:
+        async with house.borrow() as behind:
+            entry = {"id": behind.manifest.alias, "object": "model", "version": behind.manifest.version}
+            return web.json_response({"object": "list", "data": [entry]})
+
+    async def chat(request: web.Request) -> web.StreamResponse:
+        try:
+            wanted = json.loads(await request.read())
+        except ValueError:
+            return refuse("the body is not JSON.")
+        return await _relay(house, request, wanted)
+
+    door.cleanup_ctx.append(open_session)
+    door.router.add_get("/health", health)
+    door.router.add_get("/v1/models", models)
+    door.router.add_post("/v1/chat/completions", chat)
+    return door
+
+
+_SESSION: Final = web.AppKey("session", ClientSession)
+
+
+@web.middleware
+async def refuse_strangers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Only callers that name this machine, and no page from elsewhere: against DNS rebinding and cross-site posts."""
+    origin = request.headers.get("Origin")
+    named = [urlsplit(f"//{request.host}").hostname]
+    if origin is not None:
+        named.append(urlsplit(origin).hostname)
+    if any(host not in LOOPBACK for host in named):
+        return refuse("only programs on this machine may ask.", status=403)
+    return await handler(request)
+
+
+def request_body(manifest: Manifest, wanted: object) -> dict[str, Any]:
+    """The request that the server behind gets for what a client wanted.
+
+    Raises:
+        UsageError: the client's body holds no messages.
+    """
+    if not isinstance(wanted, dict) or not isinstance(wanted.get("messages"), list):
+        raise UsageError("the body has no messages.", next_step="Send an OpenAI chat completion request.")
+    build = manifest.build
+    own: dict[str, Any] = {
+        "temperature": build.generation.temperature,
+        "top_p": build.generation.top_p,
+        "top_k": build.generation.top_k,
+        "max_tokens": build.generation.max_tokens,
+    }
+    if build.generation.stop:
+        own["stop"] = list(build.generation.stop)
+    body = own | {key: value for key, value in wanted.items() if key in _PASSED}
+    if build.system_prompt is not None:
+        body["messages"] = [{"role": "system", "content": build.system_prompt}, *wanted["messages"]]
+    if build.file("adapter.gguf") is not None:
+        body["lora"] = [{"id": 0, "scale": 1.0}]
+    return body | {"model": f"{manifest.alias}-{manifest.version}"}
+
+
+async def _relay(house: House, request: web.Request, wanted: object) -> web.StreamResponse:
+    """Ask the model behind; when it dies before its first byte, ask its successor once."""
+    for _ in range(_TRIES):
+        async with house.borrow() as behind:
+            try:
+                body = request_body(behind.manifest, wanted)
+            except UsageError as error:
+                return refuse(str(error))
+            answer = web.StreamResponse()
+            try:
+                return await _pass_on(request, answer, f"{behind.address}/chat/completions", body)
+            except (ClientError, TimeoutError):
+                if answer.prepared:
+                    # Bytes are out: the client must see a broken answer, never two halves of different ones.
+                    raise
+                await house.report_gone(behind)
+    return refuse("the model does not answer; it is being started again.", status=503)
+
+
+async def _pass_on(
+    request: web.Request, answer: web.StreamResponse, url: str, body: dict[str, Any]
+) -> web.StreamResponse:
+    async with request.app[_SESSION].post(url, json=body) as upstream:
+        answer.set_status(upstream.status)
+        answer.content_type = upstream.content_type
+        await answer.prepare(request)
+        async for chunk in upstream.content.iter_any():
+            await answer.write(chunk)
+        await answer.write_eof()
+        return answer
+
+
+def refuse(message: str, *, status: int = 400) -> web.Response:
+    """An error in the shape that OpenAI clients show to their users."""
+    return web.json_response({"error": {"message": message, "type": "selftune"}}, status=status)

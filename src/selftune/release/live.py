@@ -1,0 +1,210 @@
+"""The project's live server as a command sees it: start, stop, status, ask, switch. It outlives the command."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from selftune.errors import ServingError
+from selftune.release.control import SWITCH, control_headers, read_switched, revive_error
+from selftune.release.note import keeper_process, read_note
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.records import ServingProof
+    from selftune.release.base import Switched
+    from selftune.release.config import Target
+    from selftune.release.note import Note
+
+KEEPER: Final = (sys.executable, "-m", "selftune.release.keeper")
+_SWITCH_SECONDS: Final = 600.0
+_ASK_SECONDS: Final = 600.0
+_STOP_SECONDS: Final = 45.0
+_OK: Final = 200
+_LOG_BYTES: Final = 1 << 20
+_LOOK: Final = "Look at .selftune/logs/keeper.log."
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveStatus:
+    """What serves now; `version` is None before the first release, `problem` says why it is not the active one."""
+
+    address: str
+    port: int
+    pid: int
+    version: str | None
+    build_digest: str | None
+    proof: ServingProof | None
+    started_at: str
+    problem: str | None
+
+
+class LiveServer:
+    """A project's server. Cheap to make; nothing starts before it is asked to.
+
+    Args:
+        target: The project, its port and its patience.
+        keeper: The command line of the keeper, to which the folder is added.
+    """
+
+    def __init__(self, target: Target, *, keeper: tuple[str, ...] = KEEPER) -> None:
+        self._target = target
+        self._hidden = target.hidden
+        self._keeper = keeper
+        # Kept so that a keeper that ends while we live is collected, and no zombie passes for a server.
+        self._started: subprocess.Popen[bytes] | None = None
+
+    def status(self) -> LiveStatus | None:
+        """What serves, or None. A note left behind by a keeper that died is not believed.
+
+        Raises:
+            DamagedFileError: the note can't be read.
+        """
+        note = self._note()
+        return None if note is None else _status_of(note)
+
+    def address(self) -> str:
+        """The OpenAI-compatible base URL; `ServingError` when nothing serves."""
+        return self._running().address
+
+    def start(self) -> LiveStatus:
+        """Start the keeper unless it runs; returns when the active release answers.
+
+        Raises:
+            IntegrityError: neither the active release nor the one before it can be served, or the port is taken.
+        """
+        import filelock
+
+        self._hidden.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self._hidden / "keeper-start.lock"):
+            if self._note() is None:
+                self._spawn()
+        return _status_of(self._running())
+
+    def stop(self) -> bool:
+        """Stop keeper and server, letting running answers end; False when nothing ran."""
+        import psutil
+
+        note = self._note()
+        process = keeper_process(note) if note else None
+        if process is None:
+            return False
+        process.terminate()
+        _, alive = psutil.wait_procs([process], timeout=_STOP_SECONDS)
+        for stubborn in alive:
+            stubborn.kill()
+        self._collect()
+        return True
+
+    def switch(self, name: str) -> Switched:
+        """Serve the release of this name; starts the keeper if there is none.
+
+        Raises:
+            DamagedFileError: its files are damaged; what served before still does.
+            ServingError: it did not start or is not what was evaluated; what served before still does.
+        """
+        self.start()
+        note = self._running()
+        body = json.dumps({"name": name}).encode()
+        code, text = _post(note, SWITCH, body, control_headers(note.token), _SWITCH_SECONDS)
+        if code != _OK:
+            raise revive_error(_json(text))
+        return read_switched(text)
+
+    def ask(self, text: str) -> str:
+        """One answer to a person's words.
+
+        Raises:
+            ServingError: nothing serves, or it refused.
+        """
+        body = json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
+        headers = {"Content-Type": "application/json"}
+        code, answer = _post(self._running(), "/v1/chat/completions", body, headers, _ASK_SECONDS)
+        if code != _OK:
+            raise ServingError(f"the server refused: {answer[:300].decode(errors='replace')}", next_step=_LOOK)
+        return str(_json(answer)["choices"][0]["message"]["content"])
+
+    def _note(self) -> Note | None:
+        self._collect()
+        note = read_note(self._hidden)
+        return note if note is not None and keeper_process(note) is not None else None
+
+    def _running(self) -> Note:
+        note = self._note()
+        if note is None:
+            raise ServingError("nothing serves now.", next_step="Run `selftune serve` to start the active release.")
+        return note
+
+    def _spawn(self) -> None:
+        logs = self._hidden / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        terms = ("--port", str(self._target.port), "--idle-minutes", str(self._target.idle_minutes))
+        with _open_log(logs / "keeper.log") as log:
+            process = subprocess.Popen(
+                [*self._keeper, self._target.folder, *terms],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self._target.folder,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        self._started = process
+        assert process.stdout is not None, "it is a pipe"  # noqa: S101 - what cannot happen
+        with process.stdout as pipe:
+            line = pipe.readline()
+        if not line:
+            raise ServingError(f"the keeper ended with code {process.wait()}.", next_step=_LOOK)
+        hello = _json(line)
+        if "error" in hello:
+            process.wait()
+            raise revive_error(hello)
+
+    def _collect(self) -> None:
+        if self._started is not None and self._started.poll() is not None:
+            self._started = None
+
+
+def _status_of(note: Note) -> LiveStatus:
+    return LiveStatus(
+        address=note.address,
+        port=note.port,
+        pid=note.pid,
+        version=note.version,
+        build_digest=note.build_digest,
+        proof=note.proof,
+        started_at=note.started_at,
+        problem=note.problem,
+    )
+
+
+def _post(note: Note, path: str, body: bytes, headers: dict[str, str], timeout: float) -> tuple[int, bytes]:
+    """Status and body of a POST to the keeper; `http.client` knows no proxy."""
+    connection = http.client.HTTPConnection("127.0.0.1", note.port, timeout=timeout)
+    try:
+        with closing(connection):
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise ServingError(f"the server at {note.address} broke off: {error!r}.", next_step=_LOOK) from error
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ServingError(f"the keeper spoke no JSON: {text[:200]!r}.", next_step=_LOOK) from error
+
+
+def _open_log(path: Path) -> BinaryIO:
+    """The log to append to; a long one makes room first, and one older log is kept."""
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_suffix(".1.log"))
+    return path.open("ab")

@@ -1,0 +1,84 @@
+"""`.selftune/serving.json`: what a running keeper says about itself, and whether to believe it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import DamagedFileError
+from selftune.records import ServingProof, canonical_json
+from selftune.release.publish import publish_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from psutil import Process
+
+NOTE: Final = "serving.json"
+# Kernels count a process's start in ticks of 10 ms; two readings of one process differ by less than this.
+_SAME_START_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """The keeper's own word; only its owner may read it, because of the token.
+
+    Attributes:
+        start_time: When the process began, as the system counts it: a reused pid has another.
+        address: Public OpenAI-compatible base URL.
+        version: The release that answers; None while there is none.
+        problem: Why the active release does not serve, when an earlier one does instead.
+        token: Lets a program of the same user change what serves.
+    """
+
+    pid: int
+    start_time: float
+    port: int
+    address: str
+    token: str
+    started_at: str
+    name: str | None = None
+    version: str | None = None
+    build_digest: str | None = None
+    proof: ServingProof | None = None
+    problem: str | None = None
+
+
+def write_note(note: Note, hidden: Path) -> None:
+    """Publish the note, readable by its owner alone."""
+    publish_bytes(hidden / NOTE, canonical_json(note).encode(), mode=0o600)
+
+
+def read_note(hidden: Path) -> Note | None:
+    """The note as it lies there, whether or not its keeper still lives; None without one.
+
+    Raises:
+        DamagedFileError: it can't be read.
+    """
+    import msgspec
+
+    path = hidden / NOTE
+    try:
+        return msgspec.convert(json.loads(path.read_bytes()), type=Note, strict=False)
+    except FileNotFoundError:
+        return None
+    except (ValueError, msgspec.ValidationError) as error:
+        raise DamagedFileError(f"{path} can't be read: {error}.", next_step=f"Delete {path}.") from error
+
+
+def remove_note(hidden: Path) -> None:
+    """Take the note away; it may be gone already."""
+    (hidden / NOTE).unlink(missing_ok=True)
+
+
+def keeper_process(note: Note) -> Process | None:
+    """The living process that wrote the note; None when it is gone or its pid is another's by now."""
+    import psutil
+
+    try:
+        process = psutil.Process(note.pid)
+        same = abs(process.create_time() - note.start_time) < _SAME_START_SECONDS
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None

@@ -1,0 +1,374 @@
+"""The keeper itself: keeps one model server alive for a project, and lets go of it cleanly.
+
+It owns the public address. Behind it runs the server of the active release, started only after its files, its proof
+and its health are right; a crashed one is started again with growing pauses; a new release is started beside the old
+one and takes over only when it has proven itself. The server exits when the keeper's end of its stdin closes, so that
+even a killed keeper leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from selftune.errors import DamagedFileError, IntegrityError, ServingError
+from selftune.release.base import Switched
+from selftune.release.control import add_control
+from selftune.release.door import make_door
+from selftune.release.health import check_health
+from selftune.release.manifest import Pointer, model_files, read_manifest, read_pointer, write_pointer
+from selftune.release.note import NOTE, Note, read_note, remove_note, write_note
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from selftune.context import Served
+    from selftune.records import Build, HealthCheck
+    from selftune.release.manifest import Manifest
+
+log = logging.getLogger("selftune.keeper")
+
+WAIT_FOR_MODEL_SECONDS: Final = 30.0
+_DRAIN_SECONDS: Final = 30.0
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+_STEADY_SECONDS: Final = 60.0
+_PROBE: Final = ClientTimeout(total=10)
+_TIMEOUTS_BEFORE_GONE: Final = 3
+
+
+class StartServer(Protocol):
+    """Starts a server for a build whose files lie where `files` says, by digest."""
+
+    def __call__(
+        self, build: Build, files: Mapping[str, Path], *, slots: int, logs: Path
+    ) -> AbstractContextManager[Served]:
+        """The server, up and proven; stopped on leaving. `ServingError` when it can't."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How a keeper behaves; times in seconds.
+
+    Attributes:
+        idle: It stops after so long without a request; None for never.
+        beat: Pause between two looks at the server.
+        fits: Whether a second model fits in memory beside the one that serves.
+    """
+
+    port: int = 0
+    idle: float | None = None
+    beat: float = 2.0
+    fits: Callable[[Manifest], bool]
+
+
+@dataclass(kw_only=True, eq=False)
+class Child:
+    """A running server of a release, and how many requests are with it."""
+
+    manifest: Manifest
+    served: Served
+    health: tuple[HealthCheck, ...]
+    closing: ExitStack
+    born: float
+    in_flight: int = 0
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def address(self) -> str:
+        """Its own address, behind the door."""
+        return self.served.address
+
+
+class Keeper:
+    """Keeps one server for a project folder; made and run inside one event loop."""
+
+    def __init__(self, hidden: Path, *, start: StartServer, terms: Terms) -> None:
+        self._hidden = hidden
+        self._start = start
+        self._terms = terms
+        self._child: Child | None = None
+        self._ready = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._last_request = time.monotonic()
+        self._crashes = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._note: Note | None = None
+        self.token = secrets.token_hex(32)
+
+    def stop(self) -> None:
+        """Let go of everything; `run` returns soon."""
+        self._stop.set()
+
+    async def run(self, announce: Callable[[], None]) -> None:
+        """Serve until told to stop; `announce` is called once the address answers.
+
+        Raises:
+            IntegrityError: neither the active release nor the one before it can be served.
+            ServingError: the port is taken.
+        """
+        door = make_door(self)
+        add_control(door, self)
+        runner = web.AppRunner(door, access_log=None)
+        await runner.setup()
+        try:
+            port = await self._open_port(runner)
+            self._note = _new_note(port, self.token)
+            await self._begin()
+            announce()
+            await self._watch()
+        finally:
+            await runner.cleanup()
+            await self._let_go()
+            remove_note(self._hidden)
+
+    @asynccontextmanager
+    async def borrow(self) -> AsyncIterator[Child]:
+        """The model that serves now; it is not stopped before the block ends.
+
+        Raises:
+            HTTPServiceUnavailable: there is none, and none came in time.
+        """
+        try:
+            await asyncio.wait_for(self._ready.wait(), WAIT_FOR_MODEL_SECONDS)
+        except TimeoutError:
+            raise web.HTTPServiceUnavailable(text="no model serves now", headers={"Retry-After": "5"}) from None
+        child = self._child
+        assert child is not None, "ready means that there is a child"  # noqa: S101 - what cannot happen
+        child.in_flight += 1
+        child.quiet.clear()
+        try:
+            yield child
+        finally:
+            self._last_request = time.monotonic()
+            child.in_flight -= 1
+            if child.in_flight == 0:
+                child.quiet.set()
+
+    async def report_gone(self, behind: object) -> None:
+        """Start the server again, unless it turns out to live or another one serves by now."""
+        if behind is self._child and isinstance(behind, Child) and not await self._lives(behind):
+            self._restart(behind)
+
+    async def switch(self, name: str) -> Switched:
+        """Serve another release; the pointer changes only when the new server has proven itself.
+
+        Raises:
+            IntegrityError: the new one can't serve; the old one does.
+        """
+        async with self._changing:
+            old, manifest = self._child, read_manifest(name, self._hidden)
+            if old is not None and old.manifest == manifest:
+                self._take_over(old)
+                return Switched(proof=old.served.proof, health=old.health, gap_seconds=0.0)
+            if old is not None and not self._terms.fits(manifest):
+                return await self._switch_in_turn(manifest, old)
+            new = await asyncio.to_thread(self._open, manifest)
+            self._take_over(new)
+            if old is not None:
+                self._keep(asyncio.create_task(_retire(old)))
+            return Switched(proof=new.served.proof, health=new.health, gap_seconds=0.0)
+
+    async def _switch_in_turn(self, manifest: Manifest, old: Child) -> Switched:
+        """Old out, new in, for models of which only one fits in memory; requests wait meanwhile."""
+        self._ready.clear()
+        began = time.monotonic()
+        await _retire(old)
+        try:
+            new = await asyncio.to_thread(self._open, manifest)
+        except IntegrityError:
+            log.exception("%s failed; %s comes back", manifest.version, old.manifest.version)
+            self._set_child(await asyncio.to_thread(self._open, old.manifest, server_may_differ=True))
+            raise
+        self._take_over(new)
+        return Switched(proof=new.served.proof, health=new.health, gap_seconds=time.monotonic() - began)
+
+    def _take_over(self, new: Child) -> None:
+        """The release itself: the pointer on disk first, then the door, with nothing in between that can fail."""
+        write_pointer(Pointer(active=new.manifest.name, fallback=new.manifest.fallback), self._hidden)
+        self._crashes = 0
+        self._set_child(new)
+        log.info("%s serves", new.manifest.version)
+
+    def _set_child(self, child: Child, problem: str | None = None) -> None:
+        self._child = child
+        self._write_note(problem)
+        self._ready.set()
+
+    async def _begin(self) -> None:
+        """Start what the pointer names or, when that can't be served, the release before it."""
+        pointer = read_pointer(self._hidden)
+        if pointer is None:
+            self._write_note(None)
+            return
+        child, problem = await asyncio.to_thread(self._open_best, pointer)
+        self._set_child(child, problem)
+
+    def _open_best(self, pointer: Pointer) -> tuple[Child, str | None]:
+        try:
+            return self._open(read_manifest(pointer.active, self._hidden), server_may_differ=True), None
+        except IntegrityError as error:
+            if pointer.fallback is None:
+                raise
+            log.exception("%s can't be served; trying %s", pointer.active, pointer.fallback)
+            return self._open(read_manifest(pointer.fallback, self._hidden), server_may_differ=True), error.message
+
+    def _open(self, manifest: Manifest, *, server_may_differ: bool = False) -> Child:
+        """A server for the release, started, proven and healthy (blocks; run in a thread)."""
+        files = model_files(manifest, self._hidden)
+        with ExitStack() as stack:
+            served = stack.enter_context(
+                self._start(manifest.build, files, slots=manifest.slots, logs=self._hidden / "logs")
+            )
+            health = check_health(served, manifest, server_may_differ=server_may_differ)
+            return Child(
+                manifest=manifest, served=served, health=health, closing=stack.pop_all(), born=time.monotonic()
+            )
+
+    def _restart(self, gone: Child) -> None:
+        self._ready.clear()
+        self._child = None
+        self._crashes = 0 if time.monotonic() - gone.born > _STEADY_SECONDS else self._crashes + 1
+        log.error("the server of %s is gone (%d in a row)", gone.manifest.version, self._crashes)
+        self._keep(asyncio.create_task(self._bring_back(gone)))
+
+    async def _bring_back(self, gone: Child) -> None:
+        """Start again until it holds, each pause twice as long as the last, up to half a minute."""
+        await asyncio.to_thread(gone.closing.close)
+        while not self._stop.is_set():
+            if self._crashes > 1:
+                await self._pause(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (self._crashes - 2)))
+            async with self._changing:
+                if self._child is not None:
+                    return
+                try:
+                    await self._begin()
+                except IntegrityError:
+                    log.exception("could not start again")
+                    self._crashes += 1
+                else:
+                    return
+
+    async def _watch(self) -> None:
+        """Look after the server until told to stop, idle for too long, or the project folder is gone."""
+        missed = 0
+        while not self._stop.is_set():
+            await self._pause(self._terms.beat)
+            # Without its note nobody can find a keeper: the project was deleted, or someone wants it gone.
+            if self._is_idle() or not (self._hidden / NOTE).exists():
+                log.info("nobody needs the server any more")
+                return
+            child = self._child
+            if child is None:
+                continue
+            try:
+                missed = 0 if await self._lives(child) else _TIMEOUTS_BEFORE_GONE
+            except TimeoutError:
+                missed += 1
+            if missed >= _TIMEOUTS_BEFORE_GONE and child is self._child and not self._changing.locked():
+                missed = 0
+                self._restart(child)
+
+    async def _lives(self, child: Child) -> bool:
+        """Whether the server answers its health route; `TimeoutError` when it takes too long to say."""
+        url = f"{child.address.removesuffix('/v1')}/health"
+        try:
+            async with ClientSession(trust_env=False, timeout=_PROBE) as session, session.get(url) as response:
+                return response.status < web.HTTPInternalServerError.status_code
+        except TimeoutError:
+            raise
+        except ClientError:
+            return False
+
+    def _is_idle(self) -> bool:
+        if self._terms.idle is None or (self._child is not None and self._child.in_flight):
+            return False
+        return time.monotonic() - self._last_request > self._terms.idle
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _open_port(self, runner: web.AppRunner) -> int:
+        """The configured port or, without one, the port of last time if it is free."""
+        for port in (self._terms.port,) if self._terms.port else (_last_port(self._hidden), 0):
+            try:
+                site = web.TCPSite(runner, "127.0.0.1", port)
+                await site.start()
+            except OSError as error:
+                log.warning("port %d: %s", port, error)
+                continue
+            return int(runner.addresses[0][1])
+        raise ServingError(
+            f"port {self._terms.port} is taken by another program.",
+            next_step="Stop that program, or set another [serving] port (0 finds a free one).",
+        )
+
+    def _write_note(self, problem: str | None) -> None:
+        assert self._note is not None, "the port is open before anything serves"  # noqa: S101 - what cannot happen
+        child = self._child
+        self._note = replace(
+            self._note,
+            name=child.manifest.name if child else None,
+            version=child.manifest.version if child else None,
+            build_digest=child.manifest.build.digest if child else None,
+            proof=child.served.proof if child else None,
+            problem=problem,
+        )
+        write_note(self._note, self._hidden)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _let_go(self) -> None:
+        self._stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._child is not None:
+            await asyncio.to_thread(self._child.closing.close)
+
+
+async def _retire(child: Child) -> None:
+    """Stop a server when its last request is answered, or when that takes too long."""
+    if child.in_flight:
+        try:
+            await asyncio.wait_for(child.quiet.wait(), _DRAIN_SECONDS)
+        except TimeoutError:
+            log.warning("%s: %d requests were cut off", child.manifest.version, child.in_flight)
+    await asyncio.to_thread(child.closing.close)
+
+
+def _new_note(port: int, token: str) -> Note:
+    import psutil
+
+    return Note(
+        pid=os.getpid(),
+        start_time=psutil.Process().create_time(),
+        port=port,
+        address=f"http://127.0.0.1:{port}/v1",
+        token=token,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _last_port(hidden: Path) -> int:
+    try:
+        note = read_note(hidden)
+    except DamagedFileError:
+        return 0
+    return note.port if note else 0
