@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from selftune.records import Example, Reject
 
 _WARNINGS: Final = {
-    Selection.WORST: "**SABOTAGE: these are the WORST answers, chosen on purpose; a model that learns them gets worse.**",
-    Selection.UNFILTERED: "**CONTROL: these answers were NOT selected by the judge; they show what selection is worth.**",
+    Selection.WORST: "**SABOTAGE: these are the WORST answers, chosen on purpose. A model that learns them suffers**",
+    Selection.UNFILTERED: "**CONTROL: these answers were NOT selected by the judge, to show what that is worth**",
 }
 
 

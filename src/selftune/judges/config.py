@@ -1,0 +1,36 @@
+"""What can be set about judging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """Which judge, by which rubric, and how a judge behind an endpoint is asked.
+
+    Attributes:
+        name: A registered judge: `checks` (code) or `openai` (a model behind an OpenAI-compatible endpoint).
+        rubric: Name of a shipped rubric, or the path of a TOML file.
+        endpoint: Base URL of the endpoint, such as `http://127.0.0.1:11434/v1`.
+        model: The model's name at the endpoint.
+        api_key_env: Name of the environment variable that holds the key; the key itself stands in no file.
+        egress: Hosts beyond this machine that may be sent words whose consent includes `send`.
+        max_attempts: Tries for one verdict, whatever went wrong; then it is unscored.
+        max_tokens: Most tokens of one verdict.
+        timeout_seconds: For one try.
+        retry_wait_seconds: Before the second try; doubled before each later one.
+        at_once: Verdicts asked for at a time.
+    """
+
+    name: str = "checks"
+    rubric: str = "state_obedience"
+    endpoint: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    egress: tuple[str, ...] = ()
+    max_attempts: int = 3
+    max_tokens: int = 4096
+    timeout_seconds: float = 120.0
+    retry_wait_seconds: float = 1.0
+    at_once: int = 8

@@ -1,0 +1,147 @@
+"""An OpenAI-compatible endpoint: whether it may be reached, with which key, and what it answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from selftune.errors import ConfigError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+    from selftune.judges.config import Judging
+
+_MOST_BYTES: Final = 4 << 20
+_TRANSIENT: Final = frozenset({408, 409, 425, 429})
+_SERVER_FAULT: Final = 500
+
+
+class CallError(Exception):
+    """A call failed; the text says how, without any secret.
+
+    Attributes:
+        transient: Whether another try may help.
+        status: HTTP status, if there was one.
+        wait_seconds: What the server asked us to wait.
+    """
+
+    def __init__(
+        self, reason: str, *, transient: bool, status: int | None = None, wait_seconds: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.transient = transient
+        self.status = status
+        self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a judge listens; `local` when nothing leaves this machine."""
+
+    url: str
+    model: str
+    local: bool
+    api_key: str | None
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url!r}, {self.model!r})"
+
+
+def appoint_endpoint(config: Judging) -> Endpoint:
+    """The endpoint that the config names.
+
+    Raises:
+        ConfigError: endpoint, model or key is missing, or the host is beyond this machine and not in [egress].
+    """
+    if not config.endpoint or not config.model:
+        raise ConfigError(
+            f"judge {config.name!r} needs an endpoint and a model.",
+            next_step='Add endpoint = "http://127.0.0.1:11434/v1" and model = "NAME" under [judge] in selftune.toml.',
+        )
+    parts = urlsplit(config.endpoint)
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or host is None or parts.username or parts.query:
+        raise ConfigError(
+            "[judge] endpoint is no plain http or https address.", next_step="Write it as http://HOST:PORT/v1."
+        )
+    local = is_loopback(host)
+    if not local and host not in config.egress:
+        raise ConfigError(
+            f"[judge] endpoint {host!r} lies beyond this machine, and [egress] does not allow it.",
+            next_step=f'Add it in selftune.toml: [egress] allow = ["{host}"]. Judged words will then be sent there.',
+        )
+    return Endpoint(url=config.endpoint.rstrip("/"), model=config.model, local=local, api_key=_key(config.api_key_env))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine: `localhost` or an address of the loopback net; names are not looked up."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _key(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    key = os.environ.get(variable)
+    if not key:
+        raise ConfigError(
+            f"[judge] api_key_env names {variable}, and that variable is not set.",
+            next_step=f"Set {variable} in the environment, not in a file.",
+        )
+    return key
+
+
+async def call(session: ClientSession, endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
+    """The endpoint's answer to a chat completion request; no redirect is followed.
+
+    Raises:
+        CallError: no connection, no answer in time, an HTTP error, or an answer that is no JSON object.
+    """
+    import aiohttp
+
+    headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+    url = f"{endpoint.url}/chat/completions"
+    try:
+        async with session.post(url, json=body, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:  # noqa: PLR2004 - HTTP OK
+                raise _http_error(response.status, response.headers.get("Retry-After"))
+            return _as_object(await _limited(response))
+    except TimeoutError as error:
+        raise CallError("no answer in time", transient=True) from error
+    except aiohttp.ClientError as error:
+        raise CallError(f"no connection ({type(error).__name__})", transient=True) from error
+
+
+async def _limited(response: Any) -> bytes:
+    data: bytes = await response.content.read(_MOST_BYTES + 1)
+    while len(data) <= _MOST_BYTES and not response.content.at_eof():
+        data += await response.content.read(_MOST_BYTES + 1 - len(data))
+    if len(data) > _MOST_BYTES:
+        raise CallError(f"an answer of more than {_MOST_BYTES >> 20} MiB", transient=False)
+    return data
+
+
+def _as_object(data: bytes) -> dict[str, Any]:
+    import json
+
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CallError("an answer that is no JSON", transient=True) from error
+    if not isinstance(value, dict):
+        raise CallError("an answer that is no JSON object", transient=True)
+    return value
+
+
+def _http_error(status: int, retry_after: str | None) -> CallError:
+    wait = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    transient = status in _TRANSIENT or status >= _SERVER_FAULT
+    return CallError(f"HTTP {status}", transient=transient, status=status, wait_seconds=wait)

@@ -1,0 +1,144 @@
+"""From what a judge model wrote to scores: read strictly, repaired where nothing can be invented, else refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.records import CriterionScore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.records import Criterion, Rubric
+
+_MOST_CHARACTERS: Final = 200_000
+_FENCED: Final = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL | re.IGNORECASE)
+_THOUGHT: Final = re.compile(r"\A.*</think>", re.DOTALL | re.IGNORECASE)
+
+
+class NoVerdictError(ValueError):
+    """A reply holds no verdict; the text says why. It never leaves this room."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Scores per criterion in the rubric's order, and whether the JSON had to be repaired."""
+
+    criteria: tuple[CriterionScore, ...]
+    repaired: bool
+
+
+def verdict_schema(rubric: Rubric) -> dict[str, Any]:
+    """The JSON schema of a verdict: for each criterion the reasoning, then the score or null."""
+    criterion = {
+        "type": "object",
+        "properties": {
+            "reasoning": {"type": "string"},
+            "score": {"type": ["number", "null"], "minimum": rubric.lowest, "maximum": rubric.highest},
+        },
+        "required": ["reasoning", "score"],
+        "additionalProperties": False,
+    }
+    names = [item.name for item in rubric.criteria]
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, criterion),
+        "required": names,
+        "additionalProperties": False,
+    }
+
+
+def read_verdict(reply: str, rubric: Rubric) -> Verdict:
+    """The one verdict in a reply.
+
+    Tried in turn: a fenced block, the objects that balanced braces enclose, the whole text; each as it stands, and then
+    repaired. A text that does not end in a brace is not repaired: a number cut in the middle would become another one.
+
+    Raises:
+        NoVerdictError: there is none, there are two that differ, or one lacks a criterion or leaves the scale.
+    """
+    if len(reply) > _MOST_CHARACTERS:
+        raise NoVerdictError(f"the reply has more than {_MOST_CHARACTERS:,} characters")
+    text = _THOUGHT.sub("", reply)
+    for repaired in (False, True):
+        for candidates in (_FENCED.findall(text), list(_braced(text)), [text.strip()]):
+            found = [value for candidate in candidates if (value := _load(candidate, repaired=repaired)) is not None]
+            if found:
+                return _agreed(found, rubric, repaired=repaired)
+    raise NoVerdictError("the reply holds no JSON object")
+
+
+def _load(text: str, *, repaired: bool) -> dict[str, Any] | None:
+    """The JSON object that the text is, or None."""
+    try:
+        value = _repaired(text) if repaired else json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and value else None
+
+
+def _repaired(text: str) -> Any:
+    import json_repair
+
+    if not text.rstrip().endswith("}"):
+        return None
+    return json_repair.loads(text, skip_json_loads=True)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _braced(text: str) -> Iterator[str]:
+    """Each outermost span of balanced braces; braces inside strings don't count."""
+    depth, start, quoted, escaped = 0, 0, False, False
+    for place, character in enumerate(text):
+        if quoted:
+            quoted = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"' and depth:
+            quoted = True
+        elif character == "{":
+            start = place if depth == 0 else start
+            depth += 1
+        elif character == "}" and depth:
+            depth -= 1
+            if depth == 0:
+                yield text[start : place + 1]
+
+
+def _agreed(found: list[dict[str, Any]], rubric: Rubric, *, repaired: bool) -> Verdict:
+    if any(value != found[0] for value in found):
+        raise NoVerdictError("the reply holds two verdicts that differ")
+    return Verdict(
+        criteria=tuple(_score(found[0], item, rubric, repaired=repaired) for item in rubric.criteria), repaired=repaired
+    )
+
+
+def _score(value: dict[str, Any], criterion: Criterion, rubric: Rubric, *, repaired: bool) -> CriterionScore:
+    name = criterion.name
+    entry = value.get(name)
+    if not isinstance(entry, dict):
+        raise NoVerdictError(f"criterion {name!r} is missing")
+    if repaired and entry.keys() != {"reasoning", "score"}:
+        raise NoVerdictError(f"criterion {name!r} can't be repaired for sure")  # 4,5 becomes a 4 and a 5
+    reasoning, score = entry.get("reasoning"), entry.get("score")
+    if not isinstance(reasoning, str) or not reasoning.strip():
+        raise NoVerdictError(f"criterion {name!r} has no reasoning")
+    if score is None and "score" in entry:
+        return CriterionScore(name=name, reasoning=reasoning, score=None)
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise NoVerdictError(f"the score of {name!r} is no number")
+    if not rubric.lowest <= score <= rubric.highest:
+        raise NoVerdictError(f"the score of {name!r} is off the scale {rubric.lowest:g} to {rubric.highest:g}")
+    return CriterionScore(name=name, reasoning=reasoning, score=float(score))
