@@ -1,0 +1,224 @@
+"""Suites from YAML: read strictly, so that a slip in a test never passes for a result."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.errors import ConfigError, MissingFileError, UnknownNameError
+from selftune.records import GenerationParameters, Message, Suite, SuiteItem, canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_HEADER: Final = {
+    "name": str,
+    "version": str,
+    "description": str,
+    "scorer": str,
+    "unit": str,
+    "categories": list,
+    "generation": dict,
+    "seed": int,
+    "items": list,
+}
+_ITEM: Final = {
+    "id": str,
+    "pair": str,
+    "category": str,
+    "behaviour": str,
+    "difficulty": str,
+    "agent": str,
+    "messages": list,
+    "expect": dict,
+}
+_MAY_LACK: Final = frozenset({"pair", "agent", "generation"})
+_UNITS: Final = ("pair", "item")
+_ROLES: Final = ("system", "user", "assistant", "tool")
+_PAIR: Final = 2
+
+
+def suite_names() -> tuple[str, ...]:
+    """The suites that ship with the package."""
+    files = resources.files("selftune.evals.suites").iterdir()
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+
+
+def suite_text(name_or_path: str | Path) -> str:
+    """The YAML text of a shipped suite, by name, or of a file, by path.
+
+    Raises:
+        UnknownNameError: no shipped suite has this name; the nearest is offered.
+        MissingFileError: there is no such file.
+    """
+    place = Path(name_or_path)
+    if place.suffix in {".yaml", ".yml"}:
+        if not place.is_file():
+            raise MissingFileError(f"no suite file {place}.", next_step="Run `selftune eject suite` to write one.")
+        return place.read_text(encoding="utf-8")
+    name = str(name_or_path)
+    if name not in suite_names():
+        raise UnknownNameError("suite", name, suite_names())
+    return resources.files("selftune.evals.suites").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_suite(name_or_path: str | Path) -> Suite:
+    """A shipped suite by name (`state_obedience`), or one from a file whose name ends in `.yaml`.
+
+    Raises:
+        ConfigError: it is no YAML, a key is unknown or doubled, or its items do not fit together; the message names
+            the item.
+    """
+    where = f"suite {name_or_path}"
+    return suite_from(_parse(suite_text(name_or_path), where), where=where)
+
+
+def _parse(text: str, where: str) -> Any:
+    import yaml
+
+    loader = _strict_loader(yaml)
+    try:
+        return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader that refuses doubled keys too
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is no YAML: {error}.", next_step="Correct that line.") from error
+
+
+def _strict_loader(yaml: Any) -> Any:
+    """The safe loader (libyaml's where it is built in: ten times as fast), and a doubled key is an error."""
+    safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    def construct(loader: Any, node: Any) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        doubled = [name for name, times in Counter(map(str, names)).items() if times > 1]
+        if doubled:
+            raise yaml.constructor.ConstructorError(None, None, f"key {doubled[0]!r} stands twice", node.start_mark)
+        return dict(loader.construct_pairs(node, deep=True))
+
+    strict: Any = type("StrictLoader", (safe,), {})
+    strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, construct)
+    return strict
+
+
+def suite_from(entries: Any, *, where: str) -> Suite:
+    """A suite from what its YAML holds; `where` opens every message.
+
+    Raises:
+        ConfigError: as `load_suite`.
+    """
+    header = _checked(entries, _HEADER, where)
+    suite = Suite(
+        name=header["name"],
+        version=header["version"],
+        description=header["description"],
+        scorer=header["scorer"],
+        unit=header["unit"],
+        categories=tuple(header["categories"]),
+        generation=_generation(header.get("generation", {}), where),
+        seed=header["seed"],
+        items=tuple(_item(entry, f"{where}, item {place}") for place, entry in enumerate(header["items"], start=1)),
+    )
+    _refuse_misfits(suite, where)
+    return suite
+
+
+def _checked(entries: Any, known: Mapping[str, type], where: str) -> dict[str, Any]:
+    """The entries, all of them known, of the right type, and none missing."""
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{where} is no mapping.", next_step=f"Give it the keys {', '.join(known)}.")
+    for key, value in entries.items():
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}.", next_step=_offer(str(key), known))
+        if not isinstance(value, known[key]) or isinstance(value, bool):
+            wanted = known[key].__name__
+            raise ConfigError(f"{where}: {key} is no {wanted}: {value!r}.", next_step=f"Write a {wanted}; quote texts.")
+    missing = [key for key in known if key not in entries and key not in _MAY_LACK]
+    if missing:
+        raise ConfigError(f"{where}: {missing[0]!r} is missing.", next_step=f"Add {missing[0]!r}.")
+    return entries
+
+
+def _offer(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f"Did you mean {near[0]!r}?" if near else f"Choose from: {', '.join(known)}."
+
+
+def _generation(entries: dict[str, Any], where: str) -> GenerationParameters:
+    known = [field.name for field in fields(GenerationParameters)]
+    for key, value in entries.items():
+        if key not in known:
+            raise ConfigError(f"{where}: unknown generation parameter {key!r}.", next_step=_offer(str(key), known))
+        right = isinstance(value, list) if key == "stop" else isinstance(value, int | float)
+        if not right or isinstance(value, bool):
+            raise ConfigError(
+                f"{where}: generation parameter {key} = {value!r} is of the wrong type.", next_step="Correct it."
+            )
+    given: dict[str, Any] = {**entries, "stop": tuple(entries.get("stop", ()))}
+    return GenerationParameters(**given)
+
+
+def _item(entry: Any, where: str) -> SuiteItem:
+    facts = _checked(entry, _ITEM, where)
+    return SuiteItem(
+        id=facts["id"],
+        category=facts["category"],
+        behaviour=facts["behaviour"],
+        difficulty=facts["difficulty"],
+        messages=tuple(_message(message, f"{where} ({facts['id']})") for message in facts["messages"]),
+        expect=canonical_json(facts["expect"]),
+        pair=facts.get("pair"),
+        agent=facts.get("agent"),
+    )
+
+
+def _message(entry: Any, where: str) -> Message:
+    facts = _checked(entry, {"role": str, "content": str}, f"{where}, a message")
+    if facts["role"] not in _ROLES:
+        raise ConfigError(f"{where}: unknown role {facts['role']!r}.", next_step=_offer(facts["role"], _ROLES))
+    return Message(role=facts["role"], content=facts["content"])
+
+
+def _refuse_misfits(suite: Suite, where: str) -> None:
+    for problem in _problems(suite):
+        raise ConfigError(f"{where}: {problem}.", next_step="Correct the suite; nothing was asked.")
+
+
+def _problems(suite: Suite) -> Iterable[str]:
+    if suite.unit not in _UNITS:
+        yield f"unit is {suite.unit!r}, not one of {', '.join(_UNITS)}"
+    if not suite.items:
+        yield "it has no item"
+    doubled = [item for item, times in Counter(item.id for item in suite.items).items() if times > 1]
+    if doubled:
+        yield f"id {doubled[0]!r} stands twice"
+    yield from _misplaced(suite)
+    if suite.unit == "pair":
+        yield from _unpaired(suite)
+
+
+def _misplaced(suite: Suite) -> Iterable[str]:
+    for item in suite.items:
+        if item.category not in suite.categories:
+            yield f"item {item.id!r} is of category {item.category!r}, which the suite does not declare"
+        if not item.messages or item.messages[-1].role != "user":
+            yield f"item {item.id!r} does not end with a user's turn"
+    empty = set(suite.categories) - {item.category for item in suite.items}
+    if empty:
+        yield f"category {min(empty)!r} is declared, but has no item"
+
+
+def _unpaired(suite: Suite) -> Iterable[str]:
+    pairs: dict[str, list[SuiteItem]] = {}
+    for item in suite.items:
+        if item.pair is None:
+            yield f"item {item.id!r} has no pair, though the suite counts pairs"
+        else:
+            pairs.setdefault(item.pair, []).append(item)
+    for name, members in pairs.items():
+        if len(members) != _PAIR:
+            yield f"pair {name!r} has {len(members)} items, not two"
+        if len({member.category for member in members}) > 1:
+            yield f"pair {name!r} stands in more than one category"

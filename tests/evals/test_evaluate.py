@@ -1,0 +1,195 @@
+"""What an arm said becomes an evaluation; what could not be asked is named, never counted as wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selftune.errors import ServingError, UnknownNameError
+from selftune.evals.base import Score
+from selftune.evals.config import EvaluationConfig
+from selftune.evals.stage import evaluate, evaluate_with
+from selftune.records import BuildOrigin, Suite, SuiteItem, decode_record, digest_of, encode_record
+from selftune.testing import FakeClock, FakeServe, MemoryWork, fake_build, fake_context, fake_proof
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.context import ChatRequest, Progress
+    from selftune.records import Build
+
+
+class EchoScorer:
+    """1 when the answer is the word that the item wants."""
+
+    name = "echo"
+    lineage: tuple[str, ...] = ()
+
+    def score(self, item: SuiteItem, answer: str) -> Score:
+        if answer == "unreadable":
+            return Score(value=None, unscored_reason="the answer can't be read")
+        wanted = json.loads(item.expect)["wants"]
+        return Score(value=float(answer == wanted), reasons=(f"wanted {wanted}",))
+
+
+def obedient(build: Build, request: ChatRequest) -> str:
+    return "no" if "say no" in request.messages[-1].content else "yes"
+
+
+def broken_on(word: str, times: int) -> FakeServe:
+    """Fails so many times on a question that holds the word."""
+    left = [times]
+
+    def answer(build: Build, request: ChatRequest) -> str:
+        if word in request.messages[-1].content and left[0] > 0:
+            left[0] -= 1
+            raise ServingError("connection reset.", next_step="Look at the log.")
+        return obedient(build, request)
+
+    return FakeServe(answer)
+
+
+def test_every_item_is_asked_and_scored_in_order(tmp_path: Path, suite: Suite) -> None:
+    serve = FakeServe(obedient)
+    found = evaluate_with(
+        EchoScorer(), fake_build(), EvaluationConfig(suite=suite), fake_context(tmp_path, serve=serve)
+    )
+    assert [one.item_id for one in found.outcomes] == ["a1", "a2", "b1", "b2"]
+    assert [one.score for one in found.outcomes] == [1.0, 1.0, 1.0, 1.0]
+    assert found.outcomes[1].answer == "no"
+    assert found.outcomes[1].reasons == ("wanted no",)
+    assert serve.running == 0
+
+
+def test_the_evaluation_says_what_was_asked_of_whom(tmp_path: Path, suite: Suite) -> None:
+    build = fake_build("tuned")
+    context = fake_context(tmp_path, serve=FakeServe(obedient))
+    found = evaluate_with(EchoScorer(), build, EvaluationConfig(suite=suite, slots=2), context)
+    assert (found.build_id, found.build_digest) == (build.id, build.digest)
+    assert found.proof == fake_proof(build, slots=2)
+    assert found.suite_digest == digest_of(suite)
+    assert found.generation == suite.generation
+    assert decode_record(encode_record(found)) == found
+
+
+def test_a_wrong_answer_scores_nought(tmp_path: Path, suite: Suite) -> None:
+    context = fake_context(tmp_path, serve=FakeServe(lambda build, request: "yes"))
+    found = evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite), context)
+    assert [one.score for one in found.outcomes] == [1.0, 0.0, 1.0, 0.0]
+
+
+def test_two_arms_are_asked_with_the_same_seeds_and_parameters(tmp_path: Path, suite: Suite) -> None:
+    arms = []
+    for number, weights in enumerate(("base", "tuned")):
+        serve = FakeServe(obedient)
+        context = fake_context(tmp_path / weights, serve=serve, seed=number)
+        evaluate_with(EchoScorer(), fake_build(weights), EvaluationConfig(suite=suite, repeats=2), context)
+        arms.append(
+            [
+                (request, drawn)
+                for server in serve.started
+                for request, drawn in zip(server.asked, server.parameters, strict=True)
+            ]
+        )
+    assert arms[0] == arms[1]
+    assert len(arms[0]) == 8
+
+
+def test_repeats_are_drawn_with_different_seeds(tmp_path: Path, suite: Suite) -> None:
+    serve = FakeServe(obedient)
+    context = fake_context(tmp_path, serve=serve)
+    found = evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite, repeats=3), context)
+    assert len(found.seeds) == 3
+    assert len({request.seed for request in serve.started[0].asked}) == 12
+    assert [one.repeat for one in found.outcomes] == [0] * 4 + [1] * 4 + [2] * 4
+
+
+def test_the_system_prompt_of_a_prompt_build_is_put_before(tmp_path: Path, suite: Suite) -> None:
+    serve = FakeServe(obedient)
+    build = fake_build(origin=BuildOrigin.PROMPT, system_prompt="Obey.")
+    evaluate_with(EchoScorer(), build, EvaluationConfig(suite=suite), fake_context(tmp_path, serve=serve))
+    systems = [[m.content for m in request.messages if m.role == "system"] for request in serve.started[0].asked]
+    assert systems == [["Obey."], ["Obey."], ["Obey.\n\nbe brief"], ["Obey."]]
+
+
+def test_a_question_that_fails_once_is_asked_again(tmp_path: Path, suite: Suite) -> None:
+    serve = broken_on("a2", times=1)
+    found = evaluate_with(
+        EchoScorer(), fake_build(), EvaluationConfig(suite=suite), fake_context(tmp_path, serve=serve)
+    )
+    assert [one.score for one in found.outcomes] == [1.0, 1.0, 1.0, 1.0]
+
+
+def test_a_question_that_fails_twice_is_unscored_and_not_nought(tmp_path: Path, suite: Suite) -> None:
+    serve = broken_on("a2", times=2)
+    found = evaluate_with(
+        EchoScorer(), fake_build(), EvaluationConfig(suite=suite), fake_context(tmp_path, serve=serve)
+    )
+    assert [one.score for one in found.outcomes] == [1.0, None, 1.0, 1.0]
+    assert "connection reset" in (found.outcomes[1].unscored_reason or "")
+    assert [one.item_id for one in found.unscored] == ["a2"]
+
+
+def test_an_answer_the_scorer_cannot_read_is_unscored_and_keeps_its_text(tmp_path: Path, suite: Suite) -> None:
+    context = fake_context(tmp_path, serve=FakeServe(lambda build, request: "unreadable"))
+    found = evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite), context)
+    assert {one.score for one in found.outcomes} == {None}
+    assert found.outcomes[0].answer == "unreadable"
+    assert found.outcomes[0].unscored_reason == "the answer can't be read"
+
+
+def test_a_server_that_is_gone_ends_the_step_instead_of_filling_it_with_gaps(tmp_path: Path, suite: Suite) -> None:
+    context = fake_context(tmp_path, serve=broken_on("say", times=99))
+    with pytest.raises(ServingError):
+        evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite, patience=2), context)
+
+
+def test_what_was_answered_before_a_crash_is_not_asked_again(tmp_path: Path, suite: Suite) -> None:
+    work, config = MemoryWork(tmp_path), EvaluationConfig(suite=suite, batch=2, patience=1)
+    with pytest.raises(ServingError):
+        evaluate_with(EchoScorer(), fake_build(), config, fake_context(tmp_path, serve=broken_on("b2", 99), work=work))
+    serve = FakeServe(obedient)
+    found = evaluate_with(EchoScorer(), fake_build(), config, fake_context(tmp_path, serve=serve, work=work))
+    assert [request.messages[-1].content for request in serve.started[0].asked] == ["say no to b2"]
+    assert [one.score for one in found.outcomes] == [1.0, 1.0, 1.0, 1.0]
+
+
+def test_answers_kept_from_other_weights_are_not_taken(tmp_path: Path, suite: Suite) -> None:
+    work, config = MemoryWork(tmp_path), EvaluationConfig(suite=suite)
+    evaluate_with(EchoScorer(), fake_build(), config, fake_context(tmp_path, serve=FakeServe(obedient), work=work))
+    serve = FakeServe(obedient)
+    evaluate_with(EchoScorer(), fake_build("tuned"), config, fake_context(tmp_path, serve=serve, work=work))
+    assert len(serve.started[0].asked) == 4
+
+
+def test_a_crash_loses_at_most_one_batch(tmp_path: Path, suite: Suite) -> None:
+    work = MemoryWork(tmp_path)
+    context = fake_context(tmp_path, serve=FakeServe(obedient), work=work)
+    evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite, batch=3), context)
+    assert [len(json.loads(work.kept[key])) for key in work.puts] == [3, 1]
+
+
+def test_progress_counts_up_to_the_number_of_questions(tmp_path: Path, suite: Suite) -> None:
+    heard: list[Progress] = []
+    context = fake_context(tmp_path, serve=FakeServe(obedient), report=heard.append)
+    evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite, repeats=2), context)
+    assert [(one.done, one.total) for one in heard] == [(n, 8) for n in range(1, 9)]
+
+
+def test_wall_time_is_what_the_clock_said(tmp_path: Path, suite: Suite) -> None:
+    clock = FakeClock()
+
+    def slow(build: Build, request: ChatRequest) -> str:
+        clock.advance(2.5)
+        return "yes"
+
+    context = fake_context(tmp_path, serve=FakeServe(slow), clock=clock)
+    found = evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite), context)
+    assert found.wall_seconds == 10.0
+
+
+def test_a_scorer_that_nobody_registered_is_refused_by_name(tmp_path: Path, suite: Suite) -> None:
+    with pytest.raises(UnknownNameError, match="echo"):
+        evaluate(fake_build(), EvaluationConfig(suite=suite), fake_context(tmp_path, serve=FakeServe(obedient)))
