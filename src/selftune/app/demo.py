@@ -103,3 +103,29 @@ def peak_rss_bytes() -> int:
     unit = 1 if sys.platform == "darwin" else _KIB
     own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return (own + children) * unit
+
+
+def free_folder(wanted: Path) -> Path:
+    """The folder asked for, or the first `NAME-2`, `NAME-3` … that is not taken: a second demo never needs a flag."""
+    folder, number = wanted, 1
+    while folder.exists() and any(folder.iterdir()):
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    return folder
+
+
+def exit_code_of(reports: tuple[CycleReport, ...]) -> int:
+    """0 when generation 1 was promoted and every later one was decided on valid evidence; else what stood in the way."""
+    from selftune.app.cli.exit_codes import ExitCode, code_of
+
+    first, *later = reports
+    if first.decision is None:
+        return first.halted.exit_code or ExitCode.ERROR if first.halted else ExitCode.ERROR
+    if first.decision.outcome is not Outcome.PROMOTE:
+        return code_of(first.decision.outcome)
+    for report in later:
+        if report.decision is None:
+            return ExitCode.ERROR
+        if report.decision.outcome is Outcome.INVALID:
+            return ExitCode.INVALID
+    return ExitCode.OK

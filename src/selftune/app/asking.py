@@ -1,0 +1,80 @@
+"""`selftune ask`: one question to what serves, kept in the log like any other exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selftune.errors import MissingFileError, ServingError, UsageError
+from selftune.interactions.config import Capture
+from selftune.interactions.door import clean
+from selftune.interactions.assemble import find_state, said_by_assistant
+from selftune.loop.planning import make_target, serving_release
+from selftune.records import Interaction, Message, Trigger, digest_of
+from selftune.release.live import LiveServer
+
+if TYPE_CHECKING:
+    from selftune.loop.project import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the model in service said; `interaction` is its id in the log, None when it was not kept."""
+
+    text: str
+    version: str
+    interaction: str | None
+
+
+def ask_champion(project: Project, question: str, *, system: str, keep: bool) -> Reply:
+    """Ask, and keep the exchange unless told not to.
+
+    Raises:
+        UsageError: there is nothing to ask.
+        ServingError: the model in service does not answer.
+    """
+    if not question.strip():
+        raise UsageError("there is nothing to ask.", next_step='Type a question: selftune ask "Hello!"')
+    messages = (*_system(system), Message(role="user", content=question))
+    release = serving_release(project)
+    live = LiveServer(make_target(project))
+    live.start()
+    text = live.chat(messages)
+    if not text.strip():
+        raise ServingError("the model gave an empty answer.", next_step="Ask again, or run `selftune rollback`.")
+    kept = _keep(project, messages, text, release.build_digest) if keep else None
+    return Reply(text=text, version=release.version, interaction=kept)
+
+
+def _system(text: str) -> tuple[Message, ...]:
+    if not text:
+        return ()
+    if not text.startswith("@"):
+        return (Message(role="system", content=text),)
+    path = Path(text[1:])
+    if not path.is_file():
+        raise MissingFileError(f"there is no file {path}.", next_step="Check the path behind --system @.")
+    return (Message(role="system", content=path.read_text(encoding="utf-8")),)
+
+
+def _keep(project: Project, messages: tuple[Message, ...], text: str, build_digest: str) -> str:
+    context = project.context()
+    salt = context.draw_salt()
+    message, flags = said_by_assistant(text)
+    name = digest_of([salt, messages]).removeprefix("sha256:")[:16]
+    interaction = Interaction(
+        salt=salt,
+        conversation=f"ask-{name}",
+        task_id=f"ask-{name}",
+        trigger=Trigger.USER,
+        messages=(*messages, message),
+        source="ask",
+        position=name,
+        state=find_state(messages),
+        generated_by=build_digest,
+        author_is_owner=True,
+        flags=flags,
+        happened_at=context.now(),
+    )
+    return project.store.save([clean(interaction, Capture())], event="captured")[0]

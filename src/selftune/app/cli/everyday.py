@@ -1,0 +1,249 @@
+"""The verbs for every day: start, bring a log in, go round, ask, look, say yes or take back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from selftune.loop.plan import Plan
+    from selftune.loop.runner import CycleReport
+
+Folder = Annotated[Path, typer.Option("--project", "-p", help="The project folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+HERE = Path()
+
+
+def register(app: typer.Typer) -> None:
+    """Hang these commands on the app."""
+    panel = "Every day"
+    app.command("init", rich_help_panel=panel)(init)
+    app.command("demo", rich_help_panel=panel)(demo)
+    app.command("import", rich_help_panel=panel)(import_logs)
+    app.command("cycle", rich_help_panel=panel)(cycle)
+    app.command("ask", rich_help_panel=panel)(ask)
+    app.command("status", rich_help_panel=panel)(status)
+    app.command("why", rich_help_panel=panel)(why)
+    app.command("approve", rich_help_panel=panel)(approve)
+    app.command("rollback", rich_help_panel=panel)(rollback)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")] = HERE,
+    base: Annotated[str, typer.Option(help="The base model: reference, smollm2, or one you added.")] = "reference",
+    name: Annotated[str, typer.Option(help="The project's name; the folder's by default.")] = "",
+    profile: Annotated[str, typer.Option(help="solo or team.")] = "solo",
+) -> None:
+    """Make a project: one config file, a machine key, and the base in service as generation 0."""
+    from selftune.app.cli.screen import Stages, make_console
+    from selftune.app.projects import start_project
+
+    console = make_console(stderr=True)
+    release = start_project(folder, base=base, name=name, profile=profile, observer=Stages(console))
+    console.print(f"{release.version} serves. Next: [bold]selftune import FILE[/], then [bold]selftune cycle[/].")
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo's project goes.")] = Path("selftune-demo"),
+    base: Annotated[str, typer.Option(help="reference (a minute a cycle) or smollm2 (real language, minutes).")] = (
+        "reference"
+    ),
+    seed: Annotated[int, typer.Option(help="All chance comes from here.")] = 0,
+    sabotage: Annotated[bool, typer.Option("--sabotage", help="Learn from the worst answers instead.")] = False,
+    unfiltered: Annotated[bool, typer.Option("--unfiltered", help="Learn from any answers: the control.")] = False,
+    generations: Annotated[int, typer.Option(min=1, help="How often to go round.")] = 2,
+    json: AsJson = False,
+) -> None:
+    """Go twice round the whole loop on a small model, for real, in a new folder."""
+    from selftune.app.cli.demo_screen import DemoScreen
+    from selftune.app.demo import DemoSettings, exit_code_of, free_folder, run_demo
+
+    selection = "worst" if sabotage else "unfiltered" if unfiltered else "best"
+    settings = DemoSettings(
+        folder=free_folder(folder), base=base, seed=seed, generations=generations, selection=selection
+    )
+    screen = DemoScreen(settings)
+    reports = run_demo(settings, screen.stages, screen.tell)
+    screen.close(json=json)
+    sys.exit(exit_code_of(reports))
+
+
+def import_logs(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders with conversations.")],
+    format: Annotated[str, typer.Option(help="auto, or the name of a format.")] = "auto",  # noqa: A002 - its name
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Bring conversations in; broken lines are set aside, the rest goes in."""
+    from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.loop.intake import import_files
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        outcome = import_files(opened, paths, format=format, observer=Stages(make_console(stderr=True)))
+    if json:
+        print_json(outcome)
+        return
+    for one in outcome:
+        typer.echo(
+            f"{one.path}: {one.added} imported, {one.known} known already, {one.broken} set aside "
+            f"({one.format}: {one.why})"
+        )
+    if any(one.broken for one in outcome):
+        typer.echo("What was set aside: selftune quarantine")
+
+
+def cycle(
+    project: Folder = HERE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
+    seconds: Annotated[float | None, typer.Option(help="Begin no stage after so many seconds.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
+    from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.loop.planning import make_plan
+    from selftune.loop.project import open_project
+    from selftune.loop.runner import go_round
+
+    with open_project(project) as opened:
+        if dry_run:
+            _show_plan(make_plan(opened), json=json)
+            return
+        report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds)
+        if json:
+            from selftune.app.summary import generation_summary
+
+            print_json(generation_summary(opened, report))
+        else:
+            _show_report(report)
+    sys.exit(_exit_code(report))
+
+
+def _show_report(report: CycleReport) -> None:
+    from selftune.app.cli.screen import make_console, show_decision
+
+    console = make_console()
+    if report.halted is not None:
+        console.print(f"[bold yellow]Halted:[/] {report.halted.reason}", soft_wrap=True)
+        console.print(f"[bold]Next:[/] {report.halted.next_step}", soft_wrap=True)
+    if report.decision is not None:
+        show_decision(console, report.decision)
+    if report.release is not None:
+        console.print(f"[bold green]{report.release.version}[/] serves: {report.release.model_file}")
+
+
+def _exit_code(report: CycleReport) -> int:
+    from selftune.app.cli.exit_codes import ExitCode, code_of
+
+    if report.decision is not None:
+        return code_of(report.decision.outcome)
+    return report.halted.exit_code if report.halted is not None else ExitCode.ERROR
+
+
+def _show_plan(plan: Plan, *, json: bool) -> None:
+    from selftune.app.cli.screen import make_console, print_json
+    from selftune.app.summary import plan_summary
+
+    summary = plan_summary(plan)
+    if json:
+        print_json(summary)
+        return
+    console = make_console()
+    for key, value in summary.items():
+        console.print(f"{key:<22}{value}", soft_wrap=True, markup=False)
+
+
+def ask(
+    text: Annotated[str, typer.Argument(help="What to ask; - reads standard input.")],
+    system: Annotated[str, typer.Option(help="A system message, or @FILE.")] = "",
+    project: Folder = HERE,
+    no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep this exchange.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Ask the model in service; the exchange goes into the log."""
+    from selftune.app.asking import ask_champion
+    from selftune.app.cli.screen import print_json
+    from selftune.loop.project import open_project
+
+    question = sys.stdin.read() if text == "-" else text
+    with open_project(project) as opened:
+        reply = ask_champion(opened, question, system=system, keep=not no_log)
+    if json:
+        print_json(reply)
+    else:
+        typer.echo(reply.text)
+
+
+def status(project: Folder = HERE, json: AsJson = False) -> None:
+    """What serves, what the log holds, what was decided last, and what to do next."""
+    from selftune.app.cli.screen import make_console, print_json
+    from selftune.app.summary import status_summary
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        summary = status_summary(opened)
+    if json:
+        print_json(summary)
+        return
+    console = make_console()
+    for key, value in summary.items():
+        console.print(f"{key.replace('_', ' '):<16}{value}", soft_wrap=True, markup=False)
+
+
+def why(
+    record: Annotated[str, typer.Argument(help="An id or its beginning; the last decision by default.")] = "",
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Why a decision fell as it did, or what is known of any record."""
+    from selftune.app.cli.screen import make_console, print_json, show_decision
+    from selftune.app.tracing import trace
+    from selftune.loop.project import open_project
+    from selftune.records import Decision
+
+    with open_project(project) as opened:
+        told = trace(opened, record)
+    if json:
+        print_json(told)
+        return
+    if isinstance(told.record, Decision):
+        show_decision(make_console(), told.record)
+    for line in told.lines:
+        typer.echo(line)
+
+
+def approve(
+    text: Annotated[str, typer.Option("--text", help="What you say about it, kept word for word.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    author: Annotated[str, typer.Option(help="Who says so; your user name by default.")] = "",
+    project: Folder = HERE,
+) -> None:
+    """Say yes to what waits for a person: the loop goes on for another five promotions."""
+    from selftune.app.approving import approve_next, describe_what_waits
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        typer.echo(describe_what_waits(opened))
+        if not yes and not typer.confirm("Go on?"):
+            typer.echo("Nothing was approved; the model in service stays.")
+            sys.exit(5)
+        statement = approve_next(opened, author=author, text=text)
+    typer.echo(f"Approved: {statement.id}")
+
+
+def rollback(
+    to: Annotated[str, typer.Option(help="A version; the one before by default.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
+    project: Folder = HERE,
+) -> None:
+    """Take the last release back: the model before it serves again."""
+    from selftune.app.projects import roll_back
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        release = roll_back(opened, to=to, reason=reason)
+    typer.echo(f"{release.version} serves (generation {release.generation}).")

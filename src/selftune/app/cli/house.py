@@ -1,0 +1,181 @@
+"""Looking after the house: health, bases, rules, texts to edit, and the server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+_base = typer.Typer(no_args_is_help=True, help="Base models: what every generation starts from.")
+_reference = typer.Typer(no_args_is_help=True, help="The small base that this project trains itself.")
+
+
+def register(app: typer.Typer) -> None:
+    """Hang these commands on the app."""
+    panel = "The house"
+    app.command("doctor", rich_help_panel=panel)(doctor)
+    app.command("rules", rich_help_panel=panel)(rules)
+    app.command("eject", rich_help_panel=panel)(eject_text)
+    app.command("config", rich_help_panel=panel)(show_config)
+    app.command("quarantine", rich_help_panel=panel)(quarantine)
+    app.command("start", rich_help_panel=panel)(start)
+    app.command("stop", rich_help_panel=panel)(stop)
+    app.add_typer(_base, name="base", rich_help_panel=panel)
+    app.add_typer(_reference, name="reference", rich_help_panel=panel)
+
+
+def doctor(project: Folder = HERE, json: AsJson = False) -> None:
+    """Check machine, packages and project; each trouble comes with its mend."""
+    from selftune.app.cli.screen import make_console, print_json
+    from selftune.app.health import examine
+
+    findings = examine(project)
+    if json:
+        print_json(findings)
+    else:
+        console = make_console()
+        for finding in findings:
+            mark = {"ok": "[green]ok[/]  ", "note": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.level]
+            console.print(f"{mark} {finding.what}", soft_wrap=True)
+            if finding.mend:
+                console.print(f"     {finding.mend}", soft_wrap=True, markup=False)
+    if any(finding.level == "bad" for finding in findings):
+        sys.exit(8)
+
+
+def rules(project: Folder = HERE, json: AsJson = False) -> None:
+    """Every declared rule, and whether something enforces it."""
+    from rich.table import Table
+
+    from selftune.app.cli.screen import make_console, print_json
+    from selftune.app.rules import rules_of
+
+    rows = rules_of(project)
+    if json:
+        print_json(rows)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rule", "declared", "enforced", "where"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(row.name, row.declared, row.enforced, row.where)
+    make_console().print(table)
+
+
+def eject_text(
+    kind: Annotated[str, typer.Argument(help="policy, rubric, suite or recipe.")],
+    name: Annotated[str, typer.Argument(help="Which one; the one in force by default.")] = "",
+    project: Folder = HERE,
+) -> None:
+    """Write a text of the package into the project, to be edited there."""
+    from selftune.loop.config import load_config
+    from selftune.loop.ejected import eject
+
+    config = load_config(project)
+    in_force = {
+        "policy": config.gate.policy,
+        "rubric": config.judge.rubric,
+        "suite": config.evaluation.suite,
+        "recipe": config.training.recipe,
+    }
+    typer.echo(f"Written: {eject(project, kind, name or in_force.get(kind, ''))}. It is in force from now on.")
+
+
+def show_config(project: Folder = HERE) -> None:
+    """Everything in force, defaults included."""
+    from selftune.app.cli.screen import print_json
+    from selftune.loop.config import load_config
+
+    print_json(load_config(project))
+
+
+def quarantine(project: Folder = HERE, json: AsJson = False) -> None:
+    """Lines that could not be read, with file, place and reason."""
+    from selftune.app.cli.screen import print_json
+    from selftune.loop.project import open_project
+    from selftune.records import Quarantined
+
+    with open_project(project) as opened:
+        aside = [record for _, record in opened.store.each(Quarantined)]
+    if json:
+        print_json(aside)
+        return
+    for record in aside:
+        typer.echo(f"{record.source} {record.position}: {record.reason}")
+    typer.echo(f"{len(aside)} set aside.")
+
+
+def start(project: Folder = HERE) -> None:
+    """Start the model in service, if it is not running."""
+    from selftune.loop.planning import make_target
+    from selftune.loop.project import open_project
+    from selftune.release.live import LiveServer
+
+    with open_project(project) as opened:
+        status = LiveServer(make_target(opened)).start()
+    typer.echo(f"{status.version} serves at {status.address}")
+
+
+def stop(project: Folder = HERE) -> None:
+    """Stop the server; `selftune ask` and `selftune start` bring it back."""
+    from selftune.loop.planning import make_target
+    from selftune.loop.project import open_project
+    from selftune.release.live import LiveServer
+
+    with open_project(project) as opened:
+        stopped = LiveServer(make_target(opened)).stop()
+    typer.echo("Stopped." if stopped else "Nothing was running.")
+
+
+@_base.command("add")
+def base_add(
+    name: Annotated[str, typer.Argument(help="smollm2, ollama:NAME, lmstudio:NAME, a GGUF file or a folder.")],
+    online: Annotated[bool, typer.Option("--online", help="May be fetched from a hub.")] = False,
+) -> None:
+    """Bring a base in and pin its files by digest."""
+    from selftune.bases.registry import add_base
+
+    base = add_base(name, online=online)
+    typer.echo(f"{base.name}: {base.architecture}, {base.parameters / 1e6:.1f} M parameters, {base.licence}; pinned.")
+
+
+@_base.command("check")
+def base_check(
+    name: Annotated[str, typer.Argument(help="A base that was added, a file or a folder.")],
+    json: AsJson = False,
+) -> None:
+    """Whether a base can be trained, served and held in memory here, from its headers alone."""
+    from selftune.app.cli.screen import print_json
+    from selftune.bases.registry import check_base
+
+    report = check_base(name)
+    if json:
+        print_json(report)
+        return
+    for line in report.lines():
+        typer.echo(line)
+
+
+@_base.command("list")
+def base_list() -> None:
+    """The bases that are known here."""
+    from selftune.bases.registry import known_bases
+
+    for name in known_bases():
+        typer.echo(name)
+
+
+@_reference.command("rebuild")
+def reference_rebuild(
+    folder: Annotated[Path, typer.Argument(help="Where the weights go.")],
+    seed: Annotated[int, typer.Option(help="All chance comes from here.")] = 0,
+) -> None:
+    """Train the reference base from nothing, by the script that made the shipped one."""
+    from selftune.bases.reference.rebuild import rebuild
+
+    rebuild(folder, seed)
+    typer.echo(f"Made: {folder}")

@@ -1,0 +1,86 @@
+"""Starting a project, and taking a release back: what `init`, `rollback` and the demo have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.bases.registry import resolve_base
+from selftune.errors import UnknownNameError, UsageError
+from selftune.loop.config import CONFIG_FILE, Profile
+from selftune.loop.planning import make_target, serving_release
+from selftune.loop.project import create_project, open_project
+from selftune.loop.runner import hold_lease
+from selftune.loop.start import put_base_into_service
+from selftune.records import Release
+from selftune.release.stage import rollback
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.loop.executor import Observer
+    from selftune.loop.project import Project
+
+# Bases of which the right recipe and suite are known; others start with the plan's own recipe.
+_FITS = {
+    "reference": ("reference_sft", "state_obedience"),
+    "smollm2": ("smollm2_sft", "state_obedience_plain"),
+}
+_OTHERS = ("a4ps_sft", "state_obedience_plain")
+
+
+def start_project(folder: Path, *, base: str, name: str, profile: str, observer: Observer) -> Release:
+    """Make a project in `folder` and put its base into service; started again after a crash, it goes on.
+
+    Raises:
+        UsageError: there is a project in that folder that serves already.
+        UnknownNameError: no such base or profile.
+    """
+    if profile not in list(Profile):
+        raise UnknownNameError("profile", profile, list(Profile))
+    if not (folder / CONFIG_FILE).exists():
+        resolve_base(base)
+        folder.mkdir(parents=True, exist_ok=True)
+        recipe, suite = _FITS.get(base, _OTHERS)
+        create_project(
+            folder,
+            name=name or folder.resolve().name,
+            base=base,
+            recipe=recipe,
+            suite=suite,
+            profile=Profile(profile),
+        )
+    with open_project(folder) as project:
+        if project.store.count(Release):
+            raise UsageError(
+                f"{folder} is a project already.", next_step="Choose another folder, or run `selftune status` there."
+            )
+        return put_base_into_service(project, observer)
+
+
+def roll_back(project: Project, *, to: str, reason: str) -> Release:
+    """Serve an earlier release again, as a new release on record.
+
+    Raises:
+        UsageError: nothing was released before.
+        UnknownNameError: no release has that version.
+    """
+    with hold_lease(project):
+        current = serving_release(project)
+        earlier = choose_earlier(project, current, to)
+        target = make_target(project)
+        step_work = project.context()
+        release = rollback(earlier, current, target, step_work, reason=reason)
+        project.store.save([release], event="rolled back", detail={"from": current.version, "to": earlier.version})
+        return release
+
+
+def choose_earlier(project: Project, current: Release, to: str) -> Release:
+    """The release to go back to: the one of that version, or the one the current one replaced."""
+    if to:
+        by_version = {release.version: release for _, release in project.store.each(Release)}
+        if to not in by_version:
+            raise UnknownNameError("version", to, by_version)
+        return by_version[to]
+    if current.replaced is None:
+        raise UsageError("nothing was in service before this release.", next_step="There is nothing to take back.")
+    return project.store.record(current.replaced, Release)

@@ -1,0 +1,130 @@
+"""What a cycle, a plan and a project come to, as plain data: for `--json` and for the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from selftune.records import Arm, Build, Dataset, Decision, Evaluation, Interaction, Judgement, Quarantined, Release, Run
+from selftune.records.codec import to_builtins
+from selftune.scoring.units import Mean, mean_of, unit_scores
+
+if TYPE_CHECKING:
+    from selftune.loop.plan import Plan
+    from selftune.loop.project import Project
+    from selftune.loop.runner import CycleReport
+
+
+def generation_summary(project: Project, report: CycleReport) -> dict[str, Any]:
+    """One turn of the loop: decision, release, scores of both arms, timings."""
+    return {
+        "number": report.generation,
+        "decision": None if report.decision is None else decision_summary(report.decision),
+        "halted": None if report.halted is None else to_builtins(report.halted),
+        "release": None if report.release is None else release_summary(project, report.release),
+        "scores": {} if report.decision is None else scores_of(project, report.decision),
+        "timings": [to_builtins(timing) for timing in report.timings],
+    }
+
+
+def decision_summary(decision: Decision) -> dict[str, Any]:
+    """The outcome, its reason and every check."""
+    return {
+        "id": decision.id,
+        "outcome": decision.outcome.value,
+        "reason": decision.reason,
+        "next_step": decision.next_step,
+        "difference": decision.difference,
+        "interval": decision.interval,
+        "n": decision.n,
+        "build_id": decision.build_id,
+        "checks": [to_builtins(check) for check in decision.checks],
+    }
+
+
+def release_summary(project: Project, release: Release) -> dict[str, Any]:
+    """What serves since then."""
+    build = project.store.record(release.build_id, Build)
+    return {
+        "version": release.version,
+        "build_id": release.build_id,
+        "build_digest": release.build_digest,
+        "gguf": release.model_file,
+        "form": build.form.value,
+        "quantisation": build.quantisation,
+        "size_bytes": build.size_bytes,
+    }
+
+
+def scores_of(project: Project, decision: Decision) -> dict[str, Any]:
+    """Each arm's mean with its interval, overall and by category, over the suite's unit."""
+    return {arm.value: arm_summary(evaluation) for arm, evaluation in evaluations_of(project, decision).items()}
+
+
+def evaluations_of(project: Project, decision: Decision) -> dict[Arm, Evaluation]:
+    """The evaluations that a decision rests on, by arm."""
+    return {arm: project.store.record(evaluation_id, Evaluation) for arm, evaluation_id in decision.arms}
+
+
+def arm_summary(evaluation: Evaluation) -> dict[str, Any]:
+    """One arm: pairs count as one where the suite pairs its items, both right or nothing."""
+    unit = "pair" if any(outcome.pair for outcome in evaluation.outcomes) else "item"
+    units = unit_scores(evaluation.outcomes, unit)
+    categories = sorted({one.category for one in units})
+    return {
+        **mean_summary(mean_of(units)),
+        "unit": unit,
+        "by_category": {name: mean_summary(mean_of(one for one in units if one.category == name)) for name in categories},
+        "unscored": [
+            {"item_id": outcome.item_id, "reason": outcome.unscored_reason} for outcome in evaluation.unscored
+        ],
+    }
+
+
+def mean_summary(mean: Mean) -> dict[str, Any]:
+    """A mean, its interval and what it is taken over."""
+    return {"mean": mean.value, "interval": mean.interval, "n": mean.n}
+
+
+def plan_summary(plan: Plan) -> dict[str, Any]:
+    """What a cycle would do, line by line."""
+    suite = plan.evaluation.suite
+    return {
+        "generation": plan.generation,
+        "new interactions": plan.new_interactions,
+        "more answers each": getattr(plan.sources[-1], "answers_per_prompt", 0),
+        "judge": plan.judge_identity.name,
+        "trigger": f"{plan.curation.trigger} new golden items, overall at least {plan.curation.threshold}",
+        "recipe": plan.recipe.name,
+        "form": f"{plan.form.form} {plan.form.quantisation}",
+        "suite": f"{suite.name}, {len(suite.items)} items",
+        "arms": ", ".join(arm.value for arm, _ in plan.arms_against(plan.champion)),
+        "policy": plan.policy.name,
+        "champion": plan.serving.version,
+    }
+
+
+def status_summary(project: Project) -> dict[str, Any]:
+    """Where the project stands, and what to do next."""
+    from selftune.loop.planning import make_target, new_interactions
+    from selftune.loop.plan import last_learnt
+    from selftune.release.live import LiveServer
+
+    store = project.store
+    release, decision = store.last(Release), store.last(Decision)
+    learnt = last_learnt(store)
+    fresh, _ = new_interactions(project, 0 if learnt is None else learnt.watermark)
+    live = LiveServer(make_target(project)).status()
+    return {
+        "project": project.config.project.name,
+        "base": project.base.name,
+        "serves": None if release is None else f"{release.version} (generation {release.generation})",
+        "address": None if live is None else live.address,
+        "interactions": store.count(Interaction),
+        "judgements": store.count(Judgement),
+        "set_aside": store.count(Quarantined),
+        "datasets": store.count(Dataset),
+        "runs": store.count(Run),
+        "new": len(fresh),
+        "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
+        "next": "selftune cycle" if len(fresh) else "selftune import FILE, or selftune ask",
+    }

@@ -1,0 +1,90 @@
+"""From any record to what it came from: `selftune why`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from selftune.errors import UsageError
+from selftune.records import (
+    Build,
+    Dataset,
+    Decision,
+    Evaluation,
+    Interaction,
+    Judgement,
+    Record,
+    Release,
+    Run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.loop.project import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A record, and what is known of it in plain lines."""
+
+    record: Record
+    lines: tuple[str, ...]
+
+
+def trace(project: Project, name: str) -> Told:
+    """What is known of a record by id, beginning of an id, or version; of the last decision when no name is given.
+
+    Raises:
+        UsageError: nothing was decided yet.
+        UnknownNameError: no record begins like that.
+    """
+    record = find(project, name)
+    return Told(record=record, lines=tuple(lines_about(project, record)))
+
+
+def find(project: Project, name: str) -> Record:
+    """The record that a name means."""
+    if not name:
+        decision = project.store.last(Decision)
+        if decision is None:
+            raise UsageError("nothing was decided yet.", next_step="Run `selftune cycle`.")
+        return decision
+    for _, release in project.store.each(Release):
+        if release.version == name:
+            return release
+    return project.store.any_record(name)
+
+
+def lines_about(project: Project, record: Record) -> Iterator[str]:
+    """What a record says, and the ids of what it rests on."""
+    yield f"{record.id}, kept {project.store.saved_at(record.id)}"
+    match record:
+        case Release():
+            yield f"{record.version}, generation {record.generation}: {record.reason}"
+            yield f"serves {record.model_file}; replaced {record.replaced or 'nothing'}"
+            yield f"rests on {record.decision_id or 'no decision: it is the base'}"
+            yield f"build {record.build_id}"
+        case Decision():
+            yield from (f"{arm.value}: {evaluation_id}" for arm, evaluation_id in record.arms)
+            yield f"build {record.build_id}; run {record.run_id}; policy {record.policy} {record.policy_digest}"
+        case Build():
+            yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {', '.join(record.tools)}"
+            yield f"run {record.run_id or 'none: it is the base'}"
+        case Run():
+            yield f"{record.recipe}: {record.status.value} after {record.steps} steps; {record.passes:.1f} passes"
+            yield f"dataset {record.dataset_id}"
+        case Dataset():
+            yield record.card
+        case Evaluation():
+            yield f"{record.suite} by {record.scorer}, {len(record.outcomes)} answers, {len(record.unscored)} unscored"
+            yield f"build {record.build_id}"
+        case Judgement():
+            yield f"{record.judge.name}: {record.status.value} {record.overall if record.overall is not None else ''}"
+            yield from (f"  {one.name}: {one.score} - {one.reasoning}" for one in record.criteria)
+            yield f"interaction {record.interaction_id}"
+        case Interaction():
+            yield from (f"  {message.role}: {message.content}" for message in record.messages)
+            yield f"from {record.source}, written by {record.generated_by or 'unknown'}"
+        case _:
+            yield record.KIND
