@@ -1,0 +1,183 @@
+"""A Hugging Face folder, with an adapter merged in or not, as one GGUF file, tensor by tensor.
+
+Keys and layout are those of llama.cpp's own converter and quantiser for these families; the pitfalls are listed where
+they are met. Memory: the largest tensor about three times over, whatever the size of the model.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.bases.gguf_names import interleave_rotary, layer_of, rotary_heads, to_gguf_name
+from selftune.bases.shape import read_json
+from selftune.builds.architecture import Architecture, UnsupportedModelError, read_architecture
+from selftune.builds.chat_template import read_chat_template, without_generation_tags
+from selftune.builds.gguf_tokenizer import GGUFTokenizer, read_tokenizer
+from selftune.builds.publish import publish
+from selftune.builds.quantise import encode
+from selftune.builds.tensor_types import FILE_TYPES, Quantisation, choose_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from selftune.builds.tensors import TensorSource
+
+_EMBEDDING: Final = "model.embed_tokens.weight"
+_HEAD: Final = "lm_head.weight"
+_QUANTISATION_VERSION: Final = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Planned:
+    """One tensor to write: where it comes from, what it is called, its shape `[rows, columns]` and ggml type."""
+
+    source: str
+    name: str
+    shape: tuple[int, ...]
+    type: str
+
+
+def write_gguf(
+    folder: Path,
+    tensors: TensorSource,
+    target: Path,
+    quantisation: Quantisation,
+    *,
+    on_tensor: Callable[[int, int], None] = lambda _done, _total: None,
+) -> None:
+    """Write a servable model to `target`, whole or not at all.
+
+    Args:
+        folder: Where config, tokenizer and chat template are read.
+        tensors: The weights, under the folder's names.
+        target: The file that appears.
+        quantisation: What most of the tensors are written as.
+        on_tensor: Told how many tensors are done, of how many.
+
+    Raises:
+        UnsupportedModelError: the model has something that the format, as we write it, can't hold.
+        UnsupportedTokenizerError: the same of its tokenizer.
+        BudgetError: the disk is full.
+    """
+    shapes = tensors.shapes()
+    architecture = read_architecture(read_json(folder / "config.json"))
+    tied = architecture.tied or _HEAD not in shapes
+    plan = _plan(shapes, architecture, quantisation, tied=tied)
+    tokenizer = read_tokenizer(folder, shapes[_EMBEDDING][0])
+    with publish(target) as partial, open_writer(partial, architecture.name) as writer:
+        _add_model_keys(writer, architecture, quantisation, name=folder.name)
+        _add_tokenizer_keys(writer, tokenizer, read_chat_template(folder))
+        for planned in plan:
+            declare_tensor(writer, planned.name, planned.shape, planned.type)
+        begin_tensors(writer)
+        for done, planned in enumerate(plan, start=1):
+            values = tensors.read(planned.source)
+            heads = rotary_heads(planned.name, architecture.name, architecture.heads, architecture.kv_heads)
+            writer.write_tensor_data(encode(interleave_rotary(values, heads) if heads else values, planned.type))
+            on_tensor(done, len(plan))
+
+
+@contextmanager
+def open_writer(path: Path, architecture: str) -> Iterator[Any]:
+    """The `gguf` package's writer, closed at the end."""
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(path, architecture)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def declare_tensor(writer: Any, name: str, shape: tuple[int, ...], ggml_type: str) -> None:
+    """Announce a tensor; the data follow later in the same order."""
+    import numpy as np
+    from gguf import GGMLQuantizationType
+    from gguf.quants import quant_shape_to_byte_shape
+
+    kind = GGMLQuantizationType[ggml_type]
+    plain: dict[str, np.dtype[Any]] = {"F32": np.dtype(np.float32), "F16": np.dtype(np.float16)}
+    stored = plain.get(ggml_type, np.dtype(np.uint8))
+    byte_shape = quant_shape_to_byte_shape(shape, kind) if stored == np.uint8 else shape
+    size = int(np.prod(byte_shape)) * stored.itemsize
+    writer.add_tensor_info(name, byte_shape, stored, size, raw_dtype=kind)
+
+
+def begin_tensors(writer: Any) -> None:
+    """Write everything that stands before the tensors' data."""
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+
+
+def _plan(
+    shapes: dict[str, tuple[int, ...]], architecture: Architecture, quantisation: Quantisation, *, tied: bool
+) -> list[_Planned]:
+    # A tied head is stored once, as the embedding; llama.cpp takes that where `output` is missing.
+    names = {source: to_gguf_name(source) for source in shapes if not (tied and source == _HEAD)}
+    if strangers := sorted(source for source, name in names.items() if name is None):
+        raise UnsupportedModelError(
+            f"can't be written as GGUF: unknown tensors, {', '.join(strangers[:3])} and {len(strangers)} in all.",
+            next_step="Use a plain llama, mistral, qwen2 or qwen3 model.",
+        )
+    planned = [
+        _Planned(
+            source=source,
+            name=name,
+            shape=shapes[source],
+            type=choose_type(name, shapes[source], quantisation, layers=architecture.layers, tied=tied),
+        )
+        for source, name in names.items()
+        if name is not None
+    ]
+    return sorted(planned, key=_place)
+
+
+def _place(planned: _Planned) -> tuple[int, int, str]:
+    layer = layer_of(planned.name)
+    if layer is not None:
+        return 1, layer, planned.name
+    return (0 if planned.name.startswith("token_embd") else 2), 0, planned.name
+
+
+def _add_model_keys(writer: Any, model: Architecture, quantisation: Quantisation, *, name: str) -> None:
+    writer.add_type("model")
+    writer.add_name(name)
+    writer.add_block_count(model.layers)
+    writer.add_context_length(model.context_length)
+    writer.add_embedding_length(model.hidden)
+    writer.add_feed_forward_length(model.intermediate)
+    writer.add_head_count(model.heads)
+    writer.add_head_count_kv(model.kv_heads)
+    writer.add_key_length(model.head_size)
+    writer.add_value_length(model.head_size)
+    writer.add_rope_freq_base(model.rope_theta)
+    writer.add_rope_dimension_count(model.head_size)
+    writer.add_layer_norm_rms_eps(model.norm_epsilon)
+    writer.add_vocab_size(model.vocabulary)
+    writer.add_file_type(FILE_TYPES[quantisation])
+    writer.add_quantization_version(_QUANTISATION_VERSION)
+
+
+def _add_tokenizer_keys(writer: Any, tokenizer: GGUFTokenizer, template: str | None) -> None:
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(tokenizer.pre)
+    writer.add_token_list(list(tokenizer.tokens))
+    writer.add_token_types(list(tokenizer.types))
+    writer.add_token_merges(list(tokenizer.merges))
+    writer.add_add_bos_token(tokenizer.add_bos)
+    writer.add_add_eos_token(tokenizer.add_eos)
+    writer.add_add_space_prefix(False)  # noqa: FBT003 - gguf's own signature
+    writer.add_bos_token_id(tokenizer.bos_id)
+    writer.add_eos_token_id(tokenizer.eos_id)
+    if tokenizer.more_end_ids:
+        writer.add_eot_token_id(tokenizer.more_end_ids[0])
+    if tokenizer.pad_id is not None:
+        writer.add_pad_token_id(tokenizer.pad_id)
+    if tokenizer.unknown_id is not None:
+        writer.add_unk_token_id(tokenizer.unknown_id)
+    if template is not None:
+        writer.add_chat_template(without_generation_tags(template))

@@ -1,0 +1,173 @@
+"""The process around one llama.cpp server: `python -m selftune.serving.child`.
+
+The first line of standard input is the order, a JSON object of `Order`. Then one line goes out, the hello or the
+refusal, and the process serves until its standard input ends: a parent that is killed closes the pipe, so no server is
+ever left behind. What llama.cpp prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+_CHUNK_BYTES: Final = 1 << 20
+_F32_CACHE: Final = 0  # ggml_type
+_FLASH_ATTENTION_OFF: Final = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the child is to serve.
+
+    Attributes:
+        model_digest: What the file must be, else nothing is loaded; None takes any file (and reports it).
+        adapter: A GGUF adapter, loaded at scale 0: a request that does not ask for it gets the bare model.
+        exact: Keep the cache in float32 without flash attention: 100 times less noise, slower; for parity checks.
+    """
+
+    model: str
+    model_digest: str | None = None
+    adapter: str | None = None
+    adapter_digest: str | None = None
+    slots: int = 1
+    context_tokens: int = 2048
+    threads: int = 1
+    port: int = 0
+    exact: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """What the child says when it serves: where, and the digests of the very files it opened."""
+
+    address: str
+    model_digest: str
+    adapter_digest: str | None
+    server: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What it says when it does not: `damaged` (not the file that was ordered) or `failed`."""
+
+    kind: str
+    message: str
+
+
+def main() -> None:
+    """Serve one order until standard input ends."""
+    say = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # a library that prints must not write into the hello
+    order = Order(**json.loads(sys.stdin.buffer.readline()))
+    gone = threading.Event()
+    threading.Thread(target=_wait_for_end, args=(gone,), daemon=True).start()
+    try:
+        files = _OpenedFiles(order)
+        server = start_server(order)
+        files.confirm_unchanged()
+    except (_NotOrderedError, OSError, RuntimeError, ImportError) as error:
+        kind = "damaged" if isinstance(error, _NotOrderedError) else "failed"
+        _say(say, refusal=asdict(Refusal(kind=kind, message=str(error))))
+        os._exit(1)  # threads of a half-started server may never end
+    hello = Hello(
+        address=server.listening_address,
+        model_digest=files.digests[0],
+        adapter_digest=files.digests[1] if order.adapter else None,
+        server=server_version(),
+    )
+    _say(say, hello=asdict(hello))
+    gone.wait()
+    os._exit(0)
+
+
+class _NotOrderedError(Exception):
+    """The file is not the one that was ordered."""
+
+
+class _OpenedFiles:
+    """The files of an order, read through one descriptor each before anything else touches them."""
+
+    def __init__(self, order: Order) -> None:
+        ordered = [(Path(order.model), order.model_digest)]
+        if order.adapter is not None:
+            ordered.append((Path(order.adapter), order.adapter_digest))
+        self._seen: list[tuple[Path, tuple[int, ...]]] = []
+        self.digests: list[str] = []
+        for path, expected in ordered:
+            digest, identity = _digest_through_descriptor(path)
+            if expected is not None and digest != expected:
+                raise _NotOrderedError(f"{path.name} has digest {digest}, not {expected}")
+            self._seen.append((path, identity))
+            self.digests.append(digest)
+
+    def confirm_unchanged(self) -> None:
+        """The server opened the paths later than we did: they must still name the same, untouched files."""
+        for path, identity in self._seen:
+            if _identity(path.stat()) != identity:
+                raise _NotOrderedError(f"{path.name} changed while it was loaded")
+
+
+def _digest_through_descriptor(path: Path) -> tuple[str, tuple[int, ...]]:
+    state = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            state.update(chunk)
+        return f"sha256:{state.hexdigest()}", _identity(os.fstat(stream.fileno()))
+
+
+def _identity(stat: os.stat_result) -> tuple[int, ...]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def start_server(order: Order) -> Any:
+    """An `xllamacpp.Server` that listens; `RuntimeError` when it can't, with the reason on standard error."""
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = order.model
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = order.port
+    parameters.n_parallel = order.slots
+    parameters.n_ctx = order.slots * order.context_tokens  # the slots share it
+    parameters.cpuparams.n_threads = order.threads
+    parameters.cpuparams_batch.n_threads = order.threads
+    parameters.cache_ram_mib = 0  # answers under one adapter must not leak into another's cache (llama.cpp #26207)
+    parameters.cache_idle_slots = False
+    parameters.fit_params = False
+    parameters.ui = False
+    if order.adapter is not None:
+        parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(order.adapter, 0.0)]
+    if order.exact:
+        parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type(_F32_CACHE)
+        parameters.flash_attn_type = xllamacpp.llama_flash_attn_type(_FLASH_ATTENTION_OFF)
+    return xllamacpp.Server(parameters)
+
+
+def server_version() -> str:
+    """Name and version of the server in this environment."""
+    from importlib.metadata import version
+
+    return f"llama.cpp (xllamacpp {version('xllamacpp')})"
+
+
+def _say(stream: Any, **line: Any) -> None:
+    stream.write(json.dumps(line) + "\n")
+    stream.flush()
+
+
+def _wait_for_end(gone: threading.Event) -> None:
+    """Standard input ends when the parent closes it or dies; a load that still runs is left at once."""
+    while sys.stdin.buffer.read(_CHUNK_BYTES):
+        pass
+    gone.set()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""A thin OpenAI-compatible client over loopback, one kept connection per slot, never through a proxy."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+from threading import local
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.context import Answer, ChatRequest
+from selftune.errors import ServingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from selftune.records import GenerationParameters
+
+_OK: Final = 200
+# Requests handed out ahead of the answer that is read next, per slot: enough to keep every slot busy.
+_AHEAD: Final = 4
+
+
+class LoopbackClient:
+    """Asks one server on 127.0.0.1.
+
+    Args:
+        port: Where it listens.
+        slots: How many requests it takes at once.
+        extra: Fields added to every generation request: the adapter, for a llama.cpp server that has one.
+        timeout_seconds: How long one answer may take.
+    """
+
+    def __init__(
+        self, port: int, *, slots: int = 1, extra: dict[str, Any] | None = None, timeout_seconds: float = 600.0
+    ) -> None:
+        self._port = port
+        self._slots = slots
+        self._extra = extra or {}
+        self._timeout_seconds = timeout_seconds
+        self._of_thread = local()
+
+    def chat(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
+        """One answer.
+
+        Raises:
+            ServingError: the server is gone, or refused (the message quotes it).
+        """
+        body = self.post("/v1/chat/completions", self._chat_body(request, parameters))
+        choice, usage = body["choices"][0], body["usage"]
+        return Answer(
+            text=choice["message"].get("content") or "",
+            finish_reason=choice["finish_reason"],
+            prompt_tokens=usage["prompt_tokens"],
+            completion_tokens=usage["completion_tokens"],
+        )
+
+    def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
+        """Answers in the order of the requests, as many asked at a time as there are slots.
+
+        Raises:
+            ServingError: as for `chat`; requests that were not yet asked are dropped.
+        """
+        waiting: deque[Future[Answer]] = deque()
+        with ThreadPoolExecutor(max_workers=self._slots, thread_name_prefix="ask") as pool:
+            try:
+                for request in requests:
+                    waiting.append(pool.submit(self.chat, request, parameters))
+                    if len(waiting) >= self._slots * _AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The JSON answer to a JSON request."""
+        return self._exchange("POST", path, json.dumps(body).encode())
+
+    def get(self, path: str) -> Any:
+        """The JSON behind a path."""
+        return self._exchange("GET", path, None)
+
+    def complete(self, tokens: list[int], **fields: Any) -> Any:
+        """llama.cpp's own `/completion` on token ids, with the same adapter as every answer, drawn greedily."""
+        plain = {"prompt": tokens, "temperature": 0.0, "cache_prompt": False, "return_tokens": True}
+        return self.post("/completion", plain | self._extra | fields)
+
+    def _chat_body(self, request: ChatRequest, parameters: GenerationParameters) -> dict[str, Any]:
+        return {
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "max_tokens": parameters.max_tokens,
+            "temperature": parameters.temperature,
+            "top_p": parameters.top_p,
+            "top_k": parameters.top_k,
+            "stop": list(parameters.stop),
+            "seed": request.seed,
+            # What llama.cpp would add by itself is switched off, and the order of filters is transformers'.
+            "min_p": 0.0,
+            "samplers": ["temperature", "top_k", "top_p"],
+            # An answer must not depend on what was asked before it.
+            "cache_prompt": False,
+            "reasoning_format": "none",
+            **self._extra,
+        }
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> Any:
+        try:
+            status, data = self._send(method, path, body)
+        except (ConnectionError, HTTPException):
+            # The server closes a connection that was quiet for some seconds; the request is safe to repeat, once.
+            self._forget()
+            try:
+                status, data = self._send(method, path, body)
+            except (OSError, HTTPException) as error:
+                raise self._gone(error) from error
+        except OSError as error:
+            raise self._gone(error) from error
+        return _parse(status, data, path)
+
+    def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        connection: HTTPConnection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_seconds)
+            self._of_thread.connection = connection
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body is not None else {})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    def _forget(self) -> None:
+        connection: HTTPConnection | None = getattr(self._of_thread, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._of_thread.connection = None
+
+    def _gone(self, error: Exception) -> ServingError:
+        self._forget()
+        return ServingError(
+            f"the server on port {self._port} does not answer ({type(error).__name__}: {error}).",
+            next_step="Look at its log, then start it again.",
+        )
+
+
+def _parse(status: int, data: bytes, path: str) -> Any:
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise ServingError(f"{path}: the server sent no JSON.", next_step="Look at its log.") from error
+    if status == _OK:
+        return body
+    said = body.get("error", {}) if isinstance(body, dict) else {}
+    reason = said.get("message", said) if isinstance(said, dict) else said
+    raise ServingError(f"{path}: the server refused ({status}: {reason}).", next_step="Correct the request.")

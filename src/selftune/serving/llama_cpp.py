@@ -1,0 +1,295 @@
+"""llama.cpp from the `xllamacpp` wheel: one process per build, proved before anyone is let in, gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from selftune.errors import DamagedFileError, ServingError
+from selftune.records import Message
+from selftune.serving.child import Hello, Order, Refusal
+from selftune.serving.client import LoopbackClient
+from selftune.serving.processor import free_cores, require_avx2
+from selftune.serving.proof import confirm, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from selftune.context import Answer, ChatRequest
+    from selftune.records import Build, GenerationParameters, ServingProof
+
+_STOP_SECONDS: Final = 10.0
+_LOG_LINES: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlamaCppConfig:
+    """How llama.cpp runs.
+
+    Attributes:
+        context_tokens: Prompt and answer together, per slot.
+        threads: 0 takes the cores that are free to this process; more than that slows it down many times over.
+        port: 0 lets the system choose.
+        exact: Float32 cache, no flash attention: for parity checks.
+    """
+
+    context_tokens: int = 2048
+    threads: int = 0
+    port: int = 0
+    exact: bool = False
+    start_seconds: float = 300.0
+
+
+class LlamaCpp:
+    """Starts llama.cpp servers; finds a build's files by digest and keeps each server's log.
+
+    Args:
+        find: Where the file with this digest lies.
+        logs: Folder for the logs, one per server.
+    """
+
+    def __init__(self, find: Callable[[str], Path], logs: Path, config: LlamaCppConfig | None = None) -> None:
+        self._find = find
+        self._logs = logs
+        self._config = config or LlamaCppConfig()
+
+    @contextmanager
+    def __call__(self, build: Build, *, slots: int = 1) -> Iterator[ServedBuild]:
+        """A server for the build, with that many parallel slots; stopped on leaving.
+
+        Raises:
+            DamagedFileError: a file is not what the build says; it was not loaded.
+            ServingError: it did not start, or could not prove that it is the build.
+        """
+        files = {entry.name: entry.digest for entry in build.files}
+        if "model.gguf" not in files:
+            raise ServingError(f"{build.id[:18]} holds no model.gguf.", next_step="Build it in a served form.")
+        adapter = files.get("adapter.gguf")
+        order = replace(
+            self._order(slots),
+            model=str(self._find(files["model.gguf"])),
+            model_digest=files["model.gguf"],
+            adapter=str(self._find(adapter)) if adapter else None,
+            adapter_digest=adapter,
+        )
+        log = self._logs / f"{build.digest.removeprefix('sha256:')[:12]}.log"
+        with run_server(order, log, start_seconds=self._config.start_seconds) as server:
+            confirm(server.proof, build)
+            yield ServedBuild(server, build)
+
+    def _order(self, slots: int) -> Order:
+        config = self._config
+        return Order(
+            model="",
+            slots=slots,
+            context_tokens=config.context_tokens,
+            threads=config.threads or free_cores(),
+            port=config.port,
+            exact=config.exact,
+        )
+
+
+class ServedBuild:
+    """A build that answers, with its system prompt before every conversation."""
+
+    def __init__(self, server: LlamaCppServer, build: Build) -> None:
+        self._server = server
+        self._system_prompt = build.system_prompt
+
+    @property
+    def proof(self) -> ServingProof:
+        """What the server showed itself to be when it started."""
+        return self._server.proof
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as an OpenAI-compatible base URL."""
+        return f"{self._server.url}/v1"
+
+    @property
+    def server(self) -> LlamaCppServer:
+        """The process behind it."""
+        return self._server
+
+    def chat(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
+        """One answer; `ServingError` when the server is gone or refuses."""
+        with self._server.watched() as client:
+            return client.chat(self._prompted(request), parameters)
+
+    def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
+        """Answers in the order of the requests, asked as many at a time as the server has slots."""
+        with self._server.watched() as client:
+            yield from client.chat_many(map(self._prompted, requests), parameters)
+
+    def _prompted(self, request: ChatRequest) -> ChatRequest:
+        """A conversation has one system message: the build's prompt, then what the conversation brings."""
+        if self._system_prompt is None:
+            return request
+        first, *rest = request.messages
+        if first.role == "system":
+            merged = replace(first, content=f"{self._system_prompt}\n\n{first.content}")
+            return replace(request, messages=(merged, *rest))
+        return replace(request, messages=(Message(role="system", content=self._system_prompt), *request.messages))
+
+
+class LlamaCppServer:
+    """One running server process; made by `run_server`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], hello: Hello, order: Order, log: Path) -> None:
+        self._process = process
+        self._log = log
+        self.order = order
+        self.hello = hello
+        self.url = hello.address
+        # Without an explicit adapter in each request, an answer could come from another one's cache.
+        extra = {"lora": [{"id": 0, "scale": 1.0}]} if order.adapter else {}
+        port = urlsplit(hello.address).port
+        self.client = LoopbackClient(port or 0, slots=order.slots, extra=extra)
+        with self.watched() as client:
+            self.proof = prove(client, hello, slots=order.slots)
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self._process.pid
+
+    @contextmanager
+    def watched(self) -> Iterator[LoopbackClient]:
+        """The client; an error while the process has died says how it died."""
+        try:
+            yield self.client
+        except ServingError as error:
+            if self._died():
+                raise ServingError(
+                    f"llama.cpp died ({_how(self._process)}). {_last_lines(self._log)}",
+                    next_step=f"Look at {self._log}; then start it again.",
+                ) from error
+            raise
+
+    def _died(self) -> bool:
+        """A refused connection is seen a moment before the process is."""
+        try:
+            self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+@contextmanager
+def run_server(order: Order, log: Path, *, start_seconds: float = 300.0) -> Iterator[LlamaCppServer]:
+    """A llama.cpp process that serves the order and has answered the challenge; stopped on leaving.
+
+    Raises:
+        DamagedFileError: a file has another digest than ordered, or is no readable model.
+        ServingError: no wheel, no AVX2, port taken, or no hello in time.
+    """
+    require_avx2()
+    if find_spec("xllamacpp") is None:
+        raise ServingError("llama.cpp is not installed.", next_step="Run `pip install 'selftune[serve]'`.")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as stream:
+        process = _start(order, stream)
+        try:
+            hello = _await_hello(process, order, log, start_seconds)
+            yield LlamaCppServer(process, hello, order, log)
+        finally:
+            _stop(process)
+
+
+def _start(order: Order, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "selftune.serving.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},  # idle threads sleep instead of burning the other's core
+    )
+    assert process.stdin is not None  # noqa: S101 - it was asked for
+    process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def _await_hello(process: subprocess.Popen[bytes], order: Order, log: Path, seconds: float) -> Hello:
+    line = _first_line(process, seconds)
+    if line is None:
+        raise ServingError(
+            f"llama.cpp said nothing for {seconds:.0f} s while it loaded {Path(order.model).name}.",
+            next_step="Free memory or take a smaller model; its log is " + str(log) + ".",
+        )
+    said: dict[str, Any] = json.loads(line) if line else {}
+    if "hello" in said:
+        return Hello(**said["hello"])
+    process.wait(timeout=_STOP_SECONDS)
+    if "refusal" not in said:
+        raise ServingError(
+            f"llama.cpp died while it loaded {Path(order.model).name} ({_how(process)}). {_last_lines(log)}",
+            next_step=f"Look at {log}; a damaged or too large model is the usual cause.",
+        )
+    raise _refused(Refusal(**said["refusal"]), order, log)
+
+
+def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes | None:
+    """What the process says first; empty when it ended, None when the time is up."""
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return process.stdout.readline() if selector.select(timeout=seconds) else None
+
+
+def _refused(refusal: Refusal, order: Order, log: Path) -> ServingError | DamagedFileError:
+    if refusal.kind == "damaged":
+        return DamagedFileError(
+            f"{refusal.message}; it was not served.", next_step="Build it again, or roll back to an older release."
+        )
+    lines = _last_lines(log)
+    if "bind" in lines and order.port:
+        return ServingError(
+            f"port {order.port} is taken.", next_step="Stop what uses it, or set port = 0 in [serving]."
+        )
+    if "failed to load model" in lines:
+        return DamagedFileError(
+            f"llama.cpp can't load {Path(order.model).name}. {lines}", next_step="Build it again; the file is damaged."
+        )
+    return ServingError(f"llama.cpp did not start: {refusal.message} {lines}", next_step=f"Look at {log}.")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Close its standard input, which ends it; kill it if it lingers."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+    try:
+        process.wait(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _how(process: subprocess.Popen[bytes]) -> str:
+    code = process.poll()
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name
+    if name == "SIGILL":
+        return "SIGILL: an instruction that this processor does not have"
+    return f"signal {name}"
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return "Its last words: " + " | ".join(lines[-_LOG_LINES:]) if lines else "It left no log."
