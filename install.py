@@ -46,11 +46,8 @@ ARM = frozenset({"arm64", "aarch64"})
 FIXES = (
     ("No space left on device", "Free some disk space, then run this again: what was downloaded is kept."),
     ("CERTIFICATE_VERIFY_FAILED", "Name your network's certificate: PIP_CERT=/path/to/ca.pem python install.py"),
-    (
-        "No matching distribution",
-        "The package index lacks that version: see PIP_INDEX_URL, and TORCH_INDEX for PyTorch.",
-    ),
-    ("connection", "Check the network (or PIP_INDEX_URL, HTTPS_PROXY), then run this again."),
+    ("connection broken", "Check the network; behind a mirror, set PIP_INDEX_URL, and TORCH_INDEX for PyTorch."),
+    ("No matching distribution", "The package index lacks it: see PIP_INDEX_URL, and TORCH_INDEX for PyTorch."),
 )
 
 
