@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -251,14 +254,12 @@ def test_missing_approvals_hold_a_release_back(house):
 
 def test_approval_of_another_decision_is_refused(house):
     first = serve(house, house.base())
+    promotion = with_approvals(house, house.promotion("better", first), approval("decision:other"))
     with pytest.raises(IntegrityError, match="not about this decision"):
-        promotion = house.promotion("better", first)
-        serve(house, with_approvals(house, promotion, approval("decision:other")))
+        serve(house, promotion)
 
 
 def test_taken_port_is_named(house):
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -281,8 +282,6 @@ def test_note_of_a_dead_keeper_is_not_believed(house):
 
 
 def _pid(note):
-    import json
-
     return json.loads(note)["pid"]
 
 
@@ -292,8 +291,6 @@ def test_two_starts_make_one_keeper(house):
 
 
 def test_keeper_ends_when_its_project_is_deleted(house):
-    import shutil
-
     serve(house, house.base())
     process = psutil.Process(house.live.status().pid)
     shutil.rmtree(house.folder / ".selftune")
@@ -329,8 +326,6 @@ def test_switching_needs_the_token(house):
 
 
 def test_client_cannot_pick_an_adapter_and_gets_the_builds_prompt_and_parameters(house):
-    import json
-
     base = house.base()
     build = house.build("prompted", system_prompt="Be brief.")
     serve(house, type(base)(**{**base.__dict__, "build": build}))

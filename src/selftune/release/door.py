@@ -29,6 +29,13 @@ _PASSED: Final = frozenset({
     "stop", "seed", "n", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "response_format",
     "tools", "tool_choice",
 })  # fmt: skip
+# What the evaluation fixed is fixed here too, so that what answers is what was measured.
+AS_EVALUATED: Final[dict[str, Any]] = {
+    "min_p": 0.0,
+    "samplers": ["temperature", "top_k", "top_p"],
+    "cache_prompt": False,
+    "reasoning_format": "none",
+}
 
 
 class Behind(Protocol):
@@ -117,20 +124,29 @@ def request_body(manifest: Manifest, wanted: object) -> dict[str, Any]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("messages"), list):
         raise UsageError("the body has no messages.", next_step="Send an OpenAI chat completion request.")
     build = manifest.build
-    own: dict[str, Any] = {
-        "temperature": build.generation.temperature,
-        "top_p": build.generation.top_p,
-        "top_k": build.generation.top_k,
-        "max_tokens": build.generation.max_tokens,
+    drawn = build.generation
+    own = {
+        "temperature": drawn.temperature,
+        "top_p": drawn.top_p,
+        "top_k": drawn.top_k,
+        "max_tokens": drawn.max_tokens,
+        "stop": list(drawn.stop),
     }
-    if build.generation.stop:
-        own["stop"] = list(build.generation.stop)
-    body = own | {key: value for key, value in wanted.items() if key in _PASSED}
-    if build.system_prompt is not None:
-        body["messages"] = [{"role": "system", "content": build.system_prompt}, *wanted["messages"]]
+    asked = {key: value for key, value in wanted.items() if key in _PASSED}
+    fixed = {"messages": _prompted(build.system_prompt, wanted["messages"]), **AS_EVALUATED}
     if build.file("adapter.gguf") is not None:
-        body["lora"] = [{"id": 0, "scale": 1.0}]
-    return body | {"model": f"{manifest.alias}-{manifest.version}"}
+        fixed["lora"] = [{"id": 0, "scale": 1.0}]
+    return own | asked | fixed | {"model": f"{manifest.alias}-{manifest.version}"}
+
+
+def _prompted(system_prompt: str | None, messages: list[Any]) -> list[Any]:
+    """One system message: the build's prompt, then what the conversation brings."""
+    if system_prompt is None:
+        return messages
+    first = messages[0] if messages else None
+    if isinstance(first, dict) and first.get("role") == "system":
+        return [{**first, "content": f"{system_prompt}\n\n{first.get('content', '')}"}, *messages[1:]]
+    return [{"role": "system", "content": system_prompt}, *messages]
 
 
 async def _relay(house: House, request: web.Request, wanted: object) -> web.StreamResponse:

@@ -25,7 +25,10 @@ from selftune.release.supervisor import Keeper, StartServer, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from selftune.context import Served
+    from selftune.records import Build
     from selftune.release.manifest import Manifest
 
 log = logging.getLogger("selftune.keeper")
@@ -96,7 +99,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-if __name__ == "__main__":
-    from selftune.release.start import start_llama_cpp
+def start_llama_cpp(
+    build: Build, files: Mapping[str, Path], *, slots: int, logs: Path
+) -> AbstractContextManager[Served]:
+    """The server that the build was evaluated on."""
+    from selftune.serving.llama_cpp import LlamaCpp
 
+    return LlamaCpp(files.__getitem__, logs)(build, slots=slots)
+
+
+if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], start_llama_cpp))

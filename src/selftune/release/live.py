@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from selftune.errors import ServingError
+from selftune.records import Message
 from selftune.release.control import SWITCH, control_headers, read_switched, revive_error
 from selftune.release.note import keeper_process, read_note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from selftune.records import ServingProof
@@ -118,12 +120,17 @@ class LiveServer:
         return read_switched(text)
 
     def ask(self, text: str) -> str:
-        """One answer to a person's words.
+        """One answer to a person's words; `ServingError` when nothing serves, or it refused."""
+        return self.chat((Message(role="user", content=text),))
+
+    def chat(self, messages: Sequence[Message]) -> str:
+        """One answer to a conversation, drawn with the build's own parameters.
 
         Raises:
             ServingError: nothing serves, or it refused.
         """
-        body = json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
+        said = [{"role": message.role, "content": message.content} for message in messages]
+        body = json.dumps({"messages": said}).encode()
         headers = {"Content-Type": "application/json"}
         code, answer = _post(self._running(), "/v1/chat/completions", body, headers, _ASK_SECONDS)
         if code != _OK:

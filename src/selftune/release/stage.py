@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from selftune.release.config import Target
 
 STAGE_VERSION: Final = 1
-_INTENT: Final = "intent"
+_INTENT: Final = "release"
 
 
 def release(promotion: Promotion, target: Target, context: Context) -> Release:
@@ -241,7 +241,7 @@ def _serve(
     """All effects in order, each fit to be done twice; what fails after the switch switches back."""
     folder = Path(target.folder)
     values = _config_values(file_name(manifest.name, MODEL), manifest.version)
-    edit = _intended_edit(context, folder, values)
+    edit = _intended_edit(context, manifest, folder, values)
     reach("release-intent")
     place_files(manifest, context.blobs, target.hidden)
     reach("release-placed")
@@ -271,13 +271,16 @@ def _serve(
     )
 
 
-def _intended_edit(context: Context, folder: Path, values: dict[str, str]) -> tuple[tuple[str, str, str], ...]:
+def _intended_edit(
+    context: Context, manifest: Manifest, folder: Path, values: dict[str, str]
+) -> tuple[tuple[str, str, str], ...]:
     """What the config edit changes, remembered from the first try: after a crash the file may be edited already."""
-    kept = context.work.get(_INTENT)
+    key = f"{_INTENT} {manifest.version} {manifest.build.digest}"
+    kept = context.work.get(key)
     if kept is not None:
         return tuple((key, old, new) for key, old, new in json.loads(kept))
     edit = plan_edit(folder, values)
-    context.work.put(_INTENT, canonical_json(edit).encode())
+    context.work.put(key, canonical_json(edit).encode())
     return edit
 
 

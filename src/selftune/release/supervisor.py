@@ -231,7 +231,7 @@ class Keeper:
         files = model_files(manifest, self._hidden)
         with ExitStack() as stack:
             served = stack.enter_context(
-                self._start(manifest.build, files, slots=manifest.slots, logs=self._hidden / "logs")
+                self._start(manifest.build, files, slots=manifest.slots, logs=self._hidden / "logs" / "live")
             )
             health = check_health(served, manifest, server_may_differ=server_may_differ)
             return Child(
