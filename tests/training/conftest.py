@@ -10,7 +10,7 @@ import pytest
 # Tests are no package: what they share beside fixtures lies in this folder as plain modules.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny_llama import write_tiny_base  # noqa: E402 - needs the line above
+from tiny_llama import write_tiny_base
 
 
 @pytest.fixture(scope="session")

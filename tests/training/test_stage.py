@@ -119,5 +119,5 @@ def test_the_plan_is_reported_with_its_arithmetic_before_the_first_step(tmp_path
     notes: list[str] = []
     context = make_context(tmp_path, tiny_base, report=lambda progress: notes.append(progress.note))
     train(dataset_of(conversations(12)), recipe(), context)
-    assert notes[0] == "6 steps × 4 = 24 samples, 2.0 passes over 12 examples"
+    assert notes[0] == "6 steps × 4 = 24 samples, 2.0 passes over 12 examples"  # noqa: RUF001 - the sign is meant
     assert len(notes) == 7

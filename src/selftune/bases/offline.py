@@ -19,4 +19,5 @@ def stay_offline() -> None:
     os.environ.update(_SETTINGS)
     from transformers.utils import logging
 
+    logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -117,14 +117,11 @@ def source_for(name_or_path: str, *, online: bool) -> BaseSource:
         UsageError: it is a hub name and nobody said that the hub may be asked.
         UnknownNameError: it is none of these.
     """
-    if name_or_path == REFERENCE:
-        return Reference()
-    if name_or_path == SMOLLM2:
-        return SmolLM2()
-    if name_or_path.startswith("ollama:"):
-        return OllamaModel()
-    if name_or_path.startswith("lmstudio:"):
-        return LmStudioModel()
+    if name_or_path in _BUILT_IN:
+        return Reference() if name_or_path == REFERENCE else SmolLM2()
+    for prefix, source in (("ollama:", OllamaModel), ("lmstudio:", LmStudioModel)):
+        if name_or_path.startswith(prefix):
+            return source()
     if name_or_path.endswith(".gguf"):
         return GgufFile()
     if Path(name_or_path).expanduser().is_dir() or name_or_path.startswith((".", "/", "~")):

@@ -1,4 +1,4 @@
-"""What the headers of a Hugging Face folder say: architecture, sizes, tensors. No weight is read, nothing is unpickled."""
+"""What the headers of a Hugging Face folder say: architecture, sizes, tensors. No weight is read, no pickle opened."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES) if folder.is_dir() else []
     if pickles:
         raise UsageError(
-            f"{folder} holds its weights as a pickle ({pickles[0]}), which can run code when opened; it was not opened.",
+            f"{folder} holds its weights as a pickle ({pickles[0]}), which can run code; it was not opened.",
             next_step="Get the same model as safetensors.",
         )
     raise MissingFileError(f"{folder} holds no *.safetensors.", next_step="Name a Hugging Face folder with weights.")

@@ -24,7 +24,7 @@ class Row:
     @property
     def first_supervised(self) -> int:
         """Index of the first token under the loss."""
-        return self.supervised.index(True)  # noqa: FBT003 - the value searched for
+        return self.supervised.index(True)
 
 
 @dataclass(frozen=True, kw_only=True)

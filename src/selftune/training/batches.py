@@ -18,7 +18,7 @@ _LEAST_SHARED: Final = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """Rows that share their beginning, laid out as beginning, rest, rest, …
+    """Rows that share their beginning, laid out as that beginning and then the rest of each.
 
     Attributes:
         start: Where the segment begins in the pack.

@@ -1,4 +1,4 @@
-"""Where a training stands, kept so that a crash costs steps and never bytes: tensors as safetensors, the rest as JSON."""
+"""Where a training stands, so that a crash costs steps and never bytes: tensors as safetensors, the rest as JSON."""
 
 from __future__ import annotations
 

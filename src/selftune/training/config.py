@@ -177,7 +177,7 @@ def _find(name_or_path: str | Path) -> Path:
 
 
 def _fit(value: Any, hint: Any, recipe: str, key: str) -> Any:
-    """The value as its declared type: whole numbers pass as floats, lists of strings as tuples, nothing else is bent."""
+    """The value as its declared type: whole numbers pass as floats, lists of strings as tuples, no more."""
     if hint == tuple[str, ...]:
         if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
             return tuple(value)

@@ -60,7 +60,7 @@ def gather_evidence(base_folder: Path, initial: Path, trained: Path, probes: Seq
 def _largest_move(base_folder: Path, initial: Path, trained: Path, probes: Sequence[Row]) -> float:
     import torch
 
-    model = load_model(base_folder)
+    model = load_model(base_folder).eval()
     layout = pack(probes)
     answers = []
     for folder in (initial, trained):

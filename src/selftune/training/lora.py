@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import UsageError
-from selftune.training.config import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from selftune.bases.shape import ModelShape
+    from selftune.training.config import Recipe
 
 WEIGHTS: Final = "adapter_model.safetensors"
 CONFIG: Final = "adapter_config.json"

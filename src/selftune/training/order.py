@@ -23,7 +23,8 @@ def check_stage_order(history: tuple[str, ...], objective: str) -> None:
     """
     undone = [earlier for earlier in history if earlier in _NEVER_AFTER.get(objective, ())]
     if undone:
+        new, old = objective.upper(), undone[-1].upper()
         raise StageOrderError(
-            f"{objective.upper()} after {undone[-1].upper()} is refused: it would undo what {undone[-1].upper()} taught.",
-            next_step=f"Start from the base or from a run before {undone[-1].upper()}, and put {objective.upper()} first.",
+            f"{new} after {old} is refused: it would undo what {old} taught.",
+            next_step=f"Start from the base or from a run before {old}, and put {new} first.",
         )

@@ -15,7 +15,7 @@ from selftune.training.checkpoints import Checkpoint, load_checkpoint, save_chec
 from selftune.training.lora import attach, load_adapter, save_adapter
 from selftune.training.packed_model import load_model, loss_of, parameters_of
 from selftune.training.schedule import learning_rate_at
-from selftune.training.watch import divergence, is_time_up
+from selftune.training.watch import divergence, finite, is_time_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ def take_step(
 
 
 def new_optimiser(adapter: Mapping[str, torch.Tensor], recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser over the adapter's tensors, with transformers' defaults for what the recipe leaves open."""
+    """The recipe's optimiser over the adapter's tensors; transformers' defaults for what the recipe leaves open."""
     import torch
 
     parameters = list(adapter.values())
@@ -123,8 +123,3 @@ def restore(
             adapter[tensor_name].data.copy_(value)
         else:
             optimiser.state[adapter[tensor_name]][key] = value
-
-
-def finite(curve: list[CurvePoint]) -> tuple[CurvePoint, ...]:
-    """The points before the loss was lost: a record holds no NaN."""
-    return tuple(point for point in curve if divergence([point]) is None)

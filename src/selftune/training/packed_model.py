@@ -56,7 +56,8 @@ def logits_of(model: Any, pack: Pack) -> torch.Tensor:
         use_cache=False,
         segments=tuple((segment.start, segment.stop, _mask(segment)) for segment in pack.segments),
     ).last_hidden_state[0]
-    return model.get_output_embeddings()(hidden[torch.tensor(pack.predictors)]).float()
+    logits: torch.Tensor = model.get_output_embeddings()(hidden[torch.tensor(pack.predictors)])
+    return logits.float()
 
 
 def _attend_within_segments(
@@ -104,4 +105,4 @@ def _mask(segment: Segment) -> torch.Tensor | None:
 
 def parameters_of(adapter: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The adapter's tensors as leaves that gradients reach."""
-    return {name: tensor.clone().requires_grad_(requires_grad=True) for name, tensor in adapter.items()}
+    return {name: tensor.clone().requires_grad_() for name, tensor in adapter.items()}

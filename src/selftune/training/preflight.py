@@ -164,9 +164,8 @@ def check_memory(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
 def plan_text(steps: int, per_step: int, examples: int, left_out: int) -> str:
     """What will be trained, in one sentence with its arithmetic."""
     samples = steps * per_step
-    text = (
-        f"{steps} steps × {per_step} = {samples:,} samples, {samples / examples:.1f} passes over {examples:,} examples"
-    )
+    passes = f"{samples / examples:.1f} passes over {examples:,} examples"
+    text = f"{steps} steps × {per_step} = {samples:,} samples, {passes}"  # noqa: RUF001 - a multiplication sign
     return f"{text}; {left_out} left out" if left_out else text
 
 

@@ -1,8 +1,8 @@
 """From a conversation to tokens with the base's own template, and which of them the model is to learn.
 
-The spans under the loss come from the template itself: what it adds when an assistant turn is appended to the prompt. So
-any template works that writes turns one after another, with or without `{% generation %}`; one that rewrites earlier
-turns is refused instead of being masked wrongly.
+The spans under the loss come from the template itself: what it adds when an assistant turn is appended to the prompt.
+So any template works that writes turns one after another, with or without `{% generation %}`; one that rewrites
+earlier turns is refused instead of being masked wrongly.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ _BLOW_UP: Final = 2.0
 
 
 def divergence(curve: Sequence[CurvePoint]) -> str | None:
-    """Why the loss is lost: not a number, or over five steps more than twice its start plus one nat; None if it is not."""
+    """Why the loss is lost: not finite, or its last five above twice its first five plus a nat; None if it is not."""
     last = curve[-1]
     if not math.isfinite(last.loss) or (last.grad_norm is not None and not math.isfinite(last.grad_norm)):
         return f"the loss or its gradient was not finite at step {last.step}"
@@ -27,6 +27,11 @@ def divergence(curve: Sequence[CurvePoint]) -> str | None:
     if recent > _BLOW_UP * first + 1:
         return f"the loss rose from {first:.2f} to {recent:.2f} by step {last.step}"
     return None
+
+
+def finite(curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
+    """The points before the loss was lost: a record holds no NaN."""
+    return tuple(point for point in curve if divergence([point]) is None)
 
 
 def is_time_up(seconds: float, limit: float) -> bool:

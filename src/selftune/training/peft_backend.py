@@ -1,0 +1,219 @@
+"""The back-end everyone knows: PEFT's adapters under TRL's `SFTTrainer`, on CPU, with nothing left to its defaults.
+
+The rows come tokenised and labelled, so TRL drops nothing, cuts nothing and masks nothing on its own.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.bases.offline import stay_offline
+from selftune.context import Progress
+from selftune.records import CurvePoint, RunStatus
+from selftune.training.base import TrainingJob, TrainingResult
+from selftune.training.lora import load_adapter, save_adapter
+from selftune.training.rows import labels_of
+from selftune.training.watch import divergence, finite, is_time_up
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.context import Context
+    from selftune.training.config import Recipe
+
+_OPTIMISERS: Final = {"adamw": "adamw_torch", "sgd": "sgd"}
+_SCHEDULES: Final = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
+
+
+class PeftBackend:
+    """Trains with PEFT and TRL."""
+
+    def train(self, job: TrainingJob, context: Context) -> TrainingResult:
+        """Train from the initial adapter, or from the last whole checkpoint that an earlier try left."""
+        stay_offline()
+        # transformers' own trainer reads the name that transformers deprecates.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        from peft import get_peft_model_state_dict
+        from transformers import PrinterCallback
+        from trl import SFTTrainer
+
+        model = adapted_model(job)
+        watch = _Watch(job, context)
+        trainer = SFTTrainer(
+            model=model,
+            args=trainer_settings(job),
+            train_dataset=_in_planned_order(job),
+            data_collator=_collator(job.pad_id),
+            processing_class=_tokenizer(job),
+            callbacks=[watch.callback()],
+        )
+        trainer.remove_callback(PrinterCallback)  # results alone belong on stdout
+        trainer.train(resume_from_checkpoint=last_checkpoint(job.checkpoints))
+        curve = curve_of(trainer.state.log_history)
+        done = int(trainer.state.global_step)
+        learnt = sum(sum(job.rows[i].supervised) for step in job.batches[:done] for batch in step for i in batch)
+        if reason := watch.lost:
+            return TrainingResult(
+                status=RunStatus.DIVERGED, steps=done, supervised_tokens=learnt, curve=finite(curve), reason=reason
+            )
+        save_adapter(job.adapter, get_peft_model_state_dict(model), job.recipe, context.base.name)
+        status = RunStatus.OUT_OF_TIME if watch.stopped else RunStatus.FINISHED
+        return TrainingResult(status=status, steps=done, supervised_tokens=learnt, curve=curve, reason=watch.stopped)
+
+
+def adapted_model(job: TrainingJob) -> Any:
+    """The base with the initial adapter on it, only the adapter trainable."""
+    import torch
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+    from transformers import AutoModelForCausalLM
+
+    recipe = job.recipe
+    base = AutoModelForCausalLM.from_pretrained(
+        job.base_folder,
+        dtype=getattr(torch, recipe.precision),
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    settings = LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=list(recipe.lora_targets),
+        use_rslora=recipe.rslora,
+        task_type="CAUSAL_LM",
+    )
+    model = get_peft_model(base, settings)
+    set_peft_model_state_dict(model, load_adapter(job.initial)[0])
+    return model
+
+
+def trainer_settings(job: TrainingJob) -> Any:
+    """TRL's settings, each one said: its defaults (bf16, reports, learning rates) are not ours."""
+    from trl import SFTConfig
+
+    recipe = job.recipe
+    return SFTConfig(
+        output_dir=str(job.checkpoints),
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        seed=job.seed,
+        data_seed=job.seed,
+        max_steps=len(job.batches),
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulation,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        lr_scheduler_type=_SCHEDULES[recipe.schedule],
+        warmup_steps=recipe.warmup_steps,
+        optim=_OPTIMISERS[recipe.optimiser],
+        train_sampling_strategy="sequential",
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        packing=False,
+        activation_checkpointing=False,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_every,
+        save_total_limit=2,
+        disable_tqdm=True,
+        push_to_hub=False,
+    )
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end; one that was cut short is passed over."""
+    whole = []
+    for path in folder.glob("checkpoint-*"):
+        try:
+            whole.append((int(json.loads((path / "trainer_state.json").read_text())["global_step"]), path))
+        except (OSError, ValueError, KeyError):
+            continue
+    return str(max(whole)[1]) if whole else None
+
+
+def curve_of(log: list[dict[str, Any]]) -> tuple[CurvePoint, ...]:
+    """The logged steps of a trainer's history."""
+    return tuple(
+        CurvePoint(
+            step=int(entry["step"]),
+            loss=float(entry["loss"]),
+            learning_rate=float(entry["learning_rate"]),
+            grad_norm=float(entry["grad_norm"]),
+        )
+        for entry in log
+        if "loss" in entry
+    )
+
+
+class _Watch:
+    """Reports each step and stops the trainer when the time is up or the loss is lost."""
+
+    def __init__(self, job: TrainingJob, context: Context) -> None:
+        self.lost: str | None = None
+        self.stopped: str | None = None
+        self._recipe: Recipe = job.recipe
+        self._steps = len(job.batches)
+        self._context = context
+        self._started = context.elapsed()
+
+    def callback(self) -> Any:
+        """What transformers calls at each step; made here, since its base class wakes torch."""
+        from transformers import TrainerCallback
+
+        watch = self
+
+        class Callback(TrainerCallback):  # type: ignore[misc] # transformers ships no types
+            def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                watch.look(state, control)
+
+            def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                watch.mind_the_time(state, control)
+
+        return Callback()
+
+    def look(self, state: Any, control: Any) -> None:
+        """After a step was logged: say how it went, stop when the loss is lost."""
+        curve = curve_of(state.log_history[-1:])
+        if not curve:
+            return
+        self._context.report(Progress(done=curve[-1].step, total=self._steps, note=f"loss {curve[-1].loss:.3f}"))
+        self.lost = self.lost or divergence(curve_of(state.log_history))
+        control.should_training_stop |= self.lost is not None
+
+    def mind_the_time(self, state: Any, control: Any) -> None:
+        """After a step: stop when the recipe's seconds are used up and steps are left."""
+        if is_time_up(self._context.elapsed() - self._started, self._recipe.max_seconds) and not self.stopped:
+            if state.global_step < self._steps:
+                self.stopped = f"{state.global_step} of {self._steps} steps in {self._recipe.max_seconds:g} s"
+            control.should_training_stop = True
+
+
+def _in_planned_order(job: TrainingJob) -> Any:
+    """Every example of every step, in the order of the job's batches; the trainer reads it from front to back."""
+    from datasets import Dataset
+
+    rows = [job.rows[index] for step in job.batches for batch in step for index in batch]
+    return Dataset.from_dict(
+        {"input_ids": [list(row.tokens) for row in rows], "labels": [labels_of(row) for row in rows]}
+    )
+
+
+def _collator(pad_id: int) -> Any:
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    return DataCollatorForLanguageModeling(pad_token_id=pad_id)
+
+
+def _tokenizer(job: TrainingJob) -> Any:
+    from selftune.training.rows import load_tokenizer
+
+    tokenizer = load_tokenizer(job.base_folder)
+    # TRL asks for a pad token by name; the collator's own id is what is used, and it is never under the loss.
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(job.pad_id)
+    return tokenizer

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selftune.training.base import Row
+from selftune.training.batches import pack, plan_batches, shared_beginning
+from selftune.training.config import Recipe
+
+
+def row(prompt: list[int], answer: list[int]) -> Row:
+    marks = (False,) * len(prompt) + (True,) * len(answer)
+    return Row(interaction_id="interaction:x", tokens=(*prompt, *answer), supervised=marks)
+
+
+token = st.integers(min_value=0, max_value=3)
+
+
+@st.composite
+def related_rows(draw: st.DrawFn) -> list[Row]:
+    """Rows of which many share a long beginning, as questions about one state do."""
+    beginnings = draw(st.lists(st.lists(token, min_size=40, max_size=60), min_size=1, max_size=3))
+    return [
+        row(draw(st.sampled_from(beginnings)) + draw(st.lists(token, max_size=4)), draw(st.lists(token, min_size=1)))
+        for _ in range(draw(st.integers(min_value=1, max_value=6)))
+    ]
+
+
+@given(related_rows())
+def test_a_pack_learns_each_rows_answer_and_nothing_else(rows: list[Row]) -> None:
+    expected = [t for r in rows for t, learnt in zip(r.tokens, r.supervised, strict=True) if learnt]
+    assert list(pack(rows).targets) == expected
+
+
+@given(related_rows())
+def test_what_predicts_a_token_has_seen_exactly_its_own_row_up_to_there(rows: list[Row]) -> None:
+    layout = pack(rows)
+    wanted = [r.tokens[:i] for r in rows for i, learnt in enumerate(r.supervised) if learnt]
+    starts = [(segment.start, segment.stop, segment.branches) for segment in layout.segments]
+    branch_of_target = [
+        number
+        for _, family in _families(rows, layout)
+        for number, r in enumerate(family, start=1)
+        for learnt in r.supervised
+        if learnt
+    ]
+    for index, seen, branch in zip(layout.predictors, wanted, branch_of_target, strict=True):
+        start, _, branches = next(s for s in starts if s[0] <= index < s[1])
+        visible = [i for i in range(start, index + 1) if branches[i - start] in {0, branch}]
+        assert tuple(layout.tokens[i] for i in visible) == seen
+        assert [layout.positions[i] for i in visible] == list(range(len(seen)))
+
+
+def _families(rows: list[Row], layout: object) -> list[tuple[int, list[Row]]]:
+    from selftune.training import batches
+
+    return list(batches._families(rows))
+
+
+def test_a_shared_beginning_is_laid_out_once() -> None:
+    beginning = list(range(50))
+    rows = [row([*beginning, 60 + i], [1, 2]) for i in range(4)]
+    assert len(pack(rows).tokens) == 50 + 4 * 3
+
+
+def test_a_short_common_opening_is_not_worth_a_mask() -> None:
+    rows = [row([1, 2, 3, 60 + i], [1, 2]) for i in range(4)]
+    assert all(segment.is_plain for segment in pack(rows).segments)
+
+
+def test_equal_rows_share_their_prompt_and_both_answers_count() -> None:
+    same = row(list(range(40)), [7, 8])
+    assert shared_beginning(same, same) == 40
+    assert pack([same, same]).targets == (7, 8, 7, 8)
+
+
+def _indices(rows: list[Row], **changes: object) -> list[list[int]]:
+    recipe = Recipe(name="t", batch_size=3, accumulation=2, **changes)  # type: ignore[arg-type]
+    return [[i for batch in step for i in batch] for step in plan_batches(rows, recipe, 7, seed=1)]
+
+
+def test_each_pass_sees_every_row_once() -> None:
+    rows = [row([i] * 40, [1]) for i in range(21)]
+    counts = Counter(i for step in _indices(rows) for i in step)
+    assert sorted(counts.values()) == [2] * 21
+
+
+def test_questions_about_one_state_come_in_one_forward_pass_when_asked_for() -> None:
+    rows = [row([i % 7] * 40 + [90 + i], [1]) for i in range(21)]
+    recipe = Recipe(name="t", batch_size=3, accumulation=1, keep_prompts_together=True)
+    for ((*batch,),) in plan_batches(rows, recipe, 7, seed=1):
+        assert len({index % 7 for index in batch}) == 1

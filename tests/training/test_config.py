@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from selftune.errors import ConfigError, MissingFileError, UnknownNameError
+from selftune.training.config import SEVEN_LINEARS, Recipe, load_recipe, recipe_from, recipe_names
+from selftune.training.order import StageOrderError, check_stage_order
+from selftune.training.schedule import learning_rate_at
+
+
+def test_the_plans_table_is_the_recipe_a4ps_sft() -> None:
+    recipe = load_recipe("a4ps_sft")
+    assert (recipe.batch_size, recipe.accumulation, recipe.examples_per_step) == (2, 4, 8)
+    assert (recipe.lora_rank, recipe.lora_alpha, recipe.learning_rate) == (16, 16.0, 2e-4)
+    assert recipe.lora_targets == SEVEN_LINEARS
+    assert recipe.backend == "peft"
+
+
+@pytest.mark.parametrize(("examples", "steps"), [(10, 60), (480, 60), (481, 61), (500, 63), (4000, 500)])
+def test_small_sets_get_sixty_steps_and_larger_ones_an_epoch(examples: int, steps: int) -> None:
+    assert load_recipe("a4ps_sft").steps_for(examples) == steps
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_of_the_package_loads_under_its_own_name(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="learning_rate") as refused:
+        recipe_from({"learning_rat": 1e-3}, default_name="mine")
+    assert "Did you mean 'learning_rate'" in refused.value.next_step
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError) as refused:
+        load_recipe("reference_stf")
+    assert "reference_sft" in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"learning_rate": "fast"},
+        {"learning_rate": -1.0},
+        {"learning_rate": float("nan")},
+        {"lora_rank": 0},
+        {"lora_rank": True},
+        {"lora_rank": 8.0},
+        {"lora_dropout": 1.0},
+        {"lora_targets": []},
+        {"lora_targets": "q_proj"},
+        {"objective": "orpo"},
+        {"optimiser": "adam_8bit"},
+        {"schedule": "staircase"},
+        {"max_steps": 0},
+        {"checkpoint_every": 0},
+    ],
+)
+def test_a_value_that_can_not_train_is_refused_by_its_key(table: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(table))):
+        recipe_from(table, default_name="mine")
+
+
+def test_a_recipe_file_is_read_from_a_path_and_takes_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "gentle.toml"
+    path.write_text("learning_rate = 1e-5\nlora_alpha = 8\n")
+    recipe = load_recipe(path)
+    assert (recipe.name, recipe.learning_rate, recipe.lora_alpha) == ("gentle", 1e-5, 8.0)
+
+
+def test_a_recipe_file_that_is_not_there_or_not_toml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError):
+        load_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("learning_rate = = 1")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_recipe(tmp_path / "bad.toml")
+
+
+def test_every_key_says_what_it_is_or_is_a_standard_word() -> None:
+    standard = {"name", "objective", "backend", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "optimiser"}
+    standard |= {"learning_rate", "weight_decay", "max_grad_norm", "schedule", "warmup_steps", "accumulation"}
+    standard |= {"precision", "checkpoint_every", "most_supervised"}
+    documented = str(Recipe.__doc__)
+    assert [f.name for f in fields(Recipe) if f.name not in standard and f"{f.name}:" not in documented] == []
+
+
+@pytest.mark.parametrize("later", ["orpo", "dpo", "kto"])
+def test_sft_is_refused_after_every_preference_objective(later: str) -> None:
+    with pytest.raises(StageOrderError, match=f"SFT after {later.upper()}"):
+        check_stage_order(("sft", later), "sft")
+
+
+def test_a_preference_objective_may_follow_sft_and_sft_itself() -> None:
+    check_stage_order(("sft",), "orpo")
+    check_stage_order(("sft",), "sft")
+    check_stage_order((), "sft")
+
+
+@pytest.mark.needs("train")
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+@pytest.mark.parametrize("warmup", [0, 3])
+def test_the_learning_rates_are_those_of_transformers(schedule: str, warmup: int) -> None:
+    import torch
+    from transformers import get_scheduler
+
+    recipe = Recipe(name="t", schedule=schedule, warmup_steps=warmup, learning_rate=0.1)
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    name = "constant_with_warmup" if schedule == "constant" else schedule
+    theirs = get_scheduler(name, optimiser, num_warmup_steps=warmup, num_training_steps=11)
+    rates = []
+    for _ in range(11):
+        rates.append(theirs.get_last_lr()[0])
+        optimiser.step()
+        theirs.step()
+    assert [learning_rate_at(step, 11, recipe) for step in range(11)] == pytest.approx(rates)

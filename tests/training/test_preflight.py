@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny_llama import TEMPLATE, conversations, example, write_tiny_base
+
+from selftune.bases.shape import read_shape
+from selftune.errors import NothingToTrainOnError, UsageError
+from selftune.records import Example, Message, ToolCall
+from selftune.training.config import Recipe
+from selftune.training.preflight import Preflight, preflight
+from selftune.training.rows import RowMaker, load_tokenizer
+
+pytestmark = pytest.mark.needs("train")
+LOOSE = Recipe(name="loose", least_supervised=0.01)
+
+
+def flight(base: Path, examples: tuple[Example, ...], recipe: Recipe = LOOSE) -> Preflight:
+    return preflight(examples, recipe, load_tokenizer(base), read_shape(base))
+
+
+def learnt_text(base: Path, given: Example, learn_from: str = "last_answer") -> str:
+    tokenizer = load_tokenizer(base)
+    row = RowMaker(tokenizer, learn_from).make(given)
+    return str(tokenizer.decode([t for t, learnt in zip(row.tokens, row.supervised, strict=True) if learnt]))
+
+
+MANY_TURNS = example(1, ("user", "Hi"), ("assistant", "First."), ("user", "And?"), ("assistant", "Second."))
+
+
+def test_only_the_last_answer_and_its_stop_token_are_learnt(tiny_base: Path) -> None:
+    assert learnt_text(tiny_base, MANY_TURNS) == "Second.<|im_end|>"
+
+
+def test_every_answer_is_learnt_when_the_recipe_says_so(tiny_base: Path) -> None:
+    assert learnt_text(tiny_base, MANY_TURNS, "every_answer") == "First.<|im_end|>Second.<|im_end|>"
+
+
+def test_answers_of_many_bytes_are_learnt_whole(tiny_base: Path) -> None:
+    given = example(1, ("user", "Grüß Gott"), ("assistant", "Schön 🙂 <|im_end"))
+    assert learnt_text(tiny_base, given) == "Schön 🙂 <|im_end<|im_end|>"
+
+
+def test_the_tokens_are_those_of_the_template_itself(tiny_base: Path) -> None:
+    tokenizer = load_tokenizer(tiny_base)
+    plain = [{"role": m.role, "content": m.content} for m in MANY_TURNS.messages]
+    whole = tokenizer.apply_chat_template(plain, tokenize=True, return_dict=True)["input_ids"]
+    assert list(RowMaker(tokenizer, "last_answer").make(MANY_TURNS).tokens) == whole
+
+
+def test_the_plan_says_samples_and_passes(tiny_base: Path) -> None:
+    assert flight(tiny_base, conversations(12)).plan == (
+        "60 steps × 8 = 480 samples, 40.0 passes over 12 examples"  # noqa: RUF001 - the sign is meant
+    )
+
+
+def test_a_share_under_the_loss_outside_the_bounds_is_refused(tiny_base: Path) -> None:
+    with pytest.raises(UsageError, match="under the loss"):
+        flight(tiny_base, conversations(5), replace(LOOSE, least_supervised=0.9))
+    with pytest.raises(UsageError, match="under the loss"):
+        flight(tiny_base, conversations(5), replace(LOOSE, most_supervised=0.02))
+
+
+def test_a_template_that_never_writes_the_stop_token_is_refused(tmp_path: Path) -> None:
+    base = write_tiny_base(tmp_path / "b", template=TEMPLATE.replace("<|im_end|>", "</turn>"))
+    with pytest.raises(UsageError, match="stop token"):
+        flight(base, conversations(3))
+
+
+def test_a_template_that_rewrites_earlier_turns_is_refused_where_it_matters(tmp_path: Path) -> None:
+    forgetful = (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+        "{{ m['content'] if loop.last or m['role'] == 'user' else '...' }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    base = write_tiny_base(tmp_path / "b", template=forgetful)
+    assert learnt_text(base, example(1, ("user", "Hi"), ("assistant", "Yes."))) == "Yes.<|im_end|>"
+    with pytest.raises(UsageError, match="rewrites earlier turns"):
+        learnt_text(base, MANY_TURNS, "every_answer")
+
+
+def test_a_base_without_a_template_is_refused(tmp_path: Path) -> None:
+    base = write_tiny_base(tmp_path / "b", template="")
+    with pytest.raises(UsageError, match="no chat template"):
+        load_tokenizer(base)
+
+
+def test_a_token_outside_the_vocabulary_is_refused(tiny_base: Path) -> None:
+    shape = replace(read_shape(tiny_base), vocabulary=100)
+    with pytest.raises(UsageError, match="outside the base's vocabulary"):
+        preflight(conversations(3), LOOSE, load_tokenizer(tiny_base), shape)
+
+
+def test_examples_beyond_the_context_are_refused_before_the_first_step(tiny_base: Path) -> None:
+    shape = replace(read_shape(tiny_base), context_length=64)
+    with pytest.raises(UsageError, match="the base sees 64"):
+        preflight(conversations(3), LOOSE, load_tokenizer(tiny_base), shape)
+
+
+def test_layers_that_the_base_lacks_would_train_nothing(tiny_base: Path) -> None:
+    with pytest.raises(UsageError, match="would train nothing"):
+        flight(tiny_base, conversations(3), replace(LOOSE, lora_targets=("c_attn",)))
+
+
+def test_a_training_that_can_not_fit_in_memory_is_refused(tiny_base: Path) -> None:
+    shape = replace(read_shape(tiny_base), layers=10**9)
+    with pytest.raises(UsageError, match="GB are free"):
+        preflight(conversations(3), LOOSE, load_tokenizer(tiny_base), shape)
+
+
+def test_what_can_not_be_learnt_from_is_a_reject_with_its_reason(tiny_base: Path) -> None:
+    call = Message(role="assistant", content="", tool_calls=(ToolCall(name="email", arguments="{}"),))
+    bad = (
+        example(1, ("user", "Hi")),
+        replace(example(2, ("user", "Hi"), ("assistant", "x")), messages=(Message(role="user", content="Hi"), call)),
+    )
+    found = flight(tiny_base, (*conversations(3), *bad))
+    assert [(r.interaction_id, r.reason) for r in found.rejects] == [
+        ("interaction:1", "not trained on: it does not end with an assistant's answer"),
+        ("interaction:2", "not trained on: it holds tool calls, which no recipe can render yet"),
+    ]
+    assert found.plan.endswith("; 2 left out")
+
+
+def test_an_empty_dataset_has_nothing_to_train_on(tiny_base: Path) -> None:
+    with pytest.raises(NothingToTrainOnError):
+        flight(tiny_base, ())
