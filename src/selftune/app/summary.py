@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from selftune.records import Arm, Build, Dataset, Decision, Evaluation, Interaction, Judgement, Quarantined, Release, Run
+from selftune.evals.summaries import summarise
 from selftune.records.codec import to_builtins
-from selftune.scoring.units import Mean, mean_of, unit_scores
 
 if TYPE_CHECKING:
     from selftune.loop.plan import Plan
     from selftune.loop.project import Project
     from selftune.loop.runner import CycleReport
+    from selftune.scoring.units import Mean
 
 
 def generation_summary(project: Project, report: CycleReport) -> dict[str, Any]:
@@ -68,15 +69,12 @@ def evaluations_of(project: Project, decision: Decision) -> dict[Arm, Evaluation
 def arm_summary(evaluation: Evaluation) -> dict[str, Any]:
     """One arm: pairs count as one where the suite pairs its items, both right or nothing."""
     unit = "pair" if any(outcome.pair for outcome in evaluation.outcomes) else "item"
-    units = unit_scores(evaluation.outcomes, unit)
-    categories = sorted({one.category for one in units})
+    summary = summarise(evaluation, unit)
     return {
-        **mean_summary(mean_of(units)),
+        **mean_summary(summary.overall),
         "unit": unit,
-        "by_category": {name: mean_summary(mean_of(one for one in units if one.category == name)) for name in categories},
-        "unscored": [
-            {"item_id": outcome.item_id, "reason": outcome.unscored_reason} for outcome in evaluation.unscored
-        ],
+        "by_category": {name: mean_summary(mean) for name, mean in summary.by_category},
+        "unscored": [{"item_id": item_id, "reason": reason} for item_id, reason in summary.unscored],
     }
 
 

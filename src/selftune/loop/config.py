@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError, MissingFileError
-from selftune.loop.settings import from_mapping
+from selftune.settings import from_mapping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class JudgeSection:
     rubric: str = "state_obedience"
     endpoint: str = ""
     model: str = ""
-    key_variable: str = ""
+    api_key_env: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

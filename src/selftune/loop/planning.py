@@ -9,15 +9,15 @@ from selftune.curation.config import Curation
 from selftune.errors import IntegrityError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import load_suite
-from selftune.gate.loading import load_policy
 from selftune.gate.planning import plan_check
+from selftune.gate.policies import load_policy
 from selftune.interactions.config import Capture
 from selftune.interactions.served import Resampled
 from selftune.judges.config import Judging
-from selftune.judges.stage import identify_judge
 from selftune.loop.ejected import find_text
 from selftune.loop.executor import Stored
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids, refuse_when_nothing_new
+from selftune.plugins import load_plugin
 from selftune.records import Arm, Build, Interaction, Release
 from selftune.release.config import Target
 from selftune.training.config import load_recipe
@@ -56,7 +56,7 @@ def make_plan(project: Project) -> Plan:
         sources=make_sources(config, fresh, champion),
         capture=Capture(),
         judging=judging,
-        judge_identity=identify_judge(judging),
+        judge_identity=load_plugin("selftune.judges", judging.name).from_config(judging).identity,
         curation=make_curation(config),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation),
@@ -113,11 +113,11 @@ def make_judging(config: ProjectConfig) -> Judging:
     """The judge that chooses what is learnt."""
     section = config.judge
     return Judging(
-        judge=section.name,
+        name=section.name,
         rubric=section.rubric,
-        endpoint=section.endpoint,
-        model=section.model,
-        key_variable=section.key_variable,
+        endpoint=section.endpoint or None,
+        model=section.model or None,
+        api_key_env=section.api_key_env or None,
         egress=config.egress.allow,
     )
 

@@ -14,7 +14,7 @@ from selftune.bases.registry import resolve_base
 from selftune.context import Context
 from selftune.errors import UsageError
 from selftune.loop.config import CONFIG_FILE, Profile, ProjectConfig, load_config, new_config_text
-from selftune.loop.serve import serve_from
+from selftune.serving.llama_cpp import LlamaCpp
 from selftune.store import BlobStore, Store
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Project:
             read=self.store,
             blobs=self.blobs,
             work=self.store.step_work("command"),
-            serve=serve_from(self.blobs, logs=self.hidden / "logs"),
+            serve=LlamaCpp(self.blobs.path, self.hidden / "logs"),
             base=self.base,
             base_folder=self.base_folder,
             report=lambda progress: None,  # noqa: ARG005 - nobody watches yet

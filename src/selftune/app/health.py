@@ -1,0 +1,103 @@
+"""`selftune doctor`: what this machine has, what the project holds, and how to mend what is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import SelftuneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from selftune.loop.project import Project
+
+_LEAST_FREE_BYTES: Final = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at: `ok`, `note` or `bad`, and the mend where there is one to make."""
+
+    level: str
+    what: str
+    mend: str = ""
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Everything that can be told without changing anything; the project too, if the folder holds one."""
+    findings = [*_machine(folder), *_packages()]
+    from selftune.loop.config import CONFIG_FILE
+
+    if (folder / CONFIG_FILE).exists():
+        findings += _project(folder)
+    else:
+        findings.append(Finding(level="note", what=f"no project in {folder}", mend="Run `selftune init` to make one."))
+    return findings
+
+
+def _machine(folder: Path) -> Iterator[Finding]:
+    from selftune.serving.processor import free_cores, require_avx2
+
+    yield Finding(level="ok", what=f"Python {sys.version.split()[0]}, {free_cores()} free cores")
+    free = shutil.disk_usage(folder if folder.exists() else folder.resolve().parent).free
+    level = "ok" if free >= _LEAST_FREE_BYTES else "bad"
+    mend = "" if level == "ok" else "Free some space before you train."
+    yield Finding(level=level, what=f"{free / 1e9:.1f} GB free on disk", mend=mend)
+    try:
+        require_avx2()
+        yield Finding(level="ok", what="the processor can run llama.cpp (AVX2)")
+    except SelftuneError as error:
+        yield Finding(level="bad", what=error.message, mend=error.next_step)
+
+
+def _packages() -> Iterator[Finding]:
+    for package, what, extra in (("torch", "training", "train"), ("xllamacpp", "serving", "serve")):
+        if find_spec(package) is None:
+            yield Finding(level="note", what=f"no {what}: {package} is missing", mend=f"pip install 'selftune[{extra}]'")
+        else:
+            yield Finding(level="ok", what=f"{what}: {package} is installed")
+
+
+def _project(folder: Path) -> Iterator[Finding]:
+    from selftune.loop.project import open_project
+
+    try:
+        with open_project(folder) as project:
+            yield Finding(level="ok", what=f"project {project.config.project.name!r} on base {project.base.name!r}")
+            yield Finding(level="ok", what=project.store.sqlite_note)
+            yield from _release(project)
+            yield from _ledger(folder)
+    except SelftuneError as error:
+        yield Finding(level="bad", what=error.message, mend=error.next_step)
+
+
+def _release(project: Project) -> Iterator[Finding]:
+    from selftune.records import Release
+    from selftune.release.manifest import model_files, read_manifest
+
+    release = project.store.last(Release)
+    if release is None:
+        yield Finding(level="bad", what="nothing is in service", mend="Run `selftune init` again in the folder.")
+        return
+    try:
+        model_files(read_manifest(release.model_file.removesuffix(".gguf"), project.hidden), project.hidden)
+        yield Finding(level="ok", what=f"{release.version} is intact on disk")
+    except SelftuneError as error:
+        yield Finding(level="bad", what=error.message, mend=error.next_step)
+
+
+def _ledger(folder: Path) -> Iterator[Finding]:
+    import subprocess
+
+    outcome = subprocess.run(
+        [sys.executable, "-m", "selftune.ledger.verify", str(folder)], capture_output=True, text=True, check=False
+    )
+    said = (outcome.stdout or outcome.stderr).strip().splitlines()
+    first = said[0] if said else "the ledger could not be verified"
+    mend = "" if outcome.returncode == 0 else "Compare with a checkpoint or a copy kept elsewhere."
+    yield Finding(level="ok" if outcome.returncode == 0 else "bad", what=first, mend=mend)

@@ -1,0 +1,32 @@
+"""What a serving form is made of, and what the maker of a form must do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a form is made of.
+
+    Attributes:
+        base_folder: The base as a Hugging Face folder.
+        adapter_folder: The run's adapter as a PEFT folder; None for the bare base.
+        quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q4_K_M, Q5_K_M.
+    """
+
+    base_folder: Path
+    adapter_folder: Path | None
+    quantisation: str
+
+
+class Form(Protocol):
+    """Writes one serving form: `model.gguf`, and `adapter.gguf` where the adapter stays apart."""
+
+    def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
+        """The files of the form, written into `folder`, each whole or not there."""
+        ...
