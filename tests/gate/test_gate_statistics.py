@@ -1,0 +1,188 @@
+"""Each formula against a published worked example, its laws, and its coverage in simulation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selftune.gate.statistics import (
+    counted_interval,
+    detectable_gain,
+    difference_interval,
+    items_needed,
+    paired_difference,
+    sign_flip_p_value,
+    spread_of,
+    wilson_interval,
+)
+
+differences = st.lists(st.sampled_from([-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=16)
+
+
+def counted(gained: int, lost: int, n: int) -> list[float]:
+    return [1.0] * gained + [-1.0] * lost + [0.0] * (n - gained - lost)
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_interval_gives_newcombes_table(hits: int, n: int, low: float, high: float) -> None:
+    # R. G. Newcombe, Stat. Med. 17 (1998) 857-872, table I, method 3.
+    assert wilson_interval(hits, n, 0.95) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+def test_wilson_interval_refuses_what_is_no_share() -> None:
+    for hits, n in ((1, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="no share"):
+            wilson_interval(hits, n, 0.95)
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_wilson_interval_holds_the_share_and_stays_on_the_scale(hits: int, more: int) -> None:
+    low, high = wilson_interval(hits, hits + more, 0.95)
+    assert 0 <= low <= hits / (hits + more) <= high <= 1
+
+
+def test_difference_interval_gives_the_statpsych_example() -> None:
+    # Manual of the R package statpsych, ci.prop.ps(.05, 12, 4, 26, 6): 26 gained and 4 lost of 48.
+    low, high = difference_interval(counted(26, 4, 48), 0.95)
+    assert (low, high) == (pytest.approx(0.2548067, abs=1e-7), pytest.approx(0.6251933, abs=1e-7))
+
+
+def test_counted_interval_is_the_difference_interval() -> None:
+    assert counted_interval(26, 4, 48, 0.9) == pytest.approx(difference_interval(counted(26, 4, 48), 0.9))
+
+
+def test_mcnemar_mid_p_gives_the_published_example() -> None:
+    # Fagerland, Lydersen and Laake (2013): 7 against 1 of 21, exact p 0.070, mid-p 0.039.
+    p_value, method = sign_flip_p_value(counted(1, 7, 21))
+    assert p_value == pytest.approx(0.0391, abs=5e-5)
+    assert method == "McNemar mid-p"
+
+
+def test_exact_sign_flips_agree_with_counting_them_by_hand() -> None:
+    found = [0.5, 0.25, -0.25, 1.0, 0.0]
+    sums = [
+        sum(s * abs(d) for s, d in zip(signs, found, strict=True)) for signs in itertools.product((1, -1), repeat=5)
+    ]
+    expected = sum(abs(total) >= sum(found) - 1e-12 for total in sums) / len(sums)
+    assert sign_flip_p_value(found) == (pytest.approx(expected), "exact sign-flip test")
+
+
+def test_drawn_sign_flips_come_close_to_the_normal_limit_and_repeat() -> None:
+    draw = random.Random(0)
+    found = [draw.uniform(-0.8, 1.0) for _ in range(60)]
+    p_value, method = sign_flip_p_value(found)
+    z = abs(sum(found)) / math.sqrt(sum(d * d for d in found))
+    assert method == "drawn sign-flip test"
+    assert p_value == pytest.approx(math.erfc(z / math.sqrt(2)), abs=0.03)
+    assert sign_flip_p_value(found)[0] == p_value
+
+
+def test_a_drawn_p_value_is_never_nought() -> None:
+    assert sign_flip_p_value([0.5 + 0.01 * (n % 7) for n in range(50)])[0] > 0
+
+
+def test_equal_differences_do_not_make_certainty() -> None:
+    low, high = difference_interval([1.0] * 3, 0.95)
+    assert low <= 0 < high
+    low, high = difference_interval([0.0] * 10, 0.95)
+    assert low < 0 < high
+
+
+@given(differences)
+def test_swapping_the_arms_flips_the_sign(found: list[float]) -> None:
+    there, back = paired_difference(found, 0.95), paired_difference([-d for d in found], 0.95)
+    assert back.mean == -there.mean
+    assert back.interval == (-there.interval[1], -there.interval[0])
+    assert back.p_value == there.p_value
+    assert (back.gained, back.lost) == (there.lost, there.gained)
+
+
+@given(differences, st.integers(1, 30))
+def test_units_on_which_the_arms_agree_make_no_difference_larger(found: list[float], more: int) -> None:
+    before, after = paired_difference(found, 0.95), paired_difference([*found, *[0.0] * more], 0.95)
+    assert abs(after.mean) <= abs(before.mean) + 1e-12
+    assert after.mean * before.mean >= 0
+    assert after.p_value == before.p_value
+
+
+@given(differences, st.randoms(use_true_random=False))
+def test_the_order_of_the_units_does_not_matter(found: list[float], draw: random.Random) -> None:
+    mixed = draw.sample(found, len(found))
+    assert paired_difference(mixed, 0.95).interval == pytest.approx(paired_difference(found, 0.95).interval)
+
+
+@given(differences)
+def test_a_higher_level_never_gives_a_narrower_interval(found: list[float]) -> None:
+    (low, high), (lower, higher) = difference_interval(found, 0.9), difference_interval(found, 0.99)
+    assert lower <= low <= high <= higher
+
+
+@given(differences)
+def test_p_values_lie_between_nought_and_one(found: list[float]) -> None:
+    assert 0 < sign_flip_p_value(found)[0] <= 1
+
+
+@pytest.mark.parametrize("function", [spread_of, sign_flip_p_value, lambda found: difference_interval(found, 0.95)])
+@pytest.mark.parametrize("odd", [[], [1.5], [math.nan]])
+def test_odd_differences_are_refused(function, odd: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"difference"):
+        function(odd)
+
+
+@pytest.mark.parametrize("n", [14, 36, 160])
+@pytest.mark.parametrize("discordance", [0.1, 0.4])
+def test_the_interval_covers_and_the_test_keeps_its_error_between_equal_arms(n: int, discordance: float) -> None:
+    # 43 is the 99 % binomial limit of 600 simulated comparisons at a nominal error of 5 %.
+    draw = random.Random(n)
+    missed = rejected = 0
+    for _ in range(600):
+        found = [draw.choice((-1.0, 1.0)) if draw.random() < discordance else 0.0 for _ in range(n)]
+        low, high = difference_interval(found, 0.95)
+        missed += not low <= 0 <= high
+        rejected += sign_flip_p_value(found)[0] <= 0.05
+    assert missed <= 43
+    assert rejected <= 43
+
+
+def test_the_interval_covers_a_true_gain_of_graded_scores() -> None:
+    draw = random.Random(9)
+    missed = 0
+    for _ in range(600):
+        found = [draw.choice((0, 0.25, 0.5, 0.75, 1)) - draw.choice((0, 0, 0.25, 0.5, 0.75)) for _ in range(36)]
+        low, high = difference_interval(found, 0.95)
+        missed += not low <= 0.2 <= high
+    assert missed <= 43
+
+
+def test_items_needed_gives_the_planning_table() -> None:
+    # One score's spread 0.2, arms correlated at 0.5, one-sided 5 %, power 80 %: 619 pairs for 0.02 and 99 for 0.05.
+    assert items_needed(0.2, 0.02, alpha=0.1, power=0.8) == 619
+    assert items_needed(0.2, 0.05, alpha=0.1, power=0.8) == 99
+
+
+def test_no_number_of_items_shows_nothing() -> None:
+    with pytest.raises(ValueError, match="gain of nothing"):
+        items_needed(0.2, 0.0, alpha=0.05, power=0.8)
+
+
+@given(st.floats(0.05, 1), st.integers(10, 2000))
+def test_detectable_gain_and_items_needed_are_inverse(spread: float, n: int) -> None:
+    gain = detectable_gain(spread, n, alpha=0.05, power=0.8)
+    assert items_needed(spread, gain, alpha=0.05, power=0.8) in {n, n + 1}
+
+
+def test_the_planned_power_is_reached_in_simulation() -> None:
+    n = items_needed(math.sqrt(0.4 - 0.2**2), 0.2, alpha=0.05, power=0.8)
+    draw, shown = random.Random(1), 0
+    for _ in range(500):
+        found = [draw.choices((1.0, -1.0, 0.0), (0.3, 0.1, 0.6))[0] for _ in range(n)]
+        shown += difference_interval(found, 0.95)[0] > 0
+    assert shown / 500 == pytest.approx(0.8, abs=0.06)
