@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import sys
 from dataclasses import dataclass, field
@@ -171,29 +172,36 @@ def read_object(place: str, line: bytes, fields: set[str]) -> dict[str, Any]:
     return value
 
 
+def from_hex(place: str, text: object) -> bytes:
+    """The bytes that hex digits stand for; small letters only, so that no byte can change unseen."""
+    if not isinstance(text, str) or not set(text) <= set("0123456789abcdef") or len(text) % 2:
+        raise Damage(f"{place}: {text!r} is no hex.")
+    return bytes.fromhex(text)
+
+
 def entry_hash(line: bytes, claimed: object) -> str:
     """The leaf hash of a line, in hex: of its bytes without the hash it claims."""
     return leaf_hash(line.replace(b',"hash":"%s"' % str(claimed).encode("ascii", "replace"), b"", 1)).hex()
 
 
-def read_entries(folder: Path) -> Iterator[tuple[str, str]]:
-    """Place and hash of every entry, checked: hash, link to the one before, number, file."""
+def read_entries(folder: Path) -> Iterator[str]:
+    """The hash of every entry, each entry checked: hash, link to the one before, number, file."""
     seq, previous = 0, NO_HASH
     for path in sorted(folder.glob("[0-9]*.jsonl")):
         if (path.name, 1) != file_of(seq + 1):
             raise Damage(f"{path.name}: expected {' line '.join(map(str, file_of(seq + 1)))} first (entry {seq + 1}).")
-        for place, line in read_lines(path):
+        for at, line in read_lines(path):
             seq += 1
-            where = f"{place}, entry {seq}"
-            entry = read_object(where, line, ENTRY_FIELDS)
+            place = f"{at}, entry {seq}"
+            entry = read_object(place, line, ENTRY_FIELDS)
             if entry_hash(line, entry["hash"]) != entry["hash"]:
-                raise Damage(f"{where}: its text does not match its hash: it was altered.")
+                raise Damage(f"{place}: its text does not match its hash: it was altered.")
             if entry["seq"] != seq or file_of(seq)[0] != path.name:
-                raise Damage(f"{where}: it says that it is entry {entry['seq']}: one was dropped, added or moved.")
+                raise Damage(f"{place}: it says that it is entry {entry['seq']}: one was dropped, added or moved.")
             if entry["prev"] != previous:
-                raise Damage(f"{where}: it does not follow the entry before it: one of them was replaced.")
+                raise Damage(f"{place}: it does not follow the entry before it: one of them was replaced.")
             previous = entry["hash"]
-            yield where, previous
+            yield previous
 
 
 def checkpoint_message(checkpoint: dict[str, Any]) -> bytes:
@@ -206,10 +214,9 @@ def read_checkpoints(path: Path) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for place, line in read_lines(path) if path.exists() else ():
         checkpoint = read_object(place, line, CHECKPOINT_FIELDS)
-        try:
-            key, signature = bytes.fromhex(checkpoint["key"]), bytes.fromhex(checkpoint["signature"])
-        except (ValueError, TypeError) as error:
-            raise Damage(f"{place}: key or signature is no hex.") from error
+        if not all(isinstance(checkpoint[name], int) for name in ("number", "size")):
+            raise Damage(f"{place}: number or size is no whole number.")
+        key, signature = (from_hex(place, checkpoint[name]) for name in ("key", "signature"))
         if canonical(checkpoint) != line or not signature_holds(key, checkpoint_message(checkpoint), signature):
             raise Damage(f"{place}: the signature does not hold: the checkpoint was altered.")
         found.append((place, checkpoint))
@@ -256,8 +263,8 @@ def verify(folder: Path, outside_file: Path | None = None) -> Verdict:
     due = sorted(own + outside, key=lambda item: item[1]["size"])
     covered = due[-1][1]["size"] if due else 0
     tree, held = Frontier(), 0
-    for _, leaf in _with_start(read_entries(folder)):
-        if leaf:
+    for leaf in itertools.chain([None], read_entries(folder)):  # the empty tree first: it may have been signed
+        if leaf is not None:
             tree.append(bytes.fromhex(leaf))
         while due and due[0][1]["size"] == tree.size:
             place, checkpoint = due.pop(0)
@@ -269,12 +276,6 @@ def verify(folder: Path, outside_file: Path | None = None) -> Verdict:
         raise Damage(f"{place}: it covers {checkpoint['size']} entries, the mirror ends at {tree.size}: cut off.")
     key = (own + outside)[0][1]["key"] if own or outside else None
     return Verdict(tree.size, tree.root().hex(), len(own), key, covered)
-
-
-def _with_start(entries: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The empty tree first: a checkpoint may be signed before the first entry."""
-    yield "", ""
-    yield from entries
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
