@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MAX_LINE_BYTES: Final = 16 << 20
-MAX_DOCUMENT_BYTES: Final = 256 << 20
 MAX_DEPTH: Final = 64
-KEPT_OF_A_HUGE_LINE: Final = 64 << 10
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -32,6 +29,24 @@ _SPACE: Final = " \t\r\n"
 
 class UnreadableError(ValueError):
     """An entry that can't be read; the text says why. It never leaves this room: it becomes a `Quarantined`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much of a file memory may hold.
+
+    Attributes:
+        line_bytes: Longest entry that is read; a longer one is quarantined.
+        kept_bytes: How much of that one's beginning is kept.
+        document_bytes: Largest file that is read as one JSON document.
+    """
+
+    line_bytes: int = 16 << 20
+    kept_bytes: int = 64 << 10
+    document_bytes: int = 256 << 20
+
+
+LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +61,10 @@ class Entry:
     flags: tuple[str, ...] = ()
 
 
-def read_entries(path: Path) -> Iterator[Entry]:
+def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
     """Every entry of a JSON or JSONL file, broken ones too, in the order of the file.
 
-    Memory holds one line, or one document of at most `MAX_DOCUMENT_BYTES`.
+    Memory holds one line, or one document, within the limits.
 
     Raises:
         MissingFileError: there is no such file.
@@ -59,47 +74,47 @@ def read_entries(path: Path) -> Iterator[Entry]:
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
     repeats: Counter[bytes] = Counter()
     with path.open("rb") as stream:
-        for place, data, size in _items(path, stream):
+        for place, data, size in _items(path, stream, limits):
             digest = hashlib.sha256(data)
             repeat = repeats[digest.digest()[:8]]
             repeats[digest.digest()[:8]] += 1
-            yield _entry(f"{digest.hexdigest()}:{repeat}", place, data, size)
+            yield _entry(f"{digest.hexdigest()}:{repeat}", place, data, size, limits)
 
 
-def _items(path: Path, stream: IO[bytes]) -> Iterator[tuple[str, bytes, int]]:
+def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[tuple[str, bytes, int]]:
     """Place, bytes (cut when huge) and full size of each item."""
     head = stream.read(64)
     stream.seek(0)
     if head.startswith(_UTF16_BOMS):
-        stream = io.BytesIO(_whole(path, stream).decode("utf-16", "replace").encode())
+        stream = io.BytesIO(_whole(path, stream, limits.document_bytes).decode("utf-16", "replace").encode())
         head = stream.getvalue()[:64] if isinstance(stream, io.BytesIO) else head
     elif head.startswith(_UTF8_BOM):
         stream.seek(len(_UTF8_BOM))
         head = head.removeprefix(_UTF8_BOM)
     if head.lstrip().startswith(b"[") or (path.suffix == ".json" and head.lstrip().startswith(b"{")):
-        yield from _document_items(_decode(_whole(path, stream))[0])
+        yield from _document_items(_decode(_whole(path, stream, limits.document_bytes))[0])
     else:
-        yield from _lines(stream)
+        yield from _lines(stream, limits)
 
 
-def _whole(path: Path, stream: IO[bytes]) -> bytes:
-    data = stream.read(MAX_DOCUMENT_BYTES + 1)
-    if len(data) > MAX_DOCUMENT_BYTES:
+def _whole(path: Path, stream: IO[bytes], limit: int) -> bytes:
+    data = stream.read(limit + 1)
+    if len(data) > limit:
         raise UsageError(
-            f"{path.name} is one JSON document of more than {MAX_DOCUMENT_BYTES >> 20} MiB.",
+            f"{path.name} is one JSON document of more than {limit:,} bytes.",
             next_step="Turn it into JSONL, one conversation a line: `jq -c '.[]' FILE > FILE.jsonl`.",
         )
     return data
 
 
-def _lines(stream: IO[bytes]) -> Iterator[tuple[str, bytes, int]]:
+def _lines(stream: IO[bytes], limits: Limits) -> Iterator[tuple[str, bytes, int]]:
     number = 0
-    while line := stream.readline(MAX_LINE_BYTES + 1):
+    while line := stream.readline(limits.line_bytes + 1):
         number += 1
         size = len(line)
-        if size > MAX_LINE_BYTES:
+        if size > limits.line_bytes:
             size += _skip_line(stream)
-            line = line[:KEPT_OF_A_HUGE_LINE]
+            line = line[: limits.kept_bytes]
         data = line.rstrip(b"\r\n")
         if data.strip():
             yield f"line {number}", data, size
@@ -137,11 +152,11 @@ def _skip(text: str, at: int, what: str) -> int:
     return at
 
 
-def _entry(position: str, place: str, data: bytes, size: int) -> Entry:
+def _entry(position: str, place: str, data: bytes, size: int, limits: Limits) -> Entry:
     raw, flags = _decode(data)
-    if size > MAX_LINE_BYTES:
-        fault = f"{size:,} bytes in one entry, more than {MAX_LINE_BYTES:,}; only its beginning is kept"
-        return Entry(position=position, place=place, raw=raw[:KEPT_OF_A_HUGE_LINE], fault=fault)
+    if size > limits.line_bytes:
+        fault = f"{size:,} bytes in one entry, more than {limits.line_bytes:,}; only its beginning is kept"
+        return Entry(position=position, place=place, raw=raw[: limits.kept_bytes], fault=fault)
     try:
         return Entry(position=position, place=place, raw=raw, value=parse_json(raw), flags=flags)
     except UnreadableError as error:

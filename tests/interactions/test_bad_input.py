@@ -1,0 +1,158 @@
+"""Defined answers to whatever a file may hold."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from selftune.errors import UsageError
+from selftune.interactions.config import Capture
+from selftune.interactions.lines import Limits, read_entries
+from selftune.interactions.openai import OpenAIMessages
+from selftune.interactions.stage import capture
+from selftune.records import Interaction, Quarantined, decode_record, encode_record
+from selftune.testing import fake_context
+
+GOOD = b'{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}'
+
+
+def read(data: bytes, tmp_path, name: str = "log.jsonl") -> list[Interaction | Quarantined]:
+    path = tmp_path / name
+    path.write_bytes(data)
+    return list(capture([OpenAIMessages(path)], Capture(), fake_context(tmp_path)))
+
+
+def said(text: str) -> bytes:
+    return b'{"messages": [{"role": "user", "content": ' + text.encode() + b"}]}"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"messages": [', "not JSON"),
+        (b"[1, 2", "not JSON"),
+        (b"null", "the entry is no object but missing"),
+        (b'"text"', "the entry is no object but a str"),
+        (b"{}", "'messages' is no list but missing"),
+        (b'{"messages": []}', "it holds no message"),
+        (b'{"messages": [7]}', "a message is no object but a int"),
+        (b'{"messages": [{"role": "wizard", "content": "x"}]}', "has the role 'wizard'"),
+        (b'{"messages": [{"role": "user", "content": 7}]}', "content of message 1 is no list but a int"),
+        (b'{"messages": [{"role": "user", "content": "x"}], "messages": []}', "key 'messages' occurs twice"),
+        (said("NaN"), "NaN is not JSON"),
+        (said("-Infinity"), "-Infinity is not JSON"),
+        (said("1e999"), "number 1e999 is too large"),
+        (said("[" * 100 + "]" * 100), "nested deeper than 64"),
+        (said("[" * 100_000 + "]" * 100_000), "nested deeper than 64"),
+        (said("1" * 5000), "not JSON"),
+        (b'{"messages": "\0"}', "holds NUL bytes"),
+        (b"\0" * 512, "holds NUL bytes"),
+        (GOOD[:-1] + b', "trigger": "sorcery"}', "'trigger' is 'sorcery'"),
+        (GOOD[:-1] + b', "consent": {"train": "maybe"}}', "'consent'"),
+        (GOOD[:-1] + b', "feedback": 5}', "'feedback'"),
+        (GOOD[:-1] + b', "dissonance": ["high"]}', "'dissonance' holds something that is no number"),
+    ],
+)
+def test_a_broken_line_is_quarantined_with_file_line_and_reason_and_the_rest_goes_in(line, reason, tmp_path):
+    before, broken, after = read(GOOD + b"\n" + line + b"\n" + GOOD + b"\n", tmp_path)
+    assert isinstance(before, Interaction)
+    assert isinstance(after, Interaction)
+    assert isinstance(broken, Quarantined)
+    assert broken.reason.startswith("log.jsonl, line 2: ")
+    assert reason in broken.reason
+    assert broken.raw.encode() == line
+
+
+def test_bom_crlf_blank_lines_and_a_missing_last_newline_change_nothing(tmp_path):
+    plain = read(GOOD + b"\n" + GOOD + b"\n", tmp_path)
+    odd = read(b"\xef\xbb\xbf" + GOOD + b"\r\n\r\n  \n" + GOOD, tmp_path)
+    assert [item.position for item in odd] == [item.position for item in plain]
+
+
+def test_utf_16_with_its_mark_is_read(tmp_path):
+    line = '{"messages": [{"role": "user", "content": "größer"}]}'
+    (got,) = read((line + "\n").encode("utf-16"), tmp_path)
+    assert isinstance(got, Interaction)
+    assert got.messages[0].content == "größer"
+
+
+def test_a_line_in_windows_1252_is_read_as_such_and_flagged(tmp_path):
+    good, old = read(said('"größer"') + b"\n" + said('"größer … „so“"').decode().encode("cp1252") + b"\n", tmp_path)
+    assert isinstance(good, Interaction)
+    assert isinstance(old, Interaction)
+    assert good.flags == ()
+    assert old.messages[0].content == "größer … „so“"
+    assert set(old.flags) == {"read_as_windows_1252", "repaired_text"}
+
+
+def test_escaped_nul_and_half_a_surrogate_pair_are_mended_and_flagged(tmp_path):
+    (got,) = read(said(r'"a\u0000b \ud83d \ud83d\ude00"'), tmp_path)
+    assert isinstance(got, Interaction)
+    assert got.messages[0].content == "ab \ufffd \U0001f600"
+    assert got.flags == ("repaired_text",)
+    encode_record(got).encode()
+
+
+def test_without_repair_half_a_surrogate_pair_still_never_reaches_a_record(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(said(r'"\ud83d"') + b"\n")
+    (got,) = capture([OpenAIMessages(path)], Capture(repair=False), fake_context(tmp_path))
+    encode_record(got).encode()
+
+
+def test_a_huge_line_is_quarantined_by_its_beginning(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(GOOD + b"\n" + b"x" * 5000 + b"\n" + GOOD)
+    first, huge, last = read_entries(path, Limits(line_bytes=1000, kept_bytes=100))
+    assert (first.fault, last.fault) == (None, None)
+    assert huge.fault is not None
+    assert huge.fault.startswith("5,001 bytes in one entry")
+    assert len(huge.raw) == 100
+
+
+def test_a_huge_document_is_refused_with_the_way_to_stream_it(tmp_path):
+    path = tmp_path / "log.json"
+    path.write_bytes(b"[" + GOOD + b"]")
+    with pytest.raises(UsageError, match="jq -c"):
+        list(read_entries(path, Limits(document_bytes=50)))
+
+
+def test_a_broken_item_of_an_array_does_not_take_the_others_along(tmp_path):
+    data = b"[" + GOOD + b', {"messages": [], "messages": []}, ' + GOOD + b', {"cut": '
+    kinds = [(type(item), getattr(item, "reason", "")) for item in read(data, tmp_path, "log.json")]
+    assert [kind for kind, _ in kinds] == [Interaction, Quarantined, Interaction, Quarantined]
+    assert "item 2" in kinds[1][1]
+    assert "item 4 and all after it" in kinds[3][1]
+
+
+def test_one_object_over_many_lines_is_one_entry(tmp_path):
+    (got,) = read(json.dumps(json.loads(GOOD), indent=2).encode(), tmp_path, "log.json")
+    assert isinstance(got, Interaction)
+
+
+def test_a_long_file_is_streamed(tmp_path):
+    path = tmp_path / "log.jsonl"
+    with path.open("wb") as stream:
+        for number in range(4_000):
+            stream.write(said(json.dumps(f"{number} " + "word " * 200)) + b"\n")
+    source = OpenAIMessages(path)
+    context = fake_context(tmp_path)
+    tracemalloc.start()
+    count = sum(1 for _ in capture([source], Capture(), context))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 4_000
+    assert peak < path.stat().st_size / 3
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(lambda text: said(json.dumps(text)))))
+def test_no_bytes_make_the_reader_raise_or_lose_its_neighbours(tmp_path, data):
+    got = read(GOOD + b"\n" + data.replace(b"\n", b"") + b"\n" + GOOD + b"\n", tmp_path)
+    assert sum(isinstance(item, Interaction) for item in got) >= 2
+    for item in got:
+        assert decode_record(encode_record(item)) == item

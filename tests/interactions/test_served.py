@@ -1,0 +1,146 @@
+"""The served model as a source."""
+
+from __future__ import annotations
+
+import pytest
+
+from selftune.context import Answer
+from selftune.errors import ServingError
+from selftune.interactions.config import Capture
+from selftune.interactions.served import Resampled, ServedUsers, UserPrompt
+from selftune.interactions.stage import capture
+from selftune.records import Consent, GenerationParameters, Message, Trigger
+from selftune.testing import FakeServe, MemoryWork, fake_build, fake_context
+
+SYSTEM = Message(role="system", content='== STATE ==\n{"song": "Fobro"}\n== END STATE ==')
+
+
+def prompts(count: int, **facts) -> list[UserPrompt]:
+    return [
+        UserPrompt(
+            task_id=f"t{number}",
+            conversation=f"c{number}",
+            messages=(SYSTEM, Message(role="user", content=f"Question {number}?")),
+            **facts,
+        )
+        for number in range(count)
+    ]
+
+
+def echo(build, request) -> str:
+    return f"{request.messages[-1].content} by {request.seed}"
+
+
+def test_each_prompt_becomes_an_interaction_of_the_build(tmp_path):
+    build = fake_build()
+    source = ServedUsers(prompts=prompts(3), build=build)
+    got = list(capture([source], Capture(), fake_context(tmp_path, serve=FakeServe(echo))))
+    assert [item.task_id for item in got] == ["t0", "t1", "t2"]
+    assert {item.generated_by for item in got} == {build.digest}
+    assert got[0].state == '{"song": "Fobro"}'
+    assert got[0].trigger is Trigger.SIMULATED
+    assert (got[0].answer or "").startswith("Question 0? by ")
+
+
+def test_after_a_crash_only_what_is_missing_is_asked(tmp_path):
+    work = MemoryWork(tmp_path)
+    calls = []
+
+    def breaks(build, request) -> str:
+        calls.append(request)
+        if len(calls) > 2:
+            raise ServingError("gone.", next_step="Restart.")
+        return echo(build, request)
+
+    def source() -> ServedUsers:
+        return ServedUsers(prompts=prompts(5), build=fake_build())
+
+    with pytest.raises(ServingError):
+        list(source().read(fake_context(tmp_path, serve=FakeServe(breaks), work=work)))
+    again = FakeServe(echo)
+    resumed = list(source().read(fake_context(tmp_path, serve=again, work=work)))
+    straight = list(source().read(fake_context(tmp_path, serve=FakeServe(echo))))
+    assert len(again.started[0].asked) == 3
+    assert [item.messages for item in resumed] == [item.messages for item in straight]
+
+
+def test_no_server_starts_when_nothing_is_left_to_ask(tmp_path):
+    work = MemoryWork(tmp_path)
+    source = ServedUsers(prompts=prompts(2), build=fake_build())
+    first = list(source.read(fake_context(tmp_path, serve=FakeServe(echo), work=work)))
+    idle = FakeServe(echo)
+    assert list(source.read(fake_context(tmp_path, serve=idle, work=work))) == first
+    assert idle.started == []
+
+
+def test_the_scratch_never_holds_a_secret(tmp_path):
+    work = MemoryWork(tmp_path)
+    serve = FakeServe(lambda build, request: "write to jane@mail.example")
+    list(ServedUsers(prompts=prompts(1), build=fake_build()).read(fake_context(tmp_path, serve=serve, work=work)))
+    (kept,) = work.kept.values()
+    assert b"jane@" not in kept
+    assert b"[email-1]" in kept
+
+
+def test_the_seed_of_an_answer_does_not_depend_on_its_neighbours(tmp_path):
+    all_of_them, last_one = FakeServe(echo), FakeServe(echo)
+    list(ServedUsers(prompts=prompts(3), build=fake_build()).read(fake_context(tmp_path, serve=all_of_them)))
+    list(ServedUsers(prompts=prompts(3)[2:], build=fake_build()).read(fake_context(tmp_path, serve=last_one)))
+    assert all_of_them.started[0].asked[2] == last_one.started[0].asked[0]
+
+
+def test_resampling_asks_each_prompt_for_more_answers_and_keeps_the_link(tmp_path):
+    context = fake_context(tmp_path, serve=(serve := FakeServe(echo)))
+    originals = list(ServedUsers(prompts=prompts(2), build=fake_build()).read(context))
+    drawn = list(
+        Resampled(interactions=[*originals, *originals], build=fake_build(), answers_per_prompt=3).read(context)
+    )
+    assert [item.task_id for item in drawn] == ["t0"] * 3 + ["t1"] * 3
+    assert [item.conversation for item in drawn] == ["c0"] * 3 + ["c1"] * 3
+    assert len({item.answer for item in drawn}) == 6
+    assert len({item.position for item in drawn}) == 6
+    assert {parameters.temperature for parameters in serve.started[1].parameters} == {0.9}
+    assert all("resampled" in item.flags for item in drawn)
+
+
+def test_resampling_repeats_under_the_same_seed_only(tmp_path):
+    originals = list(
+        ServedUsers(prompts=prompts(1), build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))
+    )
+
+    def answers(seed: int) -> list[str | None]:
+        context = fake_context(tmp_path, seed=seed, serve=FakeServe(echo))
+        return [item.answer for item in Resampled(interactions=originals, build=fake_build()).read(context)]
+
+    assert answers(1) == answers(1) != answers(2)
+
+
+def test_words_without_consent_to_training_are_not_asked_again(tmp_path):
+    context = fake_context(tmp_path, serve=FakeServe(echo))
+    private = prompts(1, consent=Consent(train=False))
+    originals = list(ServedUsers(prompts=private, build=fake_build()).read(context))
+    assert originals[0].consent.train is False
+    assert list(Resampled(interactions=originals, build=fake_build()).read(context)) == []
+
+
+def test_an_answer_that_was_cut_off_says_so(tmp_path):
+    class Cutting(FakeServe):
+        def __call__(self, build, *, slots=1):
+            context = super().__call__(build, slots=slots)
+
+            class Cut:
+                def __enter__(self):
+                    served = context.__enter__()
+                    served.chat = lambda request, parameters: Answer(
+                        text="I looked up", finish_reason="length", prompt_tokens=1, completion_tokens=3
+                    )
+                    return served
+
+                def __exit__(self, *error):
+                    return context.__exit__(*error)
+
+            return Cut()
+
+    source = ServedUsers(prompts=prompts(1), build=fake_build(), parameters=GenerationParameters(max_tokens=3))
+    (got,) = source.read(fake_context(tmp_path, serve=Cutting(echo)))
+    assert got.flags == ("cut_short",)
