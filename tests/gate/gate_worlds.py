@@ -1,5 +1,6 @@
 """Evidence of known truth: arms whose right and wrong answers are drawn from shares that the test sets."""
 
+# ruff: noqa: S311 - what is simulated must repeat, not be secret
 from __future__ import annotations
 
 import random
@@ -121,7 +122,7 @@ def draw_pairs(suite: Suite, share: float | dict[str, float], draw: random.Rando
 def change_pairs(
     right: dict[str, bool], *, gain: float = 0.0, discordance: float = 0.1, draw: random.Random, only: str = ""
 ) -> dict[str, bool]:
-    """Another arm: a share of `discordance` flips at random, then `gain` of the wrong ones are mended (or right ones lost).
+    """Another arm: a share of `discordance` is drawn anew, then `gain` of the pairs are mended (or lost, below zero).
 
     `gain` is the expected change of the mean over the pairs whose name begins with `only`.
     """

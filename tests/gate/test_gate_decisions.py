@@ -1,13 +1,14 @@
-"""The gate in worlds whose truth is known: it promotes a gain, refuses harm, doubts noise, and sees through a bad test."""
+"""The gate in worlds whose truth is known: it promotes a gain, refuses harm, doubts noise, sees through a bad test."""
 
+# ruff: noqa: S311 - what is simulated must repeat, not be secret
 from __future__ import annotations
 
 import random
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import gate_worlds as worlds
+import pytest
 
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide
@@ -158,7 +159,7 @@ def test_what_small_prints_as_not_shown_keeps_strict_from_promoting() -> None:
     suite = worlds.make_suite(40)
     champion = {f"{c}-{n}": n % 2 == 0 for c in worlds.CATEGORIES for n in range(40)}
     # Three categories gain all; tone loses five pairs: too little to show harm, too much to rule it out.
-    candidate = {pair: True for pair in champion} | {f"tone-{n}": n % 2 == 0 and n > 8 for n in range(40)}
+    candidate = dict.fromkeys(champion, True) | {f"tone-{n}": n % 2 == 0 and n > 8 for n in range(40)}
     evidence = worlds.make_evidence(champion, candidate, suite)
     assert decide_on(evidence, replace(SMALL, category_cap=0.2)).outcome is Outcome.PROMOTE
     small = decide_on(evidence, replace(SMALL, category_cap=0.2))

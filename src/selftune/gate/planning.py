@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.gate.config import Policy
-    from selftune.records import Suite
+    from selftune.records import Suite, SuiteItem
 
 DISCORDANCE: Final = 0.1
 """Share of units on which an equal candidate answers otherwise than the champion, half of them for the better."""
@@ -102,7 +102,9 @@ def forecast(policy: Policy, suite: Suite) -> Forecast:
 
 def _units(suite: Suite) -> list[tuple[str, str | None]]:
     """Category and agent of each unit."""
-    first = {(item.pair if suite.unit == "pair" and item.pair else item.id): item for item in reversed(suite.items)}
+    first: dict[str, SuiteItem] = {}
+    for item in suite.items:
+        first.setdefault(item.pair if suite.unit == "pair" and item.pair is not None else item.id, item)
     return [(item.category, item.agent) for item in first.values()]
 
 

@@ -1,0 +1,210 @@
+"""Each rule keeps the contract of rules; together they are what a policy may declare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import gate_worlds as worlds
+import pytest
+
+from selftune.gate.policies import load_policy
+from selftune.gate.rules import declared_rules, enforced_rules, rules_for
+from selftune.gate.rules.enforced import DOUBT, HARM_SHOWN, MUST_BE_SHOWN, VALIDITY
+from selftune.gate.rules.gain import Gain
+from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, Parity
+from selftune.gate.rules.independence import Independence
+from selftune.gate.rules.validity import (
+    ArmsDiffer,
+    EvaluationsComplete,
+    GuardedPresent,
+    ProofsMatch,
+    RunFinished,
+    SameConditions,
+    WeightsChanged,
+)
+from selftune.records import BuildOrigin, CheckStatus, Outcome, RunStatus
+from selftune.testing import RuleContract, fake_build
+
+SMALL = load_policy("small")
+GOOD = worlds.better_evidence(suite=worlds.make_suite(40, agents=("x", "y")))
+WORSE = replace(
+    worlds.better_evidence(gain=-0.35, suite=worlds.make_suite(40, agents=("x", "y"))),
+)
+NO_CANDIDATE = replace(GOOD, candidate=None, candidate_build=None)
+
+
+class OnSmall(RuleContract):
+    policy = SMALL
+    good = GOOD
+
+
+class TestRunFinished(OnSmall):
+    subject = RunFinished
+    bad = replace(GOOD, run=worlds.make_run(status=RunStatus.DIVERGED))
+
+
+class TestWeightsChanged(OnSmall):
+    subject = WeightsChanged
+    bad = replace(GOOD, run=worlds.make_run(mean_abs_delta=0.0))
+
+
+class TestEvaluationsComplete(OnSmall):
+    subject = EvaluationsComplete
+    bad = worlds.with_candidate(GOOD, outcomes=())
+
+
+class TestSameConditions(OnSmall):
+    subject = SameConditions
+    bad = worlds.with_candidate(GOOD, seeds=(99,))
+
+
+class TestArmsDiffer(OnSmall):
+    subject = ArmsDiffer
+    bad = worlds.with_candidate(GOOD, proof=GOOD.champion.proof)
+
+
+class TestProofsMatch(OnSmall):
+    subject = ProofsMatch
+    bad = worlds.with_candidate(GOOD, proof=GOOD.champion.proof)
+
+
+class TestGuardedPresent(OnSmall):
+    subject = GuardedPresent
+    policy = replace(SMALL, guarded=("field",))
+    bad = replace(GOOD, suite=worlds.make_suite(40, categories=("tone",)))
+
+
+class TestParity(OnSmall):
+    subject = Parity
+    bad = replace(GOOD, candidate_build=fake_build("tuned", run_id="run:1"))
+
+
+class TestGain(OnSmall):
+    subject = Gain
+    bad = WORSE
+
+
+class TestCategoryCap(OnSmall):
+    bad = WORSE
+
+    def subject() -> CategoryCap:
+        return CategoryCap("field")
+
+
+class TestGuarded(OnSmall):
+    bad = WORSE
+
+    def subject() -> Guarded:
+        return Guarded("tone")
+
+
+class TestAgentCap(OnSmall):
+    bad = WORSE
+
+    def subject() -> AgentCap:
+        return AgentCap("x")
+
+
+class TestFloor(OnSmall):
+    policy = replace(SMALL, floors=(("tone", 0.4),))
+    bad = WORSE
+
+    def subject() -> Floor:
+        return Floor("tone")
+
+
+class TestCriticalFailures(OnSmall):
+    subject = CriticalFailures
+    bad = worlds.with_candidate(
+        GOOD, outcomes=tuple(replace(one, critical_failures=("x",)) for one in GOOD.candidate.outcomes)
+    )
+
+
+class TestIndependence(OnSmall):
+    subject = Independence
+    bad = replace(GOOD, judge=None)
+
+
+def test_every_rule_is_contracted_or_only_reports() -> None:
+    contracted = {name.removeprefix("Test") for name in globals() if name.startswith("Test")}
+    assert {rule.__name__ for rule in enforced_rules().values()} == contracted | {"OtherArms"}
+
+
+def test_every_rule_says_in_one_line_what_it_promises() -> None:
+    assert all((rule.__doc__ or "").strip() for rule in enforced_rules().values())
+
+
+def test_no_rule_lets_a_missing_candidate_through() -> None:
+    policy = replace(SMALL, guarded=("tone",), floors=(("field", 0.1),))
+    for rule in rules_for(policy, NO_CANDIDATE):
+        status = rule.check(NO_CANDIDATE, policy).status
+        independent_of_candidate = rule.family in {"run_finished", "weights_changed", "guarded_present"}
+        assert status is (CheckStatus.PASS if independent_of_candidate else CheckStatus.NOT_MEASURED), rule.name
+
+
+def test_what_was_not_measured_never_promotes() -> None:
+    for consequence in (VALIDITY, HARM_SHOWN, MUST_BE_SHOWN, DOUBT):
+        assert consequence.of(CheckStatus.NOT_MEASURED) in {Outcome.INVALID, Outcome.INCONCLUSIVE}
+        assert consequence.of(CheckStatus.PASS) is None
+
+
+def test_a_guarded_category_is_asked_more_and_not_twice() -> None:
+    names = [rule.name for rule in rules_for(replace(SMALL, guarded=("tone",)), GOOD)]
+    assert "guarded:tone" in names
+    assert "category_cap:tone" not in names
+    assert "category_cap:field" in names
+
+
+def test_rules_that_are_not_declared_are_not_applied() -> None:
+    slim = replace(SMALL, rules=tuple(rule for rule in SMALL.rules if rule != "agent_cap"))
+    assert not any(rule.name.startswith("agent_cap") for rule in rules_for(slim, GOOD))
+    assert declared_rules(slim) == slim.rules
+
+
+def test_a_build_that_needed_no_training_needs_no_run() -> None:
+    prompt = replace(
+        GOOD, run=None, judge=None, candidate_build=fake_build(origin=BuildOrigin.PROMPT, system_prompt="Obey.")
+    )
+    for rule in (RunFinished(), WeightsChanged(), Parity(), Independence()):
+        assert rule.check(prompt, SMALL).status is CheckStatus.PASS, rule.name
+
+
+def test_a_prompt_may_stand_on_the_champions_weights() -> None:
+    build = fake_build(origin=BuildOrigin.PROMPT, system_prompt="Obey.")
+    candidate = replace(GOOD.champion, build_id=build.id, build_digest=build.digest)
+    assert (
+        ArmsDiffer().check(replace(GOOD, candidate=candidate, candidate_build=build), SMALL).status is CheckStatus.PASS
+    )
+
+
+def test_a_trained_candidate_without_a_run_on_record_is_not_measured() -> None:
+    assert RunFinished().check(replace(GOOD, run=None), SMALL).status is CheckStatus.NOT_MEASURED
+    assert WeightsChanged().check(replace(GOOD, run=worlds.make_run(mean_abs_delta=None)), SMALL).status is (
+        CheckStatus.NOT_MEASURED
+    )
+
+
+def test_a_build_without_a_model_file_proves_nothing() -> None:
+    empty = fake_build("tuned", files=(), run_id=GOOD.run.id)
+    evidence = worlds.with_candidate(GOOD, build_id=empty.id, build_digest=empty.digest)
+    check = ProofsMatch().check(replace(evidence, candidate_build=empty), SMALL)
+    assert check.status is CheckStatus.FAIL
+    assert "other weights" in check.detail
+
+
+def test_a_fall_of_exactly_the_cap_counts_as_one() -> None:
+    suite = worlds.make_suite(400, categories=("tone",))
+    champion = {f"tone-{n}": n < 200 for n in range(400)}
+    candidate = {f"tone-{n}": n < 160 for n in range(400)}
+    check = CategoryCap("tone").check(worlds.make_evidence(champion, candidate, suite), SMALL)
+    assert check.status is CheckStatus.FAIL
+
+
+@pytest.mark.parametrize("rule", [Floor("nowhere"), CategoryCap("nowhere")])
+def test_a_place_nobody_measured_is_not_measured(rule) -> None:
+    policy = replace(SMALL, floors=(("nowhere", 0.5),))
+    assert rule.check(GOOD, policy).status is CheckStatus.NOT_MEASURED
+
+
+def test_critical_failures_with_no_common_item_are_not_measured() -> None:
+    assert CriticalFailures().check(worlds.with_candidate(GOOD, outcomes=()), SMALL).status is CheckStatus.NOT_MEASURED
