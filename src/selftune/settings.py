@@ -73,5 +73,5 @@ def _fit_scalar(value: Any, hint: type, where: str) -> Any:
         if isinstance(value, str) and hint not in {int, float, bool}:
             return hint(value)
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}.", next_step="Choose one of the values in docs/configuration.md.") from error
+        raise ConfigError(f"{where}: {error}.", next_step="Choose one of the values that it can take.") from error
     raise ConfigError(f"{where} must be {hint.__name__}, not {value!r}.", next_step="Correct it in the file.")

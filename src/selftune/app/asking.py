@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftune.errors import MissingFileError, ServingError, UsageError
+from selftune.interactions.assemble import find_state, said_by_assistant
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
-from selftune.interactions.assemble import find_state, said_by_assistant
 from selftune.loop.planning import make_target, serving_release
 from selftune.records import Interaction, Message, Trigger, digest_of
 from selftune.release.live import LiveServer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import tomlkit
@@ -21,6 +20,7 @@ from selftune.records import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from selftune.app.kits import Kit
     from selftune.loop.executor import Observer
@@ -115,7 +115,7 @@ def free_folder(wanted: Path) -> Path:
 
 
 def exit_code_of(reports: tuple[CycleReport, ...]) -> int:
-    """0 when generation 1 was promoted and every later one was decided on valid evidence; else what stood in the way."""
+    """0 when generation 1 was promoted and later ones were decided on valid evidence; else what stood in the way."""
     from selftune.app.cli.exit_codes import ExitCode, code_of
 
     first, *later = reports

@@ -58,7 +58,8 @@ def _machine(folder: Path) -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for package, what, extra in (("torch", "training", "train"), ("xllamacpp", "serving", "serve")):
         if find_spec(package) is None:
-            yield Finding(level="note", what=f"no {what}: {package} is missing", mend=f"pip install 'selftune[{extra}]'")
+            mend = f"Run `pip install 'selftune[{extra}]'`."
+            yield Finding(level="note", what=f"no {what}: {package} is missing", mend=mend)
         else:
             yield Finding(level="ok", what=f"{what}: {package} is installed")
 

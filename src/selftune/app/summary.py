@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from selftune.records import Arm, Build, Dataset, Decision, Evaluation, Interaction, Judgement, Quarantined, Release, Run
 from selftune.evals.summaries import summarise
+from selftune.records import (
+    Arm,
+    Build,
+    Dataset,
+    Decision,
+    Evaluation,
+    Interaction,
+    Judgement,
+    Quarantined,
+    Release,
+    Run,
+)
 from selftune.records.codec import to_builtins
 
 if TYPE_CHECKING:
@@ -103,8 +114,8 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
-    from selftune.loop.planning import make_target, new_interactions
     from selftune.loop.plan import last_learnt
+    from selftune.loop.planning import make_target, new_interactions
     from selftune.release.live import LiveServer
 
     store = project.store

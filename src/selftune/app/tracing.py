@@ -69,7 +69,8 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield from (f"{arm.value}: {evaluation_id}" for arm, evaluation_id in record.arms)
             yield f"build {record.build_id}; run {record.run_id}; policy {record.policy} {record.policy_digest}"
         case Build():
-            yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {', '.join(record.tools)}"
+            made_by = ", ".join(record.tools)
+            yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {made_by}"
             yield f"run {record.run_id or 'none: it is the base'}"
         case Run():
             yield f"{record.recipe}: {record.status.value} after {record.steps} steps; {record.passes:.1f} passes"

@@ -61,7 +61,7 @@ class JudgeSection:
 
 @dataclass(frozen=True, kw_only=True)
 class CurationSection:
-    """[curation]: how many new golden items start a training, the line above which an item is golden, what is learnt."""
+    """[curation]: how many new golden items start a training, from which overall on, and what is learnt."""
 
     trigger: int = 50
     threshold: float = 4.5

@@ -7,7 +7,6 @@ clock; a step with that name that is finished is not run again, after a crash or
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -18,12 +17,12 @@ from selftune.loop.failpoints import reach
 from selftune.records import Quarantined, Record, digest_file, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from selftune.context import Context, Progress
     from selftune.store import Store
 
-I = TypeVar("I")  # noqa: E741 - inputs, config, output: the three letters of a stage
+I = TypeVar("I")
 C = TypeVar("C")
 R = TypeVar("R", bound=Record)
 
@@ -178,7 +177,7 @@ def step_key(stage: Callable[..., Any], inputs: object, config: object, context:
     return digest_of([stage.__name__, version, describe(inputs), describe(config), context.seed, context.base.digest])
 
 
-def describe(value: object) -> Any:
+def describe(value: object) -> Any:  # noqa: PLR0911 - a line for each kind of value
     """What identifies a value: a record's id, a file's digest, a collection's members.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Named places where a test may make the program die, fail or fill the disk: `SELFTUNE_FAILPOINTS=name=kill,other=raise`.
+"""Places where a test may make the program die, fail or fill the disk: `SELFTUNE_FAILPOINTS=name=kill,other=raise`.
 
 A failpoint costs one dictionary look-up when none is set. Actions: `kill` (SIGKILL to ourselves), `raise` (a failed
 step), `enospc` and `eio` (what a full or broken disk says).

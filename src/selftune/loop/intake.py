@@ -37,7 +37,11 @@ class Imported:
 
 
 def import_files(
-    project: Project, paths: Sequence[Path], *, format: str = "auto", observer: Observer | None = None  # noqa: A002
+    project: Project,
+    paths: Sequence[Path],
+    *,
+    format_name: str = "auto",
+    observer: Observer | None = None,
 ) -> tuple[Imported, ...]:
     """Bring files in, each as a step of its own; what is known already adds nothing.
 
@@ -45,22 +49,26 @@ def import_files(
         MissingFileError: a file is not there; nothing was imported.
         UsageError: a file's format is not known.
     """
-    opened = [(path, open_sources(path, format)) for path in paths]
+    opened = [(path, open_sources(path, format_name)) for path in paths]
     with hold_lease(project):
-        return tuple(_import_one(project, path, sources, format, observer or Silent()) for path, sources in opened)
+        return tuple(_import_one(project, path, sources, format_name, observer or Silent()) for path, sources in opened)
 
 
 def _import_one(
-    project: Project, path: Path, sources: tuple[Source, ...], format: str, observer: Observer  # noqa: A002
+    project: Project,
+    path: Path,
+    sources: tuple[Source, ...],
+    format_name: str,
+    observer: Observer,
 ) -> Imported:
     store = project.store
     before = store.count(Interaction), store.count(Quarantined)
     outcome = make_executor(project, observer)(capture, sources, Capture())
     added, broken = store.count(Interaction) - before[0], store.count(Quarantined) - before[1]
-    detection = detect_format(path) if format == "auto" and path.is_file() else None
+    detection = detect_format(path) if format_name == "auto" and path.is_file() else None
     return Imported(
         path=path.name,
-        format=format if detection is None else detection.name,
+        format=format_name if detection is None else detection.name,
         why="you said so" if detection is None else detection.why,
         added=added,
         known=len(outcome) - added - broken,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Out
 from selftune.release.base import Promotion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from selftune.builds.config import BuildConfig
     from selftune.context import Context

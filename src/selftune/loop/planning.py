@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.builds.config import BuildConfig
@@ -18,7 +19,7 @@ from selftune.loop.ejected import find_text
 from selftune.loop.executor import Stored
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids, refuse_when_nothing_new
 from selftune.plugins import load_plugin
-from selftune.records import Arm, Build, Interaction, Release
+from selftune.records import Arm, Build, BuildOrigin, Interaction, Release
 from selftune.release.config import Target
 from selftune.training.config import load_recipe
 
@@ -64,7 +65,7 @@ def make_plan(project: Project) -> Plan:
         policy=policy,
         target=make_target(project),
         champion=champion,
-        others=control_arms(project, champion),
+        others=control_arms(project),
         serving=serving,
     )
 
@@ -154,7 +155,7 @@ def make_target(project: Project) -> Target:
     )
 
 
-def control_arms(project: Project, champion: Build) -> tuple[tuple[Arm, Build], ...]:
+def control_arms(project: Project) -> tuple[tuple[Arm, Build], ...]:
     """The bare base, and the base with a prompt alone where the project names one: what training must beat.
 
     Equal builds are evaluated once, so the base costs nothing while it is the champion.
@@ -172,8 +173,4 @@ def control_arms(project: Project, champion: Build) -> tuple[tuple[Arm, Build], 
 
 def prompted(base: Build, prompt: str) -> Build:
     """The base with a system prompt of its own and no training."""
-    from dataclasses import replace
-
-    from selftune.records import BuildOrigin
-
     return replace(base, origin=BuildOrigin.PROMPT, system_prompt=prompt, manifest_signature=None)

@@ -64,7 +64,7 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def create_project(  # noqa: PLR0913 - the few facts a project starts with
+def create_project(
     folder: Path, *, name: str, base: str, recipe: str, suite: str, profile: Profile = Profile.SOLO
 ) -> None:
     """Write `selftune.toml` and the hidden folder with its machine key; the base must be known.

@@ -1,4 +1,4 @@
-"""One command's walk through the cycle: lease, recovery, breaker, plan, the eight stages, and what is told afterwards."""
+"""One command's walk through the cycle: lease, breaker, what was cut off, the eight stages, what is told afterwards."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.curation.render import append_golden
 from selftune.errors import NotYet
+from selftune.governance.breaker import require_closed_breaker
 from selftune.loop.cycle import run_cycle
 from selftune.loop.executor import Executor, Silent
-from selftune.loop.planning import make_plan
-from selftune.records import Decision, Release
+from selftune.loop.pending import pending_promotion
+from selftune.loop.planning import make_plan, make_target, serving_release
+from selftune.records import Dataset, Decision, Release
+from selftune.release.stage import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.loop.executor import Observer, Timing
-    from selftune.loop.plan import Plan
     from selftune.loop.project import Project
+    from selftune.release.base import Promotion
     from selftune.store import Lease
 
 LEASE_NAME: Final = "cycle"
@@ -46,7 +50,7 @@ class CycleReport:
     timings: tuple[Timing, ...]
 
 
-class ReachedStage(Exception):  # noqa: N818 - it is no error: the command asked to stop here
+class ReachedStage(Exception):  # noqa: N818 - no error: the command asked to stop here
     """The stage that the command asked for is done; carries what it made."""
 
     def __init__(self, output: Any) -> None:
@@ -97,7 +101,7 @@ def make_executor(project: Project, observer: Observer, *, seconds: float | None
 
 
 def go_round(project: Project, observer: Observer | None = None, *, seconds: float | None = None) -> CycleReport:
-    """Run one cycle and say how it ended.
+    """Run one cycle and say how it ended; a promotion that was cut off is carried out first, and is then the cycle.
 
     Raises:
         LockedError: another runner has the project.
@@ -105,39 +109,79 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
         BudgetError: the time is used up; finished steps are kept.
     """
     with hold_lease(project):
-        prepare(project)
+        check_breaker(project)
         step = make_executor(project, observer or Silent(), seconds=seconds)
-        plan = make_plan(project)
+        promotion = pending_promotion(project)
+        if promotion is not None:
+            return finish_promotion(project, promotion, step)
         try:
+            plan = make_plan(project)
             ending = run_cycle(plan, step)
         except NotYet as halt:
-            halted = Halted(reason=halt.message, next_step=halt.next_step, exit_code=halt.exit_code)
-            return CycleReport(
-                generation=plan.generation, decision=None, release=None, halted=halted, timings=tuple(step.timings)
-            )
-        finish(project, plan)
-        return report_of(project, plan, ending, tuple(step.timings))
+            return halted_report(project, halt, step)
+        close_cycle(project)
+        return ended_report(project, plan.generation, ending, step)
 
 
 def go_until(project: Project, stage: str, observer: Observer | None = None) -> Any:
-    """Run the cycle up to one stage and return what that stage made; nothing finished is repeated."""
+    """Run the cycle up to one stage and return what that stage made; nothing finished is repeated.
+
+    Raises:
+        NotYet: the cycle has nothing to do, or too little; its next step says what is missing.
+    """
     with hold_lease(project):
-        prepare(project)
+        check_breaker(project)
         step = make_executor(project, observer or Silent())
+        promotion = pending_promotion(project)
+        if promotion is not None:
+            if stage != release.__name__:
+                return promotion.decision
+            return step(release, promotion, make_target(project))
         try:
             return run_cycle(make_plan(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
         except ReachedStage as reached:
             return reached.output
 
 
-def report_of(project: Project, plan: Plan, ending: Release | Decision, timings: tuple[Timing, ...]) -> CycleReport:
-    """How a finished cycle ended, with the decision even when a release came of it."""
-    released = isinstance(ending, Release)
-    decision = project.store.last(Decision) if released else ending
+def check_breaker(project: Project) -> None:
+    """Stop when a person has not looked for too many promotions.
+
+    Raises:
+        WaitingForPersonError: the circuit breaker is open.
+    """
+    require_closed_breaker(project.store, project.config.governance.approve_every)
+
+
+def finish_promotion(project: Project, promotion: Promotion, step: Executor) -> CycleReport:
+    """Carry out what was decided before: a crash lay between, or a person's yes has come."""
+    ending = step(release, promotion, make_target(project))
+    close_cycle(project)
+    return ended_report(project, promotion.generation, ending, step)
+
+
+def close_cycle(project: Project) -> None:
+    """What a cycle leaves for people: the golden file, the staged cases, a signed head of the ledger."""
+    dataset = project.store.last(Dataset)
+    if dataset is not None:
+        append_golden(dataset, project.folder / "data")
+    project.store.checkpoint()
+
+
+def halted_report(project: Project, halt: NotYet, step: Executor) -> CycleReport:
+    """A cycle that ended before a decision, on purpose."""
     return CycleReport(
-        generation=plan.generation,
-        decision=decision if isinstance(decision, Decision) else None,
-        release=ending if isinstance(ending, Release) else None,
-        halted=None,
-        timings=timings,
+        generation=serving_release(project).generation + 1,
+        decision=None,
+        release=None,
+        halted=Halted(reason=halt.message, next_step=halt.next_step, exit_code=halt.exit_code),
+        timings=tuple(step.timings),
+    )
+
+
+def ended_report(project: Project, generation: int, ending: Release | Decision, step: Executor) -> CycleReport:
+    """A cycle that ended with a decision, and a release if it promoted."""
+    released = ending if isinstance(ending, Release) else None
+    decision = project.store.last(Decision) if isinstance(ending, Release) else ending
+    return CycleReport(
+        generation=generation, decision=decision, release=released, halted=None, timings=tuple(step.timings)
     )

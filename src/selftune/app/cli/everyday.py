@@ -84,7 +84,7 @@ def import_logs(
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        outcome = import_files(opened, paths, format=format, observer=Stages(make_console(stderr=True)))
+        outcome = import_files(opened, paths, format_name=format, observer=Stages(make_console(stderr=True)))
     if json:
         print_json(outcome)
         return

@@ -26,7 +26,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(default=False, callback=_show_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Turn a log of what your model said into a measurably better model, only when the evidence says so."""
 

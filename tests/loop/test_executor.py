@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from selftune.errors import BudgetError, NothingNewError, SelftuneError
+from selftune.loop.executor import Executor, Silent, Stored, describe, step_key
+from selftune.records import Quarantined, Statement, StatementKind
+from selftune.store import Store
+from selftune.testing import FakeClock, fake_context
+
+STAGE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Config:
+    text: str = "hello"
+
+
+def statement(text: str) -> Statement:
+    return Statement(
+        salt="00", author="a", author_is_model=False, subject="s", kind=StatementKind.REVIEW, text=text, said_at="now"
+    )
+
+
+class Counted:
+    """A stage that counts how often it ran; a stage is known by its name and its module's version."""
+
+    def __init__(self, name: str = "say"):
+        self.calls = 0
+        self.__name__ = name
+
+    def __call__(self, inputs, config, context):
+        self.calls += 1
+        return statement(config.text)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def make(tmp_path, store, clock):
+    def build(**options):
+        context = fake_context(tmp_path, clock=clock)
+        return Executor(store=store, context=context, observer=Silent(), **options)
+
+    return build
+
+
+def test_a_finished_step_is_not_run_again_even_by_another_executor(make):
+    stage = Counted()
+    first = make()(stage, (), Config())
+    second = make()(stage, (), Config())
+    assert first == second
+    assert stage.calls == 1
+
+
+@pytest.mark.parametrize("change", ["config", "inputs", "stage"])
+def test_another_config_input_or_stage_is_another_step(make, change):
+    stage = Counted()
+    step = make()
+    step(stage, (), Config())
+    other = Counted("other") if change == "stage" else stage
+    step(other, ("more",) if change == "inputs" else (), Config("bye") if change == "config" else Config())
+    assert stage.calls + (other.calls if other is not stage else 0) == 2
+
+
+def test_many_records_come_back_as_a_collection_that_can_be_walked_twice_without_broken_lines(make):
+    def tell(inputs, config, context) -> Iterator[Statement | Quarantined]:
+        yield statement("one")
+        yield Quarantined(salt="00", source="f", position="1", reason="broken", raw="{")
+        yield statement("two")
+
+    told = make()(tell, (), Config())
+    assert isinstance(told, Stored)
+    assert len(told) == 3
+    assert [one.text for one in told] == [one.text for one in told] == ["one", "two"]
+
+
+def test_a_failure_is_recorded_and_raised_and_the_next_try_runs_again(make, store):
+    class Fails(Counted):
+        def __call__(self, inputs, config, context):
+            super().__call__(inputs, config, context)
+            if self.calls == 1:
+                raise SelftuneError("no luck.", next_step="Try again.")
+            return statement("done")
+
+    stage = Fails()
+    with pytest.raises(SelftuneError, match="no luck"):
+        make()(stage, (), Config())
+    assert any(entry.event == "step failed" for entry in store.history())
+    assert make()(stage, (), Config()).text == "done"
+
+
+def test_a_halt_is_noted_and_is_no_failure(make, store):
+    def wait(inputs, config, context):
+        raise NothingNewError("nothing new.", next_step="Wait.")
+
+    with pytest.raises(NothingNewError):
+        make()(wait, (), Config())
+    events = [entry.event for entry in store.history()]
+    assert "halted" in events
+    assert "step failed" not in events
+
+
+def test_no_step_begins_after_the_deadline_but_a_finished_one_is_still_found(make, clock):
+    stage = Counted()
+    make()(stage, (), Config())
+    late = make(deadline=clock.elapsed() + 1)
+    clock.advance(2)
+    assert late(stage, (), Config()).text == "hello"
+    with pytest.raises(BudgetError):
+        late(stage, (), Config("new"))
+
+
+def test_a_step_is_named_by_what_a_file_holds_not_by_where_it_lies(tmp_path):
+    one, two = tmp_path / "a.txt", tmp_path / "b.txt"
+    one.write_text("same")
+    two.write_text("same")
+    assert describe(one) == describe(two)
+    two.write_text("other")
+    assert describe(one) != describe(two)
+
+
+def test_what_has_no_identity_can_not_name_a_step(tmp_path):
+    with pytest.raises(TypeError, match="can't be named"):
+        step_key(Counted(), object(), Config(), fake_context(tmp_path))
+
+
+@pytest.mark.parametrize("place", ["before", "kept", "after"])
+def test_a_step_that_is_cut_off_at_any_of_its_edges_runs_at_most_once_more(make, monkeypatch, place):
+    stage = Counted()
+    monkeypatch.setenv("SELFTUNE_FAILPOINTS", f"{place}-say=raise")
+    with pytest.raises(SelftuneError, match="failpoint"):
+        make()(stage, (), Config())
+    monkeypatch.delenv("SELFTUNE_FAILPOINTS")
+    assert make()(stage, (), Config()).text == "hello"
+    assert stage.calls == 1

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pytest
+
+from selftune.errors import ConfigError
+from selftune.loop.config import CONFIG_FILE, Profile, ProjectConfig, load_config, new_config_text
+from selftune.settings import from_mapping
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    share: float = 0.5
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    name: str
+    count: int = 1
+    colour: Colour = Colour.RED
+    flag: bool = False
+    inner: Inner = field(default_factory=Inner)
+    limit: int | None = None
+
+
+def test_a_table_becomes_a_config_with_nested_tables_and_tuples():
+    config = from_mapping(Outer, {"name": "a", "inner": {"share": 1, "names": ["x", "y"]}, "colour": "red"}, "file")
+    assert config == Outer(name="a", inner=Inner(share=1.0, names=("x", "y")))
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigError, match=r"unknown key 'cuont'. Did you mean 'count'\?"):
+        from_mapping(Outer, {"name": "a", "cuont": 2}, "file")
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(ConfigError, match="'name' is missing"):
+        from_mapping(Outer, {}, "file")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"count": "two"},
+        {"count": True},
+        {"count": 1.5},
+        {"flag": 1},
+        {"name": 3},
+        {"colour": "blue"},
+        {"inner": 3},
+        {"inner": {"names": "x"}},
+        {"inner": {"share": "half"}},
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_and_never_bent(table):
+    with pytest.raises(ConfigError):
+        from_mapping(Outer, {"name": "a"} | table, "file")
+
+
+def test_the_config_that_init_writes_is_short_and_reads_back(tmp_path):
+    text = new_config_text(
+        name="mine", base="reference", recipe="reference_sft", suite="state_obedience", profile=Profile.TEAM
+    )
+    (tmp_path / CONFIG_FILE).write_text(text)
+    config = load_config(tmp_path)
+    assert len(text.splitlines()) <= 15
+    assert (config.project.name, config.project.profile, config.base.name) == ("mine", Profile.TEAM, "reference")
+
+
+def test_every_section_has_a_default():
+    assert from_mapping(ProjectConfig, {}, CONFIG_FILE) == ProjectConfig()
+
+
+def test_broken_toml_names_the_line_and_says_that_the_model_goes_on_serving(tmp_path):
+    (tmp_path / CONFIG_FILE).write_text('[project]\nname = "a\n')
+    with pytest.raises(ConfigError, match=r"line 2.*goes on serving"):
+        load_config(tmp_path)
