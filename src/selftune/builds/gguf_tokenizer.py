@@ -112,19 +112,24 @@ def _special_ids(folder: Path, ids: dict[str, int]) -> dict[str, int]:
 
 def _end_ids(folder: Path, special: dict[str, int]) -> tuple[int, ...]:
     """Every token that ends an answer, the tokenizer's own end token first."""
-    named: list[int] = [special["eos_token"]] if "eos_token" in special else []
-    for name in ("generation_config.json", "config.json"):
-        file = folder / name
-        ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.is_file() else None
-        if ends is not None:
-            named.extend(ends if isinstance(ends, list) else [ends])
-            break
-    if not named:
+    own = [special["eos_token"]] if "eos_token" in special else []
+    ends = tuple(dict.fromkeys([*own, *read_end_ids(folder)]))
+    if not ends:
         raise UnsupportedTokenizerError(
             f"{folder} names no end token, so an answer would never end.",
             next_step="Set eos_token in tokenizer_config.json.",
         )
-    return tuple(dict.fromkeys(named))
+    return ends
+
+
+def read_end_ids(folder: Path) -> tuple[int, ...]:
+    """The end tokens that a folder's generation config names, else its model config."""
+    for name in ("generation_config.json", "config.json"):
+        file = folder / name
+        ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.is_file() else None
+        if ends is not None:
+            return tuple(ends) if isinstance(ends, list) else (ends,)
+    return ()
 
 
 def _added_around(tokenizer: dict[str, Any]) -> tuple[int | None, int | None]:

@@ -46,6 +46,7 @@ def write_gguf(
     target: Path,
     quantisation: Quantisation,
     *,
+    name: str,
     on_tensor: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
     """Write a servable model to `target`, whole or not at all.
@@ -55,6 +56,7 @@ def write_gguf(
         tensors: The weights, under the folder's names.
         target: The file that appears.
         quantisation: What most of the tensors are written as.
+        name: What the file calls the model.
         on_tensor: Told how many tensors are done, of how many.
 
     Raises:
@@ -68,7 +70,7 @@ def write_gguf(
     plan = _plan(shapes, architecture, quantisation, tied=tied)
     tokenizer = read_tokenizer(folder, shapes[_EMBEDDING][0])
     with publish(target) as partial, open_writer(partial, architecture.name) as writer:
-        _add_model_keys(writer, architecture, quantisation, name=folder.name)
+        _add_model_keys(writer, architecture, quantisation, name=name)
         _add_tokenizer_keys(writer, tokenizer, read_chat_template(folder))
         for planned in plan:
             declare_tensor(writer, planned.name, planned.shape, planned.type)

@@ -54,7 +54,7 @@ def prove(client: LoopbackClient, hello: Hello, *, slots: int) -> ServingProof:
     return ServingProof(
         model_digest=hello.model_digest,
         adapter_digest=hello.adapter_digest,
-        template_digest=template_digest(tuple(_render(client, messages) for messages in TEMPLATE_CHALLENGE)),
+        template_digest=template_digest(rendered_challenge(client)),
         fingerprint=fingerprint(client),
         server=hello.server,
         slots=slots,
@@ -79,6 +79,11 @@ def confirm(proof: ServingProof, build: Build) -> None:
                 f"the server does not answer as {build.id[:18]}: its {what} has digest {found}, not {expected}.",
                 next_step="Stop that server and start it again; if it stays, build the model again.",
             )
+
+
+def rendered_challenge(client: LoopbackClient) -> tuple[str, ...]:
+    """What the server's template makes of each conversation of the challenge."""
+    return tuple(_render(client, messages) for messages in TEMPLATE_CHALLENGE)
 
 
 def fingerprint(client: LoopbackClient) -> str:

@@ -1,0 +1,155 @@
+"""A LoRA adapter in PEFT's layout: its two small matrices per layer, and the scale of each, or a refusal.
+
+W' = W + s · B A   (Hu et al. 2021); s = alpha / r, or alpha / sqrt(r) for rsLoRA (Kalajdzievski 2023). A rank or alpha
+may differ by layer: `rank_pattern` and `alpha_pattern` are matched as PEFT matches them (`get_pattern_key`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.errors import DamagedFileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PREFIX: Final = "base_model.model."
+_TENSOR: Final = re.compile(r"base_model\.model\.(.+)\.lora_(A|B)\.weight")
+_OUTSIDE_LAYERS: Final = ("lm_head", "model.embed_tokens")
+# Each of these changes what an adapter does in a way that a plain W + s·BA can't express.
+_REFUSED: Final = (
+    "use_dora",
+    "modules_to_save",
+    "fan_in_fan_out",
+    "lora_bias",
+    "use_qalora",
+    "target_parameters",
+    "layer_replication",
+    "trainable_token_indices",
+    "alora_invocation_tokens",
+)
+
+
+class UnsupportedAdapterError(UsageError):
+    """An adapter that can't be merged or converted exactly; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowRank:
+    """The change of one weight matrix: A `[rank, inputs]`, B `[outputs, rank]`, applied with `scale`."""
+
+    a: NDArray[np.float32]
+    b: NDArray[np.float32]
+    scale: float
+
+    def change(self) -> NDArray[np.float32]:
+        """What is added to the weights: `[outputs, inputs]`, float32."""
+        product: NDArray[np.float32] = (self.b @ self.a) * self.a.dtype.type(self.scale)
+        return product
+
+
+class Adapter:
+    """An adapter's layers, read when asked for."""
+
+    def __init__(self, handle: Any, scales: dict[str, float]) -> None:
+        self._handle = handle
+        self._scales = scales
+
+    def layers(self) -> tuple[str, ...]:
+        """Names of the changed weights as the base's folder has them, sorted."""
+        return tuple(sorted(f"{module}.weight" for module in self._scales))
+
+    def read(self, weight: str) -> LowRank | None:
+        """The change of one weight; None when the adapter leaves it alone."""
+        module = weight.removesuffix(".weight")
+        if module not in self._scales:
+            return None
+        a, b = (self._tensor(f"{_PREFIX}{module}.lora_{side}.weight") for side in "AB")
+        return LowRank(a=a, b=b, scale=self._scales[module])
+
+    def _tensor(self, name: str) -> NDArray[np.float32]:
+        import torch
+
+        values: NDArray[np.float32] = self._handle.get_tensor(name).to(torch.float32).numpy()
+        return values
+
+
+@contextmanager
+def open_adapter(config_file: Path, weights_file: Path) -> Iterator[Adapter]:
+    """The adapter in `adapter_config.json` and `adapter_model.safetensors`, open until the block is left.
+
+    Raises:
+        UnsupportedAdapterError: DoRA, saved modules, an adapted head … anything that plain LoRA is not.
+        DamagedFileError: a file can't be read, or half of a pair is missing.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    config = _read_config(config_file)
+    _refuse_unless_plain(config)
+    try:
+        with safe_open(weights_file, framework="pt") as handle:
+            ranks = _ranks(handle, weights_file)
+            yield Adapter(handle, {module: _scale(config, module, rank) for module, rank in ranks.items()})
+    except SafetensorError as error:
+        raise DamagedFileError(f"{weights_file} is damaged: {error}.", next_step="Train again.") from error
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is not valid JSON.", next_step="Train again.") from error
+    if not isinstance(body, dict) or "r" not in body or "lora_alpha" not in body:
+        raise DamagedFileError(f"{path} is no LoRA config.", next_step="Name a folder that PEFT has written.")
+    return body
+
+
+def _refuse_unless_plain(config: dict[str, Any]) -> None:
+    reasons = [name for name in _REFUSED if config.get(name)]
+    if config.get("peft_type") != "LORA":
+        reasons.append(f"peft_type {config.get('peft_type')!r}")
+    if config.get("bias", "none") != "none":
+        reasons.append("trained biases")
+    if reasons:
+        raise _unsupported(", ".join(reasons))
+
+
+def _ranks(handle: Any, path: Path) -> dict[str, int]:
+    """The rank of each adapted module, from the shapes."""
+    sides: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name in handle.keys():  # noqa: SIM118 - safe_open can't be iterated
+        match = _TENSOR.fullmatch(name)
+        if match is None or match[1] in _OUTSIDE_LAYERS:
+            raise _unsupported(f"tensor {name}")
+        sides.setdefault(match[1], {})[match[2]] = tuple(handle.get_slice(name).get_shape())
+    for module, shapes in sides.items():
+        if len(shapes) != len("AB") or shapes["A"][0] != shapes["B"][1]:
+            raise DamagedFileError(f"{path}: {module} has no matching A and B.", next_step="Train again.")
+    return {module: shapes["A"][0] for module, shapes in sides.items()}
+
+
+def _scale(config: dict[str, Any], module: str, rank: int) -> float:
+    alpha = _by_pattern(config.get("alpha_pattern") or {}, module, config["lora_alpha"])
+    expected = _by_pattern(config.get("rank_pattern") or {}, module, config["r"])
+    if expected != rank:
+        raise DamagedFileError(f"{module} has rank {rank}, its config says {expected}.", next_step="Train again.")
+    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _by_pattern(patterns: dict[str, float], module: str, usual: float) -> float:
+    return next((value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", module)), usual)
+
+
+def _unsupported(what: str) -> UnsupportedAdapterError:
+    return UnsupportedAdapterError(
+        f"the adapter can't be built exactly: {what}.", next_step="Train a plain LoRA on the layers' linear weights."
+    )

@@ -1,0 +1,175 @@
+"""Whether a served file is the model it was made from: same tokens, same template, same greedy answers.
+
+The Hugging Face folder, in float32, is the reference. Tokens and template must be equal in every case: one wrong token
+in the prompt and the model answers another question. Greedy answers may part where two tokens are nearly as likely, so
+they are counted up to the first difference, and a quantised file is allowed more of those.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.builds.tensor_types import Quantisation
+from selftune.records import Parity
+from selftune.serving.proof import TEMPLATE_CHALLENGE, TEMPLATE_REFUSED, rendered_challenge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from selftune.serving.client import LoopbackClient
+
+# What tokenizers differ on: spaces, digits, case, contractions, scripts, emoji, control characters, code.
+BATTERY: Final = (
+    "",
+    " ",
+    "  ",
+    "\n",
+    "\n\n\n",
+    "\t x\t\ty",
+    " \n \n  z",
+    "Hello world",
+    " Hello world",
+    "Hello  world   !",
+    "HELLO Hello hello hELLO",
+    "I'm you're he'll we've it's I'd don't",
+    "I'M YOU'RE IT'S",
+    "1",
+    "12",
+    "123",
+    "1234567890",
+    "3.14159, 1,000,000 and 0x1F",
+    "a1b22c333",
+    "2026-11-21T03:53:00+00:00",
+    "caf\u00e9 na\u00efve \u00fcber",
+    "\u00df\u00c6\u00d8\u0152",
+    "\u4f60\u597d\uff0c\u4e16\u754c",
+    "\u3053\u3093\u306b\u3061\u306f\u4e16\u754c",
+    "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440!",
+    "\u0645\u0631\u062d\u0628\u0627 \u0628\u0627\u0644\u0639\u0627\u0644\u0645",
+    "\u0928\u092e\u0938\u094d\u0924\u0947",
+    "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35",
+    "\U0001f600\U0001f680",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 family",
+    "\u2168 \u00bd \u00b2 \u0663",
+    "\u00a0non\u00a0breaking\u2003spaces",
+    "zero\u200bwidth",
+    "\u201cquotes\u201d \u2018and\u2019 \u2014 dashes \u2026",
+    "a" * 40,
+    "=" * 30,
+    "!?!?...---",
+    "<html><b>bold</b></html>",
+    '{"identity.name": "Brigox", "allowed_actions": ["email"]}',
+    '== STATE ==\n{"memory.song": "Fobro"}\n== END STATE ==',
+    "def f(x):\n    return x ** 2  # square\n",
+    "SELECT * FROM t WHERE a='b';",
+    "https://example.org/path?q=1&r=%20#top",
+    "user@example.org",
+    "C:\\Windows\\System32",
+    "snake_case camelCase PascalCase kebab-case",
+    "\\n is not a newline",
+    "tab\tand\rreturn\r\nline",
+    "x=1;y=2;z=x+y",
+    "$100 \u20ac50 \u00a330 100%",
+    "(parentheses) [brackets] {braces}",
+    "The quick brown fox jumps over the lazy dog.",
+    "  leading and trailing  ",
+    "word\n word\n  word",
+    "ONE two THREE 4 five6",
+    "\x01\x1f control",
+    "e = mc\u00b2 \u2264 \u221e",
+    "'s 't 're 've 'm 'll 'd",
+)
+_GREEDY_PROMPTS: Final = (
+    "Hello! My name is",
+    "The owl told the fox that",
+    "What is the last song?",
+    "1, 2, 3, 4,",
+    '{"name": "Ada", "age":',
+    "Please write one sentence about rivers.",
+    "No, I can't",
+    "Thank you for",
+)
+_GREEDY_TOKENS: Final = 16
+# Least share of greedy tokens before the first difference. A quantised file answers a little differently and the
+# evaluation, as served, says whether that matters; this catches a file that is broken.
+_GREEDY_LEAST: Final = {
+    Quantisation.F32: 0.75,
+    Quantisation.F16: 0.75,
+    Quantisation.Q8_0: 0.4,
+    Quantisation.Q5_K_M: 0.1,
+    Quantisation.Q4_K_M: 0.1,
+}
+
+
+def compare_tokens(client: LoopbackClient, folder: Path) -> Parity:
+    """The share of the battery that the server cuts into the same token ids as the folder's tokenizer."""
+    tokenizer = _tokenizer(folder)
+    equal = sum(_tokens(client, text) == tokenizer(text)["input_ids"] for text in BATTERY)
+    return Parity(name="tokens", measured=equal / len(BATTERY), threshold=1.0, n=len(BATTERY))
+
+
+def compare_template(client: LoopbackClient, folder: Path) -> Parity:
+    """The share of the challenge's conversations that the server renders as the folder's template does."""
+    served = rendered_challenge(client)
+    equal = sum(ours == theirs for ours, theirs in zip(served, render_in_folder(folder), strict=True))
+    return Parity(name="template", measured=equal / len(served), threshold=1.0, n=len(served))
+
+
+def compare_greedy(
+    client: LoopbackClient, continue_greedily: Callable[[list[int], int], list[int]], folder: Path, *,
+    quantisation: Quantisation, prompts: int,
+) -> Parity:  # fmt: skip
+    """The share of the folder's greedy tokens that the server says too, each answer up to its first difference.
+
+    `continue_greedily(tokens, count)` is the reference: the tokens that follow, at most `count`, end tokens left out.
+    """
+    tokenizer = _tokenizer(folder)
+    shared = total = 0
+    for text in _GREEDY_PROMPTS[:prompts]:
+        tokens = tokenizer(text)["input_ids"]
+        expected = continue_greedily(tokens, _GREEDY_TOKENS)
+        said = client.complete(tokens, n_predict=_GREEDY_TOKENS)["tokens"]
+        shared += _common_length(expected, said)
+        total += len(expected)
+    return Parity(
+        name="greedy",
+        measured=shared / total if total else 1.0,
+        threshold=_GREEDY_LEAST[quantisation],
+        n=total,
+    )
+
+
+def render_in_folder(folder: Path) -> tuple[str, ...]:
+    """What the folder's own template makes of each conversation of the challenge."""
+    from jinja2 import TemplateError
+
+    tokenizer, rendered = _tokenizer(folder), []
+    for messages in TEMPLATE_CHALLENGE:
+        conversation = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            rendered.append(tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
+        except TemplateError:
+            rendered.append(TEMPLATE_REFUSED)
+    return tuple(rendered)
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _tokens(client: LoopbackClient, text: str) -> list[int]:
+    body = {"content": text, "add_special": True, "parse_special": True}
+    tokens: list[int] = client.post("/tokenize", body)["tokens"]
+    return tokens
+
+
+def _common_length(ours: Iterable[int], theirs: Iterable[int]) -> int:
+    length = 0
+    for left, right in zip(ours, theirs, strict=False):
+        if left != right:
+            break
+        length += 1
+    return length

@@ -1,0 +1,202 @@
+"""Build: from a run or a base to one thing that can be served, compared with what it was made from, named by digest."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from selftune.bases.shape import read_json
+from selftune.builds.adapter import open_adapter
+from selftune.builds.gguf_tokenizer import read_end_ids
+from selftune.builds.gguf_writer import write_gguf
+from selftune.builds.lora_gguf import write_lora_gguf
+from selftune.builds.merge import MergedTensors
+from selftune.builds.parity import compare_greedy, compare_template, compare_tokens, render_in_folder
+from selftune.builds.reference_model import ReferenceModel
+from selftune.builds.tensor_types import Quantisation
+from selftune.builds.tensors import open_folder
+from selftune.context import Progress
+from selftune.errors import ConfigError, IntegrityError
+from selftune.records import (
+    BaseModel,
+    Build,
+    BuildOrigin,
+    FileDigest,
+    Run,
+    ServingForm,
+    digest_file,
+)
+from selftune.serving.child import Order
+from selftune.serving.llama_cpp import run_server
+from selftune.serving.processor import free_cores
+from selftune.serving.proof import template_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from selftune.builds.adapter import Adapter
+    from selftune.builds.config import BuildConfig
+    from selftune.context import Context
+    from selftune.records import Parity
+
+STAGE_VERSION: Final = 1
+MODEL_FILE: Final = "model.gguf"
+ADAPTER_FILE: Final = "adapter.gguf"
+_CONTEXT_TOKENS: Final = 512
+
+
+class ParityError(IntegrityError):
+    """What was built does not answer as the model it was made from."""
+
+
+def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Build:
+    """One deployable thing, its files kept as blobs, its agreement with the source measured as served.
+
+    Raises:
+        UnsupportedModelError: the base can't be written as GGUF.
+        UnsupportedAdapterError: the run's adapter can't be merged or converted exactly.
+        ParityError: tokens, template or greedy answers are not those of the source.
+        ConfigError: the form does not fit the source.
+    """
+    form = _fitting_form(source, config)
+    folder = context.work.folder("build")
+    with _adapter_of(source, context) as adapter:
+        files = _write(folder, form, config, adapter, context)
+        parity = _compare(files, config, adapter, context)
+    if failed := [figure for figure in parity if not figure.passed]:
+        worst = failed[0]
+        raise ParityError(
+            f"the build's {worst.name} agree in {worst.measured:.1%} of {worst.n}, not in {worst.threshold:.0%}.",
+            next_step="Build it as F16; if that fails too, this base can't be served by llama.cpp.",
+        )
+    kept = tuple(_keep(path, context) for path in files)
+    return Build(
+        origin=_origin(source, config),
+        form=form,
+        quantisation=config.quantisation,
+        base_digest=context.base.digest,
+        run_id=source.id if isinstance(source, Run) else None,
+        files=kept,
+        template_digest=template_digest(render_in_folder(context.base_folder)),
+        tokenizer_digest=digest_file(context.base_folder / "tokenizer.json"),
+        system_prompt=config.system_prompt,
+        generation=config.generation,
+        size_bytes=sum(entry.size_bytes for entry in kept),
+        tools=_tools(),
+        parity=parity,
+    )
+
+
+def _fitting_form(source: Run | BaseModel, config: BuildConfig) -> ServingForm:
+    form = ServingForm(config.form)
+    trained = isinstance(source, Run)
+    if trained != (form is not ServingForm.BASE):
+        fitting = "adapter, merged or quantised" if trained else "base"
+        raise ConfigError(
+            f"a {'run' if trained else 'base'} can't be built in the form {form.value!r}.",
+            next_step=f"Choose {fitting}.",
+        )
+    if form is ServingForm.QUANTISED and config.quantisation in {Quantisation.F32, Quantisation.F16}:
+        raise ConfigError(
+            f"the form 'quantised' with {config.quantisation} quantises nothing.",
+            next_step="Choose Q8_0, Q4_K_M or Q5_K_M, or the form 'merged'.",
+        )
+    if isinstance(source, Run):
+        _check_run(source)
+    return form
+
+
+def _check_run(run: Run) -> None:
+    if not run.adapter:
+        raise ConfigError(
+            f"run {run.id[:12]} left no adapter ({run.status.value}).",
+            next_step="Look at its reason, then train again.",
+        )
+
+
+def _origin(source: Run | BaseModel, config: BuildConfig) -> BuildOrigin:
+    if isinstance(source, Run):
+        return BuildOrigin.RUN
+    return BuildOrigin.BASE if config.system_prompt is None else BuildOrigin.PROMPT
+
+
+@contextmanager
+def _adapter_of(source: Run | BaseModel, context: Context) -> Iterator[Adapter | None]:
+    if isinstance(source, BaseModel):
+        if source.digest != context.base.digest:
+            raise _other_base(source.digest, context)
+        yield None
+        return
+    if source.base_digest != context.base.digest:
+        raise _other_base(source.base_digest, context)
+    files = {entry.name: context.blobs.path(entry.digest) for entry in source.adapter}
+    with open_adapter(files["adapter_config.json"], files["adapter_model.safetensors"]) as adapter:
+        yield adapter
+
+
+def _other_base(digest: str, context: Context) -> ConfigError:
+    return ConfigError(
+        f"it was made on the base {digest[:19]}, this project's base is {context.base.digest[:19]}.",
+        next_step="Set [base] name to the base that it was made on.",
+    )
+
+
+def _write(
+    folder: Path, form: ServingForm, config: BuildConfig, adapter: Adapter | None, context: Context
+) -> tuple[Path, ...]:
+    merged = adapter is not None and form is not ServingForm.ADAPTER
+    model = folder / MODEL_FILE
+    with ExitStack() as stack:
+        base = stack.enter_context(open_folder(context.base_folder))
+        write_gguf(
+            context.base_folder,
+            MergedTensors(base, adapter) if adapter is not None and merged else base,
+            model,
+            Quantisation(config.quantisation),
+            name=context.base.name,
+            on_tensor=lambda done, total: context.report(Progress(done=done, total=total, note="write tensors")),
+        )
+    if adapter is None or merged:
+        return (model,)
+    write_lora_gguf(read_json(context.base_folder / "config.json"), adapter, folder / ADAPTER_FILE)
+    return model, folder / ADAPTER_FILE
+
+
+def _compare(
+    files: tuple[Path, ...], config: BuildConfig, adapter: Adapter | None, context: Context
+) -> tuple[Parity, ...]:
+    """Serve the files once and compare, with the least noise that the server offers."""
+    order = Order(
+        model=str(files[0]),
+        adapter=str(files[1]) if len(files) > 1 else None,
+        context_tokens=min(_CONTEXT_TOKENS, context.base.context_length),
+        threads=free_cores(),
+        exact=True,
+    )
+    source = context.base_folder
+    context.report(Progress(done=0, total=None, note="compare with the source"))
+    with run_server(order, context.work.folder("logs") / "parity.log") as server, server.watched() as client:
+        exact = (compare_tokens(client, source), compare_template(client, source))
+        if not config.parity_prompts:
+            return exact
+        reference = ReferenceModel(source, adapter, frozenset(read_end_ids(source)))
+        greedy = compare_greedy(
+            client,
+            reference.continue_greedily,
+            source,
+            quantisation=Quantisation(config.quantisation),
+            prompts=config.parity_prompts,
+        )
+    return (*exact, greedy)
+
+
+def _keep(path: Path, context: Context) -> FileDigest:
+    size = path.stat().st_size
+    return FileDigest(name=path.name, digest=context.blobs.put_file(path), size_bytes=size)
+
+
+def _tools() -> tuple[str, ...]:
+    from importlib.metadata import version
+
+    return tuple(f"{name} {version(name)}" for name in ("selftune", "gguf", "xllamacpp"))
