@@ -19,6 +19,10 @@ _FENCED: Final = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL | re.IGNORE
 _THOUGHT: Final = re.compile(r"\A.*</think>", re.DOTALL | re.IGNORECASE)
 
 
+_MOST_REPAIRED_BRACES: Final = 200
+_ENTRY_KEYS: Final = frozenset({"reasoning", "score"})
+
+
 class NoVerdictError(ValueError):
     """A reply holds no verdict; the text says why. It never leaves this room."""
 
@@ -66,6 +70,8 @@ def read_verdict(reply: str, rubric: Rubric) -> Verdict:
     for repaired in (False, True):
         for candidates in (_FENCED.findall(text), list(_braced(text)), [text.strip()]):
             found = [value for candidate in candidates if (value := _load(candidate, repaired=repaired)) is not None]
+            if found and repaired:
+                _check_single(text, rubric)
             if found:
                 return _agreed(found, rubric, repaired=repaired)
     raise NoVerdictError("the reply holds no JSON object")
@@ -74,7 +80,9 @@ def read_verdict(reply: str, rubric: Rubric) -> Verdict:
 def _load(text: str, *, repaired: bool) -> dict[str, Any] | None:
     """The JSON object that the text is, or None."""
     try:
-        value = _repaired(text) if repaired else json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+        value = _repaired(text) if repaired else json.loads(text, object_pairs_hook=_object)
+    except NoVerdictError:
+        raise
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and value else None
@@ -83,7 +91,7 @@ def _load(text: str, *, repaired: bool) -> dict[str, Any] | None:
 def _repaired(text: str) -> Any:
     import json_repair
 
-    if not text.rstrip().endswith("}"):
+    if not text.rstrip().endswith("}") or text.count("{") > _MOST_REPAIRED_BRACES:
         return None
     return json_repair.loads(text, skip_json_loads=True)
 
@@ -91,12 +99,8 @@ def _repaired(text: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        raise ValueError("a key stands twice")
+        raise NoVerdictError("a key stands twice in one object")
     return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
 
 
 def _braced(text: str) -> Iterator[str]:
@@ -117,6 +121,13 @@ def _braced(text: str) -> Iterator[str]:
                 yield text[start : place + 1]
 
 
+def _check_single(text: str, rubric: Rubric) -> None:
+    """Refuse to repair a text that names a criterion twice: the repair would let the last one win."""
+    for criterion in rubric.criteria:
+        if len(re.findall(rf"\b{re.escape(criterion.name)}\b[\"']?\s*:", text)) > 1:
+            raise NoVerdictError("a key stands twice in what would have to be repaired")
+
+
 def _agreed(found: list[dict[str, Any]], rubric: Rubric, *, repaired: bool) -> Verdict:
     if any(value != found[0] for value in found):
         raise NoVerdictError("the reply holds two verdicts that differ")
@@ -130,7 +141,7 @@ def _score(value: dict[str, Any], criterion: Criterion, rubric: Rubric, *, repai
     entry = value.get(name)
     if not isinstance(entry, dict):
         raise NoVerdictError(f"criterion {name!r} is missing")
-    if repaired and entry.keys() != {"reasoning", "score"}:
+    if repaired and entry.keys() != _ENTRY_KEYS:
         raise NoVerdictError(f"criterion {name!r} can't be repaired for sure")  # 4,5 becomes a 4 and a 5
     reasoning, score = entry.get("reasoning"), entry.get("score")
     if not isinstance(reasoning, str) or not reasoning.strip():
@@ -139,6 +150,7 @@ def _score(value: dict[str, Any], criterion: Criterion, rubric: Rubric, *, repai
         return CriterionScore(name=name, reasoning=reasoning, score=None)
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise NoVerdictError(f"the score of {name!r} is no number")
+    # NaN fails this comparison too.
     if not rubric.lowest <= score <= rubric.highest:
         raise NoVerdictError(f"the score of {name!r} is off the scale {rubric.lowest:g} to {rubric.highest:g}")
     return CriterionScore(name=name, reasoning=reasoning, score=float(score))

@@ -1,0 +1,113 @@
+"""Rubrics are read strictly, and overalls are computed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selftune.errors import ConfigError, MissingFileError, UnknownNameError
+from selftune.judges.overall import holistic_score, weighted_overall
+from selftune.judges.rubric import load_rubric, parse_rubric, shipped_rubrics
+from selftune.records import Criterion, CriterionScore, Rubric
+from selftune.scoring.state_obedience import CRITERIA
+
+GOOD = """
+name = "mine"
+version = "1"
+description = "Is it good?"
+lowest = 1
+highest = 5
+golden = 4.5
+[[criteria]]
+name = "use"
+weight = 2
+description = "It helps."
+"""
+
+
+def test_the_shipped_rubrics_load_and_the_checks_know_theirs():
+    assert shipped_rubrics() == ("a4ps", "state_obedience")
+    assert tuple(item.name for item in load_rubric("state_obedience").criteria) == CRITERIA
+
+
+def test_the_plan_has_five_criteria_with_their_pillars_and_a_whole_that_does_not_count():
+    rubric = load_rubric("a4ps")
+    assert [item.weight for item in rubric.criteria] == [1, 1, 1, 1, 0]
+    assert "Pillars: Tamland Engine, The Guide, LEGO Batman." in rubric.criteria[0].description
+    assert (rubric.lowest, rubric.highest, rubric.golden) == (1, 5, 4.5)
+
+
+def test_a_rubric_of_ones_own_is_read_by_its_path(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    assert load_rubric(str(path)).criteria == (Criterion(name="use", weight=2.0, description="It helps."),)
+    with pytest.raises(MissingFileError, match=r"no rubric .*none\.toml"):
+        load_rubric(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        ("weight = 2", "wieght = 2", UnknownNameError, "Did you mean 'weight'"),
+        ("golden = 4.5", "goldan = 4.5", UnknownNameError, "Did you mean 'golden'"),
+        ("golden = 4.5", "", ConfigError, "golden is missing"),
+        ("golden = 4.5", 'golden = "high"', ConfigError, "golden is 'high', no number"),
+        ("golden = 4.5", "golden = true", ConfigError, "golden is True, no number"),
+        ("golden = 4.5", "golden = 6", ConfigError, "do not ascend"),
+        ('name = "mine"', "name = 7", ConfigError, "name is 7, no text"),
+        ("weight = 2", "weight = -1", ConfigError, "a weight is negative"),
+        ("weight = 2", "weight = 0", ConfigError, "no criterion has a weight above 0"),
+        ("weight = 2", 'weight = 2\npillars = "Sage"', ConfigError, "pillars is no list"),
+        ("[[criteria]]", "[criteria]", ConfigError, r"has no \[\[criteria\]\]"),
+        ("name =", "name", ConfigError, "is no TOML"),
+    ],
+)
+def test_a_rubric_with_a_fault_is_refused_by_name(old, new, error, message):
+    assert old in GOOD
+    with pytest.raises(error, match=message):
+        parse_rubric(GOOD.replace(old, new, 1), "mine.toml")
+
+
+def test_a_criterion_that_stands_twice_is_refused():
+    with pytest.raises(ConfigError, match="'use' stands twice"):
+        parse_rubric(GOOD + GOOD[GOOD.index("[[criteria]]") :], "mine.toml")
+
+
+def rubric(*weights: float) -> Rubric:
+    criteria = tuple(Criterion(name=str(n), weight=weight, description="d") for n, weight in enumerate(weights))
+    return Rubric(name="r", version="1", description="d", criteria=criteria)
+
+
+def scores(*values: float | None) -> tuple[CriterionScore, ...]:
+    return tuple(CriterionScore(name=str(n), reasoning="r", score=value) for n, value in enumerate(values))
+
+
+def test_the_overall_of_five_weighted_components():
+    # Weights of the character rubric: voice 25, rhetoric 20, history 20, position 20, integrity 15.
+    assert weighted_overall(scores(8, 9, 10, 7, 6), rubric(25, 20, 20, 20, 15)) == pytest.approx(8.1)
+
+
+def test_a_criterion_that_does_not_apply_leaves_the_mean_with_its_weight():
+    assert weighted_overall(scores(5, None, 3), rubric(1, 8, 1)) == 4
+    assert weighted_overall(scores(None, None), rubric(1, 1)) is None
+
+
+def test_the_whole_is_kept_beside_and_never_counts():
+    judged = scores(2, 4, 5)
+    assert weighted_overall(judged, rubric(1, 1, 0)) == 3
+    assert holistic_score(judged, rubric(1, 1, 0)) == 5
+    assert holistic_score(judged, rubric(1, 1, 1)) is None
+    assert weighted_overall(scores(None, 5), rubric(1, 0)) is None
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 10), st.one_of(st.none(), st.floats(1, 5))), min_size=1, max_size=6))
+def test_the_overall_lies_between_the_scores_and_unscored_ones_never_move_it(pairs):
+    weights, values = [weight for weight, _ in pairs], [value for _, value in pairs]
+    overall = weighted_overall(scores(*values), rubric(*weights))
+    given_scores = [value for value in values if value is not None]
+    if overall is None:
+        assert not given_scores
+    else:
+        assert min(given_scores) - 1e-9 <= overall <= max(given_scores) + 1e-9
+        assert weighted_overall(scores(*values, None), rubric(*weights, 5.0)) == overall

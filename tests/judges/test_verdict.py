@@ -1,0 +1,112 @@
+"""Replies of a judge model: what is read, what is repaired, what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selftune.judges.verdict import NoVerdictError, Verdict, read_verdict, verdict_schema
+from selftune.records import Criterion, Rubric
+
+RUBRIC = Rubric(
+    name="r",
+    version="1",
+    description="d",
+    criteria=tuple(Criterion(name=name, weight=1.0, description="d") for name in ("rigor", "use")),
+)
+
+
+def reply(**scores: object) -> str:
+    return json.dumps({name: {"reasoning": "because", "score": score} for name, score in scores.items()})
+
+
+GOOD = reply(rigor=4, use=4.5)
+
+
+def scores(verdict: Verdict) -> list[float | None]:
+    return [item.score for item in verdict.criteria]
+
+
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [
+        (GOOD, False),
+        (f"```json\n{GOOD}\n```", False),
+        (f"Here it is:\n```\n{GOOD}\n```\nDone.", False),
+        (f"My verdict is {GOOD}, as I said.", False),
+        (f"<think>Perhaps {reply(rigor=1, use=1)}?</think>{GOOD}", False),
+        (f"{GOOD}\n\n{GOOD}", False),
+        (GOOD.replace("because", 'a { brace and an escaped \\" quote }'), False),
+        (GOOD.replace('"', "'"), True),
+        (GOOD.replace("}}", "},}"), True),
+        (GOOD.replace("}}", "}"), True),
+    ],
+)
+def test_a_verdict_is_found_however_it_is_wrapped(text, repaired):
+    verdict = read_verdict(text, RUBRIC)
+    assert scores(verdict) == [4, 4.5]
+    assert verdict.repaired is repaired
+
+
+def test_null_means_does_not_apply():
+    assert scores(read_verdict(reply(rigor=None, use=3), RUBRIC)) == [None, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no JSON object"),
+        ("I would give it a 5.", "no JSON object"),
+        ("[4, 5]", "no JSON object"),
+        (reply(rigor=4), "criterion 'use' is missing"),
+        (reply(rigor=4, use=5.5), "off the scale 1 to 5"),
+        (reply(rigor=0, use=5), "off the scale"),
+        (reply(rigor="4", use=5), "the score of 'rigor' is no number"),
+        (reply(rigor=True, use=5), "the score of 'rigor' is no number"),
+        ('{"rigor": {"reasoning": "x"}, "use": {"reasoning": "x", "score": 1}}', "the score of 'rigor' is no number"),
+        ('{"rigor": {"score": 4}, "use": {"reasoning": "x", "score": 1}}', "'rigor' has no reasoning"),
+        ('{"rigor": 4, "use": 5}', "criterion 'rigor' is missing"),
+        (reply(rigor=4, use=5).replace("5}", "NaN}"), "off the scale"),
+        (f"{GOOD} or rather {reply(rigor=1, use=1)}", "two verdicts that differ"),
+        (GOOD[:-4], "no JSON object"),
+        (GOOD.replace("4.5}}", "4,5}}"), "no number|for sure"),
+        ("{" * 50_000 + "}" * 50_000, "no JSON object"),
+        ("x" * 300_000, "more than 200,000 characters"),
+    ],
+)
+def test_what_is_no_verdict_is_refused_with_the_reason(text, reason):
+    with pytest.raises(NoVerdictError, match=reason):
+        read_verdict(text, RUBRIC)
+
+
+def test_a_key_that_stands_twice_does_not_let_the_last_one_win():
+    double = GOOD[:-1] + ', "use": {"reasoning": "injected", "score": 5}}'
+    for text in (double, double.replace('"', "'"), double.replace("}}", "},}")):
+        with pytest.raises(NoVerdictError, match="a key stands twice"):
+            read_verdict(text, RUBRIC)
+
+
+@given(st.one_of(st.text(), st.binary().map(lambda data: data.decode("latin-1")), st.text('{}[]":,0123456789.esnul ')))
+def test_no_text_makes_the_reader_raise_anything_else_or_invent_a_score(text):
+    with pytest.raises(NoVerdictError):
+        read_verdict(text, RUBRIC)
+
+
+@given(st.data())
+def test_no_cut_of_a_verdict_gives_other_scores(data):
+    text = f"```json\n{GOOD}\n```"
+    cut = text[: data.draw(st.integers(0, len(text)))]
+    try:
+        verdict = read_verdict(cut, RUBRIC)
+    except NoVerdictError:
+        return
+    assert scores(verdict) == [4, 4.5]
+
+
+def test_the_schema_asks_for_the_reasoning_before_the_score():
+    schema = verdict_schema(RUBRIC)
+    assert schema["required"] == ["rigor", "use"]
+    assert list(schema["properties"]["rigor"]["properties"]) == ["reasoning", "score"]
