@@ -55,6 +55,6 @@ class Live(Protocol):
         """
         ...
 
-    def ask(self, text: str) -> str:
+    def ask(self, text: str, *, max_tokens: int | None = None) -> str:
         """One answer through the public address; `ServingError` when none comes."""
         ...

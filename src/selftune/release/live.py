@@ -119,18 +119,19 @@ class LiveServer:
             raise revive_error(_json(text))
         return read_switched(text)
 
-    def ask(self, text: str) -> str:
+    def ask(self, text: str, *, max_tokens: int | None = None) -> str:
         """One answer to a person's words; `ServingError` when nothing serves, or it refused."""
-        return self.chat((Message(role="user", content=text),))
+        return self.chat((Message(role="user", content=text),), max_tokens=max_tokens)
 
-    def chat(self, messages: Sequence[Message]) -> str:
-        """One answer to a conversation, drawn with the build's own parameters.
+    def chat(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> str:
+        """One answer to a conversation, drawn with the build's own parameters, but for its length where it is given.
 
         Raises:
             ServingError: nothing serves, or it refused.
         """
         said = [{"role": message.role, "content": message.content} for message in messages]
-        body = json.dumps({"messages": said}).encode()
+        wanted = {"messages": said} if max_tokens is None else {"messages": said, "max_tokens": max_tokens}
+        body = json.dumps(wanted).encode()
         headers = {"Content-Type": "application/json"}
         code, answer = _post(self._running(), "/v1/chat/completions", body, headers, _ASK_SECONDS)
         if code != _OK:

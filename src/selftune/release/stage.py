@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import ConfigError, IntegrityError, SelftuneError, ServingError, WaitingForPersonError
+from selftune.errors import ConfigError, IntegrityError, SelftuneError, WaitingForPersonError
 from selftune.records import (
     Arm,
     Build,
@@ -26,6 +26,7 @@ from selftune.records import (
     canonical_json,
 )
 from selftune.release.config_edit import edit_serving, plan_edit
+from selftune.release.health import GREETING, GREETING_TOKENS
 from selftune.release.live import LiveServer
 from selftune.release.manifest import Manifest, place_files, read_pointer
 from selftune.release.naming import MODEL, file_name, next_version, release_name
@@ -286,9 +287,7 @@ def _intended_edit(
 
 def _answers(live: Live) -> HealthCheck:
     """The last look: a question through the address that clients use."""
-    text = live.ask("Hello! Who are you?")
-    if not text.strip():
-        raise ServingError("the released model gave an empty answer.", next_step="Look at .selftune/logs/.")
+    text = live.ask(GREETING, max_tokens=GREETING_TOKENS)
     return HealthCheck(name="address", passed=True, detail=f"{len(text)} characters through the public address")
 
 

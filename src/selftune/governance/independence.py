@@ -1,0 +1,122 @@
+"""Who may judge whom: no model selects, grades or signs for its own lineage (mission E12).
+
+A lineage is a list of model names, newest first. Names are compared by family, because a successor is no outsider:
+`qwen2.5-7b` and `Qwen/Qwen2.5-14B-Instruct` are one. A model whose lineage nobody knows is never called independent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from selftune.records import Check, CheckStatus
+
+CHECK_NAME: Final = "independence"
+UNKNOWN: Final = "unknown"
+_FAMILY: Final = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """Someone with a part in a promotion: `role` says which, `lineage` is empty for code and for people."""
+
+    role: str
+    name: str
+    lineage: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """Two parties and the model families they have in common."""
+
+    first: Party
+    second: Party
+    families: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Independence:
+    """What the parties share.
+
+    Attributes:
+        shared: Pairs that are related; each forbids the other's word.
+        unknown: Parties whose lineage nobody knows.
+        exempt: Deterministic parties: code that sees only the text; what it can't see, it can't see on either side.
+    """
+
+    shared: tuple[Shared, ...]
+    unknown: tuple[Party, ...]
+    exempt: tuple[Party, ...]
+
+    @property
+    def check(self) -> Check:
+        """As one check: failed when related, not measured when a lineage is unknown."""
+        return Check(name=CHECK_NAME, status=self._status, detail=self.in_words)
+
+    @property
+    def in_words(self) -> str:
+        """One sentence for a person."""
+        parts = [
+            f"{pair.first.role} {pair.first.name!r} and {pair.second.role} {pair.second.name!r} both descend from "
+            f"{', '.join(pair.families)}"
+            for pair in self.shared
+        ]
+        parts += [f"the lineage of {party.role} {party.name!r} is unknown" for party in self.unknown]
+        parts += [f"{party.role} {party.name!r} is code: exempt on held-out items" for party in self.exempt]
+        return "; ".join(parts) if parts else "no party is related to another"
+
+    @property
+    def _status(self) -> CheckStatus:
+        if self.shared:
+            return CheckStatus.FAIL
+        return CheckStatus.NOT_MEASURED if self.unknown else CheckStatus.PASS
+
+
+def check_independence(*, judges: tuple[Party, ...], candidate: Party) -> Independence:
+    """Whether those who select, grade, audit or sign are strangers to each other and to the candidate.
+
+    Args:
+        judges: The judge that selected the data, the scorer that graded, an auditor or signer that is a model.
+        candidate: The build under test; its lineage holds the base and every model whose answers it learnt from.
+    """
+    models = tuple(party for party in judges if party.lineage)
+    return Independence(
+        shared=tuple(
+            Shared(first=first, second=second, families=common)
+            for first, second in combinations((*models, candidate), 2)
+            if (common := shared_families(first.lineage, second.lineage))
+        ),
+        unknown=tuple(party for party in (*models, candidate) if _is_unknown(party)),
+        exempt=tuple(party for party in judges if not party.lineage),
+    )
+
+
+def may_sign(signer: Party, subject: Party) -> bool:
+    """Whether a signer's word about a subject counts: a person's or code's does, a stranger's does, kin's does not."""
+    if not signer.lineage:
+        return True
+    return check_independence(judges=(signer,), candidate=subject).check.status is CheckStatus.PASS
+
+
+def shared_families(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """The model families that stand in both lineages, sorted; unknown names are no family."""
+    families = ({family_of(name) for name in lineage} for lineage in (first, second))
+    return tuple(sorted(set.intersection(*families) - {UNKNOWN}))
+
+
+def family_of(name: str) -> str:
+    """The family that a model name begins with: publisher, version, size and format are left out.
+
+    A digest is its own family: it names one file, and only that.
+    """
+    lowered = name.strip().lower()
+    if lowered.startswith("sha256:") or re.match(r"[a-z_]+:[0-9a-f]{64}$", lowered):
+        return lowered
+    found = _FAMILY.match(lowered.rsplit("/", 1)[-1])
+    return found.group() if found else UNKNOWN
+
+
+def _is_unknown(party: Party) -> bool:
+    return not party.lineage or any(family_of(name) == UNKNOWN for name in party.lineage)

@@ -1,0 +1,96 @@
+"""Every rule, declared against enforced: what `selftune rules` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.gate.rules import declared_rules, enforced_rules
+
+if TYPE_CHECKING:
+    from selftune.gate.config import Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleRow:
+    """One rule.
+
+    Attributes:
+        declared: Who declares it: `policy`, `house`, or `no`.
+        enforced: `yes`; `no` for a rule that nothing enforces or that the policy leaves out.
+        where: Module and name of what enforces it; empty where nothing does.
+    """
+
+    name: str
+    declared: str
+    enforced: str
+    what: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _HouseRule:
+    """A rule of the house: declared by the project itself, in force whatever the policy says."""
+
+    name: str
+    what: str
+    where: str
+
+
+HOUSE_RULES: Final = (
+    _HouseRule(
+        name="promoted_only",
+        what="Only the very build that a promoting decision names is released.",
+        where="selftune.release.stage:check_promotion",
+    ),
+    _HouseRule(
+        name="served_as_evaluated",
+        what="A release must show the weights, template and fingerprint that were evaluated.",
+        where="selftune.release.health:check_health",
+    ),
+    _HouseRule(
+        name="approvals",
+        what="In a team, a person other than the runner approves this very decision.",
+        where="selftune.governance.approvals:valid_approvals",
+    ),
+    _HouseRule(
+        name="circuit_breaker",
+        what="After `[governance] approve_every` promotions since the last approval the loop waits for a person.",
+        where="selftune.governance.breaker:require_closed_breaker",
+    ),
+    _HouseRule(
+        name="pinned_promotion",
+        what="No new candidate before a promoting decision is released, refused or expired.",
+        where="selftune.governance.approvals:pending_promotion",
+    ),
+    _HouseRule(
+        name="open_doubts",
+        what="A concern or hold can't be closed by the one it questions.",
+        where="selftune.governance.doubts:open_doubts",
+    ),
+)
+
+
+def rule_rows(policy: Policy) -> tuple[RuleRow, ...]:
+    """The gate's rules under this policy, those it enforces but the policy leaves out, then the rules of the house."""
+    enforced, declared = enforced_rules(), declared_rules(policy)
+    names = [*enforced, *(name for name in declared if name not in enforced)]
+    gate = [
+        RuleRow(
+            name=name,
+            declared="policy" if name in declared else "no",
+            enforced="yes" if name in enforced and name in declared else "no",
+            what=_first_line(enforced[name].__doc__) if name in enforced else "",
+            where=f"{enforced[name].__module__}:{enforced[name].__qualname__}" if name in enforced else "",
+        )
+        for name in names
+    ]
+    house = [
+        RuleRow(name=rule.name, declared="house", enforced="yes", what=rule.what, where=rule.where)
+        for rule in HOUSE_RULES
+    ]
+    return (*gate, *house)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n", 1)[0]

@@ -1,0 +1,8 @@
+"""The room's tests share the makers beside this file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
