@@ -48,7 +48,7 @@ class Policy:
     critical_growth: float = 0.0
     max_critical_failures: int | None = None
     max_unscored: float = 0.05
-    min_units: int = 20
+    min_units: int = 12
     independence: str = "required"
 
     @property
