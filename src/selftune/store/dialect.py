@@ -93,8 +93,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def copy_database(connection: Connection, target: Path) -> None:
-    """Write a consistent copy of the whole database into a new file."""
-    connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
+    """Write a consistent copy of the whole database into a new file, outside of any transaction."""
+    raw = connection.connection.cursor()
+    raw.execute("VACUUM INTO ?", (str(target),))
+    raw.close()
 
 
 @contextmanager
@@ -105,18 +107,19 @@ def _named_errors(engine: Engine) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig).lower()
-        if "full" in said or "disk i/o error" in said:
+        if "full" in said:
             raise BudgetError(
-                f"{path} can't be written: {said}. Nothing of this step was kept half.",
+                f"{path} can't be written: {said}. Nothing was kept half.",
                 next_step="Free some disk space, then run the same command again.",
             ) from error
         if "locked" in said or "busy" in said:
             raise LockedError(
                 f"{path} is being written by another process.", next_step="Wait for it to end, then try again."
             ) from error
-        if "malformed" in said or "not a database" in said:
+        if any(fault in said for fault in ("malformed", "not a database", "disk i/o")):
             raise DamagedFileError(
-                f"{path} is damaged: {said}.", next_step="Restore it from a backup; the ledger's mirror is beside it."
+                f"{path} can't be read or written: {said}.",
+                next_step="Check the disk, then restore the file from a backup; the ledger's mirror is beside it.",
             ) from error
         if "unable to open" in said or "readonly" in said:
             raise MissingFileError(

@@ -11,13 +11,14 @@ from selftune.errors import IntegrityError
 from selftune.store.dialect import copy_database, reading, writing
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
 HEAD: Final = "0001"
 _FOLDER: Final = Path(__file__).parent / "migrations"
 
 
-def migrate(engine: Engine, path: Path) -> None:
+def migrate(engine: Engine, path: Path, *, head: str = HEAD, folder: Path = _FOLDER) -> None:
     """Make or update the tables; does nothing, and wakes nothing, when they are up to date.
 
     Raises:
@@ -25,39 +26,46 @@ def migrate(engine: Engine, path: Path) -> None:
     """
     with reading(engine) as connection:
         found = _revision(connection)
-    if found == HEAD:
+    if found == head:
         return
+    config = _config(folder)
     if found is not None:
-        _refuse_newer(found, path)
-        _keep_copy(engine, path.with_name(f"{path.name}.before-{HEAD}"))
+        _refuse_newer(found, path, config)
+        _keep_copy(engine, path.with_name(f"{path.name}.before-{head}"))
     with writing(engine) as connection:
-        if _revision(connection) != HEAD:
-            _upgrade(connection)
+        # Another process may have been faster while this one waited for the lock; then nothing is left to do.
+        config.attributes["connection"] = connection
+        _upgrade(config, head)
 
 
-def known_revisions() -> tuple[str, ...]:
+def known_revisions(folder: Path = _FOLDER) -> tuple[str, ...]:
     """Every revision this selftune can read, newest first."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    return tuple(step.revision for step in ScriptDirectory.from_config(config).walk_revisions())
+    return _revisions(_config(folder))
 
 
-def _upgrade(connection: Connection) -> None:
-    from alembic import command
+def _config(folder: Path) -> Config:
     from alembic.config import Config
 
     config = Config()
     # Alembic reads the value through configparser, to which a percent sign is special.
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    return config
 
 
-def _refuse_newer(found: str, path: Path) -> None:
-    if found not in known_revisions():
+def _revisions(config: Config) -> tuple[str, ...]:
+    from alembic.script import ScriptDirectory
+
+    return tuple(step.revision for step in ScriptDirectory.from_config(config).walk_revisions())
+
+
+def _upgrade(config: Config, head: str) -> None:
+    from alembic import command
+
+    command.upgrade(config, head)
+
+
+def _refuse_newer(found: str, path: Path, config: Config) -> None:
+    if found not in _revisions(config):
         raise IntegrityError(
             f"{path} was written by a newer selftune (tables {found}).",
             next_step="Upgrade selftune, or restore the copy that the upgrade left beside the file.",
@@ -66,7 +74,7 @@ def _refuse_newer(found: str, path: Path) -> None:
 
 def _keep_copy(engine: Engine, target: Path) -> None:
     if not target.exists():
-        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        with engine.connect() as connection:
             copy_database(connection, target)
 
 
