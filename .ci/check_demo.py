@@ -21,13 +21,13 @@ def check_demo(result: dict[str, Any]) -> Iterator[tuple[str, bool]]:
     yield "generation 1 is promoted", first["decision"]["outcome"] == "promote"
     yield "generation 2 is decided", bool(later) and all(turn["decision"]["outcome"] in OUTCOMES for turn in later)
     for turn in result["generations"]:
-        yield from check_generation(turn)
+        yield from check_generation(turn, Path(result["folder"]))
     interval = first["scores"]["candidate"]["interval"]
     yield "the old model's score lies below the new one's interval", first["scores"]["champion"]["mean"] < interval[0]
     yield f"peak memory {result['peak_rss_bytes'] / 1e9:.2f} GB <= 2 GB", result["peak_rss_bytes"] <= MOST_MEMORY_BYTES
 
 
-def check_generation(turn: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+def check_generation(turn: dict[str, Any], folder: Path) -> Iterator[tuple[str, bool]]:
     """Each promise about one turn of the loop."""
     name = f"generation {turn['number']}"
     decision, release = turn["decision"], turn["release"]
@@ -38,7 +38,7 @@ def check_generation(turn: dict[str, Any]) -> Iterator[tuple[str, bool]]:
     if release is not None:
         same = release["build_digest"] == turn["scores"]["candidate"]["build_digest"]
         yield f"{name}: what is served is what was evaluated", same
-        file = Path(release["gguf"])
+        file = folder / ".selftune" / "models" / Path(release["gguf"]).name
         yield (
             f"{name}: the served file is there, whole",
             file.is_file() and file.stat().st_size == release["size_bytes"],

@@ -1,0 +1,94 @@
+"""The pages say what the program does, or these tests fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+ITEMS = {"A": 42, "B": 55, "C": 26, "D": 14, "E": 18, "F": 13}
+
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def feature_rows() -> list[tuple[str, str, str, str]]:
+    lines = (DOCS / "features.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" |")] for line in lines if re.match(r"\| [A-F]\d+ ", line)]
+    return [(row[0], row[1], row[2], row[3] if len(row) > 3 else "") for row in rows]
+
+
+def test_every_item_of_the_mission_stands_on_the_features_page_once():
+    expected = [f"{letter}{number}" for letter, count in ITEMS.items() for number in range(1, count + 1)]
+    assert len(expected) == 168
+    assert [row[0] for row in feature_rows()] == expected
+
+
+def test_a_feature_is_open_thin_or_done_and_what_is_done_has_a_command():
+    for item, what, state, command in feature_rows():
+        assert what, item
+        assert state in {"open", "thin", "done"}, item
+        if state == "done":
+            assert command.startswith("`"), item
+
+
+def test_the_commands_on_the_features_page_exist():
+    known = set(re.findall(r"^### selftune (.+)$", (DOCS / "cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    for item, _, _, commands in feature_rows():
+        for words in re.findall(r"`selftune ([a-z]+)", commands):
+            assert any(name.split()[0] == words for name in known), f"{item}: selftune {words}"
+        for path in re.findall(r"(tests/[\w./]+)", commands):
+            assert (ROOT / path).exists(), f"{item}: {path}"
+
+
+@pytest.mark.parametrize(("page", "writer"), [("cli.md", "write_cli"), ("configuration.md", "write_configuration")])
+def test_the_reference_pages_are_what_the_program_says_of_itself(page, writer):
+    fresh = getattr(load("write_reference"), writer)()
+    assert (DOCS / page).read_text(encoding="utf-8") == fresh, "run: python docs/write_reference.py"
+
+
+def test_the_picture_is_what_its_script_draws():
+    assert (DOCS / "loop.svg").read_text(encoding="utf-8") == load("draw_loop").draw_loop()
+
+
+def test_the_readme_is_short_and_its_files_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    for target in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", text):
+        path = target[0] or target[1]
+        assert path.startswith("https://") or (ROOT / path).exists(), path
+
+
+def test_pages_and_decisions_link_to_files_that_exist():
+    for page in [*DOCS.glob("*.md"), *(ROOT / "decisions").glob("*.md"), *(ROOT / "dev").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_decision_says_its_context_its_choice_and_what_would_change_it():
+    pages = sorted((ROOT / "decisions").glob("[0-9]*.md"))
+    assert pages
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for heading in ("## Context", "## Choice", "## What would change our mind"):
+            assert heading in text, f"{page.name}: {heading}"
+
+
+@pytest.mark.needs("docs")
+def test_the_site_builds_without_a_warning_and_asks_nobody_else_for_anything(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    for page in tmp_path.rglob("*.html"):
+        fetched = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?(https?:[^\s\">]+)", page.read_text("utf-8"))
+        assert fetched == [], page.name
