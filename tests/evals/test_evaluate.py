@@ -106,12 +106,11 @@ def test_repeats_are_drawn_with_different_seeds(tmp_path: Path, suite: Suite) ->
     assert [one.repeat for one in found.outcomes] == [0] * 4 + [1] * 4 + [2] * 4
 
 
-def test_the_system_prompt_of_a_prompt_build_is_put_before(tmp_path: Path, suite: Suite) -> None:
+def test_questions_are_the_suites_own_and_the_server_adds_the_builds_prompt(tmp_path: Path, suite: Suite) -> None:
     serve = FakeServe(obedient)
     build = fake_build(origin=BuildOrigin.PROMPT, system_prompt="Obey.")
     evaluate_with(EchoScorer(), build, EvaluationConfig(suite=suite), fake_context(tmp_path, serve=serve))
-    systems = [[m.content for m in request.messages if m.role == "system"] for request in serve.started[0].asked]
-    assert systems == [["Obey."], ["Obey."], ["Obey.\n\nbe brief"], ["Obey."]]
+    assert [request.messages for request in serve.started[0].asked] == [item.messages for item in suite.items]
 
 
 def test_a_question_that_fails_once_is_asked_again(tmp_path: Path, suite: Suite) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
 from selftune.context import ChatRequest, Progress, spread_seeds
 from selftune.errors import ServingError
-from selftune.records import Message, digest_of
+from selftune.records import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,30 +37,20 @@ class Reply:
     failure: str | None = None
 
 
-def questions_of(suite: Suite, seeds: Sequence[int], system_prompt: str | None) -> tuple[Question, ...]:
-    """Every item in every repeat; the same seeds ask the same, whichever build answers."""
+def questions_of(suite: Suite, seeds: Sequence[int]) -> tuple[Question, ...]:
+    """Every item in every repeat; the same seeds ask the same, whichever build answers.
+
+    A build's own system prompt is no part of a question: whatever serves the build puts it before each of them.
+    """
     return tuple(
         Question(
             item=item,
             repeat=repeat,
-            request=ChatRequest(messages=put_before(system_prompt, item.messages), seed=drawn),
+            request=ChatRequest(messages=item.messages, seed=drawn),
         )
         for repeat, seed in enumerate(seeds)
         for item, drawn in zip(suite.items, spread_seeds(seed, len(suite.items)), strict=True)
     )
-
-
-def put_before(system_prompt: str | None, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The messages under a build's system prompt; an item's own system message follows in the same turn.
-
-    Many templates take one system message only, so a second one is never made.
-    """
-    if system_prompt is None:
-        return messages
-    if messages and messages[0].role == "system":
-        own = messages[0]
-        return (replace(own, content=f"{system_prompt}\n\n{own.content}"), *messages[1:])
-    return (Message(role="system", content=system_prompt), *messages)
 
 
 def collect_answers(

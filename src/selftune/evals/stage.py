@@ -38,7 +38,7 @@ def evaluate_with(scorer: Scorer, build: Build, config: EvaluationConfig, contex
     suite = config.suite
     # The suite's own seed, not the step's: whenever an arm is evaluated, it is asked with the same draws.
     seeds = tuple(spread_seeds(suite.seed, config.repeats))
-    questions = questions_of(suite, seeds, build.system_prompt)
+    questions = questions_of(suite, seeds)
     began = context.elapsed()
     with context.serve(build, slots=config.slots) as served:
         replies = collect_answers(served, questions, build, config, context)
