@@ -1,0 +1,108 @@
+"""A release from end to end on real llama.cpp servers, over a tiny random model in two precisions."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from selftune.errors import ServingError
+from selftune.records import FileDigest, GenerationParameters
+from selftune.release.live import LiveServer
+from selftune.release.stage import release, rollback
+
+pytestmark = pytest.mark.needs("train", "serve")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """GGUF files of one tiny random model: F16 and Q8_0."""
+    from selftune.builds.gguf_writer import write_gguf
+    from selftune.builds.tensor_types import Quantisation
+    from selftune.builds.tensors import open_folder
+    from selftune.builds.tiny import make_tiny_model
+
+    root = tmp_path_factory.mktemp("models")
+    folder = make_tiny_model(root / "tiny")
+    for quantisation in (Quantisation.F16, Quantisation.Q8_0):
+        with open_folder(folder) as tensors:
+            write_gguf(folder, tensors, root / f"{quantisation.value}.gguf", quantisation, name="tiny")
+    return {path.stem: path for path in root.glob("*.gguf")}
+
+
+@pytest.fixture
+def real(house, models):
+    """The house with the real keeper, and builds and proofs of the two models."""
+    from selftune.serving.child import Order
+    from selftune.serving.llama_cpp import run_server
+
+    house.live = LiveServer(house.target)
+    house.proofs = {}
+    for name, path in models.items():
+        with run_server(Order(model=str(path), slots=2), house.folder / "probe.log") as server:
+            house.proofs[name] = server.proof
+
+    def build(name):
+        house.context().blobs.put_file(models[name])
+        digest = house.proofs[name].model_digest
+        made = replace(
+            house.build(name),
+            files=(FileDigest(name="model.gguf", digest=digest, size_bytes=models[name].stat().st_size),),
+            template_digest=house.proofs[name].template_digest,
+            generation=GenerationParameters(max_tokens=8),
+        )
+        house.records.append(made)
+        return made
+
+    house.real_build = build
+    yield house
+    house.live.stop()
+
+
+def promotion(house, name, replaced, proof):
+    made = house.promotion(name, replaced, build=house.real_build(name))
+    evaluation = replace(house.records[-2], proof=proof)
+    decision = replace(made.decision, arms=((made.decision.arms[0][0], evaluation.id),))
+    house.records += [evaluation, decision]
+    return replace(made, decision=decision)
+
+
+def test_base_promotion_kill_and_rollback_on_real_servers(real):
+    base = replace(real.base(), build=real.real_build("F16"))
+    first = release(base, real.target, real.context())
+    assert first.proof.model_digest == real.proofs["F16"].model_digest
+    assert real.live.ask("Who are you?")
+
+    second = release(promotion(real, "Q8_0", first, real.proofs["Q8_0"]), real.target, real.context())
+    assert real.live.status().version == second.version == "v1.1"
+    assert {check.name for check in second.health} >= {"weights", "template", "fingerprint", "answers", "address"}
+    assert second.proof.slots == 2
+
+    keeper = psutil.Process(real.live.status().pid)
+    family = [keeper, *keeper.children(recursive=True)]
+    keeper.kill()
+    assert psutil.wait_procs(family, timeout=15)[1] == []
+    assert real.live.start().version == "v1.1"
+
+    back = rollback(first, second, real.target, real.context(), reason="I liked it more.")
+    assert real.live.status().proof.model_digest == first.proof.model_digest
+    assert back.version == "v1.2"
+
+
+def test_model_other_than_the_evaluated_one_is_refused_by_its_fingerprint(real):
+    first = release(replace(real.base(), build=real.real_build("F16")), real.target, real.context())
+    swapped = replace(real.proofs["Q8_0"], fingerprint=real.proofs["F16"].fingerprint)
+    with pytest.raises(ServingError, match="fingerprint"):
+        release(promotion(real, "Q8_0", first, swapped), real.target, real.context())
+    assert real.live.status().version == "v1.0"
+    assert real.live.ask("Who are you?")
+
+
+def test_same_seed_same_answer_through_the_door(real):
+    release(replace(real.base(), build=real.real_build("F16")), real.target, real.context())
+    assert real.live.ask("Tell me about the owl.") == real.live.ask("Tell me about the owl.")
