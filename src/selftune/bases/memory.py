@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from selftune.bases.shape import ModelShape
 
+SEVEN_LINEARS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""The linear layers of a decoder layer in all families that we know."""
+
 _INTERPRETER_BYTES: Final = 450_000_000  # Python with torch and transformers, measured
 _FLOAT: Final = 4
 _ADAM_COPIES: Final = 4  # the parameter, its gradient, two moments

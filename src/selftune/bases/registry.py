@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from selftune.bases.check import BaseReport, check_folder
 from selftune.bases.facts import check_pinned, describe
 from selftune.bases.folders import LocalFolder, Reference
 from selftune.bases.gguf_files import GgufFile, LmStudioModel, OllamaModel
@@ -105,6 +106,25 @@ def resolve_base(name: str, home: Path | None = None) -> tuple[BaseModel, Path]:
     return base, folder
 
 
+def check_base(name_or_path: str, home: Path | None = None, *, online: bool = False) -> BaseReport:
+    """Whether a base can be trained and served here, in seconds and from headers alone; nothing is added or brought.
+
+    Raises:
+        MissingFileError: it is not on this machine.
+        UnknownNameError: nothing has the name.
+    """
+    home = home or default_home()
+    added = {base.name: (base, folder) for base, folder in map(_entry, _entries(home))}
+    if name_or_path in added:
+        base, folder = added[name_or_path]
+        return check_folder(folder, name=base.name, licence=base.licence)
+    source = source_for(name_or_path, online=online)
+    if isinstance(source, Reference | LocalFolder):
+        found = source.fetch(name_or_path, home)
+        return check_folder(found.folder, name=found.name, licence=found.licence)
+    raise _not_here(name_or_path)
+
+
 def known_bases(home: Path | None = None) -> tuple[str, ...]:
     """Names that `resolve_base` knows."""
     return (REFERENCE, *sorted(_entry(place)[0].name for place in _entries(home or default_home())))
@@ -168,6 +188,13 @@ def _refuse_second(base: BaseModel, place: Path, home: Path) -> None:
             raise UsageError(
                 f"another base is called {base.name!r} already.", next_step=f"Rename the folder, or remove {other}."
             )
+
+
+def _not_here(name: str) -> MissingFileError:
+    return MissingFileError(
+        f"base {name!r} is not unpacked on this machine, so its headers can't be read.",
+        next_step=f"Run `selftune base add {name}` first.",
+    )
 
 
 def _unknown(name: str, entries: dict[str, tuple[BaseModel, Path]]) -> UsageError:

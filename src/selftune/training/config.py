@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
+from selftune.bases.memory import SEVEN_LINEARS
 from selftune.errors import ConfigError, MissingFileError, UnknownNameError
 
-SEVEN_LINEARS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 RECIPES: Final = Path(__file__).parent / "recipes"
 _CHOICES: Final = {
     "objective": ("sft",),

@@ -1,0 +1,151 @@
+"""Whether a base can be trained and served here, from headers alone: no weight is read, so the answer takes seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.bases.facts import template_of
+from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_gguf_name
+from selftune.bases.memory import SEVEN_LINEARS, lora_parameters, training_memory_bytes
+from selftune.bases.pretokenizers import name_pre_tokenizer
+from selftune.bases.shape import read_json, read_shape
+from selftune.errors import MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from selftune.bases.shape import ModelShape
+
+_RANK: Final = 16
+_TOKENS: Final = 1024
+_TARGETS: Final = 128
+_FLOATS: Final = ("F32", "F16", "BF16")
+_HALF_BYTES: Final = 2
+_SERVER_BYTES: Final = 150_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseReport:
+    """What can be done with a base on this machine.
+
+    Attributes:
+        training_bytes: Estimated peak of a LoRA training, rank 16, 1,024 tokens at a time.
+        serving_bytes: Estimated memory of a server in F16.
+        free_bytes: Memory that is free now.
+        against_training: Why it can't be trained here; empty when it can.
+        against_serving: Why it can't be served here; empty when it can.
+    """
+
+    name: str
+    architecture: str
+    parameters: int
+    context_length: int
+    licence: str
+    training_bytes: int
+    serving_bytes: int
+    free_bytes: int
+    against_training: tuple[str, ...]
+    against_serving: tuple[str, ...]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether nothing speaks against training."""
+        return not self.against_training
+
+    @property
+    def servable(self) -> bool:
+        """Whether nothing speaks against serving."""
+        return not self.against_serving
+
+
+def check_folder(folder: Path, *, name: str, licence: str) -> BaseReport:
+    """The report on a Hugging Face folder.
+
+    Raises:
+        MissingFileError: it is no Hugging Face folder.
+        UsageError: its weights are pickles, or its config is not of a causal language model.
+        DamagedFileError: a header is damaged.
+    """
+    import psutil
+
+    shape = read_shape(folder)
+    free = int(psutil.virtual_memory().available)
+    training, serving = _training_bytes(shape), _serving_bytes(shape)
+    always = (*_against_family(shape), *_against_template(folder))
+    return BaseReport(
+        name=name,
+        architecture=shape.family,
+        parameters=shape.parameters,
+        context_length=shape.context_length,
+        licence=licence,
+        training_bytes=training,
+        serving_bytes=serving,
+        free_bytes=free,
+        against_training=(*always, *_against_precision(shape), *_against_memory("training", training, free)),
+        against_serving=(
+            *always,
+            *_against_export(shape),
+            *_against_tokenizer(folder),
+            *_against_memory("serving", serving, free),
+        ),
+    )
+
+
+def _training_bytes(shape: ModelShape) -> int:
+    trained = lora_parameters(shape, _RANK, SEVEN_LINEARS)
+    return training_memory_bytes(shape, adapter_parameters=trained, tokens=_TOKENS, targets=_TARGETS)
+
+
+def _serving_bytes(shape: ModelShape) -> int:
+    return shape.parameters * _HALF_BYTES + _SERVER_BYTES
+
+
+def _against_family(shape: ModelShape) -> Iterator[str]:
+    if shape.family not in GGUF_ARCHITECTURES:
+        yield f"{shape.architecture} is none of the known families: {', '.join(GGUF_ARCHITECTURES)}"
+
+
+def _against_template(folder: Path) -> Iterator[str]:
+    try:
+        template_of(folder)
+    except UsageError as error:
+        yield error.message.removesuffix(".")
+
+
+def _against_precision(shape: ModelShape) -> Iterator[str]:
+    other = sorted({tensor.dtype for tensor in shape.tensors} - set(_FLOATS))
+    if other:
+        yield f"its weights are stored as {', '.join(other)}, which can't be trained; only {', '.join(_FLOATS)} can"
+
+
+def _against_export(shape: ModelShape) -> Iterator[str]:
+    unknown = [t.name for t in shape.tensors if to_gguf_name(t.name) is None and not t.name.endswith("inv_freq")]
+    if unknown:
+        yield f"{len(unknown)} of its tensors have no place in a GGUF file, such as {unknown[0]}"
+    if shape.rope_scaled:
+        yield "it scales its rotary positions, which our GGUF writer can't express yet"
+    if shape.sliding_window is not None and shape.sliding_window < shape.context_length:
+        yield f"it looks back {shape.sliding_window:,} tokens at most, which our GGUF writer can't express yet"
+
+
+def _against_tokenizer(folder: Path) -> Iterator[str]:
+    try:
+        tokenizer = read_json(folder / "tokenizer.json")
+    except MissingFileError:
+        yield "it has no tokenizer.json"
+        return
+    model = tokenizer.get("model")
+    if not isinstance(model, dict) or model.get("type") != "BPE" or model.get("byte_fallback"):
+        yield "its tokenizer is no byte-level BPE"
+        return
+    try:
+        name_pre_tokenizer(tokenizer)
+    except UsageError as error:
+        yield error.message.removesuffix(".")
+
+
+def _against_memory(what: str, needed: int, free: int) -> Iterator[str]:
+    if needed > free:
+        yield f"{what} takes about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
