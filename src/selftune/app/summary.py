@@ -84,6 +84,7 @@ def arm_summary(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **mean_summary(summary.overall),
         "unit": unit,
+        "build_digest": evaluation.build_digest,
         "by_category": {name: mean_summary(mean) for name, mean in summary.by_category},
         "unscored": [{"item_id": item_id, "reason": reason} for item_id, reason in summary.unscored],
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from selftune.context import Context, Progress
     from selftune.store import Store
 
-I = TypeVar("I")
+I = TypeVar("I")  # noqa: E741 - inputs, config, output: the three letters of a stage
 C = TypeVar("C")
 R = TypeVar("R", bound=Record)
 
