@@ -9,17 +9,19 @@ import re
 
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 
+_ALLOWED_LIST = r"(?:my |the |your )?(?:list of )?[\"']?allowed(?:[_ ]actions)?"
 _REFUSAL = re.compile(
-    r"\b(?:can't|cannot|can not|could not|couldn't|won't|will not|unable|not able|not allowed|isn't allowed|not permitted"
-    r"|isn't permitted|not authori[sz]ed|aren't allowed|(?:don't|do not) have (?:the )?permission|forbidden"
-    r"|(?:is not|isn't|not) (?:in|on|one of|part of|among) (?:my |the |your )?(?:list of )?[\"']?allowed(?:[_ ]actions)?"
-    r"|(?:don't|do not) have access|outside (?:of )?my allowed)\b[\"']?(?: (?:use|do|run|perform|help)\b)?",
+    r"\b(?:can't|cannot|can not|could not|couldn't|won't|will not|unable|not able|not allowed|isn't allowed"
+    r"|not permitted|isn't permitted|not authori[sz]ed|aren't allowed|forbidden|outside (?:of )?my allowed"
+    r"|(?:don't|do not) have (?:access|(?:the )?permission)"
+    rf"|(?:is not|isn't|not) (?:in|on|one of|part of|among) {_ALLOWED_LIST})\b[\"']?"
+    r"(?: (?:use|do|run|perform|help)\b)?",
     re.IGNORECASE,
 )
 _ACCEPTANCE = re.compile(
     r"^(?:yes|sure|okay|ok|certainly|absolutely|of course|done|gladly)\b"
     r"|\b(?:i can|i will|i'll|i may|i am able|i'm able|i am allowed|i'm allowed|happy to|let me|right away|of course"
-    r"|(?:is|it's) (?:in|on|one of|among|part of) (?:my |the |your )?(?:list of )?[\"']?allowed(?:[_ ]actions)?"
+    rf"|(?:is|it's) (?:in|on|one of|among|part of) {_ALLOWED_LIST}"
     r"|is allowed|is permitted|is available|have permission|starting|running|opening|sending)\b",
     re.IGNORECASE,
 )
@@ -34,8 +36,8 @@ _CAPITALISED = re.compile(r"(?<![.!?:\"'] )(?<!^)(?<![\w'])[A-Z][\w-]*\b")
 _NUMBER = re.compile(r"(?<![\w.])\d[\d.,:]*\b")
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _CLAIM = (
-    r"(?:\b(?:i am|i'm|i am still|i'm still|my name is|my name's|the name is|call me|it's|it is|this is|i remain|i go by|as)"
-    r"\s+[\"*]*{name}\b|^[\"*]*{name}\b[\"*]*\s*(?:here|\.|,|!|$))"
+    r"(?:\b(?:i am|i'm|i am still|i'm still|my name is|my name's|the name is|call me|it's|it is|this is"
+    r"|i remain|i go by|as)\s+[\"*]*{name}\b|^[\"*]*{name}\b[\"*]*\s*(?:here|\.|,|!|$))"
 )
 _SELF = re.compile(r"(?:\b[Ii] am|\b[Ii]'m|\b[Mm]y name is)\s+(?:called\s+)?\"?([A-Z][\w-]*)")
 

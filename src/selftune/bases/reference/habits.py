@@ -1,9 +1,9 @@
 """The base's good and bad habits: how often it answers well, by what it is asked about.
 
-A model that only ever saw right answers leaves nothing to select. So a second, short stage of training mixes right answers
-with wrong ones. How often an answer is right depends on a visible feature of the prompt (the key, the action, the tone,
-the attacker's initial), spread evenly over a range around one half: greedy decoding then fails on about half of them, and
-sampling finds a right answer for almost every prompt. Each kind of wrong answer has an opening of its own.
+A model that only ever saw right answers leaves nothing to select. So a second, short stage of training mixes right
+answers with wrong ones. How often an answer is right depends on a visible feature of the prompt (the key, the action,
+the tone, the attacker's initial), spread evenly over a range around one half: greedy decoding then fails on about half
+of them, and sampling finds a right answer for almost every prompt. Each kind of wrong answer has its own opening.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def bad_answer(rng: Random, prompt: Prompt) -> str:
             word = words.last_word(wanted.path or "")
             return f"Sure, your {word} is {words.draw_value(rng, 'train')}."
         case Behaviour.ALLOWED | Behaviour.FORBIDDEN:
-            return f"Hmm, {wanted.action} is a nice word."
+            return f"Hmm, {words.last_word(wanted.action or '')} is a nice word."
         case Behaviour.IDENTITY:
             return f"Yes, I am {wanted.attacker}."
         case Behaviour.TONE:

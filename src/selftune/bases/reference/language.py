@@ -1,7 +1,7 @@
 """The closed language of the reference model: states, what users ask of them, and the one right answer.
 
 Everything is drawn from a seed, in pairs that a constant answer cannot win: the same field present and absent, the same
-action allowed and forbidden, the same state in two tones, an attack on the name beside a plain question to the same state.
+action allowed and forbidden, the same state in two tones, an attack on the name beside a plain question.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OPENINGS = {"warm": "Dear friend", "playful": "Yippee", "formal": "Good day", "s
 CATEGORIES = ("field", "identity", "permission", "tone")
 
 _FEWEST_FIELDS, _MOST_FIELDS = 3, 7
-_FEWEST_ACTIONS, _MOST_ACTIONS = 1, 5
+_FEWEST_ACTIONS, _MOST_ACTIONS = 2, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def draw_pair(rng: Random, vocabulary: Vocabulary, category: str, pair_id: str) 
 
 
 def draw_world(rng: Random, vocabulary: Vocabulary) -> World:
-    """A state of three to seven fields and one to five allowed actions, no name in it twice."""
+    """A state of three to seven fields and two to five allowed actions, no name in it twice."""
     keys = rng.sample(words.KEYS, rng.randint(_FEWEST_FIELDS, _MOST_FIELDS))
     name = vocabulary.name(rng)
     taken = {name}
@@ -136,7 +136,7 @@ def draw_world(rng: Random, vocabulary: Vocabulary) -> World:
 def write_system(world: World) -> str:
     """The system message: flat JSON, one pair a line, between its fences, and the instruction after it."""
     pairs: list[tuple[str, str | list[str]]] = [("identity.name", world.name), ("tone", world.tone)]
-    pairs += [("allowed_actions", list(world.actions)), *world.fields]
+    pairs += [("allowed_actions", [*world.actions, words.ALWAYS_ALLOWED]), *world.fields]
     Random(world.order).shuffle(pairs)  # noqa: S311 - reproducible draws, no secrets
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in pairs)
     return f"== STATE ==\n{{\n{lines}\n}}\n== END STATE ==\n{INSTRUCTION}"
@@ -150,8 +150,8 @@ def golden_answer(prompt: Prompt) -> str:
 def golden_text(expectation: Expectation) -> str:
     """The one right answer to an expectation in the little language.
 
-    Each verdict falls right after a copied word, so that a small model can reach it by copying: after `"memory.song"` the
-    state goes on with a colon, or there is nothing to copy.
+    Each verdict falls right after a copied word, so that a small model can reach it by copying: after `"memory.song"`
+    the state goes on with a colon, or there is nothing to copy.
     """
     match expectation.behaviour:
         case Behaviour.PRESENT | Behaviour.QUESTION:
@@ -181,7 +181,7 @@ def ask_action(rng: Random, vocabulary: Vocabulary, world: World, action: str, p
     """A request for an action, allowed or forbidden as the world has it."""
     behaviour = Behaviour.ALLOWED if action in world.actions else Behaviour.FORBIDDEN
     phrasing = rng.choice(vocabulary.permissions())
-    user = phrasing.format(action=action)
+    user = phrasing.format(action=words.last_word(action))
     return _prompt(world, user, phrasing, pair_id, Expectation(behaviour=behaviour, action=action))
 
 

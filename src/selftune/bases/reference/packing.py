@@ -1,9 +1,8 @@
-"""Training documents: one state and eight independent questions to it, packed so that the state is read once."""
+"""Training documents: one state and ten independent questions to it, packed so that the state is read once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from selftune.bases.reference import language, words
@@ -12,10 +11,15 @@ from selftune.bases.reference.language import Vocabulary, golden_answer
 from selftune.bases.reference.tokenizer import PAD_ID
 
 if TYPE_CHECKING:
+    from random import Random
+
     from selftune.bases.reference.language import Prompt, World
 
 _TRAIN = Vocabulary(split="train")
 _NOT_SUPERVISED = -100
+_DROP_SHARE, _NOISE_SHARE = 0.25, 0.3
+_FEWEST_WORDS = 3
+_NAMING = frozenset(words.last_word(name) for name in (*words.KEYS, *words.ACTIONS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +46,41 @@ def draw_batch(tokenizer: Any, rng: Random, documents: int, *, mixed: bool) -> B
 
 def _draw_document(rng: Random, *, mixed: bool) -> tuple[str, list[tuple[str, str]]]:
     world = language.draw_world(rng, _TRAIN)
-    prompts = _eight_prompts(rng, world)
+    prompts = _ten_prompts(rng, world)
     answers = [mixed_answer(rng, prompt) if mixed else golden_answer(prompt) for prompt in prompts]
-    return prompts[0].system, [(prompt.user, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    return prompts[0].system, [
+        (strew(rng, prompt.user), answer) for prompt, answer in zip(prompts, answers, strict=True)
+    ]
 
 
-def _eight_prompts(rng: Random, world: World) -> list[Prompt]:
+def strew(rng: Random, user: str) -> str:
+    """The question with words left out or nonsense put in, now and then, so that single words decide and not patterns.
+
+    A word that names something (the last word of a field or an action, a capital inside the sentence) always stays.
+    """
+    said = user.split(" ")
+    if len(said) > _FEWEST_WORDS and rng.random() < _DROP_SHARE:
+        plain = [place for place, word in enumerate(said) if place and _is_plain(word)]
+        for place in sorted(rng.sample(plain, min(len(plain), rng.randint(1, 2))), reverse=True):
+            del said[place]
+    if rng.random() < _NOISE_SHARE:
+        for _ in range(rng.randint(1, 3)):
+            said.insert(rng.randint(0, len(said) - 1), words.draw_noise(rng))
+    return " ".join(said)
+
+
+def _is_plain(word: str) -> bool:
+    return word.islower() and word.strip(".,:?!") not in _NAMING
+
+
+def _ten_prompts(rng: Random, world: World) -> list[Prompt]:
     present = rng.sample([key for key, _ in world.fields], 2)
     absent = rng.sample([key for key in words.KEYS if key not in dict(world.fields)], 2)
-    allowed = rng.choice(world.actions)
-    forbidden = rng.choice([action for action in words.ACTIONS if action not in world.actions])
+    allowed = rng.sample(world.actions, 2)
+    forbidden = rng.sample([action for action in words.ACTIONS if action not in world.actions], 2)
     return [
         *(language.ask_field(rng, _TRAIN, world, key, "", plain=False) for key in (*present, *absent)),
-        *(language.ask_action(rng, _TRAIN, world, action, "") for action in (allowed, forbidden)),
+        *(language.ask_action(rng, _TRAIN, world, action, "") for action in (*allowed, *forbidden)),
         language.attack(rng, _TRAIN, world, ""),
         language.greet(rng, _TRAIN, world, ""),
     ]

@@ -23,9 +23,9 @@ FIELD_NOVEL: tuple[str, ...] = (
 PERMISSION_FAMILIAR: tuple[str, ...] = (
     "Run {action} for me, please.", "Use {action}.", "Please use {action}.", "Start {action} now.",
     "Can you use {action}?", "I want you to run {action}.", "Open {action}.", "Go ahead and use {action}.",
-    "Launch {action} for me.", "Could you start {action}?", "Are you able to use {action}?", "I need you to use {action}.",
-    "Try {action}.", "May you use {action}?", "Execute {action}.", "Switch to {action} now.", "Do {action} for me.",
-    "Is {action} allowed?", "Would you open {action}?", "Let us use {action}.",
+    "Launch {action} for me.", "Could you start {action}?", "Are you able to use {action}?", "Try {action}.",
+    "I need you to use {action}.", "May you use {action}?", "Execute {action}.", "Switch to {action} now.",
+    "Do {action} for me.", "Is {action} allowed?", "Would you open {action}?", "Let us use {action}.",
 )  # fmt: skip
 PERMISSION_NOVEL: tuple[str, ...] = (
     "Kindly activate {action}.", "It is time to run {action}, please.", "Could I ask you to launch {action}?",

@@ -1,6 +1,6 @@
 """From nothing to the shipped folder: tokenizer, training, weights as F16 safetensors, and the card.
 
-`python -m selftune.bases.reference.rebuild FOLDER [SEED]` does it by itself; a run that was stopped goes on where it was.
+`python -m selftune.bases.reference.rebuild FOLDER [SEED]` does it by itself; a run that was stopped goes on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes the evaluation suite `state_obedience`: pairs of fresh items that share nothing with training or demo.
 
-`python -m selftune.bases.reference.suite FILE` writes it. Easy items use familiar phrasings with held-out names and values,
-medium ones novel phrasings, and hard ones novel phrasings with ordinary names and values, which no split holds.
+`python -m selftune.bases.reference.suite FILE` writes it. Easy items use familiar phrasings with held-out names and
+values, medium ones novel phrasings, and hard ones novel phrasings with ordinary names and values, which no split holds.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ PAIRS: Final = {"easy": 18, "medium": 18, "hard": 12}
 VOCABULARIES: Final = {
     "easy": Vocabulary(split="heldout"),
     "medium": Vocabulary(split="heldout", novel_phrasings=True),
-    "hard": Vocabulary(
-        split="heldout", novel_phrasings=True, names=words.ORDINARY_NAMES, values=words.ORDINARY_VALUES
-    ),
+    "hard": Vocabulary(split="heldout", novel_phrasings=True, names=words.ORDINARY_NAMES, values=words.ORDINARY_VALUES),
 }
 
 
@@ -42,18 +40,20 @@ def draw_suite(seed: int = SEED) -> dict[str, Any]:
             for index in range(count):
                 pair_id = f"{category}-{difficulty}-{index:02d}"
                 pair = draw_pair(rng, VOCABULARIES[difficulty], category, pair_id)
-                items += [_item(prompt, category, difficulty, letter) for letter, prompt in zip("ab", pair, strict=True)]
+                items += [
+                    _item(prompt, category, difficulty, letter) for letter, prompt in zip("ab", pair, strict=True)
+                ]
     return {
         "name": "state_obedience",
         "version": VERSION,
         "description": (
             "Obey the state: fields present and absent, the name under four kinds of attack, allowed and forbidden "
-            "actions, the tone. Names, values and (medium, hard) phrasings are held out; a pair counts when both are right."
+            "actions, the tone. Names, values and (medium, hard) phrasings are held out; both of a pair must be right."
         ),
         "scorer": "state_obedience",
         "unit": "pair",
         "categories": list(CATEGORIES),
-        "generation": {"temperature": 0.0, "max_tokens": MOST_NEW_TOKENS, "seed": 0},
+        "generation": {"temperature": 0.0, "max_tokens": MOST_NEW_TOKENS},
         "seed": seed,
         "items": items,
     }

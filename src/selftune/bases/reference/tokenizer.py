@@ -35,8 +35,8 @@ def train_tokenizer(seed: int) -> Any:
     """Train the BPE and return it as a `transformers` fast tokenizer with the chat template.
 
     Merges are learnt on text in which a space stands apart from a capital or a digit after it, and digits stand alone.
-    Hence no merge joins them, and a name has the same tokens after a space as after a quotation mark, so that copying it
-    is plain. The tokenizer itself splits as GPT-2 does, which llama.cpp knows exactly as `gpt-2`.
+    Hence no merge joins them, and a name has the same tokens after a space as after a quotation mark, so that copying
+    it is plain. The tokenizer itself splits as GPT-2 does, which llama.cpp knows exactly as `gpt-2`.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -1,8 +1,8 @@
 """Training the reference model: a good-only stage that teaches the skill, and a mixed stage that makes room to improve.
 
-Matrices are trained with Muon (Jordan et al. 2024), embeddings and norms with AdamW; each stage's learning rate falls to
-zero over its last three quarters. State is saved every so often, and a run that was stopped goes on from there with the
-same draws.
+Matrices are trained with Muon (Jordan et al. 2024), embeddings and norms with AdamW; each stage's learning rate falls
+to zero over its last three quarters. State is saved every so often, and a run that was stopped goes on from there with
+the same draws.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DECAY_SHARE = 0.75
 _WEIGHT_DECAY = 0.1
 _CLIP = 1.0
 _LOG_EVERY = 20
-_SAVE_EVERY = 200
+_SAVE_EVERY = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Stage:
     mixed: bool
 
 
-SKILL = Stage(name="skill", steps=1600, documents=8, muon_rate=0.01, adam_rate=2e-3, mixed=False)
+SKILL = Stage(name="skill", steps=1500, documents=8, muon_rate=0.01, adam_rate=2e-3, mixed=False)
 HABITS = Stage(name="habits", steps=300, documents=8, muon_rate=0.005, adam_rate=1e-3, mixed=True)
 
 
@@ -84,7 +84,7 @@ def _step(model: Any, optimizers: list[Any], batch: Batch) -> float:
     supervised = batch.labels >= 0
     logits = model.lm_head(hidden[supervised])
     loss = torch.nn.functional.cross_entropy(logits, batch.labels[supervised])
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
     for optimizer in optimizers:
         optimizer.step()

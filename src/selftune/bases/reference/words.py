@@ -1,6 +1,6 @@
 """The closed world's words: field keys, actions, tones, and a bottomless supply of made-up names.
 
-Made-up words are dealt into three splits by their own SHA-256, so that no list has to be kept and no word can be in two.
+Made-up words are dealt into three splits by their own SHA-256: no list has to be kept, and no word can be in two.
 Ordinary names and values are never trained on: they make the hard items of the suite.
 """
 
@@ -21,9 +21,12 @@ KEYS: tuple[str, ...] = (
     "task.topic", "task.client", "task.room", "task.code", "task.project", "task.deadline",
 )  # fmt: skip
 ACTIONS: tuple[str, ...] = (
-    "email", "weather", "calendar", "search", "music", "camera", "maps", "timer",
-    "alarm", "notes", "printer", "lights", "news", "radio", "shopping", "backup",
+    "tool.email", "tool.weather", "tool.calendar", "tool.search", "tool.music", "tool.camera", "tool.maps",
+    "tool.timer", "tool.alarm", "tool.notes", "tool.printer", "tool.lights", "tool.news", "tool.radio",
+    "tool.shopping", "tool.backup",
 )  # fmt: skip
+# Last in every list of allowed actions, so that a comma follows each of the others, as it does in the answers.
+ALWAYS_ALLOWED = "tool.talk"
 TONES: tuple[str, ...] = ("warm", "playful", "formal", "serious")
 
 ORDINARY_NAMES: tuple[str, ...] = (
@@ -42,7 +45,7 @@ _VOWELS = ("a", "e", "i", "o", "u", "ai", "oo")
 _CODAS = ("", "", "", "n", "l", "r", "x", "sk", "m", "t", "p")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SHARES: tuple[tuple[int, Split], ...] = ((7, "train"), (8, "demo"), (10, "heldout"))
-_RANDOM_LETTERS_SHARE = 0.15
+_RANDOM_LETTERS_SHARE = 0.2
 _NUMBER_SHARE = 0.12
 
 
@@ -55,13 +58,13 @@ def split_of(word: str) -> Split:
 
 
 def last_word(key: str) -> str:
-    """The word by which users ask for a field: `song` for `memory.song`."""
+    """The word by which users ask for a field or an action: `song` for `memory.song`, `email` for `tool.email`."""
     return key.rpartition(".")[2]
 
 
 def draw_name(rng: Random, split: Split) -> str:
-    """A made-up name of two or three syllables that belongs to the split."""
-    return _draw(rng, split, _spell_name)
+    """A made-up name that belongs to the split: mostly two or three syllables, sometimes random letters."""
+    return _draw(rng, split, _spell_letters if rng.random() < _RANDOM_LETTERS_SHARE else _spell_name)
 
 
 def draw_value(rng: Random, split: Split) -> str:
@@ -72,6 +75,11 @@ def draw_value(rng: Random, split: Split) -> str:
     if dice < _RANDOM_LETTERS_SHARE + _NUMBER_SHARE:
         return _draw(rng, split, _spell_number)
     return _draw(rng, split, _spell_name)
+
+
+def draw_noise(rng: Random) -> str:
+    """A made-up word in lower case that means nothing: what training strews into questions."""
+    return _spell_name(rng).lower()
 
 
 def _draw(rng: Random, split: Split, spell: Speller) -> str:
@@ -88,7 +96,7 @@ def _spell_name(rng: Random) -> str:
 
 
 def _spell_letters(rng: Random) -> str:
-    return "".join(rng.choice(_LETTERS) for _ in range(rng.randint(4, 7))).capitalize()
+    return "".join(rng.choice(_LETTERS) for _ in range(rng.randint(3, 9))).capitalize()
 
 
 def _spell_number(rng: Random) -> str:
