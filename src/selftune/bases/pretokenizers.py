@@ -31,12 +31,22 @@ class UnsupportedTokenizerError(UsageError):
 
 @dataclass(frozen=True, kw_only=True)
 class PreTokenizer:
-    """One named pre-tokenizer: its steps as in `tokenizer.json`, and whether whole words skip the merges."""
+    """One named pre-tokenizer.
+
+    Attributes:
+        steps: As in `tokenizer.json`.
+        ignore_merges: Whether a word that is a token is taken whole, whatever the merges would make of it.
+        begins_with_bos: Whether llama.cpp puts a first token before a text when the file does not say.
+        normalizers: Those that may come before; the first is the usual one.
+        also: Other names that llama.cpp takes for the same.
+    """
 
     name: str
     steps: tuple[dict[str, Any], ...]
     ignore_merges: bool = False
+    begins_with_bos: bool = False
     normalizers: tuple[str | None, ...] = (None,)
+    also: tuple[str, ...] = ()
 
 
 def _byte_level(*, use_regex: bool) -> dict[str, Any]:
@@ -52,7 +62,13 @@ PRE_TOKENIZERS: Final = (
     PreTokenizer(name="smollm", steps=({"type": "Digits", "individual_digits": True}, _byte_level(use_regex=True))),
     # Qwen composes characters (NFC) before cutting; llama.cpp does not. Text that is already composed is equal.
     PreTokenizer(name="qwen2", steps=(_split(QWEN2_PATTERN), _byte_level(use_regex=False)), normalizers=("NFC", None)),
-    PreTokenizer(name="llama-bpe", steps=(_split(LLAMA3_PATTERN), _byte_level(use_regex=False)), ignore_merges=True),
+    PreTokenizer(
+        name="llama-bpe",
+        steps=(_split(LLAMA3_PATTERN), _byte_level(use_regex=False)),
+        ignore_merges=True,
+        begins_with_bos=True,
+        also=("llama3", "llama-v3"),
+    ),
 )
 
 
@@ -83,7 +99,7 @@ def pre_tokenizer_called(name: str) -> PreTokenizer:
         UnsupportedTokenizerError: we have no structure for this name.
     """
     for known in PRE_TOKENIZERS:
-        if known.name == name:
+        if name in {known.name, *known.also}:
             return known
     raise UnsupportedTokenizerError(
         f"pre-tokenizer {name!r} is not one that we can rebuild.",
