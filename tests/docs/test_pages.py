@@ -92,3 +92,24 @@ def test_the_site_builds_without_a_warning_and_asks_nobody_else_for_anything(tmp
     for page in tmp_path.rglob("*.html"):
         fetched = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?(https?:[^\s\">]+)", page.read_text("utf-8"))
         assert fetched == [], page.name
+
+
+def test_the_example_plug_in_of_the_docs_passes_its_own_contract():
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "extending.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    space = {"__name__": "example"}
+    for block in blocks:
+        exec(block, space)  # noqa: S102 - our own page
+    subject = space["TestNamesTheForm"]
+    tests = [name for name in dir(subject) if name.startswith("test_")]
+    assert len(tests) >= 3
+    for name in tests:
+        getattr(subject(), name)()
+
+
+def test_every_entry_point_group_stands_on_the_extending_page():
+    from selftune.plugins import GROUPS, registered
+
+    page = (DOCS / "extending.md").read_text(encoding="utf-8")
+    for group in GROUPS:
+        if registered(group):
+            assert f"`{group}`" in page, group
