@@ -1,0 +1,331 @@
+"""One record of each kind with no field left at its default, and how a new kind's golden file is written.
+
+    python tests/records/samples.py KIND
+
+A golden file is written once, when a kind or a version is new, and never again: what was written must stay readable.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from selftune.records import (
+    Arm,
+    BaseModel,
+    Build,
+    BuildOrigin,
+    Check,
+    CheckStatus,
+    Consent,
+    Criterion,
+    CriterionScore,
+    CurvePoint,
+    Dataset,
+    DatasetKind,
+    Decision,
+    Evaluation,
+    Example,
+    Feedback,
+    FileDigest,
+    GenerationParameters,
+    HealthCheck,
+    Interaction,
+    InteractionOutcome,
+    ItemOutcome,
+    JudgeIdentity,
+    Judgement,
+    JudgementStatus,
+    Message,
+    Outcome,
+    Parity,
+    Quarantined,
+    Record,
+    Reject,
+    Release,
+    Rubric,
+    Run,
+    RunStatus,
+    ServingForm,
+    ServingProof,
+    Statement,
+    StatementKind,
+    Suite,
+    SuiteItem,
+    ToolCall,
+    Trigger,
+    encode_record,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def digest(digit: str) -> str:
+    """A digest of one repeated digit."""
+    return f"sha256:{digit * 64}"
+
+
+MESSAGES = (
+    Message(role="system", content='You are Ada.\nSTATE: {"name": "Zo\u00eb"}'),
+    Message(role="user", content="Who am I? \u2028 \U0001f642"),
+    Message(
+        role="assistant",
+        content="You are Zo\u00eb.",
+        persona="ada",
+        reasoning="the state names her",
+        tool_calls=(ToolCall(name="look_up", arguments='{"key": "name"}', result="Zo\u00eb"),),
+    ),
+)
+FILES = (FileDigest(name="model.gguf", digest=digest("a"), size_bytes=7_340_032),)
+GENERATION = GenerationParameters(temperature=0.7, top_p=0.9, top_k=40, max_tokens=64, stop=("\n\n",))
+PROOF = ServingProof(
+    model_digest=digest("a"),
+    adapter_digest=digest("b"),
+    template_digest=digest("c"),
+    fingerprint=digest("d"),
+    server="llama.cpp b9999",
+    slots=2,
+)
+SAMPLES: tuple[Record, ...] = (
+    BaseModel(
+        name="reference",
+        source="package",
+        architecture="llama",
+        parameters=1_234_567,
+        context_length=512,
+        files=FILES,
+        template_digest=digest("c"),
+        tokenizer_digest=digest("e"),
+        licence="Apache-2.0",
+    ),
+    Interaction(
+        salt="00ff",
+        conversation="talk-1",
+        task_id="chat",
+        trigger=Trigger.MOTIVATOR,
+        messages=MESSAGES,
+        source="log.jsonl",
+        position="line 3",
+        state='{"name": "Zo\u00eb"}',
+        feedback=Feedback(thumbs=-1, correction="You are Zo\u00eb!", retried=True),
+        generated_by=digest("f"),
+        author="person-1",
+        author_is_owner=True,
+        outcome=InteractionOutcome.HUMAN_INTERVENED,
+        dissonance=(0.25, 1.0),
+        consent=Consent(keep=True, train=False, send=True),
+        flags=("redacted",),
+        happened_at="2026-01-01T00:00:00+00:00",
+    ),
+    Quarantined(salt="01ff", source="log.jsonl", position="line 4", reason="no JSON", raw='{"messages": [\u00e9'),
+    Judgement(
+        salt="02ff",
+        interaction_id=f"interaction:{'1' * 64}",
+        rubric_digest=digest("2"),
+        judge=JudgeIdentity(name="openai", version="3", lineage=("some-model",)),
+        status=JudgementStatus.UNSCORED,
+        criteria=(
+            CriterionScore(name="truth", reasoning="she is named", score=4.5),
+            CriterionScore(name="tone", reasoning="none asked for", score=None),
+        ),
+        overall=4.5,
+        judge_overall=5.0,
+        critical_failures=("invented",),
+        reason="cut off",
+        attempts=3,
+        prompt_tokens=100,
+        completion_tokens=20,
+        cost_usd=0.0125,
+    ),
+    Dataset(
+        kind=DatasetKind.PREFERENCE,
+        train=(
+            Example(
+                salt="03ff",
+                interaction_id=f"interaction:{'1' * 64}",
+                judgement_id=f"judgement:{'2' * 64}",
+                messages=MESSAGES,
+                rejected="You are nobody.",
+                taught_by="person",
+            ),
+        ),
+        holdout=(
+            Example(salt="04ff", interaction_id=f"interaction:{'3' * 64}", judgement_id=None, messages=MESSAGES[1:]),
+        ),
+        rejects=(Reject(interaction_id=f"interaction:{'4' * 64}", reason="too short"),),
+        mixture=(("log.jsonl", 0.75), ("served", 0.25)),
+        watermark=12,
+        config_digest=digest("5"),
+        card="One example, for tests.",
+    ),
+    Run(
+        recipe="reference_sft",
+        recipe_digest=digest("6"),
+        dataset_id=f"dataset:{'7' * 64}",
+        base_digest=digest("8"),
+        stage_history=("sft", "dpo"),
+        objective="dpo",
+        backend="peft",
+        status=RunStatus.OUT_OF_TIME,
+        seed=42,
+        steps=10,
+        planned_steps=60,
+        passes=1.5,
+        examples=64,
+        supervised_tokens=2048,
+        adapter=(FileDigest(name="adapter.safetensors", digest=digest("9"), size_bytes=4096),),
+        curve=(CurvePoint(step=1, loss=2.5, learning_rate=0.0002, grad_norm=0.5, eval_loss=2.25),),
+        mean_abs_delta=0.001,
+        wall_seconds=12.5,
+        peak_memory_bytes=1_000_000,
+        cost_usd=0.5,
+        rejects=(Reject(interaction_id=f"interaction:{'1' * 64}", reason="too long"),),
+        reason="the time budget was used up",
+    ),
+    Build(
+        origin=BuildOrigin.RUN,
+        form=ServingForm.QUANTISED,
+        quantisation="Q4_K_M",
+        base_digest=digest("8"),
+        run_id=f"run:{'a' * 64}",
+        files=FILES,
+        template_digest=digest("c"),
+        tokenizer_digest=digest("e"),
+        system_prompt="You are Ada.",
+        generation=GENERATION,
+        size_bytes=7_340_032,
+        tools=("selftune 0.1.0", "gguf 0.19.0"),
+        parity=(Parity(name="greedy", measured=0.96, threshold=0.9, n=50),),
+        manifest_signature="ab" * 64,
+    ),
+    Evaluation(
+        build_id=f"build:{'b' * 64}",
+        build_digest=digest("b"),
+        proof=PROOF,
+        suite="state_obedience",
+        suite_digest=digest("3"),
+        scorer="openai",
+        scorer_lineage=("some-model",),
+        generation=GENERATION,
+        seeds=(1, 2),
+        outcomes=(
+            ItemOutcome(
+                item_id="i1",
+                category="field",
+                difficulty="easy",
+                score=None,
+                answer="Zo\u00eb",
+                reasons=("no verdict",),
+                pair="p1",
+                agent="ada",
+                critical_failures=("leak",),
+                turn_of_break=2,
+                unscored_reason="the scorer was cut off",
+                repeat=1,
+            ),
+        ),
+        wall_seconds=3.25,
+    ),
+    Decision(
+        outcome=Outcome.INCONCLUSIVE,
+        reason="too few pairs",
+        checks=(
+            Check(
+                name="gain",
+                status=CheckStatus.NOT_SHOWN,
+                detail="the interval holds zero",
+                measured=0.05,
+                threshold=0.02,
+                interval=(-0.01, 0.11),
+                n=96,
+            ),
+        ),
+        arms=((Arm.CHAMPION, f"evaluation:{'c' * 64}"), (Arm.PROMPT_ONLY, f"evaluation:{'d' * 64}")),
+        policy="small",
+        policy_digest=digest("4"),
+        build_id=f"build:{'b' * 64}",
+        run_id=f"run:{'a' * 64}",
+        difference=0.05,
+        interval=(-0.01, 0.11),
+        p_value=0.125,
+        n=96,
+        items_needed=400,
+        next_step="Add 304 pairs to the suite.",
+    ),
+    Release(
+        version="v1.1",
+        generation=1,
+        alias="ada",
+        build_id=f"build:{'b' * 64}",
+        build_digest=digest("b"),
+        model_file="ada-v1.1.gguf",
+        decision_id=f"decision:{'e' * 64}",
+        replaced=f"release:{'f' * 64}",
+        reason="+5 points",
+        config_edit=(("serving.release", "v1.0", "v1.1"),),
+        approvals=(f"statement:{'0' * 64}",),
+        health=(HealthCheck(name="answers", passed=True, detail="0.2 s"),),
+        proof=PROOF,
+    ),
+    Statement(
+        salt="05ff",
+        author="person-1",
+        author_is_model=True,
+        subject=f"decision:{'e' * 64}",
+        kind=StatementKind.CONCERN,
+        text="It forgot Zo\u00eb.",
+        said_at="2026-01-01T00:00:00+00:00",
+        evidence=(f"interaction:{'1' * 64}",),
+        signature="cd" * 64,
+        supersedes=f"statement:{'0' * 64}",
+    ),
+    Suite(
+        name="state_obedience",
+        version="1",
+        description="held-out names",
+        scorer="state_obedience",
+        unit="pair",
+        categories=("field", "identity"),
+        generation=GENERATION,
+        seed=7,
+        items=(
+            SuiteItem(
+                id="i1",
+                category="field",
+                behaviour="present",
+                difficulty="easy",
+                messages=MESSAGES[:2],
+                expect='{"value": "Zo\u00eb"}',
+                pair="p1",
+                agent="ada",
+            ),
+        ),
+    ),
+    Rubric(
+        name="tone",
+        version="2",
+        description="how it sounds",
+        criteria=(Criterion(name="warmth", weight=0.5, description="kind words"),),
+        lowest=0.0,
+        highest=10.0,
+        golden=9.0,
+    ),
+)
+
+
+def golden_file(record: Record) -> Path:
+    """Where the golden file of a record's kind and version lies."""
+    return GOLDEN / f"{record.KIND}-v{record.VERSION}.json"
+
+
+def main() -> None:
+    """Write the golden file of a new kind or version."""
+    (record,) = (sample for sample in SAMPLES if sys.argv[1] == sample.KIND)
+    content = {"id": record.id, "record": json.loads(encode_record(record))}
+    with golden_file(record).open("x", encoding="utf-8") as stream:
+        stream.write(json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()
