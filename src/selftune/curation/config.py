@@ -39,7 +39,7 @@ class Curation:
     holdout_share: float = 0.1
     holdout_seed: int = 0
     answers_per_prompt: int = 1
-    near_duplicate: float = 0.9
+    near_duplicate: float = 0.8
     max_share_per_group: float = 1.0
     filters: tuple[str, ...] = ("answered", "complete", "control_tokens")
 
@@ -52,7 +52,7 @@ def check_curation(config: Curation) -> None:
         ConfigError: a number outside its range.
     """
     if config.selection not in list(Selection):
-        raise UnknownNameError("selection", config.selection, list(Selection))
+        raise UnknownNameError("selection", config.selection, [str(each) for each in Selection])
     ranges = (
         ("holdout_share", config.holdout_share, 0.0, 0.9),
         ("near_duplicate", config.near_duplicate, 0.5, 2.0),

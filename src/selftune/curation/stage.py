@@ -39,7 +39,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     pool, held_out = draw_holdout(tuple(judged.pairs), config.holdout_share, config.holdout_seed, config.near_duplicate)
     chosen = select(sift(pool, filters, rejects), config, context.seed, rejects)
     holdout = tuple(_held_example(pair) for pair in sift(held_out, filters, rejects))
-    _check_enough(chosen, rejects, judged.learnt_before, config)
+    _check_enough(chosen, rejects, len(holdout), judged.learnt_before, config)
     context.report(Progress(done=len(chosen), total=len(pool) + len(held_out), note="golden"))
     return Dataset(
         kind=DatasetKind.SFT,
@@ -53,12 +53,15 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     )
 
 
-def _check_enough(chosen: Sequence[Candidate], rejects: Rejects, learnt: frozenset[str], config: Curation) -> None:
+def _check_enough(
+    chosen: Sequence[Candidate], rejects: Rejects, held: int, learnt: frozenset[str], config: Curation
+) -> None:
     reasons = count_reasons(rejects.listed()).most_common(1)
     commonest = f"Commonest reason not to learn from one: {reasons[0][0]} ({reasons[0][1]})." if reasons else ""
     if not chosen:
+        judged = len(rejects.listed()) + held
         raise NothingToTrainOnError(
-            f"none of {len(rejects.listed())} judged interactions can be learnt from. {commonest}".strip(),
+            f"none of {judged} judged interactions can be learnt from ({held} held out). {commonest}".strip(),
             next_step="Add interactions or corrections, or look at single ones with `selftune why ID`.",
         )
     new = sum(item.pair.interaction.id not in learnt for item in chosen)

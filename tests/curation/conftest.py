@@ -1,0 +1,8 @@
+"""The gate's tests share the made-up worlds beside this file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
