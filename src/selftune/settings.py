@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from selftune.errors import ConfigError
@@ -63,12 +64,20 @@ def _fit(value: Any, hint: Any, where: str) -> Any:
     return _fit_scalar(value, hint, where)
 
 
+def _plain(value: Any) -> Any:
+    """A string or number without the class that a TOML editor gave it."""
+    for kind in (str, int, float):
+        if isinstance(value, kind) and not isinstance(value, bool | Enum):
+            return kind(value)
+    return value
+
+
 def _fit_scalar(value: Any, hint: type, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         # tomlkit's own string and integer types stay behind in the file.
-        return hint(value) if hint in {str, int, float} else value
+        return _plain(value)
     try:
         if isinstance(value, str) and hint not in {int, float, bool}:
             return hint(value)

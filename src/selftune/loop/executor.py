@@ -109,7 +109,9 @@ class Executor:
         self.timings: list[Timing] = []
 
     @overload
-    def __call__(self, stage: Callable[[I, C, Context], Iterator[R]], inputs: I, config: C) -> Stored[R]: ...
+    def __call__(
+        self, stage: Callable[[I, C, Context], Iterator[R | Quarantined]], inputs: I, config: C
+    ) -> Stored[R]: ...
     @overload
     def __call__(self, stage: Callable[[I, C, Context], R], inputs: I, config: C) -> R: ...
     def __call__(self, stage: Callable[[I, C, Context], Any], inputs: I, config: C) -> Any:

@@ -15,11 +15,12 @@ from selftune.gate.policies import load_policy
 from selftune.interactions.config import Capture
 from selftune.interactions.served import Resampled
 from selftune.judges.config import Judging
+from selftune.judges.stage import judge
 from selftune.loop.ejected import find_text
 from selftune.loop.executor import Stored
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids, refuse_when_nothing_new
 from selftune.plugins import load_plugin
-from selftune.records import Arm, Build, BuildOrigin, Interaction, Release
+from selftune.records import Arm, Build, BuildOrigin, Interaction, JudgementStatus, Release
 from selftune.release.config import Target
 from selftune.training.config import load_recipe
 
@@ -42,9 +43,10 @@ def make_plan(project: Project) -> Plan:
     learnt = last_learnt(store)
     fresh, watermark = new_interactions(project, 0 if learnt is None else learnt.watermark)
     refuse_when_nothing_new(len(fresh))
+    judging = make_judging(config)
+    refuse_when_nothing_readable(project, fresh, judging)
     serving = serving_release(project)
     champion = store.record(serving.build_id, Build)
-    judging = make_judging(config)
     evaluation = make_evaluation(project)
     policy = load_policy(find_text(project.folder, "policy", config.gate.policy))
     plan_check(policy, evaluation.suite)
@@ -78,6 +80,19 @@ def new_interactions(project: Project, since: int) -> tuple[Stored[Interaction],
             ids.append(interaction.id)
             watermark = sequence
     return Stored(tuple(ids), project.store), watermark
+
+
+def refuse_when_nothing_readable(project: Project, fresh: Stored[Interaction], judging: Judging) -> None:
+    """Halt before anything is paid for when a judge that is code can read none of what is new.
+
+    Raises:
+        JudgeMissingError: it could score nothing; the message says how to name another judge.
+    """
+    appointed = load_plugin("selftune.judges", judging.name).from_config(judging)
+    if not appointed.identity.lineage:
+        for judgement in judge(fresh, judging, project.context()):
+            if judgement.status is JudgementStatus.SCORED:
+                return
 
 
 def serving_release(project: Project) -> Release:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.app.cli.screen import Stages, make_console, print_json, show_decision
+from selftune.app.cli.screen import Stages, make_console, print_json, show_decision, show_halt
 from selftune.app.demo import peak_rss_bytes
 from selftune.app.summary import evaluations_of, generation_summary
 from selftune.records import Arm
@@ -39,7 +39,7 @@ class DemoScreen:
 
         self._generations.append(generation_summary(project, report))
         if report.halted is not None:
-            self._console.print(f"[bold yellow]Halted:[/] {report.halted.reason}\n{report.halted.next_step}")
+            show_halt(self._console, report.halted)
         if report.decision is None:
             return
         self._console.rule(f"Generation {report.generation}", align="left")

@@ -124,12 +124,11 @@ def cycle(
 
 
 def _show_report(report: CycleReport) -> None:
-    from selftune.app.cli.screen import make_console, show_decision
+    from selftune.app.cli.screen import make_console, show_decision, show_halt
 
     console = make_console()
     if report.halted is not None:
-        console.print(f"[bold yellow]Halted:[/] {report.halted.reason}", soft_wrap=True)
-        console.print(f"[bold]Next:[/] {report.halted.next_step}", soft_wrap=True)
+        show_halt(console, report.halted)
     if report.decision is not None:
         show_decision(console, report.decision)
     if report.release is not None:

@@ -156,8 +156,9 @@ def base_check(
     if json:
         print_json(report)
         return
-    for line in report.lines():
-        typer.echo(line)
+    typer.echo(f"{report.name}: {report.architecture}, {report.parameters / 1e6:.1f} M parameters, {report.licence}")
+    for what, against in (("training", report.against_training), ("serving", report.against_serving)):
+        typer.echo(f"  {what}: {'no: ' + '; '.join(against) if against else 'yes'}")
 
 
 @_base.command("list")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from selftune.context import Progress
     from selftune.errors import SelftuneError
+    from selftune.loop.runner import Halted
     from selftune.records import Check, Decision
 
 _TITLES: Final = {
@@ -52,6 +53,14 @@ def show_error(error: SelftuneError) -> None:
     colour, word = ("yellow", "Halted") if isinstance(error, NotYet) else ("red", "Error")
     console.print(f"[bold {colour}]{word}:[/] {escape(error.message)}", soft_wrap=True)
     console.print(f"[bold]Next:[/] {escape(error.next_step)}", soft_wrap=True)
+
+
+def show_halt(console: Console, halted: Halted) -> None:
+    """Why a cycle ended before a decision, and what to do next."""
+    from rich.markup import escape
+
+    console.print(f"[bold yellow]Halted:[/] {escape(halted.reason)}", soft_wrap=True)
+    console.print(f"[bold]Next:[/] {escape(halted.next_step)}", soft_wrap=True)
 
 
 def show_system_error(error: OSError) -> None:
