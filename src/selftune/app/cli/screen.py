@@ -83,12 +83,14 @@ class Stages:
         self._console = console
         self._bars: ProgressBars | None = None
         self._task: TaskID | None = None
+        self._last: Progress | None = None
 
     def started(self, stage: str) -> None:
         """A bar appears."""
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self._stop()
+        self._last = None
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<18}"),
@@ -104,6 +106,7 @@ class Stages:
 
     def progressed(self, stage: str, progress: Progress) -> None:  # noqa: ARG002 - one bar at a time
         """The bar moves."""
+        self._last = progress
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=progress.done, total=progress.total, note=progress.note)
 
@@ -111,12 +114,28 @@ class Stages:
         """The bar becomes a line."""
         self._stop()
         time = "   kept" if reused else f"{seconds:6.1f}s"
-        self._console.print(f"  [green]✓[/] {_TITLES.get(stage, stage):<18}{time}")
+        told = "" if reused or self._last is None else result_of(stage, self._last)
+        self._console.print(f"  [green]✓[/] {_TITLES.get(stage, stage):<18}{time}  {told}", markup=True)
 
     def _stop(self) -> None:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+
+
+def result_of(stage: str, last: Progress) -> str:
+    """What a stage came to, from the last that was heard of it."""
+    match stage:
+        case "capture" | "judge":
+            return f"{last.done} {last.note}"
+        case "curate":
+            return f"{last.done} golden of {last.total}"
+        case "train":
+            return f"{last.done} steps, {last.note}"
+        case "evaluate":
+            return f"{last.done} answers as served"
+        case _:
+            return ""
 
 
 def show_decision(console: Console, decision: Decision) -> None:
