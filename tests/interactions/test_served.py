@@ -64,6 +64,23 @@ def test_after_a_crash_only_what_is_missing_is_asked(tmp_path):
     assert [item.messages for item in resumed] == [item.messages for item in straight]
 
 
+def test_a_kill_costs_at_most_the_answers_of_one_page(tmp_path):
+    work = MemoryWork(tmp_path)
+    cut = ServedUsers(prompts=prompts(100), build=fake_build()).read(
+        fake_context(tmp_path, serve=FakeServe(echo), work=work)
+    )
+    first = [next(cut) for _ in range(50)]
+    killed = MemoryWork(tmp_path)
+    killed.kept = dict(work.kept)  # what lies on disk at this moment; nothing is flushed any more
+    again = FakeServe(echo)
+    resumed = list(
+        ServedUsers(prompts=prompts(100), build=fake_build()).read(fake_context(tmp_path, serve=again, work=killed))
+    )
+    assert resumed[:48] == first[:48]
+    assert len(again.started[0].asked) == 52
+    assert len(work.puts) == 3
+
+
 def test_no_server_starts_when_nothing_is_left_to_ask(tmp_path):
     work = MemoryWork(tmp_path)
     source = ServedUsers(prompts=prompts(2), build=fake_build())

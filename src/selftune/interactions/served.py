@@ -11,15 +11,14 @@ from selftune.context import ChatRequest, Progress
 from selftune.interactions.assemble import find_state, said_by_assistant
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
+from selftune.interactions.pages import AnswerPages
 from selftune.records import (
     Consent,
     GenerationParameters,
     Interaction,
     Message,
     Trigger,
-    decode_record,
     digest_of,
-    encode_record,
 )
 
 if TYPE_CHECKING:
@@ -158,16 +157,20 @@ def _answered(
     """Drafts with the served build's answer, in order; the server starts only when something is left to ask."""
     done = 0
     with ExitStack() as stack:
+        name = digest_of(["answers", build.digest, parameters, context.seed])
+        pages = stack.enter_context(AnswerPages(context.work, name))
         served: Served | None = None
         for chunk in _chunks(drafts, _CHUNK):
-            found = {draft.position: context.work.get(_key(draft, context)) for draft in chunk}
-            missing = [draft for draft in chunk if found[draft.position] is None]
+            missing = [draft for draft in chunk if draft.position not in pages]
             if missing and served is None:
                 served = stack.enter_context(context.serve(build, slots=slots))
             fresh = _ask(missing, served, parameters, door, context) if served else iter(())
             for draft in chunk:
-                kept = found[draft.position]
-                yield next(fresh) if kept is None else decode_record(kept.decode(), Interaction)
+                if draft.position in pages:
+                    yield pages.take(draft.position)
+                else:
+                    pages.keep(interaction := next(fresh))
+                    yield interaction
                 done += 1
             context.report(Progress(done=done, total=None, note="answers"))
 
@@ -175,12 +178,10 @@ def _answered(
 def _ask(
     drafts: list[Interaction], served: Served, parameters: GenerationParameters, door: Capture, context: Context
 ) -> Iterator[Interaction]:
-    """Each draft with its answer, cleaned, and kept in the durable scratch before it is handed on."""
+    """Each draft with its answer, cleaned."""
     requests = (ChatRequest(messages=draft.messages, seed=_seed(draft, context)) for draft in drafts)
     for draft, answer in zip(drafts, served.chat_many(requests, parameters), strict=True):
-        interaction = clean(_completed(draft, answer, context.draw_salt()), door)
-        context.work.put(_key(draft, context), encode_record(interaction).encode())
-        yield interaction
+        yield clean(_completed(draft, answer, context.draw_salt()), door)
 
 
 def _completed(draft: Interaction, answer: Answer, salt: str) -> Interaction:
@@ -189,13 +190,9 @@ def _completed(draft: Interaction, answer: Answer, salt: str) -> Interaction:
     return replace(draft, salt=salt, messages=(*draft.messages, message), flags=(*draft.flags, *flags, *cut))
 
 
-def _key(draft: Interaction, context: Context) -> str:
-    return digest_of(["answer", draft.source, draft.position, context.seed])
-
-
 def _seed(draft: Interaction, context: Context) -> int:
     """31 bits that depend on the draft and the context's seed only, so that order and slots change nothing."""
-    return int(_key(draft, context).removeprefix("sha256:")[:8], 16) >> 1
+    return int(digest_of([draft.source, draft.position, context.seed]).removeprefix("sha256:")[:8], 16) >> 1
 
 
 def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
