@@ -83,6 +83,7 @@ def arm_summary(evaluation: Evaluation) -> dict[str, Any]:
     summary = summarise(evaluation, unit)
     return {
         **mean_summary(summary.overall),
+        "build_digest": evaluation.build_digest,
         "unit": unit,
         "build_digest": evaluation.build_digest,
         "by_category": {name: mean_summary(mean) for name, mean in summary.by_category},
