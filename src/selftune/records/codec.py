@@ -84,8 +84,8 @@ def digest_file(path: Path) -> str:
 def to_builtins(value: Any, *, seal: bool = False) -> Any:
     """A value as dicts, lists and scalars.
 
-    With `seal` it is what an id covers: salted fields are digests over salt and text, and a field that holds its
-    default is left out, so that a field added later changes no id of before.
+    With `seal` it is what an id covers: instead of salt and salted fields one digest over both, and no field that
+    holds its default, so that a field added later changes no id of before.
     """
     if type(value) in _SCALARS:
         return value
@@ -108,13 +108,8 @@ def _fields_of(value: Any, *, seal: bool) -> dict[str, Any]:
     plain = {name: to_builtins(item, seal=seal) for name, item in held.items() if name not in salted}
     if not salted:
         return plain
-    del plain["salt"]
-    sealed = {name: _salted_digest(value.salt, held[name]) for name in salted & held.keys()}
-    return plain | sealed
-
-
-def _salted_digest(salt: str, value: Any) -> str:
-    return digest_bytes(f"{salt}\n{canonical_json(to_builtins(value, seal=True))}".encode())
+    words = {name: to_builtins(held[name], seal=True) for name in salted & held.keys()}
+    return plain | {"salt": digest_bytes(f"{value.salt}\n{canonical_json(words)}".encode())}
 
 
 def encode_record(record: Record) -> str:
