@@ -14,8 +14,8 @@ from selftune.app.projects import start_project
 from selftune.bases.reference.language import draw_prompts
 from selftune.context import ChatRequest, spread_seeds
 from selftune.loop.executor import Silent
-from selftune.loop.planning import make_target, serving_release
 from selftune.loop.project import open_project
+from selftune.loop.service import make_target, serving_release
 from selftune.records import Build, GenerationParameters, Message
 from selftune.release.live import LiveServer
 

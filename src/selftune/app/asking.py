@@ -10,7 +10,7 @@ from selftune.errors import MissingFileError, ServingError, UsageError
 from selftune.interactions.assemble import find_state, said_by_assistant
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
-from selftune.loop.planning import make_target, serving_release
+from selftune.loop.service import make_target, serving_release
 from selftune.records import Interaction, Message, Trigger, digest_of
 from selftune.release.live import LiveServer
 

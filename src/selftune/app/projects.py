@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from selftune.bases.registry import resolve_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.config import CONFIG_FILE, Profile
-from selftune.loop.planning import make_target, serving_release
 from selftune.loop.project import create_project, open_project
 from selftune.loop.runner import hold_lease
+from selftune.loop.service import make_target, serving_release
 from selftune.loop.start import put_base_into_service
 from selftune.records import Release
 from selftune.release.stage import rollback

@@ -85,7 +85,6 @@ def arm_summary(evaluation: Evaluation) -> dict[str, Any]:
         **mean_summary(summary.overall),
         "build_digest": evaluation.build_digest,
         "unit": unit,
-        "build_digest": evaluation.build_digest,
         "by_category": {name: mean_summary(mean) for name, mean in summary.by_category},
         "unscored": [{"item_id": item_id, "reason": reason} for item_id, reason in summary.unscored],
     }
@@ -117,7 +116,8 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
     from selftune.loop.plan import last_learnt
-    from selftune.loop.planning import make_target, new_interactions
+    from selftune.loop.planning import new_interactions
+    from selftune.loop.service import make_target
     from selftune.release.live import LiveServer
 
     store = project.store

@@ -114,9 +114,10 @@ class ServingSection:
 
 @dataclass(frozen=True, kw_only=True)
 class GovernanceSection:
-    """[governance]: promotions after which the loop stops until a person approves."""
+    """[governance]: promotions after which a person must look, and how long a promotion may wait for its approval."""
 
     approve_every: int = 5
+    expiry_hours: float = 168.0
 
 
 @dataclass(frozen=True, kw_only=True)

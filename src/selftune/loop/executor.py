@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overloa
 
 from selftune.errors import BudgetError, NotYet, SelftuneError
 from selftune.loop.failpoints import reach
-from selftune.records import Quarantined, Record, digest_file, digest_of
+from selftune.records import Build, Quarantined, Record, digest_file, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -101,11 +101,13 @@ class Executor:
         context: Context,
         observer: Observer,
         deadline: float | None = None,
+        seal: Callable[[Build], Build] = lambda build: build,
     ) -> None:
         self._store = store
         self._context = context
         self._observer = observer
         self._deadline = deadline
+        self._seal = seal
         self.timings: list[Timing] = []
 
     @overload
@@ -143,6 +145,9 @@ class Executor:
         )
         try:
             output = stage(inputs, config, context)
+            if isinstance(output, Build):
+                # A stage holds no key; what it made is sealed before it is kept.
+                output = self._seal(output)
             many = not isinstance(output, Record)
             records: Iterable[Record] = output if many else (output,)
             ids = self._store.finish_step(

@@ -10,8 +10,8 @@ from selftune.interactions.detect import detect_format, open_sources
 from selftune.interactions.served import ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent, Stored
-from selftune.loop.planning import serving_release
 from selftune.loop.runner import hold_lease, make_executor
+from selftune.loop.service import serving_release
 from selftune.records import Build, Interaction, Quarantined, digest_of
 
 if TYPE_CHECKING:

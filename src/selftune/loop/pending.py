@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import getpass
+from typing import TYPE_CHECKING, Final
 
+from selftune.governance.approvals import Decided, approvals_needed
+from selftune.governance.approvals import pending_promotion as unsettled_promotion
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.executor import step_key
-from selftune.loop.planning import make_target, serving_release
-from selftune.records import Build, Decision, Outcome, Release
-from selftune.release.base import Promotion
+from selftune.loop.service import make_target, promotion_of
+from selftune.records import Build, Decision, Release, Statement
 from selftune.release.stage import release
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
-    from selftune.store import Store
+    from selftune.release.base import Promotion
 
 # What a failed release leaves behind when it was the build's or the server's fault; anything else is tried again.
-_FINAL = ("ServingError", "DamagedFileError", "IntegrityError")
+_FINAL: Final = ("ServingError", "DamagedFileError", "IntegrityError")
 
 
-def pending_decision(store: Store) -> Decision | None:
-    """The last decision, if it promotes and nothing was released for it."""
-    decision = store.last(Decision)
-    if decision is None or decision.outcome is not Outcome.PROMOTE or decision.build_id is None:
-        return None
-    if any(one.decision_id == decision.id for _, one in store.each(Release)):
-        return None
-    return decision
+def pending_decision(project: Project) -> Decision | None:
+    """The promoting decision that is neither released, refused nor expired; None when the way is free."""
+    store, config = project.store, project.config
+    pending = unsettled_promotion(
+        [Decided(decision=decision, at=store.saved_at(decision.id)) for _, decision in store.each(Decision)],
+        [one for _, one in store.each(Release)],
+        [statement for _, statement in store.each(Statement)],
+        now=project.context().now(),
+        expiry_hours=config.governance.expiry_hours,
+        needed=approvals_needed(config.project.profile),
+        runner=getpass.getuser(),
+        public_key=load_machine_key(project.hidden / "keys").public,
+    )
+    return None if pending is None else pending.decision
 
 
 def pending_promotion(project: Project) -> Promotion | None:
     """The promotion that must be carried out before anything new is begun; None when there is none.
 
     One whose release failed because its build could not be served is not tried for ever: the failure is on record.
+
+    Raises:
+        WaitingForPersonError: someone holds it, or an approval is missing.
     """
-    decision = pending_decision(project.store)
+    decision = pending_decision(project)
     if decision is None or decision.build_id is None:
         return None
-    serving = serving_release(project)
-    promotion = Promotion(
-        build=project.store.record(decision.build_id, Build),
-        decision=decision,
-        generation=serving.generation + 1,
-        replaced=serving,
-        approvals=(),
-        reason=decision.reason,
-    )
+    promotion = promotion_of(project, project.store.record(decision.build_id, Build), decision)
     failure = project.store.failure(step_key(release, promotion, make_target(project), project.context()))
     return None if failure is not None and failure.startswith(_FINAL) else promotion

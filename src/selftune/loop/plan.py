@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from selftune.curation.base import Judged, Pair
 from selftune.errors import NothingNewError
 from selftune.gate.base import Evidence
-from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Outcome, Release, Run, digest_of
-from selftune.release.base import Promotion
+from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from selftune.builds.config import BuildConfig
     from selftune.context import Context
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from selftune.interactions.config import Capture
     from selftune.judges.config import Judging
     from selftune.loop.executor import Stored
-    from selftune.records import Build, Evaluation, JudgeIdentity
+    from selftune.records import Build, Evaluation, JudgeIdentity, Release
+    from selftune.release.base import Promotion
     from selftune.release.config import Target
     from selftune.store import Store
     from selftune.training.config import Recipe
@@ -69,7 +69,9 @@ class Plan:
         generation: The number the candidate gets if it is promoted.
         watermark: Ingest sequence up to which this cycle reads the log.
         learnt_before: Interactions that the last run has learnt from already.
-        champion: The build that serves now; `base_build` the bare base, `prompt_only` the base with a prompt, if asked.
+        champion: The build that serves now.
+        others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
+        promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
     """
 
     store: Store
@@ -90,6 +92,7 @@ class Plan:
     champion: Build
     others: tuple[tuple[Arm, Build], ...]
     serving: Release
+    promotion: Callable[[Build, Decision], Promotion]
 
     def judged(self, judgements: Stored[Judgement]) -> Judged:
         """All that has been judged so far, this cycle's judgements among it: each generation learns from everything."""
@@ -115,17 +118,6 @@ class Plan:
             candidate_build=candidate,
             champion_build=self.champion,
             judge=self.judge_identity,
-        )
-
-    def promotion(self, candidate: Build, decision: Decision) -> Promotion:
-        """What release is asked to do."""
-        return Promotion(
-            build=candidate,
-            decision=decision,
-            generation=self.generation,
-            replaced=self.serving,
-            approvals=(),
-            reason=decision.reason,
         )
 
 
@@ -164,8 +156,3 @@ def refuse_when_nothing_new(count: int) -> None:
             "nothing new: no interaction has come in since the last run.",
             next_step="Talk to the model with `selftune ask`, or bring a log in with `selftune import FILE`.",
         )
-
-
-def promotions(store: Store) -> int:
-    """How many decisions promoted a candidate so far."""
-    return sum(decision.outcome is Outcome.PROMOTE for _, decision in store.each(Decision))

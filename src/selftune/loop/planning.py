@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.builds.config import BuildConfig
 from selftune.curation.config import Curation
-from selftune.errors import IntegrityError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import load_suite
 from selftune.gate.planning import plan_check
@@ -19,9 +18,9 @@ from selftune.judges.stage import judge
 from selftune.loop.ejected import find_text
 from selftune.loop.executor import Stored
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids, refuse_when_nothing_new
+from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.plugins import load_plugin
 from selftune.records import Arm, Build, BuildOrigin, Interaction, JudgementStatus, Release
-from selftune.release.config import Target
 from selftune.training.config import load_recipe
 
 if TYPE_CHECKING:
@@ -69,6 +68,7 @@ def make_plan(project: Project) -> Plan:
         champion=champion,
         others=control_arms(project),
         serving=serving,
+        promotion=lambda build, decision: promotion_of(project, build, decision),
     )
 
 
@@ -93,20 +93,6 @@ def refuse_when_nothing_readable(project: Project, fresh: Stored[Interaction], j
         for judgement in judge(fresh, judging, project.context()):
             if judgement.status is JudgementStatus.SCORED:
                 return
-
-
-def serving_release(project: Project) -> Release:
-    """The release in service.
-
-    Raises:
-        IntegrityError: nothing was ever released, not even the base.
-    """
-    release = project.store.last(Release)
-    if release is None:
-        raise IntegrityError(
-            "nothing is in service, not even the base.", next_step="Run `selftune init --resume` in the project."
-        )
-    return release
 
 
 def make_sources(config: ProjectConfig, fresh: Stored[Interaction], champion: Build) -> tuple[Source, ...]:
@@ -156,18 +142,6 @@ def make_evaluation(project: Project) -> EvaluationConfig:
     section = project.config.evaluation
     suite = load_suite(find_text(project.folder, "suite", section.suite))
     return EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots)
-
-
-def make_target(project: Project) -> Target:
-    """Where a promotion goes."""
-    config = project.config
-    return Target(
-        folder=str(project.folder),
-        project=config.project.name,
-        base=project.base.name,
-        port=config.serving.port,
-        idle_minutes=config.serving.idle_minutes,
-    )
 
 
 def control_arms(project: Project) -> tuple[tuple[Arm, Build], ...]:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.curation.render import append_golden
 from selftune.errors import NotYet
 from selftune.governance.breaker import require_closed_breaker
+from selftune.governance.keys import seal_build
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.cycle import run_cycle
 from selftune.loop.executor import Executor, Silent
-from selftune.loop.pending import pending_promotion
-from selftune.loop.planning import make_plan, make_target, serving_release
+from selftune.loop.pending import pending_decision, pending_promotion
+from selftune.loop.planning import make_plan
+from selftune.loop.service import make_target, serving_release
 from selftune.records import Dataset, Decision, Release
 from selftune.release.stage import release
 
@@ -97,7 +100,14 @@ def make_executor(project: Project, observer: Observer, *, seconds: float | None
     """An executor over a project, with a deadline `seconds` from now."""
     context = project.context()
     deadline = None if seconds is None else context.elapsed() + seconds
-    return Executor(store=project.store, context=context, observer=observer, deadline=deadline)
+    key = load_machine_key(project.hidden / "keys")
+    return Executor(
+        store=project.store,
+        context=context,
+        observer=observer,
+        deadline=deadline,
+        seal=lambda made: seal_build(made, key),
+    )
 
 
 def go_round(project: Project, observer: Observer | None = None, *, seconds: float | None = None) -> CycleReport:
@@ -111,10 +121,10 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
     with hold_lease(project):
         check_breaker(project)
         step = make_executor(project, observer or Silent(), seconds=seconds)
-        promotion = pending_promotion(project)
-        if promotion is not None:
-            return finish_promotion(project, promotion, step)
         try:
+            promotion = pending_promotion(project)
+            if promotion is not None:
+                return finish_promotion(project, promotion, step)
             plan = make_plan(project)
             ending = run_cycle(plan, step)
         except NotYet as halt:
@@ -168,10 +178,10 @@ def close_cycle(project: Project) -> None:
 
 
 def halted_report(project: Project, halt: NotYet, step: Executor) -> CycleReport:
-    """A cycle that ended before a decision, on purpose."""
+    """A cycle that ended early, on purpose; with the decision if one waits for a person."""
     return CycleReport(
         generation=serving_release(project).generation + 1,
-        decision=None,
+        decision=pending_decision(project),
         release=None,
         halted=Halted(reason=halt.message, next_step=halt.next_step, exit_code=halt.exit_code),
         timings=tuple(step.timings),

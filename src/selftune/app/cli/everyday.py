@@ -138,9 +138,9 @@ def _show_report(report: CycleReport) -> None:
 def _exit_code(report: CycleReport) -> int:
     from selftune.app.cli.exit_codes import ExitCode, code_of
 
-    if report.decision is not None:
-        return code_of(report.decision.outcome)
-    return report.halted.exit_code if report.halted is not None else ExitCode.ERROR
+    if report.halted is not None:
+        return report.halted.exit_code
+    return ExitCode.ERROR if report.decision is None else code_of(report.decision.outcome)
 
 
 def _show_plan(plan: Plan, *, json: bool) -> None:

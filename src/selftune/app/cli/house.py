@@ -111,8 +111,8 @@ def quarantine(project: Folder = HERE, json: AsJson = False) -> None:
 
 def start(project: Folder = HERE) -> None:
     """Start the model in service, if it is not running."""
-    from selftune.loop.planning import make_target
     from selftune.loop.project import open_project
+    from selftune.loop.service import make_target
     from selftune.release.live import LiveServer
 
     with open_project(project) as opened:
@@ -122,8 +122,8 @@ def start(project: Folder = HERE) -> None:
 
 def stop(project: Folder = HERE) -> None:
     """Stop the server; `selftune ask` and `selftune start` bring it back."""
-    from selftune.loop.planning import make_target
     from selftune.loop.project import open_project
+    from selftune.loop.service import make_target
     from selftune.release.live import LiveServer
 
     with open_project(project) as opened:

@@ -1,0 +1,69 @@
+"""What serves now, where a release goes, and what release is asked to do once the people have had their say."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING
+
+from selftune.errors import IntegrityError
+from selftune.governance.approvals import approvals_needed
+from selftune.governance.clearance import clear_for_release
+from selftune.ledger.keys import load_machine_key
+from selftune.records import Release
+from selftune.release.base import Promotion
+from selftune.release.config import Target
+
+if TYPE_CHECKING:
+    from selftune.loop.project import Project
+    from selftune.records import Build, Decision
+
+
+def serving_release(project: Project) -> Release:
+    """The release in service.
+
+    Raises:
+        IntegrityError: nothing was ever released, not even the base.
+    """
+    release = project.store.last(Release)
+    if release is None:
+        raise IntegrityError(
+            "nothing is in service, not even the base.", next_step="Run `selftune init` in the project again."
+        )
+    return release
+
+
+def make_target(project: Project) -> Target:
+    """Where a promotion goes."""
+    config = project.config
+    return Target(
+        folder=str(project.folder),
+        project=config.project.name,
+        base=project.base.name,
+        port=config.serving.port,
+        idle_minutes=config.serving.idle_minutes,
+        approvals_required=approvals_needed(config.project.profile),
+    )
+
+
+def promotion_of(project: Project, build: Build, decision: Decision) -> Promotion:
+    """What release is asked to do, once the people responsible have had their say.
+
+    Raises:
+        WaitingForPersonError: someone holds it, or an approval is missing.
+    """
+    serving = serving_release(project)
+    approvals = clear_for_release(
+        project.store,
+        decision,
+        profile=project.config.project.profile,
+        runner=getpass.getuser(),
+        public_key=load_machine_key(project.hidden / "keys").public,
+    )
+    return Promotion(
+        build=build,
+        decision=decision,
+        generation=serving.generation + 1,
+        replaced=serving,
+        approvals=approvals,
+        reason=decision.reason,
+    )
