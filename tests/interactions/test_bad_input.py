@@ -89,6 +89,13 @@ def test_a_line_in_windows_1252_is_read_as_such_and_flagged(tmp_path):
     assert set(old.flags) == {"read_as_windows_1252", "repaired_text"}
 
 
+def test_a_document_in_windows_1252_flags_each_of_its_items(tmp_path):
+    data = b"[" + said('"größer"').decode().encode("cp1252") + b", " + GOOD + b"]"
+    for item in read(data, tmp_path, "log.json"):
+        assert isinstance(item, Interaction)
+        assert "read_as_windows_1252" in item.flags
+
+
 def test_escaped_nul_and_half_a_surrogate_pair_are_mended_and_flagged(tmp_path):
     (got,) = read(said(r'"a\u0000b \ud83d \ud83d\ude00"'), tmp_path)
     assert isinstance(got, Interaction)
@@ -127,6 +134,13 @@ def test_a_broken_item_of_an_array_does_not_take_the_others_along(tmp_path):
     assert [kind for kind, _ in kinds] == [Interaction, Quarantined, Interaction, Quarantined]
     assert "item 2" in kinds[1][1]
     assert "item 4 and all after it" in kinds[3][1]
+
+
+@pytest.mark.parametrize("tail", [b"]\n[" + GOOD + b"]", b",", b""])
+def test_nothing_of_an_odd_array_is_lost_in_silence(tail, tmp_path):
+    first, rest = read(b"[" + GOOD + tail, tmp_path, "log.json")
+    assert isinstance(first, Interaction)
+    assert isinstance(rest, Quarantined)
 
 
 def test_one_object_over_many_lines_is_one_entry(tmp_path):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
+from selftune.curation.chance import uniform
 from selftune.curation.near import fingerprint, likenesses
 from selftune.curation.render import conversation_of
 
@@ -24,7 +24,7 @@ def draw_holdout(
     move the younger one.) The share is met in expectation.
     """
     clusters = cluster_conversations(pairs, near_duplicate)
-    held = [_uniform(seed, clusters[pair.interaction.conversation]) < share for pair in pairs]
+    held = [uniform(seed, clusters[pair.interaction.conversation]) < share for pair in pairs]
     pool = tuple(pair for pair, out in zip(pairs, held, strict=True) if not out)
     return pool, tuple(pair for pair, out in zip(pairs, held, strict=True) if out)
 
@@ -48,8 +48,3 @@ def cluster_conversations(pairs: Sequence[Pair], near_duplicate: float) -> dict[
         )
         leader[younger] = older
     return {conversation: find(conversation) for conversation in leader}
-
-
-def _uniform(seed: int, name: str) -> float:
-    """A number in [0, 1) that depends on seed and name only."""
-    return int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode()).digest()[:8]) / 2**64

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.curation.chance import uniform
 from selftune.curation.config import Selection
 from selftune.curation.filters import Consented
 from selftune.curation.near import fingerprint, likenesses, normalise
@@ -95,7 +95,7 @@ def select(pairs: Sequence[Pair], config: Curation, seed: int, rejects: Rejects)
 
 def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rejects) -> Candidate | None:
     selection = Selection(config.selection)
-    tie = _uniform(seed, pair.interaction.id)
+    tie = uniform(seed, pair.interaction.id)
     if correction_of(pair.interaction) and selection is Selection.BEST:
         lesson = lesson_of(pair.interaction)
         return Candidate(pair=pair, messages=lesson, taught_by=PERSON, rank=(math.inf, tie), order=order)
@@ -209,7 +209,3 @@ def largest_cap(sizes: Sequence[int], share: float) -> int:
         f"[curation] max_share_per_group = {share:g} can't hold with {len(sizes)} kinds of behaviour.",
         next_step=f"Set it to {1 / len(sizes):.2f} or more, or add interactions of other kinds.",
     )
-
-
-def _uniform(seed: int, name: str) -> float:
-    return int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode()).digest()[:8]) / 2**64

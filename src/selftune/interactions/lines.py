@@ -12,7 +12,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from selftune.errors import MissingFileError, UsageError
 
@@ -49,6 +49,15 @@ class Limits:
 LIMITS: Final = Limits()
 
 
+class _Item(NamedTuple):
+    """Where an entry stands, its bytes (cut when huge), its full size, and what was noticed about the whole file."""
+
+    place: str
+    data: bytes
+    size: int
+    flags: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One line of a JSONL file or one item of a JSON document; `fault` says why there is no `value`."""
@@ -74,25 +83,24 @@ def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
     repeats: Counter[bytes] = Counter()
     with path.open("rb") as stream:
-        for place, data, size in _items(path, stream, limits):
-            digest = hashlib.sha256(data)
+        for item in _items(path, stream, limits):
+            digest = hashlib.sha256(item.data)
             repeat = repeats[digest.digest()[:8]]
             repeats[digest.digest()[:8]] += 1
-            yield _entry(f"{digest.hexdigest()}:{repeat}", place, data, size, limits)
+            yield _entry(f"{digest.hexdigest()}:{repeat}", item, limits)
 
 
-def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[tuple[str, bytes, int]]:
-    """Place, bytes (cut when huge) and full size of each item."""
+def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[_Item]:
     head = stream.read(64)
     stream.seek(0)
     if head.startswith(_UTF16_BOMS):
-        stream = io.BytesIO(_whole(path, stream, limits.document_bytes).decode("utf-16", "replace").encode())
-        head = stream.getvalue()[:64] if isinstance(stream, io.BytesIO) else head
+        text = _whole(path, stream, limits.document_bytes).decode("utf-16", "replace").encode()
+        stream, head = io.BytesIO(text), text[:64]
     elif head.startswith(_UTF8_BOM):
         stream.seek(len(_UTF8_BOM))
         head = head.removeprefix(_UTF8_BOM)
     if head.lstrip().startswith(b"[") or (path.suffix == ".json" and head.lstrip().startswith(b"{")):
-        yield from _document_items(_decode(_whole(path, stream, limits.document_bytes))[0])
+        yield from _document_items(*_decode(_whole(path, stream, limits.document_bytes)))
     else:
         yield from _lines(stream, limits)
 
@@ -107,7 +115,7 @@ def _whole(path: Path, stream: IO[bytes], limit: int) -> bytes:
     return data
 
 
-def _lines(stream: IO[bytes], limits: Limits) -> Iterator[tuple[str, bytes, int]]:
+def _lines(stream: IO[bytes], limits: Limits) -> Iterator[_Item]:
     number = 0
     while line := stream.readline(limits.line_bytes + 1):
         number += 1
@@ -117,7 +125,7 @@ def _lines(stream: IO[bytes], limits: Limits) -> Iterator[tuple[str, bytes, int]
             line = line[: limits.kept_bytes]
         data = line.rstrip(b"\r\n")
         if data.strip():
-            yield f"line {number}", data, size
+            yield _Item(f"line {number}", data, size)
 
 
 def _skip_line(stream: IO[bytes]) -> int:
@@ -129,21 +137,29 @@ def _skip_line(stream: IO[bytes]) -> int:
     return skipped
 
 
-def _document_items(text: str) -> Iterator[tuple[str, bytes, int]]:
+def _document_items(text: str, flags: tuple[str, ...]) -> Iterator[_Item]:
     """Items of a JSON array, or of JSON values one after the other; what can't be told apart comes as one item."""
     decoder = json.JSONDecoder()
     at = _skip(text, 0, _SPACE)
-    at = _skip(text, at + 1, _SPACE) if text[at] == "[" else at
+    array = text[at] == "["
+    at = _skip(text, at + 1, _SPACE) if array else at
     number = 0
     while at < len(text) and text[at] != "]":
         number += 1
         try:
             _, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            yield f"item {number} and all after it", (data := text[at:].encode("utf-8", "replace")), len(data)
+            data = text[at:].encode("utf-8", "replace")
+            yield _Item(f"item {number} and all after it", data, len(data), flags)
             return
-        yield f"item {number}", (data := text[at:end].encode("utf-8", "replace")), len(data)
+        data = text[at:end].encode("utf-8", "replace")
+        yield _Item(f"item {number}", data, len(data), flags)
         at = _skip(text, end, _SPACE + ",")
+    rest = text[at + 1 :].strip().encode("utf-8", "replace")
+    if rest:
+        yield _Item("what follows the array", rest, len(rest), flags)
+    if array and at >= len(text):
+        yield _Item("the end of the array, which is not closed", b"", 0, flags)
 
 
 def _skip(text: str, at: int, what: str) -> int:
@@ -152,15 +168,17 @@ def _skip(text: str, at: int, what: str) -> int:
     return at
 
 
-def _entry(position: str, place: str, data: bytes, size: int, limits: Limits) -> Entry:
-    raw, flags = _decode(data)
-    if size > limits.line_bytes:
-        fault = f"{size:,} bytes in one entry, more than {limits.line_bytes:,}; only its beginning is kept"
-        return Entry(position=position, place=place, raw=raw[: limits.kept_bytes], fault=fault)
+def _entry(position: str, item: _Item, limits: Limits) -> Entry:
+    raw, noticed = _decode(item.data)
+    flags = (*item.flags, *noticed)
+    if item.size > limits.line_bytes:
+        raw = raw[: limits.kept_bytes]
+        fault = f"{item.size:,} bytes in one entry, more than {limits.line_bytes:,}; only its beginning is kept"
+        return Entry(position=position, place=item.place, raw=raw, fault=fault, flags=flags)
     try:
-        return Entry(position=position, place=place, raw=raw, value=parse_json(raw), flags=flags)
+        return Entry(position=position, place=item.place, raw=raw, value=parse_json(raw), flags=flags)
     except UnreadableError as error:
-        return Entry(position=position, place=place, raw=raw, fault=str(error))
+        return Entry(position=position, place=item.place, raw=raw, fault=str(error), flags=flags)
 
 
 def _decode(data: bytes) -> tuple[str, tuple[str, ...]]:
