@@ -106,7 +106,7 @@ def test_killed_keeper_leaves_no_process_and_the_next_start_serves_again_at_the_
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     assert len(family) == 2
     family[0].kill()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
     assert house.live.status() is None
     assert house.live.start().address == address
@@ -294,7 +294,7 @@ def test_keeper_ends_when_its_project_is_deleted(house):
     serve(house, house.base())
     process = psutil.Process(house.live.status().pid)
     shutil.rmtree(house.folder / ".selftune")
-    _, alive = psutil.wait_procs([process], timeout=10)
+    _, alive = psutil.wait_procs([process], timeout=60)
     assert alive == []
 
 
@@ -303,7 +303,7 @@ def post(house, headers, path="/v1/chat/completions", body=b'{"messages": [{"rol
     request = urllib.request.Request(f"http://127.0.0.1:{status.port}{path}", data=body, headers=headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

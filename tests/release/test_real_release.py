@@ -86,7 +86,7 @@ def test_base_promotion_kill_and_rollback_on_real_servers(real):
     keeper = psutil.Process(real.live.status().pid)
     family = [keeper, *keeper.children(recursive=True)]
     keeper.kill()
-    assert psutil.wait_procs(family, timeout=15)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
     assert real.live.start().version == "v1.1"
 
     back = rollback(first, second, real.target, real.context(), reason="I liked it more.")

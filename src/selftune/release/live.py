@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from selftune.release.config import Target
     from selftune.release.note import Note
 
-KEEPER: Final = (sys.executable, "-m", "selftune.release.keeper")
+KEEPER: Final = (sys.executable, "-P", "-m", "selftune.release.keeper")
 _SWITCH_SECONDS: Final = 600.0
 _ASK_SECONDS: Final = 600.0
 _STOP_SECONDS: Final = 45.0
@@ -57,7 +57,7 @@ class LiveServer:
 
     def __init__(self, target: Target, *, keeper: tuple[str, ...] = KEEPER) -> None:
         self._target = target
-        self._hidden = target.hidden
+        self._hidden = target.hidden.resolve()
         self._keeper = keeper
         # Kept so that a keeper that ends while we live is collected, and no zombie passes for a server.
         self._started: subprocess.Popen[bytes] | None = None
@@ -155,11 +155,12 @@ class LiveServer:
         terms = ("--port", str(self._target.port), "--idle-minutes", str(self._target.idle_minutes))
         with _open_log(logs / "keeper.log") as log:
             process = subprocess.Popen(
-                [*self._keeper, self._target.folder, *terms],
+                [*self._keeper, str(self._hidden.parent), *terms],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                cwd=self._target.folder,
+                # Not the project folder: a `json.py` in it would be imported.
+                cwd=self._hidden,
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )

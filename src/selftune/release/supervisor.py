@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("selftune.keeper")
 
-WAIT_FOR_MODEL_SECONDS: Final = 30.0
 _DRAIN_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -65,12 +64,14 @@ class Terms:
     Attributes:
         idle: It stops after so long without a request; None for never.
         beat: Pause between two looks at the server.
+        patience: How long a request waits while no model serves.
         fits: Whether a second model fits in memory beside the one that serves.
     """
 
     port: int = 0
     idle: float | None = None
     beat: float = 2.0
+    patience: float = 30.0
     fits: Callable[[Manifest], bool]
 
 
@@ -122,7 +123,8 @@ class Keeper:
         """
         door = make_door(self)
         add_control(door, self)
-        runner = web.AppRunner(door, access_log=None)
+        # A client that goes away frees its slot; a switch, once begun, is finished all the same.
+        runner = web.AppRunner(door, access_log=None, handler_cancellation=True, shutdown_timeout=_DRAIN_SECONDS)
         await runner.setup()
         try:
             port = await self._open_port(runner)
@@ -143,7 +145,7 @@ class Keeper:
             HTTPServiceUnavailable: there is none, and none came in time.
         """
         try:
-            await asyncio.wait_for(self._ready.wait(), WAIT_FOR_MODEL_SECONDS)
+            await asyncio.wait_for(self._ready.wait(), self._terms.patience)
         except TimeoutError:
             raise web.HTTPServiceUnavailable(text="no model serves now", headers={"Retry-After": "5"}) from None
         child = self._child
@@ -169,15 +171,18 @@ class Keeper:
         Raises:
             IntegrityError: the new one can't serve; the old one does.
         """
+        return await asyncio.shield(self._switch(name))
+
+    async def _switch(self, name: str) -> Switched:
         async with self._changing:
             old, manifest = self._child, read_manifest(name, self._hidden)
             if old is not None and old.manifest == manifest:
-                self._take_over(old)
+                await self._take_over(old)
                 return Switched(proof=old.served.proof, health=old.health, gap_seconds=0.0)
             if old is not None and not self._terms.fits(manifest):
                 return await self._switch_in_turn(manifest, old)
             new = await asyncio.to_thread(self._open, manifest)
-            self._take_over(new)
+            await self._take_over(new)
             if old is not None:
                 self._keep(asyncio.create_task(_retire(old)))
             return Switched(proof=new.served.proof, health=new.health, gap_seconds=0.0)
@@ -189,24 +194,32 @@ class Keeper:
         await _retire(old)
         try:
             new = await asyncio.to_thread(self._open, manifest)
+            await self._take_over(new)
         except IntegrityError:
             log.exception("%s failed; %s comes back", manifest.version, old.manifest.version)
             self._set_child(await asyncio.to_thread(self._open, old.manifest, server_may_differ=True))
             raise
-        self._take_over(new)
         return Switched(proof=new.served.proof, health=new.health, gap_seconds=time.monotonic() - began)
 
-    def _take_over(self, new: Child) -> None:
+    async def _take_over(self, new: Child) -> None:
         """The release itself: the pointer on disk first, then the door, with nothing in between that can fail."""
-        write_pointer(Pointer(active=new.manifest.name, fallback=new.manifest.fallback), self._hidden)
+        try:
+            write_pointer(Pointer(active=new.manifest.name, fallback=new.manifest.fallback), self._hidden)
+        except OSError as error:
+            if new is not self._child:
+                await asyncio.to_thread(new.closing.close)
+            raise ServingError(
+                f"the release can't be written to disk: {error.strerror}.",
+                next_step="Free some disk space, then run the same command again; what served before still does.",
+            ) from error
         self._crashes = 0
         self._set_child(new)
         log.info("%s serves", new.manifest.version)
 
     def _set_child(self, child: Child, problem: str | None = None) -> None:
         self._child = child
-        self._write_note(problem)
         self._ready.set()
+        self._write_note(problem)
 
     async def _begin(self) -> None:
         """Start what the pointer names or, when that can't be served, the release before it."""
@@ -249,8 +262,7 @@ class Keeper:
         """Start again until it holds, each pause twice as long as the last, up to half a minute."""
         await asyncio.to_thread(gone.closing.close)
         while not self._stop.is_set():
-            if self._crashes > 1:
-                await self._pause(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (self._crashes - 2)))
+            await self._pause(pause_before(self._crashes))
             async with self._changing:
                 if self._child is not None:
                     return
@@ -341,6 +353,11 @@ class Keeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._child is not None:
             await asyncio.to_thread(self._child.closing.close)
+
+
+def pause_before(crashes: int) -> float:
+    """Seconds to wait before the next start after so many crashes in a row: none after the first, then doubling."""
+    return 0.0 if crashes <= 1 else min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (crashes - 2))
 
 
 async def _retire(child: Child) -> None:

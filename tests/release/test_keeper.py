@@ -1,0 +1,330 @@
+"""The keeper from the inside: its loop runs in the test, its model servers are threads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import aiohttp
+import pytest
+
+from selftune.errors import DamagedFileError, ServingError
+from selftune.records import FileDigest, digest_bytes
+from selftune.release import supervisor
+from selftune.release.manifest import Manifest, Pointer, place_files, read_pointer, write_pointer
+from selftune.release.note import read_note
+from selftune.release.supervisor import Keeper, Terms
+from selftune.testing import FakeServed, MemoryBlobs, fake_build, fake_proof
+
+
+class Servers:
+    """Starts a server thread per build and counts; `refuse` names the words of files that do not start."""
+
+    def __init__(self):
+        self.started, self.running, self.most_running = [], 0, 0
+        self.refuse = set()
+        self.arrived = threading.Event()
+        self.blocked = threading.Event()
+        self.blocked.set()
+
+    @contextmanager
+    def __call__(self, build, files, *, slots, logs):
+        words = files[build.file("model.gguf").digest].read_text()
+        if words in self.refuse:
+            raise ServingError("refused.", next_step="None.")
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self._say({})
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                outer.arrived.set()
+                outer.blocked.wait()
+                self._say({"choices": [{"message": {"content": words}}]})
+
+            def _say(self, value):
+                data = json.dumps(value).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        served = FakeServed(lambda request: words, fake_proof(build, slots=slots))
+        served.address = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        served.kill = lambda: (server.shutdown(), server.server_close())
+        self.started.append(served)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            yield served
+        finally:
+            self.running -= 1
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def hidden(tmp_path):
+    folder = tmp_path / ".selftune"
+    folder.mkdir()
+    return folder
+
+
+def place(hidden, number, words, *, fallback=None):
+    blobs = MemoryBlobs(hidden / "blobs")
+    digest = blobs.put_bytes(words.encode())
+    build = fake_build(words, files=(FileDigest(name="model.gguf", digest=digest, size_bytes=len(words)),))
+    name = f"m_b_v1.{number}"
+    manifest = Manifest(
+        name=name,
+        version=f"v1.{number}",
+        generation=number,
+        alias="selftune",
+        build=build,
+        proof=fake_proof(build),
+        slots=1,
+        fallback=fallback,
+    )
+    place_files(manifest, blobs, hidden)
+    return name
+
+
+def run(hidden, servers, story, *, fits=lambda manifest: True, beat=0.02, **terms):
+    """Run a keeper and, once it is up, the story; returns what the story returns."""
+
+    async def main():
+        keeper = Keeper(hidden, start=servers, terms=Terms(fits=fits, beat=beat, **terms))
+        up = asyncio.Event()
+        running = asyncio.create_task(keeper.run(up.set))
+        ready = asyncio.create_task(up.wait())
+        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            ready.cancel()
+            return await running
+        try:
+            return await story(keeper)
+        finally:
+            keeper.stop()
+            await running
+
+    return asyncio.run(main())
+
+
+async def ask(hidden, text="Hello."):
+    note = read_note(hidden)
+    body = {"messages": [{"role": "user", "content": text}]}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{note.address}/chat/completions", json=body) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+        return (await answer.json())["choices"][0]["message"]["content"]
+
+
+def test_models_that_do_not_fit_together_are_switched_one_after_the_other(hidden):
+    servers = Servers()
+    first, second = place(hidden, 0, "one"), place(hidden, 1, "two", fallback="m_b_v1.0")
+
+    async def story(keeper):
+        await keeper.switch(first)
+        done = await keeper.switch(second)
+        return done.gap_seconds, await ask(hidden)
+
+    gap, answer = run(hidden, servers, story, fits=lambda manifest: False)
+    assert gap > 0
+    assert answer == "two"
+    assert servers.most_running == 1
+    assert servers.running == 0
+
+
+def test_old_model_comes_back_when_the_new_one_fails_in_its_place(hidden):
+    servers = Servers()
+    first, second = place(hidden, 0, "one"), place(hidden, 1, "two")
+    servers.refuse = {"two"}
+
+    async def story(keeper):
+        await keeper.switch(first)
+        with pytest.raises(ServingError, match="refused"):
+            await keeper.switch(second)
+        return await ask(hidden)
+
+    assert run(hidden, servers, story, fits=lambda manifest: False) == "one"
+    assert read_pointer(hidden).active == first
+
+
+def test_request_that_waits_is_answered_by_the_old_model_before_it_goes(hidden):
+    servers = Servers()
+    first, second = place(hidden, 0, "one"), place(hidden, 1, "two")
+
+    async def story(keeper):
+        await keeper.switch(first)
+        servers.blocked.clear()
+        waiting = asyncio.create_task(ask(hidden))
+        await asyncio.to_thread(servers.arrived.wait)
+        await keeper.switch(second)
+        before = servers.running
+        servers.blocked.set()
+        return await waiting, before, await ask(hidden)
+
+    assert run(hidden, servers, story) == ("one", 2, "two")
+    assert servers.running == 0
+
+
+def test_switch_to_what_serves_already_starts_nothing(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+
+    async def story(keeper):
+        return await keeper.switch(first), await keeper.switch(first)
+
+    once, twice = run(hidden, servers, story)
+    assert once == twice
+    assert len(servers.started) == 1
+
+
+def test_crashed_server_is_started_again_and_waiting_requests_are_answered(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+
+    async def story(keeper):
+        await keeper.switch(first)
+        for _ in range(2):
+            await asyncio.to_thread(servers.started[-1].kill)
+            assert await ask(hidden) == "one"
+        return len(servers.started)
+
+    assert run(hidden, servers, story) == 3
+
+
+def test_pauses_between_restarts_grow_and_have_a_limit():
+    pauses = [supervisor.pause_before(crashes) for crashes in range(12)]
+    assert pauses[:5] == [0, 0, 0.5, 1, 2]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 30
+
+
+def test_pointer_that_cannot_be_written_leaves_the_old_model_and_no_second_server(hidden):
+    servers = Servers()
+    first, second = place(hidden, 0, "one"), place(hidden, 1, "two")
+
+    async def story(keeper):
+        await keeper.switch(first)
+        (hidden / "active.json").unlink()
+        (hidden / "active.json").mkdir()
+        with pytest.raises(ServingError, match="can't be written"):
+            await keeper.switch(second)
+        return await ask(hidden), servers.running
+
+    assert run(hidden, servers, story) == ("one", 1)
+
+
+def test_idle_keeper_goes_by_itself(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+    write_pointer(Pointer(active=first), hidden)
+
+    async def main():
+        keeper = Keeper(hidden, start=servers, terms=Terms(fits=lambda manifest: True, idle=0.05, beat=0.02))
+        await asyncio.wait_for(keeper.run(lambda: None), 10)
+
+    asyncio.run(main())
+    assert servers.running == 0
+    assert read_note(hidden) is None
+
+
+def test_keeper_serves_the_fallback_of_a_damaged_release_and_says_so(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+    second = place(hidden, 1, "two", fallback=first)
+    write_pointer(Pointer(active=second, fallback=first), hidden)
+    (hidden / "models" / f"{second}.gguf").unlink()
+
+    async def story(keeper):
+        return await ask(hidden), read_note(hidden)
+
+    answer, note = run(hidden, servers, story)
+    assert answer == "one"
+    assert note.version == "v1.0"
+    assert "missing" in note.problem
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"active": 3}'])
+def test_damaged_pointer_is_named(hidden, text):
+    (hidden / "active.json").write_text(text)
+    with pytest.raises(DamagedFileError, match=r"active\.json"):
+        run(hidden, Servers(), None)
+
+
+def test_server_that_was_upgraded_since_the_evaluation_serves_after_a_restart_but_is_not_released(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+    path = hidden / "models" / f"{first}.json"
+    path.write_text(
+        path.read_text()
+        .replace('"server":"fake 1"', '"server":"fake 0"')
+        .replace(digest_fingerprint("one"), "sha256:older")
+    )
+
+    async def release_it(keeper):
+        with pytest.raises(ServingError, match="fingerprint"):
+            await keeper.switch(first)
+
+    run(hidden, servers, release_it)
+    write_pointer(Pointer(active=first), hidden)
+
+    async def start_it(keeper):
+        return await ask(hidden)
+
+    assert run(hidden, servers, start_it) == "one"
+
+
+def digest_fingerprint(words):
+    build = fake_build(words, files=(FileDigest(name="model.gguf", digest=digest_bytes(words.encode()), size_bytes=1),))
+    return fake_proof(build).fingerprint
+
+
+def test_request_that_is_too_large_is_refused_and_the_model_lives(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+
+    async def story(keeper):
+        await keeper.switch(first)
+        note = read_note(hidden)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{note.address}/chat/completions", data=b" " * (9 << 20)) as answer,
+        ):
+            return answer.status, await ask(hidden)
+
+    assert run(hidden, servers, story) == (413, "one")
+
+
+def test_nothing_released_yet_is_said_after_a_wait(hidden):
+    async def story(keeper):
+        note = read_note(hidden)
+        async with aiohttp.ClientSession() as session, session.get(f"{note.address}/models") as answer:
+            return answer.status, answer.headers["Retry-After"]
+
+    assert run(hidden, Servers(), story, patience=0.01) == (503, "5")
+
+
+def test_manifests_survive_the_round_trip(hidden):
+    from selftune.release.manifest import read_manifest
+
+    name = place(hidden, 3, "three", fallback="m_b_v1.2")
+    manifest = read_manifest(name, hidden)
+    assert replace(manifest) == manifest
+    assert (manifest.version, manifest.fallback) == ("v1.3", "m_b_v1.2")
