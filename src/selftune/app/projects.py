@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from selftune.bases.registry import resolve_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.config import CONFIG_FILE, Profile
-from selftune.loop.project import create_project, open_project
+from selftune.loop.project import create_project, open_project, prepare_hidden
 from selftune.loop.runner import hold_lease
 from selftune.loop.service import make_target, serving_release
 from selftune.loop.start import put_base_into_service
@@ -49,6 +49,8 @@ def start_project(folder: Path, *, base: str, name: str, profile: str, observer:
             suite=suite,
             profile=Profile(profile),
         )
+    # A config that a person wrote beforehand is as good as ours.
+    prepare_hidden(folder)
     with open_project(folder) as project:
         if project.store.count(Release):
             raise UsageError(

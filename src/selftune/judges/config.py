@@ -12,6 +12,7 @@ class Judging:
     Attributes:
         name: A registered judge: `checks` (code) or `openai` (a model behind an OpenAI-compatible endpoint).
         rubric: Name of a shipped rubric, or the path of a TOML file.
+        rubric_digest: What the rubric held when the cycle was planned: a rubric that was edited is another step.
         endpoint: Base URL of the endpoint, such as `http://127.0.0.1:11434/v1`.
         model: The model's name at the endpoint.
         api_key_env: Name of the environment variable that holds the key; the key itself stands in no file.
@@ -25,6 +26,7 @@ class Judging:
 
     name: str = "checks"
     rubric: str = "state_obedience"
+    rubric_digest: str | None = None
     endpoint: str | None = None
     model: str | None = None
     api_key_env: str | None = None

@@ -97,7 +97,8 @@ class Plan:
     def judged(self, judgements: Stored[Judgement]) -> Judged:
         """All that has been judged so far, this cycle's judgements among it: each generation learns from everything."""
         del judgements  # They are in the store already; asking for them here keeps the order of the story.
-        log = JudgedLog(latest_judgements(self.store, self.judge_identity), self.store)
+        ids = latest_judgements(self.store, self.judge_identity, self.judging.rubric_digest)
+        log = JudgedLog(ids, self.store)
         return Judged(pairs=log, watermark=self.watermark, learnt_before=self.learnt_before)
 
     def arms_against(self, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
@@ -121,11 +122,11 @@ class Plan:
         )
 
 
-def latest_judgements(store: Store, judge: JudgeIdentity) -> tuple[str, ...]:
-    """The last judgement of each interaction by this judge, in the order they were made."""
+def latest_judgements(store: Store, judge: JudgeIdentity, rubric_digest: str | None) -> tuple[str, ...]:
+    """The last judgement of each interaction by this judge and rubric, in the order they were made."""
     by_interaction: dict[str, str] = {}
     for _, judgement in store.each(Judgement):
-        if judgement.judge == judge:
+        if judgement.judge == judge and judgement.rubric_digest == rubric_digest:
             by_interaction.pop(judgement.interaction_id, None)
             by_interaction[judgement.interaction_id] = judgement.id
     return tuple(by_interaction.values())

@@ -14,6 +14,7 @@ from selftune.gate.policies import load_policy
 from selftune.interactions.config import Capture
 from selftune.interactions.served import Resampled
 from selftune.judges.config import Judging
+from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.ejected import find_text
 from selftune.loop.executor import Stored
@@ -42,7 +43,7 @@ def make_plan(project: Project) -> Plan:
     learnt = last_learnt(store)
     fresh, watermark = new_interactions(project, 0 if learnt is None else learnt.watermark)
     refuse_when_nothing_new(len(fresh))
-    judging = make_judging(config)
+    judging = make_judging(project)
     refuse_when_nothing_readable(project, fresh, judging)
     serving = serving_release(project)
     champion = store.record(serving.build_id, Build)
@@ -111,12 +112,14 @@ def make_sources(config: ProjectConfig, fresh: Stored[Interaction], champion: Bu
     return (logged, more)
 
 
-def make_judging(config: ProjectConfig) -> Judging:
+def make_judging(project: Project) -> Judging:
     """The judge that chooses what is learnt."""
-    section = config.judge
+    config, section = project.config, project.config.judge
+    rubric = find_text(project.folder, "rubric", section.rubric)
     return Judging(
         name=section.name,
-        rubric=section.rubric,
+        rubric=rubric,
+        rubric_digest=load_rubric(rubric).id,
         endpoint=section.endpoint or None,
         model=section.model or None,
         api_key_env=section.api_key_env or None,

@@ -73,20 +73,25 @@ def create_project(
         UsageError: there is a project in that folder already.
         UnknownNameError: no base has that name.
     """
-    from selftune.ledger.keys import make_machine_key
-
     if (folder / CONFIG_FILE).exists():
         raise UsageError(
             f"{folder} is a project already.", next_step="Choose another folder, or go on with `selftune status` there."
         )
     resolve_base(base)
+    prepare_hidden(folder)
+    text = new_config_text(name=name, base=base, recipe=recipe, suite=suite, profile=profile)
+    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+def prepare_hidden(folder: Path) -> None:
+    """Make the folder of the machine's own files and its key; what is there stays as it is."""
+    from selftune.ledger.keys import make_machine_key
+
     hidden = folder / HIDDEN
     for part in ("blobs", "ledger", "work", "runs", "models", "keys", "logs"):
         (hidden / part).mkdir(parents=True, exist_ok=True)
     make_machine_key(hidden / "keys")
     (hidden / ".gitignore").write_text("# People's words and model weights stay out of git.\n*\n", encoding="utf-8")
-    text = new_config_text(name=name, base=base, recipe=recipe, suite=suite, profile=profile)
-    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
 
 
 @contextmanager
