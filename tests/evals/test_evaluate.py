@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +14,10 @@ from selftune.evals.base import Score
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.stage import evaluate, evaluate_with
 from selftune.records import BuildOrigin, Suite, SuiteItem, decode_record, digest_of, encode_record
-from selftune.testing import FakeClock, FakeServe, MemoryWork, fake_build, fake_context, fake_proof
+from selftune.testing import FakeClock, FakeServe, FakeServed, MemoryWork, fake_build, fake_context, fake_proof
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from selftune.context import ChatRequest, Progress
@@ -131,6 +134,33 @@ def test_a_question_that_fails_twice_is_unscored_and_not_nought(tmp_path: Path, 
     assert [one.item_id for one in found.unscored] == ["a2"]
 
 
+def test_the_last_question_may_fail_too(tmp_path: Path, suite: Suite) -> None:
+    serve = broken_on("b2", times=2)
+    found = evaluate_with(
+        EchoScorer(), fake_build(), EvaluationConfig(suite=suite), fake_context(tmp_path, serve=serve)
+    )
+    assert [one.score for one in found.outcomes] == [1.0, 1.0, 1.0, None]
+
+
+class Forgetful(FakeServed):
+    """A server that leaves the last answer out and says nothing of it."""
+
+    def chat_many(self, requests, parameters):
+        yield from super().chat_many(list(requests)[:-1], parameters)
+
+
+class ServeForgetful(FakeServe):
+    @contextmanager
+    def __call__(self, build: Build, *, slots: int = 1) -> Iterator[FakeServed]:
+        yield Forgetful(lambda request: "yes", fake_proof(build))
+
+
+def test_a_server_that_leaves_answers_out_is_found_out(tmp_path: Path, suite: Suite) -> None:
+    context = fake_context(tmp_path, serve=ServeForgetful(obedient))
+    with pytest.raises(ServingError, match="answered 3 of 4"):
+        evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite), context)
+
+
 def test_an_answer_the_scorer_cannot_read_is_unscored_and_keeps_its_text(tmp_path: Path, suite: Suite) -> None:
     context = fake_context(tmp_path, serve=FakeServe(lambda build, request: "unreadable"))
     found = evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite), context)
@@ -187,6 +217,13 @@ def test_wall_time_is_what_the_clock_said(tmp_path: Path, suite: Suite) -> None:
     context = fake_context(tmp_path, serve=FakeServe(slow), clock=clock)
     found = evaluate_with(EchoScorer(), fake_build(), EvaluationConfig(suite=suite), context)
     assert found.wall_seconds == 10.0
+
+
+def test_the_suites_scorer_is_found_by_its_name(tmp_path: Path, suite: Suite) -> None:
+    items = tuple(replace(one, expect='{"path":"x","value":"yes"}') for one in suite.items)
+    named = replace(suite, scorer="state_obedience", items=items)
+    found = evaluate(fake_build(), EvaluationConfig(suite=named), fake_context(tmp_path, serve=FakeServe(obedient)))
+    assert (found.scorer, found.scorer_lineage) == ("state_obedience", ())
 
 
 def test_a_scorer_that_nobody_registered_is_refused_by_name(tmp_path: Path, suite: Suite) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.records import ItemOutcome
 from selftune.scoring.units import Mean, mean_of, unit_scores
+
+law = settings(deadline=None, max_examples=60)
 
 
 def outcome(
@@ -71,6 +73,7 @@ def test_a_mean_of_nothing_is_no_mean() -> None:
     assert mean_of(unit_scores([outcome("a", None)], "item")).value is None
 
 
+@law
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=20), st.integers(0, 10))
 def test_unscored_items_never_move_a_mean(scores: list[float], more: int) -> None:
     scored = [outcome(f"s{n}", score) for n, score in enumerate(scores)]
@@ -80,12 +83,14 @@ def test_unscored_items_never_move_a_mean(scores: list[float], more: int) -> Non
     assert padded.unscored == more
 
 
+@law
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_a_mean_lies_in_its_interval(scores: list[float]) -> None:
     mean = mean_of(unit_scores([outcome(str(n), score) for n, score in enumerate(scores)], "item"))
     assert mean.interval[0] <= mean.value <= mean.interval[1]
 
 
+@law
 @given(
     st.permutations(
         [outcome(f"{n}{side}", 1.0, pair=str(n), repeat=r) for n in range(2) for side in "ab" for r in (0, 1)]

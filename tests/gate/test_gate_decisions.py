@@ -341,6 +341,45 @@ def test_a_category_with_too_few_pairs_is_not_measured_and_never_promotes() -> N
     assert decision.outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_handful_of_units_is_no_measurement() -> None:
+    suite = worlds.make_suite(10, categories=("field",))
+    champion = {f"field-{n}": False for n in range(10)}
+    decision = decide_on(worlds.make_evidence(champion, dict.fromkeys(champion, True), suite))
+    assert status_of(decision, "gain") is CheckStatus.NOT_MEASURED
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert decision.reason == "The gain could not be measured: only 10 units were scored in both arms, 12 are needed."
+    assert decision.items_needed is None
+
+
+def test_a_control_arm_that_nobody_scored_is_printed_as_such() -> None:
+    suite = worlds.make_suite(40)
+    blank = dict.fromkeys(item.pair for item in suite.items)
+    decision = decide_on(worlds.better_evidence(suite=suite, others={Arm.PROMPT_ONLY: blank}))
+    assert "prompt_only unscored" in next(one.detail for one in decision.checks if one.name == "other_arms")
+
+
+def test_a_guarded_category_far_below_its_cap_is_not_helped_by_more_items() -> None:
+    suite = worlds.make_suite(40)
+    champion = {f"{c}-{n}": n % 2 == 0 for c in worlds.CATEGORIES for n in range(40)}
+    candidate = dict.fromkeys(champion, True) | {f"tone-{n}": (n % 2 == 0 and n > 8) or n == 1 for n in range(40)}
+    decision = decide_on(
+        worlds.make_evidence(champion, candidate, suite), replace(STRICT, guarded_cap=0.11, level=0.99)
+    )
+    assert status_of(decision, "guarded:tone") is CheckStatus.NOT_SHOWN
+    assert decision.next_step.startswith("Add golden items")
+
+
+def test_a_parity_that_is_missing_asks_for_no_items() -> None:
+    decision = decide_on(worlds.better_evidence(parity=()))
+    assert decision.items_needed is None
+    assert decision.next_step
+
+
+def test_an_evaluation_of_another_build_is_invalid() -> None:
+    decision = decide_on(worlds.with_candidate(worlds.better_evidence(), build_id="build:other"))
+    assert "of another build" in decision.reason
+
+
 def test_swapping_the_arms_flips_the_difference_and_its_interval() -> None:
     evidence = worlds.better_evidence()
     forth = decide_on(evidence)

@@ -8,7 +8,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.gate.statistics import (
@@ -21,6 +21,8 @@ from selftune.gate.statistics import (
     spread_of,
     wilson_interval,
 )
+
+law = settings(deadline=None, max_examples=60)
 
 differences = st.lists(st.sampled_from([-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=16)
 
@@ -44,6 +46,7 @@ def test_wilson_interval_refuses_what_is_no_share() -> None:
             wilson_interval(hits, n, 0.95)
 
 
+@law
 @given(st.integers(0, 50), st.integers(1, 50))
 def test_wilson_interval_holds_the_share_and_stays_on_the_scale(hits: int, more: int) -> None:
     low, high = wilson_interval(hits, hits + more, 0.95)
@@ -97,6 +100,7 @@ def test_equal_differences_do_not_make_certainty() -> None:
     assert low < 0 < high
 
 
+@law
 @given(differences)
 def test_swapping_the_arms_flips_the_sign(found: list[float]) -> None:
     there, back = paired_difference(found, 0.95), paired_difference([-d for d in found], 0.95)
@@ -106,6 +110,7 @@ def test_swapping_the_arms_flips_the_sign(found: list[float]) -> None:
     assert (back.gained, back.lost) == (there.lost, there.gained)
 
 
+@law
 @given(differences, st.integers(1, 30))
 def test_units_on_which_the_arms_agree_make_no_difference_larger(found: list[float], more: int) -> None:
     before, after = paired_difference(found, 0.95), paired_difference([*found, *[0.0] * more], 0.95)
@@ -114,18 +119,21 @@ def test_units_on_which_the_arms_agree_make_no_difference_larger(found: list[flo
     assert after.p_value == before.p_value
 
 
+@law
 @given(differences, st.randoms(use_true_random=False))
 def test_the_order_of_the_units_does_not_matter(found: list[float], draw: random.Random) -> None:
     mixed = draw.sample(found, len(found))
     assert paired_difference(mixed, 0.95).interval == pytest.approx(paired_difference(found, 0.95).interval)
 
 
+@law
 @given(differences)
 def test_a_higher_level_never_gives_a_narrower_interval(found: list[float]) -> None:
     (low, high), (lower, higher) = difference_interval(found, 0.9), difference_interval(found, 0.99)
     assert lower <= low <= high <= higher
 
 
+@law
 @given(differences)
 def test_p_values_lie_between_nought_and_one(found: list[float]) -> None:
     assert 0 < sign_flip_p_value(found)[0] <= 1
@@ -174,6 +182,7 @@ def test_no_number_of_items_shows_nothing() -> None:
         items_needed(0.2, 0.0, alpha=0.05, power=0.8)
 
 
+@law
 @given(st.floats(0.05, 1), st.integers(10, 2000))
 def test_detectable_gain_and_items_needed_are_inverse(spread: float, n: int) -> None:
     gain = detectable_gain(spread, n, alpha=0.05, power=0.8)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from itertools import count
 from typing import TYPE_CHECKING
 
 from selftune.context import ChatRequest, Progress, spread_seeds
@@ -91,13 +90,10 @@ class Kept:
     def load(self) -> dict[int, Reply]:
         """Every answer kept so far, by its question's place."""
         found: dict[int, Reply] = {}
-        for number in count():
-            part = self._work.get(self._key(number))
-            if part is None:
-                self._parts = number
-                return found
+        while (part := self._work.get(self._key(self._parts))) is not None:
             found |= {int(place): Reply(**facts) for place, facts in json.loads(part).items()}
-        raise AssertionError("count() has no end")
+            self._parts += 1
+        return found
 
     def save(self, replies: dict[int, Reply]) -> None:
         """Keep answers as the next part; a failure is not kept, so that it is tried again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from selftune.gate.comparison import Comparison, compare
+from selftune.gate.comparison import Comparison, compare, unit_scores_of
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import Guarded
 from selftune.gate.statistics import items_needed, spread_of
@@ -24,17 +24,16 @@ def units_needed(check: Check, evidence: Evidence, policy: Policy) -> int | None
     lifts its interval above the cap if its mean stays where it is.
     """
     family, _, place = check.name.partition(":")
-    if check.status is not CheckStatus.NOT_SHOWN:
+    if check.status is not CheckStatus.NOT_SHOWN or family not in {Gain.family, Guarded.family}:
         return None
-    if family == Gain.family:
-        return _for_gain(compare(evidence), policy)
-    return _for_bound(compare(evidence).of_category(place), policy) if family == Guarded.family else None
+    comparison = compare(evidence)
+    return _for_gain(comparison, policy) if family == Gain.family else _for_bound(comparison.of_category(place), policy)
 
 
 def _for_gain(comparison: Comparison, policy: Policy) -> int | None:
     differences = comparison.differences
     gain = max(math.fsum(differences) / len(differences), policy.least_gain)
-    return items_needed(spread_of(differences), gain, alpha=policy.alpha, power=policy.power) if gain > 0 else None
+    return items_needed(spread_of(differences), gain, alpha=policy.alpha, power=policy.power) if gain else None
 
 
 def _for_bound(comparison: Comparison, policy: Policy) -> int | None:
@@ -45,9 +44,9 @@ def _for_bound(comparison: Comparison, policy: Policy) -> int | None:
     return items_needed(spread_of(differences), room, alpha=1 - policy.level, power=policy.power)
 
 
-def minutes_for(units: int, evidence: Evidence) -> int:
-    """Minutes to evaluate both arms on so many units at the pace of this evaluation; at least 1."""
+def minutes_for(more: int, evidence: Evidence) -> int:
+    """Minutes to evaluate both arms on the suite and so many units more, at the pace of this evaluation; at least 1."""
     arms = [arm for arm in (evidence.champion, evidence.candidate) if arm is not None]
     seconds = sum(arm.wall_seconds for arm in arms)
-    now = len({outcome.pair or outcome.item_id for arm in arms for outcome in arm.outcomes})
-    return max(1, math.ceil(seconds * units / max(now, 1) / 60))
+    units = len(unit_scores_of(evidence.champion, evidence))
+    return max(1, math.ceil(seconds * (units + more) / units / 60))

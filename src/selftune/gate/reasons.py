@@ -39,32 +39,27 @@ _NEXT_BY_FAMILY: Final = {
 
 def reason_for(outcome: Outcome, stopped: Sequence[Check], found: Difference | None, evidence: Evidence) -> str:
     """Why, in one plain sentence."""
+    gain = f"{in_words(found)} on {found.n} {evidence.suite.unit}s" if found else "nothing that was measured"
     if outcome is Outcome.PROMOTE:
-        return f"The candidate is better by {_gain(found, evidence)}, and no check speaks against it."
+        return f"The candidate is better by {gain}, and no check speaks against it."
     first = stopped[0]
     if outcome is Outcome.INVALID:
         return f"Nothing can be said about the candidate: {first.detail}."
     if _family(first) == "gain":
-        return _about_gain(outcome, first, found, evidence)
+        return _about_gain(first, gain)
     verb = "is refused" if outcome is Outcome.REJECT else "can't be promoted yet"
     more = f" (and {len(stopped) - 1} more)" if len(stopped) > 1 else ""
     return f"The candidate {verb}: {first.detail}{more}."
 
 
-def _about_gain(outcome: Outcome, check: Check, found: Difference | None, evidence: Evidence) -> str:
-    if check.status is CheckStatus.NOT_MEASURED or found is None:
+def _about_gain(check: Check, gain: str) -> str:
+    if check.status is CheckStatus.NOT_MEASURED:
         return f"The gain could not be measured: {check.detail}."
-    if outcome is Outcome.INCONCLUSIVE:
-        return f"A gain of {_gain(found, evidence)} is not clear of noise, or too small to be worth having."
-    if found.interval[1] < 0:
-        return f"The candidate is worse: {_gain(found, evidence)}."
-    return f"The candidate is no better: {_gain(found, evidence)}, less than is worth having even at best."
-
-
-def _gain(found: Difference | None, evidence: Evidence) -> str:
-    if found is None:
-        return "an unknown amount"
-    return f"{in_words(found)} on {found.n} {evidence.suite.unit}s"
+    if check.status is CheckStatus.NOT_SHOWN:
+        return f"A gain of {gain} is not clear of noise, or too small to be worth having."
+    if check.interval is not None and check.interval[1] < 0:
+        return f"The candidate is worse: {gain}."
+    return f"The candidate is no better: {gain}, less than is worth having even at best."
 
 
 def _family(check: Check) -> str:
@@ -83,5 +78,5 @@ def next_step_for(outcome: Outcome, stopped: Sequence[Check], needed: int | None
     where = f" of {place}" if place else ""
     return (
         f"Grow the suite by {needed - have} {kind}s{where} to {needed} and evaluate again, "
-        f"about {minutes_for(needed, evidence)} min for both arms."
+        f"about {minutes_for(needed - have, evidence)} min for both arms."
     )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.scoring.intervals import normal_quantile, wilson_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "Difference",
@@ -134,12 +134,9 @@ def sign_flip_p_value(differences: Sequence[float]) -> tuple[float, str]:
         return _mcnemar_mid_p(sum(d > 0 for d in differences), sum(d < 0 for d in differences)), "McNemar mid-p"
     observed = abs(math.fsum(differences)) - _ROUNDING
     if len(sizes) <= EXACT_FLIPS:
-        sums = [0.0]
-        for size in sizes:
-            sums = [total + sign for total in sums for sign in (size, -size)]
+        sums = _signed_sums(sizes)
         return sum(abs(total) >= observed for total in sums) / len(sums), "exact sign-flip test"
-    draw = random.Random(len(sizes))  # noqa: S311 - the same evidence must give the same p-value
-    beyond = sum(abs(_flipped(sizes, draw)) >= observed for _ in range(DRAWN_FLIPS))
+    beyond = sum(abs(total) >= observed for total in _drawn_sums(sizes))
     return (beyond + 1) / (DRAWN_FLIPS + 1), "drawn sign-flip test"
 
 
@@ -153,9 +150,21 @@ def _mcnemar_mid_p(gained: int, lost: int) -> float:
     return (2 * below + ways) / (1 << discordant)
 
 
-def _flipped(sizes: Sequence[float], draw: random.Random) -> float:
-    bits = draw.getrandbits(len(sizes))
-    return sum(size if bits >> place & 1 else -size for place, size in enumerate(sizes))
+def _signed_sums(sizes: Sequence[float]) -> list[float]:
+    """The sum under each of the 2**n assignments of signs."""
+    sums = [0.0]
+    for size in sizes:
+        sums = [total + signed for total in sums for signed in (size, -size)]
+    return sums
+
+
+def _drawn_sums(sizes: Sequence[float]) -> Iterator[float]:
+    """Sums under drawn signs; eight signs are one byte, looked up, which makes it eight times as fast."""
+    draw = random.Random(len(sizes))  # noqa: S311 - the same evidence must give the same p-value
+    tables = [_signed_sums(sizes[start : start + 8]) for start in range(0, len(sizes), 8)]
+    for _ in range(DRAWN_FLIPS):
+        signs = draw.randbytes(len(tables))
+        yield sum(table[byte % len(table)] for table, byte in zip(tables, signs, strict=True))
 
 
 def _refuse_odd(differences: Sequence[float]) -> None:
