@@ -8,6 +8,7 @@ import gate_worlds as worlds
 import pytest
 
 from selftune.gate.policies import load_policy
+from selftune.gate.reasons import NEXT_BY_FAMILY
 from selftune.gate.rules import declared_rules, enforced_rules, rules_for
 from selftune.gate.rules.enforced import DOUBT, HARM_SHOWN, MUST_BE_SHOWN, VALIDITY
 from selftune.gate.rules.gain import Gain
@@ -132,6 +133,10 @@ def test_every_rule_is_contracted_or_only_reports() -> None:
 
 def test_every_rule_says_in_one_line_what_it_promises() -> None:
     assert all((rule.__doc__ or "").strip() for rule in enforced_rules().values())
+
+
+def test_every_rule_has_a_next_step_for_when_it_stops_a_candidate() -> None:
+    assert set(NEXT_BY_FAMILY) == set(enforced_rules())
 
 
 def test_no_rule_lets_a_missing_candidate_through() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WITHIN_REACH: Final = 10
 """A suite grown tenfold is the most we advise; beyond that, a larger gain is cheaper than a finer ruler."""
 
-_NEXT_BY_FAMILY: Final = {
+NEXT_BY_FAMILY: Final = {
     "run_finished": "Read the run's reason with `selftune why`, mend it and train again.",
     "weights_changed": "Look at the recipe's learning rate and at what the dataset teaches, then train again.",
     "evaluations_complete": "See why items went unscored (server or scorer), mend it and evaluate again.",
@@ -33,6 +33,7 @@ _NEXT_BY_FAMILY: Final = {
     "agent_cap": "Add golden items of the agent that fell, and train again; the old model keeps serving.",
     "floor": "Add golden items of the category below its floor, and train again; the old model keeps serving.",
     "critical_failures": "Read the items with critical failures, correct them, and train again.",
+    "other_arms": "Evaluate the other arms again on the same suite.",
     "independence": "Name another judge for the data or another scorer for the suite; code and your own picks count.",
 }
 
@@ -73,7 +74,7 @@ def next_step_for(outcome: Outcome, stopped: Sequence[Check], needed: int | None
     first = stopped[0]
     have = first.n or 0
     if needed is None or not have < needed <= _WITHIN_REACH * have:
-        return _NEXT_BY_FAMILY[_family(first)]
+        return NEXT_BY_FAMILY[_family(first)]
     kind, place = evidence.suite.unit, first.name.partition(":")[2]
     where = f" of {place}" if place else ""
     return (
