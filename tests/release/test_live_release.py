@@ -100,6 +100,24 @@ def test_when_all_files_are_damaged_nothing_serves_and_the_reason_is_said(house)
     assert house.live.status() is None
 
 
+def test_another_release_is_the_way_out_when_all_that_served_is_damaged(house):
+    first = serve(house, house.base())
+    second = serve(house, house.promotion("better", first))
+    third = take_back(first, second, house.target, house.context(), live=house.live, reason="I liked it more.")
+    house.live.stop()
+    house.model(third).write_bytes(b"worse")  # one file with the blob and with v1.0, so the fallback is damaged too
+    with pytest.raises(DamagedFileError):
+        house.live.start()
+    back = take_back(second, third, house.target, house.context(), live=house.live, reason="What is left.")
+    assert (back.version, house.live.ask("Who are you?")) == ("v1.3", "I am better.")
+
+
+def test_release_that_fails_where_nothing_served_leaves_no_keeper(house):
+    with pytest.raises(ServingError):
+        serve(house, house.base("refuses"))
+    assert house.live.status() is None
+
+
 def test_killed_keeper_leaves_no_process_and_the_next_start_serves_again_at_the_same_address(house):
     serve(house, house.base())
     address, pid = house.live.address(), house.live.status().pid

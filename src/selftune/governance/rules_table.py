@@ -51,7 +51,7 @@ HOUSE_RULES: Final = (
     _HouseRule(
         name="approvals",
         what="In a team, a person other than the runner approves this very decision.",
-        where="selftune.governance.approvals:valid_approvals",
+        where="selftune.governance.clearance:clear_for_release",
     ),
     _HouseRule(
         name="circuit_breaker",
@@ -64,9 +64,9 @@ HOUSE_RULES: Final = (
         where="selftune.governance.approvals:pending_promotion",
     ),
     _HouseRule(
-        name="open_doubts",
-        what="A concern or hold can't be closed by the one it questions.",
-        where="selftune.governance.doubts:open_doubts",
+        name="holds",
+        what="A hold on a decision, its build or its run stops the release; who it questions can't lift it.",
+        where="selftune.governance.clearance:holds",
     ),
 )
 

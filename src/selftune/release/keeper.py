@@ -70,7 +70,7 @@ async def _keep(hidden: Path, start: StartServer, terms: Terms) -> None:
             loop.add_signal_handler(number, keeper.stop)
         else:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(keeper.stop))
-    await keeper.run(lambda: _say({"up": True}))
+    await keeper.run(lambda problem: _say({"up": True, **(describe_error(problem) if problem else {})}))
 
 
 def fits_in_memory(manifest: Manifest) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from selftune.errors import IntegrityError
     from selftune.records import ServingProof
     from selftune.release.base import Switched
     from selftune.release.config import Target
@@ -79,14 +80,12 @@ class LiveServer:
         """Start the keeper unless it runs; returns when the active release answers.
 
         Raises:
-            IntegrityError: neither the active release nor the one before it can be served, or the port is taken.
+            IntegrityError: neither the active release nor its fallback can be served, or the port is taken.
         """
-        import filelock
-
-        self._hidden.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self._hidden / "keeper-start.lock"):
-            if self._note() is None:
-                self._spawn()
+        problem = self._open()
+        if problem is not None:
+            self.stop()
+            raise problem
         return _status_of(self._running())
 
     def stop(self) -> bool:
@@ -111,13 +110,16 @@ class LiveServer:
             DamagedFileError: its files are damaged; what served before still does.
             ServingError: it did not start or is not what was evaluated; what served before still does.
         """
-        self.start()
+        # An address is enough: when all that served is damaged, another release is the way out.
+        self._open()
         note = self._running()
         body = json.dumps({"name": name}).encode()
         code, text = _post(note, SWITCH, body, control_headers(note.token), _SWITCH_SECONDS)
-        if code != _OK:
-            raise revive_error(_json(text))
-        return read_switched(text)
+        if code == _OK:
+            return read_switched(text)
+        if self._running().version is None:
+            self.stop()
+        raise revive_error(_json(text))
 
     def ask(self, text: str, *, max_tokens: int | None = None) -> str:
         """One answer to a person's words; `ServingError` when nothing serves, or it refused."""
@@ -149,7 +151,20 @@ class LiveServer:
             raise ServingError("nothing serves now.", next_step="Run `selftune serve` to start the active release.")
         return note
 
-    def _spawn(self) -> None:
+    def _open(self) -> IntegrityError | None:
+        """Have a keeper at the address; returns why it serves nothing, when that is so for a reason."""
+        import filelock
+
+        self._hidden.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self._hidden / "keeper-start.lock"):
+            note = self._note()
+            if note is None:
+                return self._spawn()
+        if note.version is None and note.problem is not None:
+            return ServingError(note.problem, next_step="Run `selftune rollback` to serve an earlier release.")
+        return None
+
+    def _spawn(self) -> IntegrityError | None:
         logs = self._hidden / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         terms = ("--port", str(self._target.port), "--idle-minutes", str(self._target.idle_minutes))
@@ -171,9 +186,11 @@ class LiveServer:
         if not line:
             raise ServingError(f"the keeper ended with code {process.wait()}.", next_step=_LOOK)
         hello = _json(line)
-        if "error" in hello:
+        problem = revive_error(hello) if "error" in hello else None
+        if problem is not None and "up" not in hello:
             process.wait()
-            raise revive_error(hello)
+            raise problem
+        return problem
 
     def _collect(self) -> None:
         if self._started is not None and self._started.poll() is not None:

@@ -114,11 +114,12 @@ class Keeper:
         """Let go of everything; `run` returns soon."""
         self._stop.set()
 
-    async def run(self, announce: Callable[[], None]) -> None:
-        """Serve until told to stop; `announce` is called once the address answers.
+    async def run(self, announce: Callable[[IntegrityError | None], None]) -> None:
+        """Serve until told to stop; `announce` is called once the address is open.
+
+        It is told why no release could be served, if none could; the address stays open for a switch to another one.
 
         Raises:
-            IntegrityError: neither the active release nor the one before it can be served.
             ServingError: the port is taken.
         """
         door = make_door(self)
@@ -129,8 +130,7 @@ class Keeper:
         try:
             port = await self._open_port(runner)
             self._note = _new_note(port, self.token)
-            await self._begin()
-            announce()
+            announce(await self._begin())
             await self._watch()
         finally:
             await runner.cleanup()
@@ -221,14 +221,20 @@ class Keeper:
         self._ready.set()
         self._write_note(problem)
 
-    async def _begin(self) -> None:
-        """Start what the pointer names or, when that can't be served, the release before it."""
-        pointer = read_pointer(self._hidden)
-        if pointer is None:
+    async def _begin(self) -> IntegrityError | None:
+        """Start what the pointer names or, when that can't be served, the release before it; else say why neither."""
+        try:
+            pointer = read_pointer(self._hidden)
+            child, problem = (None, None) if pointer is None else await asyncio.to_thread(self._open_best, pointer)
+        except IntegrityError as error:
+            log.exception("nothing can be served")
+            self._write_note(error.message)
+            return error
+        if child is None:
             self._write_note(None)
-            return
-        child, problem = await asyncio.to_thread(self._open_best, pointer)
-        self._set_child(child, problem)
+        else:
+            self._set_child(child, problem)
+        return None
 
     def _open_best(self, pointer: Pointer) -> tuple[Child, str | None]:
         try:
@@ -266,13 +272,9 @@ class Keeper:
             async with self._changing:
                 if self._child is not None:
                     return
-                try:
-                    await self._begin()
-                except IntegrityError:
-                    log.exception("could not start again")
-                    self._crashes += 1
-                else:
+                if await self._begin() is None:
                     return
+                self._crashes += 1
 
     async def _watch(self) -> None:
         """Look after the server until told to stop, idle for too long, or the project folder is gone."""
