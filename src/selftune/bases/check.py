@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.facts import template_of
-from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_gguf_name
+from selftune.bases.gguf_header import read_gguf_header
+from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_folder_name, to_gguf_name
 from selftune.bases.memory import SEVEN_LINEARS, lora_parameters, training_memory_bytes
-from selftune.bases.pretokenizers import name_pre_tokenizer
-from selftune.bases.shape import read_json, read_shape
+from selftune.bases.pretokenizers import name_pre_tokenizer, pre_tokenizer_called
+from selftune.bases.shape import ModelShape, Tensor, read_json, read_shape
 from selftune.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from selftune.bases.shape import ModelShape
+    from selftune.bases.gguf_header import GGUFHeader
 
 _RANK: Final = 16
 _TOKENS: Final = 1024
@@ -68,28 +69,79 @@ def check_folder(folder: Path, *, name: str, licence: str) -> BaseReport:
         UsageError: its weights are pickles, or its config is not of a causal language model.
         DamagedFileError: a header is damaged.
     """
+    shape = read_shape(folder)
+    return _report(
+        shape,
+        name=name,
+        licence=licence,
+        always=_against_template(folder),
+        training=_against_precision(shape),
+        serving=_against_tokenizer(folder),
+    )
+
+
+def check_gguf(path: Path, *, name: str, licence: str) -> BaseReport:
+    """The report on a GGUF file, as the Hugging Face folder that it would be unpacked to.
+
+    Raises:
+        MissingFileError: there is no such file.
+        DamagedGGUFError: it is no whole GGUF file.
+    """
+    header = read_gguf_header(path)
+    return _report(
+        shape_of_gguf(header),
+        name=name,
+        licence=header.text("general.license") or licence,
+        always=_against_gguf(header),
+        training=(),
+        serving=(),
+    )
+
+
+def shape_of_gguf(header: GGUFHeader) -> ModelShape:
+    """The shape of the model in a GGUF file; tensors that have no place in a folder keep their own names."""
+    family = header.text("general.architecture") or "unknown"
+    tensors = tuple(Tensor(name=to_folder_name(t.name) or t.name, dtype=t.type, shape=t.shape) for t in header.tensors)
+    embedding = next((t.shape[0] for t in tensors if t.name == "model.embed_tokens.weight"), 0)
+    return ModelShape(
+        family=family,
+        architecture=family,
+        layers=header.number(f"{family}.block_count") or 0,
+        hidden=header.number(f"{family}.embedding_length") or 0,
+        intermediate=header.number(f"{family}.feed_forward_length") or 0,
+        vocabulary=embedding,
+        context_length=header.number(f"{family}.context_length") or 0,
+        sliding_window=header.number(f"{family}.attention.sliding_window"),
+        rope_scaled=header.metadata.get(f"{family}.rope.scaling.type", "none") != "none",
+        tensors=tensors,
+    )
+
+
+def _report(
+    shape: ModelShape,
+    *,
+    name: str,
+    licence: str,
+    always: Iterable[str],
+    training: Iterable[str],
+    serving: Iterable[str],
+) -> BaseReport:
     import psutil
 
-    shape = read_shape(folder)
     free = int(psutil.virtual_memory().available)
-    training, serving = _training_bytes(shape), _serving_bytes(shape)
-    always = (*_against_family(shape), *_against_template(folder))
+    to_train, to_serve = _training_bytes(shape), _serving_bytes(shape)
+    both = (*_against_family(shape), *always)
     return BaseReport(
         name=name,
         architecture=shape.family,
         parameters=shape.parameters,
         context_length=shape.context_length,
         licence=licence,
-        training_bytes=training,
-        serving_bytes=serving,
+        training_bytes=to_train,
+        serving_bytes=to_serve,
         free_bytes=free,
-        against_training=(*always, *_against_precision(shape), *_against_memory("training", training, free)),
-        against_serving=(
-            *always,
-            *_against_export(shape),
-            *_against_tokenizer(folder),
-            *_against_memory("serving", serving, free),
-        ),
+        against_training=(*both, *training, *_against_memory("training", to_train, free)),
+        against_serving=(*both, *_against_export(shape), *serving, *_against_memory("serving", to_serve, free)),
     )
 
 
@@ -110,6 +162,15 @@ def _against_family(shape: ModelShape) -> Iterator[str]:
 def _against_template(folder: Path) -> Iterator[str]:
     try:
         template_of(folder)
+    except UsageError as error:
+        yield error.message.removesuffix(".")
+
+
+def _against_gguf(header: GGUFHeader) -> Iterator[str]:
+    if not header.text("tokenizer.chat_template"):
+        yield "it has no chat template"
+    try:
+        pre_tokenizer_called(header.text("tokenizer.ggml.pre") or "")
     except UsageError as error:
         yield error.message.removesuffix(".")
 

