@@ -259,7 +259,7 @@ def test_growing_critical_failures_are_rejected_under_a_higher_mean() -> None:
     )
     decision = decide_on(worlds.with_candidate(evidence, outcomes=outcomes))
     assert decision.outcome is Outcome.REJECT
-    assert "0 before, 80 after" in decision.reason
+    assert "before: none, after: 80 identity_lost" in decision.reason
 
 
 def test_a_cap_on_critical_failures_holds_however_few_there_were() -> None:

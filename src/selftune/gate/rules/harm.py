@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -177,9 +177,9 @@ class CriticalFailures(EnforcedRule):
         if not growth:
             return self.unmeasured("no item was scored in both arms")
         found = paired_difference(growth, policy.level)
-        before, after = _critical_count(evidence.champion), _critical_count(evidence.candidate)
-        status = self._status(found, after, policy)
-        told = f"{before} before, {after} after; growth per item {in_words(found)}"
+        before, after = _critical_names(evidence.champion), _critical_names(evidence.candidate)
+        status = self._status(found, _critical_count(evidence.candidate), policy)
+        told = f"critical failures before: {before}, after: {after}; growth per item {in_words(found)}"
         return self.measured(status, told, found, policy.critical_growth)
 
     @staticmethod
@@ -198,6 +198,12 @@ def _critical_share(evaluation: Evaluation) -> dict[str, float]:
         if outcome.score is not None:
             shown[outcome.item_id].append(bool(outcome.critical_failures))
     return {item: fmean(repeats) for item, repeats in shown.items()}
+
+
+def _critical_names(evaluation: Evaluation) -> str:
+    """Each failure by its name with its count: `12 forbidden_accepted`; `none` without any."""
+    names = Counter(name for outcome in evaluation.outcomes for name in outcome.critical_failures)
+    return ", ".join(f"{count} {name}" for name, count in sorted(names.items())) or "none"
 
 
 def _critical_count(evaluation: Evaluation) -> int:
