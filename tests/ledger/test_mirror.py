@@ -77,6 +77,12 @@ def test_an_entry_whose_place_is_no_number_is_refused(tmp_path):
         Mirror(tmp_path).tail()
 
 
+def test_appending_nothing_changes_nothing(ledger):
+    before = (ledger.folder / "00000001.jsonl").read_bytes()
+    ledger.mirror.append([])
+    assert (ledger.folder / "00000001.jsonl").read_bytes() == before
+
+
 def test_a_checkpoint_behind_a_torn_one_takes_its_place(ledger):
     first = ledger.sign()
     path = ledger.folder / "checkpoints.jsonl"

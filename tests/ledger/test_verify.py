@@ -214,12 +214,11 @@ def test_the_copied_file_runs_alone_and_says_what_it_can_not_know(ledger, progra
     assert "Entries 13 to 13 are under no checkpoint yet." in done.stdout
 
 
-def test_with_a_checkpoint_kept_elsewhere_nothing_is_left_unknown(ledger, program, tmp_path):
+def test_with_a_checkpoint_kept_elsewhere_nothing_is_left_unknown(ledger, capsys, tmp_path):
     ledger.sign()
     kept = shutil.copy(ledger.folder / "checkpoints.jsonl", tmp_path / "kept.jsonl")
-    done = run_alone(ledger.project, "--checkpoint", kept, program=program)
-    assert done.returncode == 0
-    assert done.stdout.count("\n") == 1
+    assert verify.main([str(ledger.project), "--checkpoint", str(kept)]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
 
 
 def test_the_copied_file_exits_8_and_says_where(ledger, program):
@@ -231,13 +230,22 @@ def test_the_copied_file_exits_8_and_says_where(ledger, program):
     assert done.stderr.startswith("does not verify: 00000001.jsonl, line ")
 
 
-def test_a_project_without_a_ledger_is_a_usage_error(tmp_path, program):
-    assert run_alone(tmp_path, program=program).returncode == 2
-    assert "is not there" in run_alone(tmp_path, program=program).stderr
+def test_a_project_without_a_ledger_is_a_usage_error(tmp_path, capsys):
+    assert verify.main([str(tmp_path)]) == 2
+    assert "is not there" in capsys.readouterr().err
 
 
-def test_a_checkpoint_file_that_is_not_there_is_a_usage_error(ledger, program):
-    assert run_alone(ledger.project, "--checkpoint", "nowhere.json", program=program).returncode == 2
+def test_a_checkpoint_file_that_is_not_there_is_a_usage_error(ledger):
+    assert verify.main([str(ledger.project), "--checkpoint", "nowhere.json"]) == 2
+
+
+def test_a_ledger_without_a_checkpoint_says_that_nothing_is_signed(tmp_path, capsys):
+    writer = Writer(tmp_path / "project")
+    writer.add(2)
+    assert verify.main([str(writer.project)]) == 0
+    said = capsys.readouterr().out
+    assert "0 checkpoints, nothing signed yet" in said
+    assert "Entries 1 to 2 are under no checkpoint yet." in said
 
 
 def test_as_a_module_it_wakes_nothing_but_the_standard_library(ledger):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from selftune.records import digest_bytes
 from selftune.store import BlobStore
 
 FULL = Path("/dev/full")
+OTHER_FILE_SYSTEM = Path("/dev/shm")
 
 
 @pytest.fixture
@@ -89,6 +94,26 @@ def test_a_damaged_blob_is_found_and_named_and_not_made_again(blobs, damage: byt
 def test_what_is_no_digest_is_refused(blobs, digest: str):
     with pytest.raises(DamagedFileError, match="is no digest"):
         blobs.path(digest)
+
+
+def test_what_a_killed_process_left_half_is_removed_by_the_next_put(blobs, tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    digest = blobs.put_bytes(b"weights")
+    incoming = tmp_path / "blobs" / "incoming"
+    (incoming / f"{child.pid}-half").write_bytes(b"wei")
+    (incoming / f"{os.getpid()}-working").write_bytes(b"wei")
+    blobs.put_bytes(b"weights")
+    assert files_in(tmp_path / "blobs") == [incoming / f"{os.getpid()}-working", blobs.path(digest)]
+
+
+@pytest.mark.skipif(not OTHER_FILE_SYSTEM.is_dir(), reason="needs /dev/shm, another file system")
+def test_a_file_of_another_file_system_is_copied(blobs):
+    with tempfile.NamedTemporaryFile(dir=OTHER_FILE_SYSTEM) as source:
+        source.write(b"weights")
+        source.flush()
+        digest = blobs.put_file(Path(source.name))
+    assert blobs.path(digest, verify=True).stat().st_nlink == 1
 
 
 def write_through(blobs, target) -> None:

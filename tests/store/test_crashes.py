@@ -117,6 +117,14 @@ def test_four_processes_write_one_chain(project):
         assert [entry.hash for entry in store.history()] == [entry["hash"] for entry in entries]
 
 
+def test_four_processes_that_make_the_same_project_make_one(project):
+    children = [start(CHAIN, project, 1) for _ in range(4)]
+    for child in children:
+        child.communicate("go\n")
+        assert child.returncode == 0
+    assert entries_that_verify(project) == 4
+
+
 def test_two_processes_that_import_the_same_file_keep_each_line_once(project):
     Store.open(project).close()
     with Store.open(project) as one, Store.open(project) as other:

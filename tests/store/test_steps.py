@@ -67,6 +67,17 @@ def test_what_came_before_an_error_is_kept_and_not_doubled_by_the_next_try(store
     assert entries_that_verify(project) == 1251
 
 
+def test_a_step_that_breaks_before_its_first_output_leaves_nothing(store, project):
+    def outputs():
+        raise RuntimeError("at once")
+        yield
+
+    with pytest.raises(RuntimeError, match="at once"):
+        store.finish_step(KEY, "judge", outputs(), elapsed=one_second, many=True)
+    assert store.partial_outputs(KEY) == ()
+    assert mirror_of(project) == []
+
+
 def test_batches_are_durable_while_the_stage_still_works(store, project):
     seen = []
 

@@ -121,6 +121,10 @@ def test_with_an_older_sqlite_the_rollback_journal_is_used_and_it_is_said(projec
     assert describe_sqlite(new) == "SQLite 3.53.4 from pysqlite3, journal wal"
 
 
+def test_where_there_is_no_wheel_python_s_own_sqlite_is_used():
+    assert sqlite_module("no_such_wheel") is sqlite3
+
+
 def test_the_store_works_with_python_s_own_sqlite(project):
     with Store.open(project, module=sqlite3) as store:
         store.save((interaction(n) for n in range(600)), event="captured")

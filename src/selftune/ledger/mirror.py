@@ -80,19 +80,16 @@ class Mirror:
     def append(self, entries: Iterable[Entry]) -> None:
         """Write entries behind the last one, in order; on the disk when this returns."""
         for name, group in groupby(entries, key=lambda entry: file_of(entry.seq)[0]):
-            path, last = self.folder / name, None
+            path, written = self.folder / name, list(group)
             fresh = not path.exists()
             with path.open("ab") as stream:
-                for entry in group:
-                    stream.write(entry.line + b"\n")
-                    last = entry
+                stream.writelines(entry.line + b"\n" for entry in written)
                 stream.flush()
                 os.fsync(stream.fileno())
                 size = stream.tell()
             if fresh:
                 sync_folder(self.folder)
-            if last is not None:
-                self._known = (path, size, Tail(seq=last.seq, hash=last.hash))
+            self._known = (path, size, Tail(seq=written[-1].seq, hash=written[-1].hash))
 
     def add_checkpoint(self, *, size: int, root: str, at: str, key: MachineKey) -> Checkpoint:
         """Sign a tree head and keep it behind the others; on the disk when this returns."""

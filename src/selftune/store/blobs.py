@@ -9,6 +9,8 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import psutil
+
 from selftune.errors import BudgetError, DamagedFileError, MissingFileError
 from selftune.ledger.mirror import sync_folder
 from selftune.records import digest_file
@@ -89,10 +91,13 @@ class BlobStore:
 
     @contextmanager
     def _incoming(self) -> Iterator[Path]:
-        """A new name inside the store, gone again when the block ends, whatever happens."""
+        """A new name inside the store, gone again when the block ends; what a killed process left there goes first."""
         folder = self._root / "incoming"
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / secrets.token_hex(16)
+        for left in folder.iterdir():
+            if not psutil.pid_exists(int(left.name.partition("-")[0])):
+                left.unlink(missing_ok=True)
+        temporary = folder / f"{os.getpid()}-{secrets.token_hex(16)}"
         try:
             yield temporary
         except OSError as error:

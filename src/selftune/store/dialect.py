@@ -23,10 +23,10 @@ _WAL_SAFE_FROM: Final = (3, 51, 3)
 _BUSY_MILLISECONDS: Final = 30_000
 
 
-def sqlite_module() -> ModuleType:
+def sqlite_module(preferred: str = "pysqlite3") -> ModuleType:
     """The SQLite to use: the one in `pysqlite3`, where there is a wheel of it, else Python's own."""
     try:
-        return importlib.import_module("pysqlite3")
+        return importlib.import_module(preferred)
     except ImportError:
         return importlib.import_module("sqlite3")
 
