@@ -31,7 +31,6 @@ def rebuild(folder: Path, seed: int = SHIPPED_SEED) -> Path:
     """
     began = time.monotonic()
     checkpoints = folder / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
     tokenizer = train_tokenizer(seed)
     model = new_model(len(tokenizer), seed, pad_id=PAD_ID, end_id=END_ID)
     for stage in (SKILL, HABITS):

@@ -26,7 +26,6 @@ _DECAY_SHARE = 0.75
 _WEIGHT_DECAY = 0.1
 _CLIP = 1.0
 _LOG_EVERY = 20
-_SAVE_EVERY = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +38,7 @@ class Stage:
         documents: Documents a step, eight questions each.
         muon_rate: Peak learning rate of the matrices.
         adam_rate: Peak learning rate of embeddings and norms.
+        save_every: Steps between checkpoints.
         mixed: Whether wrong answers are shown as often as `habits` says.
     """
 
@@ -48,16 +48,16 @@ class Stage:
     muon_rate: float
     adam_rate: float
     mixed: bool
+    save_every: int = 100
 
 
-SKILL = Stage(name="skill", steps=1500, documents=8, muon_rate=0.01, adam_rate=2e-3, mixed=False)
+SKILL = Stage(name="skill", steps=1300, documents=8, muon_rate=0.01, adam_rate=2e-3, mixed=False)
 HABITS = Stage(name="habits", steps=300, documents=8, muon_rate=0.005, adam_rate=1e-3, mixed=True)
 
 
 def train_stage(model: Any, tokenizer: Any, stage: Stage, seed: int, checkpoints: Path) -> None:
     """Train the model in place through one stage, resuming from the stage's checkpoint when there is one."""
-    import torch
-
+    checkpoints.mkdir(parents=True, exist_ok=True)
     optimizers = _optimizers(model, stage)
     path = checkpoints / f"{stage.name}.pt"
     first = _resume(model, optimizers, path) if path.exists() else 0
@@ -69,10 +69,8 @@ def train_stage(model: Any, tokenizer: Any, stage: Stage, seed: int, checkpoints
         _set_rate(optimizers, _rate(step + 1, stage.steps))
         if step % _LOG_EVERY == 0:
             log.info("%s %d/%d loss %.4f %.0f s", stage.name, step, stage.steps, loss, time.monotonic() - began)
-        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == stage.steps:
-            state = {"step": step + 1, "model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
-            torch.save(state, path.with_suffix(".tmp"))
-            path.with_suffix(".tmp").replace(path)
+        if (step + 1) % stage.save_every == 0 or step + 1 == stage.steps:
+            _save(model, optimizers, step + 1, path)
 
 
 def _step(model: Any, optimizers: list[Any], batch: Batch) -> float:
@@ -116,6 +114,14 @@ def _set_rate(optimizers: list[Any], share: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * share
+
+
+def _save(model: Any, optimizers: list[Any], step: int, path: Path) -> None:
+    import torch
+
+    state = {"step": step, "model": model.state_dict(), "optimizers": [one.state_dict() for one in optimizers]}
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
 
 
 def _resume(model: Any, optimizers: list[Any], path: Path) -> int:
