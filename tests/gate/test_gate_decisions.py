@@ -362,9 +362,7 @@ def test_a_guarded_category_far_below_its_cap_is_not_helped_by_more_items() -> N
     suite = worlds.make_suite(40)
     champion = {f"{c}-{n}": n % 2 == 0 for c in worlds.CATEGORIES for n in range(40)}
     candidate = dict.fromkeys(champion, True) | {f"tone-{n}": (n % 2 == 0 and n > 8) or n == 1 for n in range(40)}
-    decision = decide_on(
-        worlds.make_evidence(champion, candidate, suite), replace(STRICT, guarded_cap=0.11, level=0.99)
-    )
+    decision = decide_on(worlds.make_evidence(champion, candidate, suite), replace(STRICT, guarded_cap=0.1, level=0.99))
     assert status_of(decision, "guarded:tone") is CheckStatus.NOT_SHOWN
     assert decision.next_step.startswith("Add golden items")
 
