@@ -152,6 +152,8 @@ def _key_of(record: Record, secret: bytes) -> str | None:
 
 
 def _seen(connection: Connection, keys: Sequence[str]) -> dict[str, str | None]:
+    if not keys:
+        return {}
     rows = connection.execute(select(SOURCES.c.key, SOURCES.c.record_id).where(SOURCES.c.key.in_(keys)))
     return {row.key: row.record_id for row in rows}
 

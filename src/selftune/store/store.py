@@ -233,10 +233,10 @@ class Store:
         scratch. When `outputs` raises, what came before is kept and the step stays unfinished. `elapsed` is asked for
         the seconds it took, after the last output.
         """
-        finished = self.finished_step(key)
+        with reading(self._engine) as connection:
+            finished, kept = steps.read_finished(connection, key), steps.read_outputs(connection, key)
         if finished is not None:
-            return list(finished.outputs)
-        kept = self.partial_outputs(key)
+            return list(kept)
         ids, batch, begun, complete = list(kept), list[Record](), False, False
         try:
             for record in islice(outputs, len(kept), None):
