@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,6 +28,8 @@ class Servers:
         self.started, self.running, self.most_running = [], 0, 0
         self.refuse = set()
         self.arrived = threading.Event()
+        self.streamed = threading.Event()
+        self.breaks_off = False
         self.blocked = threading.Event()
         self.blocked.set()
 
@@ -43,10 +45,28 @@ class Servers:
                 self._say({})
 
             def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.arrived.set()
+                if body.get("stream"):
+                    self._stream()
+                    return
                 outer.blocked.wait()
                 self._say({"choices": [{"message": {"content": words}}]})
+
+            def _stream(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                self.send_header("Content-Length", "12")
+                self.end_headers()
+                self.wfile.write(b"first,")
+                outer.blocked.wait()
+                if outer.breaks_off:
+                    self.close_connection = True
+                    return
+                with suppress(ConnectionError):
+                    self.wfile.write(b"second")
+                    outer.streamed.set()
 
             def _say(self, value):
                 data = json.dumps(value).encode()
@@ -312,6 +332,62 @@ def test_request_that_is_too_large_is_refused_and_the_model_lives(hidden):
             return answer.status, await ask(hidden)
 
     assert run(hidden, servers, story) == (413, "one")
+
+
+async def stream(hidden, servers, keeper):
+    """Begin a streamed answer; what has come of it when its first part has."""
+    await keeper.switch(place(hidden, 0, "one"))
+    servers.blocked.clear()
+    session = aiohttp.ClientSession()
+    body = {"messages": [{"role": "user", "content": "Hello."}], "stream": True}
+    answer = await session.post(f"{read_note(hidden).address}/chat/completions", json=body)
+    assert answer.content_type == "text/event-stream"
+    assert await answer.content.readexactly(6) == b"first,"
+    return session, answer
+
+
+def test_streamed_answer_comes_through_as_it_is_written(hidden):
+    servers = Servers()
+
+    async def story(keeper):
+        session, answer = await stream(hidden, servers, keeper)
+        assert not servers.streamed.is_set()
+        servers.blocked.set()
+        async with session:
+            return await answer.content.read()
+
+    assert run(hidden, servers, story) == b"second"
+
+
+def test_answer_that_breaks_off_is_seen_to_break_off(hidden):
+    servers = Servers()
+    servers.breaks_off = True
+
+    async def story(keeper):
+        session, answer = await stream(hidden, servers, keeper)
+        servers.blocked.set()
+        async with session:
+            with pytest.raises(aiohttp.ClientError):
+                await answer.content.read()
+        return await ask(hidden)
+
+    assert run(hidden, servers, story) == "one"
+
+
+def test_client_that_goes_away_frees_its_place(hidden):
+    servers = Servers()
+
+    async def story(keeper):
+        session, answer = await stream(hidden, servers, keeper)
+        child = keeper._child
+        assert child.in_flight == 1
+        answer.close()
+        await session.close()
+        await asyncio.wait_for(child.quiet.wait(), 30)
+        servers.blocked.set()
+        return await ask(hidden)
+
+    assert run(hidden, servers, story) == "one"
 
 
 def test_nothing_released_yet_is_said_after_a_wait(hidden):

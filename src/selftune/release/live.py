@@ -148,7 +148,7 @@ class LiveServer:
     def _running(self) -> Note:
         note = self._note()
         if note is None:
-            raise ServingError("nothing serves now.", next_step="Run `selftune serve` to start the active release.")
+            raise ServingError("nothing serves now.", next_step="Run `selftune start` to start the active release.")
         return note
 
     def _open(self) -> IntegrityError | None:
