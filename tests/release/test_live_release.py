@@ -95,8 +95,9 @@ def test_when_all_files_are_damaged_nothing_serves_and_the_reason_is_said(house)
     first = serve(house, house.base())
     house.live.stop()
     house.model(first).write_bytes(b"worse")
-    with pytest.raises(DamagedFileError, match="damaged"):
+    with pytest.raises(DamagedFileError, match="damaged") as caught:
         house.live.start()
+    assert "no earlier release" in caught.value.next_step
     assert house.live.status() is None
 
 
@@ -143,6 +144,16 @@ def test_question_that_kills_the_server_gets_an_error_and_the_next_gets_an_answe
     with pytest.raises(ServingError):
         house.live.ask("die")
     assert house.live.ask("Who are you?") == "I am base."
+
+
+def test_address_stays_over_stop_and_start(house):
+    serve(house, house.base())
+    address = house.live.address()
+    house.live.stop()
+    assert house.live.start().address == address
+    house.live.stop()
+    (house.folder / ".selftune" / "serving.port").write_text("nonsense")
+    assert house.live.start().version == "v1.0"
 
 
 def test_stop_leaves_nothing_behind(house):

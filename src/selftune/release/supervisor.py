@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from selftune.errors import DamagedFileError, IntegrityError, ServingError
+from selftune.errors import IntegrityError, ServingError
 from selftune.release.base import Switched
 from selftune.release.control import add_control
 from selftune.release.door import make_door
 from selftune.release.health import check_health
 from selftune.release.manifest import Pointer, model_files, read_manifest, read_pointer, write_pointer
-from selftune.release.note import NOTE, Note, read_note, remove_note, write_note
+from selftune.release.note import NOTE, Note, remove_note, write_note
+from selftune.release.publish import publish_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("selftune.keeper")
 
+LARGEST_PORT: Final = 65535
+LAST_PORT: Final = "serving.port"
 _DRAIN_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -129,6 +132,7 @@ class Keeper:
         await runner.setup()
         try:
             port = await self._open_port(runner)
+            publish_bytes(self._hidden / LAST_PORT, str(port).encode())
             self._note = _new_note(port, self.token)
             announce(await self._begin())
             await self._watch()
@@ -241,7 +245,11 @@ class Keeper:
             return self._open(read_manifest(pointer.active, self._hidden), server_may_differ=True), None
         except IntegrityError as error:
             if pointer.fallback is None:
-                raise
+                raise type(error)(
+                    error.message,
+                    next_step=f"Restore {self._hidden / 'models' / pointer.active}.* from a backup: "
+                    "there is no earlier release to go back to.",
+                ) from error
             log.exception("%s can't be served; trying %s", pointer.active, pointer.fallback)
             return self._open(read_manifest(pointer.fallback, self._hidden), server_may_differ=True), error.message
 
@@ -386,8 +394,9 @@ def _new_note(port: int, token: str) -> Note:
 
 
 def _last_port(hidden: Path) -> int:
+    """The port of last time, so that the address stays; 0, which is any, where that can't be known."""
     try:
-        note = read_note(hidden)
-    except DamagedFileError:
+        port = int((hidden / LAST_PORT).read_text())
+    except (FileNotFoundError, ValueError):
         return 0
-    return note.port if note else 0
+    return port if 0 <= port <= LARGEST_PORT else 0
