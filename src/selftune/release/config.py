@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from selftune.errors import ConfigError
 
-_LAST_PORT = 65535
+LARGEST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Target:
     approvals_required: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= _LAST_PORT:
+        if not 0 <= self.port <= LARGEST_PORT:
             raise ConfigError(f"[serving] port {self.port} is no port.", next_step="Choose 0 to 65535; 0 finds one.")
         if self.idle_minutes < 0:
             raise ConfigError("[serving] idle_minutes is negative.", next_step="Choose 0 (never) or more.")

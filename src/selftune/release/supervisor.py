@@ -22,6 +22,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from selftune.errors import IntegrityError, ServingError
 from selftune.release.base import Switched
+from selftune.release.config import LARGEST_PORT
 from selftune.release.control import add_control
 from selftune.release.door import make_door
 from selftune.release.health import check_health
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("selftune.keeper")
 
-LARGEST_PORT: Final = 65535
 LAST_PORT: Final = "serving.port"
 _DRAIN_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.5
