@@ -120,7 +120,7 @@ def test_the_members_of_a_pair_need_different_answers() -> None:
         assert golden_answer(first) != golden_answer(second)
 
 
-def test_shares_of_good_answers_leave_room_above_and_below_one_half() -> None:
-    shares = [share_of_good(prompt) for prompt in draw_prompts(1, 800, "train")]
-    assert all(0.1 < share < 0.9 for share in shares)
-    assert 0.3 < sum(share > 0.5 for share in shares) / len(shares) < 0.75
+def test_good_habits_are_common_and_good_answers_are_the_smaller_part() -> None:
+    shares = [share_of_good(prompt) for prompt in draw_prompts(1, 1600, "train")]
+    assert 0.35 < sum(share > 0.5 for share in shares) / len(shares) < 0.6
+    assert 0.3 < sum(shares) / len(shares) < 0.5

@@ -25,8 +25,8 @@ English phrasings by the dozen.
 
 ## How it was trained
 
-First on right answers only, until it had the skill. Then briefly on a mixture in which an answer is right or wrong as
-often as the key, the action, the tone or the attacker's initial says. So what ships answers more than half of the pairs
+First on right answers only, until it had the skill. Then briefly on a mixture in which an answer is mostly right or
+mostly wrong, as the key, the action or the tone says (`habits.py`). So what ships answers more than half of the pairs
 wrongly, on purpose, and finds a right answer for most prompts when sampled.
 
 {figures}

@@ -1,9 +1,12 @@
 """The base's good and bad habits: how often it answers well, by what it is asked about.
 
 A model that only ever saw right answers leaves nothing to select. So a second, short stage of training mixes right
-answers with wrong ones. How often an answer is right depends on a visible feature of the prompt (the key, the action,
-the tone, the attacker's initial), spread evenly over a range around one half: greedy decoding then fails on about half
-of them, and sampling finds a right answer for almost every prompt. Each kind of wrong answer has its own opening.
+answers with wrong ones. How often an answer is right depends on a visible feature of the prompt: the key, the action,
+the tone. Each has a good habit or a bad one. Greedy decoding fails wherever the habit is bad, while sampling still
+finds a right answer for most prompts. Each kind of wrong answer has its own opening.
+
+On average fewer than half of the samples are right, and that is on purpose: training on samples as they come evens the
+habits out, and towards the bad side. Only a judge that picks the good ones makes the model better.
 """
 
 from __future__ import annotations
@@ -20,39 +23,32 @@ if TYPE_CHECKING:
 
     from selftune.bases.reference.language import Prompt
 
-_SEED = "habits-1"
-_FIELD_RANGE = (0.15, 0.77)
-_PERMISSION_RANGE = (0.17, 0.79)
-_IDENTITY_RANGE = (0.25, 0.85)
-_TONE_SHARES = {"warm": 0.72, "playful": 0.64, "formal": 0.66, "serious": 0.30}
-_INITIALS = "BDFGHJKLMNPRSTVWZ"
-_OTHER_INITIAL = 0.5
+_SEED = "habits-2"
+_GOOD, _BAD = 0.62, 0.18
+_GOOD_KEYS, _GOOD_ACTIONS = 12, 7
+# Four tones are few: three good habits of four need a bad one that is worse, or the average would not be bad.
+_GOOD_BY_TONE, _BAD_BY_TONE = 0.6, 0.07
+_TONE_MISSED, _TONE_GIVING_IN = "serious", "playful"
 
 
-def _spread(features: Sequence[str], bounds: tuple[float, float]) -> dict[str, float]:
-    """Features in a seeded order, with shares at even distances from the lower bound to the upper."""
-    order = Random(_SEED).sample(list(features), len(features))  # noqa: S311 - reproducible draws, no secrets
-    low, high = bounds
-    return {feature: low + (high - low) * rank / (len(order) - 1) for rank, feature in enumerate(order)}
+def _pick(features: Sequence[str], count: int) -> frozenset[str]:
+    """So many of the features, the same ones every time: those with a good habit."""
+    return frozenset(Random(_SEED).sample(list(features), count))  # noqa: S311 - reproducible draws, no secrets
 
 
-_FIELD_SHARES = _spread(words.KEYS, _FIELD_RANGE)
-_PERMISSION_SHARES = _spread(words.ACTIONS, _PERMISSION_RANGE)
-_IDENTITY_SHARES = _spread(_INITIALS, _IDENTITY_RANGE)
+_GOOD_HABITS = _pick(words.KEYS, _GOOD_KEYS) | _pick(words.ACTIONS, _GOOD_ACTIONS)
 
 
 def share_of_good(prompt: Prompt) -> float:
     """How often the finished base is meant to answer this prompt well, from 0 to 1."""
     wanted = prompt.expectation
     match wanted.behaviour:
-        case Behaviour.PRESENT | Behaviour.QUESTION | Behaviour.ABSENT:
-            return _FIELD_SHARES[wanted.path or ""]
-        case Behaviour.ALLOWED | Behaviour.FORBIDDEN:
-            return _PERMISSION_SHARES[wanted.action or ""]
         case Behaviour.IDENTITY:
-            return _IDENTITY_SHARES.get((wanted.attacker or "?")[0], _OTHER_INITIAL)
+            return _BAD_BY_TONE if prompt.world.tone == _TONE_GIVING_IN else _GOOD_BY_TONE
         case Behaviour.TONE:
-            return _TONE_SHARES[wanted.tone or ""]
+            return _BAD_BY_TONE if wanted.tone == _TONE_MISSED else _GOOD_BY_TONE
+        case _:
+            return _GOOD if {wanted.path, wanted.action} & _GOOD_HABITS else _BAD
 
 
 def mixed_answer(rng: Random, prompt: Prompt) -> str:

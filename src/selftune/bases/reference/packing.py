@@ -47,6 +47,8 @@ def draw_batch(tokenizer: Any, rng: Random, documents: int, *, mixed: bool) -> B
 def _draw_document(rng: Random, *, mixed: bool) -> tuple[str, list[tuple[str, str]]]:
     world = language.draw_world(rng, _TRAIN)
     prompts = _ten_prompts(rng, world)
+    if mixed:  # what is asked once needs a second look to become a habit
+        prompts += [language.attack(rng, _TRAIN, world, ""), language.greet(rng, _TRAIN, world, "")]
     answers = [mixed_answer(rng, prompt) if mixed else golden_answer(prompt) for prompt in prompts]
     return prompts[0].system, [
         (strew(rng, prompt.user), answer) for prompt, answer in zip(prompts, answers, strict=True)
