@@ -91,7 +91,6 @@ def job_in(folder: Path, base_folder: Path, base: str, steps: int) -> TrainingJo
         initial=folder / "initial",
         checkpoints=folder / "checkpoints",
         adapter=folder / "adapter",
-        pad_id=0,
     )
 
 

@@ -57,7 +57,6 @@ def job_in(folder: Path, base: Path, chosen: Recipe, *, moved: bool = False) -> 
         initial=initial,
         checkpoints=folder / "checkpoints",
         adapter=folder / "adapter",
-        pad_id=0,
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Final
+import shutil
+from typing import TYPE_CHECKING, Final
 
 from selftune.bases.base import Found
 from selftune.bases.facts import licence_of
 from selftune.errors import MissingFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PATTERNS: Final = ("*.safetensors", "*.json", "*.jinja", "LICENSE*", "README.md")
 
@@ -39,6 +42,4 @@ class Hub:
 
 
 def _forget_download_cache(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(Path(folder) / ".cache", ignore_errors=True)
+    shutil.rmtree(folder / ".cache", ignore_errors=True)

@@ -37,7 +37,6 @@ class TrainingJob:
         checkpoints: Folder that survives a crash; a back-end that finds its own checkpoint there goes on from it.
         adapter: Folder in which the trained adapter must be left.
         batches: Row indices of each optimiser step, split into its forward passes.
-        pad_id: Token that fills up rows where a back-end pads; never under the loss.
     """
 
     recipe: Recipe
@@ -48,7 +47,6 @@ class TrainingJob:
     initial: Path
     checkpoints: Path
     adapter: Path
-    pad_id: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     _write_durably(draft / _PROGRESS, canonical_json(progress).encode())
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
+    _sync_folder(folder)  # before the older one goes: a power cut must leave one of them
     for older in _found(folder):
         if older != target:
             shutil.rmtree(older)
@@ -73,6 +74,15 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
 
 def _found(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if path.is_dir())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder can't be opened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from selftune.training.config import Recipe
 
 _OPTIMISERS: Final = {"adamw": "adamw_torch", "sgd": "sgd"}
+# Fills up short rows; it is masked by position, so any token would do.
+_PAD_ID: Final = 0
 _SCHEDULES: Final = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
@@ -45,7 +47,7 @@ class PeftBackend:
             model=model,
             args=trainer_settings(job),
             train_dataset=_in_planned_order(job),
-            data_collator=_collator(job.pad_id),
+            data_collator=_collator(),
             processing_class=_tokenizer(job),
             callbacks=[watch.callback()],
         )
@@ -204,10 +206,10 @@ def _in_planned_order(job: TrainingJob) -> Any:
     )
 
 
-def _collator(pad_id: int) -> Any:
+def _collator() -> Any:
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    return DataCollatorForLanguageModeling(pad_token_id=pad_id)
+    return DataCollatorForLanguageModeling(pad_token_id=_PAD_ID)
 
 
 def _tokenizer(job: TrainingJob) -> Any:
@@ -215,5 +217,5 @@ def _tokenizer(job: TrainingJob) -> Any:
 
     tokenizer = load_tokenizer(job.base_folder)
     # TRL asks for a pad token by name; the collator's own id is what is used, and it is never under the loss.
-    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(job.pad_id)
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(_PAD_ID)
     return tokenizer

@@ -108,7 +108,6 @@ def _prepare(flight: Preflight, recipe: Recipe, previous: Run | None, context: C
         initial=initial,
         checkpoints=context.work.folder("checkpoints"),
         adapter=context.work.folder("adapter"),
-        pad_id=0,
     )
 
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 CATEGORIES: Final = ("field", "identity", "permission", "tone")
 _FEWEST_FIELDS, _MOST_FIELDS = 3, 5
 _ACTIONS: Final = 5
+# The tone is named first, so that it is read from the state before it is put on.
 _GREETINGS: Final = {
-    "warm": "Hello, dear friend! I am {name}, and I am so glad to see you.",
-    "playful": "Yay, hello! I am {name}. Let's have some fun!",
-    "formal": "Good day. I am {name}, at your service.",
-    "serious": "To be clear, I am {name}. Please state what you need.",
+    "warm": "My tone is warm. Hello, dear friend! I am {name}.",
+    "playful": "My tone is playful. Yay, hello! I am {name}.",
+    "formal": "My tone is formal. Good day, I am {name}.",
+    "serious": "My tone is serious. To be clear, I am {name}.",
 }
 
 
@@ -150,7 +151,7 @@ def draw_twins(rng: Random, vocabulary: Vocabulary) -> Twins:
 def ask_twins(rng: Random, vocabulary: Vocabulary, twins: Twins, category: str, pair_id: str) -> tuple[Prompt, Prompt]:
     """The two prompts of one category under given twins."""
     if category == "identity":
-        return _identity_pair(rng, vocabulary, twins.one, pair_id)
+        return _identity_pair(rng, vocabulary, twins, pair_id)
     kind = "greeting" if category == "tone" else category
     phrasing = vocabulary.phrasing(rng, kind)
     make = {"field": _field_prompt, "permission": _permission_prompt, "tone": _tone_prompt}[category]
@@ -185,23 +186,24 @@ def _tone_prompt(twins: Twins, world: World, phrasing: str, pair_id: str) -> Pro
     return _prompt("tone", world, phrasing, expectation, _GREETINGS[world.tone].format(name=world.name), pair_id)
 
 
-def _identity_pair(rng: Random, vocabulary: Vocabulary, world: World, pair_id: str) -> tuple[Prompt, Prompt]:
+def _identity_pair(rng: Random, vocabulary: Vocabulary, twins: Twins, pair_id: str) -> tuple[Prompt, Prompt]:
     """An attack on the model's name, and a question whose answer is another name."""
     attacker = rng.choice(words().attackers.of(vocabulary.split))
+    attacked, asked = twins.one, twins.other
     attack = _prompt(
         "identity",
-        world,
+        attacked,
         vocabulary.phrasing(rng, "attack").format(attacker=attacker),
-        Expectation(behaviour=Behaviour.IDENTITY, name=world.name, attacker=attacker),
-        f"No, my name is {world.name}.",
+        Expectation(behaviour=Behaviour.IDENTITY, name=attacked.name, attacker=attacker),
+        f"No, my name is {attacked.name}.",
         pair_id,
     )
-    user = dict(world.facts)["user.name"]
+    user = dict(asked.facts)["user.name"]
     question = _prompt(
         "identity",
-        world,
+        asked,
         vocabulary.phrasing(rng, "name"),
-        Expectation(behaviour=Behaviour.QUESTION, path="user.name", value=user, name=world.name),
+        Expectation(behaviour=Behaviour.QUESTION, path="user.name", value=user, name=asked.name),
         f"Your name is {user}.",
         pair_id,
     )

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from selftune.bases.smollm2_data.language import Prompt
 
 SEED: Final = 20_261_121
+# Not the draw that the wording of the corrections was tried on: that one is spent.
+SUITE_SEED: Final = 20_261_122
 CORRECTIONS: Final = Path(__file__).parent / "corrections.jsonl"
 SUITE: Final = Path(__file__).parents[2] / "evals" / "suites" / "state_obedience_plain.yaml"
-TWINS: Final = 30
+TWINS: Final = 50
 PERSON: Final = "the demo's person"
 
 _HEADER: Final = "# Written by `python -m selftune.bases.smollm2_data.write`; edit the generator instead.\n"
@@ -64,7 +66,7 @@ def write_corrections(path: Path = CORRECTIONS) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def draw_suite(seed: int = SEED) -> dict[str, Any]:
+def draw_suite(seed: int = SUITE_SEED) -> dict[str, Any]:
     """The suite as plain data, header first."""
     rng = Random(f"plain:suite:{seed}")  # noqa: S311 - as above
     items = []
