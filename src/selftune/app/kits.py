@@ -80,12 +80,14 @@ def _reference() -> Kit:
 
 
 def _smollm2() -> Kit:
+    from selftune.bases.smollm2_data import CORRECTIONS
+
     return Kit(
         base="smollm2",
         recipe="smollm2_sft",
         suite="state_obedience_plain",
         users=_smollm2_users,
-        log=_data("smollm2_corrections.jsonl"),
+        log=CORRECTIONS,
         prompts=24,
         # Its own golden answers are too few to learn from: the corrections in the log are the teacher.
         settings=(("capture", "answers_per_prompt", 0), ("curation", "trigger", 40), ("evaluation", "slots", 2)),

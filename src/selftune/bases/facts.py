@@ -71,7 +71,7 @@ def check_pinned(base: BaseModel, folder: Path) -> None:
         if name not in there or name not in pinned or digest_file(there[name]) != pinned[name].digest:
             raise DamagedFileError(
                 f"base {base.name!r}: {name} in {folder} is not the file that was pinned when the base was added.",
-                next_step=f"Put the old file back, or take the new one with `selftune base add {base.name} --again`.",
+                next_step="Put the old file back, or take the new one with `selftune base add … --again`.",
             )
 
 

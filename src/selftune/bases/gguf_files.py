@@ -96,11 +96,13 @@ class LmStudioModel:
 
 
 def unpack(located: Located, folder: Path) -> Found:
-    """A GGUF as a Hugging Face folder in `folder`; a licence that the file names itself comes first."""
+    """A GGUF as a Hugging Face folder in `folder`; the licence that the file names is asked where none is known."""
     from selftune.bases.gguf_reader import gguf_to_hf_folder, read_gguf_header
 
     gguf_to_hf_folder(located.path, folder)
-    licence = read_gguf_header(located.path).text("general.license") or located.licence
+    licence = located.licence
+    if licence == UNKNOWN_LICENCE:
+        licence = read_gguf_header(located.path).text("general.license") or UNKNOWN_LICENCE
     return Found(name=located.name, folder=folder, source=f"{located.source}, dequantised", licence=licence)
 
 

@@ -135,11 +135,12 @@ def stop(project: Folder = HERE) -> None:
 def base_add(
     name: Annotated[str, typer.Argument(help="smollm2, ollama:NAME, lmstudio:NAME, a GGUF file or a folder.")],
     online: Annotated[bool, typer.Option("--online", help="May be fetched from a hub.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Take it anew although it was added before.")] = False,
 ) -> None:
     """Bring a base in and pin its files by digest."""
     from selftune.bases.registry import add_base
 
-    base = add_base(name, online=online)
+    base = add_base(name, online=online, again=again)
     typer.echo(f"{base.name}: {base.architecture}, {base.parameters / 1e6:.1f} M parameters, {base.licence}; pinned.")
 
 
