@@ -446,9 +446,14 @@ def describe(machine: Machine) -> str:
 
 def next_words(venv: Path, extras: Sequence[str]) -> str:
     """What to type next, with the path that works from here."""
-    shown = os.path.relpath(program(venv, "selftune"))
     verb = "demo" if {"train", "serve"} <= set(extras) else "--help"
-    return f"Next:\n    {shown} {verb}"
+    return f"Next:\n    {nearest_name(program(venv, 'selftune'))} {verb}"
+
+
+def nearest_name(path: Path) -> str:
+    """The path as seen from here, where that is below; else the whole path."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if here in path.parents else str(path)
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -482,7 +487,7 @@ def run(options: argparse.Namespace) -> None:
     extras = choose_extras(options.extras, refused, dev=options.dev)
     found = read_stamp(venv)
     if is_current(found, stamp_of(extras, machine.python)) and not options.check:
-        say(f"selftune is installed in {os.path.relpath(venv)}: nothing to do.")
+        say(f"selftune is installed in {nearest_name(venv)}: nothing to do.")
         return
     say(describe(machine))
     for problem in refused.values():
