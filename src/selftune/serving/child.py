@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _CHUNK_BYTES: Final = 1 << 20
+_WARNINGS: Final = 2
 _F32_CACHE: Final = 0  # ggml_type
 _FLASH_ATTENTION_OFF: Final = 0
 
@@ -141,6 +142,7 @@ def start_server(order: Order) -> Any:
     parameters.cache_idle_slots = False
     parameters.fit_params = False
     parameters.ui = False
+    parameters.verbosity = _WARNINGS  # a line per request would fill the disk
     if order.adapter is not None:
         parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(order.adapter, 0.0)]
     if order.exact:

@@ -201,7 +201,7 @@ def run_server(order: Order, log: Path, *, start_seconds: float = 300.0) -> Iter
     if find_spec("xllamacpp") is None:
         raise ServingError("llama.cpp is not installed.", next_step="Run `pip install 'selftune[serve]'`.")
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as stream:
+    with log.open("ab") as stream:
         process = _start(order, stream)
         try:
             hello = _await_hello(process, order, log, start_seconds)
@@ -216,7 +216,7 @@ def _start(order: Order, log: IO[bytes]) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},  # idle threads sleep instead of burning the other's core
+        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"},  # idle threads sleep, not spin
     )
     assert process.stdin is not None  # noqa: S101 - it was asked for
     process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
