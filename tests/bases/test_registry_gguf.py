@@ -91,3 +91,68 @@ def test_lm_studio_needs_a_name_that_fits_one_file(tmp_path: Path) -> None:
 def test_a_gguf_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"none\.gguf"):
         GgufFile().fetch(str(tmp_path / "none.gguf"), tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference base as our own writer exports it."""
+    from selftune.bases.registry import resolve_base
+    from selftune.builds.gguf_writer import write_gguf
+    from selftune.builds.tensor_types import Quantisation
+    from selftune.builds.tensors import open_folder
+
+    folder = resolve_base("reference")[1]
+    target = tmp_path_factory.mktemp("gguf") / "reference.gguf"
+    with open_folder(folder) as tensors:
+        write_gguf(folder, tensors, target, Quantisation.F16, name="reference")
+    return target
+
+
+def rendered_tokens(folder: Path) -> list[int]:
+    """A fixed conversation by a folder's own template and tokenizer; the template's text may differ by training tags."""
+    from selftune.training.rows import load_tokenizer
+
+    turns = [{"role": "user", "content": "Hello, is it 12?"}, {"role": "assistant", "content": "Yes."}]
+    tokenizer = load_tokenizer(folder)
+    tokens: list[int] = tokenizer(tokenizer.apply_chat_template(turns, tokenize=False))["input_ids"]
+    return tokens
+
+
+@pytest.mark.needs("train")
+@pytest.mark.parametrize("holder", ["file", "ollama", "lmstudio"])
+def test_weights_that_people_have_become_a_base_that_can_be_resolved(holder: str, gguf: Path, tmp_path: Path) -> None:
+    from selftune.bases.registry import REFERENCE, add_base, resolve_base
+
+    home, held = tmp_path / "home", tmp_path / "held"
+    put_model(held / "ollama", "library/tiny/1b", gguf.read_bytes())
+    (held / "lmstudio" / "maker" / "tiny").mkdir(parents=True)
+    (held / "lmstudio" / "maker" / "tiny" / "tiny-f16.gguf").write_bytes(gguf.read_bytes())
+    name, source = {
+        "file": (str(gguf), GgufFile()),
+        "ollama": ("ollama:tiny:1b", OllamaModel(held / "ollama")),
+        "lmstudio": ("lmstudio:tiny-f16", LmStudioModel(held / "lmstudio")),
+    }[holder]
+    added = add_base(name, home, source=source)
+    base, folder = resolve_base(added.name, home)
+    original, original_folder = resolve_base(REFERENCE)
+    assert base == added
+    assert base.parameters == original.parameters
+    assert rendered_tokens(folder) == rendered_tokens(original_folder)
+    assert "dequantised" in base.source
+    assert folder.is_relative_to(home)
+    if holder == "ollama":
+        assert base.licence == "Apache-2.0"
+
+
+@pytest.mark.needs("train")
+def test_a_gguf_file_is_checked_from_its_header(gguf: Path, tmp_path: Path) -> None:
+    from selftune.bases.registry import check_base
+
+    report = check_base(str(gguf), tmp_path)
+    assert report.trainable
+    assert report.servable
+    assert (report.architecture, report.context_length) == ("llama", 1024)
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(gguf.read_bytes()[:-1000])
+    with pytest.raises(DamagedFileError):
+        check_base(str(cut), tmp_path)
