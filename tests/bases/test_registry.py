@@ -164,6 +164,11 @@ def test_two_folders_of_one_name_are_kept_apart(folder: Path, tmp_path: Path, ho
         add_base(str(write_folder(tmp_path / "elsewhere" / "small-llama")), home)
 
 
+def test_nobody_elses_weights_can_take_the_name_of_a_base_of_ours(tmp_path: Path, home: Path) -> None:
+    with pytest.raises(UsageError, match="a base of our own"):
+        add_base(str(write_folder(tmp_path / "reference")), home)
+
+
 def test_a_folder_that_went_away_is_named(folder: Path, home: Path) -> None:
     add_base(str(folder), home)
     folder.rename(folder.with_name("moved"))

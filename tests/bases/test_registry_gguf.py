@@ -102,14 +102,14 @@ def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from selftune.builds.tensors import open_folder
 
     folder = resolve_base("reference")[1]
-    target = tmp_path_factory.mktemp("gguf") / "reference.gguf"
+    target = tmp_path_factory.mktemp("gguf") / "small.gguf"
     with open_folder(folder) as tensors:
         write_gguf(folder, tensors, target, Quantisation.F16, name="reference")
     return target
 
 
 def rendered_tokens(folder: Path) -> list[int]:
-    """A fixed conversation by a folder's own template and tokenizer; the template's text may differ by training tags."""
+    """A fixed conversation by a folder's own template and tokenizer; templates may differ by training tags."""
     from selftune.training.rows import load_tokenizer
 
     turns = [{"role": "user", "content": "Hello, is it 12?"}, {"role": "assistant", "content": "Yes."}]

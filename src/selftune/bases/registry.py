@@ -76,7 +76,7 @@ def add_base(
     (draft / "files").mkdir(parents=True)
     found = chosen.fetch(name_or_path, draft / "files")
     base = describe(found)
-    _refuse_second(base, place, home)
+    _refuse_taken(base, name_or_path, place, home)
     _publish(draft, place, found, base)
     return base
 
@@ -185,11 +185,13 @@ def _entry(place: Path) -> tuple[BaseModel, Path]:
     return decode_record(entry["base"], BaseModel), Path(entry["folder"])
 
 
-def _refuse_second(base: BaseModel, place: Path, home: Path) -> None:
+def _refuse_taken(base: BaseModel, asked: str, place: Path, home: Path) -> None:
+    if base.name in _BUILT_IN and asked not in _BUILT_IN:
+        raise UsageError(f"{base.name!r} is the name of a base of our own.", next_step=f"Rename {asked}.")
     for other in _entries(home):
         if other != place and _entry(other)[0].name == base.name:
             raise UsageError(
-                f"another base is called {base.name!r} already.", next_step=f"Rename the folder, or remove {other}."
+                f"another base is called {base.name!r} already.", next_step=f"Rename {asked}, or remove {other}."
             )
 
 
