@@ -41,5 +41,5 @@ def free_cores() -> int:
     import psutil
 
     ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    busy = psutil.cpu_percent(interval=_MEASURED_SECONDS) / 100 * psutil.cpu_count()
+    busy = psutil.cpu_percent(interval=_MEASURED_SECONDS) / 100 * (psutil.cpu_count() or 1)
     return max(1, round(ours - busy))

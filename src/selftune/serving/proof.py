@@ -38,6 +38,7 @@ _PROMPTS: Final = ("The quick brown fox", "Hello! My name is", "1 2 3 4", '{"nam
 _NEIGHBOURS: Final = 16
 # A log-probability in nats is kept to this many decimals: coarser than the noise of threads, finer than a training.
 _DECIMALS: Final = 2
+_ALWAYS: Final = 1000.0
 
 
 def template_digest(rendered: tuple[str, ...]) -> str:
@@ -92,8 +93,12 @@ def fingerprint(client: LoopbackClient) -> str:
 
 
 def _neighbours(client: LoopbackClient, prompt: str) -> list[list[Any]]:
-    tokens = client.post("/tokenize", {"content": prompt, "add_special": False})["tokens"]
-    body = client.complete(tokens, n_predict=1, n_probs=_NEIGHBOURS)
+    tokens, (plain, *_) = (
+        client.post("/tokenize", {"content": text, "add_special": False})["tokens"] for text in (prompt, "a")
+    )
+    # llama.cpp names no probabilities beside an end token or a part of a character. The bias makes it say a plain
+    # letter; the probabilities are those before the bias.
+    body = client.complete(tokens, n_predict=1, n_probs=_NEIGHBOURS, logit_bias=[[plain, _ALWAYS]])
     try:
         likeliest = body["completion_probabilities"][0]["top_logprobs"]
         # The order of equals is the server's whim.
