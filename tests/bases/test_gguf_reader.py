@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+
+from selftune.bases.gguf_header import DamagedGGUFError
+from selftune.bases.gguf_reader import UnsupportedGGUFError, gguf_to_hf_folder
+from selftune.bases.pretokenizers import UnsupportedTokenizerError
+from selftune.builds.gguf_writer import write_gguf
+from selftune.builds.parity import BATTERY
+from selftune.builds.tensor_types import Quantisation
+from selftune.builds.tensors import open_folder
+from selftune.builds.tiny import make_tiny_model
+
+# ruff: noqa: E501 - a table of bytes, one case a line
+pytestmark = pytest.mark.needs("train")
+
+
+def to_gguf(folder, target, quantisation=Quantisation.F32):
+    with open_folder(folder) as tensors:
+        write_gguf(folder, tensors, target, quantisation, name="tiny")
+    return target
+
+
+@pytest.mark.parametrize(
+    ("family", "pre", "tied"),
+    [("llama", "gpt-2", True), ("llama", "smollm", False), ("qwen2", "qwen2", False), ("qwen3", "llama-bpe", True)],
+)
+def test_there_and_back_is_the_same_model(tmp_path, family, pre, tied):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = make_tiny_model(tmp_path / "there", family=family, pre=pre, tied=tied)
+    back = tmp_path / "back"
+    gguf_to_hf_folder(to_gguf(folder, tmp_path / "m.gguf"), back)
+    before, after = (AutoModelForCausalLM.from_pretrained(f, dtype=torch.float32) for f in (folder, back))
+    weights = before.state_dict()
+    assert weights.keys() == after.state_dict().keys()
+    assert all(torch.equal(weights[name], tensor) for name, tensor in after.state_dict().items())
+    tokens = torch.tensor([[5, 9, 17, 33, 65]])
+    assert torch.equal(before(tokens).logits, after(tokens).logits)
+    ours, theirs = (AutoTokenizer.from_pretrained(f) for f in (folder, back))
+    assert [ours(text)["input_ids"] for text in BATTERY] == [theirs(text)["input_ids"] for text in BATTERY]
+    assert (theirs.bos_token, theirs.eos_token, theirs.pad_token) == ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]
+    rendered = [t.apply_chat_template(messages, tokenize=False) for t in (ours, theirs)]
+    assert rendered[0] == rendered[1]
+
+
+@pytest.mark.parametrize("quantisation", [Quantisation.Q8_0, Quantisation.Q4_K_M])
+def test_quantised_file_comes_back_as_f16_near_the_original(tmp_path, quantisation):
+    from safetensors.torch import load_file
+
+    folder = make_tiny_model(tmp_path / "there")
+    back = tmp_path / "back"
+    gguf_to_hf_folder(to_gguf(folder, tmp_path / "m.gguf", quantisation), back)
+    before, after = (load_file(f / "model.safetensors") for f in (folder, back))
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert str(after[name].dtype) == "torch.float16"
+    spread = before[name].std()
+    assert 0 < (before[name] - after[name].float()).abs().mean() < 0.1 * spread
+
+
+def test_written_again_it_is_the_same_file(tmp_path):
+    folder = make_tiny_model(tmp_path / "there")
+    first = to_gguf(folder, tmp_path / "first.gguf", Quantisation.F16)
+    gguf_to_hf_folder(first, tmp_path / "back")
+    second = to_gguf(tmp_path / "back", tmp_path / "second.gguf", Quantisation.F16)
+    ours, theirs = (path.read_bytes() for path in (first, second))
+    assert len(ours) == pytest.approx(len(theirs), abs=64)  # the training tags of the template are gone
+    assert ours[-100_000:] == theirs[-100_000:]
+
+
+def renamed(path, old, new):
+    """A key or name of the file replaced by one of the same length."""
+    assert len(old) == len(new)
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+    return path
+
+
+@pytest.fixture
+def gguf(tmp_path):
+    return to_gguf(make_tiny_model(tmp_path / "there"), tmp_path / "m.gguf")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "why"),
+    [
+        (b"blk.1.ffn_up.weight", b"blk.1.ffn_up.wEight", UnsupportedGGUFError, "has no place"),
+        (b"blk.1.ffn_up.weight", b"blk.9.ffn_up.weight", DamagedGGUFError, "are missing"),
+        (b"\x05\x00\x00\x00\x00\x00\x00\x00llama", b"\x05\x00\x00\x00\x00\x00\x00\x00mamba", UnsupportedGGUFError, "mamba"),
+        (b"llama.block_count", b"llama.block_cOunt", DamagedGGUFError, "block_count is None"),
+        (b"\x05\x00\x00\x00\x00\x00\x00\x00gpt-2", b"\x05\x00\x00\x00\x00\x00\x00\x00gpt-9", UnsupportedTokenizerError, "gpt-9"),
+        (b"\x04\x00\x00\x00\x00\x00\x00\x00gpt2", b"\x04\x00\x00\x00\x00\x00\x00\x00bert", UnsupportedTokenizerError, "bert"),
+        (b"tokenizer.ggml.eos_token_id", b"tokenizer.ggml.eoz_token_id", DamagedGGUFError, "no end token"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_rebuilt_is_refused_by_name(gguf, tmp_path, old, new, error, why):
+    with pytest.raises(error, match=why):
+        gguf_to_hf_folder(renamed(gguf, old, new), tmp_path / "back")
