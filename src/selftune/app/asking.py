@@ -39,12 +39,13 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     messages = (*_system(system), Message(role="user", content=question))
     release = serving_release(project)
     live = LiveServer(make_target(project))
-    live.start()
+    status = live.start()
     text = live.chat(messages)
     if not text.strip():
         raise ServingError("the model gave an empty answer.", next_step="Ask again, or run `selftune rollback`.")
-    kept = _keep(project, messages, text, release.build_digest) if keep else None
-    return Reply(text=text, version=release.version, interaction=kept)
+    # What answered, by its own word: after a failure it may be the release before.
+    kept = _keep(project, messages, text, status.build_digest or release.build_digest) if keep else None
+    return Reply(text=text, version=status.version or release.version, interaction=kept)
 
 
 def _system(text: str) -> tuple[Message, ...]:

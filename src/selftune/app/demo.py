@@ -27,19 +27,21 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.loop.runner import CycleReport
 
-GENERATIONS: Final = 2
 IDLE_MINUTES: Final = 15.0
 _KIB: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
-    """What the command line asked for. `selection` is `best`, or `worst` for the sabotage, or `unfiltered`."""
+    """What the command line asked for; no number of generations means the base's own.
+
+    `selection` is `best`, or `worst` for the sabotage, or `unfiltered` for the control.
+    """
 
     folder: Path
     base: str = "reference"
     seed: int = 0
-    generations: int = GENERATIONS
+    generations: int | None = None
     selection: str = "best"
 
 
@@ -58,7 +60,7 @@ def run_demo(
     create_project(settings.folder, name="demo", base=kit.base, recipe=kit.recipe, suite=kit.suite)
     write_settings(settings, kit)
     reports = []
-    for number in range(1, settings.generations + 1):
+    for number in range(1, (settings.generations or kit.generations) + 1):
         # Opened anew each time: the config on disk is the one in force.
         with open_project(settings.folder) as project:
             if number == 1:

@@ -24,6 +24,7 @@ class Kit:
         log: A file of earlier conversations that is imported before the first cycle.
         settings: Sections of `selftune.toml` that differ from their defaults.
         prompts: How many prompts the users bring in each generation.
+        generations: How often its demo goes round, unless told otherwise.
     """
 
     base: str
@@ -32,6 +33,7 @@ class Kit:
     users: Callable[[int, int], Iterable[tuple[Message, ...]]]
     log: Path
     prompts: int
+    generations: int = 2
     settings: tuple[tuple[str, str, int | float | str], ...] = ()
 
 
@@ -89,6 +91,8 @@ def _smollm2() -> Kit:
         users=_smollm2_users,
         log=CORRECTIONS,
         prompts=24,
+        # The corrections teach once; its users' own answers bring too little for a second turn.
+        generations=1,
         # Its own golden answers are too few to learn from: the corrections in the log are the teacher.
         settings=(("capture", "answers_per_prompt", 0), ("curation", "trigger", 40), ("evaluation", "slots", 2)),
     )

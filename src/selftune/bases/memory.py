@@ -1,7 +1,10 @@
-"""What a training takes, estimated from sizes alone, before anything is loaded."""
+"""Memory: what a training takes, estimated from sizes alone, and giving back what a model leaves behind."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -35,6 +38,18 @@ def training_memory_bytes(
     per_token = shape.layers * (_HIDDEN_KEPT * shape.hidden + _INTERMEDIATE_KEPT * shape.intermediate)
     logits = targets * shape.vocabulary * _LOGIT_COPIES
     return _INTERPRETER_BYTES + weights + adapter + (tokens * per_token + logits) * _FLOAT
+
+
+def give_memory_back() -> None:
+    """Hand freed memory back to the system; a model's worth of it stays with the process otherwise.
+
+    glibc keeps what was freed in pieces. Elsewhere there is nothing to do but to collect cycles.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
 
 
 def lora_parameters(shape: ModelShape, rank: int, targets: tuple[str, ...]) -> int:

@@ -159,7 +159,8 @@ def check_breaker(project: Project) -> None:
     Raises:
         WaitingForPersonError: the circuit breaker is open.
     """
-    require_closed_breaker(project.store, project.config.governance.approve_every)
+    public_key = load_machine_key(project.hidden / "keys").public
+    require_closed_breaker(project.store, project.config.governance.approve_every, public_key=public_key)
 
 
 def finish_promotion(project: Project, promotion: Promotion, step: Executor) -> CycleReport:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.errors import IntegrityError
 from selftune.governance.approvals import approvals_needed
 from selftune.governance.clearance import clear_for_release
+from selftune.governance.keys import build_is_sealed
 from selftune.ledger.keys import load_machine_key
 from selftune.records import Release
 from selftune.release.base import Promotion
@@ -49,15 +50,21 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
     """What release is asked to do, once the people responsible have had their say.
 
     Raises:
+        IntegrityError: the build does not bear the project's seal.
         WaitingForPersonError: someone holds it, or an approval is missing.
     """
     serving = serving_release(project)
+    public_key = load_machine_key(project.hidden / "keys").public
+    if not build_is_sealed(build, public_key):
+        raise IntegrityError(
+            f"{build.id[:18]} does not bear this project's seal.", next_step="Build it again with `selftune build`."
+        )
     approvals = clear_for_release(
         project.store,
         decision,
         profile=project.config.project.profile,
         runner=getpass.getuser(),
-        public_key=load_machine_key(project.hidden / "keys").public,
+        public_key=public_key,
     )
     return Promotion(
         build=build,

@@ -55,7 +55,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="All chance comes from here.")] = 0,
     sabotage: Annotated[bool, typer.Option("--sabotage", help="Learn from the worst answers instead.")] = False,
     unfiltered: Annotated[bool, typer.Option("--unfiltered", help="Learn from any answers: the control.")] = False,
-    generations: Annotated[int, typer.Option(min=1, help="How often to go round.")] = 2,
+    generations: Annotated[int | None, typer.Option(min=1, help="How often to go round; 2, or 1 on smollm2.")] = None,
     json: AsJson = False,
 ) -> None:
     """Go twice round the whole loop on a small model, for real, in a new folder."""
