@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.bases.memory import give_memory_back
 from selftune.bases.shape import read_shape
 from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
@@ -140,6 +141,8 @@ def _run_backend(job: TrainingJob, context: Context) -> _Outcome:
         return _Outcome(
             result=TrainingResult(status=RunStatus.FAILED, steps=0, supervised_tokens=0, curve=(), reason=reason)
         )
+    finally:
+        give_memory_back()
     if result.status not in {RunStatus.FINISHED, RunStatus.OUT_OF_TIME}:
         return _Outcome(result=result)
     return _examine(result, job, context)
@@ -153,6 +156,7 @@ def _examine(result: TrainingResult, job: TrainingJob, context: Context) -> _Out
         )
     probes = job.rows[: job.recipe.logit_prompts]
     evidence = gather_evidence(job.base_folder, job.initial, job.adapter, probes)
+    give_memory_back()
     if evidence.nothing and result.steps:
         result = TrainingResult(
             status=RunStatus.TRAINED_NOTHING,
