@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.curation.render import append_golden
 from selftune.errors import NotYet
 from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.cycle import run_cycle
 from selftune.loop.executor import Executor, Silent
+from selftune.loop.leavings import leave_for_people
 from selftune.loop.pending import pending_decision, pending_promotion
 from selftune.loop.planning import make_plan
 from selftune.loop.service import make_target, serving_release
-from selftune.records import Dataset, Decision, Release
+from selftune.records import Decision, Release
 from selftune.release.stage import release
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
             ending = run_cycle(plan, step)
         except NotYet as halt:
             return halted_report(project, halt, step)
-        close_cycle(project)
+        close_cycle(project, ending, step)
         return ended_report(project, plan.generation, ending, step)
 
 
@@ -166,15 +166,15 @@ def check_breaker(project: Project) -> None:
 def finish_promotion(project: Project, promotion: Promotion, step: Executor) -> CycleReport:
     """Carry out what was decided before: a crash lay between, or a person's yes has come."""
     ending = step(release, promotion, make_target(project))
-    close_cycle(project)
+    close_cycle(project, ending, step)
     return ended_report(project, promotion.generation, ending, step)
 
 
-def close_cycle(project: Project) -> None:
-    """What a cycle leaves for people: the golden file, the staged cases, a signed head of the ledger."""
-    dataset = project.store.last(Dataset)
-    if dataset is not None:
-        append_golden(dataset, project.folder / "data")
+def close_cycle(project: Project, ending: Release | Decision, step: Executor) -> None:
+    """What a cycle leaves behind: files for people, and a signed head of the ledger."""
+    decision = project.store.last(Decision) if isinstance(ending, Release) else ending
+    if decision is not None:
+        leave_for_people(project, decision, step.timings)
     project.store.checkpoint()
 
 
