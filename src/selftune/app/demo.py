@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from selftune.loop.runner import CycleReport
 
 IDLE_MINUTES: Final = 15.0
+STATE_FILE: Final = "state.txt"
 _KIB: Final = 1024
 
 
@@ -59,6 +60,7 @@ def run_demo(
     refuse_used_folder(settings.folder)
     create_project(settings.folder, name="demo", base=kit.base, recipe=kit.recipe, suite=kit.suite)
     write_settings(settings, kit)
+    write_state(settings, kit)
     reports = []
     for number in range(1, (settings.generations or kit.generations) + 1):
         # Opened anew each time: the config on disk is the one in force.
@@ -86,6 +88,12 @@ def refuse_used_folder(folder: Path) -> None:
             f"{folder} is not empty.", next_step="Name a new folder with --folder, or remove that one first."
         )
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_state(settings: DemoSettings, kit: Kit) -> None:
+    """A state to talk under: these models answer from a state, and have little to say without one."""
+    system, *_ = next(iter(kit.users(settings.seed, 1)))
+    (settings.folder / STATE_FILE).write_text(system.content + "\n", encoding="utf-8")
 
 
 def write_settings(settings: DemoSettings, kit: Kit) -> None:

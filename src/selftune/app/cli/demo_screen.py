@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.cli.screen import Stages, make_console, print_json, show_decision, show_halt
-from selftune.app.demo import peak_rss_bytes
+from selftune.app.demo import STATE_FILE, peak_rss_bytes
 from selftune.app.summary import evaluations_of, generation_summary
 from selftune.records import Arm
 
@@ -53,15 +53,16 @@ class DemoScreen:
     def close(self, *, json: bool) -> None:
         """Where everything lies and what to type next; with `json` the one result object on stdout."""
         folder = self._settings.folder
+        promoted = any(turn["release"] for turn in self._generations)
         lines = [
             "",
             *self._ending,
             f"Everything lies in {folder}/: selftune.toml, data/golden_interactions.jsonl, .selftune/ledger/",
             "What to type next:",
-            f'  selftune ask "Hello!" --project {folder}      talk to it; the exchange joins the log',
-            f"  selftune why --project {folder}               every check of the last decision",
-            f"  selftune rollback --project {folder}          take the last release back",
-            f"  python -m selftune.ledger.verify {folder}     prove that the record was not altered",
+            f'  selftune ask "Hello!" --system @{folder}/{STATE_FILE} --project {folder}',
+            f"  selftune why --project {folder}",
+            *([f"  selftune rollback --project {folder}"] if promoted else []),
+            f"  python -m selftune.ledger.verify {folder}",
         ]
         for line in lines:
             self._console.print(line, markup=False, soft_wrap=True)
