@@ -3,8 +3,8 @@
     python benchmarks/sft_against_trl.py [STEPS] [BASE] [HOME]
 
 Parity first (the losses of both must agree), then the time of the same optimiser steps; the last line is the ratio.
-What TRL's side is given: rows tokenised beforehand and no checkpoints, so that only training is timed. Imports and
-loading are printed apart: they are part of a cycle too.
+TRL is given rows tokenised beforehand, no activation checkpointing (its default, which costs a second forward pass) and
+no saving, so that only training is timed, and timed at its best.
 """
 
 from __future__ import annotations
@@ -41,13 +41,7 @@ TOLERANCE = 1e-3
 class StepClock:
     """Notes when each step was reported."""
 
-    begun: float
     reported: list[float]
-
-    @property
-    def to_first_step(self) -> float:
-        """Seconds of import, loading and the first step."""
-        return self.reported[0] - self.begun
 
     @property
     def per_step(self) -> float:
@@ -96,7 +90,7 @@ def job_in(folder: Path, base_folder: Path, base: str, steps: int) -> TrainingJo
 
 def timed(backend: Backend, job: TrainingJob, context: Context) -> tuple[TrainingResult, StepClock]:
     """One training and when its steps were done."""
-    clock = StepClock(begun=time.perf_counter(), reported=[])
+    clock = StepClock(reported=[])
     watched = replace(context, report=lambda _: clock.reported.append(time.perf_counter()))
     return backend.train(job, watched), clock
 
@@ -111,7 +105,7 @@ def main(steps: int = 20, base: str = "reference", home: str | None = None) -> N
             job = job_in(folder, base_folder, base, steps)
             results[name] = timed(load(), job, fake_context(folder))
         clock = results[name][1]
-        print(f"{name:>6}: {clock.to_first_step:6.2f} s to the first step, {clock.per_step:6.3f} s a step after it")
+        print(f"{name:>6}: {clock.per_step:6.3f} s a step (the first one, which warms up, is left out)")
     ours, theirs = (results[name][0].curve for name in ("packed", "trl"))
     apart = max(abs(a.loss - b.loss) / b.loss for a, b in zip(ours, theirs, strict=True))
     print(f"parity: losses of {len(ours)} steps agree within {apart:.1e}")
