@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import tomlkit
 
 from selftune.app.kits import demo_kit
+from selftune.app.projects import bring_base
 from selftune.errors import UsageError
 from selftune.loop.config import CONFIG_FILE
 from selftune.loop.intake import import_files, let_users_ask
@@ -58,6 +59,7 @@ def run_demo(
     """
     kit = demo_kit(settings.base)
     refuse_used_folder(settings.folder)
+    bring_base(kit.base)
     create_project(settings.folder, name="demo", base=kit.base, recipe=kit.recipe, suite=kit.suite)
     write_settings(settings, kit)
     write_state(settings, kit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selftune.bases.registry import resolve_base
+from selftune.bases.registry import SMOLLM2, add_base, known_bases, resolve_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.config import CONFIG_FILE, Profile
 from selftune.loop.project import create_project, open_project, prepare_hidden
@@ -38,7 +38,7 @@ def start_project(folder: Path, *, base: str, name: str, profile: str, observer:
     if profile not in list(Profile):
         raise UnknownNameError("profile", profile, list(Profile))
     if not (folder / CONFIG_FILE).exists():
-        resolve_base(base)
+        bring_base(base)
         folder.mkdir(parents=True, exist_ok=True)
         recipe, suite = _FITS.get(base, _OTHERS)
         create_project(
@@ -57,6 +57,18 @@ def start_project(folder: Path, *, base: str, name: str, profile: str, observer:
                 f"{folder} is a project already.", next_step="Choose another folder, or run `selftune status` there."
             )
         return put_base_into_service(project, observer)
+
+
+def bring_base(name: str) -> None:
+    """See that a base is here: SmolLM2, which has a pinned source of its own, is brought when it is asked for by name.
+
+    Raises:
+        UnknownNameError: no such base was added.
+        MissingFileError: SmolLM2 could not be fetched.
+    """
+    if name == SMOLLM2 and name not in known_bases():
+        add_base(name)
+    resolve_base(name)
 
 
 def roll_back(project: Project, *, to: str, reason: str) -> Release:
