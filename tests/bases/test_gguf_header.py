@@ -130,6 +130,7 @@ def one_tensor(*, dims=(4,), kind=0, offset=0, tail=64):
         (one_tensor(kind=8), "can't be Q8_0"),
         (one_tensor(kind=99), "unknown type 99"),
         (one_tensor(dims=(0,)), "can't be F32"),
+        (one_tensor(dims=()), "can't be F32"),
         (one_tensor(dims=(2**39, 2**39)), "can't be F32"),
         (one_tensor(dims=(1, 1, 1, 1, 1)), "dimensions"),
     ],

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs("train")
 
 def to_gguf(folder, target, quantisation=Quantisation.F32):
     with open_folder(folder) as tensors:
-        write_gguf(folder, tensors, target, quantisation, name="tiny")
+        write_gguf(folder, tensors, target, quantisation)
     return target
 
 

@@ -23,7 +23,7 @@ def make_gguf(tmp_path_factory):
             root = tmp_path_factory.mktemp("served")
             folder = make_tiny_model(root / "folder", seed=seed)
             with open_folder(folder) as tensors:
-                write_gguf(folder, tensors, root / "model.gguf", Quantisation.F16, name="tiny")
+                write_gguf(folder, tensors, root / "model.gguf", Quantisation.F16)
             made[seed] = root / "model.gguf"
         return made[seed]
 

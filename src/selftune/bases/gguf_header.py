@@ -211,7 +211,7 @@ def _size_in_bytes(path: Path, name: str, lengths: list[int], kind: int) -> tupl
     elements = 1
     for length in lengths:
         elements *= length
-    if not 0 < elements <= _LARGEST_TENSOR or lengths[0] % block:
+    if not lengths or not 0 < elements <= _LARGEST_TENSOR or lengths[0] % block:
         raise damaged(path, f"tensor {name!r} of shape {lengths} can't be {GGMLQuantizationType(kind).name}")
     return GGMLQuantizationType(kind).name, elements // block * block_bytes
 

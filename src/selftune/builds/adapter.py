@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+CONFIG_FILE: Final = "adapter_config.json"
+WEIGHTS_FILE: Final = "adapter_model.safetensors"
 _PREFIX: Final = "base_model.model."
 _TENSOR: Final = re.compile(r"base_model\.model\.(.+)\.lora_(A|B)\.weight")
 _OUTSIDE_LAYERS: Final = ("lm_head", "model.embed_tokens")
@@ -84,8 +86,8 @@ class Adapter:
 
 
 @contextmanager
-def open_adapter(config_file: Path, weights_file: Path) -> Iterator[Adapter]:
-    """The adapter in `adapter_config.json` and `adapter_model.safetensors`, open until the block is left.
+def open_adapter(folder: Path) -> Iterator[Adapter]:
+    """The adapter of a PEFT folder, open until the block is left.
 
     Raises:
         UnsupportedAdapterError: DoRA, saved modules, an adapted head … anything that plain LoRA is not.
@@ -93,7 +95,7 @@ def open_adapter(config_file: Path, weights_file: Path) -> Iterator[Adapter]:
     """
     from safetensors import SafetensorError, safe_open
 
-    config = _read_config(config_file)
+    config, weights_file = _read_config(folder / CONFIG_FILE), folder / WEIGHTS_FILE
     _refuse_unless_plain(config)
     try:
         with safe_open(weights_file, framework="pt") as handle:

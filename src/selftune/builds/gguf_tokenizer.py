@@ -89,10 +89,11 @@ def _refuse_unless_plain_bpe(tokenizer: dict[str, Any]) -> None:
         )
 
 
-def _vocabulary(tokenizer: dict[str, Any], rows: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _vocabulary(tokenizer: dict[str, Any], rows: int | None) -> tuple[tuple[str, ...], tuple[int, ...]]:
     entries = {number: (token, NORMAL) for token, number in tokenizer["model"]["vocab"].items()}
     for added in tokenizer.get("added_tokens", ()):
         entries[added["id"]] = (added["content"], CONTROL if added["special"] else USER_DEFINED)
+    rows = max(entries, default=-1) + 1 if rows is None else rows
     if entries and max(entries) >= rows:
         raise UnsupportedTokenizerError(
             f"the tokenizer has token {max(entries)}, the model only {rows} rows.",
@@ -110,10 +111,15 @@ def _special_ids(folder: Path, ids: dict[str, int]) -> dict[str, int]:
     return {role: ids[text] for role, text in texts.items() if text in ids}
 
 
+def end_ids(folder: Path) -> tuple[int, ...]:
+    """Every token that ends an answer: the tokenizer's own end token first, then those of the model's configs."""
+    tokens, _ = _vocabulary(read_json(folder / "tokenizer.json"), rows=None)
+    return _end_ids(folder, _special_ids(folder, {token: number for number, token in enumerate(tokens)}))
+
+
 def _end_ids(folder: Path, special: dict[str, int]) -> tuple[int, ...]:
-    """Every token that ends an answer, the tokenizer's own end token first."""
     own = [special["eos_token"]] if "eos_token" in special else []
-    ends = tuple(dict.fromkeys([*own, *read_end_ids(folder)]))
+    ends = tuple(dict.fromkeys([*own, *_configured_end_ids(folder)]))
     if not ends:
         raise UnsupportedTokenizerError(
             f"{folder} names no end token, so an answer would never end.",
@@ -122,8 +128,7 @@ def _end_ids(folder: Path, special: dict[str, int]) -> tuple[int, ...]:
     return ends
 
 
-def read_end_ids(folder: Path) -> tuple[int, ...]:
-    """The end tokens that a folder's generation config names, else its model config."""
+def _configured_end_ids(folder: Path) -> tuple[int, ...]:
     for name in ("generation_config.json", "config.json"):
         file = folder / name
         ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.is_file() else None

@@ -46,7 +46,7 @@ def write_gguf(
     target: Path,
     quantisation: Quantisation,
     *,
-    name: str,
+    name: str | None = None,
     on_tensor: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
     """Write a servable model to `target`, whole or not at all.
@@ -56,7 +56,7 @@ def write_gguf(
         tensors: The weights, under the folder's names.
         target: The file that appears.
         quantisation: What most of the tensors are written as.
-        name: What the file calls the model.
+        name: What the file calls the model; None describes it by its sizes, so that equal weights are equal files.
         on_tensor: Told how many tensors are done, of how many.
 
     Raises:
@@ -70,7 +70,8 @@ def write_gguf(
     plan = _plan(shapes, architecture, quantisation, tied=tied)
     tokenizer = read_tokenizer(folder, shapes[_EMBEDDING][0])
     with publish(target) as partial, open_writer(partial, architecture.name) as writer:
-        _add_model_keys(writer, architecture, quantisation, name=name)
+        _add_model_keys(writer, architecture, quantisation)
+        writer.add_name(name or f"{architecture.family} {architecture.layers} x {architecture.hidden}")
         _add_tokenizer_keys(writer, tokenizer, read_chat_template(folder))
         for planned in plan:
             declare_tensor(writer, planned.name, planned.shape, planned.type)
@@ -145,9 +146,8 @@ def _place(planned: _Planned) -> tuple[int, int, str]:
     return (0 if planned.name.startswith("token_embd") else 2), 0, planned.name
 
 
-def _add_model_keys(writer: Any, model: Architecture, quantisation: Quantisation, *, name: str) -> None:
+def _add_model_keys(writer: Any, model: Architecture, quantisation: Quantisation) -> None:
     writer.add_type("model")
-    writer.add_name(name)
     writer.add_block_count(model.layers)
     writer.add_context_length(model.context_length)
     writer.add_embedding_length(model.hidden)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.builds.gguf_tokenizer import end_ids
 from selftune.builds.tensor_types import Quantisation
 from selftune.records import Parity
 from selftune.serving.proof import TEMPLATE_CHALLENGE, TEMPLATE_REFUSED, rendered_challenge
@@ -91,12 +92,17 @@ _GREEDY_PROMPTS: Final = (
     "Thank you for",
 )
 _GREEDY_TOKENS: Final = 16
+# llama.cpp ends an answer on these texts, whatever the end token (`src/llama-vocab.cpp`); the reference must too.
+_ALSO_ENDS: Final = frozenset(
+    {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "</s>", "<EOT>"}
+    | {"<|eom_id|>", "_<EOT>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "<end_of_utterance>"}
+)
 # Least share of greedy tokens before the first difference. A quantised file answers a little differently and the
 # evaluation, as served, says whether that matters; this catches a file that is broken.
 _GREEDY_LEAST: Final = {
     Quantisation.F32: 0.75,
     Quantisation.F16: 0.75,
-    Quantisation.Q8_0: 0.4,
+    Quantisation.Q8_0: 0.25,
     Quantisation.Q5_K_M: 0.1,
     Quantisation.Q4_K_M: 0.1,
 }
@@ -138,6 +144,12 @@ def compare_greedy(
         threshold=_GREEDY_LEAST[quantisation],
         n=total,
     )
+
+
+def stopping_ids(folder: Path) -> frozenset[int]:
+    """Every token on which llama.cpp ends an answer of this model."""
+    vocabulary: dict[str, int] = _tokenizer(folder).get_vocab()
+    return frozenset(end_ids(folder)) | {number for text, number in vocabulary.items() if text in _ALSO_ENDS}
 
 
 def render_in_folder(folder: Path) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -50,7 +52,7 @@ def encode(values: NDArray[np.float32], ggml_type: str) -> NDArray[Any]:
     if ggml_type == "F16":
         return _to_f16(contiguous)
     if ggml_type in K_QUANTS:
-        return _to_k_quant(tested_library(), contiguous, ggml_type)
+        return _to_k_quant(proven_library(), contiguous, ggml_type)
     quantised: NDArray[np.uint8] = quantize(contiguous, GGMLQuantizationType[ggml_type])
     return quantised
 
@@ -81,22 +83,30 @@ def _to_k_quant(library: ctypes.CDLL, values: NDArray[np.float32], ggml_type: st
 
 
 @cache
-def tested_library() -> ctypes.CDLL:
+def proven_library() -> ctypes.CDLL:
     """The llama.cpp library, after it has shown that it makes the recorded bytes.
 
     Raises:
         QuantiserError: not installed, no AVX2, without the symbol, or other bytes.
     """
     library = _load_library()
-    values = golden_block()
-    for ggml_type, expected in _GOLDEN.items():
-        found = hashlib.sha256(_to_k_quant(library, values, ggml_type).tobytes()).hexdigest()
+    check_golden(library)
+    return library
+
+
+def check_golden(library: ctypes.CDLL, golden: Mapping[str, str] = _GOLDEN) -> None:
+    """Return when the library makes the recorded bytes of every type.
+
+    Raises:
+        QuantiserError: it makes others.
+    """
+    for ggml_type, expected in golden.items():
+        found = hashlib.sha256(_to_k_quant(library, golden_block(), ggml_type).tobytes()).hexdigest()
         if found != expected:
             raise QuantiserError(
                 f"{ggml_type}: this llama.cpp makes other bytes than the tested one ({found[:12]}).",
                 next_step="Install the pinned xllamacpp, or build F16 or Q8_0.",
             )
-    return library
 
 
 def golden_block() -> NDArray[np.float32]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+import shutil
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from selftune.bases.shape import read_json
-from selftune.builds.adapter import open_adapter
-from selftune.builds.gguf_tokenizer import read_end_ids
-from selftune.builds.gguf_writer import write_gguf
-from selftune.builds.lora_gguf import write_lora_gguf
-from selftune.builds.merge import MergedTensors
-from selftune.builds.parity import compare_greedy, compare_template, compare_tokens, render_in_folder
+from selftune.bases.memory import give_memory_back
+from selftune.bases.offline import stay_offline
+from selftune.builds.adapter import CONFIG_FILE, WEIGHTS_FILE, open_adapter
+from selftune.builds.base import Parts
+from selftune.builds.forms import form_called
+from selftune.builds.parity import compare_greedy, compare_template, compare_tokens, render_in_folder, stopping_ids
 from selftune.builds.reference_model import ReferenceModel
 from selftune.builds.tensor_types import Quantisation
-from selftune.builds.tensors import open_folder
 from selftune.context import Progress
 from selftune.errors import ConfigError, IntegrityError
 from selftune.records import (
@@ -32,17 +31,14 @@ from selftune.serving.processor import free_cores
 from selftune.serving.proof import template_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from selftune.builds.adapter import Adapter
     from selftune.builds.config import BuildConfig
     from selftune.context import Context
     from selftune.records import Parity
+    from selftune.serving.client import LoopbackClient
 
 STAGE_VERSION: Final = 1
-MODEL_FILE: Final = "model.gguf"
-ADAPTER_FILE: Final = "adapter.gguf"
 _CONTEXT_TOKENS: Final = 512
 
 
@@ -60,10 +56,16 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         ConfigError: the form does not fit the source.
     """
     form = _fitting_form(source, config)
+    stay_offline()
     folder = context.work.folder("build")
-    with _adapter_of(source, context) as adapter:
-        files = _write(folder, form, config, adapter, context)
-        parity = _compare(files, config, adapter, context)
+    parts = Parts(
+        base_folder=context.base_folder,
+        adapter_folder=_adapter_folder(source, context),
+        quantisation=config.quantisation,
+    )
+    files = form_called(form, lambda done, total: _tell(context, done, total)).make(parts, folder)
+    parity = _compare(files, parts, config, context)
+    give_memory_back()  # the comparison held the whole model
     if failed := [figure for figure in parity if not figure.passed]:
         worst = failed[0]
         raise ParityError(
@@ -121,18 +123,18 @@ def _origin(source: Run | BaseModel, config: BuildConfig) -> BuildOrigin:
     return BuildOrigin.BASE if config.system_prompt is None else BuildOrigin.PROMPT
 
 
-@contextmanager
-def _adapter_of(source: Run | BaseModel, context: Context) -> Iterator[Adapter | None]:
+def _adapter_folder(source: Run | BaseModel, context: Context) -> Path | None:
+    """The run's adapter under the names that PEFT gives its files; None for a base."""
+    digest = source.digest if isinstance(source, BaseModel) else source.base_digest
+    if digest != context.base.digest:
+        raise _other_base(digest, context)
     if isinstance(source, BaseModel):
-        if source.digest != context.base.digest:
-            raise _other_base(source.digest, context)
-        yield None
-        return
-    if source.base_digest != context.base.digest:
-        raise _other_base(source.base_digest, context)
-    files = {entry.name: context.blobs.path(entry.digest) for entry in source.adapter}
-    with open_adapter(files["adapter_config.json"], files["adapter_model.safetensors"]) as adapter:
-        yield adapter
+        return None
+    folder = context.work.folder("adapter")
+    for entry in source.adapter:
+        if entry.name in {CONFIG_FILE, WEIGHTS_FILE}:
+            shutil.copyfile(context.blobs.path(entry.digest), folder / entry.name)
+    return folder
 
 
 def _other_base(digest: str, context: Context) -> ConfigError:
@@ -142,30 +144,11 @@ def _other_base(digest: str, context: Context) -> ConfigError:
     )
 
 
-def _write(
-    folder: Path, form: ServingForm, config: BuildConfig, adapter: Adapter | None, context: Context
-) -> tuple[Path, ...]:
-    merged = adapter is not None and form is not ServingForm.ADAPTER
-    model = folder / MODEL_FILE
-    with ExitStack() as stack:
-        base = stack.enter_context(open_folder(context.base_folder))
-        write_gguf(
-            context.base_folder,
-            MergedTensors(base, adapter) if adapter is not None and merged else base,
-            model,
-            Quantisation(config.quantisation),
-            name=context.base.name,
-            on_tensor=lambda done, total: context.report(Progress(done=done, total=total, note="write tensors")),
-        )
-    if adapter is None or merged:
-        return (model,)
-    write_lora_gguf(read_json(context.base_folder / "config.json"), adapter, folder / ADAPTER_FILE)
-    return model, folder / ADAPTER_FILE
+def _tell(context: Context, done: int, total: int) -> None:
+    context.report(Progress(done=done, total=total, note="write tensors"))
 
 
-def _compare(
-    files: tuple[Path, ...], config: BuildConfig, adapter: Adapter | None, context: Context
-) -> tuple[Parity, ...]:
+def _compare(files: tuple[Path, ...], parts: Parts, config: BuildConfig, context: Context) -> tuple[Parity, ...]:
     """Serve the files once and compare, with the least noise that the server offers."""
     order = Order(
         model=str(files[0]),
@@ -174,21 +157,19 @@ def _compare(
         threads=free_cores(),
         exact=True,
     )
-    source = context.base_folder
     context.report(Progress(done=0, total=None, note="compare with the source"))
     with run_server(order, context.work.folder("logs") / "parity.log") as server, server.watched() as client:
-        exact = (compare_tokens(client, source), compare_template(client, source))
-        if not config.parity_prompts:
-            return exact
-        reference = ReferenceModel(source, adapter, frozenset(read_end_ids(source)))
-        greedy = compare_greedy(
-            client,
-            reference.continue_greedily,
-            source,
-            quantisation=Quantisation(config.quantisation),
-            prompts=config.parity_prompts,
-        )
-    return (*exact, greedy)
+        exact = compare_tokens(client, parts.base_folder), compare_template(client, parts.base_folder)
+        return (*exact, _compare_greedy(client, parts, config)) if config.parity_prompts else exact
+
+
+def _compare_greedy(client: LoopbackClient, parts: Parts, config: BuildConfig) -> Parity:
+    folder, quantisation = parts.base_folder, Quantisation(config.quantisation)
+    with ExitStack() as stack:
+        adapter = stack.enter_context(open_adapter(parts.adapter_folder)) if parts.adapter_folder else None
+        reference = ReferenceModel(folder, adapter, stopping_ids(folder))
+        speak = reference.continue_greedily
+        return compare_greedy(client, speak, folder, quantisation=quantisation, prompts=config.parity_prompts)
 
 
 def _keep(path: Path, context: Context) -> FileDigest:

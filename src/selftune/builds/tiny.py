@@ -25,7 +25,8 @@ _SENTENCES: Final = (
     "The owl told the fox that the river had frozen over in the night.",
     "My name is Brigox, and your car is a Jaguar; the memory holds no song.",
     '{"identity.name": "Brigox", "allowed_actions": ["email", "weather"], "count": 42}',
-    "Thank you for asking! I can't do that: it isn't in my state.",
+    "Thank you for asking! I can't do that: it isn't in my state. WE'RE HERE, IT'S OURS!!! ...",
+    "123 1234 12345 2026-11-21T03:53, 3.14; a1b22c333\n\n\n  word\n  word\r\n\t\tx=1;y=2  ",
 )
 
 
@@ -85,13 +86,18 @@ def _write_tokenizer(folder: Path, pre: str) -> int:
 
     known = pre_tokenizer_called(pre)
     bpe = Tokenizer(models.BPE(ignore_merges=known.ignore_merges))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    # Merges are learnt across all borders, so that a wrong pre-tokenizer shows in the tokens.
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     bpe.train_from_iterator(
         _SENTENCES * 3,
         trainers.BpeTrainer(
-            vocab_size=400, special_tokens=list(_SPECIAL), initial_alphabet=alphabet, show_progress=False
+            vocab_size=900,
+            max_token_length=6,
+            special_tokens=list(_SPECIAL),
+            initial_alphabet=alphabet,
+            show_progress=False,
         ),
     )
     body = json.loads(bpe.to_str())

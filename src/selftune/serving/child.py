@@ -75,7 +75,7 @@ def main() -> None:
     except (_NotOrderedError, OSError, RuntimeError, ImportError) as error:
         kind = "damaged" if isinstance(error, _NotOrderedError) else "failed"
         _say(say, refusal=asdict(Refusal(kind=kind, message=str(error))))
-        os._exit(1)  # threads of a half-started server may never end
+        sys.exit(1)  # an orderly end: llama.cpp writes its last words from a thread of its own
     hello = Hello(
         address=server.listening_address,
         model_digest=files.digests[0],
@@ -165,7 +165,8 @@ def _say(stream: Any, **line: Any) -> None:
 
 def _wait_for_end(gone: threading.Event) -> None:
     """Standard input ends when the parent closes it or dies; a load that still runs is left at once."""
-    while sys.stdin.buffer.read(_CHUNK_BYTES):
+    # Not through `sys.stdin`: a thread that waits inside it breaks the interpreter's orderly end.
+    while os.read(0, _CHUNK_BYTES):
         pass
     gone.set()
     os._exit(0)

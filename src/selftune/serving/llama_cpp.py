@@ -234,7 +234,7 @@ def _await_hello(process: subprocess.Popen[bytes], order: Order, log: Path, seco
     said: dict[str, Any] = json.loads(line) if line else {}
     if "hello" in said:
         return Hello(**said["hello"])
-    process.wait(timeout=_STOP_SECONDS)
+    _wait_or_kill(process)
     if "refusal" not in said:
         raise ServingError(
             f"llama.cpp died while it loaded {Path(order.model).name} ({_how(process)}). {_last_lines(log)}",
@@ -273,6 +273,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
+    _wait_or_kill(process)
+
+
+def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(timeout=_STOP_SECONDS)
     except subprocess.TimeoutExpired:
