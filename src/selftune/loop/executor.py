@@ -131,9 +131,7 @@ class Executor:
             return self._read_back(finished.outputs, many=finished.many)
         self._check_budget(name)
         reach(f"before-{name}")
-        output = self._run(stage, name, key, inputs, config)
-        reach(f"after-{name}")
-        return output
+        return self._run(stage, name, key, inputs, config)
 
     def _run(self, stage: Callable[[I, C, Context], Any], name: str, key: str, inputs: I, config: C) -> Any:
         self._observer.started(name)
