@@ -265,7 +265,9 @@ def _refused(refusal: Refusal, order: Order, log: Path) -> ServingError | Damage
         return DamagedFileError(
             f"llama.cpp can't load {Path(order.model).name}. {lines}", next_step="Build it again; the file is damaged."
         )
-    return ServingError(f"llama.cpp did not start: {refusal.message} {lines}", next_step=f"Look at {log}.")
+    return ServingError(
+        f"llama.cpp did not start with {Path(order.model).name}: {refusal.message} {lines}", next_step=f"Look at {log}."
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
