@@ -162,7 +162,7 @@ def refused_extras(machine: Machine) -> dict[str, Problem]:
     if machine.system == "Darwin" and machine.architecture in X86:
         refused["train"] = Problem(
             "training is refused on an Intel Mac: PyTorch has published nothing for it since 2.2.",
-            "Import, judge, compare and decide here; train on an Apple-silicon Mac, Linux or Windows.",
+            "Import, judge and decide here; train on an Apple-silicon Mac, Linux or Windows.",
         )
     if machine.architecture not in X86 | ARM:
         for extra in DEFAULT_EXTRAS:
