@@ -64,11 +64,15 @@ class UnknownNameError(UsageError):
     """Nothing is registered under this name; the nearest names are offered."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
-        choices = sorted(known)
-        near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
-        offer = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Choose one of: {', '.join(choices)}."
-        super().__init__(f"unknown {what} {name!r}.", next_step=offer)
+        super().__init__(f"unknown {what} {name!r}.", next_step=offer(name, known))
         self.name = name
+
+
+def offer(name: str, known: Iterable[str]) -> str:
+    """The next step after a slip in a name: the nearest known names, else all of them."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Choose from: {', '.join(choices)}."
 
 
 class NotYet(SelftuneError):  # noqa: N818 - it is no error: the cycle ends here on purpose

@@ -1,26 +1,101 @@
-"""From a table in a TOML file to a frozen config, refusing what nobody reads."""
+"""From a text of settings, shipped or a user's own, to a frozen config, refusing what nobody reads."""
 
 from __future__ import annotations
 
-import difflib
+import tomllib
 import types
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from selftune.errors import ConfigError
+from selftune.errors import ConfigError, MissingFileError, UnknownNameError, offer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
 
 T = TypeVar("T")
+
+_WORDS: Final = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """Texts of one kind that come with the package, any of which a user may replace by a file.
+
+    Attributes:
+        kind: What one of them is called, in messages and by `selftune eject`.
+        package: The package that holds them, in its `folder`.
+        endings: How the name of such a file ends; the first one is that of the shipped files.
+    """
+
+    kind: str
+    package: str
+    folder: str
+    endings: tuple[str, ...] = (".toml",)
+
+    def names(self) -> tuple[str, ...]:
+        """The texts that come with the package."""
+        ending = self.endings[0]
+        files = (resources.files(self.package) / self.folder).iterdir()
+        return tuple(sorted(file.name.removesuffix(ending) for file in files if file.name.endswith(ending)))
+
+    def text(self, name_or_path: str | Path) -> str:
+        """A shipped text by its name, or that of a file: by a name with an ending, or with a folder before it.
+
+        Raises:
+            UnknownNameError: no shipped text has this name; the nearest is offered.
+            MissingFileError: there is no such file.
+            ConfigError: the file is not UTF-8.
+        """
+        return read_text(self._file(name_or_path), f"{self.kind} {name_or_path}")
+
+    def _file(self, name_or_path: str | Path) -> Path | Traversable:
+        name, path, known = str(name_or_path), Path(name_or_path), self.names()
+        if name in known:
+            return resources.files(self.package) / self.folder / f"{name}{self.endings[0]}"
+        if path.suffix not in self.endings and len(path.parts) == 1:
+            raise UnknownNameError(self.kind, name, known)
+        if not path.is_file():
+            raise MissingFileError(
+                f"there is no {self.kind} {path}.",
+                next_step=f"Name one of {', '.join(known)}, or run `selftune eject {self.kind}` to write a file.",
+            )
+        return path
+
+
+def read_text(file: Path | Traversable, where: str, *, next_step: str = "Save it as UTF-8.") -> str:
+    """What a file holds; `where` opens the message.
+
+    Raises:
+        ConfigError: it is not UTF-8.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where} is not UTF-8: {error}.", next_step=next_step) from error
+
+
+def read_toml(text: str, where: str, *, next_step: str = "Correct that line.") -> dict[str, Any]:
+    """The table that a TOML text describes; `where` opens the message.
+
+    Raises:
+        ConfigError: it is not TOML; the message names the line.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not valid TOML: {error}.", next_step=next_step) from error
 
 
 def from_mapping(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """A config of class `cls` from a parsed TOML table; nested tables become nested configs.
 
     Args:
-        cls: A frozen dataclass whose fields are scalars, tuples of scalars, enums or other such classes.
+        cls: A frozen dataclass whose fields are scalars, enums, other such classes, tuples of these, or a tuple of
+            pairs, which is written as a table.
         table: Keys and values as read.
         where: Name of the file and section, for messages.
 
@@ -29,23 +104,21 @@ def from_mapping(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """
     hints = get_type_hints(cls)
     known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type] # T is a dataclass by contract
-    _refuse_unknown(table, known, where)
+    for key in table:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}.", next_step=offer(key, known))
     values = {}
     for name, field in known.items():
         if name in table:
             values[name] = _fit(table[name], hints[name], f"{where}: {name}")
         elif field.default is MISSING and field.default_factory is MISSING:
-            raise ConfigError(f"{where}: {name!r} is missing.", next_step=f"Add {name} = … there.")
+            raise ConfigError(f"{where}: {name!r} is missing.", next_step=f"Add {name} there.")
     return cls(**values)
 
 
-def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    names = list(known)
-    for key in table:
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-            offer = f"Did you mean {near[0]!r}?" if near else f"It takes: {', '.join(sorted(names))}."
-            raise ConfigError(f"{where}: unknown key {key!r}.", next_step=offer)
+def refusal(where: str, value: object, wanted: str, *, next_step: str = "Correct it in the file.") -> ConfigError:
+    """The error to raise for a value that is not what is wanted; `where` names file and key."""
+    return ConfigError(f"{where} must be {wanted}, not {value!r}.", next_step=next_step)
 
 
 def _fit(value: Any, hint: Any, where: str) -> Any:
@@ -54,14 +127,28 @@ def _fit(value: Any, hint: Any, where: str) -> Any:
         choices = [choice for choice in get_args(hint) if choice is not type(None)]
         return _fit(value, choices[0], where)
     if is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where} must be a table, not {value!r}.", next_step="Write it as a [section].")
-        return from_mapping(hint, value, where)
+        return from_mapping(hint, _table(value, where), where)
     if get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} must be a list, not {value!r}.", next_step="Write it in square brackets.")
-        return tuple(_fit(item, get_args(hint)[0], where) for item in value)
+        return _fit_tuple(value, get_args(hint)[0], where)
     return _fit_scalar(value, hint, where)
+
+
+def _table(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise refusal(where, value, "a table", next_step="Write it as a [section].")
+    return value
+
+
+def _fit_tuple(value: Any, hint: Any, where: str) -> tuple[Any, ...]:
+    """The items of a list, or name and value of each line of a table where the type wants pairs."""
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)[1]
+        return tuple((name, _fit(item, inner, f"{where}.{name}")) for name, item in _table(value, where).items())
+    if not isinstance(value, list | tuple):
+        if is_dataclass(hint):
+            raise refusal(where, value, "a list of tables", next_step="Write each as a [[section]].")
+        raise refusal(where, value, "a list of names", next_step="Write it in square brackets.")
+    return tuple(_fit(item, hint, f"{where}, item {place}") for place, item in enumerate(value, start=1))
 
 
 def _plain(value: Any) -> Any:
@@ -78,9 +165,14 @@ def _fit_scalar(value: Any, hint: type, where: str) -> Any:
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         # tomlkit's own string and integer types stay behind in the file.
         return _plain(value)
+    if issubclass(hint, Enum):
+        return _fit_choice(value, hint, where)
+    raise refusal(where, value, _WORDS[hint])
+
+
+def _fit_choice(value: Any, hint: type[Enum], where: str) -> Enum:
     try:
-        if isinstance(value, str) and hint not in {int, float, bool}:
-            return hint(value)
+        return hint(value)
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}.", next_step="Choose one of the values that it can take.") from error
-    raise ConfigError(f"{where} must be {hint.__name__}, not {value!r}.", next_step="Correct it in the file.")
+        known = [choice.value for choice in hint]
+        raise refusal(where, value, f"one of: {', '.join(known)}", next_step=offer(str(value), known)) from error

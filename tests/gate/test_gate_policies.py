@@ -52,7 +52,7 @@ def test_a_policy_is_read_from_a_file(tmp_path: Path) -> None:
         ({"min_units": 2.5}, "whole number"),
         ({"min_units": -1}, "whole number"),
         ({"guarded": "tone"}, "a list of names"),
-        ({"guarded": [1]}, "a list of names"),
+        ({"guarded": [1]}, "guarded, item 1 must be a text"),
         ({"name": 3}, "a text"),
         ({"independence": "maybe"}, "required or reported"),
         ({"floors": [1]}, "a table"),
@@ -94,7 +94,7 @@ def test_floors_and_lists_are_read() -> None:
 def test_a_policy_that_is_no_toml_or_not_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text("alpha = = 1")
-    with pytest.raises(ConfigError, match="is no TOML"):
+    with pytest.raises(ConfigError, match="is not valid TOML"):
         load_policy(path)
     with pytest.raises(MissingFileError):
         load_policy(tmp_path / "absent.toml")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftune.errors import ConfigError, MissingFileError, UnknownNameError
+from selftune.errors import ConfigError, MissingFileError
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.rubric import load_rubric, parse_rubric, shipped_rubrics
 from selftune.records import Criterion, CriterionScore, Rubric
@@ -47,25 +47,26 @@ def test_a_rubric_of_ones_own_is_read_by_its_path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "error", "message"),
+    ("old", "new", "message"),
     [
-        ("weight = 2", "wieght = 2", UnknownNameError, "Did you mean 'weight'"),
-        ("golden = 4.5", "goldan = 4.5", UnknownNameError, "Did you mean 'golden'"),
-        ("golden = 4.5", "", ConfigError, "golden is missing"),
-        ("golden = 4.5", 'golden = "high"', ConfigError, "golden is 'high', no number"),
-        ("golden = 4.5", "golden = true", ConfigError, "golden is True, no number"),
-        ("golden = 4.5", "golden = 6", ConfigError, "do not ascend"),
-        ('name = "mine"', "name = 7", ConfigError, "name is 7, no text"),
-        ("weight = 2", "weight = -1", ConfigError, "a weight is negative"),
-        ("weight = 2", "weight = 0", ConfigError, "no criterion has a weight above 0"),
-        ("weight = 2", 'weight = 2\npillars = "Sage"', ConfigError, "pillars is no list"),
-        ("[[criteria]]", "[criteria]", ConfigError, r"has no \[\[criteria\]\]"),
-        ("name =", "name", ConfigError, "is no TOML"),
+        ("weight = 2", "wieght = 2", "Did you mean 'weight'"),
+        ("golden = 4.5", "goldan = 4.5", "Did you mean 'golden'"),
+        ("golden = 4.5", "", "'golden' is missing"),
+        ("golden = 4.5", 'golden = "high"', "golden must be a number, not 'high'"),
+        ("golden = 4.5", "golden = true", "golden must be a number, not True"),
+        ("golden = 4.5", "golden = 6", "do not ascend"),
+        ('name = "mine"', "name = 7", "name must be a text, not 7"),
+        ('name = "mine"', 'name = ""', "a text is empty"),
+        ("weight = 2", "weight = -1", "a weight is negative"),
+        ("weight = 2", "weight = 0", "no criterion has a weight above 0"),
+        ("weight = 2", 'weight = 2\npillars = "Sage"', "item 1: pillars must be a list of names"),
+        ("[[criteria]]", "[criteria]", "criteria must be a list of tables"),
+        ("name =", "name", "is not valid TOML"),
     ],
 )
-def test_a_rubric_with_a_fault_is_refused_by_name(old, new, error, message):
+def test_a_rubric_with_a_fault_is_refused_by_name(old, new, message):
     assert old in GOOD
-    with pytest.raises(error, match=message):
+    with pytest.raises(ConfigError, match=message):
         parse_rubric(GOOD.replace(old, new, 1), "mine.toml")
 
 

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 import pytest
 
-from selftune.errors import ConfigError
+from selftune.errors import ConfigError, MissingFileError, UnknownNameError
 from selftune.loop.config import CONFIG_FILE, Profile, ProjectConfig, load_config, new_config_text
-from selftune.settings import from_mapping
+from selftune.settings import Shipped, from_mapping
 
 
 class Colour(StrEnum):
@@ -28,6 +28,11 @@ class Outer:
     flag: bool = False
     inner: Inner = field(default_factory=Inner)
     limit: int | None = None
+    floors: tuple[tuple[str, float], ...] = ()
+    more: tuple[Inner, ...] = ()
+
+
+TEXTS = Shipped(kind="policy", package="selftune.gate", folder="policies", endings=(".toml", ".tml"))
 
 
 def test_a_table_becomes_a_config_with_nested_tables_and_tuples():
@@ -57,11 +62,56 @@ def test_a_missing_key_is_named():
         {"inner": 3},
         {"inner": {"names": "x"}},
         {"inner": {"share": "half"}},
+        {"floors": [1]},
+        {"floors": {"a": "half"}},
+        {"more": {"share": 1}},
+        {"more": [1]},
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_and_never_bent(table):
     with pytest.raises(ConfigError):
         from_mapping(Outer, {"name": "a"} | table, "file")
+
+
+def test_a_table_becomes_pairs_and_tables_under_one_name_become_a_tuple():
+    config = from_mapping(Outer, {"name": "a", "floors": {"b": 1, "a": 0.5}, "more": [{}, {"share": 1}]}, "file")
+    assert config.floors == (("b", 1.0), ("a", 0.5))
+    assert config.more == (Inner(), Inner(share=1.0))
+
+
+def test_a_fault_deep_inside_is_named_by_its_place():
+    with pytest.raises(ConfigError, match=r"file: more, item 2: share must be a number, not 'half'"):
+        from_mapping(Outer, {"name": "a", "more": [{}, {"share": "half"}]}, "file")
+
+
+def test_a_slip_in_a_choice_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"colour must be one of: red, not 'rde'. Did you mean 'red'\?"):
+        from_mapping(Outer, {"name": "a", "colour": "rde"}, "file")
+
+
+def test_a_text_is_found_by_its_name_and_a_file_by_its_ending_or_folder(tmp_path):
+    assert TEXTS.names() == ("small", "strict")
+    for name in ("mine.toml", "mine.tml", "mine"):
+        (tmp_path / name).write_text(f"# {name}")
+        assert TEXTS.text(tmp_path / name) == f"# {name}"
+    assert 'name = "small"' in TEXTS.text("small")
+
+
+def test_a_name_never_finds_a_file_that_happens_to_lie_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("small", "mine"):
+        (tmp_path / name).write_text("not asked for")
+    assert "not asked for" not in TEXTS.text("small")
+    with pytest.raises(UnknownNameError, match="unknown policy 'mine'"):
+        TEXTS.text("mine")
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused_with_the_next_step(tmp_path):
+    with pytest.raises(MissingFileError, match=r"no policy .*none\.toml\. Name one of small, strict, or run"):
+        TEXTS.text(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        TEXTS.text(tmp_path / "bad.toml")
 
 
 def test_the_config_that_init_writes_is_short_and_reads_back(tmp_path):

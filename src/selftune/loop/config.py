@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import ConfigError, MissingFileError
-from selftune.settings import from_mapping
+from selftune.errors import MissingFileError
+from selftune.settings import from_mapping, read_text, read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,12 +157,8 @@ def load_config(folder: Path) -> ProjectConfig:
             f"there is no {CONFIG_FILE} in {folder}.",
             next_step="Run `selftune init` there, or name the folder with --project.",
         )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}.", next_step="Correct that line; what serves goes on serving."
-        ) from error
+    next_step = "Correct that line; what serves goes on serving."
+    table = read_toml(read_text(path, str(path), next_step=next_step), str(path), next_step=next_step)
     return from_mapping(ProjectConfig, table, CONFIG_FILE)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 from selftune.bases.memory import SEVEN_LINEARS
-from selftune.errors import ConfigError, MissingFileError, UnknownNameError
+from selftune.settings import Shipped, from_mapping, read_toml, refusal
 
-RECIPES: Final = Path(__file__).parent / "recipes"
+_RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
+recipe_names: Final = _RECIPES.names
+
 _CHOICES: Final = {
     "objective": ("sft",),
     "optimiser": ("adamw", "sgd"),
@@ -26,6 +27,15 @@ _POSITIVE: Final = (
     "max_length",
     "checkpoint_every",
     "logit_prompts",
+)
+_NOT_NEGATIVE: Final = (
+    "learning_rate",
+    "weight_decay",
+    "max_grad_norm",
+    "warmup_steps",
+    "epochs",
+    "small_set",
+    "max_seconds",
 )
 
 
@@ -85,28 +95,18 @@ class Recipe:
             ConfigError: names the key and what it takes.
         """
         for key, choices in _CHOICES.items():
-            if getattr(self, key) not in choices:
-                raise _refusal(self.name, key, getattr(self, key), f"one of: {', '.join(choices)}")
+            self._need(getattr(self, key) in choices, key, f"one of: {', '.join(choices)}")
         for key in _POSITIVE:
-            if getattr(self, key) <= 0:
-                raise _refusal(self.name, key, getattr(self, key), "more than 0")
-        for key in (
-            "learning_rate",
-            "weight_decay",
-            "max_grad_norm",
-            "warmup_steps",
-            "epochs",
-            "small_set",
-            "max_seconds",
-        ):
-            if not getattr(self, key) >= 0:
-                raise _refusal(self.name, key, getattr(self, key), "0 or more")
-        if not 0 <= self.lora_dropout < 1:
-            raise _refusal(self.name, "lora_dropout", self.lora_dropout, "between 0 and 1")
-        if not self.lora_targets:
-            raise _refusal(self.name, "lora_targets", self.lora_targets, "at least one linear layer")
-        if self.max_steps <= 0 and self.epochs <= 0:
-            raise _refusal(self.name, "max_steps", self.max_steps, "more than 0, or set epochs")
+            self._need(getattr(self, key) > 0, key, "more than 0")
+        for key in _NOT_NEGATIVE:
+            self._need(getattr(self, key) >= 0, key, "0 or more")
+        self._need(0 <= self.lora_dropout < 1, "lora_dropout", "between 0 and 1")
+        self._need(bool(self.lora_targets), "lora_targets", "at least one linear layer")
+        self._need(self.max_steps > 0 or self.epochs > 0, "max_steps", "more than 0, or set epochs")
+
+    def _need(self, holds: bool, key: str, wanted: str) -> None:
+        if not holds:
+            raise refusal(f"recipe {self.name}: {key}", getattr(self, key), wanted)
 
     @property
     def examples_per_step(self) -> int:
@@ -133,17 +133,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         MissingFileError: the path is not there.
         ConfigError: not TOML, an unknown key (the nearest is offered), or a value of the wrong type.
     """
-    path = _find(name_or_path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.", next_step="Correct that line.") from error
-    return recipe_from(table, default_name=path.stem)
-
-
-def recipe_names() -> tuple[str, ...]:
-    """Names of the recipes in the package."""
-    return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
+    table = read_toml(_RECIPES.text(name_or_path), f"recipe {name_or_path}")
+    return recipe_from(table, default_name=Path(name_or_path).name.removesuffix(".toml"))
 
 
 def recipe_from(table: dict[str, Any], *, default_name: str) -> Recipe:
@@ -152,44 +143,4 @@ def recipe_from(table: dict[str, Any], *, default_name: str) -> Recipe:
     Raises:
         ConfigError: an unknown key or a value of the wrong type.
     """
-    hints = get_type_hints(Recipe)
-    known = [field.name for field in fields(Recipe)]
-    for key in table:
-        if key not in known:
-            offer = UnknownNameError("key", key, known).next_step
-            raise ConfigError(f"recipe {default_name!r}: unknown key {key!r}.", next_step=offer)
-    values = {key: _fit(value, hints[key], default_name, key) for key, value in table.items()}
-    return Recipe(**{"name": default_name, **values})
-
-
-def _find(name_or_path: str | Path) -> Path:
-    text = str(name_or_path)
-    if text in recipe_names():
-        return RECIPES / f"{text}.toml"
-    path = Path(text)
-    if path.is_file():
-        return path
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        raise MissingFileError(
-            f"there is no recipe file {path}.", next_step=f"Or name one of: {', '.join(recipe_names())}."
-        )
-    raise UnknownNameError("recipe", text, recipe_names())
-
-
-def _fit(value: Any, hint: Any, recipe: str, key: str) -> Any:
-    """The value as its declared type: whole numbers pass as floats, lists of strings as tuples, no more."""
-    if hint == tuple[str, ...]:
-        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        raise _refusal(recipe, key, value, "a list of strings")
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-        return value
-    raise _refusal(recipe, key, value, f"of type {hint.__name__}")
-
-
-def _refusal(recipe: str, key: str, value: object, takes: str) -> ConfigError:
-    return ConfigError(
-        f"recipe {recipe!r}: {key} is {value!r}, it must be {takes}.", next_step="Correct it in the recipe."
-    )
+    return from_mapping(Recipe, {"name": default_name, **table}, f"recipe {default_name}")

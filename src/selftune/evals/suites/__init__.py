@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from dataclasses import fields
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import ConfigError, MissingFileError, UnknownNameError
+from selftune.errors import ConfigError, offer
 from selftune.records import GenerationParameters, Message, Suite, SuiteItem, canonical_json
+from selftune.settings import Shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+_SUITES: Final = Shipped(kind="suite", package="selftune.evals", folder="suites", endings=(".yaml", ".yml"))
+suite_names: Final = _SUITES.names
 
 _HEADER: Final = {
     "name": str,
@@ -42,39 +44,17 @@ _ROLES: Final = ("system", "user", "assistant", "tool")
 _PAIR: Final = 2
 
 
-def suite_names() -> tuple[str, ...]:
-    """The suites that ship with the package."""
-    files = resources.files("selftune.evals.suites").iterdir()
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
-
-
-def suite_text(name_or_path: str | Path) -> str:
-    """The YAML text of a shipped suite, by name, or of a file, by path.
-
-    Raises:
-        UnknownNameError: no shipped suite has this name; the nearest is offered.
-        MissingFileError: there is no such file.
-    """
-    place = Path(name_or_path)
-    if place.suffix in {".yaml", ".yml"}:
-        if not place.is_file():
-            raise MissingFileError(f"no suite file {place}.", next_step="Run `selftune eject suite` to write one.")
-        return place.read_text(encoding="utf-8")
-    name = str(name_or_path)
-    if name not in suite_names():
-        raise UnknownNameError("suite", name, suite_names())
-    return resources.files("selftune.evals.suites").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-
-
 def load_suite(name_or_path: str | Path) -> Suite:
     """A shipped suite by name (`state_obedience`), or one from a file whose name ends in `.yaml`.
 
     Raises:
+        UnknownNameError: no shipped suite has this name; the nearest is offered.
+        MissingFileError: there is no such file.
         ConfigError: it is no YAML, a key is unknown or doubled, or its items do not fit together; the message names
             the item.
     """
     where = f"suite {name_or_path}"
-    return suite_from(_parse(suite_text(name_or_path), where), where=where)
+    return suite_from(_parse(_SUITES.text(name_or_path), where), where=where)
 
 
 def _parse(text: str, where: str) -> Any:
@@ -131,7 +111,7 @@ def _checked(entries: Any, known: Mapping[str, type], where: str) -> dict[str, A
         raise ConfigError(f"{where} is no mapping.", next_step=f"Give it the keys {', '.join(known)}.")
     for key, value in entries.items():
         if key not in known:
-            raise ConfigError(f"{where}: unknown key {key!r}.", next_step=_offer(str(key), known))
+            raise ConfigError(f"{where}: unknown key {key!r}.", next_step=offer(str(key), known))
         if not isinstance(value, known[key]) or isinstance(value, bool):
             wanted = known[key].__name__
             raise ConfigError(f"{where}: {key} is no {wanted}: {value!r}.", next_step=f"Write a {wanted}; quote texts.")
@@ -141,16 +121,11 @@ def _checked(entries: Any, known: Mapping[str, type], where: str) -> dict[str, A
     return entries
 
 
-def _offer(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    return f"Did you mean {near[0]!r}?" if near else f"Choose from: {', '.join(known)}."
-
-
 def _generation(entries: dict[str, Any], where: str) -> GenerationParameters:
     known = [field.name for field in fields(GenerationParameters)]
     for key, value in entries.items():
         if key not in known:
-            raise ConfigError(f"{where}: unknown generation parameter {key!r}.", next_step=_offer(str(key), known))
+            raise ConfigError(f"{where}: unknown generation parameter {key!r}.", next_step=offer(str(key), known))
         right = isinstance(value, list) if key == "stop" else isinstance(value, int | float)
         if not right or isinstance(value, bool):
             raise ConfigError(
@@ -177,7 +152,7 @@ def _item(entry: Any, where: str) -> SuiteItem:
 def _message(entry: Any, where: str) -> Message:
     facts = _checked(entry, {"role": str, "content": str}, f"{where}, a message")
     if facts["role"] not in _ROLES:
-        raise ConfigError(f"{where}: unknown role {facts['role']!r}.", next_step=_offer(facts["role"], _ROLES))
+        raise ConfigError(f"{where}: unknown role {facts['role']!r}.", next_step=offer(facts["role"], _ROLES))
     return Message(role=facts["role"], content=facts["content"])
 
 
