@@ -24,14 +24,15 @@ from selftune.bases.smollm2_data.write import (
     write_corrections,
     write_suite,
 )
+from selftune.records import ItemOutcome
 from selftune.scoring.state_obedience import (
     Behaviour,
     Expectation,
     check_answer,
     infer_expectation,
     parse_state,
-    score_pairs,
 )
+from selftune.scoring.units import mean_of, unit_scores
 
 
 def is_right(prompt: Prompt, answer: str) -> bool:
@@ -45,15 +46,24 @@ def suite_items() -> list[dict[str, Any]]:
 
 def share_of_pairs(answer: Callable[[dict[str, Any]], str]) -> float:
     """The share of the suite's pairs that a strategy gets right."""
-    results, pairs = {}, {}
-    for item in suite_items():
-        facts = dict(item["expect"])
-        expectation = Expectation(behaviour=Behaviour(facts.pop("behaviour")), **facts)
-        state = parse_state(item["messages"][0]["content"])
-        results[item["id"]] = check_answer(expectation, answer(item), state).passed
-        pairs.setdefault(item["pair"], []).append(item["id"])
-    scored = score_pairs(results, pairs)
-    return sum(bool(value) for value in scored.values()) / len(scored)
+    share = mean_of(unit_scores([outcome_of(item, answer(item)) for item in suite_items()], "pair")).value
+    assert share is not None
+    return share
+
+
+def outcome_of(item: dict[str, Any], answer: str) -> ItemOutcome:
+    facts = dict(item["expect"])
+    expectation = Expectation(behaviour=Behaviour(facts.pop("behaviour")), **facts)
+    state = parse_state(item["messages"][0]["content"])
+    return ItemOutcome(
+        item_id=item["id"],
+        pair=item["pair"],
+        category=item["category"],
+        difficulty=item["difficulty"],
+        answer=answer,
+        score=float(check_answer(expectation, answer, state).passed),
+        reasons=(),
+    )
 
 
 def test_every_correction_is_right_by_the_scorer() -> None:

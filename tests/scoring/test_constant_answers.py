@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 import selftune
+from selftune.records import ItemOutcome
 from selftune.scoring.state_obedience import (
     Behaviour,
     Expectation,
@@ -18,8 +18,8 @@ from selftune.scoring.state_obedience import (
     check_answer,
     infer_expectation,
     parse_state,
-    score_pairs,
 )
+from selftune.scoring.units import mean_of, unit_scores
 
 SUITE = Path(selftune.__file__).parent / "evals" / "suites" / "state_obedience.yaml"
 ITEMS = yaml.safe_load(SUITE.read_text(encoding="utf-8"))["items"]
@@ -63,16 +63,25 @@ def expectation_of(item: Mapping[str, Any]) -> Expectation:
 
 
 def share_by_pairs(strategy: Strategy) -> float:
-    results: dict[str, bool | None] = {}
-    pairs: dict[str, list[str]] = defaultdict(list)
-    for item in ITEMS:
-        system, user = (message["content"] for message in item["messages"])
-        state = parse_state(system)
-        assert state is not None
-        results[item["id"]] = check_answer(expectation_of(item), strategy(state, user), state).passed
-        pairs[item["pair"]].append(item["id"])
-    scored = score_pairs(results, pairs)
-    return sum(right is True for right in scored.values()) / len(scored)
+    share = mean_of(unit_scores([outcome_of(item, strategy) for item in ITEMS], "pair")).value
+    assert share is not None
+    return share
+
+
+def outcome_of(item: Mapping[str, Any], strategy: Strategy) -> ItemOutcome:
+    system, user = (message["content"] for message in item["messages"])
+    state = parse_state(system)
+    assert state is not None
+    answer = strategy(state, user)
+    return ItemOutcome(
+        item_id=item["id"],
+        pair=item["pair"],
+        category=item["category"],
+        difficulty=item["difficulty"],
+        answer=answer,
+        score=float(check_answer(expectation_of(item), answer, state).passed),
+        reasons=(),
+    )
 
 
 def test_no_constant_or_echoing_strategy_wins_a_tenth_of_the_pairs() -> None:

@@ -13,7 +13,6 @@ from selftune.scoring.state_obedience import (
     check_answer,
     grade,
     parse_state,
-    score_pairs,
 )
 
 STATE = parse_state(
@@ -105,9 +104,3 @@ def test_grades_stay_between_one_and_five_and_golden_means_all_right(answer: str
     assert set(scores) <= set(CRITERIA)
     assert all(1.0 <= score <= 5.0 for score in scores.values())
     assert (mean(scores.values()) >= 4.5) is findings.passed
-
-
-def test_a_pair_counts_only_when_both_are_right() -> None:
-    pairs = {"p": ("a", "b"), "q": ("a", "c"), "r": ("a", "d"), "s": ("a", "missing")}
-    results = {"a": True, "b": True, "c": False, "d": None}
-    assert score_pairs(results, pairs) == {"p": True, "q": False, "r": None, "s": None}

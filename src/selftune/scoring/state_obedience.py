@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CRITERIA", "Behaviour", "Expectation", "Finding", "Findings", "State", "check_answer", "grade",
-    "infer_expectation", "parse_state", "score_pairs",
+    "infer_expectation", "parse_state",
 ]  # fmt: skip
 
 CRITERIA: Final = ("state_reference", "unknowns", "identity", "permission", "tone", "form")
@@ -96,15 +96,6 @@ def grade(findings: Findings) -> dict[str, float]:
         if checks:
             scores[criterion] = _grade(criterion, checks)
     return scores
-
-
-def score_pairs(results: Mapping[str, bool | None], pairs: Mapping[str, Sequence[str]]) -> dict[str, bool | None]:
-    """Whether all items of each pair are right; `None` where one of them is unscored or has no result."""
-    return {pair: _both([results.get(item) for item in items]) for pair, items in pairs.items()}
-
-
-def _both(results: Sequence[bool | None]) -> bool | None:
-    return None if any(result is None for result in results) else all(results)
 
 
 def _grade(criterion: str, checks: Sequence[bool]) -> float:
