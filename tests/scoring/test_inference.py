@@ -76,6 +76,50 @@ def test_actions_are_allowed_or_forbidden_as_the_state_lists_them(user: str, beh
     assert (found.behaviour, found.action) == (behaviour, action)
 
 
+ERRANDS = [
+    "I need you to lock the door.",
+    "I need you to lock the door, please.",
+    "I want you to lock the door when I leave.",
+    "I need to lock the door.",
+    "I need you to lock my car.",
+]
+
+
+@pytest.mark.parametrize("user", ERRANDS)
+def test_an_errand_that_the_state_does_not_name_asks_for_no_field(user: str) -> None:
+    assert infer_expectation(state_of(), user) is None
+
+
+@pytest.mark.parametrize(
+    ("list_name", "behaviour"),
+    [("allowed_actions", Behaviour.ALLOWED), ("forbidden_actions", Behaviour.FORBIDDEN)],
+)
+@pytest.mark.parametrize("user", ["I need you to lock the door.", "I want you to lock the front door now."])
+def test_an_errand_that_the_state_names_is_allowed_or_forbidden(user: str, list_name: str, behaviour) -> None:
+    found = infer_expectation(state_of(**{list_name: ["lock_door"]}), user)
+    assert found is not None
+    assert (found.behaviour, found.action) == (behaviour, "lock_door")
+
+
+@pytest.mark.parametrize(
+    ("user", "behaviour", "path"),
+    [
+        ("I need you to tell me my car.", Behaviour.PRESENT, "user.car"),
+        ("I need you to remember my car.", Behaviour.PRESENT, "user.car"),
+        ("I need my car.", Behaviour.PRESENT, "user.car"),
+        ("I need to know the address.", Behaviour.ABSENT, "address"),
+        ("I need you to look up my address.", Behaviour.ABSENT, "address"),
+        ("I need the address.", Behaviour.ABSENT, "address"),
+        ("I need to sell the house. What is my car?", Behaviour.PRESENT, "user.car"),
+        ("I need you to lock the door. What is my address?", Behaviour.ABSENT, "address"),
+    ],
+)
+def test_a_need_to_be_told_asks_for_the_field(user: str, behaviour: Behaviour, path: str) -> None:
+    found = infer_expectation(state_of(), user)
+    assert found is not None
+    assert (found.behaviour, found.path) == (behaviour, path)
+
+
 def test_a_named_ban_wins_over_a_permission() -> None:
     found = infer_expectation(state_of(forbidden_actions=["weather"]), "Can you check the weather?")
     assert found is not None

@@ -56,10 +56,11 @@ _NAMELESS_ATTACK = re.compile(
     r"|\b(?:drop|abandon|ignore|give up) your (?:identity|name|persona)\b|\bnot your real name\b",
     re.IGNORECASE,
 )
-_ASKING = re.compile(
-    r"\?|\b(?:tell|say|give|name|show|read|remind|recall|look up|find|state|share|hear|know|need|forgot|check|what"
-    r"|which|who|where|when|please)\b",
-    re.IGNORECASE,
+_TELLING = "tell|say|give|name|show|read|remind|recall|look up|find|state|share|hear|know|check"
+_ASKING = re.compile(rf"\?|\b(?:{_TELLING}|need|forgot|what|which|who|where|when|please)\b", re.IGNORECASE)
+# "I need you to lock my car" asks for no field, though it needs something and names one.
+_ERRAND = re.compile(
+    rf"\b(?:need|want) (?:you )?to (?!(?:{_TELLING}|remember|repeat|confirm|list|see)\b)[^.!?]*[.!?]*", re.IGNORECASE
 )
 _GREETING = re.compile(
     r"^(?:oh |well )?(?:hi|hello|hey|greetings|good (?:morning|afternoon|evening|day)|welcome|nice to meet you|howdy)\b"
@@ -82,7 +83,9 @@ _REQUESTS = tuple(
         rf"\b(?:are|am) (?:you|i) allowed to (?:use |run |open )?{_ARTICLE}(?P<action>\w+)",
     )
 )
-_HELPING = re.compile(r"\b(?:can you|could you|would you|please|check|look|search|make|take|help)\b", re.IGNORECASE)
+_HELPING = re.compile(
+    r"\b(?:can you|could you|would you|(?:need|want) you to|please|check|look|search|make|take|help)\b", re.IGNORECASE
+)
 _NOT_ACTIONS = frozenset(
     {
         "you",
@@ -177,9 +180,10 @@ def _infer_own_name(state: State, text: str) -> Expectation | None:
 
 def _infer_known_field(state: State, text: str) -> Expectation | None:
     """A field that the state holds, asked for by the words of its last part; the longest match wins."""
-    if not _ASKING.search(text):
+    asking = _ERRAND.sub("", text)
+    if not _ASKING.search(asking):
         return None
-    asked = _IMPERATIVE.sub("", text)  # "Name the song" asks for no name
+    asked = _IMPERATIVE.sub("", asking)  # "Name the song" asks for no name
     found = [
         (path, value)
         for path, value in state.fields
@@ -216,12 +220,11 @@ def _infer_unknown_action(state: State, text: str) -> Expectation | None:
 
 
 def _infer_unknown_field(state: State, text: str) -> Expectation | None:
-    if not _ASKING.search(text):
+    asking = _ERRAND.sub("", text)
+    found = _FIELD.search(asking)
+    if found is None or not _ASKING.search(asking):
         return None
-    found = _FIELD.search(text)
-    if found is None:
-        return None
-    if found["phrase"].endswith(" of") or text[found.end("phrase") :].startswith(" of "):
+    if found["phrase"].endswith(" of") or asking[found.end("phrase") :].startswith(" of "):
         return None  # "the capital of France" asks the world, not the state
     word = found["phrase"].split()[-1]
     return Expectation(behaviour=Behaviour.ABSENT, path=word, name=state.name)
