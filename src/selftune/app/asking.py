@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selftune.errors import MissingFileError, ServingError, UsageError
+from selftune.errors import BudgetError, LockedError, MissingFileError, ServingError, UsageError
 from selftune.interactions.assemble import find_state, said_by_assistant
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the model in service said; `interaction` is its id in the log, None when it was not kept."""
+    """What the model in service said.
+
+    Attributes:
+        interaction: Its id in the log; None when it was not kept.
+        not_kept: Why it could not be kept although it should have been; an answer is not lost for that.
+        problem: Why the release before answers instead of the newest one.
+    """
 
     text: str
     version: str
     interaction: str | None
+    not_kept: str | None = None
+    problem: str | None = None
 
 
 def ask_champion(project: Project, question: str, *, system: str, keep: bool) -> Reply:
@@ -44,8 +52,14 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     if not text.strip():
         raise ServingError("the model gave an empty answer.", next_step="Ask again, or run `selftune rollback`.")
     # What answered, by its own word: after a failure it may be the release before.
-    kept = _keep(project, messages, text, status.build_digest or release.build_digest) if keep else None
-    return Reply(text=text, version=status.version or release.version, interaction=kept)
+    answered_by = status.build_digest or release.build_digest
+    reply = Reply(text=text, version=status.version or release.version, interaction=None, problem=status.problem)
+    if not keep:
+        return reply
+    try:
+        return replace(reply, interaction=_keep(project, messages, text, answered_by))
+    except (BudgetError, LockedError) as error:
+        return replace(reply, not_kept=f"{error.message} {error.next_step}")
 
 
 def _system(text: str) -> tuple[Message, ...]:

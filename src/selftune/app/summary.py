@@ -130,6 +130,7 @@ def status_summary(project: Project) -> dict[str, Any]:
         "base": project.base.name,
         "serves": None if release is None else f"{release.version} (generation {release.generation})",
         "address": None if live is None else live.address,
+        "problem": None if live is None else live.problem,
         "interactions": store.count(Interaction),
         "judgements": store.count(Judgement),
         "set_aside": store.count(Quarantined),

@@ -7,13 +7,14 @@ clock; a step with that name that is finished is not run again, after a crash or
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload, runtime_checkable
 
 from selftune.errors import BudgetError, NotYet, SelftuneError
-from selftune.loop.failpoints import reach
+from selftune.failpoints import reach
 from selftune.records import Build, Quarantined, Record, digest_file, digest_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ class Observer(Protocol):
         """A stage's records are kept."""
         ...
 
+    def stopped(self, stage: str) -> None:
+        """A stage ended without a result: an error, or a person who had enough."""
+        ...
+
+    def told(self, text: str) -> None:
+        """Something was put right that a person should know of."""
+        ...
+
 
 class Silent:
     """Hears everything and says nothing."""
@@ -63,6 +72,12 @@ class Silent:
         """Say nothing."""
 
     def finished(self, stage: str, seconds: float, *, reused: bool) -> None:
+        """Say nothing."""
+
+    def stopped(self, stage: str) -> None:
+        """Say nothing."""
+
+    def told(self, text: str) -> None:
         """Say nothing."""
 
 
@@ -105,7 +120,7 @@ class Executor:
     ) -> None:
         self._store = store
         self._context = context
-        self._observer = observer
+        self.observer = observer
         self._deadline = deadline
         self._seal = seal
         self.timings: list[Timing] = []
@@ -134,25 +149,26 @@ class Executor:
         return self._run(stage, name, key, inputs, config)
 
     def _run(self, stage: Callable[[I, C, Context], Any], name: str, key: str, inputs: I, config: C) -> Any:
-        self._observer.started(name)
         began = self._context.elapsed()
         context = replace(
             self._context,
             work=self._store.step_work(key),
-            report=lambda progress: self._observer.progressed(name, progress),
+            report=lambda progress: self.observer.progressed(name, progress),
         )
         try:
-            output = stage(inputs, config, context)
-            if isinstance(output, Build):
-                # A stage holds no key; what it made is sealed before it is kept.
-                output = self._seal(output)
-            many = not isinstance(output, Record)
-            records: Iterable[Record] = output if many else (output,)
-            ids = self._store.finish_step(
-                key, name, records, many=many, elapsed=lambda: self._context.elapsed() - began
-            )
+            with self._shown(name):
+                output = stage(inputs, config, context)
+                if isinstance(output, Build):
+                    # A stage holds no key; what it made is sealed before it is kept.
+                    output = self._seal(output)
+                many = not isinstance(output, Record)
+                records: Iterable[Record] = output if many else (output,)
+                ids = self._store.finish_step(
+                    key, name, records, many=many, elapsed=lambda: self._context.elapsed() - began
+                )
         except NotYet as halt:
-            self._store.note("halted", {"stage": name, "reason": halt.message})
+            # Its name alone: a message may quote what a person wrote, and nothing is ever taken out of the ledger.
+            self._store.note("halted", {"stage": name, "halt": type(halt).__name__})
             raise
         except (SelftuneError, OSError, KeyboardInterrupt) as error:
             self._store.fail_step(key, name, f"{type(error).__name__}: {error}")
@@ -161,12 +177,22 @@ class Executor:
         self._note(Timing(stage=name, seconds=self._context.elapsed() - began, reused=False))
         return self._read_back(tuple(ids), many=many)
 
+    @contextmanager
+    def _shown(self, name: str) -> Iterator[None]:
+        """Tell the observer that a stage begins, and of its end should it have no result."""
+        self.observer.started(name)
+        try:
+            yield
+        except BaseException:
+            self.observer.stopped(name)
+            raise
+
     def _read_back(self, ids: tuple[str, ...], *, many: bool) -> Any:
         return Stored(ids, self._store) if many else self._store.any_record(ids[0])
 
     def _note(self, timing: Timing) -> None:
         self.timings.append(timing)
-        self._observer.finished(timing.stage, timing.seconds, reused=timing.reused)
+        self.observer.finished(timing.stage, timing.seconds, reused=timing.reused)
 
     def _check_budget(self, name: str) -> None:
         if self._deadline is not None and self._context.elapsed() >= self._deadline:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.builds.config import BuildConfig
 from selftune.curation.config import Curation
+from selftune.errors import ConfigError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import load_suite
 from selftune.gate.planning import plan_check
 from selftune.gate.policies import load_policy
+from selftune.governance.independence import Party, check_independence
 from selftune.interactions.config import Capture
 from selftune.interactions.served import Resampled
 from selftune.judges.config import Judging
@@ -21,13 +23,15 @@ from selftune.loop.executor import Stored
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids, refuse_when_nothing_new
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.plugins import load_plugin
-from selftune.records import Arm, Build, BuildOrigin, Interaction, JudgementStatus, Release
+from selftune.records import Arm, Build, BuildOrigin, CheckStatus, Interaction, JudgementStatus, Release
 from selftune.training.config import load_recipe
 
 if TYPE_CHECKING:
+    from selftune.gate.config import Policy
     from selftune.interactions.base import Source
     from selftune.loop.config import ProjectConfig
     from selftune.loop.project import Project
+    from selftune.records import BaseModel, JudgeIdentity
 
 RESAMPLED: Final = "resampled"
 
@@ -50,6 +54,8 @@ def make_plan(project: Project) -> Plan:
     evaluation = make_evaluation(project)
     policy = load_policy(find_text(project.folder, "policy", config.gate.policy))
     plan_check(policy, evaluation.suite)
+    identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
+    refuse_related_judge(identity, project.base, policy)
     return Plan(
         store=store,
         generation=serving.generation + 1,
@@ -59,7 +65,7 @@ def make_plan(project: Project) -> Plan:
         sources=make_sources(config, fresh, champion),
         capture=Capture(),
         judging=judging,
-        judge_identity=load_plugin("selftune.judges", judging.name).from_config(judging).identity,
+        judge_identity=identity,
         curation=make_curation(config),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation),
@@ -94,6 +100,26 @@ def refuse_when_nothing_readable(project: Project, fresh: Stored[Interaction], j
         for judgement in judge(fresh, judging, project.context()):
             if judgement.status is JudgementStatus.SCORED:
                 return
+
+
+def refuse_related_judge(judge: JudgeIdentity, base: BaseModel, policy: Policy) -> None:
+    """Halt before anything is paid for when the judge may be kin of the model that it chooses lessons for.
+
+    Raises:
+        ConfigError: they descend from one family, or nobody knows what the judge descends from.
+    """
+    if policy.independence != "required":
+        return
+    found = check_independence(
+        judges=(Party(role="judge", name=judge.name, lineage=judge.lineage),),
+        candidate=Party(role="base", name=base.name, lineage=(base.name,)),
+    )
+    if found.check.status is not CheckStatus.PASS:
+        raise ConfigError(
+            f"the judge is no stranger to the model: {found.in_words}.",
+            next_step="Name a judge of another family under [judge], or write your own policy with "
+            '`selftune eject policy` and set independence = "reported" there.',
+        )
 
 
 def make_sources(config: ProjectConfig, fresh: Stored[Interaction], champion: Build) -> tuple[Source, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import NotYet
+from selftune.errors import LockedError, NotYet
 from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
 from selftune.ledger.keys import load_machine_key
@@ -17,8 +17,9 @@ from selftune.loop.executor import Executor, Silent
 from selftune.loop.leavings import leave_for_people
 from selftune.loop.pending import pending_decision, pending_promotion
 from selftune.loop.planning import make_plan
-from selftune.loop.service import make_target, serving_release
+from selftune.loop.service import make_target, put_right, serving_release
 from selftune.records import Decision, Release
+from selftune.release.live import LiveServer
 from selftune.release.stage import release
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from selftune.loop.executor import Observer, Timing
     from selftune.loop.project import Project
     from selftune.release.base import Promotion
+    from selftune.release.live import LiveStatus
     from selftune.store import Lease
 
 LEASE_NAME: Final = "cycle"
@@ -122,7 +124,7 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
         check_breaker(project)
         step = make_executor(project, observer or Silent(), seconds=seconds)
         try:
-            promotion = pending_promotion(project)
+            promotion = settle(project, step.observer)
             if promotion is not None:
                 return finish_promotion(project, promotion, step)
             plan = make_plan(project)
@@ -142,7 +144,7 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
     with hold_lease(project):
         check_breaker(project)
         step = make_executor(project, observer or Silent())
-        promotion = pending_promotion(project)
+        promotion = settle(project, step.observer)
         if promotion is not None:
             if stage != release.__name__:
                 return promotion.decision
@@ -151,6 +153,33 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
             return run_cycle(make_plan(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
         except ReachedStage as reached:
             return reached.output
+
+
+def start_service(project: Project, observer: Observer | None = None) -> LiveStatus:
+    """Start what is in service; first undo what a cut-off release left, unless a cycle that runs now is at it.
+
+    Raises:
+        IntegrityError: neither the release nor its fallback can be served, or the port is taken.
+    """
+    with suppress(LockedError, NotYet), hold_lease(project):
+        settle(project, observer or Silent())
+    return LiveServer(make_target(project)).start()
+
+
+def settle(project: Project, observer: Observer) -> Promotion | None:
+    """The promotion that must be carried out first; where there is none, what a cut-off release left is undone.
+
+    Raises:
+        WaitingForPersonError: someone holds it, or an approval is missing; until then the old model serves.
+    """
+    promotion = None
+    try:
+        promotion = pending_promotion(project)
+    finally:
+        if promotion is None:
+            for text in put_right(project):
+                observer.told(text)
+    return promotion
 
 
 def check_breaker(project: Project) -> None:

@@ -13,6 +13,7 @@ from selftune.ledger.keys import load_machine_key
 from selftune.records import Release
 from selftune.release.base import Promotion
 from selftune.release.config import Target
+from selftune.release.stage import recover
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
@@ -44,6 +45,17 @@ def make_target(project: Project) -> Target:
         idle_minutes=config.serving.idle_minutes,
         approvals_required=approvals_needed(config.project.profile),
     )
+
+
+def put_right(project: Project) -> tuple[str, ...]:
+    """Undo a release that was begun and never recorded, so that the newest on record serves; what was done, in words.
+
+    Only for who holds the lease: a release that is under way looks the same.
+    """
+    done = recover(project.store.last(Release), make_target(project))
+    if done:
+        project.store.note("put right")
+    return done
 
 
 def promotion_of(project: Project, build: Build, decision: Decision) -> Promotion:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from selftune import failpoints
 from selftune.errors import ConfigError, IntegrityError, SelftuneError, WaitingForPersonError
 from selftune.records import (
     Arm,
@@ -62,7 +63,7 @@ def put_into_service(
     context: Context,
     *,
     live: Live,
-    reach: Callable[[str], None] = lambda name: None,  # noqa: ARG005 - a failpoint that is not set does nothing
+    reach: Callable[[str], None] = failpoints.reach,
 ) -> Release:
     """`release`, with the server and the failpoints handed in."""
     check_promotion(promotion, target, context)
@@ -114,7 +115,7 @@ def take_back(
     live: Live,
     reason: str,
     approvals: tuple[str, ...] = (),
-    reach: Callable[[str], None] = lambda name: None,  # noqa: ARG005 - a failpoint that is not set does nothing
+    reach: Callable[[str], None] = failpoints.reach,
 ) -> Release:
     """`rollback`, with the server and the failpoints handed in."""
     version = next_version(current.version)

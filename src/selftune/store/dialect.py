@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, make_url
@@ -13,7 +15,6 @@ from selftune.errors import BudgetError, DamagedFileError, LockedError, MissingF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import ModuleType
 
     from sqlalchemy import Connection, Engine
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # Up to 3.51.2, two processes that write or checkpoint one WAL file may corrupt it (sqlite.org/wal.html, "WAL-reset").
 _WAL_SAFE_FROM: Final = (3, 51, 3)
 _BUSY_MILLISECONDS: Final = 30_000
+# The index of the write-ahead log is mapped in pieces of 32 KiB (sqlite.org/walformat.html).
+_ROOM_NEEDED: Final = 2 * 32_768
 
 
 def sqlite_module(preferred: str = "pysqlite3") -> ModuleType:
@@ -107,7 +110,7 @@ def _named_errors(engine: Engine) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig).lower()
-        if "full" in said:
+        if "full" in said or ("disk i/o" in said and _is_full(path)):
             raise BudgetError(
                 f"{path} can't be written: {said}. Nothing was kept half.",
                 next_step="Free some disk space, then run the same command again.",
@@ -126,3 +129,8 @@ def _named_errors(engine: Engine) -> Iterator[None]:
                 f"{path} can't be opened for writing.", next_step="Check the folder and its permissions."
             ) from error
         raise
+
+
+def _is_full(path: str | None) -> bool:
+    """Whether the disk has no room for one more page: SQLite then calls it an I/O error while it maps its index."""
+    return path is not None and shutil.disk_usage(Path(path).parent).free < _ROOM_NEEDED

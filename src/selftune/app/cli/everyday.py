@@ -173,8 +173,12 @@ def ask(
         reply = ask_champion(opened, question, system=system, keep=not no_log)
     if json:
         print_json(reply)
-    else:
-        typer.echo(reply.text)
+        return
+    typer.echo(reply.text)
+    if reply.problem:
+        typer.echo(f"Answered by {reply.version}: {reply.problem}", err=True)
+    if reply.not_kept:
+        typer.echo(f"Not in the log: {reply.not_kept}", err=True)
 
 
 def status(project: Folder = HERE, json: AsJson = False) -> None:

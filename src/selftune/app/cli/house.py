@@ -111,13 +111,15 @@ def quarantine(project: Folder = HERE, json: AsJson = False) -> None:
 
 def start(project: Folder = HERE) -> None:
     """Start the model in service, if it is not running."""
+    from selftune.app.cli.screen import Stages, make_console
     from selftune.loop.project import open_project
-    from selftune.loop.service import make_target
-    from selftune.release.live import LiveServer
+    from selftune.loop.runner import start_service
 
     with open_project(project) as opened:
-        status = LiveServer(make_target(opened)).start()
+        status = start_service(opened, Stages(make_console(stderr=True)))
     typer.echo(f"{status.version} serves at {status.address}")
+    if status.problem:
+        typer.echo(f"Not the newest release: {status.problem}", err=True)
 
 
 def stop(project: Folder = HERE) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import typer
 
 from selftune import __version__
+
+# What Typer makes of Ctrl-C, without a word (128 + SIGINT, as shells have it).
+INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="selftune",
@@ -52,9 +56,10 @@ def main() -> None:
 
         show_error(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped by you. Finished steps are kept; run the same command to go on.\n")
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            sys.stderr.write("Stopped by you. Finished steps are kept; run the same command to go on.\n")
+        raise
     except OSError as error:
         from selftune.app.cli.screen import show_system_error
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from selftune.loop.runner import Halted
     from selftune.records import Check, Decision
 
-_TITLES: Final = {
+TITLES: Final = {
     "capture": "Listening",
     "judge": "Judging",
     "curate": "Choosing lessons",
@@ -102,7 +102,7 @@ class Stages:
             disable=not self._console.is_terminal,
         )
         self._bars.start()
-        self._task = self._bars.add_task(_TITLES.get(stage, stage), total=None, note="")
+        self._task = self._bars.add_task(TITLES.get(stage, stage), total=None, note="")
 
     def progressed(self, stage: str, progress: Progress) -> None:  # noqa: ARG002 - one bar at a time
         """The bar moves."""
@@ -115,7 +115,16 @@ class Stages:
         self._stop()
         time = "   kept" if reused else f"{seconds:6.1f}s"
         told = "" if reused or self._last is None else result_of(stage, self._last)
-        self._console.print(f"  [green]✓[/] {_TITLES.get(stage, stage):<18}{time}  {told}", markup=True)
+        self._console.print(f"  [green]✓[/] {TITLES.get(stage, stage):<18}{time}  {told}", markup=True)
+
+    def stopped(self, stage: str) -> None:
+        """The bar goes, and the cursor comes back."""
+        del stage
+        self._stop()
+
+    def told(self, text: str) -> None:
+        """A line of its own."""
+        self._console.print(f"  [yellow]![/] {text}", highlight=False)
 
     def _stop(self) -> None:
         if self._bars is not None:

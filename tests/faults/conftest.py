@@ -1,0 +1,93 @@
+"""A project that a person has begun, and one that has been promoted once: made once, copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fault_walker import Walker
+
+from selftune.app.kits import demo_kit
+from selftune.loop.ejected import eject
+
+PAIRS_EACH = 12  # the least that the policy `small` measures a category on
+SETTINGS = """
+[project]
+name = "walk"
+[base]
+name = "reference"
+[capture]
+answers_per_prompt = 3
+slots = 4
+[curation]
+trigger = 10
+[training]
+recipe = "reference_sft"
+[evaluation]
+suite = "few"
+slots = 4
+[serving]
+idle_minutes = 5
+"""
+
+
+def write_few_items(folder: Path) -> None:
+    """The shipped suite, cut down to its first pairs: enough to decide on, quick to ask."""
+    whole = eject(folder, "suite", "state_obedience")
+    suite = yaml.load(whole.read_text(), Loader=yaml.CSafeLoader)
+    kept, pairs = [], {}
+    for item in suite["items"]:
+        seen = pairs.setdefault(item["category"], [])
+        if item["pair"] not in seen:
+            seen.append(item["pair"])
+        if seen.index(item["pair"]) < PAIRS_EACH:
+            kept.append(item)
+    few = yaml.dump(suite | {"name": "few", "items": kept}, Dumper=yaml.CSafeDumper, sort_keys=False)
+    whole.with_name("few.yaml").write_text(few)
+    whole.unlink()
+
+
+@pytest.fixture(scope="session")
+def _begun(tmp_path_factory):
+    walker = Walker(tmp_path_factory.mktemp("begun") / "walk")
+    walker.folder.mkdir()
+    (walker.folder / "selftune.toml").write_text(SETTINGS)
+    write_few_items(walker.folder)
+    walker.expect(0, "init", ".")
+    walker.expect(0, "import", str(demo_kit("reference").log))
+    walker.expect(0, "stop")
+    return walker.folder
+
+
+@pytest.fixture(scope="session")
+def _promoted(_begun, tmp_path_factory):
+    walker = Walker(tmp_path_factory.mktemp("promoted") / "walk")
+    shutil.copytree(_begun, walker.folder)
+    walker.expect(0, "cycle")
+    walker.expect(0, "stop")
+    return walker.folder
+
+
+def _copy(folder, tmp_path):
+    walker = Walker(tmp_path / "walk")
+    shutil.copytree(folder, walker.folder)
+    yield walker
+    walker.run("stop")
+
+
+@pytest.fixture
+def begun(_begun, tmp_path):
+    """A project with a base in service and a log, stopped; no cycle has run."""
+    yield from _copy(_begun, tmp_path)
+
+
+@pytest.fixture
+def promoted(_promoted, tmp_path):
+    """The same after one promotion: v1.1 is in service, v1.0 is what it replaced; stopped."""
+    yield from _copy(_promoted, tmp_path)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from selftune.errors import ConfigError
+from selftune.gate.policies import load_policy
+from selftune.loop.planning import refuse_related_judge
+from selftune.records import JudgeIdentity
+from selftune.testing import fake_base
+
+QWEN = fake_base("qwen2.5-7b")
+CODE = JudgeIdentity(name="checks", version="1")
+
+
+def model(*lineage: str) -> JudgeIdentity:
+    return JudgeIdentity(name="openai", version="1", lineage=lineage)
+
+
+@pytest.mark.parametrize("judge", [CODE, model("mistral-large"), model("gpt-4o", "gpt-4")])
+def test_code_and_strangers_may_choose_what_is_learnt(judge):
+    refuse_related_judge(judge, QWEN, load_policy("small"))
+
+
+@pytest.mark.parametrize("judge", [model("Qwen/Qwen2.5-72B-Instruct"), model("mine-1", "qwen3-8b")])
+def test_a_judge_of_the_models_own_family_is_refused_before_anything_is_paid_for(judge):
+    with pytest.raises(ConfigError, match="both descend from qwen") as refused:
+        refuse_related_judge(judge, QWEN, load_policy("small"))
+    assert "[judge]" in refused.value.next_step
+
+
+def test_a_judge_of_unknown_lineage_is_no_stranger():
+    with pytest.raises(ConfigError, match="unknown"):
+        refuse_related_judge(model("???"), QWEN, load_policy("small"))
+
+
+def test_a_policy_may_allow_it_openly():
+    refuse_related_judge(model("qwen3-8b"), QWEN, replace(load_policy("small"), independence="reported"))
