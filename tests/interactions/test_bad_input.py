@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from selftune.errors import UsageError
 from selftune.interactions.config import Capture
-from selftune.interactions.lines import Limits, read_entries
+from selftune.interactions.detect import open_sources
+from selftune.interactions.lines import Limits, mend_escapes, read_entries
 from selftune.interactions.openai import OpenAIMessages
+from selftune.interactions.repair import join_surrogates
 from selftune.interactions.stage import capture
 from selftune.records import Interaction, Quarantined, decode_record, encode_record
 from selftune.testing import fake_context
@@ -108,7 +110,51 @@ def test_without_repair_half_a_surrogate_pair_still_never_reaches_a_record(tmp_p
     path = tmp_path / "log.jsonl"
     path.write_bytes(said(r'"\ud83d"') + b"\n")
     (got,) = capture([OpenAIMessages(path)], Capture(repair=False), fake_context(tmp_path))
+    assert got.messages[0].content == "\ufffd"
     encode_record(got).encode()
+
+
+CUT = "\ud83d"  # the first half of an emoji
+FACTS = {"id": f"c{CUT}", "created_at": f"2026{CUT}", "user": CUT, "feedback": {"correction": f"no {CUT}"}}
+ASSISTANT = {
+    "role": "assistant",
+    "content": f"a{CUT}",
+    "persona": f"P{CUT}",
+    "tool_calls": [{"function": {"name": f"w{CUT}", "arguments": {"k": CUT}}}],
+}
+CUT_ENTRIES = {
+    "openai": {"messages": [{"role": "user", "content": f"u{CUT}"}, ASSISTANT]},
+    "state_obedience": {"messages": [{"role": "system", "content": f"== STATE =={CUT}== END STATE =="}, ASSISTANT]},
+    "sharegpt": {
+        "system": f"s{CUT}",
+        "conversations": [
+            {"from": "human", "value": f"u{CUT}"},
+            {"from": "function_call", "value": json.dumps({"name": f"w{CUT}", "arguments": {"k": CUT}})},
+            {"from": "gpt", "value": f"a{CUT}"},
+        ],
+    },
+    "a4ps": {"prompt": f"u{CUT}", "transcript": [{"persona": f"BRICK{CUT}", "content": f"a{CUT}"}]},
+}
+
+
+@pytest.mark.parametrize("repair", [True, False])
+@pytest.mark.parametrize("format_name", CUT_ENTRIES)
+def test_half_a_surrogate_pair_anywhere_in_an_entry_becomes_the_replacement_character(format_name, repair, tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(FACTS | CUT_ENTRIES[format_name]) + "\n")
+    (got,) = capture(open_sources(path, format_name), Capture(repair=repair), fake_context(tmp_path))
+    assert isinstance(got, Interaction)
+    assert "repaired_text" in got.flags
+    assert got.answer == "a\ufffd"
+    assert got.feedback is not None
+    assert got.feedback.correction == "no \ufffd"
+    assert decode_record(encode_record(got).encode().decode(), Interaction) == got
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("\\u\ud83d\ude00\udfff"))))
+def test_mending_escapes_is_joining_surrogates(text):
+    assert json.loads(mend_escapes(json.dumps(text))) == join_surrogates(text)
+    assert json.loads(mend_escapes(json.dumps(json.dumps(text)))) == json.dumps(text)
 
 
 def test_a_huge_line_is_quarantined_by_its_beginning(tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from selftune.errors import UnknownNameError
 from selftune.interactions.assemble import find_state
 from selftune.interactions.redaction import PATTERNS, Redactor
-from selftune.interactions.repair import repair_text
+from selftune.interactions.repair import join_surrogates, repair_text
 from selftune.records import Interaction, Quarantined
 
 if TYPE_CHECKING:
@@ -34,22 +34,18 @@ def pass_door(item: Interaction | Quarantined, config: Capture) -> Interaction |
     """The item with its texts mended and its secrets replaced; flagged when that changed anything."""
     if isinstance(item, Quarantined):
         redactor = Redactor(config.redact)
-        return replace(item, raw=redactor.redact(_without_surrogates(item.raw)), reason=redactor.redact(item.reason))
+        return replace(item, raw=redactor.redact(join_surrogates(item.raw)), reason=redactor.redact(item.reason))
     return clean(item, config)
 
 
 def clean(interaction: Interaction, config: Capture) -> Interaction:
     """One interaction through the door; cleaning a clean one changes nothing."""
-    change = repair_text if config.repair else _without_surrogates
+    change = repair_text if config.repair else join_surrogates
     mended = _with_texts(interaction, change)
     redacted = _with_texts(mended, Redactor(config.redact).redact)
     new = [("repaired_text", mended != interaction), ("redacted", redacted != mended)]
     flags = (*redacted.flags, *(flag for flag, happened in new if happened and flag not in redacted.flags))
     return replace(redacted, flags=flags)
-
-
-def _without_surrogates(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _with_texts(interaction: Interaction, change: Callable[[str], str]) -> Interaction:
@@ -63,23 +59,33 @@ def _with_texts(interaction: Interaction, change: Callable[[str], str]) -> Inter
         conversation=_name(interaction.conversation, change),
         author=None if interaction.author is None else _name(interaction.author, change),
         task_id=_name(interaction.task_id, change),
-        generated_by=None if interaction.generated_by is None else change(interaction.generated_by),
+        generated_by=_if_any(interaction.generated_by, change),
+        happened_at=_if_any(interaction.happened_at, change),
     )
 
 
 def _with_message_texts(message: Message, change: Callable[[str], str]) -> Message:
     calls = tuple(
-        replace(call, arguments=change(call.arguments), result=None if call.result is None else change(call.result))
+        replace(call, name=change(call.name), arguments=change(call.arguments), result=_if_any(call.result, change))
         for call in message.tool_calls
     )
-    reasoning = None if message.reasoning is None else change(message.reasoning)
-    return replace(message, content=change(message.content), reasoning=reasoning, tool_calls=calls)
+    return replace(
+        message,
+        content=change(message.content),
+        persona=_if_any(message.persona, change),
+        reasoning=_if_any(message.reasoning, change),
+        tool_calls=calls,
+    )
 
 
 def _with_correction(feedback: Feedback | None, change: Callable[[str], str]) -> Feedback | None:
     if feedback is None or feedback.correction is None:
         return feedback
     return replace(feedback, correction=change(feedback.correction))
+
+
+def _if_any(text: str | None, change: Callable[[str], str]) -> str | None:
+    return None if text is None else change(text)
 
 
 def _name(text: str, change: Callable[[str], str]) -> str:

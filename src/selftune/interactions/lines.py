@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,6 +26,11 @@ MAX_DEPTH: Final = 64
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _SPACE: Final = " \t\r\n"
+_HALF: Final = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+# What JSON escapes, as groups of one; only half of a surrogate pair without its other half stands outside the group.
+_ESCAPE: Final = re.compile(
+    rf"(\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}|\\[^u]|\\u(?![dD][89a-fA-F]))|{_HALF}"
+)
 
 
 class UnreadableError(ValueError):
@@ -170,13 +176,15 @@ def _skip(text: str, at: int, what: str) -> int:
 
 def _entry(position: str, item: _Item, limits: Limits) -> Entry:
     raw, noticed = _decode(item.data)
-    flags = (*item.flags, *noticed)
+    text = mend_escapes(raw)
+    mended = ("repaired_text",) if text != raw else ()
+    flags = tuple(dict.fromkeys((*item.flags, *noticed, *mended)))
     if item.size > limits.line_bytes:
         raw = raw[: limits.kept_bytes]
         fault = f"{item.size:,} bytes in one entry, more than {limits.line_bytes:,}; only its beginning is kept"
         return Entry(position=position, place=item.place, raw=raw, fault=fault, flags=flags)
     try:
-        return Entry(position=position, place=item.place, raw=raw, value=parse_json(raw), flags=flags)
+        return Entry(position=position, place=item.place, raw=raw, value=parse_json(text), flags=flags)
     except UnreadableError as error:
         return Entry(position=position, place=item.place, raw=raw, fault=str(error), flags=flags)
 
@@ -189,6 +197,11 @@ def _decode(data: bytes) -> tuple[str, tuple[str, ...]]:
         import ftfy.bad_codecs  # noqa: F401 - registers `sloppy-windows-1252`, in which every byte means something
 
         return data.decode("sloppy-windows-1252"), ("read_as_windows_1252", "repaired_text")
+
+
+def mend_escapes(text: str) -> str:
+    """The JSON text with U+FFFD for each escape of half a surrogate pair: an emoji that was cut, and no UTF-8."""
+    return _ESCAPE.sub(lambda found: found[1] or r"\ufffd", text) if re.search(_HALF, text) else text
 
 
 def parse_json(text: str) -> Any:

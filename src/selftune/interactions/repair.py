@@ -28,11 +28,12 @@ def repair_text(text: str) -> str:
         return text.replace("\0", "")
     import ftfy
 
-    whole = _join_surrogates(text).replace("\0", "")
+    whole = join_surrogates(text).replace("\0", "")
     return _MAC_ROMAN.sub(_from_mac_roman, ftfy.fix_text(whole, _encoding_only()))
 
 
-def _join_surrogates(text: str) -> str:
+def join_surrogates(text: str) -> str:
+    """The text with its surrogate pairs joined; half of one becomes U+FFFD, for no file can hold it."""
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
