@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +28,40 @@ def declared() -> list[Requirement]:
     return [Requirement(line) for group in groups for line in group if not line.startswith("selftune")]
 
 
+def asked_for() -> set[str]:
+    """Every package that pyproject asks for, and that those ask for in turn, on whatever platform."""
+    names: set[str] = set()
+    todo = [(requirement.name, frozenset(requirement.extras)) for requirement in declared()]
+    done = set()
+    while todo:
+        name, extras = todo.pop()
+        if (name, extras) not in done:
+            done.add((name, extras))
+            names.add(normal(name))
+            todo += [(wanted.name, frozenset(wanted.extras)) for wanted in asked_by(name, extras)]
+    return names
+
+
+def asked_by(name: str, extras: frozenset[str]) -> list[Requirement]:
+    try:
+        listed = [Requirement(line) for line in requires(name) or []]
+    except PackageNotFoundError:
+        return []  # for another platform or Python
+    return [one for one in listed if "extra" not in str(one.marker) or wanted_with(one, extras)]
+
+
+def wanted_with(requirement: Requirement, extras: frozenset[str]) -> bool:
+    return requirement.marker is not None and any(requirement.marker.evaluate({"extra": one}) for one in extras)
+
+
+def installed(requirement: Requirement) -> bool:
+    try:
+        requires(requirement.name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def test_every_pin_is_exact_and_names_no_host_or_path():
     for pin in PINS:
         assert pin.url is None
@@ -38,6 +74,14 @@ def test_everything_that_pyproject_asks_for_is_pinned_within_its_range():
         pin = pins[normal(requirement.name)]
         version = str(pin.specifier).removeprefix("==")
         assert requirement.specifier.contains(version, prereleases=True), requirement
+
+
+def test_no_pin_is_left_that_nothing_asks_for():
+    here = [one for one in declared() if one.marker is None or one.marker.evaluate()]
+    absent = [one.name for one in here if not installed(one)]
+    if absent:
+        pytest.skip(f"needs every package that pyproject asks for; {', '.join(absent)} is not installed")
+    assert {normal(pin.name) for pin in PINS} - asked_for() == set()
 
 
 def test_each_python_version_gets_one_pin_of_each_package():
