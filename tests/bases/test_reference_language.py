@@ -64,7 +64,7 @@ def test_novel_phrasings_are_never_shown_in_train_or_demo() -> None:
 
 
 def test_about_a_fifth_of_the_words_is_held_out() -> None:
-    rng = Random(0)  # noqa: S311 - reproducible draws
+    rng = Random(0)
     drawn = [words._spell_name(rng) for _ in range(4000)]
     share = sum(words.split_of(word) == "heldout" for word in drawn) / len(drawn)
     assert 0.17 < share < 0.23
@@ -96,7 +96,7 @@ def test_the_state_is_flat_json_one_pair_a_line_with_an_instruction_after_it() -
 def test_golden_answers_pass_every_check_and_bad_ones_do_not(seed: int, split: words.Split) -> None:
     for prompt in draw_prompts(seed, 8, split):
         state = parse_state(prompt.system)
-        wrong = bad_answer(Random(seed), prompt)  # noqa: S311 - reproducible draws
+        wrong = bad_answer(Random(seed), prompt)
         assert check_answer(prompt.expectation, golden_answer(prompt), state).passed
         assert not check_answer(prompt.expectation, wrong, state).passed
 

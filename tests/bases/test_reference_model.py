@@ -98,14 +98,14 @@ def test_a_generation_prompt_is_a_true_prefix_of_the_whole_conversation(tokenize
 def test_a_fresh_model_looks_one_two_and_three_tokens_back(tokenizer: Any) -> None:
     model = fresh(tokenizer)
     model.set_attn_implementation("eager")
-    batch = draw_batch(tokenizer, Random(0), 1, mixed=False)  # noqa: S311 - reproducible draws
+    batch = draw_batch(tokenizer, Random(0), 1, mixed=False)
     seen = model.model(input_ids=batch.tokens[:, :100], output_attentions=True).attentions[0][0]
     for head in range(3):
         assert float(torch.diagonal(seen[head], -(head + 1)).mean()) > 0.7
 
 
 def test_questions_of_a_document_do_not_see_each_other(tokenizer: Any) -> None:
-    batch = draw_batch(tokenizer, Random(3), 1, mixed=False)  # noqa: S311 - reproducible draws
+    batch = draw_batch(tokenizer, Random(3), 1, mixed=False)
     model = fresh(tokenizer).eval()
     starts = [int(place) for place in (batch.positions[0].diff() < 0).nonzero().flatten() + 1]
     changed = batch.tokens.clone()
@@ -120,7 +120,7 @@ def test_questions_of_a_document_do_not_see_each_other(tokenizer: Any) -> None:
 
 
 def test_strewing_nonsense_keeps_what_the_question_is_about() -> None:
-    rng = Random(1)  # noqa: S311 - reproducible draws
+    rng = Random(1)
     world = draw_world(rng, Vocabulary(split="train"))
     assert world.actions
     for _ in range(200):

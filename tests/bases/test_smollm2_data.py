@@ -72,7 +72,7 @@ def test_every_correction_is_right_by_the_scorer() -> None:
 
 
 def test_a_right_answer_of_the_same_style_is_right_on_any_held_out_item() -> None:
-    rng = Random(3)  # noqa: S311 - draws must repeat
+    rng = Random(3)
     drawn = [
         prompt
         for vocabulary, category, _ in itertools.product(VOCABULARIES.values(), CATEGORIES, range(25))

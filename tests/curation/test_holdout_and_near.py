@@ -148,7 +148,7 @@ def test_another_holdout_seed_draws_another_one():
 
 
 def test_a_cluster_of_near_duplicate_prompts_is_never_split():
-    rng = Random(0)  # noqa: S311 - a test must repeat
+    rng = Random(0)
     pairs = []
     for number in range(60):
         text = " ".join(rng.choices(TEXT.lower().split(), k=40))

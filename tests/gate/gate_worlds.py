@@ -1,6 +1,5 @@
 """Evidence of known truth: arms whose right and wrong answers are drawn from shares that the test sets."""
 
-# ruff: noqa: S311 - what is simulated must repeat, not be secret
 from __future__ import annotations
 
 import random

@@ -1,6 +1,5 @@
 """The gate in worlds whose truth is known: it promotes a gain, refuses harm, doubts noise, sees through a bad test."""
 
-# ruff: noqa: S311 - what is simulated must repeat, not be secret
 from __future__ import annotations
 
 import random

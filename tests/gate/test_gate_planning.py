@@ -1,6 +1,5 @@
 """A policy that can't decide on a suite is refused before anything is trained."""
 
-# ruff: noqa: S311 - what is simulated must repeat, not be secret
 from __future__ import annotations
 
 import random

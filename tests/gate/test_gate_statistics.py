@@ -1,6 +1,5 @@
 """Each formula against a published worked example, its laws, and its coverage in simulation."""
 
-# ruff: noqa: S311 - what is simulated must repeat, not be secret
 from __future__ import annotations
 
 import itertools
