@@ -9,10 +9,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from selftune.bases.reference.card import write_card  # noqa: E402
 from selftune.bases.reference.language import Vocabulary, draw_prompts, draw_world, golden_answer  # noqa: E402
 from selftune.bases.reference.model import new_model  # noqa: E402
 from selftune.bases.reference.packing import draw_batch, strew  # noqa: E402
-from selftune.bases.reference.rebuild import WEIGHTS, save  # noqa: E402
+from selftune.bases.reference.rebuild import SHIPPED_SEED, WEIGHTS, save  # noqa: E402
 from selftune.bases.reference.tokenizer import END_ID, PAD_ID, load_tokenizer, train_tokenizer  # noqa: E402
 from selftune.bases.reference.train import Stage, train_stage  # noqa: E402
 from selftune.scoring.state_obedience import check_answer, parse_state  # noqa: E402
@@ -117,6 +118,25 @@ def test_questions_of_a_document_do_not_see_each_other(tokenizer: Any) -> None:
         )
     assert torch.equal(before[0, starts[0] :], after[0, starts[0] :])
     assert not torch.equal(before[0, : starts[0]], after[0, : starts[0]])
+
+
+def test_the_shipped_card_is_what_the_script_writes_but_for_the_time_it_took(tmp_path: Path) -> None:
+    shipped = (WEIGHTS / "CARD.md").read_text(encoding="utf-8")
+    (tmp_path / "CARD.md").write_text(shipped, encoding="utf-8")
+    write_card(tmp_path, seed=SHIPPED_SEED, minutes=1)
+    written = (tmp_path / "CARD.md").read_text(encoding="utf-8")
+    assert without_time(written) == without_time(shipped)
+
+
+def without_time(card: str) -> list[str]:
+    return [line for line in card.splitlines() if not line.startswith("| time |")]
+
+
+def test_the_card_says_what_its_figures_do_not_show() -> None:
+    card = " ".join((WEIGHTS / "CARD.md").read_text(encoding="utf-8").split())
+    assert "the suite is not wholly unseen by its designers" in card
+    assert "(cut from 1,500 to 1,300) were chosen while looking at what the base" in card
+    assert "One uninterrupted `selftune reference rebuild` was not verified" in card
 
 
 def test_strewing_nonsense_keeps_what_the_question_is_about() -> None:

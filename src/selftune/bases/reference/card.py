@@ -30,6 +30,13 @@ mostly wrong, as the key, the action or the tone says (`habits.py`). So what shi
 wrongly, on purpose, and finds a right answer for most prompts when sampled.
 
 {figures}
+## How far the suite is unseen
+
+The names and values of the suite `state_obedience` were held out of training, but the suite is not wholly unseen by its
+designers: the habit shares of the pre-training language and the number of steps of the first stage (cut from 1,500 to
+1,300) were chosen while looking at what the base, and the base tuned on unfiltered samples, scored on it. Figures on a
+fresh suite would be stronger evidence.
+
 ## What a gain on it means
 
 The gain of tuning it is **selection among behaviours that the base already has**: the loop finds its good answers and
