@@ -36,11 +36,19 @@ def _can_unshare_network() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def _can_mount_tmpfs() -> bool:
+    if not shutil.which("unshare"):
+        return False
+    command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 PREREQUISITES: Final = {
     "train": lambda: _installed("torch", "transformers", "peft", "trl"),
     "serve": lambda: _installed("xllamacpp"),
     "docs": lambda: _installed("mkdocs", "material"),
     "netns": _can_unshare_network,
+    "tmpfs": _can_mount_tmpfs,
     "field-data": lambda: _field_data() is not None,
 }
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selftune.loop.plan import Plan
     from selftune.loop.project import Project
     from selftune.loop.runner import CycleReport
+    from selftune.release.live import LiveStatus
     from selftune.scoring.units import Mean
 
 
@@ -128,7 +129,7 @@ def status_summary(project: Project) -> dict[str, Any]:
     return {
         "project": project.config.project.name,
         "base": project.base.name,
-        "serves": None if release is None else f"{release.version} (generation {release.generation})",
+        "serves": serving_words(release, live),
         "address": None if live is None else live.address,
         "problem": None if live is None else live.problem,
         "interactions": store.count(Interaction),
@@ -140,3 +141,11 @@ def status_summary(project: Project) -> dict[str, Any]:
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
         "next": "selftune cycle" if len(fresh) else "selftune import FILE, or selftune ask",
     }
+
+
+def serving_words(release: Release | None, live: LiveStatus | None) -> str | None:
+    """What serves: the newest release, or the one before it while that one can't be served."""
+    if release is None:
+        return None
+    newest = f"{release.version} (generation {release.generation})"
+    return newest if live is None or live.problem is None else f"{live.version}, in place of {newest}"

@@ -154,7 +154,7 @@ def load_config(folder: Path) -> ProjectConfig:
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise MissingFileError(
-            f"there is no {CONFIG_FILE} in {folder}.",
+            f"there is no {CONFIG_FILE} in {folder.resolve()}.",
             next_step="Run `selftune init` there, or name the folder with --project.",
         )
     next_step = "Correct that line; what serves goes on serving."

@@ -13,9 +13,12 @@ from selftune.ledger.keys import load_machine_key
 from selftune.records import Release
 from selftune.release.base import Promotion
 from selftune.release.config import Target
+from selftune.release.live import LiveServer
 from selftune.release.stage import recover
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from selftune.loop.project import Project
     from selftune.records import Build, Decision
 
@@ -45,6 +48,14 @@ def make_target(project: Project) -> Target:
         idle_minutes=config.serving.idle_minutes,
         approvals_required=approvals_needed(config.project.profile),
     )
+
+
+def stop_service(folder: Path) -> bool:
+    """Stop the server of the project in this folder; False when none ran.
+
+    Reads neither config nor store: who wants the machine to stop must not be told to mend a file first.
+    """
+    return LiveServer(Target(folder=str(folder.resolve()), project="", base="")).stop()
 
 
 def put_right(project: Project) -> tuple[str, ...]:

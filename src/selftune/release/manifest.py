@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 
 POINTER: Final = "active.json"
+PLACE_AGAIN: Final = (
+    "Run `selftune rollback --to VERSION`: it places that version's files again, also the newest one's."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +90,7 @@ def verify_file(path: Path, digest: str) -> None:
         DamagedFileError: it is missing, or its digest differs.
     """
     if not path.is_file():
-        raise DamagedFileError(
-            f"the model file {path.name} is missing.", next_step="Run `selftune rollback` to serve an earlier release."
-        )
+        raise DamagedFileError(f"the model file {path.name} is missing.", next_step=PLACE_AGAIN)
     if digest_file(path) != digest:
         raise DamagedFileError(
             f"the model file {path.name} is damaged: its digest is not the recorded one.",
@@ -105,9 +106,7 @@ def read_manifest(name: str, hidden: Path) -> Manifest:
     """
     manifest = _read(hidden / "models" / f"{name}.json", Manifest)
     if manifest is None:
-        raise DamagedFileError(
-            f"there is no manifest {name}.json in {hidden / 'models'}.", next_step="Run `selftune rollback`."
-        )
+        raise DamagedFileError(f"there is no manifest {name}.json in {hidden / 'models'}.", next_step=PLACE_AGAIN)
     return manifest
 
 

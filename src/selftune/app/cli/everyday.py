@@ -194,7 +194,8 @@ def status(project: Folder = HERE, json: AsJson = False) -> None:
         return
     console = make_console()
     for key, value in summary.items():
-        console.print(f"{key.replace('_', ' '):<16}{value}", soft_wrap=True, markup=False)
+        if value is not None:
+            console.print(f"{key.replace('_', ' '):<16}{value}", soft_wrap=True, markup=False)
 
 
 def why(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +33,7 @@ MEANINGS: Final = {
     ExitCode.INCONCLUSIVE: "the gate is not sure",
     ExitCode.WAITING: "waits for a person",
     ExitCode.LOCKED: "another runner holds the project",
-    ExitCode.BUDGET: "the time or money budget is used up",
+    ExitCode.BUDGET: "the time, money or disk space is used up",
     ExitCode.INVALID: "the measurement is invalid, or what is on disk is not what was recorded",
     ExitCode.SANDBOX: "no sandbox to run tools in",
 }
@@ -46,3 +47,8 @@ def code_of(outcome: Outcome) -> ExitCode:
         "inconclusive": ExitCode.INCONCLUSIVE,
         "invalid": ExitCode.INVALID,
     }[outcome.value]
+
+
+def system_exit_code(error: OSError) -> ExitCode:
+    """What a command ends with when the system refused something: a full disk is a budget that is used up."""
+    return ExitCode.BUDGET if error.errno == errno.ENOSPC else ExitCode.ERROR

@@ -123,13 +123,10 @@ def start(project: Folder = HERE) -> None:
 
 
 def stop(project: Folder = HERE) -> None:
-    """Stop the server; `selftune ask` and `selftune start` bring it back."""
-    from selftune.loop.project import open_project
-    from selftune.loop.service import make_target
-    from selftune.release.live import LiveServer
+    """Stop the server; `selftune ask` and `selftune start` bring it back. Works whatever the config says."""
+    from selftune.loop.service import stop_service
 
-    with open_project(project) as opened:
-        stopped = LiveServer(make_target(opened)).stop()
+    stopped = stop_service(project)
     typer.echo("Stopped." if stopped else "Nothing was running.")
 
 

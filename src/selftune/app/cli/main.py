@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -30,7 +30,9 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(default=False, callback=_show_version, is_eager=True, help="Print the version."),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Turn a log of what your model said into a measurably better model, only when the evidence says so."""
 
@@ -61,7 +63,8 @@ def main() -> None:
             sys.stderr.write("Stopped by you. Finished steps are kept; run the same command to go on.\n")
         raise
     except OSError as error:
+        from selftune.app.cli.exit_codes import system_exit_code
         from selftune.app.cli.screen import show_system_error
 
         show_system_error(error)
-        sys.exit(1)
+        sys.exit(system_exit_code(error))

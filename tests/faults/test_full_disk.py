@@ -1,0 +1,62 @@
+"""A disk that is full: for real, on one of our own, and where a failpoint says so."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+
+import pytest
+from fault_walker import CLI
+
+pytestmark = pytest.mark.needs("train", "serve")
+
+# KiB left: nothing, less than a step's records, less than a checkpoint and a build.
+FREE = (0, 64, 3_000)
+# Before a step that writes much, and between the effects of a release: what served before must go on serving.
+PLACES = ("before-train", "release-placed", "release-switched", "release-edited")
+WALK = f"""
+mkdir disk && mount -t tmpfs -o size=96m tmpfs disk && cp -a walk disk/ && cd disk/walk
+selftune() {{ "{CLI[0]}" "{CLI[1]}" "{CLI[2]}" "$@"; }}
+for free in {" ".join(map(str, FREE))}; do
+    fallocate -l $(( $(df --output=avail -k . | tail -1) - free ))k ../fill
+    selftune cycle 2>&1; echo "cycle with $free KiB: $?"
+    rm ../fill
+    selftune ask Hello! --no-log >/dev/null; echo "ask afterwards: $?"
+done
+selftune cycle >/dev/null; echo "cycle with room: $?"
+selftune status
+"{CLI[0]}" -m selftune.ledger.verify .; echo "verify: $?"
+selftune stop
+"""
+
+
+@pytest.mark.needs("tmpfs")
+def test_on_a_full_disk_nothing_is_half_kept_and_with_room_the_same_command_goes_on(begun):
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "bash", "-c", WALK],
+        cwd=begun.folder.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    for free in FREE:
+        assert f"cycle with {free} KiB: 7" in lines, done.stdout + done.stderr
+    assert done.stdout.count("Free some disk space") == len(FREE)
+    assert lines.count("ask afterwards: 0") == len(FREE)
+    assert "cycle with room: 0" in lines
+    assert "serves          v1.1 (generation 1)" in lines
+    assert "verify: 0" in lines
+
+
+def test_wherever_the_system_says_that_the_disk_is_full_the_same_command_goes_on(begun):
+    for place in PLACES:
+        failed = begun.expect(7, "cycle", failpoint=f"{place}=enospc")
+        assert os.strerror(errno.ENOSPC) in failed.stderr
+        assert "Free some disk space" in failed.stderr
+        assert begun.status()["serves"] == "v1.0 (generation 0)"
+        begun.expect(0, "ask", "Hello!", "--no-log")
+    begun.expect(0, "cycle")
+    assert begun.status()["serves"] == "v1.1 (generation 1)"
+    begun.verify()
