@@ -52,11 +52,15 @@ class Shipped:
         """
         return read_text(self._file(name_or_path), f"{self.kind} {name_or_path}")
 
+    def is_path(self, name: str) -> bool:
+        """Whether a name means a file: it has an ending of this kind, or a folder before it."""
+        return Path(name).suffix in self.endings or len(Path(name).parts) > 1
+
     def _file(self, name_or_path: str | Path) -> Path | Traversable:
         name, path, known = str(name_or_path), Path(name_or_path), self.names()
         if name in known:
             return resources.files(self.package) / self.folder / f"{name}{self.endings[0]}"
-        if path.suffix not in self.endings and len(path.parts) == 1:
+        if not self.is_path(name):
             raise UnknownNameError(self.kind, name, known)
         if not path.is_file():
             raise MissingFileError(

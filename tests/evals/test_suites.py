@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from selftune.errors import ConfigError, MissingFileError, UnknownNameError
-from selftune.evals.suites import load_suite, suite_from, suite_names
+from selftune.evals.suites import SUITES, load_suite, suite_from
 from selftune.records import digest_of
 
 ENTRIES = {
@@ -124,7 +124,7 @@ def test_a_suite_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_suite("state_obedienc")
 
 
-@pytest.mark.parametrize("name", suite_names())
+@pytest.mark.parametrize("name", SUITES.names())
 def test_every_shipped_suite_is_sound(name: str) -> None:
     suite = load_suite(name)
     assert suite.name == name

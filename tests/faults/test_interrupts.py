@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -31,7 +32,7 @@ def interrupt(folder, title):
         stderr=slave,
         start_new_session=True,
         env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"},
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no thread runs here
+        preexec_fn=_take_terminal,  # noqa: PLW1509 - no thread runs here
     )
     os.close(slave)
     screen, typed = b"", False
@@ -42,6 +43,12 @@ def interrupt(folder, title):
             typed = True
     os.close(master)
     return process.wait(), screen.decode(errors="replace")
+
+
+def _take_terminal():
+    """In the child: the terminal is its own, and Ctrl-C counts even where the tests run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _read(master):

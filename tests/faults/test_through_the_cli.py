@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -107,7 +108,9 @@ def test_a_port_that_another_program_has_is_named(begun):
 def test_too_few_lessons_are_counted_and_the_cycle_halts(begun):
     begun.set("trigger = 10", "trigger = 1000")
     halted = begun.expect(0, "cycle")
-    assert "977 more are needed" in halted.stdout + halted.stderr
+    counted = re.search(r"(\d+) new golden interactions, (\d+) more are needed to train", halted.stdout)
+    assert counted
+    assert sum(map(int, counted.groups())) == 1000
     assert begun.status()["serves"] == "v1.0 (generation 0)"
     assert begun.status()["last_decision"] is None
 

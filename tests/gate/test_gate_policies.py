@@ -9,7 +9,7 @@ import pytest
 
 from selftune.errors import ConfigError, MissingFileError, UnknownNameError
 from selftune.gate.config import Policy
-from selftune.gate.policies import load_policy, policy_from, policy_names, policy_text
+from selftune.gate.policies import POLICIES, load_policy, policy_from, policy_text
 from selftune.gate.rules import enforced_rules
 
 
@@ -23,12 +23,12 @@ def read(**changes) -> Policy:
 
 
 def test_two_policies_ship_and_differ() -> None:
-    assert policy_names() == ("small", "strict")
+    assert POLICIES.names() == ("small", "strict")
     assert load_policy("small").digest != load_policy("strict").digest
 
 
 def test_shipped_policies_declare_every_rule_that_is_enforced() -> None:
-    for name in policy_names():
+    for name in POLICIES.names():
         assert set(load_policy(name).rules) == set(enforced_rules())
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from selftune.gate.policies import load_policy, policy_names
+from selftune.gate.policies import POLICIES, load_policy
 from selftune.governance.rules_table import rule_rows
 
 
-@pytest.mark.parametrize("name", policy_names())
+@pytest.mark.parametrize("name", POLICIES.names())
 def test_every_rule_of_a_shipped_policy_is_enforced_somewhere(name):
     rows = rule_rows(load_policy(name))
     assert {row.enforced for row in rows} == {"yes"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from selftune.errors import ConfigError, MissingFileError, UnknownNameError
-from selftune.training.config import SEVEN_LINEARS, Recipe, load_recipe, recipe_from, recipe_names
+from selftune.training.config import RECIPES, SEVEN_LINEARS, Recipe, load_recipe, recipe_from
 from selftune.training.order import StageOrderError, check_stage_order
 from selftune.training.schedule import learning_rate_at
 
@@ -24,7 +24,7 @@ def test_small_sets_get_sixty_steps_and_larger_ones_an_epoch(examples: int, step
     assert load_recipe("a4ps_sft").steps_for(examples) == steps
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", RECIPES.names())
 def test_every_recipe_of_the_package_loads_under_its_own_name(name: str) -> None:
     assert load_recipe(name).name == name
 

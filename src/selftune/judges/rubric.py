@@ -9,8 +9,8 @@ from selftune.errors import ConfigError
 from selftune.records import Criterion, Rubric
 from selftune.settings import Shipped, from_mapping, read_toml
 
-_RUBRICS: Final = Shipped(kind="rubric", package="selftune.judges", folder="rubrics")
-shipped_rubrics: Final = _RUBRICS.names
+RUBRICS: Final = Shipped(kind="rubric", package="selftune.judges", folder="rubrics")
+shipped_rubrics: Final = RUBRICS.names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def load_rubric(name_or_path: str) -> Rubric:
         MissingFileError: there is no such file.
         ConfigError: as `parse_rubric`.
     """
-    return parse_rubric(_RUBRICS.text(name_or_path), f"rubric {name_or_path}")
+    return parse_rubric(RUBRICS.text(name_or_path), f"rubric {name_or_path}")
 
 
 def parse_rubric(text: str, where: str) -> Rubric:

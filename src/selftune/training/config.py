@@ -9,8 +9,7 @@ from typing import Any, Final
 from selftune.bases.memory import SEVEN_LINEARS
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
 
-_RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
-recipe_names: Final = _RECIPES.names
+RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
 
 _CHOICES: Final = {
     "objective": ("sft",),
@@ -133,7 +132,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         MissingFileError: the path is not there.
         ConfigError: not TOML, an unknown key (the nearest is offered), or a value of the wrong type.
     """
-    table = read_toml(_RECIPES.text(name_or_path), f"recipe {name_or_path}")
+    table = read_toml(RECIPES.text(name_or_path), f"recipe {name_or_path}")
     return recipe_from(table, default_name=Path(name_or_path).name.removesuffix(".toml"))
 
 

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-_SUITES: Final = Shipped(kind="suite", package="selftune.evals", folder="suites", endings=(".yaml", ".yml"))
-suite_names: Final = _SUITES.names
+SUITES: Final = Shipped(kind="suite", package="selftune.evals", folder="suites", endings=(".yaml", ".yml"))
 
 _HEADER: Final = {
     "name": str,
@@ -54,7 +53,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
             the item.
     """
     where = f"suite {name_or_path}"
-    return suite_from(_parse(_SUITES.text(name_or_path), where), where=where)
+    return suite_from(_parse(SUITES.text(name_or_path), where), where=where)
 
 
 def _parse(text: str, where: str) -> Any:

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 _OPEN_SHARES: Final = frozenset({"alpha", "level", "power"})
 _INDEPENDENCE: Final = ("required", "reported")
 
-_POLICIES: Final = Shipped(kind="policy", package="selftune.gate", folder="policies")
-policy_names: Final = _POLICIES.names
-policy_text: Final = _POLICIES.text
+POLICIES: Final = Shipped(kind="policy", package="selftune.gate", folder="policies")
+policy_text: Final = POLICIES.text
 
 
 def load_policy(name_or_path: str | Path) -> Policy:
