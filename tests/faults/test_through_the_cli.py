@@ -12,7 +12,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from fault_walker import CLI
+from fault_walker import CLI, Walker
+
+from selftune.bases.registry import resolve_base
 
 pytestmark = pytest.mark.needs("train", "serve")
 
@@ -91,6 +93,19 @@ def test_what_the_config_can_not_mean_is_said_before_anything_is_done(begun, old
     begun.set(old, new)
     assert said in begun.expect(2, "cycle").stderr
     assert begun.ledger() == before
+
+
+def test_a_base_whose_folder_is_gone_is_named_and_nothing_is_begun(tmp_path, monkeypatch):
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path / "home"))
+    _, weights = resolve_base("reference")
+    shutil.copytree(weights, tmp_path / "mine")
+    walker = Walker(tmp_path)
+    walker.expect(0, "base", "add", "./mine")
+    (tmp_path / "mine").rename(tmp_path / "elsewhere")
+    refused = walker.expect(2, "init", "walk", "--base", "mine")
+    assert "mine, which is gone" in refused.stderr
+    assert "Put them back, or add it again." in refused.stderr
+    assert not (tmp_path / "walk").exists()
 
 
 def test_a_port_that_another_program_has_is_named(begun):
