@@ -10,9 +10,11 @@ import gate_worlds as worlds
 import pytest
 
 from selftune.gate.policies import load_policy
+from selftune.gate.reasons import next_step_for
 from selftune.gate.stage import decide
 from selftune.records import (
     Arm,
+    Check,
     CheckStatus,
     Decision,
     JudgeIdentity,
@@ -321,6 +323,24 @@ def test_a_small_gain_is_inconclusive_and_says_what_it_would_take() -> None:
     assert decision.items_needed > decision.n == 160
     assert "Grow the suite by" in decision.next_step
     assert "min for both arms" in decision.next_step
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "said"),
+    [
+        ("gain", "Training and evaluating take about 14 min here."),
+        ("critical_failures", "Training and evaluating take about 14 min here."),
+        ("parity", "Evaluating takes about 4 min here."),
+    ],
+)
+def test_the_next_step_ends_with_its_minutes_here(stopped_by, said) -> None:
+    """Ten minutes of training and two for each arm, as the records have it."""
+    evidence = worlds.better_evidence()
+    arms = (evidence.champion, evidence.candidate)
+    champion, candidate = (replace(arm, wall_seconds=120.0) for arm in arms)
+    timed = replace(evidence, champion=champion, candidate=candidate, run=replace(evidence.run, wall_seconds=600.0))
+    check = Check(name=stopped_by, status=CheckStatus.FAIL, detail="as told")
+    assert next_step_for(Outcome.REJECT, (check,), None, timed).endswith(said)
 
 
 def test_a_certain_gain_below_the_least_worth_having_is_rejected() -> None:

@@ -44,9 +44,17 @@ def _for_bound(comparison: Comparison, policy: Policy) -> int | None:
     return items_needed(spread_of(differences), room, alpha=1 - policy.level, power=policy.power)
 
 
+def minutes_of_a_round(evidence: Evidence, *, training: bool) -> int:
+    """Minutes that the next try takes at this one's pace: both arms, and the training where it is done again."""
+    trained = evidence.run.wall_seconds if training and evidence.run is not None else 0.0
+    return max(1, math.ceil((trained + _evaluation_seconds(evidence)) / 60))
+
+
 def minutes_for(more: int, evidence: Evidence) -> int:
     """Minutes to evaluate both arms on the suite and so many units more, at the pace of this evaluation; at least 1."""
-    arms = [arm for arm in (evidence.champion, evidence.candidate) if arm is not None]
-    seconds = sum(arm.wall_seconds for arm in arms)
     units = len(unit_scores_of(evidence.champion, evidence))
-    return max(1, math.ceil(seconds * (units + more) / units / 60))
+    return max(1, math.ceil(_evaluation_seconds(evidence) * (units + more) / units / 60))
+
+
+def _evaluation_seconds(evidence: Evidence) -> float:
+    return sum(arm.wall_seconds for arm in (evidence.champion, evidence.candidate) if arm is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from selftune.gate.needs import minutes_for
+from selftune.gate.needs import minutes_for, minutes_of_a_round
 from selftune.gate.rules.enforced import in_words
 from selftune.records import CheckStatus, Outcome
 
@@ -36,6 +36,19 @@ NEXT_BY_FAMILY: Final = {
     "other_arms": "Evaluate the other arms again on the same suite.",
     "independence": "Name another judge for the data or another scorer for the suite; code and your own picks count.",
 }
+
+_WITHOUT_TRAINING: Final = frozenset(
+    {
+        "evaluations_complete",
+        "same_conditions",
+        "arms_differ",
+        "proofs_match",
+        "guarded_present",
+        "parity",
+        "other_arms",
+    }
+)
+"""Families whose next step asks the same candidate again; after any other a new one is trained."""
 
 
 def reason_for(outcome: Outcome, stopped: Sequence[Check], found: Difference | None, evidence: Evidence) -> str:
@@ -74,10 +87,17 @@ def next_step_for(outcome: Outcome, stopped: Sequence[Check], needed: int | None
     first = stopped[0]
     have = first.n or 0
     if needed is None or not have < needed <= _WITHIN_REACH * have:
-        return NEXT_BY_FAMILY[_family(first)]
+        return _advice_with_its_cost(_family(first), evidence)
     kind, place = evidence.suite.unit, first.name.partition(":")[2]
     where = f" of {place}" if place else ""
     return (
         f"Grow the suite by {needed - have} {kind}s{where} to {needed} and evaluate again, "
         f"about {minutes_for(needed - have, evidence)} min for both arms."
     )
+
+
+def _advice_with_its_cost(family: str, evidence: Evidence) -> str:
+    training = family not in _WITHOUT_TRAINING
+    what = "Training and evaluating take" if training else "Evaluating takes"
+    minutes = minutes_of_a_round(evidence, training=training)
+    return f"{NEXT_BY_FAMILY[family]} {what} about {minutes} min here."
