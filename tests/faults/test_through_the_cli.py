@@ -95,17 +95,21 @@ def test_what_the_config_can_not_mean_is_said_before_anything_is_done(begun, old
     assert begun.ledger() == before
 
 
-def test_a_base_whose_folder_is_gone_is_named_and_nothing_is_begun(tmp_path, monkeypatch):
+def test_a_base_whose_folder_is_gone_stops_what_would_train_not_what_serves(tmp_path, monkeypatch):
     monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path / "home"))
     _, weights = resolve_base("reference")
     shutil.copytree(weights, tmp_path / "mine")
     walker = Walker(tmp_path)
     walker.expect(0, "base", "add", "./mine")
+    walker.expect(0, "init", "first", "--base", "mine")
     (tmp_path / "mine").rename(tmp_path / "elsewhere")
-    refused = walker.expect(2, "init", "walk", "--base", "mine")
-    assert "mine, which is gone" in refused.stderr
-    assert "Put them back, or add it again." in refused.stderr
-    assert not (tmp_path / "walk").exists()
+    for refused in (walker.expect(2, "init", "second", "--base", "mine"), walker.expect(2, "cycle", "-p", "first")):
+        assert "mine, which is gone" in refused.stderr
+        assert "Put them back, or add it again." in refused.stderr
+    assert not (tmp_path / "second").exists()
+    # What is trained needs its base; what serves does not.
+    walker.expect(0, *ASK, "-p", "first")
+    walker.expect(0, "stop", "-p", "first")
 
 
 def test_a_port_that_another_program_has_is_named(begun):

@@ -90,6 +90,24 @@ def resolve_base(name: str, home: Path | None = None) -> tuple[BaseModel, Path]:
         UnknownNameError: nothing was added under the name.
         DamagedFileError: a file is not the one that was pinned.
     """
+    base, folder = find_base(name, home)
+    if not folder.is_dir():
+        raise MissingFileError(
+            f"the files of base {name!r} were in {folder}, which is gone.", next_step="Put them back, or add it again."
+        )
+    if name != REFERENCE:
+        check_pinned(base, folder)
+    return base, folder
+
+
+def find_base(name: str, home: Path | None = None) -> tuple[BaseModel, Path]:
+    """The base that was added under `name` and where its files were put; they are not looked at.
+
+    Enough for every command that trains nothing: a large base is not read whole in order to answer a question.
+
+    Raises:
+        UnknownNameError: nothing was added under the name.
+    """
     home = home or default_home()
     if name == REFERENCE:
         found = Reference().fetch(name, home)
@@ -97,13 +115,7 @@ def resolve_base(name: str, home: Path | None = None) -> tuple[BaseModel, Path]:
     entries = {base.name: (base, folder) for base, folder in map(_entry, _entries(home))}
     if name not in entries:
         raise _unknown(name, entries)
-    base, folder = entries[name]
-    if not folder.is_dir():
-        raise MissingFileError(
-            f"the files of base {name!r} were in {folder}, which is gone.", next_step="Put them back, or add it again."
-        )
-    check_pinned(base, folder)
-    return base, folder
+    return entries[name]
 
 
 def check_base(name_or_path: str, home: Path | None = None, *, online: bool = False) -> BaseReport:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.bases.registry import resolve_base
+from selftune.bases.registry import find_base, resolve_base
 from selftune.context import Context
 from selftune.errors import UsageError
 from selftune.loop.config import CONFIG_FILE, Profile, ProjectConfig, load_config, new_config_text
@@ -28,7 +28,11 @@ _SALT_BYTES: Final = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """An open project: what every command works on."""
+    """An open project: what every command works on.
+
+    Attributes:
+        base_folder: Where the base's files were put; only who is about to use them looks, with `check_base_files`.
+    """
 
     folder: Path
     config: ProjectConfig
@@ -41,6 +45,15 @@ class Project:
     def hidden(self) -> Path:
         """The folder of the machine's own files."""
         return self.folder / HIDDEN
+
+    def check_base_files(self) -> None:
+        """See that the base is there and is the one that was pinned, before anything is made of it.
+
+        Raises:
+            MissingFileError: its folder is gone.
+            DamagedFileError: a file is not the one that was pinned.
+        """
+        resolve_base(self.base.name)
 
     def context(self) -> Context:
         """What stages are handed; the executor replaces `work` and `report` for each step."""
@@ -101,10 +114,10 @@ def open_project(folder: Path) -> Iterator[Project]:
     Raises:
         MissingFileError: there is no project in the folder.
         ConfigError: its config can't be read.
-        DamagedFileError: the base's files are not what was pinned.
+        UnknownNameError: its base was never added on this machine.
     """
     config = load_config(folder)
-    base, base_folder = resolve_base(config.base.name)
+    base, base_folder = find_base(config.base.name)
     with Store.open(folder) as store:
         yield Project(
             folder=folder.resolve(),

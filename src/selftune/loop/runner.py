@@ -119,6 +119,8 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
         LockedError: another runner has the project.
         WaitingForPersonError: the circuit breaker is open, or a promotion awaits its approval.
         BudgetError: the time is used up; finished steps are kept.
+        MissingFileError: the base's files are gone.
+        DamagedFileError: the base's files are not what was pinned.
     """
     with hold_lease(project):
         check_breaker(project)
@@ -127,6 +129,7 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
             promotion = settle(project, step.observer)
             if promotion is not None:
                 return finish_promotion(project, promotion, step)
+            project.check_base_files()
             plan = make_plan(project)
             ending = run_cycle(plan, step)
         except NotYet as halt:
@@ -149,6 +152,7 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
             if stage != release.__name__:
                 return promotion.decision
             return step(release, promotion, make_target(project))
+        project.check_base_files()
         try:
             return run_cycle(make_plan(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
         except ReachedStage as reached:

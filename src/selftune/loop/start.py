@@ -23,6 +23,7 @@ def put_base_into_service(project: Project, observer: Observer) -> Release:
         serving = project.store.last(Release)
         if serving is not None:
             return serving
+        project.check_base_files()
         if project.store.count(type(project.base)) == 0:
             project.store.save([project.base], event="base pinned")
         step = make_executor(project, observer)
