@@ -150,7 +150,7 @@ def test_it_judges_the_last_turn_of_a_conversation():
 
 
 def test_under_a_rubric_that_it_does_not_know_it_scores_nothing():
-    judgement = ChecksJudge().judge(interaction(*QUESTIONS["tone"]), load_rubric("a4ps"), "salt")
+    judgement = ChecksJudge().judge(interaction(*QUESTIONS["tone"]), load_rubric("golden"), "salt")
     assert judgement.status is JudgementStatus.UNSCORED
     assert "no criterion that it checks" in (judgement.reason or "")
 
@@ -179,8 +179,8 @@ def test_an_empty_log_gives_no_judgement_and_no_complaint(tmp_path):
 def test_an_unknown_judge_or_rubric_is_answered_with_the_nearest(tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean 'checks'"):
         judge([], Judging(name="cheks"), fake_context(tmp_path))
-    with pytest.raises(UnknownNameError, match="Did you mean 'a4ps'"):
-        judge([], Judging(rubric="a4p"), fake_context(tmp_path))
+    with pytest.raises(UnknownNameError, match="Did you mean 'golden'"):
+        judge([], Judging(rubric="goldne"), fake_context(tmp_path))
 
 
 def test_a_model_as_judge_without_an_address_is_refused(tmp_path):

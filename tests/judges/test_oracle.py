@@ -18,7 +18,7 @@ from selftune.judges.stage import judge
 from selftune.records import Consent, Interaction, Judgement, JudgementStatus, Message, Trigger
 from selftune.testing import MemoryWork, fake_context
 
-RUBRIC = load_rubric("a4ps")
+RUBRIC = load_rubric("golden")
 FIVES = dict.fromkeys([item.name for item in RUBRIC.criteria], 5.0)
 OK = (200, fake_verdict(FIVES), "stop")
 
@@ -39,7 +39,7 @@ def interaction(number: int = 0, answer: str = "An answer.", **facts) -> Interac
 def config(server: FakeJudgeServer, **changes) -> Judging:
     facts = {
         "name": "openai",
-        "rubric": "a4ps",
+        "rubric": "golden",
         "endpoint": server.url,
         "model": FAKE_MODEL,
         "retry_wait_seconds": 0.0,

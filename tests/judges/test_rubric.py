@@ -26,16 +26,64 @@ description = "It helps."
 """
 
 
-def test_the_shipped_rubrics_load_and_the_checks_know_theirs():
-    assert shipped_rubrics() == ("a4ps", "state_obedience")
+def test_the_shipped_rubrics_load_under_their_own_names_and_the_checks_know_theirs():
+    assert shipped_rubrics() == ("character", "council", "golden", "state_obedience")
+    assert all(load_rubric(name).name == name for name in shipped_rubrics())
     assert tuple(item.name for item in load_rubric("state_obedience").criteria) == CRITERIA
 
 
-def test_the_plan_has_five_criteria_with_their_pillars_and_a_whole_that_does_not_count():
-    rubric = load_rubric("a4ps")
-    assert [item.weight for item in rubric.criteria] == [1, 1, 1, 1, 0]
-    assert "Pillars: Tamland Engine, The Guide, LEGO Batman." in rubric.criteria[0].description
+def weights(name: str) -> dict[str, float]:
+    return {item.name: item.weight for item in load_rubric(name).criteria}
+
+
+def test_golden_is_the_plans_table_with_its_pillars_and_a_whole_that_does_not_count():
+    rubric = load_rubric("golden")
+    assert weights("golden") == {
+        "logical_rigor": 1,
+        "creative_synthesis": 1,
+        "dissonance_resolution": 1,
+        "task_efficacy": 1,
+        "overall_golden": 0,
+    }
+    assert [item.description.partition(" Pillars: ")[2] for item in rubric.criteria] == [
+        "Tamland Engine, The Guide, LEGO Batman.",
+        "Sage, Simple Heart, Joyful Spark.",
+        "Socratic Contrapunto.",
+        "",
+        "",
+    ]
     assert (rubric.lowest, rubric.highest, rubric.golden) == (1, 5, 4.5)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "said"),
+    [
+        ("logical_rigor", ("accurate", "disruptive logic", "absurd reframing")),
+        ("creative_synthesis", ("novel", "insightful", "empathy", "narrative", "non-dual wisdom", "joyful reframing")),
+        ("dissonance_resolution", ("synthesis", "superior to either")),
+        ("task_efficacy", ("useful", "complete", "efficient")),
+    ],
+)
+def test_golden_describes_each_criterion_as_the_plan_does(criterion, said):
+    description = next(item.description for item in load_rubric("golden").criteria if item.name == criterion)
+    assert [word for word in said if word not in description] == []
+
+
+def test_character_has_five_weighted_components_on_a_scale_of_ten():
+    rubric = load_rubric("character")
+    assert list(weights("character").values()) == [25, 20, 20, 20, 15, 0]
+    assert (rubric.lowest, rubric.highest, rubric.golden) == (0, 10, 9)
+
+
+def test_council_has_one_criterion_for_each_category_and_all_but_the_whole_weigh_the_same():
+    assert weights("council") == {
+        "identity": 1,
+        "tool_calling": 1,
+        "domain": 1,
+        "isolation": 1,
+        "jailbreak": 1,
+        "overall": 0,
+    }
 
 
 def test_a_rubric_of_ones_own_is_read_by_its_path(tmp_path):

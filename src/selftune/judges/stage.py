@@ -82,7 +82,7 @@ def _missing(appointed: Judge, count: int, reason: str) -> JudgeMissingError:
     return JudgeMissingError(
         f"judge {name!r} could score none of {count} interactions: {reason}. A judge is missing that can read them.",
         next_step=(
-            'Name a model as judge in selftune.toml: [judge] name = "openai", rubric = "a4ps", '
+            'Name a model as judge in selftune.toml: [judge] name = "openai", rubric = "golden", '
             'endpoint = "http://127.0.0.1:11434/v1", model = "NAME"; '
             "or import interactions whose system message holds a == STATE == block."
         ),
