@@ -81,12 +81,22 @@ def parse_conversation(entry: Mapping[str, Any], origin: Origin) -> Interaction:
     Raises:
         UnreadableError: no messages, an unknown role, or a part of the wrong type.
     """
-    values = [as_mapping(value, "a message") for value in as_list(entry.get("messages"), "'messages'")]
+    messages, flags = parse_messages(
+        [as_mapping(value, "a message") for value in as_list(entry.get("messages"), "'messages'")]
+    )
+    tools = ("tool_definitions_not_kept",) if entry.get("tools") or entry.get("functions") else ()
+    return assemble(messages, entry, origin, (*tools, *flags))
+
+
+def parse_messages(values: list[Mapping[str, Any]]) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """Messages of OpenAI's chat API, and the flags that reading them called for.
+
+    Raises:
+        UnreadableError: an unknown role, or a part of the wrong type.
+    """
     results = _tool_results(values)
     parsed = [_parse_message(value, number, results) for number, value in enumerate(values, start=1)]
-    tools = ("tool_definitions_not_kept",) if entry.get("tools") or entry.get("functions") else ()
-    flags = (*tools, *(flag for _, new in parsed for flag in new))
-    return assemble(tuple(message for message, _ in parsed), entry, origin, flags)
+    return tuple(message for message, _ in parsed), tuple(flag for _, new in parsed for flag in new)
 
 
 def _parse_with_state(entry: Mapping[str, Any], origin: Origin) -> Interaction:

@@ -58,14 +58,23 @@ class ShareGPT:
 
 
 def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
-    turns = as_list(entry.get("conversations"), "'conversations'")
-    parsed = [_parse_turn(as_mapping(turn, "a turn"), number) for number, turn in enumerate(turns, start=1)]
+    messages, flags = parse_turns(
+        [as_mapping(turn, "a turn") for turn in as_list(entry.get("conversations"), "'conversations'")]
+    )
     system = entry.get("system")
     opening = (Message(role="system", content=as_text(system, "'system'")),) if system else ()
-    flags = [flag for _, new in parsed for flag in new]
-    if entry.get("tools"):
-        flags.append("tool_definitions_not_kept")
-    return assemble((*opening, *(message for message, _ in parsed)), entry, origin, tuple(flags))
+    tools = ("tool_definitions_not_kept",) if entry.get("tools") else ()
+    return assemble((*opening, *messages), entry, origin, (*flags, *tools))
+
+
+def parse_turns(turns: list[Mapping[str, Any]]) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """Turns with `from` and `value` as messages, and the flags that reading them called for.
+
+    Raises:
+        UnreadableError: an unknown speaker, or a part of the wrong type.
+    """
+    parsed = [_parse_turn(turn, number) for number, turn in enumerate(turns, start=1)]
+    return tuple(message for message, _ in parsed), tuple(flag for _, new in parsed for flag in new)
 
 
 def _parse_turn(turn: Mapping[str, Any], number: int) -> tuple[Message, tuple[str, ...]]:
