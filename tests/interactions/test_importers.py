@@ -217,7 +217,7 @@ def test_whatever_comes_in_can_be_written_and_read_again(tmp_path):
     [
         ("sharegpt_identity_500.json", "sharegpt", 500),
         ("glaive_toolcall_en_demo.json", "sharegpt", 300),
-        ("kto_en_demo.json", "openai", 300),
+        ("kto_en_demo.json", "kto", 300),
     ],
 )
 def test_field_data_comes_in_completely(name, source, count, tmp_path, field_data):

@@ -43,6 +43,7 @@ from selftune.records import (
     Quarantined,
     Record,
     Reject,
+    Rejected,
     Release,
     Rubric,
     Run,
@@ -117,6 +118,9 @@ SAMPLES: tuple[Record, ...] = (
         consent=Consent(keep=True, train=False, send=True),
         flags=("redacted",),
         happened_at="2026-01-01T00:00:00+00:00",
+        rejected=(
+            Rejected(at=2, messages=(Message(role="assistant", content="Zo\u00eb?"),), generated_by="small-model"),
+        ),
     ),
     Quarantined(salt="01ff", source="log.jsonl", position="line 4", reason="no JSON", raw='{"messages": [\u00e9'),
     Judgement(
@@ -314,13 +318,17 @@ SAMPLES: tuple[Record, ...] = (
 )
 
 
+# What a kind got since, always with a default; the file of the shape before stays and must go on being read.
+GROWN = {"interaction": "-rejected"}
+
+
 def golden_file(record: Record) -> Path:
-    """Where the golden file of a record's kind and version lies."""
-    return GOLDEN / f"{record.KIND}-v{record.VERSION}.json"
+    """Where the golden file of a record's kind, version and newest shape lies."""
+    return GOLDEN / f"{record.KIND}-v{record.VERSION}{GROWN.get(record.KIND, '')}.json"
 
 
 def main() -> None:
-    """Write the golden file of a new kind or version."""
+    """Write the golden file of a new kind, version or shape."""
     (record,) = (sample for sample in SAMPLES if sys.argv[1] == sample.KIND)
     content = {"id": record.id, "record": json.loads(encode_record(record))}
     with golden_file(record).open("x", encoding="utf-8") as stream:

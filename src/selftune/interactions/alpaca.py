@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import Origin, as_text, assemble, read_file
+from selftune.interactions.assemble import Origin, as_text, assemble, is_compared, read_file
 from selftune.interactions.turns import answer_of, prompt_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Alpaca:
     @staticmethod
     def recognises(entry: Mapping[str, Any]) -> str | None:
         """Why the entry looks like this format; None when it does not."""
-        if "kto_tag" in entry or not {"instruction", "output"} <= entry.keys():
+        if is_compared(entry) or not {"instruction", "output"} <= entry.keys():
             return None
         return "its entries hold `instruction` and `output`"
 

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.context import Context
-    from selftune.records import ToolCall
+    from selftune.records import Rejected, ToolCall
 
 T = TypeVar("T")
 E = TypeVar("E", bound="StrEnum")
+
+LABELS: Final = ("label", "kto_tag")
 
 _STATE: Final = re.compile(r"== STATE ==(?P<body>.*?)== END STATE ==", re.DOTALL)
 
@@ -69,8 +71,9 @@ def assemble(
     facts: Mapping[str, Any],
     origin: Origin,
     flags: tuple[str, ...] = (),
+    rejected: tuple[Rejected, ...] = (),
 ) -> Interaction:
-    """An interaction out of its messages and of what the entry says beside them.
+    """An interaction out of its messages, of the answers that lost, and of what the entry says beside them.
 
     Known facts: `conversation_id` or `id`, `task_id`, `trigger`, `model` or `generated_by`, `author` or `user`,
     `outcome`, `feedback`, `consent`, `created_at`, `dissonance`. What is missing gets the record's default.
@@ -98,6 +101,7 @@ def assemble(
         consent=_record(facts, "consent", Consent) or Consent(),
         flags=tuple(dict.fromkeys((*origin.flags, *flags))),
         happened_at=_text(facts, "created_at", "timestamp"),
+        rejected=rejected,
     )
 
 
@@ -164,6 +168,11 @@ def as_text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise UnreadableError(f"{what} is no text but {_kind(value)}")
     return value
+
+
+def is_compared(entry: Mapping[str, Any]) -> bool:
+    """Whether the entry says which of its answers is better, or that its answer is good or bad."""
+    return "rejected" in entry or any(isinstance(entry.get(key), bool) for key in LABELS)
 
 
 def _kind(value: Any) -> str:

@@ -61,6 +61,14 @@ def _with_texts(interaction: Interaction, change: Callable[[str], str]) -> Inter
         task_id=_name(interaction.task_id, change),
         generated_by=_if_any(interaction.generated_by, change),
         happened_at=_if_any(interaction.happened_at, change),
+        rejected=tuple(
+            replace(
+                lost,
+                messages=tuple(_with_message_texts(message, change) for message in lost.messages),
+                generated_by=_if_any(lost.generated_by, change),
+            )
+            for lost in interaction.rejected
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from selftune.interactions.assemble import (
     as_text,
     assemble,
     find_state,
+    is_compared,
     read_file,
     said_by_assistant,
 )
@@ -47,7 +48,7 @@ class OpenAIMessages:
     def recognises(entry: Mapping[str, Any]) -> str | None:
         """Why the entry looks like this format; None when it does not."""
         messages = entry.get("messages")
-        if not isinstance(messages, list) or _opens_with_state(messages):
+        if not isinstance(messages, list) or _opens_with_state(messages) or is_compared(entry):
             return None
         return "its entries hold `messages`"
 

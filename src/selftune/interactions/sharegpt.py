@@ -12,6 +12,7 @@ from selftune.interactions.assemble import (
     as_mapping,
     as_text,
     assemble,
+    is_compared,
     read_file,
     said_by_assistant,
 )
@@ -50,7 +51,9 @@ class ShareGPT:
     @staticmethod
     def recognises(entry: Mapping[str, Any]) -> str | None:
         """Why the entry looks like this format; None when it does not."""
-        return "its entries hold `conversations`" if isinstance(entry.get("conversations"), list) else None
+        if not isinstance(entry.get("conversations"), list) or is_compared(entry):
+            return None
+        return "its entries hold `conversations`"
 
     def read(self, context: Context) -> Iterator[Interaction | Quarantined]:
         """Each conversation as one interaction."""

@@ -36,6 +36,7 @@ from selftune.records.interaction import (
     InteractionOutcome,
     Message,
     Quarantined,
+    Rejected,
     ToolCall,
     Trigger,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "Quarantined",
     "Record",
     "Reject",
+    "Rejected",
     "Release",
     "Rubric",
     "Run",

@@ -56,6 +56,15 @@ class Feedback:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """What was also answered and not kept; the turns would have stood in place of message `at` and those after it."""
+
+    at: int
+    messages: tuple[Message, ...]
+    generated_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Consent:
     """What may be done with the words: keep them, train on them, send them to an endpoint beyond this machine."""
 
@@ -76,10 +85,13 @@ class Interaction(Record):
         generated_by: Build digest or model name that wrote the answer; None when unknown.
         author: Pseudonym of the person; None when unknown.
         dissonance: Score per turn where a persona runtime measured it.
+        rejected: Answers that lost against the ones in `messages`: of a preference pair, or of what was swiped away.
     """
 
     KIND: ClassVar[str] = "interaction"
-    SALTED: ClassVar[frozenset[str]] = frozenset({"messages", "state", "feedback", "author", "conversation"})
+    SALTED: ClassVar[frozenset[str]] = frozenset(
+        {"messages", "state", "feedback", "author", "conversation", "rejected"}
+    )
 
     salt: str
     conversation: str
@@ -98,6 +110,7 @@ class Interaction(Record):
     consent: Consent = Consent()
     flags: tuple[str, ...] = ()
     happened_at: str | None = None
+    rejected: tuple[Rejected, ...] = ()
 
     @property
     def prompt(self) -> tuple[Message, ...]:
