@@ -62,19 +62,19 @@ CASES = {
         1,
         "repaired",
     ),
-    "malformed": (lambda n, body: (200, "five stars", "stop"), JudgementStatus.UNSCORED, 3, "no JSON object"),
+    "malformed": (lambda n, body: (200, "five stars", "stop"), JudgementStatus.UNSCORED, 2, "no JSON object"),
     "malformed once": (lambda n, body: OK if n else (200, "five", "stop"), JudgementStatus.SCORED, 2, ""),
-    "truncated": (lambda n, body: (200, OK[1][:90], "length"), JudgementStatus.UNSCORED, 3, "cut off at 4096 tokens"),
+    "truncated": (lambda n, body: (200, OK[1][:90], "length"), JudgementStatus.UNSCORED, 2, "cut off at 4096 tokens"),
     "off scale": (
         lambda n, body: (200, fake_verdict(FIVES | {"task_efficacy": 50}), "stop"),
         JudgementStatus.UNSCORED,
-        3,
+        2,
         "off the scale 1 to 5",
     ),
     "criterion missing": (
         lambda n, body: (200, fake_verdict({"logical_rigor": 5}), "stop"),
         JudgementStatus.UNSCORED,
-        3,
+        2,
         "'creative_synthesis' is missing",
     ),
     "nothing applies": (
@@ -85,6 +85,12 @@ CASES = {
     ),
     "429": (lambda n, body: (429, "", ""), JudgementStatus.UNSCORED, 3, "HTTP 429"),
     "429 twice": (lambda n, body: OK if n == 2 else (429, "", ""), JudgementStatus.SCORED, 3, ""),
+    "429, then malformed, then fine": (
+        lambda n, body: [(429, "", ""), (200, "five", "stop"), OK][n],
+        JudgementStatus.SCORED,
+        3,
+        "",
+    ),
     "500": (lambda n, body: (500, "", ""), JudgementStatus.UNSCORED, 3, "HTTP 500"),
     "401": (lambda n, body: (401, "", ""), JudgementStatus.UNSCORED, 1, "HTTP 401"),
     "redirect": (lambda n, body: (302, "", ""), JudgementStatus.UNSCORED, 1, "HTTP 302"),
@@ -135,6 +141,47 @@ def test_what_is_asked_is_cold_structured_and_names_what_was_wrong_before():
     assert "expert AI systems analyst" in first["messages"][0]["content"]
     assert first["messages"][0] == second["messages"][0]
     assert "could not be used: the reply holds no JSON object" in second["messages"][1]["content"]
+
+
+def quoting(*quotes: str):
+    verdict = {name: entry | {"quotes": list(quotes)} for name, entry in json.loads(OK[1]).items()}
+    return lambda n, body: (200, json.dumps(verdict), "stop")
+
+
+def test_a_quote_that_nobody_said_marks_the_verdict_and_changes_no_score():
+    said, _ = ask_once(quoting("Question 0?", "An\n answer."))
+    assert (said.overall, said.flags) == (5, ())
+    assert said.criteria[0].quotes == ("Question 0?", "An\n answer.")
+    invented, _ = ask_once(quoting("Question 0?", "An excellent answer."))
+    assert (invented.overall, invented.flags) == (5, ("unsupported",))
+
+
+def test_a_judge_that_makes_up_its_quotes_is_stopped_with_their_share(tmp_path):
+    log = [interaction(number) for number in range(12)]
+
+    def invents(share):
+        return lambda n, body: quoting("nobody said this" if n < share * len(log) else "An answer.")(n, body)
+
+    heard = []
+    with FakeJudgeServer(invents(0.5)).running() as server:
+        batch = judge(log, config(server, at_once=1), fake_context(tmp_path, report=heard.append))
+        with pytest.raises(JudgeMissingError, match=r"in 6 of 12 verdicts \(50%\); 20% are let pass"):
+            list(batch)
+    assert heard[-1].note == "judged, 6 with a quote that nobody said"
+    with FakeJudgeServer(invents(0.25)).running() as server:  # three of twelve: too few to tell
+        assert len(list(judge(log, config(server, at_once=1), fake_context(tmp_path)))) == 12
+
+
+def test_a_batch_says_how_many_overalls_lie_far_from_the_judges_own(tmp_path):
+    heard = []
+
+    def hiding(n, body):
+        return 200, fake_verdict(FIVES | {"overall_golden": 4.4 if n < 2 else 4.5}), "stop"
+
+    log = [interaction(number) for number in range(5)]
+    with FakeJudgeServer(hiding).running() as server:
+        list(judge(log, config(server, at_once=1), fake_context(tmp_path, report=heard.append)))
+    assert heard[-1].note == "judged, 2 far from the judge's own overall"
 
 
 def test_the_transcript_is_data_inside_a_fence_it_cannot_foresee():

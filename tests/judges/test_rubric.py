@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.errors import ConfigError, MissingFileError
-from selftune.judges.overall import holistic_score, weighted_overall
+from selftune.judges.overall import hides_a_penalty, holistic_score, weighted_overall
 from selftune.judges.rubric import load_rubric, parse_rubric, shipped_rubrics
-from selftune.records import Criterion, CriterionScore, Rubric
+from selftune.records import Criterion, CriterionScore, JudgeIdentity, Judgement, JudgementStatus, Rubric
 from selftune.scoring.state_obedience import CRITERIA
 
 GOOD = """
@@ -148,6 +150,34 @@ def test_the_whole_is_kept_beside_and_never_counts():
     assert holistic_score(judged, rubric(1, 1, 0)) == 5
     assert holistic_score(judged, rubric(1, 1, 1)) is None
     assert weighted_overall(scores(None, 5), rubric(1, 0)) is None
+
+
+def judged(overall: float | None, own: float | None) -> Judgement:
+    return Judgement(
+        salt="s",
+        interaction_id="i",
+        rubric_digest="r",
+        judge=JudgeIdentity(name="j", version="1"),
+        status=JudgementStatus.SCORED,
+        overall=overall,
+        judge_overall=own,
+    )
+
+
+@pytest.mark.parametrize(
+    ("highest", "overall", "own", "hidden"),
+    [
+        (5.0, 4.5, 4.0, False),
+        (5.0, 4.5, 3.99, True),
+        (5.0, 4.0, 4.6, True),
+        (10.0, 9.1, 8.1, False),
+        (10.0, 9.1, 8.0, True),
+        (5.0, 4.5, None, False),
+        (5.0, None, 1.0, False),
+    ],
+)
+def test_a_hidden_penalty_is_a_gap_of_more_than_half_a_point_of_five(highest, overall, own, hidden):
+    assert hides_a_penalty(judged(overall, own), replace(rubric(1), highest=highest)) is hidden
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.one_of(st.none(), st.floats(1, 5))), min_size=1, max_size=6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -51,8 +52,15 @@ def test_a_verdict_is_found_however_it_is_wrapped(text, repaired):
     assert verdict.repaired is repaired
 
 
-def test_null_means_does_not_apply():
+def test_null_means_does_not_apply_and_needs_its_reason():
     assert scores(read_verdict(reply(rigor=None, use=3), RUBRIC)) == [None, 3]
+    assert read_verdict(reply(rigor=None, use=3), RUBRIC).criteria[0].reasoning == "because"
+
+
+def test_quotes_come_with_their_criterion_and_may_be_left_out():
+    quoted = GOOD.replace('"score": 4}', '"score": 4, "quotes": ["a b", "c"]}')
+    for text in (quoted, quoted.replace('"', "'")):
+        assert [item.quotes for item in read_verdict(text, RUBRIC).criteria] == [("a b", "c"), ()]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,11 @@ def test_null_means_does_not_apply():
         (reply(rigor=4, use=5).replace("5}", "NaN}"), "off the scale"),
         (f"{GOOD} or rather {reply(rigor=1, use=1)}", "two verdicts that differ"),
         (GOOD[:-4], "no JSON object"),
+        (GOOD.replace('"score": 4.5', '"score"35'), "a score can't be repaired for sure"),
         (GOOD.replace("4.5}}", "4,5}}"), "no number|for sure"),
+        (GOOD.replace('"score": 4}', '"score": 4, "quotes": "x"}'), "the quotes of 'rigor' are no list of texts"),
+        (GOOD.replace('"score": 4}', '"score": 4, "quotes": [1]}'), "the quotes of 'rigor' are no list of texts"),
+        (reply(rigor=4, use=None).replace('"because", "score": null', '" ", "score": null'), "'use' has no reasoning"),
         ("{" * 50_000 + "}" * 50_000, "no JSON object"),
         ("x" * 300_000, "more than 200,000 characters"),
     ],
@@ -95,6 +107,27 @@ def test_no_text_makes_the_reader_raise_anything_else_or_invent_a_score(text):
         read_verdict(text, RUBRIC)
 
 
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_reader_raise_anything_else_or_invent_a_score(data):
+    with pytest.raises(NoVerdictError):
+        read_verdict(data.decode("utf-8", "replace"), RUBRIC)
+
+
+@given(st.data())
+def test_no_damage_to_a_verdict_gives_a_score_that_does_not_stand_in_it(data):
+    wrapped = f"```json\n{reply(rigor=2, use=4.25)}\n```"
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(wrapped)))
+        end = data.draw(st.integers(start, min(len(wrapped), start + 6)))
+        wrapped = wrapped[:start] + data.draw(st.text("{}[]\":,'0123456789.e-nul \n`", max_size=4)) + wrapped[end:]
+    try:
+        verdict = read_verdict(wrapped, RUBRIC)
+    except NoVerdictError:
+        return
+    numbers = {float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", wrapped)}
+    assert {score for score in scores(verdict) if score is not None} <= numbers
+
+
 @given(st.data())
 def test_no_cut_of_a_verdict_gives_other_scores(data):
     text = f"```json\n{GOOD}\n```"
@@ -106,7 +139,7 @@ def test_no_cut_of_a_verdict_gives_other_scores(data):
     assert scores(verdict) == [4, 4.5]
 
 
-def test_the_schema_asks_for_the_reasoning_before_the_score():
+def test_the_schema_asks_for_reasoning_and_quotes_before_the_score():
     schema = verdict_schema(RUBRIC)
     assert schema["required"] == ["rigor", "use"]
-    assert list(schema["properties"]["rigor"]["properties"]) == ["reasoning", "score"]
+    assert list(schema["properties"]["rigor"]["properties"]) == ["reasoning", "quotes", "score"]

@@ -130,7 +130,7 @@ SAMPLES: tuple[Record, ...] = (
         judge=JudgeIdentity(name="openai", version="3", lineage=("some-model",)),
         status=JudgementStatus.UNSCORED,
         criteria=(
-            CriterionScore(name="truth", reasoning="she is named", score=4.5),
+            CriterionScore(name="truth", reasoning="she is named", score=4.5, quotes=("Zo\u00eb is here",)),
             CriterionScore(name="tone", reasoning="none asked for", score=None),
         ),
         overall=4.5,
@@ -141,6 +141,7 @@ SAMPLES: tuple[Record, ...] = (
         prompt_tokens=100,
         completion_tokens=20,
         cost_usd=0.0125,
+        flags=("unsupported",),
     ),
     Dataset(
         kind=DatasetKind.PREFERENCE,
@@ -319,7 +320,7 @@ SAMPLES: tuple[Record, ...] = (
 
 
 # What a kind got since, always with a default; the file of the shape before stays and must go on being read.
-GROWN = {"interaction": "-rejected"}
+GROWN = {"interaction": "-rejected", "judgement": "-quotes"}
 
 
 def golden_file(record: Record) -> Path:

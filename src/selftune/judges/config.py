@@ -17,7 +17,7 @@ class Judging:
         model: The model's name at the endpoint.
         api_key_env: Name of the environment variable that holds the key; the key itself stands in no file.
         egress: Hosts beyond this machine that may be sent words whose consent includes `send`.
-        max_attempts: Tries for one verdict, whatever went wrong; then it is unscored.
+        max_attempts: Calls for one verdict; of replies that can't be used it takes two at most. Then it is unscored.
         max_tokens: Most tokens of one verdict.
         timeout_seconds: For one try.
         retry_wait_seconds: Before the second try; doubled before each later one.

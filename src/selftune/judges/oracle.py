@@ -1,8 +1,8 @@
 """The oracle: a model behind an OpenAI-compatible endpoint as judge.
 
-It reasons on each criterion before it scores, in one JSON object; the overall is computed by us. Whatever goes wrong,
-from a lost connection to a score off the scale, is tried again up to `max_attempts` times and is then `unscored` with
-its reason. It is never a zero.
+It reasons on each criterion before it scores, in one JSON object; the overall is computed by us. A call that failed is
+made again, up to `max_attempts` in all; a reply that can't be used is asked for once more, with what was wrong with it.
+Then the verdict is `unscored` with its reason. It is never a zero.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from selftune.judges.endpoint import CallError, appoint_endpoint, call
+from selftune.judges.evidence import flags_of
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.prompt import PROMPT_VERSION, fenced_transcript, instructions
 from selftune.judges.verdict import NoVerdictError, Verdict, read_verdict, verdict_schema
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT_SECONDS: Final = 60.0
 _BAD_REQUEST: Final = 400
+_MOST_UNUSABLE: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class _Tally:
     """What one verdict has cost so far, and what went wrong last."""
 
     attempts: int = 0
+    unusable: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     fault: str = ""
@@ -135,6 +138,8 @@ class _Room:
         tally = _Tally()
         async with self._turns:
             verdict = await self._verdict(fenced_transcript(interaction, salt), tally)
+        if verdict is not None:
+            draft = replace(draft, criteria=verdict.criteria, flags=flags_of(verdict.criteria, interaction))
         return _completed(draft, verdict, tally, self._rubric)
 
     async def _verdict(self, transcript: str, tally: _Tally) -> Verdict | None:
@@ -146,6 +151,7 @@ class _Room:
                 return await self._try(transcript, tally)
             except NoVerdictError as error:
                 tally.fault = str(error)
+                tally.unusable += 1
             except CallError as error:
                 tally.fault = str(error)
                 # Some servers refuse the schema itself: the next try asks in words alone.
@@ -156,7 +162,7 @@ class _Room:
                 if error.transient and tally.attempts < self._config.max_attempts:
                     await asyncio.sleep(min(error.wait_seconds or wait, _LONGEST_WAIT_SECONDS))
                     wait *= 2
-            if tally.attempts >= self._config.max_attempts:
+            if tally.attempts >= self._config.max_attempts or tally.unusable >= _MOST_UNUSABLE:
                 return None
 
     async def _try(self, transcript: str, tally: _Tally) -> Verdict:
@@ -217,11 +223,10 @@ def _completed(draft: Judgement, verdict: Verdict | None, tally: _Tally, rubric:
         return replace(draft, reason=f"no verdict after {tally.attempts} tries: {tally.fault}")
     overall = weighted_overall(verdict.criteria, rubric)
     if overall is None:
-        return replace(draft, criteria=verdict.criteria, reason="no criterion applies")
+        return replace(draft, reason="no criterion applies")
     return replace(
         draft,
         status=JudgementStatus.SCORED,
-        criteria=verdict.criteria,
         overall=overall,
         judge_overall=holistic_score(verdict.criteria, rubric),
         reason="its JSON was repaired" if verdict.repaired else None,

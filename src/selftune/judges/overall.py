@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from selftune.records import CriterionScore, Rubric
+    from selftune.records import CriterionScore, Judgement, Rubric
+
+# 0.5 of 5, on whatever scale.
+_MOST_GAP: Final = 0.1
 
 
 def weighted_overall(scores: Iterable[CriterionScore], rubric: Rubric) -> float | None:
@@ -25,3 +28,14 @@ def holistic_score(scores: Iterable[CriterionScore], rubric: Rubric) -> float | 
     """The judge's own view of the whole: its score on the rubric's criterion of weight 0; None without one."""
     whole = {criterion.name for criterion in rubric.criteria if criterion.weight == 0}
     return next((item.score for item in scores if item.name in whole), None)
+
+
+def hides_a_penalty(judgement: Judgement, rubric: Rubric) -> bool:
+    """Whether our overall and the judge's own lie further apart than half a point of five; never where one is missing.
+
+    An audit of 108 verdicts of a model found penalties that stood in no criterion, hidden in its overall.
+    """
+    if judgement.overall is None or judgement.judge_overall is None:
+        return False
+    # Rounded where binary fractions leave off: a gap of exactly half a point passes.
+    return round(abs(judgement.overall - judgement.judge_overall), 9) > _MOST_GAP * rubric.highest

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from selftune.context import Progress
 from selftune.errors import JudgeMissingError
 from selftune.judges.base import JudgesMany
+from selftune.judges.batch import Batch
 from selftune.judges.rubric import load_rubric
 from selftune.plugins import load_plugin
 from selftune.records import Judgement, JudgementStatus, decode_record, digest_of, encode_record
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STAGE_VERSION: Final = 1
+STAGE_VERSION: Final = 2
 
 _CHUNK: Final = 64
 
@@ -32,7 +32,7 @@ def judge(interactions: Iterable[Interaction], config: Judging, context: Context
     """A verdict for each interaction, in order. Unscored ones say why; none is ever a zero.
 
     Raises:
-        JudgeMissingError: there were interactions and the judge could score none of them.
+        JudgeMissingError: the judge could score none of the interactions, or made up too many quotes.
         UnknownNameError: no such judge or rubric.
         ConfigError: the judge needs an endpoint, a model or a key that is not there, or may not be reached.
     """
@@ -44,17 +44,15 @@ def judge_by(
     appointed: Judge, interactions: Iterable[Interaction], rubric: Rubric, context: Context
 ) -> Iterator[Judgement]:
     """The same with a judge at hand."""
-    reasons: Counter[str] = Counter()
-    done = 0
+    batch = Batch(rubric)
     for chunk in _chunks(iter(interactions), _CHUNK):
         for judgement in _verdicts(appointed, chunk, rubric, context):
             yield judgement
-            done += 1
-            if judgement.status is not JudgementStatus.SCORED:
-                reasons[judgement.reason or judgement.status] += 1
-        context.report(Progress(done=done, total=None, note="judged"))
-    if done and reasons.total() == done:
-        raise _missing(appointed, done, reasons.most_common(1)[0][0])
+            batch.add(judgement)
+        context.report(Progress(done=batch.judged, total=None, note=batch.describe()))
+        batch.refuse_invented_quotes(appointed.identity.name)
+    if batch.judged and not batch.scored:
+        raise _missing(appointed, batch.judged, batch.reasons.most_common(1)[0][0])
 
 
 def _verdicts(appointed: Judge, chunk: list[Interaction], rubric: Rubric, context: Context) -> Iterator[Judgement]:

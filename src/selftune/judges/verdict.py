@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.records import CriterionScore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from selftune.records import Criterion, Rubric
 
@@ -19,8 +20,12 @@ _FENCED: Final = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL | re.IGNORE
 _THOUGHT: Final = re.compile(r"\A.*</think>", re.DOTALL | re.IGNORECASE)
 
 
+_WRITTEN_SCORE: Final = re.compile(
+    r"\bscore[\"']?\s*:\s*(?P<score>-?\d+(?:\.\d+)?|null|none)(?=\s*[,}])", re.IGNORECASE
+)
 _MOST_REPAIRED_BRACES: Final = 200
 _ENTRY_KEYS: Final = frozenset({"reasoning", "score"})
+_QUOTES: Final = "quotes"
 
 
 class NoVerdictError(ValueError):
@@ -36,14 +41,15 @@ class Verdict:
 
 
 def verdict_schema(rubric: Rubric) -> dict[str, Any]:
-    """The JSON schema of a verdict: for each criterion the reasoning, then the score or null."""
+    """The JSON schema of a verdict: for each criterion the reasoning, its quotes, then the score or null."""
     criterion = {
         "type": "object",
         "properties": {
             "reasoning": {"type": "string"},
+            _QUOTES: {"type": "array", "items": {"type": "string"}},
             "score": {"type": ["number", "null"], "minimum": rubric.lowest, "maximum": rubric.highest},
         },
-        "required": ["reasoning", "score"],
+        "required": ["reasoning", _QUOTES, "score"],
         "additionalProperties": False,
     }
     names = [item.name for item in rubric.criteria]
@@ -70,10 +76,13 @@ def read_verdict(reply: str, rubric: Rubric) -> Verdict:
     for repaired in (False, True):
         for candidates in (_FENCED.findall(text), list(_braced(text)), [text.strip()]):
             found = [value for candidate in candidates if (value := _load(candidate, repaired=repaired)) is not None]
-            if found and repaired:
-                _check_single(text, rubric)
+            if found and not repaired:
+                return _agreed(found, rubric, repaired=False)
             if found:
-                return _agreed(found, rubric, repaired=repaired)
+                _check_single(text, rubric)
+                verdict = _agreed(found, rubric, repaired=True)
+                _check_written(text, verdict.criteria)
+                return verdict
     raise NoVerdictError("the reply holds no JSON object")
 
 
@@ -128,6 +137,15 @@ def _check_single(text: str, rubric: Rubric) -> None:
             raise NoVerdictError("a key stands twice in what would have to be repaired")
 
 
+def _check_written(text: str, criteria: Iterable[CriterionScore]) -> None:
+    """Refuse a score that the repair made and the judge did not write: it reads `"score"25` as a 5."""
+    written = Counter(
+        None if match["score"].isalpha() else float(match["score"]) for match in _WRITTEN_SCORE.finditer(text)
+    )
+    if not Counter(item.score for item in criteria) <= written:
+        raise NoVerdictError("a score can't be repaired for sure")
+
+
 def _agreed(found: list[dict[str, Any]], rubric: Rubric, *, repaired: bool) -> Verdict:
     if any(value != found[0] for value in found):
         raise NoVerdictError("the reply holds two verdicts that differ")
@@ -141,16 +159,25 @@ def _score(value: dict[str, Any], criterion: Criterion, rubric: Rubric, *, repai
     entry = value.get(name)
     if not isinstance(entry, dict):
         raise NoVerdictError(f"criterion {name!r} is missing")
-    if repaired and entry.keys() != _ENTRY_KEYS:
+    if repaired and entry.keys() - {_QUOTES} != _ENTRY_KEYS:
         raise NoVerdictError(f"criterion {name!r} can't be repaired for sure")  # 4,5 becomes a 4 and a 5
     reasoning, score = entry.get("reasoning"), entry.get("score")
     if not isinstance(reasoning, str) or not reasoning.strip():
         raise NoVerdictError(f"criterion {name!r} has no reasoning")
+    quotes = _quotes(entry, name)
     if score is None and "score" in entry:
-        return CriterionScore(name=name, reasoning=reasoning, score=None)
+        return CriterionScore(name=name, reasoning=reasoning, score=None, quotes=quotes)
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise NoVerdictError(f"the score of {name!r} is no number")
     # NaN fails this comparison too.
     if not rubric.lowest <= score <= rubric.highest:
         raise NoVerdictError(f"the score of {name!r} is off the scale {rubric.lowest:g} to {rubric.highest:g}")
-    return CriterionScore(name=name, reasoning=reasoning, score=float(score))
+    return CriterionScore(name=name, reasoning=reasoning, score=float(score), quotes=quotes)
+
+
+def _quotes(entry: dict[str, Any], name: str) -> tuple[str, ...]:
+    """The quotes of one criterion; a server without structured output may leave them out."""
+    quotes = entry.get(_QUOTES, [])
+    if not isinstance(quotes, list) or not all(isinstance(quote, str) for quote in quotes):
+        raise NoVerdictError(f"the quotes of {name!r} are no list of texts")
+    return tuple(quotes)

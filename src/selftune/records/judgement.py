@@ -28,11 +28,15 @@ class JudgeIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class CriterionScore:
-    """Reasoning first, then the score, 1 to 5; None when the criterion does not apply here."""
+    """Reasoning first, then the score on the rubric's scale; None when the criterion does not apply here.
+
+    `quotes` are the words of the transcript that the reasoning rests on, as the judge gave them.
+    """
 
     name: str
     reasoning: str
     score: float | None
+    quotes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,7 @@ class Judgement(Record):
         overall: Weighted mean of the applicable criteria, computed in code; None unless scored.
         judge_overall: What the judge itself called the overall, kept for comparison.
         reason: Why it is pending or unscored.
+        flags: What changes no score: `unsupported` when a quote stands nowhere in the transcript.
     """
 
     KIND: ClassVar[str] = "judgement"
@@ -62,3 +67,4 @@ class Judgement(Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+    flags: tuple[str, ...] = ()

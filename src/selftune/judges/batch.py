@@ -1,0 +1,71 @@
+"""A batch of verdicts: what they come to, and when a judge that makes things up is stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import JudgeMissingError
+from selftune.judges.evidence import UNSUPPORTED
+from selftune.judges.overall import hides_a_penalty
+from selftune.records import JudgementStatus
+
+if TYPE_CHECKING:
+    from selftune.records import Judgement, Rubric
+
+MOST_UNSUPPORTED: Final = 0.2
+# Fewer say nothing about a judge: one slip in three verdicts is a third.
+_FEWEST_UNSUPPORTED: Final = 5
+
+
+class Batch:
+    """Counts verdicts as they come.
+
+    Attributes:
+        judged: How many came, scored or not.
+        scored: How many have a score.
+        reasons: Why the others have none.
+        unsupported: How many of the scored ones quote words that stand nowhere in the transcript.
+        gaps: How many of the scored ones lie further from the judge's own overall than `hides_a_penalty` lets pass.
+    """
+
+    def __init__(self, rubric: Rubric) -> None:
+        self._rubric = rubric
+        self.judged = 0
+        self.scored = 0
+        self.reasons: Counter[str] = Counter()
+        self.unsupported = 0
+        self.gaps = 0
+
+    def add(self, judgement: Judgement) -> None:
+        """Count one more."""
+        self.judged += 1
+        if judgement.status is not JudgementStatus.SCORED:
+            self.reasons[judgement.reason or judgement.status] += 1
+            return
+        self.scored += 1
+        self.unsupported += UNSUPPORTED in judgement.flags
+        self.gaps += hides_a_penalty(judgement, self._rubric)
+
+    def describe(self) -> str:
+        """What there is to say after the number judged; faults only where there are some."""
+        faults = {
+            "unscored": self.judged - self.scored,
+            "with a quote that nobody said": self.unsupported,
+            "far from the judge's own overall": self.gaps,
+        }
+        return ", ".join(["judged", *(f"{count} {what}" for what, count in faults.items() if count)])
+
+    def refuse_invented_quotes(self, judge_name: str) -> None:
+        """Stop when too many verdicts rest on words that nobody said.
+
+        Raises:
+            JudgeMissingError: they are five or more, and more than a fifth of the scored ones.
+        """
+        if self.unsupported < _FEWEST_UNSUPPORTED or self.unsupported <= MOST_UNSUPPORTED * self.scored:
+            return
+        raise JudgeMissingError(
+            f"judge {judge_name!r} quotes words that stand nowhere in the transcript in {self.unsupported} of "
+            f"{self.scored} verdicts ({self.unsupported / self.scored:.0%}); {MOST_UNSUPPORTED:.0%} are let pass.",
+            next_step="Name another model as judge in selftune.toml, under [judge].",
+        )

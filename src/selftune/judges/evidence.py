@@ -1,0 +1,45 @@
+"""Evidence: the words that a judge quotes must stand in the transcript, or its verdict is marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.judges.prompt import shown_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from selftune.records import CriterionScore, Interaction
+
+UNSUPPORTED: Final = "unsupported"
+
+
+def flags_of(criteria: Iterable[CriterionScore], interaction: Interaction) -> tuple[str, ...]:
+    """`unsupported` when a quote stands nowhere in the transcript; scores are never touched."""
+    return (UNSUPPORTED,) if invented_quotes(criteria, interaction) else ()
+
+
+def invented_quotes(criteria: Iterable[CriterionScore], interaction: Interaction) -> tuple[str, ...]:
+    """The quotes that stand in no turn of the transcript; white space counts as one space, an empty quote as invented.
+
+    A turn is looked through as it was said and as the judge saw it, where line breaks and angle brackets are escapes.
+    """
+    turns = [_spaced(text) for text in _texts(interaction)]
+    quotes = (quote for criterion in criteria for quote in criterion.quotes)
+    return tuple(quote for quote in quotes if not _stands(_spaced(quote), turns))
+
+
+def _stands(quote: str, turns: list[str]) -> bool:
+    return bool(quote) and any(quote in turn for turn in turns)
+
+
+def _texts(interaction: Interaction) -> Iterator[str]:
+    yield from shown_turns(interaction)
+    for message in interaction.messages:
+        yield message.content
+        for call in message.tool_calls:
+            yield from filter(None, (call.name, call.arguments, call.result))
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
