@@ -20,11 +20,12 @@ from selftune.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from enum import StrEnum
     from pathlib import Path
 
     from selftune.context import Context
+    from selftune.interactions.lines import Entry
     from selftune.records import Rejected, ToolCall
 
 T = TypeVar("T")
@@ -52,8 +53,19 @@ def read_file(
     context: Context,
 ) -> Iterator[Interaction | Quarantined]:
     """Each entry of a file as `parse` reads it; an entry it can't read comes as `Quarantined` with file and line."""
-    source = f"{format_name}:{path.name}"
-    for entry in read_entries(path):
+    return read_from(read_entries(path), path.name, format_name, parse, context)
+
+
+def read_from(
+    entries: Iterable[Entry],
+    file_name: str,
+    format_name: str,
+    parse: Callable[[Mapping[str, Any], Origin], Interaction],
+    context: Context,
+) -> Iterator[Interaction | Quarantined]:
+    """Each entry as `parse` reads it; an entry it can't read comes as `Quarantined` with file and place."""
+    source = f"{format_name}:{file_name}"
+    for entry in entries:
         origin = Origin(source=source, position=entry.position, salt=context.draw_salt(), flags=entry.flags)
         fault = entry.fault
         if fault is None:
@@ -62,7 +74,7 @@ def read_file(
             except UnreadableError as error:
                 fault = str(error)
         if fault is not None:
-            reason = f"{path.name}, {entry.place}: {fault}"
+            reason = f"{file_name}, {entry.place}: {fault}"
             yield Quarantined(salt=origin.salt, source=source, position=origin.position, reason=reason, raw=entry.raw)
 
 

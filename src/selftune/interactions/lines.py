@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from selftune.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 MAX_DEPTH: Final = 64
@@ -87,13 +87,42 @@ def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
     """
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
-    repeats: Counter[bytes] = Counter()
+    positions = Positions()
     with path.open("rb") as stream:
         for item in _items(path, stream, limits):
-            digest = hashlib.sha256(item.data)
-            repeat = repeats[digest.digest()[:8]]
-            repeats[digest.digest()[:8]] += 1
-            yield _entry(f"{digest.hexdigest()}:{repeat}", item, limits)
+            yield _entry(positions.of(item.data), item, limits)
+
+
+class Positions:
+    """Names entries by what they hold and by how often that came before, so that a file may grow anywhere."""
+
+    def __init__(self) -> None:
+        self._repeats: Counter[bytes] = Counter()
+
+    def of(self, data: bytes) -> str:
+        """The position of the next entry with these bytes."""
+        digest = hashlib.sha256(data)
+        repeat = self._repeats[digest.digest()[:8]]
+        self._repeats[digest.digest()[:8]] += 1
+        return f"{digest.hexdigest()}:{repeat}"
+
+
+def unfold(entries: Iterable[Entry], inner: Callable[[Mapping[str, Any]], Any]) -> Iterator[Entry]:
+    """The entries, and in place of one that is only a wrapper the entries that `inner` finds in it."""
+    positions = Positions()
+    for entry in entries:
+        wrapped = inner(entry.value) if isinstance(entry.value, dict) else None
+        if not isinstance(wrapped, list):
+            yield entry
+            continue
+        for number, value in enumerate(wrapped, start=1):
+            yield made_entry(value, f"{entry.place}, {number} in it", positions, entry.flags)
+
+
+def made_entry(value: Any, place: str, positions: Positions, flags: tuple[str, ...] = ()) -> Entry:
+    """An entry out of a value that was no text of its own; it is named by its JSON with sorted keys."""
+    raw = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return Entry(position=positions.of(raw.encode("utf-8", "replace")), place=place, raw=raw, value=value, flags=flags)
 
 
 def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[_Item]:

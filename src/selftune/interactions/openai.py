@@ -48,7 +48,7 @@ class OpenAIMessages:
     def recognises(entry: Mapping[str, Any]) -> str | None:
         """Why the entry looks like this format; None when it does not."""
         messages = entry.get("messages")
-        if not isinstance(messages, list) or _opens_with_state(messages) or is_compared(entry):
+        if not isinstance(messages, list) or _opens_with_state(messages) or is_compared(entry) or "choices" in entry:
             return None
         return "its entries hold `messages`"
 
