@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 GROUP: Final = "selftune.sources"
 _LOOKED_AT: Final = 20
-_SUFFIXES: Final = (".jsonl", ".json", ".ndjson")
+_HEAD_BYTES: Final = 4096
+_SUFFIXES: Final = (".jsonl", ".json", ".ndjson", ".chatml", ".parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,15 @@ class Detection:
 
 
 def detect_format(path: Path) -> Detection:
-    """The format of a file, from its first readable entries.
+    """The format of a file, from how it begins if that tells, else from its first readable entries.
 
     Raises:
         MissingFileError: there is no such file.
         UsageError: it is empty, or no registered source, or more than one, recognises it.
     """
+    known = _known_by_head(path)
+    if known is not None:
+        return known
     first = [entry.value for entry in islice(read_entries(path), _LOOKED_AT) if isinstance(entry.value, dict)]
     if not first:
         raise UsageError(
@@ -45,7 +49,7 @@ def detect_format(path: Path) -> Detection:
 
 
 def open_sources(path: Path, format: str = "auto") -> tuple[Source, ...]:  # noqa: A002 - the word of the command line
-    """A source for the file, or one for each JSON and JSONL file of the folder in the order of their names.
+    """A source for the file, or one for each log of the folder (by its suffix) in the order of their names.
 
     Raises:
         MissingFileError: there is no such file, or no such file in the folder.
@@ -63,6 +67,18 @@ def open_sources(path: Path, format: str = "auto") -> tuple[Source, ...]:  # noq
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
     name = detect_format(path).name if format == "auto" else format
     return (load_plugin(GROUP, name)(path),)
+
+
+def _known_by_head(path: Path) -> Detection | None:
+    """The one format that a file with such a beginning has; None when it takes a look at the entries."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    readers = {name: getattr(load_plugin(GROUP, name), "recognises_head", None) for name in registered(GROUP)}
+    reasons = {name: reader(head) for name, reader in readers.items() if reader is not None}
+    found = [Detection(name=name, why=why) for name, why in reasons.items() if why]
+    return found[0] if len(found) == 1 else None
 
 
 def _agree(path: Path, entry: dict[str, Any]) -> Detection:

@@ -135,7 +135,7 @@ def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[_Item]:
         stream.seek(len(_UTF8_BOM))
         head = head.removeprefix(_UTF8_BOM)
     if head.lstrip().startswith(b"[") or (path.suffix == ".json" and head.lstrip().startswith(b"{")):
-        yield from _document_items(*_decode(_whole(path, stream, limits.document_bytes)))
+        yield from _document_items(*decode_text(_whole(path, stream, limits.document_bytes)))
     else:
         yield from _lines(stream, limits)
 
@@ -204,7 +204,7 @@ def _skip(text: str, at: int, what: str) -> int:
 
 
 def _entry(position: str, item: _Item, limits: Limits) -> Entry:
-    raw, noticed = _decode(item.data)
+    raw, noticed = decode_text(item.data)
     text = mend_escapes(raw)
     mended = ("repaired_text",) if text != raw else ()
     flags = tuple(dict.fromkeys((*item.flags, *noticed, *mended)))
@@ -218,7 +218,7 @@ def _entry(position: str, item: _Item, limits: Limits) -> Entry:
         return Entry(position=position, place=item.place, raw=raw, fault=str(error), flags=flags)
 
 
-def _decode(data: bytes) -> tuple[str, tuple[str, ...]]:
+def decode_text(data: bytes) -> tuple[str, tuple[str, ...]]:
     """Bytes as UTF-8; else as Windows-1252 the way browsers read it, flagged."""
     try:
         return data.decode("utf-8"), ()
