@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from selftune.interactions.lines import UnreadableError, read_entries
@@ -60,17 +60,23 @@ def read_from(
     entries: Iterable[Entry],
     file_name: str,
     format_name: str,
-    parse: Callable[[Mapping[str, Any], Origin], Interaction],
+    parse: Callable[[Mapping[str, Any], Origin], Interaction | tuple[Interaction, ...]],
     context: Context,
 ) -> Iterator[Interaction | Quarantined]:
-    """Each entry as `parse` reads it; an entry it can't read comes as `Quarantined` with file and place."""
+    """Each entry as `parse` reads it; an entry it can't read comes as `Quarantined` with file and place.
+
+    An entry that holds more than one interaction gives each a position of its own; a salt of its own it gets here.
+    """
     source = f"{format_name}:{file_name}"
     for entry in entries:
         origin = Origin(source=source, position=entry.position, salt=context.draw_salt(), flags=entry.flags)
         fault = entry.fault
         if fault is None:
             try:
-                yield parse(as_mapping(entry.value, "the entry"), origin)
+                found = parse(as_mapping(entry.value, "the entry"), origin)
+                first, *more = found if isinstance(found, tuple) else (found,)
+                yield first
+                yield from (replace(item, salt=context.draw_salt()) for item in more)
             except UnreadableError as error:
                 fault = str(error)
         if fault is not None:
