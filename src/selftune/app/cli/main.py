@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from selftune import __version__
+from selftune.app.cli.stages import STAGES
 
 # What Typer makes of Ctrl-C, without a word (128 + SIGINT, as shells have it).
 INTERRUPTED: Final = 130
 
+
+class _InOrder(TyperGroup):
+    """Shows panel by panel, the stages as the loop has them; Typer alone puts what has sub-commands last."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        panels = list(dict.fromkeys(getattr(command, "rich_help_panel", None) for command in self.commands.values()))
+        stages = list(STAGES)
+
+        def place(name: str) -> tuple[int, int]:
+            panel = panels.index(getattr(self.commands[name], "rich_help_panel", None))
+            return panel, stages.index(name) if name in stages else len(stages)
+
+        self.commands = {name: self.commands[name] for name in sorted(self.commands, key=place)}
+
+
 app = typer.Typer(
     name="selftune",
+    cls=_InOrder,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,7 +12,9 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_STAGES = {
+    from selftune.judges.adopt import Adopted
+
+STAGES: Final = {
     "judge": "Score what is new; say why where there is no score.",
     "curate": "Choose what the next model learns from.",
     "train": "Train a candidate.",
@@ -22,10 +25,71 @@ _STAGES = {
 }
 
 
+_PANEL: Final = "Stage by stage"
+_judge = typer.Typer()
+
+
 def register(app: typer.Typer) -> None:
-    """Hang one command per stage on the app."""
-    for stage, summary in _STAGES.items():
-        app.command(stage, help=summary, rich_help_panel="Stage by stage")(_command(stage))
+    """Hang one command per stage on the app; `judge` is the stage, and has commands of its own below it."""
+    for stage, summary in STAGES.items():
+        if stage != "judge":
+            app.command(stage, help=summary, rich_help_panel=_PANEL)(_command(stage))
+    app.add_typer(_judge, name="judge", help=STAGES["judge"], rich_help_panel=_PANEL)
+
+
+@_judge.callback(invoke_without_command=True)
+def judge(context: typer.Context, project: Folder = HERE, json: AsJson = False) -> None:
+    """Run the stage, unless a command below it was named."""
+    from selftune.errors import UsageError
+
+    if context.invoked_subcommand is None:
+        _command("judge")(project, json)
+    elif json or project != HERE:
+        raise UsageError(
+            f"an option stands before {context.invoked_subcommand!r}, where it would be overlooked.",
+            next_step=f"Write it behind: selftune judge {context.invoked_subcommand} … --project FOLDER --json.",
+        )
+
+
+@_judge.command("import")
+def judge_import(
+    files: Annotated[list[Path], typer.Argument(help="JSON files with `summary` and `results`.")],
+    rubric: Annotated[str, typer.Option(help="The rubric by which they were judged.")] = "character",
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Bring in answers that another tool's judge scored; the overall is computed anew, a failure is no zero."""
+    from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.app.judging import import_judged
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        outcome = import_judged(opened, files, rubric=rubric, observer=Stages(make_console(stderr=True)))
+    if json:
+        print_json(outcome)
+        return
+    for one in outcome:
+        typer.echo("\n".join(_told(one)))
+
+
+def _told(one: Adopted) -> list[str]:
+    """What came of one file, as lines."""
+    counts = f"{one.scored} of {one.rows} scored by {one.judge}, {len(one.unscored)} unscored"
+    lines = [f"{one.file}: {'OUTAGE of the judge, ' if one.outage else ''}{counts}"]
+    if one.mean is not None and one.interval is not None:
+        low, high = one.interval
+        stated = "" if one.stated_mean is None else f"; the file says {one.stated_mean:.2f}, failures counted"
+        lines.append(f"  mean {one.mean:.2f} (95 % {low:.2f} to {high:.2f}, n = {one.scored}){stated}")
+    if one.largest_gap is not None:
+        lines.append(
+            f"  the judge's own overall: {one.largest_gap:+.2f} from ours at most, far off in {len(one.hidden)}"
+        )
+    if one.without_own:
+        zeroed = f", in the file a zero: {', '.join(one.zeroed)}" if one.zeroed else ""
+        lines.append(f"  no overall of the judge's own: {', '.join(one.without_own)}{zeroed}")
+    reasons = dict.fromkeys(reason for _, reason in one.unscored)
+    named = (f"  {reason}: {', '.join(row for row, why in one.unscored if why == reason)}" for reason in reasons)
+    return [*lines, *named]
 
 
 def _command(stage: str) -> Callable[..., None]:

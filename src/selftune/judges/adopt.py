@@ -1,0 +1,194 @@
+"""Adopt verdicts that another tool's judge gave: our overall beside the judge's own, no failure taken for a zero."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.judges.judged_files import number, read_judged_file
+from selftune.judges.overall import hides_a_penalty, holistic_score, weighted_overall
+from selftune.judges.rubric import load_rubric
+from selftune.judges.verdict import NoVerdictError
+from selftune.records import CriterionScore, JudgeIdentity, Judgement, JudgementStatus
+from selftune.scoring.intervals import wilson_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from selftune.context import Context
+    from selftune.judges.judged_files import JudgedFile, JudgedRow
+    from selftune.records import Criterion, Rubric
+
+STAGE_VERSION: Final = 1
+
+NAMED_BY_THE_JUDGE: Final = "named_by_the_judge"
+_LEVEL: Final = 0.95
+_FAILED: Final = "the judge failed"
+# What the tool wrote into every criterion, with a score of 0, when its judge could not be reached or read.
+_FAULT: Final = re.compile(r"\s*(?:judge|parse) error\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedAnswers:
+    """A file of judged answers, and the interaction that each row became, in order; None where it is none."""
+
+    path: Path
+    interaction_ids: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopting:
+    """By which rubric the verdicts were given: a shipped name or a file's path, and the digest of what it holds."""
+
+    rubric: str
+    rubric_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """What came of one file.
+
+    Attributes:
+        outage: The judge failed on every row: the file says nothing about the answers.
+        mean: Of our overalls, over the scored rows only; with its 95 % interval.
+        stated_mean: What the file itself gives, failures counted as it counted them.
+        unscored: Row and reason of each one without a verdict.
+        without_own: Rows whose judge gave no overall of its own.
+        zeroed: Those among them for which the file shows the lowest score in its place.
+        hidden: Rows where the two overalls lie far apart (`hides_a_penalty`).
+        largest_gap: The judge's own overall less ours, where they differ most.
+    """
+
+    file: str
+    judge: str
+    rows: int
+    scored: int
+    outage: bool
+    mean: float | None
+    interval: tuple[float, float] | None
+    stated_mean: float | None
+    unscored: tuple[tuple[str, str], ...]
+    without_own: tuple[str, ...]
+    zeroed: tuple[str, ...]
+    hidden: tuple[str, ...]
+    largest_gap: float | None
+
+
+def adopt(inputs: JudgedAnswers, config: Adopting, context: Context) -> Iterator[Judgement]:
+    """A judgement for each row that is an interaction: scored, or unscored with the reason.
+
+    Raises:
+        MissingFileError: the file or the rubric is gone.
+        UsageError: the file holds no judged answers.
+    """
+    rubric, file = load_rubric(config.rubric), read_judged_file(inputs.path)
+    for row, interaction_id in zip(file.rows, inputs.interaction_ids, strict=True):
+        if interaction_id is not None:
+            yield adopt_row(row, file.judge_model, rubric, interaction_id, context.draw_salt())
+
+
+def adopt_row(row: JudgedRow, judge_model: str, rubric: Rubric, interaction_id: str, salt: str) -> Judgement:
+    """The verdict of one row, its overall computed anew; unscored when a criterion is missing or holds a failure."""
+    facts: dict[str, Any] = {
+        "salt": salt,
+        "interaction_id": interaction_id,
+        "rubric_digest": rubric.id,
+        "judge": JudgeIdentity(name=f"imported:{judge_model}", version="as imported", lineage=(judge_model,)),
+    }
+    try:
+        criteria = _criteria(row.scores, rubric)
+    except NoVerdictError as error:
+        return Judgement(**facts, status=JudgementStatus.UNSCORED, reason=str(error))
+    return Judgement(
+        **facts,
+        status=JudgementStatus.SCORED,
+        criteria=criteria,
+        overall=weighted_overall(criteria, rubric),
+        judge_overall=holistic_score(criteria, rubric),
+        critical_failures=(NAMED_BY_THE_JUDGE,) if row.scores.get("critical_failures") else (),
+    )
+
+
+def summarise(file: JudgedFile, judgements: Sequence[Judgement | None], rubric: Rubric) -> Adopted:
+    """What a file came to, from the judgement of each row in order; None for a row that is no interaction."""
+    pairs = list(zip(file.rows, judgements, strict=True))
+    scored = [(row, item) for row, item in pairs if item is not None and item.status is JudgementStatus.SCORED]
+    overalls = [item.overall for _, item in scored if item.overall is not None]
+    bare = [row for row, item in scored if item.judge_overall is None]
+    gaps = [
+        item.judge_overall - item.overall
+        for _, item in scored
+        if item.judge_overall is not None and item.overall is not None
+    ]
+    unscored = tuple((row.name, _reason(item)) for row, item in pairs if (row, item) not in scored)
+    return Adopted(
+        file=file.name,
+        judge=file.judge_model,
+        rows=len(pairs),
+        scored=len(scored),
+        outage=0 < len(pairs) == sum(reason.startswith(_FAILED) for _, reason in unscored),
+        mean=sum(overalls) / len(overalls) if overalls else None,
+        interval=_interval(overalls, rubric),
+        stated_mean=file.stated_mean,
+        unscored=unscored,
+        without_own=tuple(row.name for row in bare),
+        zeroed=tuple(row.name for row in bare if row.stated == rubric.lowest),
+        hidden=tuple(row.name for row, item in scored if hides_a_penalty(item, rubric)),
+        largest_gap=max(gaps, key=abs, default=None),
+    )
+
+
+def _reason(judgement: Judgement | None) -> str:
+    return "it is no prompt with an answer" if judgement is None else judgement.reason or judgement.status
+
+
+def _interval(overalls: list[float], rubric: Rubric) -> tuple[float, float] | None:
+    if not overalls:
+        return None
+    width = rubric.highest - rubric.lowest
+    low, high = wilson_interval(sum((item - rubric.lowest) / width for item in overalls), len(overalls), _LEVEL)
+    return rubric.lowest + width * low, rubric.lowest + width * high
+
+
+def _criteria(scores: Any, rubric: Rubric) -> tuple[CriterionScore, ...]:
+    """Every criterion with a weight, as the judge scored it, then the judge's view of the whole.
+
+    Raises:
+        NoVerdictError: the judge failed, or a criterion is missing, without reasoning or off the scale.
+    """
+    if not isinstance(scores, dict):
+        raise NoVerdictError("the row has no verdict")
+    weighed = tuple(_criterion(scores, item, rubric) for item in rubric.criteria if item.weight > 0)
+    return (*weighed, *(_whole(scores, item, rubric) for item in rubric.criteria if item.weight == 0))
+
+
+def _criterion(scores: dict[str, Any], criterion: Criterion, rubric: Rubric) -> CriterionScore:
+    entry = scores.get(criterion.name)
+    if not isinstance(entry, dict):
+        raise NoVerdictError(f"criterion {criterion.name!r} is missing")
+    reasoning, score = entry.get("justification"), number(entry.get("score"))
+    if not isinstance(reasoning, str) or not reasoning.strip():
+        raise NoVerdictError(f"criterion {criterion.name!r} has no reasoning")
+    if _FAULT.match(reasoning):
+        raise NoVerdictError(f"{_FAILED}: {' '.join(reasoning.split())}")
+    if score is None or not rubric.lowest <= score <= rubric.highest:
+        raise NoVerdictError(
+            f"the score of {criterion.name!r} is no number from {rubric.lowest:g} to {rubric.highest:g}"
+        )
+    return CriterionScore(name=criterion.name, reasoning=reasoning, score=score)
+
+
+def _whole(scores: dict[str, Any], criterion: Criterion, rubric: Rubric) -> CriterionScore:
+    """The judge's own overall with what it said beside it; no score where it gave none, never a default."""
+    own = number(scores.get(criterion.name))
+    fits = own is not None and rubric.lowest <= own <= rubric.highest
+    said = {name: scores.get(name) for name in ("strongest_element", "weakest_element", "critical_failures")}
+    lines = [f"{name}: {_joined(value)}" for name, value in said.items() if value]
+    reasoning = "\n".join(lines) or "The judge said nothing of the whole."
+    return CriterionScore(name=criterion.name, reasoning=reasoning, score=own if fits else None)
+
+
+def _joined(value: Any) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
