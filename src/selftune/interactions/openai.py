@@ -48,7 +48,9 @@ class OpenAIMessages:
     def recognises(entry: Mapping[str, Any]) -> str | None:
         """Why the entry looks like this format; None when it does not."""
         messages = entry.get("messages")
-        if not isinstance(messages, list) or _opens_with_state(messages) or is_compared(entry) or "choices" in entry:
+        if not isinstance(messages, list) or _opens_with_state(messages):
+            return None
+        if is_compared(entry) or "choices" in entry or any("versions" in value for value in messages[:1]):
             return None
         return "its entries hold `messages`"
 
