@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from selftune.errors import MissingFileError, UsageError
+from selftune.interactions.tables import PARQUET_HEAD, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,18 +78,23 @@ class Entry:
 
 
 def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
-    """Every entry of a JSON or JSONL file, broken ones too, in the order of the file.
+    """Every entry of a JSON, JSONL or Parquet file, broken ones too, in the order of the file.
 
-    Memory holds one line, or one document, within the limits.
+    Memory holds one line, a few rows, or one document, within the limits.
 
     Raises:
         MissingFileError: there is no such file.
-        UsageError: the file is one JSON document and too large for that.
+        UsageError: the file is one JSON document and too large for that, or Parquet that can't be read.
     """
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
     positions = Positions()
     with path.open("rb") as stream:
+        if stream.read(len(PARQUET_HEAD)) == PARQUET_HEAD:
+            rows = enumerate(read_rows(path), start=1)
+            yield from (made_entry(row, f"row {number}", positions) for number, row in rows)
+            return
+        stream.seek(0)
         for item in _items(path, stream, limits):
             yield _entry(positions.of(item.data), item, limits)
 
