@@ -47,7 +47,8 @@ def test_import_prints_what_came_of_each_file_and_names_every_row_without_a_verd
     fine = {name: {"score": 8, "justification": "So it is."} for name in names} | {"overall_score": 7.5}
     lost = {name: {"score": 0, "justification": "Parse error"} for name in names}
     rows = [
-        {"id": n, "prompt": "Q?", "response": "A.", "scores": s} for n, s in (("a", fine), ("b", lost), ("c", lost))
+        {"id": n, "difficulty": d, "prompt": "Q?", "response": "A.", "scores": s, "overall_score": 0}
+        for n, d, s in (("a", "easy", fine), ("b", "easy", lost), ("c", "hard", lost))
     ]
     mixed, outage = tmp_path / "mixed.json", tmp_path / "outage.json"
     for path, some in ((mixed, rows), (outage, rows[1:])):
@@ -58,6 +59,8 @@ def test_import_prints_what_came_of_each_file_and_names_every_row_without_a_verd
         "mixed.json: 1 of 3 scored by j, 2 unscored",
         "  mean 8.00 (95 % 1.33 to 9.90, n = 1); the file says 2.50, failures counted",
         "  the judge's own overall: -0.50 from ours at most, far off in 0",
+        "  difficulty easy: 8.00 (n = 1 of 2, the file says 0.00)",
+        "  difficulty hard: no score (n = 0 of 1, the file says 0.00)",
         "  the judge failed: Parse error: b, c",
         "outage.json: OUTAGE of the judge, 0 of 2 scored by j, 2 unscored",
         "  the judge failed: Parse error: b, c",

@@ -88,6 +88,17 @@ def test_every_row_is_scored_or_named_and_a_missing_overall_is_no_zero(project, 
     assert kept[0].rubric_digest == load_rubric("character").id
 
 
+def test_each_category_and_difficulty_has_its_raw_and_corrected_mean(project, tmp_path):
+    rows = [row | {"category": f"c{n // 2}", "difficulty": "hard"} for n, row in enumerate(ROWS)]
+    (one,) = import_judged(project, [judged_file(tmp_path, rows)])
+    told = [(p.by, p.name, p.rows, p.scored, p.mean, p.stated_mean, p.critical) for p in one.parts]
+    assert told == [
+        ("category", "c0", 2, 2, pytest.approx(8.1), pytest.approx(7.5), 1),
+        ("category", "c1", 2, 1, pytest.approx(8.1), 0, 0),
+        ("difficulty", "hard", 4, 3, pytest.approx(8.1), pytest.approx(3.75), 1),
+    ]
+
+
 def test_the_answers_come_through_the_door_and_nothing_is_trained_on_them(project, tmp_path):
     rows = [row("mail", verdict(), response="Write to anna@example.org."), ROWS[0]]
     import_judged(project, [judged_file(tmp_path, rows)])
@@ -203,6 +214,12 @@ def test_the_verdicts_of_the_field_come_in_whole_with_every_failure_named(projec
         for name, one in outcome.items()
     } == FIELD
     assert [name for name, one in outcome.items() if one.outage] == [next(iter(FIELD))]
+    for path in paths:
+        summary = json.loads(path.read_text())["summary"]
+        stated = {part.name: part.stated_mean for part in outcome[path.name].parts}
+        assert stated == pytest.approx(summary["by_category"] | summary["by_difficulty"], abs=0.0051)
+    criticals = [sum(part.critical for part in one.parts if part.by == "category") for one in outcome.values()]
+    assert criticals == [0, 24, 22, 25, 7, 11]
     kept = [record for _, record in project.store.each(Judgement)]
     assert (len(kept), sum(item.status is JudgementStatus.SCORED for item in kept)) == (216, 165)
     reasons = {reason for one in outcome.values() for _, reason in one.unscored}

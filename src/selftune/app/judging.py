@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from selftune.interactions.assemble import Origin, assemble, said_by_assistant
 from selftune.interactions.config import Capture
 from selftune.interactions.stage import capture
-from selftune.judges.adopt import Adopting, JudgedAnswers, adopt, summarise
+from selftune.judges.adopt import Adopting, JudgedAnswers, adopt
+from selftune.judges.adopted import summarise
 from selftune.judges.judged_files import read_judged_file
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import find_text
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.context import Context
-    from selftune.judges.adopt import Adopted
+    from selftune.judges.adopted import Adopted
     from selftune.judges.judged_files import JudgedFile, JudgedRow
     from selftune.loop.executor import Executor, Observer
     from selftune.loop.project import Project

@@ -7,25 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.judges.judged_files import number, read_judged_file
-from selftune.judges.overall import hides_a_penalty, holistic_score, weighted_overall
+from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.rubric import load_rubric
 from selftune.judges.verdict import NoVerdictError
 from selftune.records import CriterionScore, JudgeIdentity, Judgement, JudgementStatus
-from selftune.scoring.intervals import wilson_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from selftune.context import Context
-    from selftune.judges.judged_files import JudgedFile, JudgedRow
+    from selftune.judges.judged_files import JudgedRow
     from selftune.records import Criterion, Rubric
 
 STAGE_VERSION: Final = 1
 
 NAMED_BY_THE_JUDGE: Final = "named_by_the_judge"
-_LEVEL: Final = 0.95
-_FAILED: Final = "the judge failed"
+FAILED: Final = "the judge failed"
 # What the tool wrote into every criterion, with a score of 0, when its judge could not be reached or read.
 _FAULT: Final = re.compile(r"\s*(?:judge|parse) error\b", re.IGNORECASE)
 
@@ -44,36 +42,6 @@ class Adopting:
 
     rubric: str
     rubric_digest: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adopted:
-    """What came of one file.
-
-    Attributes:
-        outage: The judge failed on every row: the file says nothing about the answers.
-        mean: Of our overalls, over the scored rows only; with its 95 % interval.
-        stated_mean: What the file itself gives, failures counted as it counted them.
-        unscored: Row and reason of each one without a verdict.
-        without_own: Rows whose judge gave no overall of its own.
-        zeroed: Those among them for which the file shows the lowest score in its place.
-        hidden: Rows where the two overalls lie far apart (`hides_a_penalty`).
-        largest_gap: The judge's own overall less ours, where they differ most.
-    """
-
-    file: str
-    judge: str
-    rows: int
-    scored: int
-    outage: bool
-    mean: float | None
-    interval: tuple[float, float] | None
-    stated_mean: float | None
-    unscored: tuple[tuple[str, str], ...]
-    without_own: tuple[str, ...]
-    zeroed: tuple[str, ...]
-    hidden: tuple[str, ...]
-    largest_gap: float | None
 
 
 def adopt(inputs: JudgedAnswers, config: Adopting, context: Context) -> Iterator[Judgement]:
@@ -111,47 +79,6 @@ def adopt_row(row: JudgedRow, judge_model: str, rubric: Rubric, interaction_id: 
     )
 
 
-def summarise(file: JudgedFile, judgements: Sequence[Judgement | None], rubric: Rubric) -> Adopted:
-    """What a file came to, from the judgement of each row in order; None for a row that is no interaction."""
-    pairs = list(zip(file.rows, judgements, strict=True))
-    scored = [(row, item) for row, item in pairs if item is not None and item.status is JudgementStatus.SCORED]
-    overalls = [item.overall for _, item in scored if item.overall is not None]
-    bare = [row for row, item in scored if item.judge_overall is None]
-    gaps = [
-        item.judge_overall - item.overall
-        for _, item in scored
-        if item.judge_overall is not None and item.overall is not None
-    ]
-    unscored = tuple((row.name, _reason(item)) for row, item in pairs if (row, item) not in scored)
-    return Adopted(
-        file=file.name,
-        judge=file.judge_model,
-        rows=len(pairs),
-        scored=len(scored),
-        outage=0 < len(pairs) == sum(reason.startswith(_FAILED) for _, reason in unscored),
-        mean=sum(overalls) / len(overalls) if overalls else None,
-        interval=_interval(overalls, rubric),
-        stated_mean=file.stated_mean,
-        unscored=unscored,
-        without_own=tuple(row.name for row in bare),
-        zeroed=tuple(row.name for row in bare if row.stated == rubric.lowest),
-        hidden=tuple(row.name for row, item in scored if hides_a_penalty(item, rubric)),
-        largest_gap=max(gaps, key=abs, default=None),
-    )
-
-
-def _reason(judgement: Judgement | None) -> str:
-    return "it is no prompt with an answer" if judgement is None else judgement.reason or judgement.status
-
-
-def _interval(overalls: list[float], rubric: Rubric) -> tuple[float, float] | None:
-    if not overalls:
-        return None
-    width = rubric.highest - rubric.lowest
-    low, high = wilson_interval(sum((item - rubric.lowest) / width for item in overalls), len(overalls), _LEVEL)
-    return rubric.lowest + width * low, rubric.lowest + width * high
-
-
 def _criteria(scores: Any, rubric: Rubric) -> tuple[CriterionScore, ...]:
     """Every criterion with a weight, as the judge scored it, then the judge's view of the whole.
 
@@ -172,7 +99,7 @@ def _criterion(scores: dict[str, Any], criterion: Criterion, rubric: Rubric) -> 
     if not isinstance(reasoning, str) or not reasoning.strip():
         raise NoVerdictError(f"criterion {criterion.name!r} has no reasoning")
     if _FAULT.match(reasoning):
-        raise NoVerdictError(f"{_FAILED}: {' '.join(reasoning.split())}")
+        raise NoVerdictError(f"{FAILED}: {' '.join(reasoning.split())}")
     if score is None or not rubric.lowest <= score <= rubric.highest:
         raise NoVerdictError(
             f"the score of {criterion.name!r} is no number from {rubric.lowest:g} to {rubric.highest:g}"

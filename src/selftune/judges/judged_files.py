@@ -1,6 +1,6 @@
 """Files of judged answers that another tool wrote: `summary` and `results`, a verdict with each answer.
 
-Read as they are: nothing is filled in. What makes a verdict of a row stands in `adopt.py`.
+Read as they are: nothing is filled in. `adopt.py` makes a judgement of a row, `adopted.py` says what they come to.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class JudgedRow:
     """
 
     name: str
+    category: str | None
+    difficulty: str | None
     prompt: str
     response: str
     model: str | None
@@ -89,6 +91,8 @@ def _row(place: int, row: dict[str, Any]) -> JudgedRow:
     prompt, response = _text(row.get("prompt")), row.get("response")
     return JudgedRow(
         name=_text(row.get("id")) or f"row {place}",
+        category=_text(row.get("category")),
+        difficulty=_text(row.get("difficulty")),
         prompt=prompt or "",
         response=response if isinstance(response, str) else "",
         model=_text(row.get("model")),

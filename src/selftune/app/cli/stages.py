@@ -12,7 +12,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from selftune.judges.adopt import Adopted
+    from selftune.judges.adopted import Adopted, Part
 
 STAGES: Final = {
     "judge": "Score what is new; say why where there is no score.",
@@ -87,9 +87,17 @@ def _told(one: Adopted) -> list[str]:
     if one.without_own:
         zeroed = f", in the file a zero: {', '.join(one.zeroed)}" if one.zeroed else ""
         lines.append(f"  no overall of the judge's own: {', '.join(one.without_own)}{zeroed}")
+    lines += [] if one.outage else map(_told_part, one.parts)
     reasons = dict.fromkeys(reason for _, reason in one.unscored)
     named = (f"  {reason}: {', '.join(row for row, why in one.unscored if why == reason)}" for reason in reasons)
     return [*lines, *named]
+
+
+def _told_part(part: Part) -> str:
+    ours = "no score" if part.mean is None else f"{part.mean:.2f}"
+    stated = "" if part.stated_mean is None else f", the file says {part.stated_mean:.2f}"
+    critical = f", critical failures in {part.critical}" if part.critical else ""
+    return f"  {part.by} {part.name}: {ours} (n = {part.scored} of {part.rows}{stated}){critical}"
 
 
 def _command(stage: str) -> Callable[..., None]:
