@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.judges.verdict import NoVerdictError, Verdict, read_verdict, verdict_schema
-from selftune.records import Criterion, Rubric
+from selftune.records import Criterion, Rubric, canonical_json
 
 RUBRIC = Rubric(
     name="r",
@@ -55,6 +55,14 @@ def test_a_verdict_is_found_however_it_is_wrapped(text, repaired):
 def test_null_means_does_not_apply_and_needs_its_reason():
     assert scores(read_verdict(reply(rigor=None, use=3), RUBRIC)) == [None, 3]
     assert read_verdict(reply(rigor=None, use=3), RUBRIC).criteria[0].reasoning == "because"
+
+
+def test_half_a_surrogate_pair_in_a_reply_is_no_text_that_a_record_cannot_hold():
+    torn = GOOD.replace("because", "be\\ud83dcause").replace('"score": 4}', '"score": 4, "quotes": ["\\udc00"]}')
+    criteria = read_verdict(torn, RUBRIC).criteria
+    assert criteria[0].reasoning == "be\ufffdcause"
+    assert criteria[0].quotes == ("\ufffd",)
+    canonical_json(criteria).encode()
 
 
 def test_quotes_come_with_their_criterion_and_may_be_left_out():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.judges.judged_files import number, read_judged_file
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.rubric import load_rubric
-from selftune.judges.verdict import NoVerdictError
+from selftune.judges.verdict import NoVerdictError, writable
 from selftune.records import CriterionScore, JudgeIdentity, Judgement, JudgementStatus
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def adopt_row(row: JudgedRow, judge_model: str, rubric: Rubric, interaction_id: 
     try:
         criteria = _criteria(row.scores, rubric)
     except NoVerdictError as error:
-        return Judgement(**facts, status=JudgementStatus.UNSCORED, reason=str(error))
+        return Judgement(**facts, status=JudgementStatus.UNSCORED, reason=writable(str(error)))
     return Judgement(
         **facts,
         status=JudgementStatus.SCORED,
@@ -104,7 +104,7 @@ def _criterion(scores: dict[str, Any], criterion: Criterion, rubric: Rubric) -> 
         raise NoVerdictError(
             f"the score of {criterion.name!r} is no number from {rubric.lowest:g} to {rubric.highest:g}"
         )
-    return CriterionScore(name=criterion.name, reasoning=reasoning, score=score)
+    return CriterionScore(name=criterion.name, reasoning=writable(reasoning), score=score)
 
 
 def _whole(scores: dict[str, Any], criterion: Criterion, rubric: Rubric) -> CriterionScore:
@@ -114,7 +114,7 @@ def _whole(scores: dict[str, Any], criterion: Criterion, rubric: Rubric) -> Crit
     said = {name: scores.get(name) for name in ("strongest_element", "weakest_element", "critical_failures")}
     lines = [f"{name}: {_joined(value)}" for name, value in said.items() if value]
     reasoning = "\n".join(lines) or "The judge said nothing of the whole."
-    return CriterionScore(name=criterion.name, reasoning=reasoning, score=own if fits else None)
+    return CriterionScore(name=criterion.name, reasoning=writable(reasoning), score=own if fits else None)
 
 
 def _joined(value: Any) -> str:

@@ -6,10 +6,12 @@ Read as they are: nothing is filled in. `adopt.py` makes a judgement of a row, `
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import MissingFileError, UsageError
+from selftune.judges.verdict import writable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,9 +84,9 @@ def read_judged_file(path: Path) -> JudgedFile:
 
 def number(value: Any) -> float | None:
     """The value if it is a finite number and no truth value."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    return float(value) if abs(value) <= sys.float_info.max else None
 
 
 def _row(place: int, row: dict[str, Any]) -> JudgedRow:
@@ -103,4 +105,4 @@ def _row(place: int, row: dict[str, Any]) -> JudgedRow:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return writable(value) if isinstance(value, str) and value else None

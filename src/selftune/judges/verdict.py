@@ -164,7 +164,7 @@ def _score(value: dict[str, Any], criterion: Criterion, rubric: Rubric, *, repai
     reasoning, score = entry.get("reasoning"), entry.get("score")
     if not isinstance(reasoning, str) or not reasoning.strip():
         raise NoVerdictError(f"criterion {name!r} has no reasoning")
-    quotes = _quotes(entry, name)
+    reasoning, quotes = writable(reasoning), _quotes(entry, name)
     if score is None and "score" in entry:
         return CriterionScore(name=name, reasoning=reasoning, score=None, quotes=quotes)
     if isinstance(score, bool) or not isinstance(score, int | float):
@@ -180,4 +180,9 @@ def _quotes(entry: dict[str, Any], name: str) -> tuple[str, ...]:
     quotes = entry.get(_QUOTES, [])
     if not isinstance(quotes, list) or not all(isinstance(quote, str) for quote in quotes):
         raise NoVerdictError(f"the quotes of {name!r} are no list of texts")
-    return tuple(quotes)
+    return tuple(map(writable, quotes))
+
+
+def writable(text: str) -> str:
+    """The text as a record can hold it: half of a surrogate pair, which an escape in JSON can spell, becomes U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
