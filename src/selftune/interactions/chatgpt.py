@@ -88,7 +88,7 @@ def _message(role: str, text: str, recipient: str) -> tuple[Message, tuple[str, 
 
 def _text(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Text of a content: its parts, or its `text` or `result`; a recap of the reasoning is none."""
-    if content.get("content_type") in {"reasoning_recap", "user_editable_context", "model_editable_context"}:
+    if str(content.get("content_type")) in {"reasoning_recap", "user_editable_context", "model_editable_context"}:
         return "", ()
     if content.get("parts") is None:
         return str(content.get("text") or content.get("result") or ""), ()

@@ -96,6 +96,6 @@ def _thumbs(value: Mapping[str, Any]) -> int | None:
     rating = as_mapping(value.get("annotation") or {}, "an annotation").get("rating")
     if rating is None:
         return None
-    if rating not in {1, -1} or isinstance(rating, bool):
+    if not isinstance(rating, int) or isinstance(rating, bool) or abs(rating) != 1:
         raise UnreadableError(f"a rating is {rating!r}, not 1 or -1")
-    return int(rating)
+    return rating

@@ -50,7 +50,8 @@ class OpenAIMessages:
         messages = entry.get("messages")
         if not isinstance(messages, list) or _opens_with_state(messages):
             return None
-        if is_compared(entry) or "choices" in entry or any("versions" in value for value in messages[:1]):
+        versions = any(isinstance(value, dict) and "versions" in value for value in messages[:1])
+        if versions or "choices" in entry or is_compared(entry):
             return None
         return "its entries hold `messages`"
 
