@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from interaction_logs import places, read, said, whole, write
 
+from selftune.interactions.chatml import _entries
 from selftune.interactions.detect import detect_format
+from selftune.interactions.lines import Limits
 from selftune.records import Interaction, Quarantined
 
 TWO = """<|im_start|>system
@@ -89,3 +91,14 @@ def test_a_broken_conversation_is_set_aside_and_the_next_one_comes_in(text, reas
     assert [type(item) for item in items] == [Quarantined, Interaction]
     assert isinstance(items[0], Quarantined)
     assert items[0].reason.startswith(f"log.chatml, line 1: {reason}")
+
+
+def test_a_conversation_that_is_too_large_is_set_aside_with_its_beginning(tmp_path):
+    path = tmp_path / "log.chatml"
+    path.write_text(TURN + "\n<|im_start|>user\n" + "x" * 1000 + "<|im_end|>\n\n" + TURN, "utf-8")
+    limits = Limits(line_bytes=300, kept_bytes=30)
+    before, huge, after = _entries(path, limits)
+    assert (before.fault, after.fault, before.raw, after.raw) == (None, None, TURN, TURN)
+    assert huge.fault == "1,028 bytes in one conversation; only its beginning is kept"
+    assert huge.raw == "<|im_start|>user\n" + "x" * 13
+    assert (before.place, huge.place, after.place) == ("line 1", "line 3", "line 6")

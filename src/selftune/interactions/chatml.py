@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.interactions.assemble import Origin, as_text, assemble, read_file, read_from
-from selftune.interactions.lines import LIMITS, Entry, Positions, UnreadableError, decode_text
+from selftune.interactions.lines import LIMITS, Entry, Limits, Positions, UnreadableError, decode_text
 from selftune.interactions.openai import parse_messages
 
 if TYPE_CHECKING:
@@ -63,39 +63,41 @@ def _is_text(head: bytes) -> bool:
     return head.removeprefix(_BOM).lstrip().startswith(_START.encode())
 
 
-def _entries(path: Path) -> Iterator[Entry]:
+def _entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
     positions = Positions()
     with path.open("rb") as stream:
         if stream.read(len(_BOM)) != _BOM:
             stream.seek(0)
-        for number, data, size in _blocks(stream):
+        for number, block, size in _blocks(stream, limits):
+            huge = size > limits.line_bytes
+            data = block[: limits.kept_bytes] if huge else block
             text, flags = decode_text(data)
-            fault = f"{size:,} bytes in one conversation; only its beginning is kept" if size > len(data) else None
             yield Entry(
                 position=positions.of(data),
                 place=f"line {number}",
                 raw=text,
                 value={"text": text},
-                fault=fault,
+                fault=f"{size:,} bytes in one conversation; only its beginning is kept" if huge else None,
                 flags=flags,
             )
 
 
-def _blocks(stream: IO[bytes]) -> Iterator[tuple[int, bytes, int]]:
+def _blocks(stream: IO[bytes], limits: Limits) -> Iterator[tuple[int, bytes, int]]:
     """Line, bytes (cut when huge) and full size of each conversation; memory holds one of them."""
     start, end = _START.encode(), _END.encode()
-    first, data, size, opened = 1, bytearray(), 0, False
-    for number, line in enumerate(stream, start=1):
+    first, number, data, size, opened = 1, 1, bytearray(), 0, False
+    # A line may have no end for gigabytes, so it comes in pieces; only what ends in a line feed counts as one.
+    while line := stream.readline(limits.line_bytes):
         if data and not opened and (not line.strip() or line.startswith(start + b"system")):
             yield first, bytes(data), size
             data, size = bytearray(), 0
-        if not data and not line.strip():
-            continue
-        first = first if data else number
-        size += len(line)
-        data += line if size <= LIMITS.line_bytes else b""
-        if start in line or end in line:
-            opened = line.rfind(start) > line.rfind(end)
+        if data or line.strip():
+            first = first if data else number
+            size += len(line)
+            data += line[: max(0, limits.line_bytes - len(data))]
+            if start in line or end in line:
+                opened = line.rfind(start) > line.rfind(end)
+        number += line.endswith(b"\n")
     if data:
         yield first, bytes(data), size
 
