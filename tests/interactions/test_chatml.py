@@ -101,4 +101,4 @@ def test_a_conversation_that_is_too_large_is_set_aside_with_its_beginning(tmp_pa
     assert (before.fault, after.fault, before.raw, after.raw) == (None, None, TURN, TURN)
     assert huge.fault == "1,028 bytes in one conversation; only its beginning is kept"
     assert huge.raw == "<|im_start|>user\n" + "x" * 13
-    assert (before.place, huge.place, after.place) == ("line 1", "line 3", "line 6")
+    assert (before.place, huge.place, after.place) == ("line 1", "line 4", "line 7")
