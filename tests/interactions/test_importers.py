@@ -104,8 +104,16 @@ def test_sharegpt_function_calls_become_tool_calls(tmp_path):
     ]
     (got,) = read(write(tmp_path / "log.jsonl", {"conversations": turns, "tools": "[]"}), tmp_path)
     assert isinstance(got, Interaction)
-    assert got.messages[1].tool_calls[0].arguments == '{"q": 1}'
+    (call,) = got.messages[1].tool_calls
+    assert (call.name, call.arguments, call.result) == ("find", '{"q": 1}', "found")
     assert "tool_definitions_not_kept" in got.flags
+
+
+def test_a_call_that_nothing_was_observed_of_has_no_result(tmp_path):
+    turns = [{"from": "function_call", "value": '{"name": "find", "arguments": {}}'}, {"from": "gpt", "value": "?"}]
+    (got,) = read(write(tmp_path / "log.jsonl", {"conversations": turns}), tmp_path)
+    assert isinstance(got, Interaction)
+    assert got.messages[0].tool_calls[0].result is None
 
 
 def test_a4ps_entry_keeps_each_turn_with_its_persona(tmp_path):

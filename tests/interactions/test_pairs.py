@@ -168,7 +168,8 @@ def test_field_labels_come_in_as_thumbs(tmp_path, field_data):
 
 def test_field_tool_calls_come_in_with_nothing_unparsed(tmp_path, field_data):
     got = whole(read(field_data / "formats" / "glaive_toolcall_en_demo.json", tmp_path))
-    assert sum(len(message.tool_calls) for item in got for message in item.messages) == 211
+    calls = [call for item in got for message in item.messages for call in message.tool_calls]
+    assert len(calls) == sum(call.result is not None for call in calls) == 211
     assert sum(message.role == "tool" for item in got for message in item.messages) == 211
     assert sum(len(item.messages) for item in got) == 746 + 746 + 211 + 211
     assert not any("call_not_parsed" in item.flags for item in got)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.interactions.assemble import (
@@ -77,7 +77,17 @@ def parse_turns(turns: list[Mapping[str, Any]]) -> tuple[tuple[Message, ...], tu
         UnreadableError: an unknown speaker, or a part of the wrong type.
     """
     parsed = [_parse_turn(turn, number) for number, turn in enumerate(turns, start=1)]
-    return tuple(message for message, _ in parsed), tuple(flag for _, new in parsed for flag in new)
+    messages = [message for message, _ in parsed]
+    answered = zip(messages, [*messages[1:], None], strict=True)
+    return tuple(_with_result(*pair) for pair in answered), tuple(flag for _, new in parsed for flag in new)
+
+
+def _with_result(message: Message, after: Message | None) -> Message:
+    """A call with what was observed in the turn right after it, for ShareGPT gives calls no ids."""
+    if not message.tool_calls or after is None or after.role != "tool":
+        return message
+    (call,) = message.tool_calls
+    return replace(message, tool_calls=(replace(call, result=after.content),))
 
 
 def _parse_turn(turn: Mapping[str, Any], number: int) -> tuple[Message, tuple[str, ...]]:
