@@ -143,6 +143,9 @@ def test_an_empty_log_a_missing_file_and_a_broken_line(begun, tmp_path):
     begun.run("import", str(tmp_path / "empty.jsonl"))
     done = begun.expect(0, "import", str(tmp_path / "broken.jsonl"))
     assert "1 imported, 0 known already, 1 set aside" in done.stdout
+    (tmp_path / "empty.jsonl").unlink()
+    folder = begun.expect(0, "import", str(tmp_path), "--format", "openai")
+    assert "broken.jsonl: 0 imported, 2 known already" in folder.stdout
     assert "broken.jsonl" in begun.expect(0, "quarantine").stdout
 
 

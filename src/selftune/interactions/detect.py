@@ -56,17 +56,26 @@ def open_sources(path: Path, format: str = "auto") -> tuple[Source, ...]:  # noq
         UnknownNameError: no source is registered under that name of a format.
         UsageError: the format was to be detected and could not be.
     """
+    names = [(file, detect_format(file).name if format == "auto" else format) for file in list_logs(path)]
+    return tuple(load_plugin(GROUP, name)(file) for file, name in names)
+
+
+def list_logs(path: Path) -> tuple[Path, ...]:
+    """The file itself, or the logs of a folder (by their suffix) in the order of their names.
+
+    Raises:
+        MissingFileError: there is no such file, or no such file in the folder.
+    """
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
+        files = tuple(sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES))
         if not files:
             raise MissingFileError(
                 f"folder {path} holds no {' or '.join(_SUFFIXES)} file.", next_step="Check the path."
             )
-        return tuple(source for file in files for source in open_sources(file, format))
+        return files
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
-    name = detect_format(path).name if format == "auto" else format
-    return (load_plugin(GROUP, name)(path),)
+    return (path,)
 
 
 def _known_by_head(path: Path) -> Detection | None:

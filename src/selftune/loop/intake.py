@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.interactions.config import Capture
-from selftune.interactions.detect import detect_format, open_sources
+from selftune.interactions.detect import detect_format, list_logs, open_sources
 from selftune.interactions.served import ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent, Stored
@@ -43,13 +43,14 @@ def import_files(
     format_name: str = "auto",
     observer: Observer | None = None,
 ) -> tuple[Imported, ...]:
-    """Bring files in, each as a step of its own; what is known already adds nothing.
+    """Bring files in, and those of folders, each as a step of its own; what is known already adds nothing.
 
     Raises:
         MissingFileError: a file is not there; nothing was imported.
         UsageError: a file's format is not known.
     """
-    opened = [(path, open_sources(path, format_name)) for path in paths]
+    files = [file for path in paths for file in list_logs(path)]
+    opened = [(file, open_sources(file, format_name)) for file in files]
     with hold_lease(project):
         return tuple(_import_one(project, path, sources, format_name, observer or Silent()) for path, sources in opened)
 
@@ -65,7 +66,7 @@ def _import_one(
     before = store.count(Interaction), store.count(Quarantined)
     outcome = make_executor(project, observer)(capture, sources, Capture())
     added, broken = store.count(Interaction) - before[0], store.count(Quarantined) - before[1]
-    detection = detect_format(path) if format_name == "auto" and path.is_file() else None
+    detection = detect_format(path) if format_name == "auto" else None
     return Imported(
         path=path.name,
         format=format_name if detection is None else detection.name,
