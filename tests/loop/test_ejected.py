@@ -28,6 +28,12 @@ def test_an_absolute_path_stays_what_it_is(tmp_path):
     assert find_text(tmp_path / "here", "policy", str(path)) == str(path)
 
 
+def test_a_codex_that_nothing_would_read_is_not_written(tmp_path):
+    with pytest.raises(UsageError, match="personas"):
+        eject(tmp_path, "codex", "brick")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_not_there_is_named_with_the_nearest(tmp_path):
     with pytest.raises(UnknownNameError, match="polcy"):
         eject(tmp_path, "polcy", "small")

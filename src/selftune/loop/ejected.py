@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES)}
 
+CODEX: Final = "codex"
+
 
 def find_text(folder: Path, kind: str, name: str) -> str:
     """What a loader is given for a name in the config: a file of the project as a path, else the name itself.
@@ -33,8 +35,13 @@ def eject(folder: Path, kind: str, name: str) -> Path:
 
     Raises:
         UnknownNameError: there is no such kind, or no text of that name.
-        UsageError: the project has its own already.
+        UsageError: the project has its own already, or nothing here reads such a text yet.
     """
+    if kind == CODEX:
+        raise UsageError(
+            "a codex belongs to the personas, which this version does not have: nothing would read the file.",
+            next_step="Write pillars into the criteria of a rubric: `selftune eject rubric golden`.",
+        )
     if kind not in KINDS:
         raise UnknownNameError("kind of text", kind, KINDS)
     if name not in KINDS[kind].names():
