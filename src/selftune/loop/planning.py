@@ -80,10 +80,13 @@ def make_plan(project: Project) -> Plan:
 
 
 def new_interactions(project: Project, since: int) -> tuple[Stored[Interaction], int]:
-    """What has come in after a place in the log, and the place it reaches to; our own samples are no news."""
+    """What has come in after a place in the log, and the place it reaches to.
+
+    Our own samples are no news, nor is what nobody may train on: judging it would cost and lead nowhere.
+    """
     ids, watermark = [], since
     for sequence, interaction in project.store.each(Interaction, since=since):
-        if interaction.source != RESAMPLED:
+        if interaction.source != RESAMPLED and interaction.consent.train:
             ids.append(interaction.id)
             watermark = sequence
     return Stored(tuple(ids), project.store), watermark
