@@ -95,6 +95,13 @@ def test_sharegpt_array_comes_in_as_one_interaction_a_conversation(tmp_path):
     assert len({item.position for item in got}) == 3
 
 
+def test_a_sharegpt_conversation_without_a_turn_is_set_aside_even_with_a_system_message(tmp_path):
+    (tmp_path / "log.json").write_text('[{"conversations": [], "system": "Be brief."}]')
+    (found,) = read(tmp_path / "log.json", tmp_path, "sharegpt")
+    assert isinstance(found, Quarantined)
+    assert found.reason == "it holds no turn"
+
+
 def test_sharegpt_function_calls_become_tool_calls(tmp_path):
     turns = [
         {"from": "human", "value": "?"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.interactions.assemble import (
@@ -64,6 +65,8 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
     messages, flags = parse_turns(
         [as_mapping(turn, "a turn") for turn in as_list(entry.get("conversations"), "'conversations'")]
     )
+    if not messages:
+        raise UnreadableError("it holds no turn")
     system = entry.get("system")
     opening = (Message(role="system", content=as_text(system, "'system'")),) if system else ()
     tools = ("tool_definitions_not_kept",) if entry.get("tools") else ()
@@ -78,8 +81,8 @@ def parse_turns(turns: list[Mapping[str, Any]]) -> tuple[tuple[Message, ...], tu
     """
     parsed = [_parse_turn(turn, number) for number, turn in enumerate(turns, start=1)]
     messages = [message for message, _ in parsed]
-    answered = zip(messages, [*messages[1:], None], strict=True)
-    return tuple(_with_result(*pair) for pair in answered), tuple(flag for _, new in parsed for flag in new)
+    followed = zip_longest(messages, messages[1:])
+    return tuple(_with_result(*pair) for pair in followed), tuple(flag for _, new in parsed for flag in new)
 
 
 def _with_result(message: Message, after: Message | None) -> Message:
