@@ -99,7 +99,7 @@ def test_a_sharegpt_conversation_without_a_turn_is_set_aside_even_with_a_system_
     (tmp_path / "log.json").write_text('[{"conversations": [], "system": "Be brief."}]')
     (found,) = read(tmp_path / "log.json", tmp_path, "sharegpt")
     assert isinstance(found, Quarantined)
-    assert found.reason == "it holds no turn"
+    assert found.reason == "log.json, item 1: it holds no turn"
 
 
 def test_sharegpt_function_calls_become_tool_calls(tmp_path):
