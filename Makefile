@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 
 DEMO_ARGS ?=
 TEST_ARGS ?=
+REPORT_ARGS ?=
 GROUP ?=
 SHARD ?= 1/1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev-install demo demo-real test check bench soak clean
+.PHONY: help install dev-install demo demo-real test check bench report soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +42,9 @@ check: dev-install ## lint, format, types, import contracts, docs
 
 bench: dev-install ## every benchmark, its ratio last
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+report: dev-install ## the campaigns: canaries, attacks, calibration … (REPORT_ARGS="canaries" for one)
+	@$(BIN)/python -m selftune.app.reports $(REPORT_ARGS)
 
 soak: dev-install ## the long tests (GROUP=name picks some, SHARD=2/4 the second quarter)
 	@SELFTUNE_SHARD=$(SHARD) $(BIN)/python -m pytest -m slow $(if $(GROUP),-k "$(GROUP)") $(TEST_ARGS)
