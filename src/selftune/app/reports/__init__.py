@@ -1,1 +1,1 @@
-"""Campaigns: long measurements of what the product promises, printed by `make report`. A module of this package each."""
+"""Campaigns: long measurements of what the product promises, one module each; `make report` prints them."""

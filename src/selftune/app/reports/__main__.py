@@ -1,4 +1,4 @@
-"""`python -m selftune.app.reports [NAME …]`: run campaigns and print their figures; exit 1 when a promise was missed."""
+"""`python -m selftune.app.reports [NAME …]`: run campaigns, print their figures; exit 1 when a promise is missed."""
 
 from __future__ import annotations
 
@@ -61,4 +61,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except SelftuneError as error:
-        sys.exit(f"{error} {error.next_step}")
+        sys.exit(str(error))
