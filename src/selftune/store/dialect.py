@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from selftune.errors import BudgetError, DamagedFileError, LockedError, MissingFileError
+from selftune.interrupts import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,14 +85,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
         BudgetError: the disk is full.
         DamagedFileError: the file is no longer a database.
     """
-    with _named_errors(engine), engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+    immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
+    with held_back(), _named_errors(engine), immediate.begin() as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that sees one state of the store; keep it short, it holds old pages back."""
-    with _named_errors(engine), engine.begin() as connection:
+    with held_back(), _named_errors(engine), engine.begin() as connection:
         yield connection
 
 

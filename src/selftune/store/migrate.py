@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import inspect, text
 
 from selftune.errors import IntegrityError
+from selftune.interrupts import held_back
 from selftune.store.dialect import copy_database, reading, writing
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _refuse_newer(found: str, path: Path, config: Config) -> None:
 
 def _keep_copy(engine: Engine, target: Path) -> None:
     if not target.exists():
-        with engine.connect() as connection:
+        with held_back(), engine.connect() as connection:
             copy_database(connection, target)
 
 

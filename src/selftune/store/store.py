@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from sqlalchemy import func, insert, select, update
 
 from selftune.errors import BudgetError, IntegrityError, MissingFileError, UsageError
+from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
 from selftune.records import Record
 from selftune.store import history, rows, steps, work
@@ -93,7 +94,8 @@ class Store:
         for lease in list(self._leases.values()):
             lease.release()
         self._leases.clear()
-        self._engine.dispose()
+        with held_back():
+            self._engine.dispose()
 
     def __enter__(self) -> Self:
         return self
