@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 IDLE_MINUTES: Final = 15.0
 STATE_FILE: Final = "state.txt"
-_KIB: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +105,6 @@ def write_settings(settings: DemoSettings, kit: Kit) -> None:
     for section, key, value in changes:
         document.setdefault(section, tomlkit.table())[key] = value
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
-
-
-def peak_rss_bytes() -> int:
-    """Peak resident memory of this process, plus what the servers that it started hold now.
-
-    The system's own figure for children would count this process twice: on Linux a child begins with its parent's peak.
-    """
-    import psutil
-
-    unit = 1 if sys.platform == "darwin" else _KIB
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            held += child.memory_info().rss
-    return held
 
 
 def free_folder(wanted: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.cli.screen import Stages, make_console, print_json, show_decision, show_halt
-from selftune.app.demo import STATE_FILE, peak_rss_bytes
+from selftune.app.demo import STATE_FILE
 from selftune.app.summary import evaluations_of, generation_summary
 from selftune.records import Arm
 
@@ -50,7 +50,7 @@ class DemoScreen:
         serves = "nothing" if live is None else f"{live.version} at {live.address}"
         self._ending = [f"Serving now: {serves} (it rests after 15 idle minutes)"]
 
-    def close(self, *, json: bool) -> None:
+    def close(self, *, json: bool, peak_bytes: int) -> None:
         """Where everything lies and what to type next; with `json` the one result object on stdout."""
         folder = self._settings.folder
         promoted = any(turn["release"] for turn in self._generations)
@@ -67,7 +67,7 @@ class DemoScreen:
         for line in lines:
             self._console.print(line, markup=False, soft_wrap=True)
         if json:
-            print_json({"generations": self._generations, "peak_rss_bytes": peak_rss_bytes(), "folder": str(folder)})
+            print_json({"generations": self._generations, "peak_rss_bytes": peak_bytes, "folder": str(folder)})
 
 
 def show_scores(console: Console, scores: dict[str, Any]) -> None:

@@ -61,14 +61,16 @@ def demo(
     """Go twice round the whole loop on a small model, for real, in a new folder."""
     from selftune.app.cli.demo_screen import DemoScreen
     from selftune.app.demo import DemoSettings, exit_code_of, free_folder, run_demo
+    from selftune.app.memory import MemoryWatch
 
     selection = "worst" if sabotage else "unfiltered" if unfiltered else "best"
     settings = DemoSettings(
         folder=free_folder(folder), base=base, seed=seed, generations=generations, selection=selection
     )
     screen = DemoScreen(settings)
-    reports = run_demo(settings, screen.stages, screen.tell)
-    screen.close(json=json)
+    with MemoryWatch() as memory:
+        reports = run_demo(settings, screen.stages, screen.tell)
+    screen.close(json=json, peak_bytes=memory.peak_bytes)
     sys.exit(exit_code_of(reports))
 
 
