@@ -14,10 +14,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 import pytest
+from packaging.requirements import Requirement
+
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 def _installed(*modules: str) -> bool:
@@ -43,9 +48,26 @@ def _can_mount_tmpfs() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def _every_declared_package() -> bool:
+    """Whether everything that pyproject.toml asks for on this platform is installed, all extras included."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = [Requirement(line) for group in groups for line in group]
+    return all(_has_package(one.name) for one in wanted if one.marker is None or one.marker.evaluate())
+
+
+def _has_package(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 PREREQUISITES: Final = {
     "train": lambda: _installed("torch", "transformers", "peft", "trl"),
     "serve": lambda: _installed("xllamacpp"),
+    "every-package": _every_declared_package,
     "docs": lambda: _installed("mkdocs", "material"),
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,
