@@ -1,0 +1,208 @@
+"""Words in a transcript that address its judge: found, named, and shown to the judge without their teeth.
+
+The finder reads each turn as a model would (compatibility forms, look-alike letters, characters without width, base64)
+and looks for a few signs that stand close together: somebody who scores, an order, a top score. What talks of judges
+and marks without ordering anything passes. It is one lock of two: what no list of words foresees is left to the
+spoiled copies of `injection_probe.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.records import Interaction, Message, Rubric
+
+INJECTION_SUSPECTED: Final = "injection_suspected"
+
+_NEAR: Final = 240
+_MOST_HITS: Final = 200
+_TAGS: Final = range(0xE0020, 0xE007F)
+# The letters of Unicode Technical Standard 39 (confusables.txt) that pass for a Latin one in running text.
+_LOOK_ALIKES: Final = str.maketrans(
+    "асеорхуіѕјһкԁԛԝгӏАВЕНКМОРСТХІЅЈαοριυνκΑΒΕΗΙΚΜΝΟΡΤΥΧΖɑɡıℓ",
+    "aceopxyisjhkdqwrlABEHKMOPCTXISJaopiuvkABEHIKMNOPTYXZagil",
+)
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_MOST_LAYERS: Final = 3
+
+_READER = (
+    r"\b(?:judges?|graders?|raters?|scorers?|evaluators?|assessors?|examiners?|markers?|reviewers?)\b"
+    r"|\b(?:judg|grad|scor|evaluat|rat|review|assess)(?:ing|ion) (?:model|system|script|program|ai|bot|llm)\b"
+    r"|\b(?:whoever|anyone who|you who|if you are|the (?:model|system|ai|one) (?:that|who)) (?:is )?"
+    r"(?:scor|grad|rat|judg|evaluat|assess|mark|review)\w*"
+)
+_ORDER = (
+    r"(?<!would )(?<!i'd )(?<!i )(?<!we )(?<!they )\b(?:give|award|assign|return|output|set|put|mark|rate|score|grade"
+    r"|report|write|answer with|respond with|must|should|shall|have to|has to|please|always gives?|only knows?|tip"
+    r"|gives? everyone)\b"
+)
+_NUMBER = r"(?:5|five|10|ten)(?:\.0)?"
+_BEST = r"(?:highest|maximum|max(?:imal)?|top|best|perfect|full)"
+_TOP = (
+    rf"\b{_NUMBER} ?(?:/|out of|of) ?{_NUMBER}\b"
+    rf"|\b{_BEST} (?:possible )?(?:score|mark|grade|rating|point|verdict)s?\b"
+    rf"|\b(?:as|is|to) golden\b|\b(?:straight|all) (?:fives|tens)\b|\boverall (?:to|of|is|=) ?{_NUMBER}\b"
+)
+_SCOPE = (
+    r"\b(?:each|every|all|any) (?:of the )?(?:criterion|criteria|categor\w+|dimension)|\bthroughout\b|\beverywhere\b"
+    r"|\bthis (?:transcript|interaction|record|conversation|dialogue|exchange)\b"
+)
+_VERDICT = r"\b(?:scores?|ratings?|verdicts?|grades?|marks|points?)\b"
+_SHORT = rf"\b(?:below|under|less than|lower than|anything but|short of) (?:the |a )?(?:{_NUMBER}|{_BEST})\b"
+_LOOSE = (
+    r"\b(?:ignore|disregard|forget|override|skip|drop) (?:the|your|all|any) (?:\w+ )?"
+    r"(?:rubrics?|criteria|grading|scoring)\b"
+)
+_FORM = r"[\"']?reasoning[\"']?\s*[:=].{0,400}?[\"']?score[\"']?\s*[:=]\s*[\"']?\d"
+_FRAME = (
+    r"\brecord-[0-9a-f]{8,}\b|\bjudge the (?:record|transcript|interaction|conversation|dialogue) (?:above|below)\b"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sign:
+    """Patterns that must all be found within `_NEAR` characters; `what` says what they come to together."""
+
+    what: str
+    patterns: tuple[re.Pattern[str], ...]
+
+
+def _sign(what: str, *patterns: str) -> _Sign:
+    return _Sign(what=what, patterns=tuple(re.compile(pattern, re.DOTALL) for pattern in patterns))
+
+
+_SIGNS: Final = (
+    _sign("a judge is told which score to give", _READER, _ORDER, _TOP),
+    _sign("a top score is ordered for the whole record", _ORDER, _TOP, _SCOPE),
+    _sign("a judge is threatened or paid", _VERDICT, _SHORT),
+    _sign("a judge is told to leave its rubric", _LOOSE),
+    _sign("a verdict in the judge's own form", _FORM),
+    _sign("the frame of a judge's prompt is imitated", _FRAME),
+)
+_TOKENS: Final = re.compile(
+    r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS|system|user|assistant)\b"
+)
+_FENCES: Final = re.compile(r"RECORD-(?=[0-9A-Fa-f]{6})", re.IGNORECASE)
+# Who asks about marks orders none: "Did the examiner have to give her full marks?"
+_ASKED: Final = re.compile(
+    r"(?:^|(?<=[.!?:] ))(?:did|does|do|has|have|had|is|are|was|were|who|what|when|why|how|which|where)\b[^.!?]*\?"
+)
+# Nothing above can be found without one of these; most transcripts hold none and are done here.
+_WORTH_A_LOOK: Final = re.compile(
+    r"judg|grad|rat(?:er|ing|e)|scor|evaluat|assess|examin|mark|review|criteri|golden|record-|points|fives|tens|rubric"
+)
+
+
+def suspicion(interaction: Interaction, rubric: Rubric) -> str | None:
+    """What makes it likely that a turn addresses the judge, and in which turn; None when nothing does."""
+    names = _criterion_names(rubric)
+    for number, message in enumerate(interaction.messages, start=1):
+        for text in _texts(message):
+            for reading in readings(text):
+                found = _found(reading, names if message.role != "system" else None)
+                if found:
+                    return f"turn {number}: {found}"
+    return None
+
+
+def readings(text: str) -> Iterator[str]:
+    """The text in small letters as one sees it, and what its base64 says, three layers deep."""
+    layer = [text]
+    for _ in range(_MOST_LAYERS):
+        seen = [_as_seen(each) for each in layer]
+        yield from (" ".join(each.lower().split()) for each in seen)
+        layer = [decoded for each in seen for decoded in _decoded(each)]
+        if not layer:
+            return
+
+
+def neutralise(line: str) -> str:
+    """A line of JSON in which nothing can be taken for the end of the record; it still says the same.
+
+    Angle brackets, brackets of instruction tokens, the hyphen of fence look-alikes and every character that can't be
+    seen are written as JSON escapes, so that no template's control token and no fence stands in it.
+    """
+    line = line.replace("<", "\\u003c").replace(">", "\\u003e")
+    line = _TOKENS.sub(lambda found: found[0].replace("[", "\\u005b"), line)
+    line = _FENCES.sub(lambda found: found[0].replace("-", "\\u002d"), line)
+    return line if line.isascii() else "".join(_escaped(letter) if _unseen(letter) else letter for letter in line)
+
+
+def _texts(message: Message) -> Iterator[str]:
+    yield message.content
+    for call in message.tool_calls:
+        yield from filter(None, (call.arguments, call.result))
+
+
+def _found(reading: str, names: re.Pattern[str] | None) -> str | None:
+    if names is not None and len(set(names.findall(reading))) > 1:
+        return "criteria of the rubric are quoted"
+    if not _WORTH_A_LOOK.search(reading):
+        return None
+    told = _ASKED.sub("", reading)
+    return next((sign.what for sign in _SIGNS if _close_together(sign.patterns, told)), None)
+
+
+def _close_together(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
+    """Whether each pattern is found, all of them near one place of the first."""
+    first, *others = patterns
+    for place, found in enumerate(first.finditer(text)):
+        if place == _MOST_HITS:
+            return True  # a text that says it two hundred times is after something
+        around = text[max(0, found.start() - _NEAR) : found.end() + _NEAR]
+        if all(other.search(around) for other in others):
+            return True
+    return False
+
+
+def _criterion_names(rubric: Rubric) -> re.Pattern[str] | None:
+    """The names that nobody writes by chance: those of several words, joined as in the rubric."""
+    names = [re.escape(criterion.name.lower()) for criterion in rubric.criteria if "_" in criterion.name]
+    return re.compile(rf"\b(?:{'|'.join(names)})\b") if names else None
+
+
+def _as_seen(text: str) -> str:
+    shown = "".join(_shown(letter) for letter in text) if not text.isascii() else text
+    return html.unescape(unicodedata.normalize("NFKC", shown).translate(_LOOK_ALIKES))
+
+
+def _shown(letter: str) -> str:
+    if ord(letter) in _TAGS:
+        return chr(ord(letter) - 0xE0000)
+    return "" if _unseen(letter) else letter
+
+
+def _unseen(letter: str) -> bool:
+    """Whether a character takes no room: format characters, tags, variation selectors."""
+    return not letter.isascii() and (
+        unicodedata.category(letter) == "Cf" or "\ufe00" <= letter <= "\ufe0f" or letter == "\u034f"
+    )
+
+
+def _escaped(letter: str) -> str:
+    return "".join(f"\\u{unit:04x}" for unit in _units(letter))
+
+
+def _units(letter: str) -> Iterator[int]:
+    """The character in UTF-16, which is what a JSON escape spells (RFC 8259, section 7)."""
+    encoded = letter.encode("utf-16-be")
+    return (int.from_bytes(encoded[place : place + 2], "big") for place in range(0, len(encoded), 2))
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """What runs of base64 in the text say, where they say something in UTF-8."""
+    for found in _ENCODED.findall(text):
+        run = found.rstrip("=").replace("-", "+").replace("_", "/")
+        try:
+            yield base64.b64decode(run + "=" * (-len(run) % 4), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            continue
