@@ -35,10 +35,18 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 TORCH = "torch==2.13.0"  # repeated in constraints.txt; a test keeps the two equal
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_EXTRAS = ("train", "serve")
-KNOWN_EXTRAS = ("train", "serve", "dev")
+KNOWN_EXTRAS = ("train", "serve", "lance", "dev")
+# The tests need what a user may do without.
+DEV_EXTRAS = ("lance", "dev")
 GIGABYTE = 1_000_000_000
 # Measured on Linux with the processor build of PyTorch, pip's downloads while they are unpacked included.
-NEEDED_BYTES = {"core": 0.4 * GIGABYTE, "train": 2.2 * GIGABYTE, "serve": 0.2 * GIGABYTE, "dev": 0.3 * GIGABYTE}
+NEEDED_BYTES = {
+    "core": 0.4 * GIGABYTE,
+    "train": 2.2 * GIGABYTE,
+    "serve": 0.2 * GIGABYTE,
+    "lance": 0.4 * GIGABYTE,
+    "dev": 0.3 * GIGABYTE,
+}
 X86 = frozenset({"x86_64", "amd64"})
 ARM = frozenset({"arm64", "aarch64"})
 
@@ -222,7 +230,7 @@ def choose_extras(asked: Sequence[str] | None, refused: Mapping[str, Problem], *
         if extra in refused:
             raise RefusedError(refused[extra])
     chosen = [extra for extra in DEFAULT_EXTRAS if extra not in refused] if asked is None else list(asked)
-    return tuple(extra for extra in KNOWN_EXTRAS if extra in chosen or (dev and extra == "dev"))
+    return tuple(extra for extra in KNOWN_EXTRAS if extra in chosen or (dev and extra in DEV_EXTRAS))
 
 
 # --- which PyTorch ---------------------------------------------------------------------------------------------------

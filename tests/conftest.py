@@ -69,6 +69,7 @@ PREREQUISITES: Final = {
     "serve": lambda: _installed("xllamacpp"),
     "every-package": _every_declared_package,
     "docs": lambda: _installed("mkdocs", "material"),
+    "lance": lambda: _installed("lancedb"),
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,
     "field-data": lambda: _field_data() is not None,

@@ -58,11 +58,12 @@ def options(
 
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
-    from selftune.app.cli import everyday, house, stages
+    from selftune.app.cli import everyday, house, searching, stages
 
     everyday.register(app)
     stages.register(app)
     house.register(app)
+    searching.register(app)
 
 
 def main() -> None:
