@@ -37,9 +37,11 @@ from selftune.records import (
     JudgeIdentity,
     Judgement,
     JudgementStatus,
+    KindCount,
     Message,
     Outcome,
     Parity,
+    Plot,
     Quarantined,
     Record,
     Reject,
@@ -56,6 +58,7 @@ from selftune.records import (
     SuiteItem,
     ToolCall,
     Trigger,
+    Weakness,
     encode_record,
 )
 
@@ -153,6 +156,7 @@ SAMPLES: tuple[Record, ...] = (
                 messages=MESSAGES,
                 rejected="You are nobody.",
                 taught_by="person",
+                synthetic=True,
             ),
         ),
         holdout=(
@@ -163,6 +167,20 @@ SAMPLES: tuple[Record, ...] = (
         watermark=12,
         config_digest=digest("5"),
         card="One example, for tests.",
+        clean_room=(f"interaction:{'5' * 64}",),
+        kinds=(KindCount(name="identity", before=380, after=120),),
+        weaknesses=(
+            Weakness(
+                salt="05ff",
+                criterion="tone",
+                topic="greetings",
+                conversations=5,
+                items=7,
+                mean=2.5,
+                interaction_ids=(f"interaction:{'6' * 64}",),
+            ),
+        ),
+        plots=(Plot(name="kinds", svg="<svg/>"),),
     ),
     Run(
         recipe="reference_sft",
@@ -320,7 +338,7 @@ SAMPLES: tuple[Record, ...] = (
 
 
 # What a kind got since, always with a default; the file of the shape before stays and must go on being read.
-GROWN = {"interaction": "-rejected", "judgement": "-quotes"}
+GROWN = {"interaction": "-rejected", "judgement": "-quotes", "dataset": "-balanced"}
 
 
 def golden_file(record: Record) -> Path:

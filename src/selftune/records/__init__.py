@@ -26,7 +26,7 @@ from selftune.records.codec import (
     encode_record,
     record_types,
 )
-from selftune.records.dataset import Dataset, DatasetKind, Example, Reject
+from selftune.records.dataset import Dataset, DatasetKind, Example, KindCount, Plot, Reject, Weakness
 from selftune.records.decision import Check, CheckStatus, Decision, Outcome
 from selftune.records.evaluation import Arm, Evaluation, ItemOutcome
 from selftune.records.interaction import (
@@ -73,9 +73,11 @@ __all__ = [
     "JudgeIdentity",
     "Judgement",
     "JudgementStatus",
+    "KindCount",
     "Message",
     "Outcome",
     "Parity",
+    "Plot",
     "Quarantined",
     "Record",
     "Reject",
@@ -92,6 +94,7 @@ __all__ = [
     "SuiteItem",
     "ToolCall",
     "Trigger",
+    "Weakness",
     "canonical_json",
     "decode_record",
     "digest_bytes",

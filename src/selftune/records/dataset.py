@@ -22,7 +22,7 @@ class Example:
     """A conversation that ends with the assistant's answer to learn, and where it came from.
 
     `rejected` holds the worse answer in a preference dataset. `taught_by` says whose answer it is: a build digest, a
-    model name, or `person` for a correction.
+    model name, or `person` for a correction; `synthetic` that no person asked the question.
     """
 
     SALTED: ClassVar[frozenset[str]] = frozenset({"messages", "rejected"})
@@ -33,6 +33,7 @@ class Example:
     messages: tuple[Message, ...]
     rejected: str | None = None
     taught_by: str | None = None
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,45 @@ class Reject:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KindCount:
+    """How many lessons show a kind of behaviour, before the set was balanced and after."""
+
+    name: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weakness:
+    """What goes wrong again and again: low scores on one criterion, in conversations on one topic.
+
+    Attributes:
+        topic: Words that these conversations share.
+        conversations: How many different ones.
+        mean: Mean score on the criterion, on the rubric's scale, over `items` answers.
+        interaction_ids: Some of them, to look at.
+    """
+
+    SALTED: ClassVar[frozenset[str]] = frozenset({"topic"})
+
+    salt: str
+    criterion: str
+    topic: str
+    conversations: int
+    items: int
+    mean: float
+    interaction_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A drawing that belongs to the card."""
+
+    name: str
+    svg: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset(Record):
     """Examples to train on and to hold out; the id covers salted digests of the examples, so a person can be erased.
 
@@ -51,7 +91,11 @@ class Dataset(Record):
         mixture: Share of each source among the training examples, in descending order.
         watermark: Ingest sequence up to which the log was read.
         config_digest: The curation config that admitted these items.
-        card: What it is, in a few sentences for a person.
+        card: What it is, in Markdown for a person; it quotes nobody.
+        clean_room: Interactions kept out of everything, which nobody looks at before a person opens them.
+        kinds: Kinds of behaviour among the lessons, the largest first.
+        weaknesses: What went wrong again and again, the worst first.
+        plots: Drawings that belong to the card.
     """
 
     KIND: ClassVar[str] = "dataset"
@@ -64,6 +108,10 @@ class Dataset(Record):
     watermark: int
     config_digest: str
     card: str
+    clean_room: tuple[str, ...] = ()
+    kinds: tuple[KindCount, ...] = ()
+    weaknesses: tuple[Weakness, ...] = ()
+    plots: tuple[Plot, ...] = ()
 
     @property
     def content_digest(self) -> str:
