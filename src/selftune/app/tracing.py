@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.app.ways import way_of
 from selftune.errors import UsageError
 from selftune.records import (
     Build,
@@ -86,6 +87,6 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"interaction {record.interaction_id}"
         case Interaction():
             yield from (f"  {message.role}: {message.content}" for message in record.messages)
-            yield f"from {record.source}, written by {record.generated_by or 'unknown'}"
+            yield from way_of(project, record)
         case _:
             yield record.KIND

@@ -1,0 +1,77 @@
+"""The whole way of one interaction: how it came in, what was found in it, and into which lessons it went or why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.records import Dataset, Decision, Judgement, JudgementStatus, Release, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.loop.project import Project
+    from selftune.records import Interaction
+
+
+def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
+    """One line for each thing that happened to it, in the order of the loop. Reads every judgement and dataset."""
+    yield from _entrance(interaction)
+    judged = False
+    for _, judgement in project.store.each(Judgement):
+        if judgement.interaction_id == interaction.id:
+            judged = True
+            yield _verdict(judgement)
+    if not judged:
+        yield "not judged yet"
+    datasets = [(dataset, told) for _, dataset in project.store.each(Dataset) if (told := _place(dataset, interaction))]
+    for dataset, told in datasets:
+        yield f"{told} (dataset {dataset.id[:24]})"
+        yield from _consequences(project, dataset, learnt=told.startswith("learnt"))
+    if judged and not datasets:
+        yield "in no dataset yet"
+
+
+def _entrance(interaction: Interaction) -> Iterator[str]:
+    yield f"came from {interaction.source} {interaction.position}, written by {interaction.generated_by or 'unknown'}"
+    if interaction.flags:
+        yield f"at the door: {', '.join(interaction.flags)}"
+    consent = interaction.consent
+    if not (consent.keep and consent.train):
+        yield "its author did not agree to training"
+
+
+def _verdict(judgement: Judgement) -> str:
+    by = f"{judgement.judge.name} ({judgement.id[:24]})"
+    if judgement.status is not JudgementStatus.SCORED:
+        return f"{judgement.status.value} by {by}: {judgement.reason or 'no reason given'}"
+    failures = f"; critical: {', '.join(judgement.critical_failures)}" if judgement.critical_failures else ""
+    flags = f"; {', '.join(judgement.flags)}" if judgement.flags else ""
+    return f"scored {judgement.overall:.2f} by {by}{failures}{flags}"
+
+
+def _place(dataset: Dataset, interaction: Interaction) -> str | None:
+    """What a dataset did with it; None when it was not there."""
+    taught = [example for example in dataset.train if example.interaction_id == interaction.id]
+    if taught:
+        return "learnt as a person corrected it" if taught[0].taught_by == "person" else "learnt"
+    if any(example.interaction_id == interaction.id for example in dataset.holdout):
+        return "held out: kept for testing, never learnt"
+    reasons = [reject.reason for reject in dataset.rejects if reject.interaction_id == interaction.id]
+    return f"not learnt: {reasons[0]}" if reasons else None
+
+
+def _consequences(project: Project, dataset: Dataset, *, learnt: bool) -> Iterator[str]:
+    """The runs that learnt a dataset, and what became of them."""
+    if not learnt:
+        return
+    decisions = [decision for _, decision in project.store.each(Decision)]
+    releases = [release for _, release in project.store.each(Release)]
+    for _, run in project.store.each(Run):
+        if run.dataset_id != dataset.id:
+            continue
+        yield f"  trained on by {run.id[:24]}: {run.status.value}"
+        for decision in decisions:
+            if decision.run_id == run.id:
+                served = [release.version for release in releases if release.decision_id == decision.id]
+                ending = f", served as {served[0]}" if served else ""
+                yield f"  the gate said {decision.outcome.value}{ending} ({decision.id[:24]})"

@@ -1,0 +1,38 @@
+"""`selftune why ID` on a project that was promoted: the whole way of an item, in or out."""
+
+from __future__ import annotations
+
+import pytest
+
+from selftune.loop.project import open_project
+from selftune.records import Dataset, Interaction, Judgement
+
+pytestmark = pytest.mark.needs("train", "serve")
+
+
+def told(walker, record_id):
+    return walker.expect(0, "why", record_id[:30]).stdout
+
+
+def test_the_way_of_a_lesson_leads_from_its_file_to_what_serves_it(promoted):
+    with open_project(promoted.folder) as project:
+        dataset = project.store.last(Dataset)
+        lesson, held, reject = dataset.train[0], dataset.holdout[0], dataset.rejects[0]
+        source = project.store.record(lesson.interaction_id, Interaction).source
+    way = told(promoted, lesson.interaction_id)
+    places = [way.index(part) for part in (f"came from {source}", "scored ", "learnt (dataset", "trained on by run:")]
+    assert places == sorted(places)
+    assert "finished" in way
+    assert "the gate said promote, served as v1.1" in way
+    assert "held out: kept for testing, never learnt" in told(promoted, held.interaction_id)
+    out = told(promoted, reject.interaction_id)
+    assert f"not learnt: {reject.reason} (dataset" in out
+    assert "trained on" not in out
+
+
+def test_what_came_in_after_the_last_cycle_is_said_to_be_waiting(promoted):
+    promoted.expect(0, "ask", "Hello!")
+    with open_project(promoted.folder) as project:
+        newest = project.store.last(Interaction)
+        assert newest.id not in {judgement.interaction_id for _, judgement in project.store.each(Judgement)}
+    assert "not judged yet" in told(promoted, newest.id)
