@@ -18,11 +18,49 @@ class DatasetKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PairFacts:
+    """How a pair of answers came to be.
+
+    Attributes:
+        verdict: Who says that the one beats the other: correction, choice, thumbs, teacher or margin.
+        rejected_interaction_id: Where the rejected answer was said.
+        rejected_judgement_id: What scored it; None when nothing did.
+        rejected_by: The build or model that gave it; None when unknown.
+        margin: The chosen answer's overall less the rejected one's; None unless both are scored.
+        clear: Whether that margin alone decided which of several rivals it is set against.
+        on_policy: Whether the champion gave the rejected answer as it was served.
+    """
+
+    verdict: str
+    rejected_interaction_id: str
+    rejected_judgement_id: str | None = None
+    rejected_by: str | None = None
+    margin: float | None = None
+    clear: bool = False
+    on_policy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleContrast:
+    """One trait of style in the chosen answers and in the rejected ones, as means over `n` pairs.
+
+    `low` and `high` bound the mean difference, chosen less rejected, at 95 %; None with fewer than two pairs.
+    """
+
+    trait: str
+    chosen: float
+    rejected: float
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """A conversation that ends with the assistant's answer to learn, and where it came from.
 
     `rejected` holds the worse answer in a preference dataset. `taught_by` says whose answer it is: a build digest, a
-    model name, or `person` for a correction; `synthetic` that no person asked the question.
+    model name, or `person` for a correction; `synthetic` that no person asked the question. `pairing` says how a pair came to be.
     """
 
     SALTED: ClassVar[frozenset[str]] = frozenset({"messages", "rejected"})
@@ -34,6 +72,7 @@ class Example:
     rejected: str | None = None
     taught_by: str | None = None
     synthetic: bool = False
+    pairing: PairFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +135,7 @@ class Dataset(Record):
         kinds: Kinds of behaviour among the lessons, the largest first.
         weaknesses: What went wrong again and again, the worst first.
         plots: Drawings that belong to the card.
+        contrasts: In a preference dataset, how the chosen answers differ from the rejected ones in style.
     """
 
     KIND: ClassVar[str] = "dataset"
@@ -112,6 +152,7 @@ class Dataset(Record):
     kinds: tuple[KindCount, ...] = ()
     weaknesses: tuple[Weakness, ...] = ()
     plots: tuple[Plot, ...] = ()
+    contrasts: tuple[StyleContrast, ...] = ()
 
     @property
     def content_digest(self) -> str:
