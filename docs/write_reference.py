@@ -108,6 +108,8 @@ def describe_kind(kind: Any) -> str:
     """A type in words."""
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{choice.value}`" for choice in kind)
+    if kind == tuple[tuple[str, float], ...]:
+        return "table of numbers"
     return {str: "text", int: "whole number", float: "number", bool: "true or false"}.get(kind, "list of texts")
 
 

@@ -9,6 +9,7 @@ SelftuneError                 1  something failed
 │   ├── NothingNewError       0  no interaction since the last run
 │   ├── BelowTriggerError     0  too few golden items
 │   ├── NothingToTrainOnError 0  every item was rejected
+│   ├── UnbalancedError       5  what could be learnt from is too much of one kind, or too little of another
 │   ├── JudgeMissingError     5  a person must name a judge
 │   └── WaitingForPersonError 5  an approval is awaited
 ├── LockedError               6  another runner holds the project
@@ -91,6 +92,12 @@ class BelowTriggerError(NotYet):
 
 class NothingToTrainOnError(NotYet):
     """Every item was rejected; the message names the commonest reason."""
+
+
+class UnbalancedError(NotYet):
+    """What could be learnt from is too much of one kind or too little of another; a person must say what to do."""
+
+    exit_code = 5
 
 
 class JudgeMissingError(NotYet):

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.curation.config import Curation
-from selftune.curation.select import largest_cap
 from selftune.curation.stage import curate
 from selftune.errors import BelowTriggerError, ConfigError, NothingToTrainOnError, UnknownNameError
 from selftune.records import Consent, Dataset, Feedback, Message, decode_record, encode_record
@@ -158,31 +157,6 @@ def test_the_same_input_and_seed_give_the_same_dataset_and_another_seed_breaks_t
     first, again, other = (curate(judged(*pairs), ALL_IN, fake_context(tmp_path, seed=seed)) for seed in (1, 1, 2))
     assert first.id == again.id
     assert first.content_digest != other.content_digest
-
-
-def test_a_cap_per_kind_of_behaviour_drops_the_lowest_of_the_largest_group(tmp_path):
-    many = [pair(f"i{n}", overall=4.5 + n / 100, criterion="identity") for n in range(12)]
-    few = [pair(f"f{n}", criterion="field") for n in range(4)]
-    config = Curation(trigger=1, holdout_share=0, max_share_per_group=0.5)
-    dataset = curate(judged(*many, *few), config, fake_context(tmp_path))
-    kept = {example.interaction_id for example in dataset.train}
-    assert kept == {item.interaction.id for item in (*many[-4:], *few)}
-    assert all("no more than 50% of the examples may show identity" in reason for reason in reasons(dataset).values())
-
-
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.floats(0.05, 1))
-def test_no_group_is_larger_than_its_share_and_one_more_would_be_too_many(sizes, share):
-    def largest(cap: int) -> float:
-        kept = [min(size, cap) for size in sizes]
-        return max(kept) / sum(kept)
-
-    try:
-        cap = largest_cap(sizes, share)
-    except ConfigError:
-        assert largest(1) > share
-        return
-    assert largest(cap) <= share + 1e-9
-    assert cap == max(sizes) or largest(cap + 1) > share
 
 
 @settings(deadline=None)

@@ -113,7 +113,9 @@ def test_a_draft_that_a_crash_left_behind_does_no_harm(tmp_path):
 def test_the_staged_case_holds_transcript_reasoning_scores_and_chatml():
     case = json.loads(staged(pair("a", "Hi?", "Hello.", 4.5)))
     assert case["interaction"]["messages"][1]["content"] == "Hello."
-    assert case["judgement"]["criteria"] == [{"name": "use", "reasoning": "because", "score": 4.5, "quotes": []}]
+    (criterion,) = case["judgement"]["criteria"]
+    assert criterion["reasoning"] == "because"
+    assert criterion["score"] == 4.5
     assert case["chatml"].endswith("<|im_start|>assistant\nHello.<|im_end|>\n")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from selftune.curation.balance import MANY_AUTHORS
 from selftune.curation.config import Curation, Selection
 from selftune.curation.select import PERSON, count_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from selftune.curation.balance import Shares
     from selftune.curation.select import Candidate
     from selftune.records import Example, Reject
 
@@ -27,7 +29,11 @@ def mixture_of(chosen: Sequence[Candidate]) -> tuple[tuple[str, float], ...]:
 
 
 def write_card(
-    chosen: Sequence[Candidate], holdout: Sequence[Example], rejects: Sequence[Reject], config: Curation
+    chosen: Sequence[Candidate],
+    holdout: Sequence[Example],
+    rejects: Sequence[Reject],
+    shares: Shares,
+    config: Curation,
 ) -> str:
     """The dataset in a few sentences of Markdown for a person."""
     warning = _WARNINGS.get(Selection(config.selection))
@@ -41,10 +47,23 @@ def write_card(
         "",
         *(f"- {share:.0%} from {name}" for name, share in mixture_of(chosen)),
         "",
+        *_balance(shares, config),
+        "",
         "Not learnt from:",
         *(f"- {reason}: {count}" for reason, count in count_reasons(rejects).most_common()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _balance(shares: Shares, config: Curation) -> list[str]:
+    lines = ["| Kind | Before balancing | Lessons |", "|---|---|---|"]
+    lines += [f"| {kind.name} | {kind.before} | {kind.after} |" for kind in shares.kinds]
+    cap = f"each may have {shares.author_cap:.0%}" if shares.author_cap < 1 else "none of them is capped"
+    rule = "" if shares.author_cap == config.max_share_per_author else f": fewer than {MANY_AUTHORS}"
+    authors = f"{shares.authors} author(s) besides the owners, {cap}{rule}; the largest wrote {shares.top_author:.0%}."
+    templates = f"{shares.templates} templates, the commonest in {shares.top_template:.0%}."
+    repeated = f"{shares.repeated} lessons stand in it again, as the mixture asks." if shares.repeated else ""
+    return [*lines, "", " ".join(filter(None, (authors, templates, repeated)))]
 
 
 def _criterion(config: Curation) -> str:

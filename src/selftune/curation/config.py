@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from selftune.errors import ConfigError, UnknownNameError
+
+_ROUNDING: Final = 1e-9
 
 
 class Selection(StrEnum):
@@ -14,6 +17,15 @@ class Selection(StrEnum):
     BEST = "best"
     WORST = "worst"
     UNFILTERED = "unfiltered"
+
+
+class MixBy(StrEnum):
+    """What the parts of a mixture are."""
+
+    KIND = "kind"
+    ORIGIN = "origin"
+    SOURCE = "source"
+    TEACHER = "teacher"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +41,15 @@ class Curation:
         answers_per_prompt: Most answers kept of those given to one prompt.
         near_duplicate: Jaccard similarity of word trigrams from which two texts with the same facts count as one;
             above 1, only equal texts do.
-        max_share_per_group: Largest share of the training examples that one kind of behaviour may have; 1 for no cap.
+        max_share_per_author: Largest share of the examples by one author who is no declared owner.
+        max_share_of_few_authors: The same while there are fewer than 50 such authors; 1 for no cap.
+        max_share_per_kind: Largest share of one kind of behaviour; what is over it is left out. 1 for no cap.
+        max_share_per_template: Largest share of one skeleton of the question; 1 for no cap.
+        one_sided_above: Share of one kind among several above which the set is refused; 1 to allow any.
+        floors: Kind, and the least share of the examples that must show it; else the set is refused.
+        mix_by: What the parts of `mixture` are: kind, origin (real or synthetic), source or teacher.
+        mixture: Part, and its share of the examples; what is named nowhere shares the remainder.
+        most_repeats: How often one example may stand in a mixture.
         filters: Names of registered filters. Consent is asked for in any case.
     """
 
@@ -40,7 +60,15 @@ class Curation:
     holdout_seed: int = 0
     answers_per_prompt: int = 1
     near_duplicate: float = 0.8
-    max_share_per_group: float = 1.0
+    max_share_per_author: float = 0.02
+    max_share_of_few_authors: float = 1.0
+    max_share_per_kind: float = 1.0
+    max_share_per_template: float = 1.0
+    one_sided_above: float = 0.75
+    floors: tuple[tuple[str, float], ...] = ()
+    mix_by: str = "kind"
+    mixture: tuple[tuple[str, float], ...] = ()
+    most_repeats: int = 1
     filters: tuple[str, ...] = ("answered", "complete", "control_tokens")
 
 
@@ -49,14 +77,20 @@ def check_curation(config: Curation) -> None:
 
     Raises:
         UnknownNameError: no such selection.
-        ConfigError: a number outside its range.
+        ConfigError: a number outside its range, or shares that come to more than the whole.
     """
-    if config.selection not in list(Selection):
-        raise UnknownNameError("selection", config.selection, [str(each) for each in Selection])
+    for what, name, known in (("selection", config.selection, Selection), ("mix_by", config.mix_by, MixBy)):
+        if name not in list(known):
+            raise UnknownNameError(what, name, [str(each) for each in known])
     ranges = (
         ("holdout_share", config.holdout_share, 0.0, 0.9),
         ("near_duplicate", config.near_duplicate, 0.5, 2.0),
-        ("max_share_per_group", config.max_share_per_group, 0.01, 1.0),
+        ("max_share_per_author", config.max_share_per_author, 0.001, 1.0),
+        ("max_share_of_few_authors", config.max_share_of_few_authors, 0.001, 1.0),
+        ("max_share_per_kind", config.max_share_per_kind, 0.001, 1.0),
+        ("max_share_per_template", config.max_share_per_template, 0.001, 1.0),
+        ("one_sided_above", config.one_sided_above, 0.0, 1.0),
+        ("most_repeats", config.most_repeats, 1, 100),
         ("answers_per_prompt", config.answers_per_prompt, 1, 1000),
         ("trigger", config.trigger, 1, 10**9),
     )
@@ -66,3 +100,14 @@ def check_curation(config: Curation) -> None:
                 f"[curation] {name} = {value:g} lies outside {least:g} to {most:g}.",
                 next_step=f"Set {name} in selftune.toml.",
             )
+    _check_shares("floors", config.floors)
+    _check_shares("mixture", config.mixture)
+
+
+def _check_shares(name: str, shares: tuple[tuple[str, float], ...]) -> None:
+    total = sum(share for _, share in shares)
+    if any(share < 0 for _, share in shares) or total > 1 + _ROUNDING:
+        raise ConfigError(
+            f"[curation.{name}] holds shares that come to {total:g}, or one below 0.",
+            next_step=f"Correct [curation.{name}] in selftune.toml: shares lie between 0 and 1, and so does their sum.",
+        )

@@ -1,4 +1,4 @@
-"""Which answers are learnt from: the best of each prompt, one of each near-duplicate, no group too large."""
+"""Which answers are learnt from: the best of each prompt, and one of each near-duplicate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from selftune.curation.config import Selection
 from selftune.curation.filters import Consented
 from selftune.curation.near import fingerprint, likenesses, normalise
 from selftune.curation.render import conversation_of, correction_of, lesson_of
-from selftune.errors import ConfigError
 from selftune.records import JudgementStatus, Reject, digest_of
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from selftune.curation.base import Filter, Pair
     from selftune.curation.config import Curation
-    from selftune.records import Message
+    from selftune.records import Message, PairFacts
 
 PERSON: Final = "person"
 
@@ -32,6 +31,9 @@ class Candidate:
     Attributes:
         rank: What it is chosen by within its prompt, highest first.
         order: Place in the log.
+        copy: 0 for the item itself; where a mixture repeats it, which repetition this is.
+        rejected: The answer that it is preferred to, in a preference dataset.
+        pairing: How that pair came to be.
     """
 
     pair: Pair
@@ -39,6 +41,9 @@ class Candidate:
     taught_by: str | None
     rank: tuple[float, float]
     order: int
+    copy: int = 0
+    rejected: str | None = None
+    pairing: PairFacts | None = None
 
     @property
     def prompt(self) -> str:
@@ -89,8 +94,7 @@ def select(pairs: Sequence[Pair], config: Curation, seed: int, rejects: Rejects)
     candidates = [_candidate(pair, order, config, seed, rejects) for order, pair in enumerate(pairs)]
     chosen = _best_of_each_prompt([item for item in candidates if item], config.answers_per_prompt, rejects)
     unique = _without_near_duplicates(chosen, config.near_duplicate, rejects)
-    capped = _capped(unique, config.max_share_per_group, rejects)
-    return tuple(sorted(capped, key=lambda item: item.order))
+    return tuple(sorted(unique, key=lambda item: item.order))
 
 
 def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rejects) -> Candidate | None:
@@ -172,40 +176,3 @@ def _without_near_duplicates(items: Sequence[Candidate], threshold: float, rejec
             dropped.add(place)
             rejects.add(candidate.pair, f"near-duplicate: {twin[1]:.2f} like {ranked[twin[0]].pair.interaction.id}")
     return [ranked[place] for place in kept]
-
-
-def group_of(pair: Pair) -> str:
-    """The kind of behaviour an item shows: the criteria that the judge found applicable."""
-    return " + ".join(sorted(item.name for item in pair.judgement.criteria if item.score is not None)) or "unjudged"
-
-
-def _capped(items: Sequence[Candidate], share: float, rejects: Rejects) -> list[Candidate]:
-    """The items with the lowest ranks of each group that is larger than its share left out."""
-    groups: dict[str, list[Candidate]] = defaultdict(list)
-    for item in items:
-        groups[group_of(item.pair)].append(item)
-    cap = largest_cap([len(group) for group in groups.values()], share)
-    kept = []
-    for name, group in groups.items():
-        ranked = sorted(group, key=lambda item: item.rank, reverse=True)
-        kept += ranked[:cap]
-        for item in ranked[cap:]:
-            rejects.add(item.pair, f"over the cap: no more than {share:.0%} of the examples may show {name}")
-    return kept
-
-
-def largest_cap(sizes: Sequence[int], share: float) -> int:
-    """The largest number of items per group under which no group has more than `share` of all that is kept.
-
-    Raises:
-        ConfigError: there is none, because there are too few groups.
-    """
-    if not sizes or share >= 1:
-        return max(sizes, default=0)
-    for cap in range(max(sizes), 0, -1):
-        if cap <= share * sum(min(size, cap) for size in sizes):
-            return cap
-    raise ConfigError(
-        f"[curation] max_share_per_group = {share:g} can't hold with {len(sizes)} kinds of behaviour.",
-        next_step=f"Set it to {1 / len(sizes):.2f} or more, or add interactions of other kinds.",
-    )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
+from selftune.curation.balance import balance, refuse_unbalanced
 from selftune.curation.card import mixture_of, write_card
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.render import conversation_of
 from selftune.curation.select import Candidate, Rejects, count_reasons, select, sift
+from selftune.curation.traits import SYNTHETIC, Origins
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
 from selftune.plugins import load_plugin
 from selftune.records import Dataset, DatasetKind, Example, digest_of
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from selftune.context import Context
     from selftune.curation.base import Filter, Judged, Pair
 
-STAGE_VERSION: Final = 1
+STAGE_VERSION: Final = 2
 
 
 def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
@@ -28,6 +30,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
 
     Raises:
         NothingToTrainOnError: all were rejected; the message names the commonest reason.
+        UnbalancedError: one kind makes up nearly all of it, a floor is not met, or a cap or a mixture can't hold.
         BelowTriggerError: too few are golden and new; the message says how many more are needed.
         ConfigError: a value of the config is out of range.
         UnknownNameError: the config names a selection or a filter that there is not.
@@ -36,20 +39,25 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     filters: list[Filter] = [load_plugin("selftune.filters", name)() for name in config.filters]
     rejects = Rejects()
     # Held out before selection: a test made only of favourites flatters every model.
-    pool, held_out = draw_holdout(tuple(judged.pairs), config.holdout_share, config.holdout_seed, config.near_duplicate)
-    chosen = select(sift(pool, filters, rejects), config, context.seed, rejects)
+    pairs = tuple(judged.pairs)
+    pool, held_out = draw_holdout(pairs, config.holdout_share, config.holdout_seed, config.near_duplicate)
+    golden = select(sift(pool, filters, rejects), config, context.seed, rejects)
+    origins = Origins(pairs)
+    chosen, shares = balance(golden, origins, config, rejects)
     holdout = tuple(_held_example(pair) for pair in sift(held_out, filters, rejects))
     _check_enough(chosen, rejects, len(holdout), judged.learnt_before, config)
+    refuse_unbalanced(shares.kinds, config)
     context.report(Progress(done=len(chosen), total=len(pool) + len(held_out), note="golden"))
     return Dataset(
         kind=DatasetKind.SFT,
-        train=tuple(_example(item) for item in chosen),
+        train=tuple(_example(item, origins) for item in chosen),
         holdout=holdout,
         rejects=rejects.listed(),
         mixture=mixture_of(chosen),
         watermark=judged.watermark,
         config_digest=digest_of(config),
-        card=write_card(chosen, holdout, rejects.listed(), config),
+        card=write_card(chosen, holdout, rejects.listed(), shares, config),
+        kinds=shares.kinds,
     )
 
 
@@ -64,7 +72,7 @@ def _check_enough(
             f"none of {judged} judged interactions can be learnt from ({held} held out). {commonest}".strip(),
             next_step="Add interactions or corrections, or look at single ones with `selftune why ID`.",
         )
-    new = sum(item.pair.interaction.id not in learnt for item in chosen)
+    new = len({item.pair.interaction.id for item in chosen} - learnt)
     if new < config.trigger:
         raise BelowTriggerError(
             f"{new} new golden interactions, {config.trigger - new} more are needed to train. {commonest}".strip(),
@@ -72,7 +80,7 @@ def _check_enough(
         )
 
 
-def _example(item: Candidate) -> Example:
+def _example(item: Candidate, origins: Origins) -> Example:
     # The salt goes with the text that it hides: the same words under the same salt give the same dataset digest.
     return Example(
         salt=item.pair.interaction.salt,
@@ -80,6 +88,7 @@ def _example(item: Candidate) -> Example:
         judgement_id=item.pair.judgement.id,
         messages=item.messages,
         taught_by=item.taught_by,
+        synthetic=origins.origin_of(item.pair.interaction) == SYNTHETIC,
     )
 
 

@@ -60,13 +60,25 @@ class JudgeSection:
 
 @dataclass(frozen=True, kw_only=True)
 class CurationSection:
-    """[curation]: how many new golden items start a training, from which overall on, and what is learnt."""
+    """[curation]: how many new golden items start a training, from which overall on, what is learnt, in which shares.
+
+    `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
+    """
 
     trigger: int = 50
     threshold: float = 4.5
     holdout_share: float = 0.1
     answers_per_prompt: int = 2
     selection: str = "best"
+    max_share_per_author: float = 0.02
+    max_share_of_few_authors: float = 1.0
+    max_share_per_kind: float = 1.0
+    max_share_per_template: float = 1.0
+    one_sided_above: float = 0.75
+    floors: tuple[tuple[str, float], ...] = ()
+    mix_by: str = "kind"
+    mixture: tuple[tuple[str, float], ...] = ()
+    most_repeats: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

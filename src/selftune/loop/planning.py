@@ -166,6 +166,15 @@ def make_curation(config: ProjectConfig) -> Curation:
         holdout_share=section.holdout_share,
         answers_per_prompt=section.answers_per_prompt,
         holdout_seed=config.project.seed,
+        max_share_per_author=section.max_share_per_author,
+        max_share_of_few_authors=section.max_share_of_few_authors,
+        max_share_per_kind=section.max_share_per_kind,
+        max_share_per_template=section.max_share_per_template,
+        one_sided_above=section.one_sided_above,
+        floors=section.floors,
+        mix_by=section.mix_by,
+        mixture=section.mixture,
+        most_repeats=section.most_repeats,
     )
 
 
