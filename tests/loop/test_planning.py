@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from selftune.errors import ConfigError
 from selftune.gate.policies import load_policy
-from selftune.loop.planning import RESAMPLED, new_interactions, refuse_related_judge
-from selftune.records import Consent, Interaction, JudgeIdentity, Message, Trigger
-from selftune.store import Store
+from selftune.loop.planning import refuse_related_judge
+from selftune.records import JudgeIdentity
 from selftune.testing import fake_base
 
 QWEN = fake_base("qwen2.5-7b")
@@ -35,30 +33,6 @@ def test_a_judge_of_the_models_own_family_is_refused_before_anything_is_paid_for
 def test_a_judge_of_unknown_lineage_is_no_stranger():
     with pytest.raises(ConfigError, match="unknown"):
         refuse_related_judge(model("???"), QWEN, load_policy("small"))
-
-
-def test_only_what_may_be_trained_on_and_is_not_our_own_sample_is_news(tmp_path):
-    def said(source: str, consent: Consent) -> Interaction:
-        turns = (Message(role="user", content=source), Message(role="assistant", content="Nola."))
-        return Interaction(
-            salt="00",
-            conversation=source,
-            task_id=source,
-            trigger=Trigger.USER,
-            messages=turns,
-            source=source,
-            position="1",
-            consent=consent,
-        )
-
-    with Store.open(tmp_path) as store:
-        asked, _, _ = store.save(
-            [said("ask", Consent()), said("judged:file", Consent(train=False)), said(RESAMPLED, Consent())],
-            event="captured",
-        )
-        news, watermark = new_interactions(SimpleNamespace(store=store), 0)
-        assert news.ids == (asked,)
-        assert new_interactions(SimpleNamespace(store=store), watermark)[0].ids == ()
 
 
 def test_a_policy_may_allow_it_openly():

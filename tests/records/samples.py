@@ -40,6 +40,7 @@ from selftune.records import (
     KindCount,
     Message,
     Outcome,
+    PairFacts,
     Parity,
     Plot,
     Quarantined,
@@ -54,8 +55,10 @@ from selftune.records import (
     ServingProof,
     Statement,
     StatementKind,
+    StyleContrast,
     Suite,
     SuiteItem,
+    Thread,
     ToolCall,
     Trigger,
     Weakness,
@@ -124,6 +127,10 @@ SAMPLES: tuple[Record, ...] = (
         rejected=(
             Rejected(at=2, messages=(Message(role="assistant", content="Zo\u00eb?"),), generated_by="small-model"),
         ),
+        thread=Thread.WHOLE,
+        supersedes=f"interaction:{'2' * 64}",
+        last_turn_at="2026-01-01T00:01:00+00:00",
+        closed=True,
     ),
     Quarantined(salt="01ff", source="log.jsonl", position="line 4", reason="no JSON", raw='{"messages": [\u00e9'),
     Judgement(
@@ -156,6 +163,15 @@ SAMPLES: tuple[Record, ...] = (
                 messages=MESSAGES,
                 rejected="You are nobody.",
                 taught_by="person",
+                pairing=PairFacts(
+                    verdict="margin",
+                    rejected_interaction_id=f"interaction:{'5' * 64}",
+                    rejected_judgement_id=f"judgement:{'6' * 64}",
+                    rejected_by=digest("7"),
+                    margin=1.5,
+                    clear=True,
+                    on_policy=True,
+                ),
                 synthetic=True,
             ),
         ),
@@ -181,6 +197,7 @@ SAMPLES: tuple[Record, ...] = (
             ),
         ),
         plots=(Plot(name="kinds", svg="<svg/>"),),
+        contrasts=(StyleContrast(trait="words", chosen=80.5, rejected=120.25, n=2, low=-60.5, high=-19.0),),
     ),
     Run(
         recipe="reference_sft",
@@ -338,7 +355,7 @@ SAMPLES: tuple[Record, ...] = (
 
 
 # What a kind got since, always with a default; the file of the shape before stays and must go on being read.
-GROWN = {"interaction": "-rejected", "judgement": "-quotes", "dataset": "-balanced"}
+GROWN = {"interaction": "-thread", "judgement": "-quotes", "dataset": "-pairs"}
 
 
 def golden_file(record: Record) -> Path:

@@ -54,8 +54,8 @@ LATER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
@@ -72,7 +72,7 @@ def later_migrations(tmp_path):
     def make(end: str):
         folder = tmp_path / "migrations"
         shutil.copytree(Path(migrate_module.__file__).parent / "migrations", folder)
-        (folder / "versions" / "v0002_later.py").write_text(LATER.format(end=end), encoding="utf-8")
+        (folder / "versions" / "v0003_later.py").write_text(LATER.format(end=end), encoding="utf-8")
         return folder
 
     return make
@@ -90,10 +90,10 @@ def test_an_upgrade_keeps_the_records_and_leaves_a_copy_of_the_store_as_it_was(p
     with Store.open(project) as store:
         (name,) = store.save([rubric("a")], event="imported")
         path = project / ".selftune" / "store.db"
-        migrate(store._engine, path, head="0002", folder=later_migrations("pass"))
+        migrate(store._engine, path, head="0003", folder=later_migrations("pass"))
         assert store.record(name, Rubric) == rubric("a")
     assert colours(project) == [("red",)]
-    path.with_name("store.db.before-0002").replace(path)
+    path.with_name("store.db.before-0003").replace(path)
     for left in path.parent.glob("store.db-*"):
         left.unlink()
     with Store.open(project) as store:
@@ -107,7 +107,7 @@ def test_an_upgrade_that_breaks_leaves_the_store_as_it_was(project, later_migrat
         folder = later_migrations("raise RuntimeError('the power went')")
         for _ in range(2):
             with pytest.raises(RuntimeError, match="the power went"):
-                migrate(store._engine, project / ".selftune" / "store.db", head="0002", folder=folder)
+                migrate(store._engine, project / ".selftune" / "store.db", head="0003", folder=folder)
     assert colours(project) is None
     with Store.open(project) as store:
         assert store.count(Rubric) == 1

@@ -116,15 +116,15 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
+    from selftune.loop.news import read_news
     from selftune.loop.plan import last_learnt
-    from selftune.loop.planning import new_interactions
     from selftune.loop.service import make_target
     from selftune.release.live import LiveServer
 
     store = project.store
     release, decision = store.last(Release), store.last(Decision)
     learnt = last_learnt(store)
-    fresh, _ = new_interactions(project, 0 if learnt is None else learnt.watermark)
+    fresh = read_news(project, 0 if learnt is None else learnt.watermark).fresh
     live = LiveServer(make_target(project)).status()
     return {
         "project": project.config.project.name,

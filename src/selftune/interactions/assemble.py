@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from selftune.interactions.lines import UnreadableError, read_entries
 from selftune.interactions.reasoning import split_reasoning
+from selftune.interactions.times import as_utc
 from selftune.records import (
     Consent,
     Feedback,
@@ -16,6 +17,7 @@ from selftune.records import (
     InteractionOutcome,
     Message,
     Quarantined,
+    Thread,
     Trigger,
 )
 
@@ -90,11 +92,14 @@ def assemble(
     origin: Origin,
     flags: tuple[str, ...] = (),
     rejected: tuple[Rejected, ...] = (),
+    *,
+    whole: bool = False,
 ) -> Interaction:
     """An interaction out of its messages, of the answers that lost, and of what the entry says beside them.
 
     Known facts: `conversation_id` or `id`, `task_id`, `trigger`, `model` or `generated_by`, `author` or `user`,
-    `outcome`, `feedback`, `consent`, `created_at`, `dissonance`. What is missing gets the record's default.
+    `outcome`, `feedback`, `consent`, `created_at`, `last_turn_at`, `closed`, `dissonance`. What is missing gets the
+    record's default. `whole` says that the entry is a chat as it stood, under an id that no other chat has.
 
     Raises:
         UnreadableError: a fact has the wrong type.
@@ -120,7 +125,17 @@ def assemble(
         flags=tuple(dict.fromkeys((*origin.flags, *flags))),
         happened_at=_text(facts, "created_at", "timestamp"),
         rejected=rejected,
+        thread=_thread(facts, whole=whole),
+        last_turn_at=as_utc(facts.get("last_turn_at")),
+        closed=facts.get("closed") is True,
     )
+
+
+def _thread(facts: Mapping[str, Any], *, whole: bool) -> Thread | None:
+    """How later states of the conversation are recognised; an entry that names none is never taken for one."""
+    if _text(facts, "conversation_id", "id") is None:
+        return None
+    return Thread.WHOLE if whole else Thread.ROW if _text(facts, "conversation_id") is None else Thread.EXCHANGE
 
 
 def said_by_assistant(

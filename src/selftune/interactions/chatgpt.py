@@ -54,8 +54,9 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
         "id": entry.get("conversation_id") or entry.get("id"),
         "model": branch.model or entry.get("default_model_slug"),
         "created_at": entry.get("create_time"),
+        "last_turn_at": entry.get("update_time"),
     }
-    return assemble(branch.messages, facts, origin, branch.flags, branch.rejected)
+    return assemble(branch.messages, facts, origin, branch.flags, branch.rejected, whole=True)
 
 
 def _node(value: Mapping[str, Any]) -> Node:

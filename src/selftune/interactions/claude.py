@@ -57,8 +57,13 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
         before = name
     left_at = entry.get("current_leaf_message_uuid")
     branch = kept_branch(nodes, last_leaf(nodes) if left_at is None else as_text(left_at, "the leaf"))
-    facts = {"id": entry.get("uuid"), "model": entry.get("model"), "created_at": entry.get("created_at")}
-    return assemble(branch.messages, facts, origin, branch.flags, branch.rejected)
+    facts = {
+        "id": entry.get("uuid"),
+        "model": entry.get("model"),
+        "created_at": entry.get("created_at"),
+        "last_turn_at": entry.get("updated_at"),
+    }
+    return assemble(branch.messages, facts, origin, branch.flags, branch.rejected, whole=True)
 
 
 def _node(value: Mapping[str, Any], parent: str | None) -> Node:

@@ -120,5 +120,6 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
         flags += [*new, *(flag for table, flag in _BESIDE.items() if row.get(table))]
     models = [row.get("resolved_model") or row.get("model") for row in rows]
     flags += ["several_models"] if len(set(models)) > 1 else []
-    facts = {"id": entry.get("id"), "model": models[-1], "created_at": rows[-1].get("datetime_utc")}
-    return assemble(tuple(messages), facts, origin, tuple(flags))
+    said_at = rows[-1].get("datetime_utc")
+    facts = {"id": entry.get("id"), "model": models[-1], "created_at": said_at, "last_turn_at": said_at}
+    return assemble(tuple(messages), facts, origin, tuple(flags), whole=True)

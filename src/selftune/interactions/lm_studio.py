@@ -15,6 +15,7 @@ from selftune.interactions.assemble import (
     said_by_assistant,
 )
 from selftune.interactions.lines import UnreadableError
+from selftune.interactions.times import latest
 from selftune.records import Message, Rejected
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
     answers = [version.model for version in kept if version.model is not None]
     last = as_mapping(entry.get("lastUsedModel") or {}, "'lastUsedModel'")
     facts = {
+        # A chat has no id of its own; the millisecond it was begun in serves as one.
+        "id": entry.get("createdAt"),
+        "last_turn_at": latest(entry.get("userLastMessagedAt"), entry.get("assistantLastMessagedAt")),
         "model": answers[-1] if answers else last.get("identifier") or last.get("indexedModelIdentifier"),
         "created_at": entry.get("createdAt"),
     }
@@ -75,7 +79,7 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
         *(flag for version in kept for flag in version.flags),
         *(("several_models",) if len(set(answers)) > 1 else ()),
     )
-    return assemble((*opening, *(version.message for version in kept)), facts, origin, flags, rejected)
+    return assemble((*opening, *(version.message for version in kept)), facts, origin, flags, rejected, whole=True)
 
 
 def _versions(value: Mapping[str, Any]) -> list[_Version]:

@@ -55,19 +55,24 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> tuple[Interaction, ...]:
     }
     left_at = history.get("currentId")
     branch = kept_branch(nodes, last_leaf(nodes) if left_at is None else as_text(left_at, "'currentId'"))
-    facts = {"id": entry.get("id"), "author": entry.get("user_id"), "created_at": entry.get("created_at")}
+    facts = {
+        "id": entry.get("id"),
+        "author": entry.get("user_id"),
+        "created_at": entry.get("created_at"),
+        "last_turn_at": entry.get("updated_at"),
+    }
     earlier = (at for at, thumb in enumerate(branch.thumbs) if thumb is not None and at != branch.last_answer)
     rated = (
         _interaction(branch.up_to(at), facts, replace(origin, position=f"{origin.position}:{at}")) for at in earlier
     )
-    return (_interaction(branch, facts, origin), *rated)
+    return (_interaction(branch, facts, origin, whole=True), *rated)
 
 
-def _interaction(branch: Branch, facts: Mapping[str, Any], origin: Origin) -> Interaction:
+def _interaction(branch: Branch, facts: Mapping[str, Any], origin: Origin, *, whole: bool = False) -> Interaction:
     thumbs = None if branch.last_answer is None else branch.thumbs[branch.last_answer]
     feedback = None if thumbs is None else {"thumbs": thumbs}
-    whole = {**facts, "model": branch.model, "feedback": feedback}
-    return assemble(branch.messages, whole, origin, branch.flags, branch.rejected)
+    told = {**facts, "model": branch.model, "feedback": feedback}
+    return assemble(branch.messages, told, origin, branch.flags, branch.rejected, whole=whole)
 
 
 def _node(value: Mapping[str, Any]) -> Node:

@@ -15,6 +15,7 @@ from selftune.interactions.assemble import (
     said_by_assistant,
 )
 from selftune.interactions.lines import Entry, Positions, UnreadableError, made_entry, read_entries
+from selftune.interactions.times import latest
 from selftune.records import Message, Rejected
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
         "id": metadata.get("integrity"),
         "model": answers[-1] if answers else None,
         "created_at": head.get("create_date"),
+        "last_turn_at": latest(*(line.get("send_date") for line in said)),
     }
-    return assemble(tuple(message for message, _ in parsed), facts, origin, flags, rejected)
+    return assemble(tuple(message for message, _ in parsed), facts, origin, flags, rejected, whole=True)
 
 
 def _message(line: Mapping[str, Any]) -> tuple[Message, tuple[str, ...]]:

@@ -40,11 +40,12 @@ class BaseSection:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureSection:
-    """[capture]: how many more answers the champion gives per new prompt, how freely, in how many slots."""
+    """[capture]: more answers per new prompt, how freely, in how many slots; minutes until silence ends a talk."""
 
     answers_per_prompt: int = 3
     temperature: float = 0.9
     slots: int = 8
+    idle_minutes: float = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)

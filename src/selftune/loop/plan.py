@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.curation.base import Judged, Pair
-from selftune.errors import NothingNewError
 from selftune.gate.base import Evidence
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 
@@ -123,9 +122,15 @@ class Plan:
 
 
 def latest_judgements(store: Store, judge: JudgeIdentity, rubric_digest: str | None) -> tuple[str, ...]:
-    """The last judgement of each interaction by this judge and rubric, in the order they were made."""
+    """The last judgement of each interaction by this judge and rubric, in the order they were made.
+
+    Of a conversation that grew, only the newest version counts.
+    """
+    superseded = store.superseded()
     by_interaction: dict[str, str] = {}
     for _, judgement in store.each(Judgement):
+        if judgement.interaction_id in superseded:
+            continue
         if judgement.judge == judge and judgement.rubric_digest == rubric_digest:
             by_interaction.pop(judgement.interaction_id, None)
             by_interaction[judgement.interaction_id] = judgement.id
@@ -144,16 +149,3 @@ def last_learnt(store: Store) -> Dataset | None:
 def learnt_ids(dataset: Dataset | None) -> frozenset[str]:
     """The interactions among a dataset's training examples."""
     return frozenset() if dataset is None else frozenset(example.interaction_id for example in dataset.train)
-
-
-def refuse_when_nothing_new(count: int) -> None:
-    """Halt when the log holds nothing that has not been learnt from.
-
-    Raises:
-        NothingNewError: there is no new interaction.
-    """
-    if count == 0:
-        raise NothingNewError(
-            "nothing new: no interaction has come in since the last run.",
-            next_step="Talk to the model with `selftune ask`, or bring a log in with `selftune import FILE`.",
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from selftune.builds.config import BuildConfig
 from selftune.curation.config import Curation
@@ -19,8 +19,8 @@ from selftune.judges.config import Judging
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.ejected import find_text
-from selftune.loop.executor import Stored
-from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids, refuse_when_nothing_new
+from selftune.loop.news import read_news, refuse_when_nothing_new
+from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.plugins import load_plugin
 from selftune.records import Arm, Build, BuildOrigin, CheckStatus, Interaction, JudgementStatus, Release
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.interactions.base import Source
     from selftune.loop.config import ProjectConfig
+    from selftune.loop.executor import Stored
     from selftune.loop.project import Project
     from selftune.records import BaseModel, JudgeIdentity
-
-RESAMPLED: Final = "resampled"
 
 
 def make_plan(project: Project) -> Plan:
@@ -45,8 +44,9 @@ def make_plan(project: Project) -> Plan:
     """
     store, config = project.store, project.config
     learnt = last_learnt(store)
-    fresh, watermark = new_interactions(project, 0 if learnt is None else learnt.watermark)
-    refuse_when_nothing_new(len(fresh))
+    news = read_news(project, 0 if learnt is None else learnt.watermark)
+    refuse_when_nothing_new(news)
+    fresh = news.fresh
     judging = make_judging(project)
     refuse_when_nothing_readable(project, fresh, judging)
     serving = serving_release(project)
@@ -59,7 +59,7 @@ def make_plan(project: Project) -> Plan:
     return Plan(
         store=store,
         generation=serving.generation + 1,
-        watermark=watermark,
+        watermark=news.watermark,
         new_interactions=len(fresh),
         learnt_before=learnt_ids(learnt),
         sources=make_sources(config, fresh, champion),
@@ -77,19 +77,6 @@ def make_plan(project: Project) -> Plan:
         serving=serving,
         promotion=lambda build, decision: promotion_of(project, build, decision),
     )
-
-
-def new_interactions(project: Project, since: int) -> tuple[Stored[Interaction], int]:
-    """What has come in after a place in the log, and the place it reaches to.
-
-    Our own samples are no news, nor is what nobody may train on: judging it would cost and lead nowhere.
-    """
-    ids, watermark = [], since
-    for sequence, interaction in project.store.each(Interaction, since=since):
-        if interaction.source != RESAMPLED and interaction.consent.train:
-            ids.append(interaction.id)
-            watermark = sequence
-    return Stored(tuple(ids), project.store), watermark
 
 
 def refuse_when_nothing_readable(project: Project, fresh: Stored[Interaction], judging: Judging) -> None:

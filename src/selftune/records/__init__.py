@@ -37,6 +37,7 @@ from selftune.records.interaction import (
     Message,
     Quarantined,
     Rejected,
+    Thread,
     ToolCall,
     Trigger,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "StatementKind",
     "Suite",
     "SuiteItem",
+    "Thread",
     "ToolCall",
     "Trigger",
     "Weakness",

@@ -73,6 +73,18 @@ class Consent:
     send: bool = False
 
 
+class Thread(StrEnum):
+    """What an entry holds of its conversation, and how far the conversation's name reaches (see `store.versions`).
+
+    `WHOLE`: the chat as it stood, under a name that no other chat of the format has. `EXCHANGE`: what was said up to an
+    answer, under such a name. `ROW`: the same, and the name counts within its own file.
+    """
+
+    WHOLE = "whole"
+    EXCHANGE = "exchange"
+    ROW = "row"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Interaction(Record):
     """One exchange: messages up to and including the assistant's answer.
@@ -86,6 +98,10 @@ class Interaction(Record):
         author: Pseudonym of the person; None when unknown.
         dissonance: Score per turn where a persona runtime measured it.
         rejected: Answers that lost against the ones in `messages`: of a preference pair, or of what was swiped away.
+        thread: How later states are recognised; None when the source names no conversation: then none is.
+        supersedes: The earlier version of the same conversation; the store fills it in, and readers take the newest.
+        last_turn_at: When the last turn was said, in UTC; None when the source does not say.
+        closed: Whether the source says that the conversation is over.
     """
 
     KIND: ClassVar[str] = "interaction"
@@ -111,6 +127,10 @@ class Interaction(Record):
     flags: tuple[str, ...] = ()
     happened_at: str | None = None
     rejected: tuple[Rejected, ...] = ()
+    thread: Thread | None = None
+    supersedes: str | None = None
+    last_turn_at: str | None = None
+    closed: bool = False
 
     @property
     def prompt(self) -> tuple[Message, ...]:

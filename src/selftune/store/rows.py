@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from selftune.errors import IntegrityError, UnknownNameError
-from selftune.records import Interaction, Quarantined, Record, decode_record, encode_record
-from selftune.store.tables import RECORDS, SOURCES
+from selftune.records import Interaction, Record, decode_record, encode_record
+from selftune.store.recognition import Recognition
+from selftune.store.tables import RECORDS, SOURCES, VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -33,36 +32,29 @@ class Kept:
     new: tuple[tuple[str, str], ...]
 
 
-def source_key(secret: bytes, *parts: str) -> str:
-    """A place in a source as a keyed hash: it recognises the place and tells nothing to who lacks the key."""
-    return hmac.new(secret, "\x00".join(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-
-
 def keep_records(connection: Connection, records: Sequence[Record], *, secret: bytes, at: str) -> Kept:
-    """Insert what is new; a known id, or a known source and position, adds nothing and answers with the earlier id."""
-    keys = [_key_of(record, secret) for record in records]
-    seen = _seen(connection, [key for key in keys if key is not None])
+    """Insert what is new; what is known adds nothing and answers with the earlier id (see `recognition`)."""
+    recognition = Recognition(connection=connection, secret=secret)
+    recognition.look_up(records)
     known = _known_ids(connection, [record.id for record in records])
     ids: list[str] = []
     bodies: dict[str, tuple[str, str]] = {}
-    places: dict[str, str] = {}
-    for record, key in zip(records, keys, strict=True):
-        if key is not None and key in seen:
-            earlier = seen[key]
-            if earlier is not None:
-                ids.append(earlier)
+    versions: list[dict[str, str]] = []
+    for record in records:
+        met = recognition.meet(record)
+        ids += [met.known] if met.known is not None else []
+        if met.record is None:
             continue
-        ids.append(record.id)
-        if record.id not in known:
-            bodies[record.id] = (record.KIND, _readable_body(record))
-            known.add(record.id)
-        if key is not None:
-            seen[key] = places[key] = record.id
-    if bodies:
-        rows = [{"id": name, "kind": kind, "body": body, "saved_at": at} for name, (kind, body) in bodies.items()]
-        connection.execute(insert(RECORDS), rows)
-    if places:
-        connection.execute(insert(SOURCES), [{"key": key, "record_id": name} for key, name in places.items()])
+        ids.append(met.record.id)
+        if met.record.id not in known:
+            bodies[met.record.id] = (record.KIND, _readable_body(met.record))
+            known.add(met.record.id)
+            if isinstance(met.record, Interaction) and met.record.supersedes is not None:
+                versions.append({"record_id": met.record.id, "supersedes": met.record.supersedes})
+    _insert(connection, bodies, at=at)
+    if versions:
+        connection.execute(insert(VERSIONS), versions)
+    _keep_keys(connection, recognition.fresh)
     return Kept(ids=tuple(ids), new=tuple((kind, name) for name, (kind, _) in bodies.items()))
 
 
@@ -145,17 +137,17 @@ def _readable_body(record: Record) -> str:
     return body
 
 
-def _key_of(record: Record, secret: bytes) -> str | None:
-    if isinstance(record, Interaction | Quarantined):
-        return source_key(secret, record.KIND, record.source, record.position)
-    return None
+def _insert(connection: Connection, bodies: Mapping[str, tuple[str, str]], *, at: str) -> None:
+    if bodies:
+        rows = [{"id": name, "kind": kind, "body": body, "saved_at": at} for name, (kind, body) in bodies.items()]
+        connection.execute(insert(RECORDS), rows)
 
 
-def _seen(connection: Connection, keys: Sequence[str]) -> dict[str, str | None]:
-    if not keys:
-        return {}
-    rows = connection.execute(select(SOURCES.c.key, SOURCES.c.record_id).where(SOURCES.c.key.in_(keys)))
-    return {row.key: row.record_id for row in rows}
+def _keep_keys(connection: Connection, keys: Mapping[str, str]) -> None:
+    """A thread's key stood for an earlier version until now."""
+    if keys:
+        connection.execute(delete(SOURCES).where(SOURCES.c.key.in_(keys)))
+        connection.execute(insert(SOURCES), [{"key": key, "record_id": name} for key, name in keys.items()])
 
 
 def _known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:

@@ -13,12 +13,13 @@ from sqlalchemy import func, insert, select, update
 from selftune.errors import BudgetError, IntegrityError, MissingFileError, UsageError
 from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
-from selftune.records import Record
+from selftune.records import Interaction, Record
 from selftune.store import history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
-from selftune.store.tables import NAMED_VALUES, RECORDS, SOURCES, STEPS
+from selftune.store.recognition import Recognition, entry_keys, source_key
+from selftune.store.tables import NAMED_VALUES, RECORDS, SOURCES, STEPS, VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -108,8 +109,9 @@ class Store:
     def save(self, records: Iterable[Record], *, event: str, detail: Mapping[str, str] = _NO_DETAIL) -> list[str]:
         """Keep records, each with a ledger entry of this event; returns an id for each, in order.
 
-        One transaction for each 500 records. What is there already adds nothing: a known id; and an `Interaction` or
-        `Quarantined` line of a known source and position, for which the earlier record's id is returned.
+        One transaction for each 500 records. What is there already adds nothing: a known id; an `Interaction` or
+        `Quarantined` line of a known place or content, for which the earlier record's id is returned; and an earlier
+        state of a conversation. A later state supersedes it.
         """
         source, ids = iter(records), list[str]()
         while batch := list(islice(source, _BATCH)):
@@ -196,17 +198,41 @@ class Store:
 
     # --- Imports ------------------------------------------------------------------------------------------------------
 
-    def seen(self, source_key: str) -> str | None:
+    def superseded(self) -> frozenset[str]:
+        """Ids of interactions of which there is a later version; readers pass over them."""
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(select(VERSIONS.c.supersedes)).scalars())
+
+    def preview(self, records: Iterable[Record]) -> Iterator[bool]:
+        """Of each record in turn, whether saving it would add it; nothing is written, not even a missing import key."""
+        source = iter(records)
+        with reading(self._engine) as connection:
+            made = (self._folder / "keys" / _IMPORT_KEY).exists()
+            secret = self._secret(connection) if made else b"no import yet"
+            recognition = Recognition(connection=connection, secret=secret)
+            while batch := list(islice(source, _BATCH)):
+                recognition.look_up(batch)
+                yield from (recognition.meet(record).record is not None for record in batch)
+                recognition.forget_found()
+
+    def brought_in(self, source: str, position: str) -> bool:
+        """Whether an entry of this source and position is kept as an interaction."""
+        with reading(self._engine) as connection:
+            keys = entry_keys(self._secret(connection), Interaction.KIND, source, position)
+            found = select(SOURCES.c.record_id).where(SOURCES.c.key.in_(keys), SOURCES.c.record_id.is_not(None))
+            return connection.execute(found.limit(1)).first() is not None
+
+    def seen(self, name: str) -> str | None:
         """The id of the record that was remembered under this key; None for none."""
         with reading(self._engine) as connection:
-            key = rows.source_key(self._secret(connection), source_key)
+            key = source_key(self._secret(connection), name)
             found: str | None = connection.execute(select(SOURCES.c.record_id).where(SOURCES.c.key == key)).scalar()
         return found
 
-    def remember(self, source_key: str, record_id: str) -> None:
+    def remember(self, name: str, record_id: str) -> None:
         """Recognise this key from now on; the key itself is not kept, only its HMAC under the project's own secret."""
         with self._writing() as connection:
-            key = rows.source_key(self._secret(connection), source_key)
+            key = source_key(self._secret(connection), name)
             if (
                 connection.execute(update(SOURCES).where(SOURCES.c.key == key).values(record_id=record_id)).rowcount
                 == 0

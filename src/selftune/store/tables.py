@@ -61,12 +61,20 @@ LEDGER_TREE: Final = Table(
     Column("peaks", Text, nullable=False),
 )
 
-# What an import has seen: keyed hash of kind, source and position. No record: a person was forgotten, never re-import.
+# What an import has seen: keyed hashes (see `recognition`). No record: a person was forgotten, never re-import.
 SOURCES: Final = Table(
     "sources",
     METADATA,
     Column("key", String, primary_key=True),
     Column("record_id", String, ForeignKey("records.id")),
+)
+
+# A conversation that grew: the earlier version stays on record, and readers pass over it.
+VERSIONS: Final = Table(
+    "versions",
+    METADATA,
+    Column("record_id", String, ForeignKey("records.id"), primary_key=True),
+    Column("supersedes", String, ForeignKey("records.id"), nullable=False),
 )
 
 STEPS: Final = Table(
