@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from selftune.errors import SelftuneError, UnknownNameError
+from selftune.errors import ConfigError, SelftuneError, UnknownNameError
 
 GROUPS: Final = (
     "selftune.sources",
@@ -21,6 +21,9 @@ GROUPS: Final = (
     "selftune.scorers",
     "selftune.servers",
 )
+
+# What was called otherwise once; configs of before are told the name it has now.
+RENAMED: Final = {("selftune.judges", "openai"): "oracle"}
 
 
 @cache
@@ -47,8 +50,12 @@ def load_plugin(group: str, name: str) -> Any:
 
     Raises:
         UnknownNameError: nothing has that name; the nearest names are offered.
+        ConfigError: it has another name by now.
     """
     known = registered(group)
+    if name not in known and (group, name) in RENAMED:
+        new = RENAMED[group, name]
+        raise ConfigError(f"{name!r} is called {new!r} by now.", next_step=f'Write "{new}" in its place.')
     if name not in known:
         raise UnknownNameError(group.removeprefix("selftune.").removesuffix("s"), name, known)
     return known[name].load()

@@ -161,7 +161,7 @@ def test_the_stage_names_the_missing_judge_and_how_to_get_one(tmp_path):
         list(judge(log, Judging(), fake_context(tmp_path)))
     assert raised.value.exit_code == 5
     assert "judge 'checks' could score none of 3 interactions: no state block" in raised.value.message
-    for line in ('[judge] name = "openai"', "endpoint =", "model ="):
+    for line in ('[judge] name = "oracle"', "endpoint =", "model ="):
         assert line in raised.value.next_step
 
 
@@ -185,4 +185,4 @@ def test_an_unknown_judge_or_rubric_is_answered_with_the_nearest(tmp_path):
 
 def test_a_model_as_judge_without_an_address_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="needs an endpoint and a model"):
-        judge([], Judging(name="openai"), fake_context(tmp_path))
+        judge([], Judging(name="oracle"), fake_context(tmp_path))

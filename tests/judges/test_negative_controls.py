@@ -59,7 +59,7 @@ MODEL_ONLY = [name for name in shipped_rubrics() if name != "state_obedience"]
 def test_a_pose_that_the_judge_sees_through_is_far_from_golden_under_every_rubric(name):
     rubric = load_rubric(name)
     with FakeJudgeServer(critical_fake(rubric)).running() as server:
-        judge = OracleJudge.from_config(Judging(name="openai", rubric=name, endpoint=server.url, model=FAKE_MODEL))
+        judge = OracleJudge.from_config(Judging(name="oracle", rubric=name, endpoint=server.url, model=FAKE_MODEL))
         poses = [judge.judge(interaction(answer), rubric, "salt") for answer in POSES.values()]
         control = judge.judge(interaction(ANSWER), rubric, "salt")
     assert [item.overall for item in poses] == [rubric.lowest] * 3

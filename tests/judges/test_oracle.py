@@ -38,7 +38,7 @@ def interaction(number: int = 0, answer: str = "An answer.", **facts) -> Interac
 
 def config(server: FakeJudgeServer, **changes) -> Judging:
     facts = {
-        "name": "openai",
+        "name": "oracle",
         "rubric": "golden",
         "endpoint": server.url,
         "model": FAKE_MODEL,
@@ -144,7 +144,9 @@ def test_what_is_asked_is_cold_structured_and_names_what_was_wrong_before():
 
 
 def quoting(*quotes: str):
-    verdict = {name: entry | {"quotes": list(quotes)} for name, entry in json.loads(OK[1]).items()}
+    verdict = json.loads(OK[1])
+    for name in FIVES:
+        verdict[name]["quotes"] = list(quotes)
     return lambda n, body: (200, json.dumps(verdict), "stop")
 
 
@@ -167,7 +169,7 @@ def test_a_judge_that_makes_up_its_quotes_is_stopped_with_their_share(tmp_path):
         batch = judge(log, config(server, at_once=1), fake_context(tmp_path, report=heard.append))
         with pytest.raises(JudgeMissingError, match=r"in 6 of 12 verdicts \(50%\); 20% are let pass"):
             list(batch)
-    assert heard[-1].note == "judged, 6 with a quote that nobody said"
+    assert heard[-1].note == "judged, 6 with a quote that nobody said, 1,320 tokens"
     with FakeJudgeServer(invents(0.25)).running() as server:  # three of twelve: too few to tell
         assert len(list(judge(log, config(server, at_once=1), fake_context(tmp_path)))) == 12
 
@@ -181,7 +183,7 @@ def test_a_batch_says_how_many_overalls_lie_far_from_the_judges_own(tmp_path):
     log = [interaction(number) for number in range(5)]
     with FakeJudgeServer(hiding).running() as server:
         list(judge(log, config(server, at_once=1), fake_context(tmp_path, report=heard.append)))
-    assert heard[-1].note == "judged, 2 far from the judge's own overall"
+    assert heard[-1].note == "judged, 2 far from the judge's own overall, 550 tokens"
 
 
 def test_the_transcript_is_data_inside_a_fence_it_cannot_foresee():
@@ -272,7 +274,7 @@ def test_a_key_that_is_not_set_is_named(monkeypatch):
     ],
 )
 def test_an_endpoint_beyond_this_machine_is_refused_unless_listed(endpoint):
-    facts = {"name": "openai", "model": "m", "endpoint": endpoint}
+    facts = {"name": "oracle", "model": "m", "endpoint": endpoint}
     with pytest.raises(ConfigError, match=r"\[egress\] allow = "):
         OracleJudge.from_config(Judging(**facts))
 
@@ -282,7 +284,7 @@ def test_an_endpoint_beyond_this_machine_is_refused_unless_listed(endpoint):
 )
 def test_an_endpoint_that_is_no_plain_address_is_refused_without_quoting_it(endpoint):
     with pytest.raises(ConfigError, match="no plain http or https address") as raised:
-        OracleJudge.from_config(Judging(name="openai", model="m", endpoint=endpoint))
+        OracleJudge.from_config(Judging(name="oracle", model="m", endpoint=endpoint))
     assert "pw" not in str(raised.value)
 
 
@@ -294,7 +296,7 @@ def test_loopback_is_told_by_address_not_by_name():
 def test_words_without_consent_to_sending_never_leave_the_machine(monkeypatch):
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.delenv(variable, raising=False)
-    facts = {"name": "openai", "model": "m", "endpoint": "http://judge.example/v1", "egress": ("judge.example",)}
+    facts = {"name": "oracle", "model": "m", "endpoint": "http://judge.example/v1", "egress": ("judge.example",)}
     judgement = OracleJudge.from_config(Judging(**facts, max_attempts=1, timeout_seconds=0.3)).judge(
         interaction(consent=Consent(send=False)), RUBRIC, "salt"
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
+    from selftune.judges.purse import Purse
     from selftune.records import Interaction, JudgeIdentity, Judgement, Rubric
 
 
@@ -23,10 +24,35 @@ class Judge(Protocol):
         ...
 
 
+class Sitting(Protocol):
+    """One batch at a judge that waits for a server: several verdicts are asked for at a time, and come in any order."""
+
+    def ask(self, interaction: Interaction, salt: str) -> bool:
+        """Ask for one more verdict, unless so many are under way that some must be collected first: then False.
+
+        Raises:
+            BudgetError: nothing is under way, and what is left does not pay for one more.
+        """
+        ...
+
+    @property
+    def under_way(self) -> int:
+        """How many were asked for and not collected yet."""
+        ...
+
+    def collect(self) -> list[Judgement]:
+        """Wait for a verdict; those that are ready by now, each with the salt of its question, in no order."""
+        ...
+
+
 @runtime_checkable
 class JudgesMany(Judge, Protocol):
     """A judge that works on several interactions at a time: one that waits for a server."""
 
-    def judge_many(self, asked: Sequence[tuple[Interaction, str]], rubric: Rubric) -> Iterator[Judgement]:
-        """A verdict for each interaction and salt, in their order, each as soon as it and those before it are there."""
+    def prompt_digest(self, rubric: Rubric) -> str:
+        """Names what is asked apart from the transcript."""
+        ...
+
+    def sit(self, rubric: Rubric, purse: Purse) -> AbstractContextManager[Sitting]:
+        """Open a batch that is paid for out of this purse."""
         ...

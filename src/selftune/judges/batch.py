@@ -27,6 +27,10 @@ class Batch:
         reasons: Why the others have none.
         unsupported: How many of the scored ones quote words that stand nowhere in the transcript.
         gaps: How many of the scored ones lie further from the judge's own overall than `hides_a_penalty` lets pass.
+        recalled: How many were paid for before, and cost nothing now.
+        tokens: Of all calls now, prompts and verdicts.
+        cost_usd: What they cost, by the prices in the config.
+        models: Which models the endpoint says gave the scored ones.
     """
 
     def __init__(self, rubric: Rubric) -> None:
@@ -36,6 +40,10 @@ class Batch:
         self.reasons: Counter[str] = Counter()
         self.unsupported = 0
         self.gaps = 0
+        self.recalled = 0
+        self.tokens = 0
+        self.cost_usd = 0.0
+        self.models: set[str] = set()
 
     def add(self, judgement: Judgement) -> None:
         """Count one more."""
@@ -44,17 +52,32 @@ class Batch:
             self.reasons[judgement.reason or judgement.status] += 1
             return
         self.scored += 1
+        if judgement.reported_model is not None:
+            self.models.add(judgement.reported_model)
         self.unsupported += UNSUPPORTED in judgement.flags
         self.gaps += hides_a_penalty(judgement, self._rubric)
 
+    def pay(self, judgement: Judgement) -> None:
+        """Add what one verdict cost, as soon as the bill is there."""
+        self.tokens += judgement.prompt_tokens + judgement.completion_tokens
+        self.cost_usd += judgement.cost_usd
+
     def describe(self) -> str:
-        """What there is to say after the number judged; faults only where there are some."""
-        faults = {
+        """What there is to say after the number judged; costs and faults only where there are some."""
+        facts = {
+            "known before": self.recalled,
             "unscored": self.judged - self.scored,
             "with a quote that nobody said": self.unsupported,
             "far from the judge's own overall": self.gaps,
         }
-        return ", ".join(["judged", *(f"{count} {what}" for what, count in faults.items() if count)])
+        told = [f"{count} {what}" for what, count in facts.items() if count]
+        if len(self.models) > 1:
+            told.append(f"by {len(self.models)} models: {', '.join(sorted(self.models))}")
+        if self.tokens:
+            told.append(f"{self.tokens:,} tokens")
+        if self.cost_usd:
+            told.append(f"${self.cost_usd:.4f}")
+        return ", ".join(["judged", *told])
 
     def refuse_invented_quotes(self, judge_name: str) -> None:
         """Stop when too many verdicts rest on words that nobody said.

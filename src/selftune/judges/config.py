@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from selftune.judges.purse import FREE, Prices
+from selftune.records import digest_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judging:
-    """Which judge, by which rubric, and how a judge behind an endpoint is asked.
+    """Which judge, by which rubric, and how a judge behind an endpoint is asked and paid.
 
     Attributes:
-        name: A registered judge: `checks` (code) or `openai` (a model behind an OpenAI-compatible endpoint).
+        name: A registered judge: `checks` (code), `oracle` (a model behind an OpenAI-compatible endpoint), `panel`
+            (several of them) ...
         rubric: Name of a shipped rubric, or the path of a TOML file.
         rubric_digest: What the rubric held when the cycle was planned: a rubric that was edited is another step.
         endpoint: Base URL of the endpoint, such as `http://127.0.0.1:11434/v1`.
@@ -21,7 +25,9 @@ class Judging:
         max_tokens: Most tokens of one verdict.
         timeout_seconds: For one try.
         retry_wait_seconds: Before the second try; doubled before each later one.
-        at_once: Verdicts asked for at a time.
+        at_once: Most verdicts asked for at a time; fewer while the server has too much to do.
+        prices: What the endpoint's tokens cost.
+        budget_usd: What one run of the stage may spend at most; None for no limit.
     """
 
     name: str = "checks"
@@ -36,3 +42,10 @@ class Judging:
     timeout_seconds: float = 120.0
     retry_wait_seconds: float = 1.0
     at_once: int = 8
+    prices: Prices = FREE
+    budget_usd: float | None = None
+
+    @property
+    def identity(self) -> str:
+        """Names a step by what can change a verdict: prices, a budget and the number of calls at a time can't."""
+        return digest_of(["judging", replace(self, prices=FREE, budget_usd=None, at_once=1)])

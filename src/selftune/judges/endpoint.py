@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
+import re
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from selftune.errors import ConfigError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from collections.abc import AsyncIterator
+
+    from aiohttp import ClientSession, StreamReader
+    from yarl import URL
 
     from selftune.judges.config import Judging
 
@@ -27,15 +36,23 @@ class CallError(Exception):
         transient: Whether another try may help.
         status: HTTP status, if there was one.
         wait_seconds: What the server asked us to wait.
+        billed: False when the server did no work; None when nobody can know.
     """
 
     def __init__(
-        self, reason: str, *, transient: bool, status: int | None = None, wait_seconds: float | None = None
+        self,
+        reason: str,
+        *,
+        transient: bool,
+        status: int | None = None,
+        wait_seconds: float | None = None,
+        billed: bool | None = False,
     ) -> None:
         super().__init__(reason)
         self.transient = transient
         self.status = status
         self.wait_seconds = wait_seconds
+        self.billed = billed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +66,13 @@ class Endpoint:
 
     def __repr__(self) -> str:
         return f"Endpoint({self.url!r}, {self.model!r})"
+
+    @cached_property
+    def completions(self) -> URL:
+        """Where chat completions are asked for, read once: it is needed for each call."""
+        from yarl import URL
+
+        return URL(f"{self.url}/chat/completions")
 
 
 def appoint_endpoint(config: Judging) -> Endpoint:
@@ -99,49 +123,78 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
-async def call(session: ClientSession, endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
-    """The endpoint's answer to a chat completion request; no redirect is followed.
+@asynccontextmanager
+async def connect(endpoint: Endpoint, *, at_once: int, timeout_seconds: float) -> AsyncIterator[ClientSession]:
+    """One pool of connections to the endpoint, for as long as there is something to ask."""
+    import aiohttp
+
+    headers = {"Content-Type": "application/json"}
+    if endpoint.api_key:
+        headers["Authorization"] = f"Bearer {endpoint.api_key}"
+    async with aiohttp.ClientSession(
+        headers=headers,
+        timeout=aiohttp.ClientTimeout(total=timeout_seconds),
+        # Proxies from the environment serve the way out; this machine is reached directly.
+        trust_env=not endpoint.local,
+        connector=aiohttp.TCPConnector(limit=at_once),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        yield session
+
+
+async def call(session: ClientSession, endpoint: Endpoint, body: bytes) -> dict[str, Any]:
+    """The endpoint's answer to a chat completion request, its body being JSON; no redirect is followed.
 
     Raises:
         CallError: no connection, no answer in time, an HTTP error, or an answer that is no JSON object.
     """
     import aiohttp
 
-    headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
-    url = f"{endpoint.url}/chat/completions"
     try:
-        async with session.post(url, json=body, headers=headers, allow_redirects=False) as response:
+        async with session.post(endpoint.completions, data=body, allow_redirects=False) as response:
             if response.status != 200:  # noqa: PLR2004 - HTTP OK
                 raise _http_error(response.status, response.headers.get("Retry-After"))
-            return _as_object(await _limited(response))
+            return _as_object(await _limited(response.content))
     except TimeoutError as error:
-        raise CallError("no answer in time", transient=True) from error
-    except aiohttp.ClientError as error:
+        raise CallError("no answer in time", transient=True, billed=None) from error
+    except aiohttp.ClientConnectorError as error:
         raise CallError(f"no connection ({type(error).__name__})", transient=True) from error
+    except aiohttp.ClientError as error:
+        raise CallError(f"no connection ({type(error).__name__})", transient=True, billed=None) from error
 
 
-async def _limited(response: Any) -> bytes:
-    data: bytes = await response.content.read(_MOST_BYTES + 1)
-    while len(data) <= _MOST_BYTES and not response.content.at_eof():
-        data += await response.content.read(_MOST_BYTES + 1 - len(data))
-    if len(data) > _MOST_BYTES:
-        raise CallError(f"an answer of more than {_MOST_BYTES >> 20} MiB", transient=False)
-    return data
+async def _limited(content: StreamReader) -> bytes:
+    parts, size = [], 0
+    async for part in content.iter_any():
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise CallError(f"an answer of more than {_MOST_BYTES >> 20} MiB", transient=False, billed=None)
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _as_object(data: bytes) -> dict[str, Any]:
-    import json
-
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise CallError("an answer that is no JSON", transient=True) from error
+        raise CallError("an answer that is no JSON", transient=True, billed=None) from error
     if not isinstance(value, dict):
-        raise CallError("an answer that is no JSON object", transient=True)
+        raise CallError("an answer that is no JSON object", transient=True, billed=None)
     return value
 
 
 def _http_error(status: int, retry_after: str | None) -> CallError:
-    wait = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    wait = None if retry_after is None else seconds_to_wait(retry_after, datetime.now(UTC))
     transient = status in _TRANSIENT or status >= _SERVER_FAULT
     return CallError(f"HTTP {status}", transient=transient, status=status, wait_seconds=wait)
+
+
+def seconds_to_wait(retry_after: str, now: datetime) -> float | None:
+    """What a `Retry-After` header asks for, as seconds or as a date (RFC 9110, 10.2.3); None when it is neither."""
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", retry_after, re.ASCII):
+        return float(retry_after)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return None if until.tzinfo is None else max(0.0, (until - now).total_seconds())

@@ -101,8 +101,7 @@ def _completion(text: str, finish: str) -> dict[str, Any]:
     }
 
 
-def fake_verdict(scores: dict[str, float | None]) -> str:
+def fake_verdict(scores: dict[str, float | None], *, critical_failures: tuple[str, ...] = ()) -> str:
     """A well-formed verdict whose reasoning says that it is fake."""
-    return json.dumps(
-        {name: {"reasoning": "FAKE: no judge read this.", "score": score} for name, score in scores.items()}
-    )
+    entries = {name: {"reasoning": "FAKE: no judge read this.", "score": score} for name, score in scores.items()}
+    return json.dumps({**entries, "critical_failures": list(critical_failures)})

@@ -8,48 +8,34 @@ Then the verdict is `unscored` with its reason. It is never a zero.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
-from selftune.judges.endpoint import CallError, appoint_endpoint, call
+from selftune.judges.endpoint import CallError, appoint_endpoint, call, connect
 from selftune.judges.evidence import flags_of
 from selftune.judges.overall import holistic_score, weighted_overall
-from selftune.judges.prompt import PROMPT_VERSION, fenced_transcript, instructions
-from selftune.judges.verdict import NoVerdictError, Verdict, read_verdict, verdict_schema
+from selftune.judges.prompt import PROMPT_VERSION, fenced_transcript
+from selftune.judges.purse import NOTHING, Purse, Usage
+from selftune.judges.request import Request, read_reply
+from selftune.judges.throttle import Throttle
+from selftune.judges.verdict import NoVerdictError, Verdict, read_verdict
 from selftune.records import JudgeIdentity, Judgement, JudgementStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
+
+    from aiohttp import ClientSession
 
     from selftune.judges.config import Judging
     from selftune.judges.endpoint import Endpoint
     from selftune.records import Interaction, Rubric
 
-_LONGEST_WAIT_SECONDS: Final = 60.0
+LONGEST_WAIT_SECONDS: Final = 300.0
 _BAD_REQUEST: Final = 400
 _MOST_UNUSABLE: Final = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Reply:
-    """What one call brought."""
-
-    text: str
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
-
-
-@dataclass(kw_only=True)
-class _Tally:
-    """What one verdict has cost so far, and what went wrong last."""
-
-    attempts: int = 0
-    unusable: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    fault: str = ""
-    structured: bool = True
+_NO_CONSENT: Final = "no consent to send its words beyond this machine"
+_REPAIRED: Final = "its JSON was repaired"
 
 
 class OracleJudge:
@@ -59,7 +45,7 @@ class OracleJudge:
         self._endpoint = endpoint
         self._config = config
         self.identity = JudgeIdentity(
-            name=f"openai:{endpoint.model}", version=f"prompt {PROMPT_VERSION}", lineage=(endpoint.model,)
+            name=f"oracle:{endpoint.model}", version=f"prompt {PROMPT_VERSION}", lineage=(endpoint.model,)
         )
 
     @classmethod
@@ -71,84 +57,142 @@ class OracleJudge:
         """
         return cls(appoint_endpoint(config), config)
 
+    def prompt_digest(self, rubric: Rubric) -> str:
+        """Names instructions, schema and parameters: with the transcript they are all that is sent."""
+        return self._request(rubric).digest
+
     def judge(self, interaction: Interaction, rubric: Rubric, salt: str) -> Judgement:
         """The model's verdict on one interaction."""
-        return next(self.judge_many([(interaction, salt)], rubric))
+        with self.sit(rubric, Purse(self._config.budget_usd)) as sitting:
+            sitting.ask(interaction, salt)
+            return sitting.collect()[0]
 
-    def judge_many(self, asked: Sequence[tuple[Interaction, str]], rubric: Rubric) -> Iterator[Judgement]:
-        """The model's verdicts, `at_once` of them asked for at a time, in order."""
-        if not asked:
-            return
+    @contextmanager
+    def sit(self, rubric: Rubric, purse: Purse) -> Iterator[OracleSitting]:
+        """A batch with one pool of connections, `at_once` verdicts asked for at a time."""
         with asyncio.Runner() as runner:
-            room = _Room(self._endpoint, self._config, self.identity, rubric)
-            tasks = runner.run(room.open(asked))
+            sitting = OracleSitting(self._endpoint, self._config, self.identity, rubric, self._request(rubric), purse)
+            runner.run(sitting.open())
             try:
-                for task in tasks:
-                    yield runner.run(_wait(task))
+                sitting.runner = runner
+                yield sitting
             finally:
-                runner.run(room.close(tasks))
+                runner.run(sitting.close())
+
+    def _request(self, rubric: Rubric) -> Request:
+        return Request(rubric, model=self._endpoint.model, max_tokens=self._config.max_tokens)
 
 
-async def _wait(task: asyncio.Task[Judgement]) -> Judgement:
-    return await task
+@dataclass(kw_only=True)
+class _Tally:
+    """What one verdict has cost so far, and what went wrong last."""
+
+    attempts: int = 0
+    unusable: int = 0
+    rests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float = 0.0
+    fault: str = ""
+    structured: bool = True
+    model: str | None = None
 
 
-class _Room:
-    """One batch of verdicts: the connection, how many may be asked at once, and the rubric."""
+class OracleSitting:
+    """One batch of verdicts; made by `OracleJudge.sit`."""
 
-    def __init__(self, endpoint: Endpoint, config: Judging, identity: JudgeIdentity, rubric: Rubric) -> None:
+    runner: asyncio.Runner
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        config: Judging,
+        identity: JudgeIdentity,
+        rubric: Rubric,
+        request: Request,
+        purse: Purse,
+    ) -> None:
         self._endpoint = endpoint
         self._config = config
         self._identity = identity
         self._rubric = rubric
-        self._instructions = instructions(rubric)
-        self._schema = verdict_schema(rubric)
+        self._request = request
+        self._purse = purse
+        self._tasks: set[asyncio.Task[Judgement]] = set()
+        self._ready: list[asyncio.Task[Judgement]] = []
+        self._open = AsyncExitStack()
+        self._called: asyncio.Future[None] | None = None
 
-    async def open(self, asked: Sequence[tuple[Interaction, str]]) -> list[asyncio.Task[Judgement]]:
-        """Start on all verdicts; they wait for their turn."""
-        import aiohttp
+    async def open(self) -> None:
+        """Make the pool of connections."""
+        at_once, seconds = self._config.at_once, self._config.timeout_seconds
+        connection = connect(self._endpoint, at_once=at_once, timeout_seconds=seconds)
+        self._session: ClientSession = await self._open.enter_async_context(connection)
+        self._throttle = Throttle(at_once, asyncio.get_running_loop().time)
 
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self._config.timeout_seconds),
-            # Proxies from the environment serve the way out; this machine is reached directly.
-            trust_env=not self._endpoint.local,
-            connector=aiohttp.TCPConnector(limit=self._config.at_once),
-        )
-        self._turns = asyncio.Semaphore(self._config.at_once)
-        return [asyncio.create_task(self._judge(interaction, salt)) for interaction, salt in asked]
-
-    async def close(self, tasks: Sequence[asyncio.Task[Judgement]]) -> None:
+    async def close(self) -> None:
         """Stop what is still under way."""
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._session.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._open.aclose()
 
-    async def _judge(self, interaction: Interaction, salt: str) -> Judgement:
-        draft = Judgement(
-            salt=salt,
-            interaction_id=interaction.id,
-            rubric_digest=self._rubric.id,
-            judge=self._identity,
-            status=JudgementStatus.UNSCORED,
-            attempts=0,
-        )
-        if not self._endpoint.local and not interaction.consent.send:
-            return replace(draft, reason="no consent to send its words beyond this machine")
+    @property
+    def under_way(self) -> int:
+        """How many were asked for and not collected yet."""
+        return len(self._tasks) + len(self._ready)
+
+    def ask(self, interaction: Interaction, salt: str) -> bool:
+        """Ask for one more verdict; False when some must be collected first.
+
+        Raises:
+            BudgetError: nothing is under way, and what is left does not pay for one more.
+        """
+        if self.under_way >= self._config.at_once:
+            return False
+        transcript = fenced_transcript(interaction, salt)
+        body = self._request.body(transcript)
+        if not self._purse.reserve(self._most(body)):
+            self._purse.refuse_when_empty()
+            return False
+        task = self.runner.get_loop().create_task(self._judge(interaction, salt, transcript, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return True
+
+    def collect(self) -> list[Judgement]:
+        """Wait for a verdict; those that are ready by now, in no order."""
+        return self.runner.run(self._collect())
+
+    async def _collect(self) -> list[Judgement]:
+        while not self._ready:
+            self._called = asyncio.get_running_loop().create_future()
+            await self._called
+        ready, self._ready = self._ready, []
+        return [task.result() for task in ready]
+
+    def _finished(self, task: asyncio.Task[Judgement]) -> None:
+        self._tasks.discard(task)
+        self._ready.append(task)
+        if self._called is not None and not self._called.done():
+            self._called.set_result(None)
+
+    async def _judge(self, interaction: Interaction, salt: str, transcript: str, body: bytes) -> Judgement:
         tally = _Tally()
-        async with self._turns:
-            verdict = await self._verdict(fenced_transcript(interaction, salt), tally)
-        if verdict is not None:
-            draft = replace(draft, criteria=verdict.criteria, flags=flags_of(verdict.criteria, interaction))
-        return _completed(draft, verdict, tally, self._rubric)
+        if not self._endpoint.local and not interaction.consent.send:
+            self._purse.settle(self._most(body), 0.0)
+            return self._judgement(interaction, salt, tally, None, _NO_CONSENT)
+        verdict = await self._verdict(transcript, body, tally)
+        reason = None if verdict else f"no verdict after {tally.attempts} tries: {tally.fault}"
+        return self._judgement(interaction, salt, tally, verdict, reason)
 
-    async def _verdict(self, transcript: str, tally: _Tally) -> Verdict | None:
-        """A verdict, or None after the last try; the tally says what went wrong."""
-        wait = self._config.retry_wait_seconds
+    async def _verdict(self, transcript: str, body: bytes, tally: _Tally) -> Verdict | None:
+        """A verdict, or None after the last try; the tally says what went wrong. Money for `body` is put aside."""
         while True:
             tally.attempts += 1
             try:
-                return await self._try(transcript, tally)
+                return await self._try(body, tally)
             except NoVerdictError as error:
                 tally.fault = str(error)
                 tally.unusable += 1
@@ -157,77 +201,95 @@ class _Room:
                 # Some servers refuse the schema itself: the next try asks in words alone.
                 refused_schema = tally.structured and error.status == _BAD_REQUEST
                 tally.structured = tally.structured and not refused_schema
-                if not error.transient and not refused_schema:
+                if not refused_schema and not await self._rest(error, tally):
                     return None
-                if error.transient and tally.attempts < self._config.max_attempts:
-                    await asyncio.sleep(min(error.wait_seconds or wait, _LONGEST_WAIT_SECONDS))
-                    wait *= 2
             if tally.attempts >= self._config.max_attempts or tally.unusable >= _MOST_UNUSABLE:
                 return None
+            body = self._request.body(transcript, fault=tally.fault, structured=tally.structured)
+            if not self._purse.reserve(self._most(body)):
+                tally.fault = f"no money is left for another try; the last one failed: {tally.fault}"
+                return None
 
-    async def _try(self, transcript: str, tally: _Tally) -> Verdict:
-        reply = _read_reply(await call(self._session, self._endpoint, self._body(transcript, tally)))
-        tally.prompt_tokens += reply.prompt_tokens
-        tally.completion_tokens += reply.completion_tokens
+    async def _rest(self, error: CallError, tally: _Tally) -> bool:
+        """Wait before another try; False when none would help."""
+        if not error.transient:
+            return False
+        if error.wait_seconds is not None:
+            # The throttle holds all calls back for so long, this one among them.
+            return error.wait_seconds <= LONGEST_WAIT_SECONDS
+        if tally.attempts < self._config.max_attempts:
+            tally.rests += 1
+            doubled = self._config.retry_wait_seconds * 2 ** (tally.rests - 1)
+            await asyncio.sleep(min(doubled, LONGEST_WAIT_SECONDS))
+        return True
+
+    async def _try(self, body: bytes, tally: _Tally) -> Verdict:
+        """One call.
+
+        Raises:
+            CallError: there was no answer.
+            NoVerdictError: there was one, and it can't be used.
+        """
+        began = await self._throttle.enter()
+        try:
+            answer = await call(self._session, self._endpoint, body)
+        except CallError as error:
+            self._bill(body, tally, None if error.billed is None else NOTHING)
+            if error.transient:
+                wait = error.wait_seconds or 0.0
+                self._throttle.overloaded(began, wait if wait <= LONGEST_WAIT_SECONDS else 0.0)
+            raise
+        else:
+            self._throttle.succeeded()
+        finally:
+            self._throttle.leave()
+        reply = read_reply(answer)
+        self._bill(body, tally, reply.usage)
+        tally.model = reply.model
+        if reply.text is None:
+            raise NoVerdictError("the server sent no text")
         if reply.finish_reason == "length":
             raise NoVerdictError(f"the reply was cut off at {self._config.max_tokens} tokens")
         return read_verdict(reply.text, self._rubric)
 
-    def _body(self, transcript: str, tally: _Tally) -> dict[str, Any]:
-        # The fault names what was wrong with the form of the last reply; it holds none of its words.
-        reminder = f"\nYour last reply could not be used: {tally.fault}." if tally.fault else ""
-        body: dict[str, Any] = {
-            "model": self._endpoint.model,
-            "messages": [
-                {"role": "system", "content": self._instructions},
-                {"role": "user", "content": transcript + reminder},
-            ],
-            "temperature": 0,
-            "max_tokens": self._config.max_tokens,
-        }
-        if tally.structured:
-            schema = {"name": "verdict", "strict": True, "schema": self._schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return body
+    def _most(self, body: bytes) -> float:
+        return self._config.prices.at_most(prompt_bytes=len(body), max_tokens=self._config.max_tokens)
 
+    def _bill(self, body: bytes, tally: _Tally, usage: Usage | None) -> None:
+        """Pay for a call: what the server counted, or the most it can have cost where nobody counted."""
+        most = self._most(body)
+        cost = most if usage is None else self._config.prices.cost(usage)
+        self._purse.settle(most, cost)
+        tally.cost_usd += cost
+        if usage is not None:
+            tally.prompt_tokens += usage.prompt
+            tally.completion_tokens += usage.completion
+            tally.cached_tokens += usage.cached
 
-def _read_reply(answer: dict[str, Any]) -> _Reply:
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    message = choice.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(content, str):
-        raise NoVerdictError("the server sent no text")
-    usage = answer.get("usage")
-    return _Reply(
-        text=content,
-        finish_reason=str(choice.get("finish_reason")),
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-    )
-
-
-def _count(usage: Any, key: str) -> int:
-    value = usage.get(key) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) else 0
-
-
-def _completed(draft: Judgement, verdict: Verdict | None, tally: _Tally, rubric: Rubric) -> Judgement:
-    draft = replace(
-        draft,
-        attempts=tally.attempts,
-        prompt_tokens=tally.prompt_tokens,
-        completion_tokens=tally.completion_tokens,
-    )
-    if verdict is None:
-        return replace(draft, reason=f"no verdict after {tally.attempts} tries: {tally.fault}")
-    overall = weighted_overall(verdict.criteria, rubric)
-    if overall is None:
-        return replace(draft, reason="no criterion applies")
-    return replace(
-        draft,
-        status=JudgementStatus.SCORED,
-        overall=overall,
-        judge_overall=holistic_score(verdict.criteria, rubric),
-        reason="its JSON was repaired" if verdict.repaired else None,
-    )
+    def _judgement(
+        self, interaction: Interaction, salt: str, tally: _Tally, verdict: Verdict | None, reason: str | None
+    ) -> Judgement:
+        criteria = verdict.criteria if verdict else ()
+        overall = weighted_overall(criteria, self._rubric)
+        if verdict is not None:
+            reason = "no criterion applies" if overall is None else _REPAIRED if verdict.repaired else None
+        return Judgement(
+            salt=salt,
+            interaction_id=interaction.id,
+            rubric_digest=self._rubric.id,
+            judge=self._identity,
+            status=JudgementStatus.UNSCORED if overall is None else JudgementStatus.SCORED,
+            criteria=criteria,
+            overall=overall,
+            judge_overall=None if overall is None else holistic_score(criteria, self._rubric),
+            critical_failures=verdict.critical_failures if verdict else (),
+            reason=reason,
+            attempts=tally.attempts,
+            prompt_tokens=tally.prompt_tokens,
+            completion_tokens=tally.completion_tokens,
+            cost_usd=tally.cost_usd,
+            flags=flags_of(criteria, interaction) if criteria else (),
+            cached_tokens=tally.cached_tokens,
+            prompt_digest=self._request.digest,
+            reported_model=tally.model,
+        )

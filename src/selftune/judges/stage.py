@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
-from selftune.errors import JudgeMissingError
+from selftune.errors import BudgetError, JudgeMissingError
 from selftune.judges.base import JudgesMany
 from selftune.judges.batch import Batch
+from selftune.judges.purse import Purse
+from selftune.judges.recall import InOrder, Recall
 from selftune.judges.rubric import load_rubric
 from selftune.plugins import load_plugin
-from selftune.records import Judgement, JudgementStatus, decode_record, digest_of, encode_record
+from selftune.records import JudgementStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,60 +20,130 @@ if TYPE_CHECKING:
     from selftune.context import Context
     from selftune.judges.base import Judge
     from selftune.judges.config import Judging
-    from selftune.records import Interaction, Rubric
+    from selftune.records import Interaction, Judgement, Rubric
 
-T = TypeVar("T")
-
-STAGE_VERSION: Final = 2
+STAGE_VERSION: Final = 3
 
 _CHUNK: Final = 64
+# So many answers are awaited behind one that hangs, and no more are held in memory.
+_FURTHEST_AHEAD: Final = 4096
+# A judge that fails so often without a verdict in between is not there.
+_LONGEST_SILENCE: Final = 25
+_SPENT: Final = "spent"
 
 
 def judge(interactions: Iterable[Interaction], config: Judging, context: Context) -> Iterator[Judgement]:
     """A verdict for each interaction, in order. Unscored ones say why; none is ever a zero.
 
     Raises:
-        JudgeMissingError: the judge could score none of the interactions, or made up too many quotes.
+        JudgeMissingError: the judge could score none of the interactions, fell silent, or made up too many quotes.
+        BudgetError: the budget does not pay for one more verdict; those before are given.
         UnknownNameError: no such judge or rubric.
         ConfigError: the judge needs an endpoint, a model or a key that is not there, or may not be reached.
     """
     appointed: Judge = load_plugin("selftune.judges", config.name).from_config(config)
-    return judge_by(appointed, interactions, load_rubric(config.rubric), context)
+    return judge_by(appointed, interactions, load_rubric(config.rubric), context, budget_usd=config.budget_usd)
 
 
 def judge_by(
-    appointed: Judge, interactions: Iterable[Interaction], rubric: Rubric, context: Context
+    appointed: Judge,
+    interactions: Iterable[Interaction],
+    rubric: Rubric,
+    context: Context,
+    *,
+    budget_usd: float | None = None,
 ) -> Iterator[Judgement]:
     """The same with a judge at hand."""
     batch = Batch(rubric)
-    for chunk in _chunks(iter(interactions), _CHUNK):
-        for judgement in _verdicts(appointed, chunk, rubric, context):
-            yield judgement
-            batch.add(judgement)
-        context.report(Progress(done=batch.judged, total=None, note=batch.describe()))
-        batch.refuse_invented_quotes(appointed.identity.name)
+    if isinstance(appointed, JudgesMany):
+        verdicts = _unless_silent(appointed, _asked(appointed, interactions, rubric, context, budget_usd, batch))
+    else:
+        verdicts = (appointed.judge(interaction, rubric, context.draw_salt()) for interaction in interactions)
+    for judgement in verdicts:
+        yield judgement
+        batch.add(judgement)
+        if batch.judged % _CHUNK == 0:
+            _check(batch, appointed, context)
+    _check(batch, appointed, context)
     if batch.judged and not batch.scored:
         raise _missing(appointed, batch.judged, batch.reasons.most_common(1)[0][0])
 
 
-def _verdicts(appointed: Judge, chunk: list[Interaction], rubric: Rubric, context: Context) -> Iterator[Judgement]:
-    """Verdicts of one chunk; those that a model was paid for are kept first, and found again after a crash."""
-    if not isinstance(appointed, JudgesMany):
-        yield from (appointed.judge(interaction, rubric, context.draw_salt()) for interaction in chunk)
-        return
-    keys = [digest_of(["verdict", appointed.identity, rubric.id, interaction.id]) for interaction in chunk]
-    found = [context.work.get(key) for key in keys]
-    asked = [(item, context.draw_salt()) for item, kept in zip(chunk, found, strict=True) if kept is None]
-    fresh = appointed.judge_many(asked, rubric)
-    for key, kept in zip(keys, found, strict=True):
-        if kept is not None:
-            yield decode_record(kept.decode(), Judgement)
+def _check(batch: Batch, appointed: Judge, context: Context) -> None:
+    context.report(Progress(done=batch.judged, total=None, note=batch.describe()))
+    batch.refuse_invented_quotes(appointed.identity.name)
+
+
+def _asked(
+    appointed: JudgesMany,
+    interactions: Iterable[Interaction],
+    rubric: Rubric,
+    context: Context,
+    budget_usd: float | None,
+    batch: Batch,
+) -> Iterator[Judgement]:
+    """Verdicts in order, those that were paid for before among them; each new one is kept before anything else."""
+    # What an earlier try of this step has spent, or may have spent when it was cut off, counts.
+    purse = Purse(budget_usd, float(context.work.get(_SPENT) or 0))
+    recall, line = Recall(appointed, rubric, context), InOrder()
+
+    def take(judgements: list[Judgement]) -> None:
+        for judgement in judgements:
+            recall.keep(judgement)
+            line.put(judgement.salt, judgement)
+            batch.pay(judgement)
+        if purse.limited:
+            context.work.put(_SPENT, repr(purse.committed_usd).encode())
+
+    with appointed.sit(rubric, purse) as sitting:
+        for interaction in interactions:
+            salt = context.draw_salt()
+            line.expect(salt)
+            found = recall.find(interaction.id)
+            if found is not None:
+                line.put(salt, found)
+                batch.recalled += 1
+            else:
+                try:
+                    while len(line) > _FURTHEST_AHEAD or not sitting.ask(interaction, salt):
+                        take(sitting.collect())
+                        yield from line.release()
+                except BudgetError:
+                    # Told to a person, who may now decide to spend as much again.
+                    context.work.put(_SPENT, b"0")
+                    raise
+            yield from line.release()
+        while sitting.under_way:
+            take(sitting.collect())
+            yield from line.release()
+
+
+def _unless_silent(appointed: Judge, verdicts: Iterator[Judgement]) -> Iterator[Judgement]:
+    """The verdicts; failures are held back until a verdict follows, so that an outage leaves none behind.
+
+    Raises:
+        JudgeMissingError: there is no verdict, or too many failures in a row.
+    """
+    failed: list[Judgement] = []
+    spoke = False
+    for judgement in verdicts:
+        if _judge_failed(judgement):
+            failed.append(judgement)
+            if len(failed) == _LONGEST_SILENCE:
+                raise _missing(appointed, len(failed), str(judgement.reason))
             continue
-        judgement = next(fresh)
-        # An unscored one is not kept: the next try may reach a judge that has come back.
-        if judgement.status is JudgementStatus.SCORED:
-            context.work.put(key, encode_record(judgement).encode())
+        spoke = True
+        yield from failed
+        failed.clear()
         yield judgement
+    if failed and not spoke:
+        raise _missing(appointed, len(failed), str(failed[-1].reason))
+    yield from failed
+
+
+def _judge_failed(judgement: Judgement) -> bool:
+    """Whether the judge was asked and gave nothing; finding no criterion that applies is an answer."""
+    return judgement.status is JudgementStatus.UNSCORED and judgement.attempts > 0 and not judgement.criteria
 
 
 def _missing(appointed: Judge, count: int, reason: str) -> JudgeMissingError:
@@ -80,13 +151,8 @@ def _missing(appointed: Judge, count: int, reason: str) -> JudgeMissingError:
     return JudgeMissingError(
         f"judge {name!r} could score none of {count} interactions: {reason}. A judge is missing that can read them.",
         next_step=(
-            'Name a model as judge in selftune.toml: [judge] name = "openai", rubric = "golden", '
+            'Name a model as judge in selftune.toml: [judge] name = "oracle", rubric = "golden", '
             'endpoint = "http://127.0.0.1:11434/v1", model = "NAME"; '
             "or import interactions whose system message holds a == STATE == block."
         ),
     )
-
-
-def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    while chunk := list(islice(items, size)):
-        yield chunk

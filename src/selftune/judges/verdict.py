@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.judges.rubric import CRITICAL_FAILURES
 from selftune.records import CriterionScore
 
 if TYPE_CHECKING:
@@ -34,14 +35,18 @@ class NoVerdictError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Scores per criterion in the rubric's order, and whether the JSON had to be repaired."""
+    """Scores per criterion in the rubric's order, its critical failures, and whether the JSON had to be repaired."""
 
     criteria: tuple[CriterionScore, ...]
+    critical_failures: tuple[str, ...]
     repaired: bool
 
 
 def verdict_schema(rubric: Rubric) -> dict[str, Any]:
-    """The JSON schema of a verdict: for each criterion the reasoning, its quotes, then the score or null."""
+    """The JSON schema of a verdict: for each criterion the reasoning, its quotes, then the score or null.
+
+    Last the names of the critical failures, where the rubric has some.
+    """
     criterion = {
         "type": "object",
         "properties": {
@@ -52,11 +57,14 @@ def verdict_schema(rubric: Rubric) -> dict[str, Any]:
         "required": ["reasoning", _QUOTES, "score"],
         "additionalProperties": False,
     }
-    names = [item.name for item in rubric.criteria]
+    properties: dict[str, Any] = {item.name: criterion for item in rubric.criteria}
+    if rubric.critical_failures:
+        named = {"type": "string", "enum": [item.name for item in rubric.critical_failures]}
+        properties[CRITICAL_FAILURES] = {"type": "array", "items": named}
     return {
         "type": "object",
-        "properties": dict.fromkeys(names, criterion),
-        "required": names,
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
 
@@ -64,7 +72,7 @@ def verdict_schema(rubric: Rubric) -> dict[str, Any]:
 def read_verdict(reply: str, rubric: Rubric) -> Verdict:
     """The one verdict in a reply.
 
-    Tried in turn: a fenced block, the objects that balanced braces enclose, the whole text; each as it stands, and then
+    Tried in turn: the whole text, a fenced block, the objects that balanced braces enclose; each as it stands, and then
     repaired. A text that does not end in a brace is not repaired: a number cut in the middle would become another one.
 
     Raises:
@@ -74,7 +82,7 @@ def read_verdict(reply: str, rubric: Rubric) -> Verdict:
         raise NoVerdictError(f"the reply has more than {_MOST_CHARACTERS:,} characters")
     text = _THOUGHT.sub("", reply)
     for repaired in (False, True):
-        for candidates in (_FENCED.findall(text), list(_braced(text)), [text.strip()]):
+        for candidates in _candidates(text):
             found = [value for candidate in candidates if (value := _load(candidate, repaired=repaired)) is not None]
             if found and not repaired:
                 return _agreed(found, rubric, repaired=False)
@@ -84,6 +92,13 @@ def read_verdict(reply: str, rubric: Rubric) -> Verdict:
                 _check_written(text, verdict.criteria)
                 return verdict
     raise NoVerdictError("the reply holds no JSON object")
+
+
+def _candidates(text: str) -> Iterator[list[str]]:
+    """Where the object may stand. Structured output is the whole text, so that the slower searches are rare."""
+    yield [text.strip()]
+    yield _FENCED.findall(text)
+    yield list(_braced(text))
 
 
 def _load(text: str, *, repaired: bool) -> dict[str, Any] | None:
@@ -131,9 +146,9 @@ def _braced(text: str) -> Iterator[str]:
 
 
 def _check_single(text: str, rubric: Rubric) -> None:
-    """Refuse to repair a text that names a criterion twice: the repair would let the last one win."""
-    for criterion in rubric.criteria:
-        if len(re.findall(rf"\b{re.escape(criterion.name)}\b[\"']?\s*:", text)) > 1:
+    """Refuse to repair a text that names a key twice: the repair would let the last one win."""
+    for name in (*(criterion.name for criterion in rubric.criteria), CRITICAL_FAILURES):
+        if len(re.findall(rf"\b{re.escape(name)}\b[\"']?\s*:", text)) > 1:
             raise NoVerdictError("a key stands twice in what would have to be repaired")
 
 
@@ -150,8 +165,23 @@ def _agreed(found: list[dict[str, Any]], rubric: Rubric, *, repaired: bool) -> V
     if any(value != found[0] for value in found):
         raise NoVerdictError("the reply holds two verdicts that differ")
     return Verdict(
-        criteria=tuple(_score(found[0], item, rubric, repaired=repaired) for item in rubric.criteria), repaired=repaired
+        criteria=tuple(_score(found[0], item, rubric, repaired=repaired) for item in rubric.criteria),
+        critical_failures=_failures(found[0], rubric),
+        repaired=repaired,
     )
+
+
+def _failures(value: dict[str, Any], rubric: Rubric) -> tuple[str, ...]:
+    """The critical failures in the rubric's order. A reply that says nothing of them has not ruled them out."""
+    known = [item.name for item in rubric.critical_failures]
+    if not known:
+        return ()
+    named = value.get(CRITICAL_FAILURES)
+    if not isinstance(named, list):
+        raise NoVerdictError(f"the list {CRITICAL_FAILURES!r} is missing")
+    if not all(name in known for name in named):
+        raise NoVerdictError(f"{CRITICAL_FAILURES!r} names one that the rubric does not have")
+    return tuple(name for name in known if name in named)
 
 
 def _score(value: dict[str, Any], criterion: Criterion, rubric: Rubric, *, repaired: bool) -> CriterionScore:

@@ -41,9 +41,9 @@ from selftune.records.interaction import (
     ToolCall,
     Trigger,
 )
-from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus
+from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus, MemberVerdict
 from selftune.records.release import HealthCheck, Release
-from selftune.records.rubric import Criterion, Rubric
+from selftune.records.rubric import Criterion, CriticalFailure, Rubric
 from selftune.records.run import CurvePoint, Run, RunStatus
 from selftune.records.statement import Statement, StatementKind
 from selftune.records.suite import Suite, SuiteItem
@@ -58,6 +58,7 @@ __all__ = [
     "Consent",
     "Criterion",
     "CriterionScore",
+    "CriticalFailure",
     "CurvePoint",
     "Dataset",
     "DatasetKind",
@@ -74,6 +75,7 @@ __all__ = [
     "JudgeIdentity",
     "Judgement",
     "JudgementStatus",
+    "MemberVerdict",
     "KindCount",
     "Message",
     "Outcome",

@@ -30,13 +30,25 @@ class JudgeIdentity:
 class CriterionScore:
     """Reasoning first, then the score on the rubric's scale; None when the criterion does not apply here.
 
-    `quotes` are the words of the transcript that the reasoning rests on, as the judge gave them.
+    `quotes` are the words of the transcript that the reasoning rests on, as the judge gave them. `spread` is how far
+    the members of a panel lie apart: the highest of their scores less the lowest; None where one judge spoke alone.
     """
 
     name: str
     reasoning: str
     score: float | None
     quotes: tuple[str, ...] = ()
+    spread: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberVerdict:
+    """What one member of a panel said: its overall, or why it has none."""
+
+    judge: JudgeIdentity
+    status: JudgementStatus
+    overall: float | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +58,15 @@ class Judgement(Record):
     Attributes:
         overall: Weighted mean of the applicable criteria, computed in code; None unless scored.
         judge_overall: What the judge itself called the overall, kept for comparison.
+        critical_failures: Names of what no mean may hide; they leave the overall as it is.
         reason: Why it is pending or unscored.
-        flags: What changes no score: `unsupported` when a quote stands nowhere in the transcript.
+        cached_tokens: How many of the prompt's tokens the server had read before.
+        cost_usd: What all its calls cost, by the prices in the config; 0 where none stand there.
+        flags: What changes no score: `unsupported` when a quote stands nowhere in the transcript, `disagreement` when
+            the members of a panel lie far apart.
+        prompt_digest: Names what was asked apart from the transcript: instructions, schema and parameters.
+        reported_model: What the server said answered.
+        members: The single verdicts behind that of a panel.
     """
 
     KIND: ClassVar[str] = "judgement"
@@ -68,3 +87,7 @@ class Judgement(Record):
     completion_tokens: int = 0
     cost_usd: float = 0.0
     flags: tuple[str, ...] = ()
+    cached_tokens: int = 0
+    prompt_digest: str | None = None
+    reported_model: str | None = None
+    members: tuple[MemberVerdict, ...] = ()

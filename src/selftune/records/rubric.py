@@ -18,8 +18,19 @@ class Criterion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CriticalFailure:
+    """What no mean may hide: reported by name, and never part of the overall."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rubric(Record):
-    """Criteria on a scale of `lowest` to `highest`; golden means overall at or above `golden`."""
+    """Criteria on a scale of `lowest` to `highest`; golden means overall at or above `golden`.
+
+    `persona` says who judges, in the second person; empty for an analyst without further traits.
+    """
 
     KIND: ClassVar[str] = "rubric"
 
@@ -30,3 +41,5 @@ class Rubric(Record):
     lowest: float = 1.0
     highest: float = 5.0
     golden: float = 4.5
+    persona: str = ""
+    critical_failures: tuple[CriticalFailure, ...] = ()
