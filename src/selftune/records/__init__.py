@@ -26,7 +26,17 @@ from selftune.records.codec import (
     encode_record,
     record_types,
 )
-from selftune.records.dataset import Dataset, DatasetKind, Example, KindCount, Plot, Reject, Weakness
+from selftune.records.dataset import (
+    Dataset,
+    DatasetKind,
+    Example,
+    KindCount,
+    PairFacts,
+    Plot,
+    Reject,
+    StyleContrast,
+    Weakness,
+)
 from selftune.records.decision import Check, CheckStatus, Decision, Outcome
 from selftune.records.evaluation import Arm, Evaluation, ItemOutcome
 from selftune.records.interaction import (
@@ -75,10 +85,11 @@ __all__ = [
     "JudgeIdentity",
     "Judgement",
     "JudgementStatus",
-    "MemberVerdict",
     "KindCount",
+    "MemberVerdict",
     "Message",
     "Outcome",
+    "PairFacts",
     "Parity",
     "Plot",
     "Quarantined",
@@ -93,6 +104,7 @@ __all__ = [
     "ServingProof",
     "Statement",
     "StatementKind",
+    "StyleContrast",
     "Suite",
     "SuiteItem",
     "Thread",
