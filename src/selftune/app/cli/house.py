@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("eject", rich_help_panel=panel)(eject_text)
     app.command("config", rich_help_panel=panel)(show_config)
     app.command("quarantine", rich_help_panel=panel)(quarantine)
+    app.command("schedule", rich_help_panel=panel)(schedule)
     app.command("start", rich_help_panel=panel)(start)
     app.command("stop", rich_help_panel=panel)(stop)
     app.add_typer(_base, name="base", rich_help_panel=panel)
@@ -107,6 +108,30 @@ def quarantine(project: Folder = HERE, json: AsJson = False) -> None:
     for record in aside:
         typer.echo(f"{record.source} {record.position}: {record.reason}")
     typer.echo(f"{len(aside)} set aside.")
+
+
+def schedule(
+    at: Annotated[str, typer.Option(help="Time of day, by this machine's clock.")] = "03:00",
+    scheduler: Annotated[str, typer.Option(help="systemd, launchd or cron; this machine's own by default.")] = "",
+    work: Annotated[str, typer.Option(help="cycle, or only up to: curate.")] = "cycle",
+    out: Annotated[Path | None, typer.Option(help="A folder to write the files into.")] = None,
+    project: Folder = HERE,
+) -> None:
+    """Print what makes this machine run the loop once a day; nothing is installed."""
+    from selftune.app.scheduling import write_schedule
+    from selftune.loop.config import load_config
+
+    load_config(project)
+    planned = write_schedule(project, at=at, scheduler=scheduler, work=work)
+    for unit in planned.units:
+        if out is not None and unit.name is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / unit.name).write_text(unit.text, encoding="utf-8")
+            typer.echo(f"Written: {out / unit.name}")
+        else:
+            typer.echo(f"# {unit.name}\n{unit.text}" if unit.name else unit.text)
+    for step in planned.steps:
+        typer.echo(f"Next: {step}", err=True)
 
 
 def start(project: Folder = HERE) -> None:

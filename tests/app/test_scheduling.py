@@ -1,0 +1,63 @@
+"""A scheduler gets a text that it reads as we mean it, also where a folder has an odd name."""
+
+from __future__ import annotations
+
+import plistlib
+import shlex
+
+import pytest
+
+from selftune.app.scheduling import Scheduler, Work, write_schedule
+from selftune.errors import UnknownNameError, UsageError
+
+ODD = 'my "own" 50% $HOME'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / ODD
+    made.mkdir()
+    return made
+
+
+def test_cron_runs_the_command_at_the_minute_with_the_folder_as_one_word(folder):
+    schedule = write_schedule(folder, at="04:30", scheduler=Scheduler.CRON)
+    line = schedule.units[0].text.rstrip("\n")
+    minute, hour, *stars, command = line.split(" ", 5)
+    assert (minute, hour, stars) == ("30", "4", ["*", "*", "*"])
+    assert "%" not in command.replace("\\%", "")
+    assert shlex.split(command.replace("\\%", "%"))[-3:] == ["cycle", "--project", str(folder)]
+
+
+def test_systemd_gets_a_service_and_a_timer_and_takes_no_part_of_the_name_for_its_own(folder):
+    service, timer = write_schedule(folder, at="03:00", scheduler=Scheduler.SYSTEMD, work=Work.CURATE).units
+    assert (service.name, timer.name) == ("selftune-my-own-50-HOME.service", "selftune-my-own-50-HOME.timer")
+    lines = dict(line.split("=", 1) for line in service.text.splitlines() if "=" in line)
+    assert lines["ExecStart"].endswith('"curate" "--project" "' + str(folder.parent) + '/my \\"own\\" 50%% $$HOME"')
+    assert lines["SuccessExitStatus"] == "3 4 5"
+    assert "OnCalendar=*-*-* 03:00:00" in timer.text
+    assert "Persistent=true" in timer.text
+
+
+def test_launchd_gets_a_property_list(folder):
+    (unit,) = write_schedule(folder, at="23:59", scheduler=Scheduler.LAUNCHD).units
+    read = plistlib.loads(unit.text.encode())
+    assert read["ProgramArguments"][-2:] == ["--project", str(folder)]
+    assert read["StartCalendarInterval"] == {"Hour": 23, "Minute": 59}
+
+
+@pytest.mark.parametrize("at", ["", "3", "24:00", "03:60", "3:00", "03:00:00", "noon"])
+def test_what_is_no_time_of_day_is_refused(folder, at):
+    with pytest.raises(UsageError, match="time of day"):
+        write_schedule(folder, at=at)
+
+
+@pytest.mark.parametrize("slip", [{"scheduler": "crom"}, {"work": "train"}])
+def test_a_slip_in_a_name_is_answered_with_the_names_there_are(folder, slip):
+    with pytest.raises(UnknownNameError, match=r"cron|cycle"):
+        write_schedule(folder, **slip)
+
+
+def test_every_scheduler_comes_with_its_steps(folder):
+    for scheduler in Scheduler:
+        assert write_schedule(folder, scheduler=scheduler).steps
