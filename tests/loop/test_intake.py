@@ -1,0 +1,65 @@
+"""Files come in once, whatever they are called; what grew is a new version; a cut import goes on where it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from selftune.ledger.keys import make_machine_key
+from selftune.loop.config import ProjectConfig
+from selftune.loop.intake import import_files
+from selftune.loop.project import Project
+from selftune.records import Interaction
+from selftune.store import BlobStore, Store
+from selftune.testing import fake_base
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    (folder / ".selftune" / "keys").mkdir(parents=True)
+    make_machine_key(folder / ".selftune" / "keys")
+    with Store.open(folder) as store:
+        yield Project(
+            folder=folder,
+            config=ProjectConfig(),
+            store=store,
+            blobs=BlobStore(folder / ".selftune" / "blobs"),
+            base=fake_base(),
+            base_folder=tmp_path,
+        )
+
+
+def turns(count: int) -> list[dict]:
+    return [{"role": ("user", "assistant")[number % 2], "content": f"turn {number}"} for number in range(count)]
+
+
+def log(path, *entries):
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return path
+
+
+def counts(project, *paths) -> list[tuple[int, int, int]]:
+    return [(one.added, one.known, one.broken) for one in import_files(project, paths)]
+
+
+def test_an_export_that_is_imported_again_with_later_turns_makes_a_new_version(project, tmp_path):
+    path = tmp_path / "log.jsonl"
+    other = {"conversation_id": "b", "messages": turns(2)}
+    log(path, {"conversation_id": "a", "messages": turns(2)}, other)
+    assert counts(project, path) == [(2, 0, 0)]
+    log(path, {"conversation_id": "a", "messages": turns(6)}, other)
+    assert counts(project, path) == [(1, 1, 0)]
+    assert counts(project, path) == [(0, 2, 0)]
+    assert len(project.store.superseded()) == 1
+    assert project.store.count(Interaction) == 3
+
+
+def test_a_renamed_and_moved_file_is_known(project, tmp_path):
+    entries = [{"messages": turns(2)}, {"messages": turns(4)}, {"messages": []}]
+    assert counts(project, log(tmp_path / "log.jsonl", *entries)) == [(2, 0, 1)]
+    (tmp_path / "moved").mkdir()
+    assert counts(project, log(tmp_path / "moved" / "old.jsonl", *entries)) == [(0, 3, 0)]
+    # The same entries in another file beside a new one: known each by itself.
+    assert counts(project, log(tmp_path / "more.jsonl", {"messages": turns(3)}, *entries)) == [(1, 3, 0)]
