@@ -26,11 +26,13 @@ class Judged:
     Attributes:
         watermark: Ingest sequence up to which the log was read.
         learnt_before: Ids of interactions that a finished run has learnt from; they do not count towards the trigger.
+        champion: Digest of the build that serves; None when nothing does.
     """
 
     pairs: Iterable[Pair]
     watermark: int = 0
     learnt_before: frozenset[str] = frozenset()
+    champion: str | None = None
 
 
 class Filter(Protocol):

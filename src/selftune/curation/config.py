@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from selftune.errors import ConfigError, UnknownNameError
+from selftune.records import DatasetKind
 
 _ROUNDING: Final = 1e-9
 
@@ -33,12 +34,13 @@ class Curation:
     """How the next model's lessons are chosen.
 
     Attributes:
+        kind: `sft`, one good answer a lesson; or `preference`, a chosen and a rejected one.
         selection: `best`, or one of two that serve experiments only: `worst` and `unfiltered`.
         threshold: Least overall of a golden answer, on the rubric's scale.
         trigger: New golden items that a training needs.
         holdout_share: Share of the conversations that is held out, drawn before selection.
         holdout_seed: The same in every cycle, so that what was once held out stays held out.
-        answers_per_prompt: Most answers kept of those given to one prompt.
+        answers_per_prompt: Most answers, or pairs of answers, kept of one prompt.
         near_duplicate: Jaccard similarity of word trigrams from which two texts with the same facts count as one;
             above 1, only equal texts do.
         max_share_per_author: Largest share of the examples by one author who is no declared owner.
@@ -51,8 +53,13 @@ class Curation:
         mixture: Part, and its share of the examples; what is named nowhere shares the remainder.
         most_repeats: How often one example may stand in a mixture.
         filters: Names of registered filters. Consent is asked for in any case.
+        teachers: Models whose answers are preferred to those of any other, in a preference dataset.
+        judge_noise: Margin of two overalls up to which the judge counts as undecided between them. Half a step of a
+            criterion is the default; a judge that was measured has a figure of its own.
+        length_ratio: How often the longer answer of a pair may hold the words of the shorter one.
     """
 
+    kind: str = DatasetKind.SFT
     selection: str = Selection.BEST
     threshold: float = 4.5
     trigger: int = 500
@@ -70,6 +77,9 @@ class Curation:
     mixture: tuple[tuple[str, float], ...] = ()
     most_repeats: int = 1
     filters: tuple[str, ...] = ("answered", "complete", "control_tokens")
+    teachers: tuple[str, ...] = ()
+    judge_noise: float = 0.5
+    length_ratio: float = 2.0
 
 
 def check_curation(config: Curation) -> None:
@@ -79,7 +89,11 @@ def check_curation(config: Curation) -> None:
         UnknownNameError: no such selection.
         ConfigError: a number outside its range, or shares that come to more than the whole.
     """
-    for what, name, known in (("selection", config.selection, Selection), ("mix_by", config.mix_by, MixBy)):
+    for what, name, known in (
+        ("kind of dataset", config.kind, DatasetKind),
+        ("selection", config.selection, Selection),
+        ("mix_by", config.mix_by, MixBy),
+    ):
         if name not in list(known):
             raise UnknownNameError(what, name, [str(each) for each in known])
     ranges = (
@@ -93,6 +107,8 @@ def check_curation(config: Curation) -> None:
         ("most_repeats", config.most_repeats, 1, 100),
         ("answers_per_prompt", config.answers_per_prompt, 1, 1000),
         ("trigger", config.trigger, 1, 10**9),
+        ("judge_noise", config.judge_noise, 0.0, 100.0),
+        ("length_ratio", config.length_ratio, 1.0, 1000.0),
     )
     for name, value, least, most in ranges:
         if not least <= value <= most:
@@ -102,6 +118,11 @@ def check_curation(config: Curation) -> None:
             )
     _check_shares("floors", config.floors)
     _check_shares("mixture", config.mixture)
+    if config.kind == DatasetKind.PREFERENCE and config.selection != Selection.BEST:
+        raise ConfigError(
+            f"[curation] selection = {config.selection!r} has no meaning for pairs of answers.",
+            next_step='Set selection = "best", or kind = "sft", in selftune.toml.',
+        )
 
 
 def _check_shares(name: str, shares: tuple[tuple[str, float], ...]) -> None:

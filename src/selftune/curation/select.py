@@ -93,7 +93,7 @@ def select(pairs: Sequence[Pair], config: Curation, seed: int, rejects: Rejects)
     """What is learnt from, in the order of the log; everything else is rejected with its reason."""
     candidates = [_candidate(pair, order, config, seed, rejects) for order, pair in enumerate(pairs)]
     chosen = _best_of_each_prompt([item for item in candidates if item], config.answers_per_prompt, rejects)
-    unique = _without_near_duplicates(chosen, config.near_duplicate, rejects)
+    unique = without_near_duplicates(chosen, config.near_duplicate, rejects)
     return tuple(sorted(unique, key=lambda item: item.order))
 
 
@@ -159,7 +159,7 @@ def _best(group: list[Candidate], count: int, rejects: Rejects) -> list[Candidat
     return list(kept.values())
 
 
-def _without_near_duplicates(items: Sequence[Candidate], threshold: float, rejects: Rejects) -> list[Candidate]:
+def without_near_duplicates(items: Sequence[Candidate], threshold: float, rejects: Rejects) -> list[Candidate]:
     """One of each cluster of near-duplicates: going down the ranks, whatever is like one that is kept goes."""
     ranked = sorted(items, key=lambda item: (item.rank, -item.order), reverse=True)
     prints = [fingerprint(item.messages, item.pair.interaction.state) for item in ranked]

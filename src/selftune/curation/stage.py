@@ -9,8 +9,10 @@ from selftune.curation.balance import balance, refuse_unbalanced
 from selftune.curation.card import mixture_of, write_card
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.holdout import draw_holdout
+from selftune.curation.preference import pair_up, pairing_rules, reject_partners
+from selftune.curation.preference_style import contrast_examples, write_pairing
 from selftune.curation.render import conversation_of
-from selftune.curation.select import Candidate, Rejects, count_reasons, select, sift
+from selftune.curation.select import Candidate, Rejects, count_reasons, select, sift, without_near_duplicates
 from selftune.curation.traits import SYNTHETIC, Origins
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
 from selftune.plugins import load_plugin
@@ -41,23 +43,36 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     # Held out before selection: a test made only of favourites flatters every model.
     pairs = tuple(judged.pairs)
     pool, held_out = draw_holdout(pairs, config.holdout_share, config.holdout_seed, config.near_duplicate)
-    golden = select(sift(pool, filters, rejects), config, context.seed, rejects)
+    learnable, held = sift(pool, filters, rejects), sift(held_out, filters, rejects)
     origins = Origins(pairs)
+    paired = None
+    if config.kind == DatasetKind.PREFERENCE:
+        rules = pairing_rules(config, judged.champion)
+        paired = pair_up(learnable, rules, filters, rejects)
+        golden = tuple(without_near_duplicates(paired.candidates, config.near_duplicate, rejects))
+        holdout = tuple(_example(item, origins) for item in pair_up(held, rules, filters, rejects).candidates)
+    else:
+        golden = select(learnable, config, context.seed, rejects)
+        holdout = tuple(map(_held_example, held))
     chosen, shares = balance(golden, origins, config, rejects)
-    holdout = tuple(_held_example(pair) for pair in sift(held_out, filters, rejects))
+    if paired:
+        reject_partners(paired, chosen, rejects)
     _check_enough(chosen, rejects, len(holdout), judged.learnt_before, config)
     refuse_unbalanced(shares.kinds, config)
     context.report(Progress(done=len(chosen), total=len(pool) + len(held_out), note="golden"))
+    train = tuple(_example(item, origins) for item in chosen)
+    card = write_card(chosen, holdout, rejects.listed(), shares, config)
     return Dataset(
-        kind=DatasetKind.SFT,
-        train=tuple(_example(item, origins) for item in chosen),
+        kind=DatasetKind(config.kind),
+        train=train,
         holdout=holdout,
         rejects=rejects.listed(),
         mixture=mixture_of(chosen),
         watermark=judged.watermark,
         config_digest=digest_of(config),
-        card=write_card(chosen, holdout, rejects.listed(), shares, config),
+        card=f"{card}\n{write_pairing(paired, train, rules)}" if paired else card,
         kinds=shares.kinds,
+        contrasts=contrast_examples(train),
     )
 
 
@@ -89,6 +104,8 @@ def _example(item: Candidate, origins: Origins) -> Example:
         messages=item.messages,
         taught_by=item.taught_by,
         synthetic=origins.origin_of(item.pair.interaction) == SYNTHETIC,
+        rejected=item.rejected,
+        pairing=item.pairing,
     )
 
 
