@@ -28,6 +28,7 @@ class Judging:
         at_once: Most verdicts asked for at a time; fewer while the server has too much to do.
         prices: What the endpoint's tokens cost.
         budget_usd: What one run of the stage may spend at most; None for no limit.
+        required: Whether a log of which nothing can be scored stops the cycle; pairs of answers need no judge.
     """
 
     name: str = "checks"
@@ -44,6 +45,7 @@ class Judging:
     at_once: int = 8
     prices: Prices = FREE
     budget_usd: float | None = None
+    required: bool = True
 
     @property
     def identity(self) -> str:

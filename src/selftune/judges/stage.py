@@ -42,7 +42,10 @@ def judge(interactions: Iterable[Interaction], config: Judging, context: Context
         ConfigError: the judge needs an endpoint, a model or a key that is not there, or may not be reached.
     """
     appointed: Judge = load_plugin("selftune.judges", config.name).from_config(config)
-    return judge_by(appointed, interactions, load_rubric(config.rubric), context, budget_usd=config.budget_usd)
+    rubric = load_rubric(config.rubric)
+    return judge_by(
+        appointed, interactions, rubric, context, budget_usd=config.budget_usd, required=config.required
+    )
 
 
 def judge_by(
@@ -52,6 +55,7 @@ def judge_by(
     context: Context,
     *,
     budget_usd: float | None = None,
+    required: bool = True,
 ) -> Iterator[Judgement]:
     """The same with a judge at hand."""
     batch = Batch(rubric)
@@ -65,7 +69,7 @@ def judge_by(
         if batch.judged % _CHUNK == 0:
             _check(batch, appointed, context)
     _check(batch, appointed, context)
-    if batch.judged and not batch.scored:
+    if required and batch.judged and not batch.scored:
         raise _missing(appointed, batch.judged, batch.reasons.most_common(1)[0][0])
 
 

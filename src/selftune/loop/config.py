@@ -63,9 +63,11 @@ class JudgeSection:
 class CurationSection:
     """[curation]: how many new golden items start a training, from which overall on, what is learnt, in which shares.
 
+    `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise` and a `length_ratio`.
     `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
     """
 
+    kind: str = "sft"
     trigger: int = 50
     threshold: float = 4.5
     holdout_share: float = 0.1
@@ -80,6 +82,9 @@ class CurationSection:
     mix_by: str = "kind"
     mixture: tuple[tuple[str, float], ...] = ()
     most_repeats: int = 1
+    teachers: tuple[str, ...] = ()
+    judge_noise: float = 0.5
+    length_ratio: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)

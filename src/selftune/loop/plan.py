@@ -98,7 +98,12 @@ class Plan:
         del judgements  # They are in the store already; asking for them here keeps the order of the story.
         ids = latest_judgements(self.store, self.judge_identity, self.judging.rubric_digest)
         log = JudgedLog(ids, self.store)
-        return Judged(pairs=log, watermark=self.watermark, learnt_before=self.learnt_before)
+        return Judged(
+            pairs=log,
+            watermark=self.watermark,
+            learnt_before=self.learnt_before,
+            champion=self.champion.digest,
+        )
 
     def arms_against(self, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
         """Who is evaluated: the champion, the candidate if there is one, and the controls."""

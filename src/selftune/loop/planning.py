@@ -23,7 +23,7 @@ from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.plugins import load_plugin
-from selftune.records import Arm, Build, BuildOrigin, CheckStatus, Interaction, JudgementStatus, Release
+from selftune.records import Arm, Build, BuildOrigin, CheckStatus, DatasetKind, Interaction, JudgementStatus, Release
 from selftune.training.config import load_recipe
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def refuse_when_nothing_readable(project: Project, fresh: Stored[Interaction], j
         JudgeMissingError: it could score nothing; the message says how to name another judge.
     """
     appointed = load_plugin("selftune.judges", judging.name).from_config(judging)
-    if not appointed.identity.lineage:
+    if judging.required and not appointed.identity.lineage:
         for judgement in judge(fresh, judging, project.context()):
             if judgement.status is JudgementStatus.SCORED:
                 return
@@ -140,6 +140,7 @@ def make_judging(project: Project) -> Judging:
         model=section.model or None,
         api_key_env=section.api_key_env or None,
         egress=config.egress.allow,
+        required=config.curation.kind != DatasetKind.PREFERENCE,
     )
 
 
@@ -147,6 +148,7 @@ def make_curation(config: ProjectConfig) -> Curation:
     """How lessons are chosen."""
     section = config.curation
     return Curation(
+        kind=section.kind,
         selection=section.selection,
         threshold=section.threshold,
         trigger=section.trigger,
@@ -162,6 +164,9 @@ def make_curation(config: ProjectConfig) -> Curation:
         mix_by=section.mix_by,
         mixture=section.mixture,
         most_repeats=section.most_repeats,
+        teachers=section.teachers,
+        judge_noise=section.judge_noise,
+        length_ratio=section.length_ratio,
     )
 
 
