@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FAKE_MODEL: Final = "fake-judge"
+FAKE_USAGE: Final = {"prompt_tokens": 100, "completion_tokens": 10}
 
 Reply = tuple[int, str, str]
 
@@ -29,11 +31,21 @@ class FakeJudgeServer:
     """Listens on loopback as an OpenAI-compatible server and answers as `behave` says, request by request.
 
     `behave` gets the number of the request, from 0, and the request's body; it returns status, reply text and finish
-    reason. `asked` and `headers` keep what came in. A status of 0 means: never answer.
+    reason. `asked` and `headers` keep what came in. A status of 0 means: never answer. Each answer reports `model` and
+    `usage`, each other one `retry_after`, where these are given.
     """
 
-    def __init__(self, behave: Callable[[int, dict[str, Any]], Reply]) -> None:
+    def __init__(
+        self,
+        behave: Callable[[int, dict[str, Any]], Reply],
+        *,
+        model: str = FAKE_MODEL,
+        usage: dict[str, Any] | None = FAKE_USAGE,
+        retry_after: str | None = None,
+    ) -> None:
         self._behave = behave
+        self._reported = {"model": model} | ({} if usage is None else {"usage": usage})
+        self._retry_after = retry_after
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self.asked: list[dict[str, Any]] = []
@@ -69,7 +81,7 @@ class FakeJudgeServer:
         return status, text, finish
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        answer = self._answer
+        answer, reported, retry_after = self._answer, self._reported, self._retry_after
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -80,8 +92,10 @@ class FakeJudgeServer:
                 if status == 0:
                     self.close_connection = True
                     return
-                data = json.dumps(_completion(text, finish)).encode()
+                data = json.dumps(reported | _completion(text, finish)).encode()
                 self.send_response(status)
+                if retry_after is not None and status != HTTPStatus.OK:
+                    self.send_header("Retry-After", retry_after)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -94,11 +108,7 @@ class FakeJudgeServer:
 
 
 def _completion(text: str, finish: str) -> dict[str, Any]:
-    return {
-        "model": FAKE_MODEL,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 10},
-    }
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}]}
 
 
 def fake_verdict(scores: dict[str, float | None], *, critical_failures: tuple[str, ...] = ()) -> str:

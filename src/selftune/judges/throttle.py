@@ -31,12 +31,18 @@ class Throttle:
         self.limit = float(most)
 
     async def enter(self) -> float:
-        """Wait for a place; returns when the call began, which `overloaded` asks for."""
-        while self._under_way >= int(self.limit) or self._pauses:
+        """Wait for a place, first come first served; returns when the call began, which `overloaded` asks for."""
+        if self._waiting or not self._free:
             place = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
-            await place
-        self._under_way += 1
+            try:
+                await place
+            except asyncio.CancelledError:
+                if not place.cancelled():
+                    self.leave()
+                raise
+        else:
+            self._under_way += 1
         return self._clock()
 
     def leave(self) -> None:
@@ -66,11 +72,14 @@ class Throttle:
         self._pauses -= 1
         self._wake()
 
+    @property
+    def _free(self) -> bool:
+        return not self._pauses and self._under_way < int(self.limit)
+
     def _wake(self) -> None:
-        """Let those try again that may find a place."""
-        free = int(self.limit) - self._under_way
-        while self._waiting and free > 0:
+        """Give free places to those who have waited longest."""
+        while self._waiting and self._free:
             place = self._waiting.popleft()
             if not place.done():
+                self._under_way += 1
                 place.set_result(None)
-                free -= 1
