@@ -9,6 +9,17 @@ from selftune.records import digest_of
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """One judge of a panel; what is not said here it has from the panel."""
+
+    name: str = "oracle"
+    endpoint: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    prices: Prices = FREE
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judging:
     """Which judge, by which rubric, and how a judge behind an endpoint is asked and paid.
 
@@ -27,8 +38,12 @@ class Judging:
         retry_wait_seconds: Before the second try; doubled before each later one.
         at_once: Most verdicts asked for at a time; fewer while the server has too much to do.
         prices: What the endpoint's tokens cost.
-        budget_usd: What one run of the stage may spend at most; None for no limit.
+        budget_usd: What the judging step may spend at most, tries that were cut off included; None for no limit.
+        members: Who sits on a panel.
+        quorum: How many members must have scored for a panel's verdict to count.
+        disagreement: From which gap on a panel's verdict is marked, as a share of the scale.
         required: Whether a log of which nothing can be scored stops the cycle; pairs of answers need no judge.
+        spoiled_copies_from: Overall from which on a judge that is a model is also shown a spoiled copy; None for never.
     """
 
     name: str = "checks"
@@ -45,9 +60,14 @@ class Judging:
     at_once: int = 8
     prices: Prices = FREE
     budget_usd: float | None = None
+    members: tuple[Member, ...] = ()
+    quorum: int = 2
+    disagreement: float = 0.25
     required: bool = True
+    spoiled_copies_from: float | None = None
 
     @property
     def identity(self) -> str:
         """Names a step by what can change a verdict: prices, a budget and the number of calls at a time can't."""
-        return digest_of(["judging", replace(self, prices=FREE, budget_usd=None, at_once=1)])
+        unpaid = tuple(replace(member, prices=FREE) for member in self.members)
+        return digest_of(["judging", replace(self, members=unpaid, prices=FREE, budget_usd=None, at_once=1)])

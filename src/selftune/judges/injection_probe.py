@@ -12,10 +12,10 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.records import JudgementStatus, Message
+from selftune.records import JudgementStatus
 
 if TYPE_CHECKING:
-    from selftune.records import Interaction, Judgement, Rubric
+    from selftune.records import Interaction, Judgement
 
 UNMOVED: Final = "unmoved"
 
@@ -29,42 +29,38 @@ SPOILERS: Final = (
 )
 
 
-def is_golden(judgement: Judgement, rubric: Rubric) -> bool:
-    """Whether the verdict makes its interaction one to learn from."""
-    return (
-        judgement.status is JudgementStatus.SCORED
-        and judgement.overall is not None
-        and judgement.overall >= rubric.golden
-    )
-
-
 def spoiled(interaction: Interaction) -> Interaction:
     """The interaction with a blatant fault behind its last answer, which one follows from its id; the rest is equal."""
-    answers = [place for place, message in enumerate(interaction.messages) if message.role == "assistant"]
-    if not answers:
-        raise ValueError("an interaction without an answer can't be golden")
     fault = random.Random(interaction.id).choice(SPOILERS)  # noqa: S311 - the draw must repeat, not be secret
-    place = answers[-1]
-    message = interaction.messages[place]
-    worse = replace(message, content=f"{message.content}\n\n{fault}".strip())
-    return replace(interaction, messages=_with(interaction.messages, place, worse))
+    messages = list(interaction.messages)
+    answers = [place for place, message in enumerate(messages) if message.role == "assistant"]
+    last = answers[-1] if answers else len(messages) - 1
+    messages[last] = replace(messages[last], content=f"{messages[last].content}\n\n{fault}".strip())
+    return replace(interaction, messages=tuple(messages))
 
 
-def compare(judgement: Judgement, of_copy: Judgement, rubric: Rubric) -> Judgement:
-    """The verdict with what its spoiled copy cost added, and marked where the judge found the copy golden too.
+def compare(judgement: Judgement, of_copy: Judgement, golden: float) -> Judgement:
+    """The verdict with what its spoiled copy cost added, and marked where the copy got an overall of `golden` too.
 
-    A copy without a score clears nobody: the verdict is marked as well.
+    Without a verdict on the copy there is none on the interaction: it is unscored, and may be judged again.
     """
-    suspect = of_copy.status is not JudgementStatus.SCORED or is_golden(of_copy, rubric)
-    return replace(
+    judgement = replace(
         judgement,
-        flags=(*judgement.flags, UNMOVED) if suspect else judgement.flags,
         attempts=judgement.attempts + of_copy.attempts,
         prompt_tokens=judgement.prompt_tokens + of_copy.prompt_tokens,
         completion_tokens=judgement.completion_tokens + of_copy.completion_tokens,
+        cached_tokens=judgement.cached_tokens + of_copy.cached_tokens,
         cost_usd=judgement.cost_usd + of_copy.cost_usd,
     )
-
-
-def _with(messages: tuple[Message, ...], place: int, message: Message) -> tuple[Message, ...]:
-    return (*messages[:place], message, *messages[place + 1 :])
+    if of_copy.overall is None:
+        return replace(
+            judgement,
+            status=JudgementStatus.UNSCORED,
+            criteria=(),
+            overall=None,
+            judge_overall=None,
+            critical_failures=(),
+            flags=(),
+            reason=f"no verdict on its spoiled copy: {of_copy.reason}",
+        )
+    return judgement if of_copy.overall < golden else replace(judgement, flags=(*judgement.flags, UNMOVED))

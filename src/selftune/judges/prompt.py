@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
+from selftune.judges.injection import neutralise
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,7 +43,7 @@ Answer with one JSON object and nothing else: for each criterion its name as a k
 def fenced_transcript(interaction: Interaction, salt: str) -> str:
     """The user message: the turns as JSON lines inside a fence whose name no transcript can foresee.
 
-    Angle brackets are written as escapes, so that no control token of a chat template stands in it.
+    No control token of a chat template and nothing that looks like the fence stands in it, and nothing unseen.
     """
     fence = f"RECORD-{hashlib.sha256(f'fence {salt}'.encode()).hexdigest()[:24]}"
     turns = "\n".join(shown_turns(interaction))
@@ -83,5 +85,4 @@ def _turn(number: int, message: Message) -> str:
         "content": message.content,
         "calls": calls,
     }
-    line = json.dumps({key: value for key, value in said.items() if value}, ensure_ascii=False)
-    return line.replace("<", "\\u003c").replace(">", "\\u003e")
+    return neutralise(json.dumps({key: value for key, value in said.items() if value}, ensure_ascii=False))

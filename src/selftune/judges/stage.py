@@ -8,6 +8,7 @@ from selftune.context import Progress
 from selftune.errors import BudgetError, JudgeMissingError
 from selftune.judges.base import JudgesMany
 from selftune.judges.batch import Batch
+from selftune.judges.injection_guard import guard
 from selftune.judges.purse import Purse
 from selftune.judges.recall import InOrder, Recall
 from selftune.judges.rubric import load_rubric
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from selftune.judges.config import Judging
     from selftune.records import Interaction, Judgement, Rubric
 
-STAGE_VERSION: Final = 3
+STAGE_VERSION: Final = 4
 
 _CHUNK: Final = 64
 # So many answers are awaited behind one that hangs, and no more are held in memory.
@@ -42,10 +43,9 @@ def judge(interactions: Iterable[Interaction], config: Judging, context: Context
         ConfigError: the judge needs an endpoint, a model or a key that is not there, or may not be reached.
     """
     appointed: Judge = load_plugin("selftune.judges", config.name).from_config(config)
+    appointed = guard(appointed, spoiled_copies_from=config.spoiled_copies_from)
     rubric = load_rubric(config.rubric)
-    return judge_by(
-        appointed, interactions, rubric, context, budget_usd=config.budget_usd, required=config.required
-    )
+    return judge_by(appointed, interactions, rubric, context, budget_usd=config.budget_usd, required=config.required)
 
 
 def judge_by(
@@ -99,27 +99,27 @@ def _asked(
         if purse.limited:
             context.work.put(_SPENT, repr(purse.committed_usd).encode())
 
-    with appointed.sit(rubric, purse) as sitting:
-        for interaction in interactions:
-            salt = context.draw_salt()
-            line.expect(salt)
-            found = recall.find(interaction.id)
-            if found is not None:
-                line.put(salt, found)
-                batch.recalled += 1
-            else:
-                try:
+    try:
+        with appointed.sit(rubric, purse) as sitting:
+            for interaction in interactions:
+                salt = context.draw_salt()
+                line.expect(salt)
+                found = recall.find(interaction.id)
+                if found is not None:
+                    line.put(salt, found)
+                    batch.recalled += 1
+                else:
                     while len(line) > _FURTHEST_AHEAD or not sitting.ask(interaction, salt):
                         take(sitting.collect())
                         yield from line.release()
-                except BudgetError:
-                    # Told to a person, who may now decide to spend as much again.
-                    context.work.put(_SPENT, b"0")
-                    raise
-            yield from line.release()
-        while sitting.under_way:
-            take(sitting.collect())
-            yield from line.release()
+                yield from line.release()
+            while sitting.under_way:
+                take(sitting.collect())
+                yield from line.release()
+    except BudgetError:
+        # Told to a person, who may now decide to spend as much again.
+        context.work.put(_SPENT, b"0")
+        raise
 
 
 def _unless_silent(appointed: Judge, verdicts: Iterator[Judgement]) -> Iterator[Judgement]:
