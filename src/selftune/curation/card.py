@@ -37,7 +37,7 @@ def write_card(
 ) -> str:
     """The dataset in a few sentences of Markdown for a person."""
     warning = _WARNINGS.get(Selection(config.selection))
-    total = len(chosen) + len(holdout) + len(rejects)
+    total = count_interactions(chosen, holdout, rejects)
     prompts = len({item.prompt for item in chosen})
     lines = [
         *([warning, ""] if warning else []),
@@ -53,6 +53,13 @@ def write_card(
         *(f"- {reason}: {count}" for reason, count in count_reasons(rejects).most_common()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def count_interactions(chosen: Sequence[Candidate], holdout: Sequence[Example], rejects: Sequence[Reject]) -> int:
+    """How many interactions were looked at: a pair may hold two of them, a mixture the same one twice."""
+    seen = {item.pair.interaction.id for item in chosen} | {example.interaction_id for example in holdout}
+    seen |= {fact.pairing.rejected_interaction_id for fact in (*chosen, *holdout) if fact.pairing}
+    return len(seen | {reject.interaction_id for reject in rejects})
 
 
 def _balance(shares: Shares, config: Curation) -> list[str]:
