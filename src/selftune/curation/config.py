@@ -76,7 +76,7 @@ class Curation:
     mix_by: str = "kind"
     mixture: tuple[tuple[str, float], ...] = ()
     most_repeats: int = 1
-    filters: tuple[str, ...] = ("answered", "complete", "control_tokens")
+    filters: tuple[str, ...] = ("answered", "complete", "control_tokens", "not_suspected")
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
     length_ratio: float = 2.0

@@ -16,6 +16,11 @@ _INCOMPLETE: Final = {
     "quarantined": "quarantined: held back when it came in",
     "call_not_parsed": "call not parsed: a function call that is no JSON",
 }
+# What the judging room says of verdicts that are none: the words addressed the judge, or it did not judge at all.
+_SUSPECT: Final = {
+    "injection_suspected": "addresses the judge: its words ask for a score",
+    "unmoved": "judge unmoved: it found a spoiled copy just as good",
+}
 # Control tokens of ChatML, Llama 2 and 3, Mistral, Gemma and GPT-2; in a lesson they would open a turn of their own.
 _CONTROL: Final = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text)\|>"
@@ -63,3 +68,11 @@ class NoControlTokens:
             if found:
                 return f"control token: {found[0]!r} in the text of the {message.role}"
         return None
+
+
+class NotSuspected:
+    """Objects to verdicts that the transcript may have talked its judge into."""
+
+    def objection(self, item: Pair) -> str | None:
+        """The reason, or None; a person's correction does not clear the words before it."""
+        return next((_SUSPECT[flag] for flag in item.judgement.flags if flag in _SUSPECT), None)

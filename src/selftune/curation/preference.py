@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NO_RIVAL: Final = "no pair: no other answer to hold this one against"
 PASSED_OVER: Final = "passed over: another answer was set against the chosen one"
-_DISTRUSTED: Final = ("injection_suspected", "unsupported")
+_DISTRUSTED: Final = ("injection_suspected", "unmoved", "unsupported")
 
 
 class Verdict(StrEnum):
