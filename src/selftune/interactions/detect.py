@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GROUP: Final = "selftune.sources"
 _LOOKED_AT: Final = 20
 _HEAD_BYTES: Final = 4096
-_SUFFIXES: Final = (".jsonl", ".json", ".ndjson", ".chatml", ".parquet")
+_SUFFIXES: Final = (".jsonl", ".json", ".ndjson", ".chatml", ".parquet", ".eval")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -239,14 +239,14 @@ def mend_escapes(text: str) -> str:
     return _ESCAPE.sub(lambda found: found[1] or r"\ufffd", text) if re.search(_HALF, text) else text
 
 
-def parse_json(text: str) -> Any:
-    """The value of one JSON text, read strictly.
+def parse_json(text: str, constant: Callable[[str], None] | None = None) -> Any:
+    """The value of one JSON text, read strictly; `constant` may have another answer to NaN and the infinities.
 
     Raises:
         UnreadableError: not JSON, a key twice in one object, NaN or an infinity, or nested deeper than `MAX_DEPTH`.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=constant or _constant, parse_float=_finite)
     except UnreadableError:
         raise
     except RecursionError as error:

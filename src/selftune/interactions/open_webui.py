@@ -47,12 +47,8 @@ class OpenWebUIExport:
 
 
 def _parse(entry: Mapping[str, Any], origin: Origin) -> tuple[Interaction, ...]:
-    chat = as_mapping(entry.get("chat"), "'chat'")
-    history = as_mapping(chat.get("history"), "'history'")
-    nodes = {
-        name: _node(as_mapping(value, f"message {name}"))
-        for name, value in as_mapping(history.get("messages"), "'messages' of 'history'").items()
-    }
+    history = as_mapping(as_mapping(entry.get("chat"), "'chat'").get("history"), "'history'")
+    nodes = nodes_of(history)
     left_at = history.get("currentId")
     branch = kept_branch(nodes, last_leaf(nodes) if left_at is None else as_text(left_at, "'currentId'"))
     facts = {
@@ -61,9 +57,11 @@ def _parse(entry: Mapping[str, Any], origin: Origin) -> tuple[Interaction, ...]:
         "created_at": entry.get("created_at"),
         "last_turn_at": entry.get("updated_at"),
     }
+    # By the chat's name a rated answer is also known in the export of ratings.
+    exchange = {**facts, "conversation_id": entry.get("id")}
     earlier = (at for at, thumb in enumerate(branch.thumbs) if thumb is not None and at != branch.last_answer)
     rated = (
-        _interaction(branch.up_to(at), facts, replace(origin, position=f"{origin.position}:{at}")) for at in earlier
+        _interaction(branch.up_to(at), exchange, replace(origin, position=f"{origin.position}:{at}")) for at in earlier
     )
     return (_interaction(branch, facts, origin, whole=True), *rated)
 
@@ -73,6 +71,16 @@ def _interaction(branch: Branch, facts: Mapping[str, Any], origin: Origin, *, wh
     feedback = None if thumbs is None else {"thumbs": thumbs}
     told = {**facts, "model": branch.model, "feedback": feedback}
     return assemble(branch.messages, told, origin, branch.flags, branch.rejected, whole=whole)
+
+
+def nodes_of(history: Mapping[str, Any]) -> dict[str, Node]:
+    """The messages of a chat's history as the nodes of a tree, by their names.
+
+    Raises:
+        UnreadableError: a message has the wrong shape.
+    """
+    messages = as_mapping(history.get("messages"), "'messages' of 'history'")
+    return {name: _node(as_mapping(value, f"message {name}")) for name, value in messages.items()}
 
 
 def _node(value: Mapping[str, Any]) -> Node:
@@ -92,15 +100,19 @@ def _node(value: Mapping[str, Any]) -> Node:
         parent=parent,
         message=message,
         model=None if model is None else as_text(model, "a model's name"),
-        thumbs=_thumbs(value),
+        thumbs=thumb_of(as_mapping(value.get("annotation") or {}, "an annotation").get("rating")),
         flags=flags + new,
     )
 
 
-def _thumbs(value: Mapping[str, Any]) -> int | None:
-    rating = as_mapping(value.get("annotation") or {}, "an annotation").get("rating")
+def thumb_of(rating: Any) -> int | None:
+    """The thumb that a rating stands for; None for none.
+
+    Raises:
+        UnreadableError: it is neither 1 nor -1.
+    """
     if rating is None:
         return None
-    if not isinstance(rating, int) or isinstance(rating, bool) or abs(rating) != 1:
+    if isinstance(rating, bool) or str(rating) not in {"1", "-1"}:
         raise UnreadableError(f"a rating is {rating!r}, not 1 or -1")
-    return rating
+    return int(rating)
