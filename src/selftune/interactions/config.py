@@ -15,4 +15,4 @@ class Capture:
     """
 
     repair: bool = True
-    redact: tuple[str, ...] = ("private_key", "api_key", "email", "card")
+    redact: tuple[str, ...] = ("private_key", "api_key", "password", "email", "iban", "card", "ssn", "phone", "address")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from selftune.errors import UnknownNameError
 from selftune.interactions.assemble import find_state
-from selftune.interactions.redaction import PATTERNS, Redactor
+from selftune.interactions.redaction import ALL_KINDS, Redactor
 from selftune.interactions.repair import join_surrogates, repair_text
 from selftune.records import Interaction, Quarantined
 
@@ -26,8 +26,8 @@ def check_door(config: Capture) -> None:
         UnknownNameError: the nearest kinds are offered.
     """
     for kind in config.redact:
-        if kind not in PATTERNS:
-            raise UnknownNameError("kind of secret", kind, PATTERNS)
+        if kind not in ALL_KINDS:
+            raise UnknownNameError("kind of secret", kind, ALL_KINDS)
 
 
 def pass_door(item: Interaction | Quarantined, config: Capture) -> Interaction | Quarantined:
