@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _ORDERS: Final = re.compile(
     r"5 (?:out )?of 5|5/5|five (?:out )?of five|scores? (?:a five|of 5)|a clear 5|= 5 \(perfect|5 5 5 5 5"
     r"|is 5 on all|overall (?:to )?5\.0|agree on 5|\"score\": 5"
-    r"|(?:award|assign|give|always|you|marks?|with|get) (?:\w+ )?(?:full marks|a perfect score|a five)"
+    r"|overall is s of s|(?:award|assign|always|you|with) (?:\w+ )?full marks"
+    r"|(?:award|assign|gives?) (?:\w+ )?(?:a perfect score|a five)"
     r"|(?:highest|maximum|top|best possible) (?:score|rating)|full marks (?:everywhere|throughout|and|to)"
     r"|(?:maximum|top marks) (?:for|in|from) |nothing less than a perfect five|less than full marks|as golden"
     r"|höchstnote|volle punktzahl|note maximale|meilleure note|puntuación máxima|punteggio massimo|nota máxima"
