@@ -8,8 +8,9 @@ import pytest
 
 from selftune.ledger.keys import make_machine_key
 from selftune.loop.config import ProjectConfig
-from selftune.loop.intake import import_files
+from selftune.loop.intake import import_files, preview_files
 from selftune.loop.project import Project
+from selftune.loop.runner import hold_lease
 from selftune.records import Interaction
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base
@@ -63,3 +64,35 @@ def test_a_renamed_and_moved_file_is_known(project, tmp_path):
     assert counts(project, log(tmp_path / "moved" / "old.jsonl", *entries)) == [(0, 3, 0)]
     # The same entries in another file beside a new one: known each by itself.
     assert counts(project, log(tmp_path / "more.jsonl", {"messages": turns(3)}, *entries)) == [(1, 3, 0)]
+
+
+def bytes_of(folder) -> dict[str, bytes]:
+    """Every file of the project; the write-ahead log's index is SQLite's own and holds no data."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("-shm")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_dry_run_says_what_would_come_in_and_leaves_store_and_ledger_byte_for_byte(project, tmp_path):
+    first = {"conversation_id": "a", "messages": turns(2)}
+    import_files(project, [log(tmp_path / "log.jsonl", first)])
+    log(tmp_path / "log.jsonl", first, first | {"messages": turns(4)}, {"messages": []}, {"messages": turns(3)})
+    log(tmp_path / "other.jsonl", {"messages": turns(3)}, {"messages": turns(5)})
+    paths = [tmp_path / "log.jsonl", tmp_path / "other.jsonl"]
+    before = bytes_of(project.folder)
+    told = preview_files(project, paths)
+    assert bytes_of(project.folder) == before
+    assert [(one.added, one.known, one.broken) for one in told] == [(2, 1, 1), (1, 1, 0)]
+    assert [one.format for one in told] == ["openai", "openai"]
+    assert import_files(project, paths) == told
+
+
+def test_a_dry_run_of_the_very_first_import_makes_no_key(project, tmp_path):
+    before = bytes_of(project.folder)
+    (told,) = preview_files(project, [log(tmp_path / "log.jsonl", {"messages": turns(2)})])
+    assert (told.added, told.known, told.broken) == (1, 0, 0)
+    assert bytes_of(project.folder) == before
+
+
+def test_a_dry_run_works_while_another_runner_has_the_project(project, tmp_path):
+    with hold_lease(project):
+        assert preview_files(project, [log(tmp_path / "log.jsonl", {"messages": turns(2)})])[0].added == 1

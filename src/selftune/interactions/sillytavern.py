@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from selftune.interactions.assemble import (
     Origin,
@@ -36,6 +36,8 @@ class SillyTavernChat:
     """
 
     path: Path
+    # A line is one message of the chat, so a single one is never tried again.
+    entries_stand_alone: ClassVar[bool] = False
 
     @staticmethod
     def recognises(entry: Mapping[str, Any]) -> str | None:

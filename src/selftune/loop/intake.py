@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import tee
 from typing import TYPE_CHECKING
 
 from selftune.interactions.config import Capture
@@ -55,6 +57,27 @@ def import_files(
         return tuple(_import_one(project, path, sources, format_name, observer or Silent()) for path, sources in opened)
 
 
+def preview_files(project: Project, paths: Sequence[Path], *, format_name: str = "auto") -> tuple[Imported, ...]:
+    """What an import of these files would come to; nothing is written, and a runner at work is not disturbed.
+
+    Raises:
+        MissingFileError: a file is not there.
+        UsageError: a file's format is not known.
+    """
+    files = [file for path in paths for file in list_logs(path)]
+    opened = [(file, open_sources(file, format_name)) for file in files]
+    items, ahead = tee(
+        (path, item) for path, sources in opened for item in capture(sources, Capture(), project.context())
+    )
+    counts: Counter[tuple[Path, str]] = Counter()
+    # The store looks ahead by a batch, and so much is all that is held.
+    for (path, item), is_new in zip(items, project.store.preview(item for _, item in ahead), strict=True):
+        counts[path, "known" if not is_new else "broken" if isinstance(item, Quarantined) else "added"] += 1
+    return tuple(
+        _told(path, format_name, counts[path, "added"], counts[path, "known"], counts[path, "broken"]) for path in files
+    )
+
+
 def _import_one(
     project: Project,
     path: Path,
@@ -66,13 +89,17 @@ def _import_one(
     before = store.count(Interaction), store.count(Quarantined)
     outcome = make_executor(project, observer)(capture, sources, Capture())
     added, broken = store.count(Interaction) - before[0], store.count(Quarantined) - before[1]
+    return _told(path, format_name, added, len(outcome) - added - broken, broken)
+
+
+def _told(path: Path, format_name: str, added: int, known: int, broken: int) -> Imported:
     detection = detect_format(path) if format_name == "auto" else None
     return Imported(
         path=path.name,
         format=format_name if detection is None else detection.name,
         why="you said so" if detection is None else detection.why,
         added=added,
-        known=len(outcome) - added - broken,
+        known=known,
         broken=broken,
     )
 

@@ -78,24 +78,30 @@ def import_logs(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders with conversations.")],
     format: Annotated[str, typer.Option(help="auto, or the name of a format.")] = "auto",  # noqa: A002 - its name
     project: Folder = HERE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come in and write nothing.")] = False,
     json: AsJson = False,
 ) -> None:
     """Bring conversations in; broken lines are set aside, the rest goes in."""
     from selftune.app.cli.screen import Stages, make_console, print_json
-    from selftune.loop.intake import import_files
+    from selftune.loop.intake import import_files, preview_files
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        outcome = import_files(opened, paths, format_name=format, observer=Stages(make_console(stderr=True)))
+        if dry_run:
+            outcome = preview_files(opened, paths, format_name=format)
+        else:
+            outcome = import_files(opened, paths, format_name=format, observer=Stages(make_console(stderr=True)))
     if json:
         print_json(outcome)
         return
     for one in outcome:
         typer.echo(
-            f"{one.path}: {one.added} imported, {one.known} known already, {one.broken} set aside "
-            f"({one.format}: {one.why})"
+            f"{one.path}: {one.added} {'would come in' if dry_run else 'imported'}, {one.known} known already, "
+            f"{one.broken} {'would be set aside' if dry_run else 'set aside'} ({one.format}: {one.why})"
         )
-    if any(one.broken for one in outcome):
+    if dry_run:
+        typer.echo("Nothing was written.")
+    elif any(one.broken for one in outcome):
         typer.echo("What was set aside: selftune quarantine")
 
 

@@ -94,19 +94,27 @@ def show_config(project: Folder = HERE) -> None:
     print_json(load_config(project))
 
 
-def quarantine(project: Folder = HERE, json: AsJson = False) -> None:
-    """Lines that could not be read, with file, place and reason."""
+def quarantine(
+    project: Folder = HERE,
+    retry: Annotated[bool, typer.Option("--retry", help="Read all of it once more; what can be read goes in.")] = False,
+    format: Annotated[str, typer.Option(help="With --retry: read it as this format.")] = "",  # noqa: A002 - its name
+    json: AsJson = False,
+) -> None:
+    """What could not be read: file, place and reason."""
     from selftune.app.cli.screen import print_json
     from selftune.loop.project import open_project
-    from selftune.records import Quarantined
+    from selftune.loop.quarantine import list_aside, retry_aside
 
     with open_project(project) as opened:
-        aside = [record for _, record in opened.store.each(Quarantined)]
+        retried = retry_aside(opened, format_name=format) if retry else None
+        aside = list_aside(opened) if retried is None else retried.left
     if json:
-        print_json(aside)
+        print_json(aside if retried is None else retried)
         return
-    for record in aside:
-        typer.echo(f"{record.source} {record.position}: {record.reason}")
+    for one in aside:
+        typer.echo(f"{one.file}, {one.place}: {one.reason} ({one.format})")
+    if retried is not None:
+        typer.echo(f"{retried.brought_in} brought in.")
     typer.echo(f"{len(aside)} set aside.")
 
 

@@ -1,0 +1,103 @@
+"""What was set aside at the door: listed, and tried again after a mend of ours or a change of yours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import UsageError
+from selftune.failpoints import reach
+from selftune.interactions.config import Capture
+from selftune.interactions.detect import GROUP
+from selftune.interactions.retry import read_again
+from selftune.loop.runner import hold_lease
+from selftune.plugins import load_plugin
+from selftune.records import Quarantined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.loop.project import Project
+
+EVENT: Final = "brought in from quarantine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aside:
+    """An entry that could not be read: which file, where in it, and why."""
+
+    id: str
+    file: str
+    place: str
+    format: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retried:
+    """What came of trying again: how many entries went in, and those that stay with the reason of today."""
+
+    brought_in: int
+    left: tuple[Aside, ...]
+
+
+def list_aside(project: Project) -> tuple[Aside, ...]:
+    """Everything that waits in quarantine, oldest first."""
+    return tuple(_described(record, record.reason) for record in _waiting(project))
+
+
+def retry_aside(project: Project, *, format_name: str = "") -> Retried:
+    """Read everything in quarantine once more; what can be read now goes in, the rest stays as it is.
+
+    `format_name` reads it as another format than before. A retry that was cut off goes on where it was.
+
+    Raises:
+        UnknownNameError: no source is registered under that name of a format.
+        LockedError: another runner has the project.
+    """
+    if format_name:
+        load_plugin(GROUP, format_name)
+    brought_in, left = 0, []
+    with hold_lease(project):
+        for record in _waiting(project):
+            try:
+                interactions = read_again(
+                    record,
+                    Capture(),
+                    project.context(),
+                    format_name=format_name or record.source.partition(":")[0],
+                    folder=project.hidden / "work",
+                )
+            except UsageError as error:
+                left.append(_described(record, error.message))
+                continue
+            ids = project.store.save(interactions, event=EVENT, detail={"quarantined": record.id})
+            reach("retried-entry")
+            # A forgotten person's words add nothing; they have left the list all the same.
+            project.store.remember(_key(record), ids[0] if ids else record.id)
+            brought_in += 1
+    return Retried(brought_in=brought_in, left=tuple(left))
+
+
+def _waiting(project: Project) -> Iterator[Quarantined]:
+    """What was set aside and has not come in since, by a retry or by another import."""
+    for _, record in project.store.each(Quarantined):
+        retried = project.store.seen(_key(record)) is not None
+        if not retried and not project.store.brought_in(record.source, record.position):
+            yield record
+
+
+def _key(record: Quarantined) -> str:
+    return f"retried {record.id}"
+
+
+def _described(record: Quarantined, reason: str) -> Aside:
+    format_name, _, file_name = record.source.partition(":")
+    place, _, why = record.reason.removeprefix(f"{file_name}, ").partition(": ")
+    return Aside(
+        id=record.id,
+        file=file_name,
+        place=place,
+        format=format_name,
+        reason=why if reason == record.reason else reason.removeprefix(f"{place}: "),
+    )
