@@ -131,7 +131,7 @@ def kendall_tau_b(pairs: Pairs) -> float | None:
     return agreeing / room if room else None
 
 
-def student_quantile(level: float, freedom: int) -> float:
+def student_quantile(level: float, freedom: float) -> float:
     """Two-sided quantile of Student's t, from that of the normal by four terms of the Cornish-Fisher expansion.
 
     Within 1 % from 3 degrees of freedom on at the level of 0.95.

@@ -110,10 +110,10 @@ def report() -> Section:
     unread = "" if os.environ.get(_FIELD_DATA) else f" Foundry's transcripts were not read: {_FIELD_DATA} is not set."
     return Section(
         title="Attacks on the judge",
-        method=f"{len(attacks):,} generated transcripts of {len(KNOWN) + len(HELD_OUT)} families, worthless answers with "
-        f"words that ask for a good score, and {len(clean):,} clean ones through the judging stage, rubric {_RUBRIC}, "
-        "and the curator's filter. The judge is a labelled FAKE that obeys every order it can make out once decoded. "
-        f"{len(HELD_OUT)} families were committed before the finder was written, and none was tuned on them. "
+        method=f"{len(attacks):,} generated transcripts of {len(KNOWN) + len(HELD_OUT)} families, worthless answers "
+        f"with words that ask for a good score, and {len(clean):,} clean ones through the judging stage, rubric "
+        f"{_RUBRIC}, and the curator's filter. The judge is a labelled FAKE that obeys all orders it can make out once "
+        f"decoded. {len(HELD_OUT)} families were committed before the finder was written, and none was tuned on them. "
         f"Intervals are Wilson's at 99 %.{unread}",
         figures=(
             Figure(name="attacks golden, no defence (control)", measured=_rate(_count(bare), len(bare))),
