@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from selftune.interactions.consent import marked_consent, with_mark
 from selftune.interactions.lines import UnreadableError, read_entries
 from selftune.interactions.reasoning import split_reasoning
 from selftune.interactions.times import as_utc
 from selftune.records import (
-    Consent,
     Feedback,
     Interaction,
     InteractionOutcome,
@@ -67,7 +67,8 @@ def read_from(
 ) -> Iterator[Interaction | Quarantined]:
     """Each entry as `parse` reads it; an entry it can't read comes as `Quarantined` with file and place.
 
-    An entry that holds more than one interaction gives each a position of its own; a salt of its own it gets here.
+    An entry that holds more than one interaction gives each a position of its own; a salt of its own it gets here. What
+    the entry says of consent holds for all of them (see `consent.marked_consent`).
     """
     source = f"{format_name}:{file_name}"
     for entry in entries:
@@ -76,7 +77,8 @@ def read_from(
         if fault is None:
             try:
                 found = parse(as_mapping(entry.value, "the entry"), origin)
-                first, *more = found if isinstance(found, tuple) else (found,)
+                mark = marked_consent(entry.value)
+                first, *more = (with_mark(item, mark) for item in (found if isinstance(found, tuple) else (found,)))
                 yield first
                 yield from (replace(item, salt=context.draw_salt()) for item in more)
             except UnreadableError as error:
@@ -98,7 +100,7 @@ def assemble(
     """An interaction out of its messages, of the answers that lost, and of what the entry says beside them.
 
     Known facts: `conversation_id` or `id`, `task_id`, `trigger`, `model` or `generated_by`, `author` or `user`,
-    `outcome`, `feedback`, `consent`, `created_at`, `last_turn_at`, `closed`, `dissonance`. What is missing gets the
+    `outcome`, `feedback`, `created_at`, `last_turn_at`, `closed`, `dissonance`. What is missing gets the
     record's default. `whole` says that the entry is a chat as it stood, under an id that no other chat has.
 
     Raises:
@@ -121,7 +123,6 @@ def assemble(
         author=_text(facts, "author", "user"),
         outcome=_word(facts, "outcome", InteractionOutcome, InteractionOutcome.OK),
         dissonance=_numbers(facts, "dissonance"),
-        consent=_record(facts, "consent", Consent) or Consent(),
         flags=tuple(dict.fromkeys((*origin.flags, *flags))),
         happened_at=_text(facts, "created_at", "timestamp"),
         rejected=rejected,

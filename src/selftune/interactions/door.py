@@ -1,4 +1,4 @@
-"""The door: everything that comes in is mended and redacted here, before the first write."""
+"""The door: everything that comes in is mended, redacted and made nobody's by name here, before the first write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from selftune.errors import UnknownNameError
 from selftune.interactions.assemble import find_state
 from selftune.interactions.redaction import ALL_KINDS, Redactor
 from selftune.interactions.repair import join_surrogates, repair_text
-from selftune.records import Interaction, Quarantined
+from selftune.records import Interaction, Quarantined, canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,32 +20,71 @@ if TYPE_CHECKING:
 
 
 def check_door(config: Capture) -> None:
-    """Refuse a config that names a kind of secret we have no pattern for.
+    """Refuse a config that names a kind of secret that nothing looks for.
 
     Raises:
         UnknownNameError: the nearest kinds are offered.
     """
-    for kind in config.redact:
+    for kind in (*config.redact, *config.quarantine):
         if kind not in ALL_KINDS:
             raise UnknownNameError("kind of secret", kind, ALL_KINDS)
 
 
 def pass_door(item: Interaction | Quarantined, config: Capture) -> Interaction | Quarantined:
-    """The item with its texts mended and its secrets replaced; flagged when that changed anything."""
+    """The item as it may be kept: mended, redacted, its author a pseudonym; or set aside, redacted, with the reason."""
+    redactor = Redactor((*config.redact, *config.quarantine))
     if isinstance(item, Quarantined):
-        redactor = Redactor(config.redact)
-        return replace(item, raw=redactor.redact(join_surrogates(item.raw)), reason=redactor.redact(item.reason))
-    return clean(item, config)
+        return _clean_raw(item, redactor, config)
+    if not item.consent.keep:
+        return _set_aside(item, "not kept: its author did not agree", raw="")
+    cleaned = _clean(item, redactor, config)
+    held = sorted(redactor.found & set(config.quarantine))
+    if held:
+        return _set_aside(item, f"held back: it holds {' and '.join(held)}", raw=_held(cleaned))
+    return cleaned
 
 
 def clean(interaction: Interaction, config: Capture) -> Interaction:
-    """One interaction through the door; cleaning a clean one changes nothing."""
+    """One interaction through the door, never set aside; cleaning a clean one changes nothing."""
+    return _clean(interaction, Redactor((*config.redact, *config.quarantine)), config)
+
+
+def _clean(interaction: Interaction, redactor: Redactor, config: Capture) -> Interaction:
     change = repair_text if config.repair else join_surrogates
-    mended = _with_texts(interaction, change)
-    redacted = _with_texts(mended, Redactor(config.redact).redact)
-    new = [("repaired_text", mended != interaction), ("redacted", redacted != mended)]
+    mended = _with_texts(_under_pseudonym(interaction, config), change)
+    redacted = _with_texts(mended, redactor.redact)
+    new = [("repaired_text", _differ(mended, interaction)), ("redacted", redacted != mended)]
     flags = (*redacted.flags, *(flag for flag, happened in new if happened and flag not in redacted.flags))
     return replace(redacted, flags=flags)
+
+
+def _under_pseudonym(interaction: Interaction, config: Capture) -> Interaction:
+    """The interaction with a pseudonym for its author, who is an owner if a name of theirs is declared."""
+    if config.pseudonyms is None or interaction.author is None:
+        return interaction
+    author = config.pseudonyms.of(interaction.author)
+    owned = author in {config.pseudonyms.of(name) for name in config.owners}
+    return replace(interaction, author=author, author_is_owner=interaction.author_is_owner or owned)
+
+
+def _differ(mended: Interaction, interaction: Interaction) -> bool:
+    """Whether more than the author's name and rank changed."""
+    return mended != replace(interaction, author=mended.author, author_is_owner=mended.author_is_owner)
+
+
+def _clean_raw(item: Quarantined, redactor: Redactor, config: Capture) -> Quarantined:
+    raw = join_surrogates(item.raw)
+    named = raw if config.pseudonyms is None else config.pseudonyms.in_raw(raw)
+    return replace(item, raw=redactor.redact(named), reason=redactor.redact(item.reason))
+
+
+def _held(item: Interaction) -> str:
+    """The whole item as JSON that no format reads: a retry must not bring in what was held back."""
+    return canonical_json({"held_back": item})
+
+
+def _set_aside(item: Interaction, reason: str, *, raw: str) -> Quarantined:
+    return Quarantined(salt=item.salt, source=item.source, position=item.position, reason=reason, raw=raw)
 
 
 def _with_texts(interaction: Interaction, change: Callable[[str], str]) -> Interaction:
