@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from selftune.errors import BudgetError, LockedError, MissingFileError, ServingError, UsageError
 from selftune.interactions.assemble import find_state, said_by_assistant
-from selftune.interactions.config import Capture
-from selftune.interactions.door import clean
+from selftune.interactions.consent import at_level
+from selftune.interactions.door import pass_door
+from selftune.loop.privacy import door_of
 from selftune.loop.service import make_target, serving_release
-from selftune.records import Interaction, Message, Trigger, digest_of
+from selftune.records import Interaction, Message, Quarantined, Trigger, digest_of
 from selftune.release.live import LiveServer
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     if not keep:
         return reply
     try:
-        return replace(reply, interaction=_keep(project, messages, text, answered_by))
+        return _kept(reply, project, messages, answered_by)
     except (BudgetError, LockedError) as error:
         return replace(reply, not_kept=f"{error.message} {error.next_step}")
 
@@ -73,10 +74,11 @@ def _system(text: str) -> tuple[Message, ...]:
     return (Message(role="system", content=path.read_text(encoding="utf-8")),)
 
 
-def _keep(project: Project, messages: tuple[Message, ...], text: str, build_digest: str) -> str:
+def _kept(reply: Reply, project: Project, messages: tuple[Message, ...], build_digest: str) -> Reply:
+    """The reply with its place in the log; the door may hold the exchange back."""
     context = project.context()
     salt = context.draw_salt()
-    message, flags = said_by_assistant(text)
+    message, flags = said_by_assistant(reply.text)
     name = digest_of([salt, messages]).removeprefix("sha256:")[:16]
     interaction = Interaction(
         salt=salt,
@@ -92,4 +94,8 @@ def _keep(project: Project, messages: tuple[Message, ...], text: str, build_dige
         flags=flags,
         happened_at=context.now(),
     )
-    return project.store.save([clean(interaction, Capture())], event="captured")[0]
+    kept = pass_door(at_level(interaction, project.config.capture.consent), door_of(project))
+    record_id = project.store.save([kept], event="captured")[0]
+    if isinstance(kept, Quarantined):
+        return replace(reply, not_kept=kept.reason)
+    return replace(reply, interaction=record_id)

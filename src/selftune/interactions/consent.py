@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.errors import UnknownNameError
 from selftune.interactions.lines import UnreadableError
 from selftune.records import Consent, Interaction, Quarantined
 
@@ -33,6 +34,17 @@ class ConsentLevel(StrEnum):
 
 _NONE: Final = Consent(keep=False, train=False, send=False)
 _LEVELS: Final = {level.value: level.consent for level in ConsentLevel} | {"none": _NONE}
+
+
+def read_level(name: str) -> ConsentLevel:
+    """The level of this name.
+
+    Raises:
+        UnknownNameError: there is none; the nearest are offered.
+    """
+    if name not in list(ConsentLevel):
+        raise UnknownNameError("level of consent", name, [level.value for level in ConsentLevel])
+    return ConsentLevel(name)
 
 
 def stricter(one: Consent, other: Consent) -> Consent:
@@ -72,6 +84,13 @@ def with_mark(interaction: Interaction, mark: Consent | None) -> Interaction:
     return replace(interaction, consent=mark, flags=(*interaction.flags, MARKED))
 
 
+def at_level(interaction: Interaction, level: ConsentLevel) -> Interaction:
+    """The interaction under a level, or under its own mark where that is stricter."""
+    if MARKED in interaction.flags:
+        return replace(interaction, consent=stricter(interaction.consent, level.consent))
+    return replace(interaction, consent=level.consent)
+
+
 @dataclass(frozen=True, kw_only=True)
 class UnderConsent:
     """A source whose words come under a level; a stricter mark in the file wins."""
@@ -82,12 +101,7 @@ class UnderConsent:
     def read(self, context: Context) -> Iterator[Interaction | Quarantined]:
         """Everything the source holds, no freer than the level."""
         for item in self.source.read(context):
-            if isinstance(item, Quarantined):
-                yield item
-            elif MARKED in item.flags:
-                yield replace(item, consent=stricter(item.consent, self.level.consent))
-            else:
-                yield replace(item, consent=self.level.consent)
+            yield item if isinstance(item, Quarantined) else at_level(item, self.level)
 
 
 def _read(mark: Any) -> Consent:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import MissingFileError
+from selftune.interactions.config import REDACTED
+from selftune.interactions.consent import ConsentLevel
 from selftune.settings import from_mapping, read_text, read_toml
 
 if TYPE_CHECKING:
@@ -40,12 +42,21 @@ class BaseSection:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureSection:
-    """[capture]: more answers per new prompt, how freely, in how many slots; minutes until silence ends a talk."""
+    """[capture]: more answers per new prompt, how freely, in how many slots; minutes until silence ends a talk.
+
+    `consent` is how far one may go with words that no mark and no import says more of: keep, train or send. `redact`
+    names the kinds of secrets that become placeholders, `quarantine` those whose conversation is held back, `owners`
+    the names whose words are an owner's.
+    """
 
     answers_per_prompt: int = 3
     temperature: float = 0.9
     slots: int = 8
     idle_minutes: float = 30.0
+    consent: ConsentLevel = ConsentLevel.TRAIN
+    redact: tuple[str, ...] = REDACTED
+    quarantine: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

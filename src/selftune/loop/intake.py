@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import tee
 from typing import TYPE_CHECKING
 
-from selftune.interactions.config import Capture
+from selftune.interactions.consent import UnderConsent
 from selftune.interactions.detect import detect_format, list_logs, open_sources
 from selftune.interactions.served import ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent, Stored
+from selftune.loop.privacy import door_of, rules_of
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.loop.service import serving_release
 from selftune.records import Build, Interaction, Quarantined, digest_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.interactions.base import Source
+    from selftune.interactions.consent import ConsentLevel
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
     from selftune.records import Message
@@ -43,16 +45,20 @@ def import_files(
     paths: Sequence[Path],
     *,
     format_name: str = "auto",
+    consent: ConsentLevel | None = None,
     observer: Observer | None = None,
 ) -> tuple[Imported, ...]:
     """Bring files in, and those of folders, each as a step of its own; what is known already adds nothing.
+
+    The words come under `consent`, else under the project's own level; a stricter mark in a file wins.
 
     Raises:
         MissingFileError: a file is not there; nothing was imported.
         UsageError: a file's format is not known.
     """
     files = [file for path in paths for file in list_logs(path)]
-    opened = [(file, open_sources(file, format_name)) for file in files]
+    level = consent or project.config.capture.consent
+    opened = [(file, _under_consent(open_sources(file, format_name), level)) for file in files]
     with hold_lease(project):
         return tuple(_import_one(project, path, sources, format_name, observer or Silent()) for path, sources in opened)
 
@@ -66,9 +72,8 @@ def preview_files(project: Project, paths: Sequence[Path], *, format_name: str =
     """
     files = [file for path in paths for file in list_logs(path)]
     opened = [(file, open_sources(file, format_name)) for file in files]
-    items, ahead = tee(
-        (path, item) for path, sources in opened for item in capture(sources, Capture(), project.context())
-    )
+    rules = rules_of(project.config)
+    items, ahead = tee((path, item) for path, sources in opened for item in capture(sources, rules, project.context()))
     counts: Counter[tuple[Path, str]] = Counter()
     # The store looks ahead by a batch, and so much is all that is held.
     for (path, item), is_new in zip(items, project.store.preview(item for _, item in ahead), strict=True):
@@ -87,9 +92,13 @@ def _import_one(
 ) -> Imported:
     store = project.store
     before = store.count(Interaction), store.count(Quarantined)
-    outcome = make_executor(project, observer)(capture, sources, Capture())
+    outcome = make_executor(project, observer)(capture, sources, door_of(project))
     added, broken = store.count(Interaction) - before[0], store.count(Quarantined) - before[1]
     return _told(path, format_name, added, len(outcome) - added - broken, broken)
+
+
+def _under_consent(sources: tuple[Source, ...], level: ConsentLevel) -> tuple[Source, ...]:
+    return tuple(UnderConsent(source=source, level=level) for source in sources)
 
 
 def _told(path: Path, format_name: str, added: int, known: int, broken: int) -> Imported:
@@ -110,14 +119,16 @@ def let_users_ask(project: Project, prompts: Iterable[tuple[Message, ...]], obse
     The judge is not told that they are simulated, nor by which build an answer was given.
     """
     champion = project.store.record(serving_release(project).build_id, Build)
+    door = door_of(project)
     users = ServedUsers(
         prompts=tuple(_user_prompt(messages) for messages in prompts),
         build=champion,
         parameters=champion.generation,
         slots=project.config.capture.slots,
+        door=door,
     )
     with hold_lease(project):
-        return make_executor(project, observer)(capture, (users,), Capture())
+        return make_executor(project, observer)(capture, (users,), door)
 
 
 def _user_prompt(messages: tuple[Message, ...]) -> UserPrompt:

@@ -13,7 +13,6 @@ from selftune.evals.suites import load_suite
 from selftune.gate.planning import plan_check
 from selftune.gate.policies import load_policy
 from selftune.governance.independence import Party, check_independence
-from selftune.interactions.config import Capture
 from selftune.interactions.served import Resampled
 from selftune.judges.config import Judging
 from selftune.judges.rubric import load_rubric
@@ -21,6 +20,7 @@ from selftune.judges.stage import judge
 from selftune.loop.ejected import find_text
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
+from selftune.loop.privacy import door_of
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.plugins import load_plugin
 from selftune.records import Arm, Build, BuildOrigin, CheckStatus, DatasetKind, Interaction, JudgementStatus, Release
@@ -29,6 +29,7 @@ from selftune.training.config import load_recipe
 if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.interactions.base import Source
+    from selftune.interactions.config import Capture
     from selftune.loop.config import ProjectConfig
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
@@ -56,14 +57,15 @@ def make_plan(project: Project) -> Plan:
     plan_check(policy, evaluation.suite)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
+    door = door_of(project)
     return Plan(
         store=store,
         generation=serving.generation + 1,
         watermark=news.watermark,
         new_interactions=len(fresh),
         learnt_before=learnt_ids(learnt),
-        sources=make_sources(config, fresh, champion),
-        capture=Capture(),
+        sources=make_sources(config, fresh, champion, door),
+        capture=door,
         judging=judging,
         judge_identity=identity,
         curation=make_curation(config),
@@ -112,7 +114,9 @@ def refuse_related_judge(judge: JudgeIdentity, base: BaseModel, policy: Policy) 
         )
 
 
-def make_sources(config: ProjectConfig, fresh: Stored[Interaction], champion: Build) -> tuple[Source, ...]:
+def make_sources(
+    config: ProjectConfig, fresh: Stored[Interaction], champion: Build, door: Capture
+) -> tuple[Source, ...]:
     """The new part of the log, and more answers by the champion to the same prompts."""
     logged = Logged(interactions=fresh)
     if config.capture.answers_per_prompt == 0:
@@ -124,6 +128,7 @@ def make_sources(config: ProjectConfig, fresh: Stored[Interaction], champion: Bu
         temperature=config.capture.temperature,
         max_tokens=champion.generation.max_tokens,
         slots=config.capture.slots,
+        door=door,
     )
     return (logged, more)
 

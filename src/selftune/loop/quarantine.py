@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UsageError
 from selftune.failpoints import reach
-from selftune.interactions.config import Capture
+from selftune.interactions.consent import at_level
 from selftune.interactions.detect import GROUP
 from selftune.interactions.retry import read_again
+from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease
 from selftune.plugins import load_plugin
 from selftune.records import Quarantined
@@ -57,13 +58,13 @@ def retry_aside(project: Project, *, format_name: str = "") -> Retried:
     """
     if format_name:
         load_plugin(GROUP, format_name)
-    brought_in, left = 0, []
+    brought_in, left, door = 0, [], door_of(project)
     with hold_lease(project):
         for record in _waiting(project):
             try:
                 interactions = read_again(
                     record,
-                    Capture(),
+                    door,
                     project.context(),
                     format_name=format_name or record.source.partition(":")[0],
                     folder=project.hidden / "work",
@@ -71,7 +72,8 @@ def retry_aside(project: Project, *, format_name: str = "") -> Retried:
             except UsageError as error:
                 left.append(_described(record, error.message))
                 continue
-            ids = project.store.save(interactions, event=EVENT, detail={"quarantined": record.id})
+            allowed = [at_level(item, project.config.capture.consent) for item in interactions]
+            ids = project.store.save(allowed, event=EVENT, detail={"quarantined": record.id})
             reach("retried-entry")
             # A forgotten person's words add nothing; they have left the list all the same.
             project.store.remember(_key(record), ids[0] if ids else record.id)

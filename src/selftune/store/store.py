@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -238,6 +239,11 @@ class Store:
                 == 0
             ):
                 connection.execute(insert(SOURCES).values(key=key, record_id=record_id))
+
+    def derive_key(self, purpose: str) -> bytes:
+        """32 bytes for one purpose, from the project's own secret: the same at each call, telling nothing of it."""
+        with reading(self._engine) as connection:
+            return hmac.digest(self._secret(connection), purpose.encode(), "sha256")
 
     # --- Steps --------------------------------------------------------------------------------------------------------
 

@@ -77,12 +77,14 @@ def demo(
 def import_logs(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders with conversations.")],
     format: Annotated[str, typer.Option(help="auto, or the name of a format.")] = "auto",  # noqa: A002 - its name
+    consent: Annotated[str, typer.Option(help="keep, train or send; [capture] consent by default.")] = "",
     project: Folder = HERE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come in and write nothing.")] = False,
     json: AsJson = False,
 ) -> None:
     """Bring conversations in; broken lines are set aside, the rest goes in."""
     from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.interactions.consent import read_level
     from selftune.loop.intake import import_files, preview_files
     from selftune.loop.project import open_project
 
@@ -90,7 +92,9 @@ def import_logs(
         if dry_run:
             outcome = preview_files(opened, paths, format_name=format)
         else:
-            outcome = import_files(opened, paths, format_name=format, observer=Stages(make_console(stderr=True)))
+            level = read_level(consent) if consent else None
+            observer = Stages(make_console(stderr=True))
+            outcome = import_files(opened, paths, format_name=format, consent=level, observer=observer)
     if json:
         print_json(outcome)
         return
