@@ -177,8 +177,11 @@ def test_every_item_is_learnt_held_out_or_rejected_and_no_conversation_spans_two
         return
     train, holdout = ([example.interaction_id for example in split] for split in (dataset.train, dataset.holdout))
     rejected = [reject.interaction_id for reject in dataset.rejects]
-    assert sorted(train + holdout + rejected) == sorted(item.interaction.id for item in pairs)
+    assert sorted(train + holdout + rejected + list(dataset.clean_room)) == sorted(
+        item.interaction.id for item in pairs
+    )
     split_of = dict.fromkeys(train + rejected, "train") | dict.fromkeys(holdout, "holdout")
+    split_of |= dict.fromkeys(dataset.clean_room, "clean room")
     for attribute in (lambda item: item.interaction.conversation, lambda item: item.interaction.messages[0].content):
         seen = {}
         for item in pairs:

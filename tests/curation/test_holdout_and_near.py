@@ -120,31 +120,52 @@ def test_three_that_resemble_in_a_chain_leave_no_two_that_are_alike(tmp_path):
     assert len(dataset.train) >= 1
 
 
+def ids(pairs) -> set[str]:
+    return {item.interaction.id for item in pairs}
+
+
 def logs(count: int, prefix: str = "c"):
     return [pair(f"{prefix}{number}", f"Question number {number}?") for number in range(count)]
 
 
 def test_the_holdout_is_about_its_share_and_blind_to_the_judge():
     good = logs(2000)
-    pool, held = draw_holdout(good, 0.1, 0, 0.9)
-    assert len(pool) + len(held) == 2000
-    assert 165 <= len(held) <= 236  # 99 % binomial limits of 2,000 at 0.1
+    split = draw_holdout(good, 0.1, 0, 0.9)
+    assert len(split.pool) + len(split.held) == 2000
+    assert 165 <= len(split.held) <= 236  # 99 % binomial limits of 2,000 at 0.1
     bad = [pair(item.interaction.position, f"Question number {n}?", overall=1.0) for n, item in enumerate(good)]
-    _, held_again = draw_holdout(bad, 0.1, 0, 0.9)
-    assert [item.interaction.id for item in held_again] == [item.interaction.id for item in held]
+    held_again = draw_holdout(bad, 0.1, 0, 0.9).held
+    assert [item.interaction.id for item in held_again] == [item.interaction.id for item in split.held]
 
 
 def test_what_was_held_out_stays_held_out_when_the_log_grows():
     first = logs(300)
-    _, before = draw_holdout(first, 0.2, 0, 0.9)
-    _, after = draw_holdout([*first, *logs(300, "later")], 0.2, 0, 0.9)
-    assert {item.interaction.id for item in before} <= {item.interaction.id for item in after}
+    grown = [*first, *logs(300, "later")]
+    before, after = (draw_holdout(log, 0.2, 0, 0.9, clean_room_share=0.3) for log in (first, grown))
+    assert ids(before.held) <= ids(after.held)
+    assert ids(before.clean_room) <= ids(after.clean_room)
 
 
 def test_another_holdout_seed_draws_another_one():
-    _, first = draw_holdout(logs(300), 0.2, 0, 0.9)
-    _, second = draw_holdout(logs(300), 0.2, 1, 0.9)
-    assert {item.interaction.id for item in first} != {item.interaction.id for item in second}
+    first, second = (draw_holdout(logs(300), 0.2, seed, 0.9).held for seed in (0, 1))
+    assert ids(first) != ids(second)
+
+
+def test_a_fixed_share_of_the_holdout_lies_in_the_clean_room_and_moves_nothing_else():
+    without, split = (draw_holdout(logs(3000), 0.3, 0, 0.9, clean_room_share=share) for share in (0.0, 0.2))
+    assert split.pool == without.pool
+    assert ids(split.held) | ids(split.clean_room) == ids(without.held)
+    assert not ids(split.held) & ids(split.clean_room)
+    held = len(without.held)
+    assert abs(len(split.clean_room) - 0.2 * held) <= 2.58 * (held * 0.2 * 0.8) ** 0.5  # 99 % binomial limit
+
+
+def test_the_clean_room_is_learnt_from_by_nobody_and_shown_in_no_split(tmp_path):
+    dataset = curate(judged(*logs(300)), Curation(trigger=1, holdout_share=0.4), fake_context(tmp_path))
+    assert len(dataset.clean_room) > 10
+    shown = {example.interaction_id for example in (*dataset.train, *dataset.holdout)}
+    assert not shown & set(dataset.clean_room)
+    assert len(shown) + len(dataset.clean_room) == 300
 
 
 def test_a_cluster_of_near_duplicate_prompts_is_never_split():
@@ -159,10 +180,10 @@ def test_a_cluster_of_near_duplicate_prompts_is_never_split():
         ]
     clusters = cluster_conversations(pairs, 0.9)
     assert len(set(clusters.values())) == 60
-    pool, held = draw_holdout(pairs, 0.3, 0, 0.9)
-    number_of = {item.interaction.id: item.interaction.position[:-1] for item in pairs}
-    assert not {number_of[item.interaction.id] for item in pool} & {number_of[item.interaction.id] for item in held}
-    assert held
+    split = draw_holdout(pairs, 0.5, 0, 0.9, clean_room_share=0.3)
+    parts = [{item.interaction.position[:-1] for item in part} for part in (split.pool, split.held, split.clean_room)]
+    assert all(parts)
+    assert sum(map(len, parts)) == 60
 
 
 def test_answers_drawn_again_are_held_out_with_the_prompt_they_answer(tmp_path):

@@ -54,7 +54,7 @@ def test_a_prompt_s_answers_are_held_out_together_as_pairs(tmp_path):
         for number in range(40)
         for score in (5.0, 1.0)
     ]
-    config = Curation(kind="preference", trigger=1, holdout_share=0.3)
+    config = Curation(kind="preference", trigger=1, holdout_share=0.3, clean_room_share=0.0)
     dataset = curate(judged(*pairs), config, fake_context(tmp_path))
     assert dataset.holdout
     assert len(dataset.train) + len(dataset.holdout) == 40

@@ -13,10 +13,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """An interaction and what a judge found in it."""
+    """An interaction, what the judge found in it, and what others said of it by the same rubric."""
 
     interaction: Interaction
     judgement: Judgement
+    opinions: tuple[Judgement, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yardstick:
+    """A text that measures: what a suite item asks, under which state, and what to call it."""
+
+    name: str
+    text: str
+    state: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +36,14 @@ class Judged:
     Attributes:
         watermark: Ingest sequence up to which the log was read.
         learnt_before: Ids of interactions that a finished run has learnt from; they do not count towards the trigger.
+        yardsticks: What measures the model; nothing that lies close to it is learnt from.
         champion: Digest of the build that serves; None when nothing does.
     """
 
     pairs: Iterable[Pair]
     watermark: int = 0
     learnt_before: frozenset[str] = frozenset()
+    yardsticks: tuple[Yardstick, ...] = ()
     champion: str | None = None
 
 

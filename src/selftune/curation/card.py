@@ -58,7 +58,8 @@ def write_card(
 def count_interactions(chosen: Sequence[Candidate], holdout: Sequence[Example], rejects: Sequence[Reject]) -> int:
     """How many interactions were looked at: a pair may hold two of them, a mixture the same one twice."""
     seen = {item.pair.interaction.id for item in chosen} | {example.interaction_id for example in holdout}
-    seen |= {fact.pairing.rejected_interaction_id for fact in (*chosen, *holdout) if fact.pairing}
+    pairings = (*(item.pairing for item in chosen), *(example.pairing for example in holdout))
+    seen |= {pairing.rejected_interaction_id for pairing in pairings if pairing}
     return len(seen | {reject.interaction_id for reject in rejects})
 
 

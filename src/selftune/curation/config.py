@@ -37,12 +37,16 @@ class Curation:
         kind: `sft`, one good answer a lesson; or `preference`, a chosen and a rejected one.
         selection: `best`, or one of two that serve experiments only: `worst` and `unfiltered`.
         threshold: Least overall of a golden answer, on the rubric's scale.
+        disagreement: How far the overalls of several judges may lie apart before a person must look.
         trigger: New golden items that a training needs.
         holdout_share: Share of the conversations that is held out, drawn before selection.
         holdout_seed: The same in every cycle, so that what was once held out stays held out.
         answers_per_prompt: Most answers, or pairs of answers, kept of one prompt.
         near_duplicate: Jaccard similarity of word trigrams from which two texts with the same facts count as one;
             above 1, only equal texts do.
+        same_in_meaning: Cosine of the content words from which two texts with the same facts and word stems count as
+            one; above 1, none do.
+        clean_room_share: Share of the held-out conversations that nobody looks at before a person opens them.
         max_share_per_author: Largest share of the examples by one author who is no declared owner.
         max_share_of_few_authors: The same while there are fewer than 50 such authors; 1 for no cap.
         max_share_per_kind: Largest share of one kind of behaviour; what is over it is left out. 1 for no cap.
@@ -62,11 +66,14 @@ class Curation:
     kind: str = DatasetKind.SFT
     selection: str = Selection.BEST
     threshold: float = 4.5
+    disagreement: float = 1.0
     trigger: int = 500
     holdout_share: float = 0.1
     holdout_seed: int = 0
     answers_per_prompt: int = 1
     near_duplicate: float = 0.8
+    same_in_meaning: float = 0.65
+    clean_room_share: float = 0.2
     max_share_per_author: float = 0.02
     max_share_of_few_authors: float = 1.0
     max_share_per_kind: float = 1.0
@@ -99,6 +106,8 @@ def check_curation(config: Curation) -> None:
     ranges = (
         ("holdout_share", config.holdout_share, 0.0, 0.9),
         ("near_duplicate", config.near_duplicate, 0.5, 2.0),
+        ("same_in_meaning", config.same_in_meaning, 0.5, 2.0),
+        ("clean_room_share", config.clean_room_share, 0.0, 1.0),
         ("max_share_per_author", config.max_share_per_author, 0.001, 1.0),
         ("max_share_of_few_authors", config.max_share_of_few_authors, 0.001, 1.0),
         ("max_share_per_kind", config.max_share_per_kind, 0.001, 1.0),

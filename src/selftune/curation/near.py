@@ -4,29 +4,28 @@ Two texts are compared by the Jaccard similarity of their word trigrams, but onl
 they stand under, and each quoted, capitalised or numeric word. Sentences of one template with different values share
 nearly all trigrams and teach different things.
 
-The join is exact: prefix filtering (Bayardo, Ma & Srikant, "Scaling up all pairs similarity search", WWW 2007) loses
-no pair at or above the threshold.
+Candidates come from MinHash (`lsh.py`); each one is measured exactly, so nothing is called alike that is not.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
 import re
 import unicodedata
-from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from selftune.records import digest_of
+from selftune.curation.lsh import collisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.records import Message
 
-Shingles = frozenset[tuple[str, ...]]
+Shingles = frozenset[str]
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019.]\w+)*")
 _QUOTED: Final = re.compile(r"[\"“«]([^\"”»]{1,200})[\"”»]|`([^`]{1,200})`")
+_DIGIT: Final = re.compile(r"\d")
 _SHINGLE_WORDS: Final = 3
 
 
@@ -55,17 +54,31 @@ def fingerprint(messages: Iterable[Message], state: str | None) -> Fingerprint:
     listed = list(messages)
     system = [normalise(message.content) for message in listed if message.role == "system"]
     text = normalise("\n".join(f"{message.role}: {message.content}" for message in listed if message.role != "system"))
-    quoted = sorted({first or second for first, second in _QUOTED.findall(text)})
-    marked = sorted({word for word in _WORD.findall(text) if word != word.lower()})
-    numbers = sorted(Counter(word for word in _WORD.findall(text) if any(map(str.isdigit, word))).items())
-    return Fingerprint(digest_of([system, state, quoted, marked, numbers]), shingles_of(text))
+    words = _WORD.findall(text)
+    marked = {word for word in words if not word.islower()}
+    numbers = [word for word in words if _DIGIT.search(word)]
+    return Fingerprint(
+        digest_facts(state or "", *system, "", *quotations(text), "", *sorted(marked), *sorted(numbers)),
+        shingles_of(text),
+    )
+
+
+def digest_facts(*facts: str) -> str:
+    """One name for a list of facts in this order."""
+    return hashlib.blake2b("\x1f".join(facts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def quotations(text: str) -> list[str]:
+    """What stands in quotation marks or as code, each once, in alphabetical order."""
+    return sorted({first or second for first, second in _QUOTED.findall(text)})
 
 
 def shingles_of(text: str) -> Shingles:
     """The set of word trigrams, case and punctuation left out; the whole of a shorter text."""
-    words = tuple(word.lower() for word in _WORD.findall(text))
-    count = max(1, len(words) - _SHINGLE_WORDS + 1)
-    return frozenset(words[at : at + _SHINGLE_WORDS] for at in range(count))
+    words = _WORD.findall(text.lower())
+    if len(words) <= _SHINGLE_WORDS:
+        return frozenset({" ".join(words)})
+    return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
 
 
 def jaccard(first: Shingles, second: Shingles) -> float:
@@ -76,28 +89,16 @@ def jaccard(first: Shingles, second: Shingles) -> float:
 
 def likenesses(prints: Sequence[Fingerprint], threshold: float) -> Iterator[Likeness]:
     """Every pair with equal facts and a similarity of at least `threshold`; equal ones once, against the first."""
-    blocks: dict[str, dict[Shingles, int]] = defaultdict(dict)
+    firsts: dict[Fingerprint, int] = {}
     for place, item in enumerate(prints):
-        twin = blocks[item.facts].setdefault(item.shingles, place)
+        twin = firsts.setdefault(item, place)
         if twin != place:
             yield Likeness(twin, place, 1.0)
-    if threshold <= 1:
-        for block in blocks.values():
-            yield from _join(block, threshold)
-
-
-def _join(block: dict[Shingles, int], threshold: float) -> Iterator[Likeness]:
-    if len(block) == 1:
+    if threshold > 1:
         return
-    rarity = Counter(shingle for shingles in block for shingle in shingles)
-    index: dict[tuple[str, ...], list[Shingles]] = defaultdict(list)
-    for shingles in sorted(block, key=lambda item: (len(item), block[item])):
-        ordered = sorted(shingles, key=lambda shingle: (rarity[shingle], shingle))
-        prefix = ordered[: len(ordered) - math.ceil(threshold * len(ordered)) + 1]
-        for other in {known for shingle in prefix for known in index[shingle]}:
-            similarity = jaccard(shingles, other)
-            if similarity >= threshold:
-                first, second = sorted((block[shingles], block[other]))
-                yield Likeness(first, second, similarity)
-        for shingle in prefix:
-            index[shingle].append(shingles)
+    places = list(firsts.values())
+    sets = [prints[place].shingles for place in places]
+    for first, second in collisions(sets, [prints[place].facts for place in places], threshold):
+        similarity = jaccard(sets[first], sets[second])
+        if similarity >= threshold:
+            yield Likeness(places[first], places[second], similarity)

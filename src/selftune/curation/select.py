@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.chance import uniform
+from selftune.curation.confidence import doubt_about, verdict_on
 from selftune.curation.config import Selection
 from selftune.curation.filters import Consented
+from selftune.curation.meaning import gist, same_in_meaning
 from selftune.curation.near import fingerprint, likenesses, normalise
 from selftune.curation.render import conversation_of, correction_of, lesson_of
-from selftune.records import JudgementStatus, Reject, digest_of
+from selftune.records import Reject, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from selftune.curation.base import Filter, Pair
+    from selftune.curation.confidence import Verdict
     from selftune.curation.config import Curation
+    from selftune.curation.near import Likeness
     from selftune.records import Message, PairFacts
 
 PERSON: Final = "person"
@@ -94,7 +98,8 @@ def select(pairs: Sequence[Pair], config: Curation, seed: int, rejects: Rejects)
     candidates = [_candidate(pair, order, config, seed, rejects) for order, pair in enumerate(pairs)]
     chosen = _best_of_each_prompt([item for item in candidates if item], config.answers_per_prompt, rejects)
     unique = without_near_duplicates(chosen, config.near_duplicate, rejects)
-    return tuple(sorted(unique, key=lambda item: item.order))
+    distinct = without_same_meaning(unique, config.same_in_meaning, rejects)
+    return tuple(sorted(distinct, key=lambda item: item.order))
 
 
 def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rejects) -> Candidate | None:
@@ -107,32 +112,31 @@ def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rej
     if not messages:
         rejects.add(pair, "no answer: the assistant said nothing")
         return None
-    objection = _objection_to_score(pair, config.threshold, selection)
+    verdict = verdict_on(pair)
+    objection = _objection_to_score(pair, verdict, config)
     if objection:
         rejects.add(pair, objection)
         return None
-    overall = pair.judgement.overall or 0.0
+    overall = verdict.overall or 0.0
     score = {Selection.BEST: overall, Selection.WORST: -overall, Selection.UNFILTERED: 0.0}[selection]
     return Candidate(
         pair=pair, messages=messages, taught_by=pair.interaction.generated_by, rank=(score, tie), order=order
     )
 
 
-def _objection_to_score(pair: Pair, threshold: float, selection: Selection) -> str | None:
-    judgement = pair.judgement
+def _objection_to_score(pair: Pair, verdict: Verdict, config: Curation) -> str | None:
+    judgement, overall, selection = pair.judgement, verdict.overall, Selection(config.selection)
     if selection is Selection.UNFILTERED:
         return None
-    if judgement.status is not JudgementStatus.SCORED or judgement.overall is None:
+    if overall is None:
         return f"{judgement.status}: {judgement.reason or 'no reason given'}"
     if selection is Selection.WORST:
-        return (
-            None if judgement.overall < threshold else f"too good: overall {judgement.overall:.2f}, asked for the worst"
-        )
-    if judgement.critical_failures:
+        return None if overall < config.threshold else f"too good: overall {overall:.2f}, asked for the worst"
+    if judgement.critical_failures and not verdict.by_person:
         return f"critical failure: {', '.join(judgement.critical_failures)}"
-    if judgement.overall < threshold:
-        return f"below the threshold: overall {judgement.overall:.2f}, golden from {threshold:g}"
-    return None
+    if overall < config.threshold:
+        return f"below the threshold: overall {overall:.2f}, golden from {config.threshold:g}"
+    return doubt_about(pair, verdict, config.disagreement)
 
 
 def _best_of_each_prompt(candidates: Sequence[Candidate], count: int, rejects: Rejects) -> list[Candidate]:
@@ -161,10 +165,27 @@ def _best(group: list[Candidate], count: int, rejects: Rejects) -> list[Candidat
 
 def without_near_duplicates(items: Sequence[Candidate], threshold: float, rejects: Rejects) -> list[Candidate]:
     """One of each cluster of near-duplicates: going down the ranks, whatever is like one that is kept goes."""
-    ranked = sorted(items, key=lambda item: (item.rank, -item.order), reverse=True)
+    ranked = _best_first(items)
     prints = [fingerprint(item.messages, item.pair.interaction.state) for item in ranked]
+    return _without_twins(ranked, likenesses(prints, threshold), "near-duplicate", rejects)
+
+
+def without_same_meaning(items: Sequence[Candidate], threshold: float, rejects: Rejects) -> list[Candidate]:
+    """One of each cluster that says the same in another order or inflection, the highest rank of it."""
+    ranked = _best_first(items)
+    gists = [gist(item.messages, item.pair.interaction.state) for item in ranked]
+    return _without_twins(ranked, same_in_meaning(gists, threshold), "same in meaning", rejects)
+
+
+def _best_first(items: Sequence[Candidate]) -> list[Candidate]:
+    return sorted(items, key=lambda item: (item.rank, -item.order), reverse=True)
+
+
+def _without_twins(
+    ranked: Sequence[Candidate], pairs: Iterable[Likeness], reason: str, rejects: Rejects
+) -> list[Candidate]:
     alike: dict[int, list[tuple[int, float]]] = defaultdict(list)
-    for first, second, similarity in likenesses(prints, threshold):
+    for first, second, similarity in pairs:
         alike[second].append((first, similarity))
     kept: list[int] = []
     dropped: set[int] = set()
@@ -174,5 +195,5 @@ def without_near_duplicates(items: Sequence[Candidate], threshold: float, reject
             kept.append(place)
         else:
             dropped.add(place)
-            rejects.add(candidate.pair, f"near-duplicate: {twin[1]:.2f} like {ranked[twin[0]].pair.interaction.id}")
+            rejects.add(candidate.pair, f"{reason}: {twin[1]:.2f} like {ranked[twin[0]].pair.interaction.id}")
     return [ranked[place] for place in kept]

@@ -8,6 +8,7 @@ from selftune.context import Progress
 from selftune.curation.balance import balance, refuse_unbalanced
 from selftune.curation.card import mixture_of, write_card
 from selftune.curation.config import Curation, check_curation
+from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.preference import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference_style import contrast_examples, write_pairing
@@ -42,8 +43,12 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     rejects = Rejects()
     # Held out before selection: a test made only of favourites flatters every model.
     pairs = tuple(judged.pairs)
-    pool, held_out = draw_holdout(pairs, config.holdout_share, config.holdout_seed, config.near_duplicate)
-    learnable, held = sift(pool, filters, rejects), sift(held_out, filters, rejects)
+    split = draw_holdout(
+        pairs, config.holdout_share, config.holdout_seed, config.near_duplicate, config.clean_room_share
+    )
+    measured = Measured((*judged.yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
+    learnable = decontaminate(sift(split.pool, filters, rejects), measured, rejects)
+    held, sealed = sift(split.held, filters, rejects), sift(split.clean_room, filters, rejects)
     origins = Origins(pairs)
     paired = None
     if config.kind == DatasetKind.PREFERENCE:
@@ -57,9 +62,9 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     chosen, shares = balance(golden, origins, config, rejects)
     if paired:
         reject_partners(paired, chosen, rejects)
-    _check_enough(chosen, rejects, len(holdout), judged.learnt_before, config)
+    _check_enough(chosen, rejects, len(holdout) + len(sealed), judged.learnt_before, config)
     refuse_unbalanced(shares.kinds, config)
-    context.report(Progress(done=len(chosen), total=len(pool) + len(held_out), note="golden"))
+    context.report(Progress(done=len(chosen), total=len(pairs), note="golden"))
     train = tuple(_example(item, origins) for item in chosen)
     card = write_card(chosen, holdout, rejects.listed(), shares, config)
     return Dataset(
@@ -71,6 +76,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         watermark=judged.watermark,
         config_digest=digest_of(config),
         card=f"{card}\n{write_pairing(paired, train, rules)}" if paired else card,
+        clean_room=tuple(pair.interaction.id for pair in sealed),
         kinds=shares.kinds,
         contrasts=contrast_examples(train),
     )

@@ -22,7 +22,7 @@ JOINT: Final = " + "
 
 _RESAMPLED: Final = "resampled"
 _GENERATED: Final = "generated"
-_SLOT: Final = re.compile(r"[\"“«`][^\"”»`]{1,200}[\"”»`]|\w*\d\w*|(?<=\w\s)[^\W\d_a-z]\w*")
+_SLOT: Final = re.compile(r"[\"“«`][^\"”»`]{1,200}[\"”»`]|\w*\d\w*|(?<=\w\s)[^\W\d_]\w*")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,11 @@ def shows(kind: str, name: str) -> bool:
 def template_of(messages: Sequence[Message]) -> str:
     """The skeleton of the last question: its words, with a slot for each number, quotation and name."""
     turns = [message.content for message in messages if message.role == "user"]
-    return " ".join(_SLOT.sub("_", turns[-1]).lower().split()) if turns else ""
+    return " ".join(_SLOT.sub(_slot, turns[-1]).lower().split()) if turns else ""
+
+
+def _slot(found: re.Match[str]) -> str:
+    return found[0] if found[0].islower() else "_"
 
 
 def _applicable(pair: Pair) -> frozenset[str]:

@@ -82,6 +82,7 @@ class CurationSection:
     trigger: int = 50
     threshold: float = 4.5
     holdout_share: float = 0.1
+    clean_room_share: float = 0.2
     answers_per_prompt: int = 2
     selection: str = "best"
     max_share_per_author: float = 0.02

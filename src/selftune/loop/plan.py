@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selftune.curation.base import Judged, Pair
+from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.gate.base import Evidence
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 
@@ -30,23 +30,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JudgedLog:
-    """Every judged interaction so far, by this judge and rubric, oldest first; read one at a time."""
+    """Every judged interaction so far, by this judge and rubric, oldest first, with what other judges said of it."""
 
     judgement_ids: tuple[str, ...]
     store: Store
+    opinions: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __iter__(self) -> Iterator[Pair]:
+        opinions = dict(self.opinions)
         for judgement_id in self.judgement_ids:
             judgement = self.store.record(judgement_id, Judgement)
             yield Pair(
                 interaction=self.store.record(judgement.interaction_id, Interaction),
                 judgement=judgement,
+                opinions=tuple(
+                    self.store.record(opinion, Judgement) for opinion in opinions.get(judgement.interaction_id, ())
+                ),
             )
 
     @property
     def identity(self) -> str:
         """Names a step that read this log."""
-        return digest_of(self.judgement_ids)
+        return digest_of([self.judgement_ids, self.opinions] if self.opinions else self.judgement_ids)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +73,7 @@ class Plan:
         generation: The number the candidate gets if it is promoted.
         watermark: Ingest sequence up to which this cycle reads the log.
         learnt_before: Interactions that the last run has learnt from already.
+        yardsticks: What measures the model; nothing close to it is learnt from.
         champion: The build that serves now.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
         promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
@@ -83,6 +89,7 @@ class Plan:
     judging: Judging
     judge_identity: JudgeIdentity
     curation: Curation
+    yardsticks: tuple[Yardstick, ...]
     recipe: Recipe
     form: BuildConfig
     evaluation: EvaluationConfig
@@ -97,12 +104,14 @@ class Plan:
         """All that has been judged so far, this cycle's judgements among it: each generation learns from everything."""
         del judgements  # They are in the store already; asking for them here keeps the order of the story.
         ids = latest_judgements(self.store, self.judge_identity, self.judging.rubric_digest)
-        log = JudgedLog(ids, self.store)
+        opinions = other_opinions(self.store, self.judge_identity, self.judging.rubric_digest)
+        log = JudgedLog(ids, self.store, opinions)
         return Judged(
             pairs=log,
             watermark=self.watermark,
             learnt_before=self.learnt_before,
             champion=self.champion.digest,
+            yardsticks=self.yardsticks,
         )
 
     def arms_against(self, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
@@ -140,6 +149,17 @@ def latest_judgements(store: Store, judge: JudgeIdentity, rubric_digest: str | N
             by_interaction.pop(judgement.interaction_id, None)
             by_interaction[judgement.interaction_id] = judgement.id
     return tuple(by_interaction.values())
+
+
+def other_opinions(
+    store: Store, judge: JudgeIdentity, rubric_digest: str | None
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """For each interaction the last judgement of every other judge by this rubric, a person's among them."""
+    latest: dict[str, dict[str, str]] = {}
+    for _, judgement in store.each(Judgement):
+        if judgement.judge != judge and judgement.rubric_digest == rubric_digest:
+            latest.setdefault(judgement.interaction_id, {})[judgement.judge.name] = judgement.id
+    return tuple((interaction_id, tuple(by_judge.values())) for interaction_id, by_judge in latest.items())
 
 
 def last_learnt(store: Store) -> Dataset | None:

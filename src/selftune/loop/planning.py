@@ -22,6 +22,7 @@ from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.privacy import door_of
 from selftune.loop.service import make_target, promotion_of, serving_release
+from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
 from selftune.records import Arm, Build, BuildOrigin, CheckStatus, DatasetKind, Interaction, JudgementStatus, Release
 from selftune.training.config import load_recipe
@@ -69,6 +70,7 @@ def make_plan(project: Project) -> Plan:
         judging=judging,
         judge_identity=identity,
         curation=make_curation(config),
+        yardsticks=make_yardsticks(project.folder, evaluation.suite),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation),
         evaluation=evaluation,
@@ -158,6 +160,7 @@ def make_curation(config: ProjectConfig) -> Curation:
         threshold=section.threshold,
         trigger=section.trigger,
         holdout_share=section.holdout_share,
+        clean_room_share=section.clean_room_share,
         answers_per_prompt=section.answers_per_prompt,
         holdout_seed=config.project.seed,
         max_share_per_author=section.max_share_per_author,

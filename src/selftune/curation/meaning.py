@@ -1,0 +1,86 @@
+"""What a text is about, whatever the order and the form of its words; no model is asked.
+
+The content words are hashed into a vector (`scoring/embedding.py`), which knows spelling and not meaning: a sentence
+in another order or inflection is found, a paraphrase in other words is not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from selftune.curation.near import Likeness, digest_facts, normalise, quotations
+from selftune.scoring.embedding import HashedWords, cosine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from selftune.records import Message
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_INSIDE: Final = re.compile(r"(?<=[^.!?…:\s]\s)[^\W_]+")
+_NUMBER: Final = re.compile(r"\w*\d\w*")
+_NEGATION: Final = re.compile(r"\b(?:not|no|never|none|nothing|without|cannot)\b|n['\u2019]t\b", re.IGNORECASE)
+# Words that carry grammar and no topic. What they turn round, a negation does: those count as facts.
+_GRAMMAR_WORDS: Final = """
+a about an and any are as at be been being but by can cannot could d did do does done for from had has have he her here
+him his how i if in into is it its just ll m may me might mine must my need needed no not of on or our out please re s
+shall she should so some t than that the their them then there these they this those to too up us ve very was we were
+what when where which who whom whose why will with would you your yours
+"""
+_GRAMMAR: Final = frozenset(_GRAMMAR_WORDS.split())
+_STEM_LETTERS: Final = 3
+
+embed: Final = HashedWords()
+
+
+class Gist(NamedTuple):
+    """What a text is compared by: its facts as a digest, the beginnings of its content words, and these in order."""
+
+    facts: str
+    stems: frozenset[str]
+    words: tuple[str, ...]
+
+
+def gist(messages: Iterable[Message], state: str | None) -> Gist:
+    """The gist of a conversation: numbers, quotations, names, negations, system message and state are its facts.
+
+    Numbers and names count in their order: from one to the other is not from the other to the one.
+    """
+    listed = list(messages)
+    system = [normalise(message.content) for message in listed if message.role == "system"]
+    text = normalise("\n".join(message.content for message in listed if message.role != "system"))
+    names = [word for word in _INSIDE.findall(text) if not word.islower() and word != "I"]
+    negations = str(len(_NEGATION.findall(text)))
+    facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, negations, *_NUMBER.findall(text))
+    words = content_words(text)
+    return Gist(facts, frozenset(word[:_STEM_LETTERS] for word in words), words)
+
+
+def content_words(text: str) -> tuple[str, ...]:
+    """The words that carry the topic, in lower case and in order."""
+    return tuple(word for word in _WORD.findall(text.lower()) if word not in _GRAMMAR)
+
+
+def likeness_of(first: Sequence[str], second: Sequence[str]) -> float:
+    """The cosine of two lists of content words, from 0 (nothing in common) to 1."""
+    return max(0.0, cosine(embed(" ".join(first)), embed(" ".join(second))))
+
+
+def same_in_meaning(gists: Sequence[Gist], threshold: float) -> Iterator[Likeness]:
+    """Every pair with equal facts, words that begin alike, and vectors that are alike by at least `threshold`.
+
+    No word may stand alone: the one that differs is, in sentences of one template, what they are about.
+    """
+    alike: dict[tuple[str, frozenset[str]], list[int]] = defaultdict(list)
+    for place, item in enumerate(gists):
+        if item.stems:
+            alike[item.facts, item.stems].append(place)
+    for places in alike.values():
+        vectors = [embed(" ".join(gists[place].words)) for place in places] if len(places) > 1 else []
+        for later, vector in enumerate(vectors):
+            for earlier in range(later):
+                similarity = cosine(vectors[earlier], vector)
+                if similarity >= threshold:
+                    yield Likeness(places[earlier], places[later], min(1.0, similarity))

@@ -1,0 +1,29 @@
+"""What measures the model in this project, so that nobody learns from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.curation.base import Yardstick
+from selftune.evals.suites import SUITES, load_suite
+from selftune.interactions.assemble import find_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.records import Suite
+
+
+def make_yardsticks(folder: Path, suite: Suite) -> tuple[Yardstick, ...]:
+    """The questions of the suite in force, and of each suite in the project's folder."""
+    own = sorted((folder / SUITES.folder).glob(f"*{SUITES.endings[0]}"))
+    suites = {one.id: one for one in (suite, *map(load_suite, map(str, own)))}
+    return tuple(
+        Yardstick(
+            name=f"item {item.id} of {one.name}",
+            text="\n".join(message.content for message in item.messages if message.role == "user"),
+            state=find_state(item.messages),
+        )
+        for one in suites.values()
+        for item in one.items
+    )
