@@ -16,10 +16,18 @@ def one_second() -> float:
     return 1.0
 
 
+def finish(store, key, stage, outputs, **how) -> list[str]:
+    """Finish a step; returns the ids of all it gave."""
+    store.finish_step(key, stage, outputs, **how)
+    assert store.is_finished(key)
+    assert store.count_outputs(key) == len(store.partial_outputs(key))
+    return list(store.partial_outputs(key))
+
+
 def test_a_finished_step_is_found_with_its_outputs_in_order(store, project):
     assert store.finished_step(KEY) is None
     outputs = [rubric("b"), rubric("a")]
-    ids = store.finish_step(KEY, "judge", outputs, elapsed=lambda: 2.5, many=True)
+    ids = finish(store, KEY, "judge", outputs, elapsed=lambda: 2.5, many=True)
     step = store.finished_step(KEY)
     assert (step.stage, step.outputs, step.many, step.seconds) == ("judge", tuple(ids), True, 2.5)
     assert ids == [record.id for record in outputs]
@@ -28,13 +36,13 @@ def test_a_finished_step_is_found_with_its_outputs_in_order(store, project):
 
 
 def test_a_step_that_gives_nothing_is_finished_too(store):
-    assert store.finish_step(KEY, "capture", iter(()), elapsed=one_second, many=True) == []
+    assert finish(store, KEY, "capture", iter(()), elapsed=one_second, many=True) == []
     assert store.finished_step(KEY).outputs == ()
 
 
 def test_a_record_that_was_there_before_is_an_output_all_the_same(store):
     (name,) = store.save([rubric("a")], event="imported")
-    assert store.finish_step(KEY, "judge", [rubric("a"), rubric("a")], elapsed=one_second) == [name, name]
+    assert finish(store, KEY, "judge", [rubric("a"), rubric("a")], elapsed=one_second) == [name, name]
     assert store.finished_step(KEY).outputs == (name, name)
 
 
@@ -43,8 +51,8 @@ def test_a_finished_step_is_not_run_again(store):
         raise AssertionError("a finished step was run again")
         yield
 
-    ids = store.finish_step(KEY, "judge", [rubric("a")], elapsed=one_second)
-    assert store.finish_step(KEY, "judge", never(), elapsed=one_second) == ids
+    ids = finish(store, KEY, "judge", [rubric("a")], elapsed=one_second)
+    assert finish(store, KEY, "judge", never(), elapsed=one_second) == ids
 
 
 def test_what_came_before_an_error_is_kept_and_not_doubled_by_the_next_try(store, project):
@@ -60,7 +68,7 @@ def test_what_came_before_an_error_is_kept_and_not_doubled_by_the_next_try(store
     assert len(kept) == 1100
     assert store.finished_step(KEY) is None
     # Fresh salts, so fresh ids: only their place tells that they were kept before.
-    ids = store.finish_step(KEY, "judge", outputs("again", until=None), elapsed=one_second, many=True)
+    ids = finish(store, KEY, "judge", outputs("again", until=None), elapsed=one_second, many=True)
     assert (len(ids), tuple(ids[:1100])) == (1250, kept)
     assert store.count(Judgement) == 1250
     assert store.finished_step(KEY).outputs == tuple(ids)
@@ -93,10 +101,10 @@ def test_batches_are_durable_while_the_stage_still_works(store, project):
 
 
 def test_a_second_import_gives_the_ids_of_the_first(store):
-    first = store.finish_step(KEY, "capture", [interaction(1, salt="a")], elapsed=one_second, many=True)
+    first = finish(store, KEY, "capture", [interaction(1, salt="a")], elapsed=one_second, many=True)
     other = "sha256:" + "cd" * 32
     grown = [interaction(1, salt="b"), interaction(2, salt="b")]
-    second = store.finish_step(other, "capture", grown, elapsed=one_second, many=True)
+    second = finish(store, other, "capture", grown, elapsed=one_second, many=True)
     assert second[0] == first[0]
     assert store.count(Interaction) == 2
 

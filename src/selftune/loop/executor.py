@@ -138,17 +138,27 @@ class Executor:
             BudgetError: the deadline has passed; nothing was begun.
             LockedError: the lease was lost; the store refuses to write.
         """
+        finished = self._store.finished_step(self._take(stage, inputs, config))
+        assert finished is not None, "it was taken just now"  # noqa: S101 - can't happen
+        return Stored(finished.outputs, self._store) if finished.many else self._store.any_record(finished.outputs[0])
+
+    def count(self, stage: Callable[[I, C, Context], Iterator[Record]], inputs: I, config: C) -> int:
+        """How many records a step gives; for so many that their ids would not fit in memory. Errors as by a call."""
+        return self._store.count_outputs(self._take(stage, inputs, config))
+
+    def _take(self, stage: Callable[[I, C, Context], Any], inputs: I, config: C) -> str:
+        """See that the step is finished; returns its key."""
         name = stage.__name__
         key = step_key(stage, inputs, config, self._context)
-        finished = self._store.finished_step(key)
-        if finished is not None:
+        if self._store.is_finished(key):
             self._note(Timing(stage=name, seconds=0.0, reused=True))
-            return self._read_back(finished.outputs, many=finished.many)
-        self._check_budget(name)
-        reach(f"before-{name}")
-        return self._run(stage, name, key, inputs, config)
+        else:
+            self._check_budget(name)
+            reach(f"before-{name}")
+            self._run(stage, name, key, inputs, config)
+        return key
 
-    def _run(self, stage: Callable[[I, C, Context], Any], name: str, key: str, inputs: I, config: C) -> Any:
+    def _run(self, stage: Callable[[I, C, Context], Any], name: str, key: str, inputs: I, config: C) -> None:
         began = self._context.elapsed()
         context = replace(
             self._context,
@@ -163,9 +173,7 @@ class Executor:
                     output = self._seal(output)
                 many = not isinstance(output, Record)
                 records: Iterable[Record] = output if many else (output,)
-                ids = self._store.finish_step(
-                    key, name, records, many=many, elapsed=lambda: self._context.elapsed() - began
-                )
+                self._store.finish_step(key, name, records, many=many, elapsed=lambda: self._context.elapsed() - began)
         except NotYet as halt:
             # Its name alone: a message may quote what a person wrote, and nothing is ever taken out of the ledger.
             self._store.note("halted", {"stage": name, "halt": type(halt).__name__})
@@ -175,7 +183,6 @@ class Executor:
             raise
         reach(f"kept-{name}")
         self._note(Timing(stage=name, seconds=self._context.elapsed() - began, reused=False))
-        return self._read_back(tuple(ids), many=many)
 
     @contextmanager
     def _shown(self, name: str) -> Iterator[None]:
@@ -186,9 +193,6 @@ class Executor:
         except BaseException:
             self.observer.stopped(name)
             raise
-
-    def _read_back(self, ids: tuple[str, ...], *, many: bool) -> Any:
-        return Stored(ids, self._store) if many else self._store.any_record(ids[0])
 
     def _note(self, timing: Timing) -> None:
         self.timings.append(timing)

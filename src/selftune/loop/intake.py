@@ -63,7 +63,9 @@ def import_files(
         return tuple(_import_one(project, path, sources, format_name, observer or Silent()) for path, sources in opened)
 
 
-def preview_files(project: Project, paths: Sequence[Path], *, format_name: str = "auto") -> tuple[Imported, ...]:
+def preview_files(
+    project: Project, paths: Sequence[Path], *, format_name: str = "auto", consent: ConsentLevel | None = None
+) -> tuple[Imported, ...]:
     """What an import of these files would come to; nothing is written, and a runner at work is not disturbed.
 
     Raises:
@@ -71,7 +73,8 @@ def preview_files(project: Project, paths: Sequence[Path], *, format_name: str =
         UsageError: a file's format is not known.
     """
     files = [file for path in paths for file in list_logs(path)]
-    opened = [(file, open_sources(file, format_name)) for file in files]
+    level = consent or project.config.capture.consent
+    opened = [(file, _under_consent(open_sources(file, format_name), level)) for file in files]
     rules = rules_of(project.config)
     items, ahead = tee((path, item) for path, sources in opened for item in capture(sources, rules, project.context()))
     counts: Counter[tuple[Path, str]] = Counter()
@@ -92,9 +95,9 @@ def _import_one(
 ) -> Imported:
     store = project.store
     before = store.count(Interaction), store.count(Quarantined)
-    outcome = make_executor(project, observer)(capture, sources, door_of(project))
+    count = make_executor(project, observer).count(capture, sources, door_of(project))
     added, broken = store.count(Interaction) - before[0], store.count(Quarantined) - before[1]
-    return _told(path, format_name, added, len(outcome) - added - broken, broken)
+    return _told(path, format_name, added, count - added - broken, broken)
 
 
 def _under_consent(sources: tuple[Source, ...], level: ConsentLevel) -> tuple[Source, ...]:

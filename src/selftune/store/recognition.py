@@ -47,12 +47,15 @@ class Recognition:
     Attributes:
         found: Keys that were asked for or met, and the records they stand for.
         fresh: Keys of what was met and is new.
+        recent: What was met since `forget_found` and may get a later version.
+        versions: The same from before, without its words.
     """
 
     connection: Connection
     secret: bytes
     found: dict[str, str | None] = field(default_factory=dict)
     fresh: dict[str, str] = field(default_factory=dict)
+    recent: dict[str, Interaction] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
 
     def look_up(self, records: Iterable[Record]) -> None:
@@ -78,11 +81,13 @@ class Recognition:
     def forget_found(self) -> None:
         """Remember only what was met and is new, so that a long dry run fits in memory."""
         self.found = dict(self.fresh)
+        self.versions |= {name: version_of(record, name) for name, record in self.recent.items()}
+        self.recent = {}
 
     def _meet_thread(self, record: Interaction, thread: Thread, key: str) -> Met:
         (thread_key,) = self._thread_keys(record)
         if thread_key in self.found:
-            known = self._version(self.found[thread_key])
+            known = self._newest(self.found[thread_key])
             if known is None:
                 return Met()
             standing = compare(known, version_of(record, ""), whole=thread is Thread.WHOLE)
@@ -92,7 +97,7 @@ class Recognition:
             if standing is Standing.NEWER:
                 # The name stays, so that a hold-out that holds one version holds them all.
                 record = replace(record, supersedes=known.id, conversation=known.conversation)
-        self.versions[record.id] = version_of(record, record.id)
+        self.recent[record.id] = record
         self._remember(key, record.id)
         self._remember(thread_key, record.id)
         return Met(record=record)
@@ -100,14 +105,14 @@ class Recognition:
     def _remember(self, key: str, record_id: str) -> None:
         self.found[key] = self.fresh[key] = record_id
 
-    def _version(self, record_id: str | None) -> Version | None:
-        """The version that was kept under this id; None when its words were erased."""
-        if record_id is not None and record_id not in self.versions:
-            body = self.connection.execute(select(RECORDS.c.body).where(RECORDS.c.id == record_id)).scalar()
-            if body is None:
-                return None
-            self.versions[record_id] = version_of(decode_record(body, Interaction), record_id)
-        return None if record_id is None else self.versions[record_id]
+    def _newest(self, record_id: str | None) -> Version | None:
+        """The version that a thread's key stands for; None when its words were erased."""
+        if record_id is None or record_id in self.versions:
+            return None if record_id is None else self.versions[record_id]
+        if record_id in self.recent:
+            return version_of(self.recent[record_id], record_id)
+        body = self.connection.execute(select(RECORDS.c.body).where(RECORDS.c.id == record_id)).scalar()
+        return None if body is None else version_of(decode_record(body, Interaction), record_id)
 
     def _keys(self, record: Record) -> tuple[str, ...]:
         if not isinstance(record, Interaction | Quarantined):

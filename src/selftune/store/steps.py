@@ -59,6 +59,11 @@ def read_finished(connection: Connection, key: str) -> StepRow | None:
     )
 
 
+def is_finished(connection: Connection, key: str) -> bool:
+    """Whether the step of this key is finished."""
+    return connection.execute(select(STEPS.c.status).where(STEPS.c.key == key)).scalar() == StepStatus.FINISHED
+
+
 def read_outputs(connection: Connection, key: str) -> tuple[str, ...]:
     """Ids of what a step has given so far, in order."""
     outputs = select(STEP_OUTPUTS.c.record_id).where(STEP_OUTPUTS.c.step == key).order_by(STEP_OUTPUTS.c.position)

@@ -257,36 +257,43 @@ class Store:
         with reading(self._engine) as connection:
             return steps.read_outputs(connection, key)
 
+    def is_finished(self, key: str) -> bool:
+        """Whether the step of this key is finished; its outputs, which may be many, are not read."""
+        with reading(self._engine) as connection:
+            return steps.is_finished(connection, key)
+
+    def count_outputs(self, key: str) -> int:
+        """How many records a step has given so far, finished or not."""
+        with reading(self._engine) as connection:
+            return steps.count_outputs(connection, key)
+
     def finish_step(
         self, key: str, stage: str, outputs: Iterable[Record], *, elapsed: Callable[[], float], many: bool = False
-    ) -> list[str]:
-        """Keep what a step gives, as it comes, and call it finished after the last one; returns the ids, in order.
+    ) -> None:
+        """Keep what a step gives, as it comes, and call it finished after the last one.
 
         `outputs` are all outputs from the first one on, in the same order at each try: those that an earlier try has
         kept are passed over. Each 500 are one transaction; the last one also marks the step finished and clears its
         scratch. When `outputs` raises, what came before is kept and the step stays unfinished. `elapsed` is asked for
         the seconds it took, after the last output.
         """
-        with reading(self._engine) as connection:
-            finished, kept = steps.read_finished(connection, key), steps.read_outputs(connection, key)
-        if finished is not None:
-            return list(kept)
-        ids, batch, begun, complete = list(kept), list[Record](), False, False
+        if self.is_finished(key):
+            return
+        batch, begun, complete = list[Record](), False, False
         try:
-            for record in islice(outputs, len(kept), None):
+            for record in islice(outputs, self.count_outputs(key), None):
                 batch.append(record)
                 if len(batch) == _BATCH:
                     # Emptied first: if this fails, it must not be tried again below.
                     full, batch = batch, []
-                    ids += self._keep_outputs(key, stage, full, many=many, begin=not begun)
+                    self._keep_outputs(key, stage, full, many=many, begin=not begun)
                     begun = True
             complete = True
         finally:
             if batch or complete:
                 seconds = elapsed() if complete else None
-                ids += self._keep_outputs(key, stage, batch, many=many, begin=not begun, seconds=seconds)
+                self._keep_outputs(key, stage, batch, many=many, begin=not begun, seconds=seconds)
         work.clear_folder(self._work_folder, key)
-        return ids
 
     def fail_step(self, key: str, stage: str, error: str) -> None:
         """Note that a step stopped. The ledger gets the error's name; its text, which may quote, stays in the store."""
@@ -402,7 +409,7 @@ class Store:
 
     def _keep_outputs(
         self, key: str, stage: str, batch: Sequence[Record], *, many: bool, begin: bool, seconds: float | None = None
-    ) -> tuple[str, ...]:
+    ) -> None:
         """One transaction of a step; the last one knows the seconds it took."""
         with self._writing() as connection:
             if begin:
@@ -411,7 +418,6 @@ class Store:
             steps.add_outputs(connection, key, ids)
             if seconds is not None:
                 self._mark_finished(connection, key, stage, seconds)
-        return ids
 
     def _mark_finished(self, connection: Connection, key: str, stage: str, seconds: float) -> None:
         steps.mark_finished(connection, key, seconds=seconds, at=self._clock())

@@ -89,10 +89,10 @@ def import_logs(
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
+        level = read_level(consent) if consent else None
         if dry_run:
-            outcome = preview_files(opened, paths, format_name=format)
+            outcome = preview_files(opened, paths, format_name=format, consent=level)
         else:
-            level = read_level(consent) if consent else None
             observer = Stages(make_console(stderr=True))
             outcome = import_files(opened, paths, format_name=format, consent=level, observer=observer)
     if json:
