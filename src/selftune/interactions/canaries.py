@@ -1,8 +1,9 @@
 """Planted secrets: a hundred invented ones, to count how many the door finds and to search a project's files for.
 
-`canaries.jsonl` is what `draw_canaries` gives for `SEED`; it was drawn before the patterns were written for good, and
-holds shapes that no pattern of ours covers. Nothing in it opens anything or reaches anybody: numbers of telephones are
-from ranges kept for fiction where a country has one, hosts end in `.example` or `.test`.
+`canaries.jsonl` is what `draw_canaries` gives for `SEED`. The first time it was drawn, the door found 83 of them; the
+patterns were then widened for what it had missed, so draws of other seeds say more about what is found. Some are in
+shapes that no pattern covers, and are named as missed. Nothing here opens anything or reaches anybody: numbers of
+telephones are from ranges kept for fiction where a country has one, hosts end in `.example` or `.test`.
 """
 
 from __future__ import annotations
@@ -217,13 +218,17 @@ def _over_lines(draw: random.Random, kind: str, secret: str) -> tuple[str, tuple
     at = draw.randint(len(secret) // 3, 2 * len(secret) // 3)
     first, second = secret[:at].rstrip(), secret[at:].lstrip()
     wrapped = draw.choice([f"{first}\n{second}", f"{first}\n  {second}", f"> {first}\n> {second}"])
-    halves = [half for half in (first, second) if len(half) >= _HALF_LEAST]
-    return draw.choice(_LEADS[kind]).format(wrapped), tuple(halves or [wrapped])
+    return draw.choice(_LEADS[kind]).format(wrapped), _telling((first, second), wrapped)
 
 
 def _with_invisible(draw: random.Random, kind: str, secret: str) -> tuple[str, tuple[str, ...]]:
     mark = draw.choice(["\u200b", "\u2060", "\u00ad", "\ufeff"])
     at = draw.randint(2, len(secret) - 2)
     laced = f"{secret[:at]}{mark}{secret[at:]}"
-    halves = [half for half in (secret[:at], secret[at:]) if len(half) >= _HALF_LEAST]
-    return draw.choice(_LEADS[kind]).format(laced), tuple(halves or [laced])
+    return draw.choice(_LEADS[kind]).format(laced), _telling((secret[:at], secret[at:]), laced)
+
+
+def _telling(halves: tuple[str, str], whole: str) -> tuple[str, ...]:
+    """The halves that still say something of the secret, else the whole: `xample` says nothing."""
+    telling = [half for half in halves if len(half) >= _HALF_LEAST and not half.isalpha()]
+    return tuple(telling or [whole])

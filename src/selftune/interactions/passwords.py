@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PASSWORD_HINTS: Final = (
-    *("pass", "pwd", "secret", "key", "token", "bearer", "credential", "kennwort", "contraseña"),
+    *("pass", "pwd", "secret", "key", "token", "bearer", "credential", "kennwort", "contraseña", "basic"),
     "://",
 )
 
@@ -50,10 +50,15 @@ _KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _URL_PASSWORD: Final = re.compile(r"://[^\s:/@\[\]\"'<>]{0,64}:(?P<value>[^\s/@\[\]\"'<>{}$]{3,256})@")
+# User and password of HTTP's basic scheme (RFC 7617), whatever they decode to.
+_BASIC: Final = re.compile(
+    r"authorization[\"']?\s{0,2}[:=]\s{0,2}[\"']?basic\s+(?P<value>[A-Za-z0-9+/_-]{6,2048}={0,2})", re.IGNORECASE
+)
 # What stands where a password would: instructions, variables, addresses, file names.
 _NO_PASSWORD: Final = re.compile(
     r"your|example|placeholder|changeme|xxx|\*\*\*|\.\.\.|%[sd(]|\$|env\b|environ|config|://|^\w+\.\w+", re.IGNORECASE
 )
+_OPAQUE: Final = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{32,}(?![A-Za-z0-9])")
 _LEAST_ENTROPY_BITS: Final = 2.5
 _LEAST_KEY_ENTROPY_BITS: Final = 3.2
 
@@ -73,6 +78,7 @@ def find_api_keys(text: str) -> Iterator[tuple[int, int]]:
 def find_passwords(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each password in an address, or behind a word such as `password:`."""
     yield from (match.span("value") for match in _URL_PASSWORD.finditer(text))
+    yield from (match.span("value") for match in _BASIC.finditer(text))
     if not _DIGIT.search(text):
         return
     for pattern, least in ((_PASSWORD, _LEAST_ENTROPY_BITS), (_KEY, _LEAST_KEY_ENTROPY_BITS)):
@@ -80,6 +86,11 @@ def find_passwords(text: str) -> Iterator[tuple[int, int]]:
             value = match["value"].rstrip(".:!?*")
             if _looks_chosen(value, least):
                 yield match.start("value"), match.start("value") + len(value)
+
+
+def is_opaque(text: str) -> bool:
+    """Whether a text holds a long run of random characters: read out of base64, that is somebody's key."""
+    return any(entropy_bits(run[0]) >= _LEAST_KEY_ENTROPY_BITS for run in _OPAQUE.finditer(text))
 
 
 def _looks_chosen(value: str, least_bits: float) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from selftune.interactions.disguises import Undisguised, decode_candidates, join_lines, show_hidden, unescape
+from selftune.interactions.passwords import is_opaque
 from selftune.interactions.patterns import KINDS
 from selftune.interactions.presidio import PRESIDIO_KINDS, find_with_presidio
 
@@ -82,6 +83,8 @@ class Redactor:
 
     def _kinds_in(self, text: str, depth: int) -> set[str]:
         found = {kind for kind in _possible(self._kinds, text) if next(iter(_finder(kind)(text)), None)}
+        if "api_key" in self._kinds and is_opaque(text):
+            found.add("api_key")
         if not found and depth:
             return {kind for _, _, meaning in decode_candidates(text) for kind in self._kinds_in(meaning, depth - 1)}
         return found
