@@ -1,0 +1,85 @@
+"""Runs what a page tells a reader to type, and holds what the page shows against what comes out.
+
+In a block fenced as `console`, a line that begins with `$ ` is typed; the lines below it, up to the next one, are what
+the page shows. Each of them must stand in the output, in this order, where `…` stands for anything. A last line such as
+`(exit 5)` names the exit code; without one it is 0. A block fenced as `toml` with the comment `# selftune.toml` above
+its lines is added to that file.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EXIT = re.compile(r"\(exit (\d+)\)")
+_SETTINGS = "# selftune.toml\n"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """One command of a page: what is typed, what is shown of its output, how it ends."""
+
+    command: str
+    shown: tuple[str, ...]
+    code: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Lines that a page adds to `selftune.toml`."""
+
+    text: str
+
+
+def steps_of(page: str) -> list[Typed | Settings]:
+    """What a page tells its reader to do, in order."""
+    found: list[Typed | Settings] = []
+    for language, body in _FENCE.findall(page):
+        if language == "console":
+            found += _typed(body)
+        elif language == "toml" and body.startswith(_SETTINGS):
+            found.append(Settings(body.removeprefix(_SETTINGS)))
+    return found
+
+
+def _typed(body: str) -> list[Typed]:
+    parts = re.split(r"^\$ ", body, flags=re.MULTILINE)
+    assert not parts[0].strip(), f"a console block begins with output: {parts[0]!r}"
+    found = []
+    for part in parts[1:]:
+        command, *shown = [line for line in part.replace("\\\n", "").splitlines() if line.strip()]
+        ending = _EXIT.fullmatch(shown[-1].strip()) if shown else None
+        found.append(Typed(command, tuple(shown[:-1] if ending else shown), int(ending[1]) if ending else 0))
+    return found
+
+
+def follow(step: Typed | Settings, folder: Path, environment: dict[str, str]) -> str:
+    """Do one step in a folder; returns what came out, both streams.
+
+    Raises:
+        AssertionError: another exit code, or a line that the page shows and the command does not say.
+    """
+    if isinstance(step, Settings):
+        path = folder / "selftune.toml"
+        path.write_text(path.read_text(encoding="utf-8") + "\n" + step.text, encoding="utf-8")
+        return ""
+    done = subprocess.run(
+        ["bash", "-c", step.command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == step.code, f"$ {step.command}\nexit {done.returncode}, not {step.code}\n{done.stdout}"
+    rest = " ".join(done.stdout.split())
+    for line in step.shown:
+        pattern = r".*?".join(re.escape(" ".join(piece.split())) for piece in line.strip().split("…"))
+        found = re.search(pattern, rest)
+        assert found, f"$ {step.command}\nis said to print: {line}\nand prints:\n{done.stdout}"
+        rest = rest[found.end() :]
+    return done.stdout
