@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from curation_pairs import pair
+from curation_pairs import judged, pair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selftune.curation.config import Curation
+from selftune.curation.stage import curate
 from selftune.curation.weakness import ANY_TOPIC, find_weaknesses
 
 
@@ -66,3 +68,12 @@ def test_no_weakness_rests_on_fewer_conversations_than_asked_and_the_order_of_th
     assert all(weakness.mean < 4.5 for weakness in found)
     backwards = find(pairs[::-1], least)
     assert [(one.topic, one.conversations) for one in found] == [(one.topic, one.conversations) for one in backwards]
+
+
+def test_a_dataset_lists_what_keeps_going_wrong_and_leaves_the_held_out_ones_out_of_it(tmp_path):
+    dataset = curate(judged(*log()), Curation(trigger=1, holdout_share=0.0), fake_context(tmp_path))
+    assert [(weakness.criterion, weakness.conversations) for weakness in dataset.weaknesses] == [("unknowns", 6)]
+    some = curate(judged(*log()), Curation(trigger=1, holdout_share=0.6, recurring_from=1), fake_context(tmp_path))
+    held = {example.interaction_id for example in some.holdout} | set(some.clean_room)
+    assert held
+    assert not held & {name for weakness in some.weaknesses for name in weakness.interaction_ids}

@@ -56,6 +56,7 @@ class Curation:
         mix_by: What the parts of `mixture` are: kind, origin (real or synthetic), source or teacher.
         mixture: Part, and its share of the examples; what is named nowhere shares the remainder.
         most_repeats: How often one example may stand in a mixture.
+        recurring_from: Conversations in which something must go wrong to be listed as a weakness.
         filters: Names of registered filters. Consent is asked for in any case.
         teachers: Models whose answers are preferred to those of any other, in a preference dataset.
         judge_noise: Margin of two overalls up to which the judge counts as undecided between them. Half a step of a
@@ -83,6 +84,7 @@ class Curation:
     mix_by: str = "kind"
     mixture: tuple[tuple[str, float], ...] = ()
     most_repeats: int = 1
+    recurring_from: int = 5
     filters: tuple[str, ...] = ("answered", "complete", "control_tokens", "not_suspected")
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
@@ -116,6 +118,7 @@ def check_curation(config: Curation) -> None:
         ("most_repeats", config.most_repeats, 1, 100),
         ("answers_per_prompt", config.answers_per_prompt, 1, 1000),
         ("trigger", config.trigger, 1, 10**9),
+        ("recurring_from", config.recurring_from, 1, 10**6),
         ("judge_noise", config.judge_noise, 0.0, 100.0),
         ("length_ratio", config.length_ratio, 1.0, 1000.0),
     )

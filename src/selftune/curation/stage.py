@@ -15,6 +15,7 @@ from selftune.curation.preference_style import contrast_examples, write_pairing
 from selftune.curation.render import conversation_of
 from selftune.curation.select import Candidate, Rejects, count_reasons, select, sift, without_near_duplicates
 from selftune.curation.traits import SYNTHETIC, Origins
+from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
 from selftune.plugins import load_plugin
 from selftune.records import Dataset, DatasetKind, Example, digest_of
@@ -58,7 +59,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         holdout = tuple(_example(item, origins) for item in pair_up(held, rules, filters, rejects).candidates)
     else:
         golden = select(learnable, config, context.seed, rejects)
-        holdout = tuple(map(_held_example, held))
+        holdout = tuple(_held_example(pair, origins) for pair in held)
     chosen, shares = balance(golden, origins, config, rejects)
     if paired:
         reject_partners(paired, chosen, rejects)
@@ -78,6 +79,8 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         card=f"{card}\n{write_pairing(paired, train, rules)}" if paired else card,
         clean_room=tuple(pair.interaction.id for pair in sealed),
         kinds=shares.kinds,
+        # Of the pool alone: what is held out must not steer what is generated next.
+        weaknesses=find_weaknesses(learnable, low_below=config.threshold, least_conversations=config.recurring_from),
         contrasts=contrast_examples(train),
     )
 
@@ -115,11 +118,12 @@ def _example(item: Candidate, origins: Origins) -> Example:
     )
 
 
-def _held_example(pair: Pair) -> Example:
+def _held_example(pair: Pair, origins: Origins) -> Example:
     return Example(
         salt=pair.interaction.salt,
         interaction_id=pair.interaction.id,
         judgement_id=pair.judgement.id,
         messages=conversation_of(pair.interaction),
         taught_by=pair.interaction.generated_by,
+        synthetic=origins.origin_of(pair.interaction) == SYNTHETIC,
     )
