@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from sqlalchemy import func, insert, select, update
 
 from selftune.errors import BudgetError, IntegrityError, MissingFileError, UsageError
+from selftune.failpoints import reach
 from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
 from selftune.records import Interaction, Record
@@ -288,6 +289,7 @@ class Store:
                     full, batch = batch, []
                     self._keep_outputs(key, stage, full, many=many, begin=not begun)
                     begun = True
+                    reach(f"batch-{stage}")
             complete = True
         finally:
             if batch or complete:

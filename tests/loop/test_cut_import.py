@@ -1,0 +1,82 @@
+"""An import that is killed anywhere goes on where it was; nothing is lost, and nothing comes in twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from selftune.ledger import verify
+from selftune.ledger.keys import make_machine_key
+from selftune.records import Interaction, Quarantined
+from selftune.store import Store
+
+LINES = 1200
+IMPORT = """
+import sys
+from pathlib import Path
+
+from selftune.loop.config import ProjectConfig
+from selftune.loop.intake import import_files
+from selftune.loop.project import Project
+from selftune.store import BlobStore, Store
+from selftune.testing import fake_base
+
+folder = Path(sys.argv[1])
+with Store.open(folder) as store:
+    project = Project(
+        folder=folder,
+        config=ProjectConfig(),
+        store=store,
+        blobs=BlobStore(folder / ".selftune" / "blobs"),
+        base=fake_base(),
+        base_folder=folder,
+    )
+    (done,) = import_files(project, [Path(sys.argv[2])])
+print(done.added, done.known, done.broken)
+"""
+
+
+def entry(number: int) -> dict:
+    """Every third one says that a conversation went on; every hundredth can't be read."""
+    if number % 100 == 99:
+        return {"messages": number}
+    said = [{"role": ("user", "assistant")[at % 2], "content": f"turn {at}"} for at in range(2 + 2 * (number % 3))]
+    return {"conversation_id": f"talk-{number // 3}", "messages": said}
+
+
+def run(folder, log, failpoint: str | None = None) -> subprocess.CompletedProcess:
+    environment = os.environ | ({"SELFTUNE_FAILPOINTS": f"{failpoint}=kill"} if failpoint else {})
+    command = [sys.executable, "-c", IMPORT, str(folder), str(log)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "kept", "left"),
+    [("before-capture", 0, LINES), ("batch-capture", 500, LINES - 500), ("kept-capture", LINES, 0)],
+)
+def test_an_import_that_is_killed_goes_on_where_it_was(failpoint, kept, left, tmp_path):
+    folder, log = tmp_path / "project", tmp_path / "log.jsonl"
+    (folder / ".selftune" / "keys").mkdir(parents=True)
+    make_machine_key(folder / ".selftune" / "keys")
+    log.write_text("".join(json.dumps(entry(number)) + "\n" for number in range(LINES)))
+    assert run(folder, log, failpoint).returncode == -signal.SIGKILL
+    with Store.open(folder) as store:
+        assert store.count(Interaction) + store.count(Quarantined) == kept
+    done = run(folder, log)
+    assert done.returncode == 0, done.stderr
+    added, known, broken = map(int, done.stdout.split())
+    assert (added + broken, known) == (left, kept)
+    with Store.open(folder) as store:
+        places = Counter((one.KIND, one.position) for kind in (Interaction, Quarantined) for _, one in store.each(kind))
+        superseded, count = store.superseded(), store.count(Interaction)
+    assert (len(places), max(places.values())) == (LINES, 1)
+    broken_lines = LINES // 100
+    assert count == LINES - broken_lines
+    assert count - len(superseded) == LINES // 3  # one newest version a conversation
+    assert verify.verify(folder / ".selftune" / "ledger").entries == LINES + 1
