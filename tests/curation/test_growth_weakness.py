@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from selftune.curation.config import Curation
 from selftune.curation.stage import curate
 from selftune.curation.weakness import ANY_TOPIC, find_weaknesses
+from selftune.testing import fake_context
 
 
 def log():
