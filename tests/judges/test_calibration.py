@@ -51,7 +51,7 @@ def test_the_interval_covers_the_true_agreement_of_simulated_raters():
 
     true = weighted_kappa(overalls(7, 20_000))
     intervals = [measure_kappa(overalls(seed + 1, 40)).interval for seed in range(200)]
-    # 93 % are promised; where that holds, fewer than 177 of 200 come less than once in a hundred times (exact binomial).
+    # 93 % are promised; where that holds, fewer than 177 come less than once in a hundred times (exact binomial).
     assert sum(low <= true <= high for low, high in intervals) >= 177
 
 

@@ -17,6 +17,7 @@ from selftune.interactions.served import Resampled
 from selftune.judges.config import Judging
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
+from selftune.loop.calibrating import refuse_uncalibrated
 from selftune.loop.ejected import find_text
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
@@ -58,6 +59,7 @@ def make_plan(project: Project) -> Plan:
     plan_check(policy, evaluation.suite)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
+    refuse_uncalibrated(project, identity, load_rubric(judging.rubric))
     door = door_of(project)
     return Plan(
         store=store,
@@ -147,6 +149,7 @@ def make_judging(project: Project) -> Judging:
         model=section.model or None,
         api_key_env=section.api_key_env or None,
         egress=config.egress.allow,
+        spoiled_copies_from=config.curation.threshold if config.calibration.spoiled_copies else None,
         required=config.curation.kind != DatasetKind.PREFERENCE,
     )
 
