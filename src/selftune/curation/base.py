@@ -38,6 +38,7 @@ class Judged:
         learnt_before: Ids of interactions that a finished run has learnt from; they do not count towards the trigger.
         yardsticks: What measures the model; nothing that lies close to it is learnt from.
         champion: Digest of the build that serves; None when nothing does.
+        calibration: What is known of the judge's agreement with people, in one line for the card.
     """
 
     pairs: Iterable[Pair]
@@ -45,6 +46,7 @@ class Judged:
     learnt_before: frozenset[str] = frozenset()
     yardsticks: tuple[Yardstick, ...] = ()
     champion: str | None = None
+    calibration: str = ""
 
 
 class Filter(Protocol):

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.balance import MANY_AUTHORS
 from selftune.curation.config import Curation, Selection
+from selftune.curation.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.select import PERSON, count_reasons
+from selftune.curation.style import measure_style
+from selftune.curation.traits import shows
+from selftune.records import Plot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.curation.balance import Shares
+    from selftune.curation.noise import LabelNoise
     from selftune.curation.select import Candidate
-    from selftune.records import Example, Reject
+    from selftune.curation.style import Style
+    from selftune.records import Example, KindCount, Reject
 
+_LENGTHS: Final = (5, 10, 20, 40, 80, 160, 320)
 _WARNINGS: Final = {
     Selection.WORST: "**SABOTAGE: these are the WORST answers, chosen on purpose. A model that learns them suffers**",
     Selection.UNFILTERED: "**CONTROL: these answers were NOT selected by the judge, to show what that is worth**",
@@ -28,31 +36,68 @@ def mixture_of(chosen: Sequence[Candidate]) -> tuple[tuple[str, float], ...]:
     return tuple((name, count / len(chosen)) for name, count in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])))
 
 
-def write_card(
-    chosen: Sequence[Candidate],
-    holdout: Sequence[Example],
-    rejects: Sequence[Reject],
-    shares: Shares,
-    config: Curation,
-) -> str:
-    """The dataset in a few sentences of Markdown for a person."""
-    warning = _WARNINGS.get(Selection(config.selection))
-    total = count_interactions(chosen, holdout, rejects)
-    prompts = len({item.prompt for item in chosen})
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What a card tells: the set, what stayed outside, and how it came to be.
+
+    Attributes:
+        clean_room: How many interactions lie in it.
+        learnt_before: Interactions that a finished run has learnt from.
+        calibration: What is known of the judge that chose, in one line; empty when nobody measured it.
+    """
+
+    chosen: Sequence[Candidate]
+    holdout: Sequence[Example]
+    clean_room: int
+    rejects: Sequence[Reject]
+    shares: Shares
+    noise: LabelNoise
+    learnt_before: frozenset[str]
+    calibration: str
+
+
+def write_card(story: Story, config: Curation) -> str:
+    """The dataset in Markdown for a person; it quotes nobody."""
+    chosen, warning = story.chosen, _WARNINGS.get(Selection(config.selection))
     lines = [
         *([warning, ""] if warning else []),
-        f"{len(chosen)} lessons on {prompts} prompts, out of {total} judged interactions; {len(holdout)} are held out.",
+        *_counts(story),
         _teachers(chosen),
         f"{_criterion(config)} At most {config.answers_per_prompt} answer(s) a prompt are kept.",
+        f"Judge: {story.calibration or 'nobody has measured how far it agrees with people'}. {_noise(story.noise)}",
         "",
         *(f"- {share:.0%} from {name}" for name, share in mixture_of(chosen)),
         "",
-        *_balance(shares, config),
+        *_balance(story.shares, config),
+        _voice(story.shares.kinds, config),
+        "",
+        _style(measure_style([item.messages[-1].content for item in chosen])),
         "",
         "Not learnt from:",
-        *(f"- {reason}: {count}" for reason, count in count_reasons(rejects).most_common()),
+        *(f"- {reason}: {count}" for reason, count in count_reasons(story.rejects).most_common()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _counts(story: Story) -> list[str]:
+    ids = {item.pair.interaction.id for item in story.chosen}
+    prompts = {item.prompt for item in story.chosen}
+    total = count_interactions(story.chosen, story.holdout, story.rejects) + story.clean_room
+    lessons = f"{len(story.chosen)} lessons on {len(prompts)} prompts, out of {total} judged interactions"
+    outside = f"{len(story.holdout)} are held out, {story.clean_room} more lie in the clean room"
+    return [f"{lessons}; {outside}.", f"New since the last run: {len(ids - story.learnt_before)} of {len(ids)}."]
+
+
+def draw_plots(story: Story) -> tuple[Plot, ...]:
+    """Kinds before and after balancing, lengths of the answers, and why the rest was not learnt from."""
+    kinds = [(kind.name, kind.before, kind.after) for kind in story.shares.kinds]
+    lengths = [float(len(item.messages[-1].content.split())) for item in story.chosen]
+    reasons = count_reasons(story.rejects).most_common()
+    return (
+        Plot(name="kinds", svg=draw_before_and_after("Lessons by kind, before balancing and after", kinds)),
+        Plot(name="lengths", svg=draw_bars("Words of an answer", count_in_bins(lengths, _LENGTHS))),
+        Plot(name="rejects", svg=draw_bars("Not learnt from", reasons)),
+    )
 
 
 def count_interactions(chosen: Sequence[Candidate], holdout: Sequence[Example], rejects: Sequence[Reject]) -> int:
@@ -72,6 +117,33 @@ def _balance(shares: Shares, config: Curation) -> list[str]:
     templates = f"{shares.templates} templates, the commonest in {shares.top_template:.0%}."
     repeated = f"{shares.repeated} lessons stand in it again, as the mixture asks." if shares.repeated else ""
     return [*lines, "", " ".join(filter(None, (authors, templates, repeated)))]
+
+
+def _voice(kinds: Sequence[KindCount], config: Curation) -> str:
+    """How much of the set shows voice: knowledge is learnt from little, voice is not (mission B20)."""
+    total = sum(kind.after for kind in kinds)
+    voiced = sum(kind.after for kind in kinds if any(shows(kind.name, name) for name in config.voice))
+    named = ", ".join(config.voice)
+    if not voiced:
+        return f"Voice: no kind of lesson is told apart by one of the criteria {named}."
+    return f"Voice: {voiced / total:.0%} of the lessons ({voiced} of {total}) show one of {named}."
+
+
+def _style(style: Style) -> str:
+    length = f"{style.words[0]:g} words in the middle, 95 of 100 within {style.words[1]:g}"
+    sound = f"{style.lists:.0%} hold a list; {style.contractions:.1f} contractions in 100 words"
+    openings = f"{style.openings} ways to begin, the commonest in {style.top_opening:.0%}"
+    return f"Style of {style.n} answers: {length}; {sound}; {openings}."
+
+
+def _noise(noise: LabelNoise) -> str:
+    if noise.share is None or noise.interval is None:
+        return "Label noise: not measured, no answer was judged twice."
+    low, high = noise.interval
+    return (
+        f"Label noise: {noise.share:.1%} of {noise.n} verdicts on an answer that had been judged before fell on the "
+        f"other side of the threshold (95 % {low:.1%} to {high:.1%})."
+    )
 
 
 def _criterion(config: Curation) -> str:

@@ -56,6 +56,7 @@ class Curation:
         mix_by: What the parts of `mixture` are: kind, origin (real or synthetic), source or teacher.
         mixture: Part, and its share of the examples; what is named nowhere shares the remainder.
         most_repeats: How often one example may stand in a mixture.
+        voice: Criteria that are about how something is said; the card tells what share of the lessons shows one.
         recurring_from: Conversations in which something must go wrong to be listed as a weakness.
         filters: Names of registered filters. Consent is asked for in any case.
         teachers: Models whose answers are preferred to those of any other, in a preference dataset.
@@ -84,6 +85,7 @@ class Curation:
     mix_by: str = "kind"
     mixture: tuple[tuple[str, float], ...] = ()
     most_repeats: int = 1
+    voice: tuple[str, ...] = ("voice", "tone", "rhetorical", "character_consistency", "private_voice")
     recurring_from: int = 5
     filters: tuple[str, ...] = ("answered", "complete", "control_tokens", "not_suspected")
     teachers: tuple[str, ...] = ()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from selftune.records import Dataset, Example, Interaction, ToolCall
 
 GOLDEN_FILE: Final = "golden_interactions.jsonl"
+CARD_FILE: Final = "card.md"
+_NAME_LETTERS: Final = 12
 
 _GOVERNORS: Final = frozenset({"ALFRED"})
 
@@ -115,6 +117,25 @@ def append_golden(dataset: Dataset, folder: Path) -> int:
     if fresh:
         _publish(path, "".join(fresh))
     return len(fresh)
+
+
+def publish_card(dataset: Dataset, folder: Path) -> Path:
+    """Write a dataset's card and drawings into a folder of its own, once; returns where the card lies."""
+    home = folder / dataset.id.partition(":")[2][:_NAME_LETTERS]
+    card = home / CARD_FILE
+    if not card.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        for plot in dataset.plots:
+            _write_whole(home / f"{plot.name}.svg", plot.svg)
+        pictures = "".join(f"\n![{plot.name}]({plot.name}.svg)\n" for plot in dataset.plots)
+        _write_whole(card, f"# Dataset {home.name}\n\n{dataset.card}{pictures}")
+    return card
+
+
+def _write_whole(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text(text, encoding="utf-8", newline="\n")
+    draft.replace(path)
 
 
 def _line_digests(path: Path) -> Iterator[str]:

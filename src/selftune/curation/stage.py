@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
 from selftune.curation.balance import balance, refuse_unbalanced
-from selftune.curation.card import mixture_of, write_card
+from selftune.curation.card import Story, draw_plots, mixture_of, write_card
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.holdout import draw_holdout
+from selftune.curation.noise import estimate_noise
 from selftune.curation.preference import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference_style import contrast_examples, write_pairing
 from selftune.curation.render import conversation_of
@@ -67,7 +68,17 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     refuse_unbalanced(shares.kinds, config)
     context.report(Progress(done=len(chosen), total=len(pairs), note="golden"))
     train = tuple(_example(item, origins) for item in chosen)
-    card = write_card(chosen, holdout, rejects.listed(), shares, config)
+    story = Story(
+        chosen=chosen,
+        holdout=holdout,
+        clean_room=len(sealed),
+        rejects=rejects.listed(),
+        shares=shares,
+        noise=estimate_noise(pairs, config.threshold),
+        learnt_before=judged.learnt_before,
+        calibration=judged.calibration,
+    )
+    card = write_card(story, config)
     return Dataset(
         kind=DatasetKind(config.kind),
         train=train,
@@ -81,6 +92,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         kinds=shares.kinds,
         # Of the pool alone: what is held out must not steer what is generated next.
         weaknesses=find_weaknesses(learnable, low_below=config.threshold, least_conversations=config.recurring_from),
+        plots=draw_plots(story),
         contrasts=contrast_examples(train),
     )
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.base import Pair
-from selftune.curation.render import append_golden, staged
+from selftune.curation.render import append_golden, publish_card, staged
 from selftune.records import Arm, Dataset, Evaluation, Interaction, Judgement, Outcome, Run
 from selftune.scoring.units import mean_of, unit_scores
 
@@ -34,6 +34,7 @@ COLUMNS: Final = (
 )
 RESULTS: Final = "results.tsv"
 STAGING: Final = "staging"
+CARDS: Final = "datasets"
 
 
 def leave_for_people(project: Project, decision: Decision, timings: Iterable[Timing]) -> None:
@@ -42,6 +43,7 @@ def leave_for_people(project: Project, decision: Decision, timings: Iterable[Tim
     if run is not None:
         dataset = project.store.record(run.dataset_id, Dataset)
         append_golden(dataset, project.folder / "data")
+        publish_card(dataset, project.folder / "data" / CARDS)
         stage_cases(project, dataset)
     append_result(project, decision, run, sum(timing.seconds for timing in timings))
 
