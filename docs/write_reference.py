@@ -110,7 +110,15 @@ def describe_kind(kind: Any) -> str:
         return " or ".join(f"`{choice.value}`" for choice in kind)
     if kind == tuple[tuple[str, float], ...]:
         return "table of numbers"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false"}.get(kind, "list of texts")
+    known: dict[Any, str] = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        float | None: "number",
+        bool: "true or false",
+        tuple[str, ...]: "list of texts",
+    }
+    return known.get(kind, "list of tables")
 
 
 def describe_value(value: Any) -> str:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftune.errors import BudgetError
+from selftune.errors import BudgetError, ConfigError
 from selftune.judges.config import Judging
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
+from selftune.judges.oracle import OracleJudge
 from selftune.judges.purse import Prices, Purse, Usage
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
@@ -104,6 +105,22 @@ def test_a_failed_try_is_paid_for_too_and_an_answer_that_nobody_counted_at_its_m
     assert uncounted.prompt_tokens == 0
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prices": Prices(), "budget_usd": 1.0}, "budget_usd needs prices"),
+        ({"budget_usd": -1.0}, "budget_usd is negative"),
+        ({"prices": Prices(prompt=-1.0)}, "a price is negative"),
+        ({"at_once": 0}, "at_once must be 1 or more"),
+        ({"timeout_seconds": 0.0}, "timeout_seconds must be above 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_by_name(changes, message):
+    facts = {"endpoint": "http://127.0.0.1:9/v1", "model": "m", "prices": PRICES}
+    with pytest.raises(ConfigError, match=message):
+        OracleJudge.from_config(Judging(**(facts | changes)))
+
+
 def most_of_one(tmp_path) -> float:
     with FakeJudgeServer(lambda n, body: (200, GOOD, "stop"), usage=None).running() as server:
         (dear,) = judge(log(1), config(server), fake_context(tmp_path))
@@ -161,10 +178,7 @@ def test_a_try_that_was_cut_off_has_spent_its_part_of_the_budget_and_a_stop_give
 def test_a_retry_that_the_budget_does_not_pay_for_leaves_the_verdict_unscored(tmp_path):
     with FakeJudgeServer(lambda n, body: (200, "five", "stop"), usage=None).running() as server:
         asking = config(server, budget_usd=1.5 * most_of_one(tmp_path))
-        oracle_log = log(1)
-        from selftune.judges.oracle import OracleJudge
-
-        said = OracleJudge.from_config(asking).judge(oracle_log[0], RUBRIC, "salt")
+        said = OracleJudge.from_config(asking).judge(log(1)[0], RUBRIC, "salt")
     assert said.status is JudgementStatus.UNSCORED
     assert "no money is left for another try" in (said.reason or "")
     assert len(server.asked) == 1

@@ -21,6 +21,7 @@ from selftune.records import (
     Consent,
     Criterion,
     CriterionScore,
+    CriticalFailure,
     CurvePoint,
     Dataset,
     DatasetKind,
@@ -37,6 +38,7 @@ from selftune.records import (
     JudgeIdentity,
     Judgement,
     JudgementStatus,
+    MemberVerdict,
     KindCount,
     Message,
     Outcome,
@@ -140,7 +142,7 @@ SAMPLES: tuple[Record, ...] = (
         judge=JudgeIdentity(name="openai", version="3", lineage=("some-model",)),
         status=JudgementStatus.UNSCORED,
         criteria=(
-            CriterionScore(name="truth", reasoning="she is named", score=4.5, quotes=("Zo\u00eb is here",)),
+            CriterionScore(name="truth", reasoning="she is named", score=4.5, quotes=("Zo\u00eb is here",), spread=1.5),
             CriterionScore(name="tone", reasoning="none asked for", score=None),
         ),
         overall=4.5,
@@ -152,6 +154,17 @@ SAMPLES: tuple[Record, ...] = (
         completion_tokens=20,
         cost_usd=0.0125,
         flags=("unsupported",),
+        cached_tokens=80,
+        prompt_digest=digest("5"),
+        reported_model="some-model-2026-01",
+        members=(
+            MemberVerdict(
+                judge=JudgeIdentity(name="oracle:a", version="3", lineage=("a",)),
+                status=JudgementStatus.SCORED,
+                overall=4.0,
+                reason="its JSON was repaired",
+            ),
+        ),
     ),
     Dataset(
         kind=DatasetKind.PREFERENCE,
@@ -350,12 +363,14 @@ SAMPLES: tuple[Record, ...] = (
         lowest=0.0,
         highest=10.0,
         golden=9.0,
+        persona="You listen for what lies between the words.",
+        critical_failures=(CriticalFailure(name="insult", description="somebody is insulted"),),
     ),
 )
 
 
 # What a kind got since, always with a default; the file of the shape before stays and must go on being read.
-GROWN = {"interaction": "-thread", "judgement": "-quotes", "dataset": "-pairs"}
+GROWN = {"interaction": "-thread", "judgement": "-panel", "dataset": "-pairs", "rubric": "-persona"}
 
 
 def golden_file(record: Record) -> Path:

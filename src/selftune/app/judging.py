@@ -6,7 +6,7 @@ verdicts bear the name of the judge that gave them, so that no cycle takes them 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selftune.interactions.assemble import Origin, assemble, said_by_assistant
@@ -56,6 +56,14 @@ def _import_one(project: Project, executor: Executor, path: Path, file: JudgedFi
     judged = iter(executor(adopt, JudgedAnswers(path=path, interaction_ids=ids), config).ids)
     judgements = [None if item is None else project.store.record(next(judged), Judgement) for item in ids]
     return summarise(file, judgements, load_rubric(config.rubric))
+
+
+def limit_spending(project: Project, budget_usd: float | None) -> Project:
+    """The project with this budget for its judge; with the one in its config where none is given."""
+    if budget_usd is None:
+        return project
+    judge = replace(project.config.judge, budget_usd=budget_usd)
+    return replace(project, config=replace(project.config, judge=judge))
 
 
 @dataclass(frozen=True)

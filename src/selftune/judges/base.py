@@ -28,7 +28,7 @@ class Sitting(Protocol):
     """One batch at a judge that waits for a server: several verdicts are asked for at a time, and come in any order."""
 
     def ask(self, interaction: Interaction, salt: str) -> bool:
-        """Ask for one more verdict, unless so many are under way that some must be collected first: then False.
+        """Ask for one more verdict; False when some must be collected first, and then some are under way.
 
         Raises:
             BudgetError: nothing is under way, and what is left does not pay for one more.
@@ -41,7 +41,7 @@ class Sitting(Protocol):
         ...
 
     def collect(self) -> list[Judgement]:
-        """Wait for a verdict; those that are ready by now, each with the salt of its question, in no order."""
+        """Wait for a verdict; all that are ready by now, at least one, each with its question's salt, in no order."""
         ...
 
 

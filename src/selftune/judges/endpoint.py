@@ -79,13 +79,15 @@ def appoint_endpoint(config: Judging) -> Endpoint:
     """The endpoint that the config names.
 
     Raises:
-        ConfigError: endpoint, model or key is missing, or the host is beyond this machine and not in [egress].
+        ConfigError: endpoint, model or key is missing, the host is beyond this machine and not in [egress], or a
+            number makes no sense.
     """
     if not config.endpoint or not config.model:
         raise ConfigError(
             f"judge {config.name!r} needs an endpoint and a model.",
             next_step='Add endpoint = "http://127.0.0.1:11434/v1" and model = "NAME" under [judge] in selftune.toml.',
         )
+    _refuse_odd_numbers(config)
     parts = urlsplit(config.endpoint)
     host = parts.hostname
     if parts.scheme not in {"http", "https"} or host is None or parts.username or parts.query:
@@ -99,6 +101,23 @@ def appoint_endpoint(config: Judging) -> Endpoint:
             next_step=f'Add it in selftune.toml: [egress] allow = ["{host}"]. Judged words will then be sent there.',
         )
     return Endpoint(url=config.endpoint.rstrip("/"), model=config.model, local=local, api_key=_key(config.api_key_env))
+
+
+def _refuse_odd_numbers(config: Judging) -> None:
+    prices = (config.prices.prompt, config.prices.completion, config.prices.cached or 0.0)
+    faults = {
+        "at_once must be 1 or more": config.at_once < 1,
+        "timeout_seconds must be above 0": config.timeout_seconds <= 0,
+        "a price is negative": min(prices) < 0,
+        "budget_usd is negative": (config.budget_usd or 0.0) < 0,
+        "budget_usd needs prices to be counted with": config.budget_usd is not None and max(prices) <= 0,
+    }
+    for fault, found in faults.items():
+        if found:
+            raise ConfigError(
+                f"[judge] {fault}.",
+                next_step="Correct it there; prices are usd_per_million_input and usd_per_million_output.",
+            )
 
 
 def is_loopback(host: str) -> bool:

@@ -48,7 +48,7 @@ class Recall:
             self._context.work.put(self._key(judgement.interaction_id), encode_record(judgement).encode())
 
     def _notice(self, judgement: Judgement) -> None:
-        if judgement.reported_model != self._model:
+        if judgement.reported_model not in {None, self._model}:
             self._model = judgement.reported_model
             self._on_record.clear()
 

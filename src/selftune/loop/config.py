@@ -60,38 +60,41 @@ class CaptureSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PanelMember:
+    """[[judge.members]]: one judge of a panel: where it is and what its tokens cost."""
+
+    name: str = "oracle"
+    endpoint: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    usd_per_million_input: float = 0.0
+    usd_per_million_output: float = 0.0
+    usd_per_million_cached_input: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class JudgeSection:
-    """[judge]: the judge that chooses what is learnt, its rubric, and for an endpoint where it is."""
+    """[judge]: the judge that chooses what is learnt, its rubric, and for an endpoint where it is and what it costs.
+
+    `at_once` bounds the calls at a time, `budget_usd` what one night's judging may cost. A `panel` has `members`, each
+    written as a [[judge.members]] of its own with name, endpoint, model, api_key_env and prices; it needs a verdict of
+    `quorum` of them, and marks a verdict where they lie further apart than `disagreement`, a share of the scale.
+    """
 
     name: str = "checks"
     rubric: str = "state_obedience"
     endpoint: str = ""
     model: str = ""
     api_key_env: str = ""
-
-
-class Uncalibrated(StrEnum):
-    """Whether a judge may choose lessons before people have been shown to agree with it."""
-
-    ALLOWED = "allowed"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrationSection:
-    """[calibration]: what a judge must reach to be called calibrated, and whether another may choose lessons.
-
-    `least_kappa` is the weighted kappa against people over `least_labels` interactions, `least_swap_consistency` the
-    share of comparisons whose winner stays when the answers change places. With `uncalibrated = "refused"` no cycle
-    begins before; every report says so either way. `spoiled_copies` shows a judge that is a model a spoiled copy of
-    each answer it would let in, one call more for each: one that finds the copy as good has been talked round.
-    """
-
-    least_kappa: float = 0.60
-    least_labels: int = 200
-    least_swap_consistency: float = 0.85
-    uncalibrated: Uncalibrated = Uncalibrated.ALLOWED
-    spoiled_copies: bool = True
+    at_once: int = 8
+    timeout_seconds: float = 120.0
+    usd_per_million_input: float = 0.0
+    usd_per_million_output: float = 0.0
+    usd_per_million_cached_input: float | None = None
+    budget_usd: float | None = None
+    members: tuple[PanelMember, ...] = ()
+    quorum: int = 2
+    disagreement: float = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +191,6 @@ class ProjectConfig:
     base: BaseSection = field(default_factory=BaseSection)
     capture: CaptureSection = field(default_factory=CaptureSection)
     judge: JudgeSection = field(default_factory=JudgeSection)
-    calibration: CalibrationSection = field(default_factory=CalibrationSection)
     curation: CurationSection = field(default_factory=CurationSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     build: BuildSection = field(default_factory=BuildSection)

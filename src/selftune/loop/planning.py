@@ -14,7 +14,8 @@ from selftune.gate.planning import plan_check
 from selftune.gate.policies import load_policy
 from selftune.governance.independence import Party, check_independence
 from selftune.interactions.served import Resampled
-from selftune.judges.config import Judging
+from selftune.judges.config import Judging, Member
+from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.calibrating import refuse_uncalibrated
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.interactions.base import Source
     from selftune.interactions.config import Capture
-    from selftune.loop.config import ProjectConfig
+    from selftune.loop.config import JudgeSection, PanelMember, ProjectConfig
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
     from selftune.records import BaseModel, JudgeIdentity
@@ -129,6 +130,7 @@ def make_sources(
         interactions=fresh,
         build=champion,
         answers_per_prompt=config.capture.answers_per_prompt,
+        most_prompts=config.capture.most_prompts,
         temperature=config.capture.temperature,
         max_tokens=champion.generation.max_tokens,
         slots=config.capture.slots,
@@ -150,7 +152,34 @@ def make_judging(project: Project) -> Judging:
         api_key_env=section.api_key_env or None,
         egress=config.egress.allow,
         spoiled_copies_from=config.curation.threshold if config.calibration.spoiled_copies else None,
+        at_once=section.at_once,
+        timeout_seconds=section.timeout_seconds,
+        prices=prices_of(section),
+        budget_usd=section.budget_usd,
+        members=tuple(map(make_member, section.members)),
+        quorum=section.quorum,
+        disagreement=section.disagreement,
         required=config.curation.kind != DatasetKind.PREFERENCE,
+    )
+
+
+def make_member(member: PanelMember) -> Member:
+    """One judge of a panel."""
+    return Member(
+        name=member.name,
+        endpoint=member.endpoint or None,
+        model=member.model or None,
+        api_key_env=member.api_key_env or None,
+        prices=prices_of(member),
+    )
+
+
+def prices_of(section: JudgeSection | PanelMember) -> Prices:
+    """What the tokens of a judge cost."""
+    return Prices(
+        prompt=section.usd_per_million_input,
+        completion=section.usd_per_million_output,
+        cached=section.usd_per_million_cached_input,
     )
 
 

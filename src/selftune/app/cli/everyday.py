@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 Folder = Annotated[Path, typer.Option("--project", "-p", help="The project folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+BudgetUsd = Annotated[
+    float | None,
+    typer.Option("--budget-usd", min=0, help="Most that the judge may cost, instead of [judge] budget_usd."),
+]
 
 HERE = Path()
 
@@ -113,15 +117,18 @@ def cycle(
     project: Folder = HERE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
     seconds: Annotated[float | None, typer.Option(help="Begin no stage after so many seconds.")] = None,
+    budget_usd: BudgetUsd = None,
     json: AsJson = False,
 ) -> None:
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
     from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.app.judging import limit_spending
     from selftune.loop.planning import make_plan
     from selftune.loop.project import open_project
     from selftune.loop.runner import go_round
 
-    with open_project(project) as opened:
+    with open_project(project) as unlimited:
+        opened = limit_spending(unlimited, budget_usd)
         if dry_run:
             _show_plan(make_plan(opened), json=json)
             return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +38,13 @@ def register(app: typer.Typer) -> None:
 
 
 @_judge.callback(invoke_without_command=True)
-def judge(context: typer.Context, project: Folder = HERE, json: AsJson = False) -> None:
+def judge(context: typer.Context, project: Folder = HERE, budget_usd: BudgetUsd = None, json: AsJson = False) -> None:
     """Run the stage, unless a command below it was named."""
     from selftune.errors import UsageError
 
     if context.invoked_subcommand is None:
-        _command("judge")(project, json)
-    elif json or project != HERE:
+        _run("judge", project, json=json, budget_usd=budget_usd)
+    elif json or project != HERE or budget_usd is not None:
         raise UsageError(
             f"an option stands before {context.invoked_subcommand!r}, where it would be overlooked.",
             next_step=f"Write it behind: selftune judge {context.invoked_subcommand} … --project FOLDER --json.",
@@ -102,25 +102,34 @@ def _told_part(part: Part) -> str:
 
 def _command(stage: str) -> Callable[..., None]:
     def run(project: Folder = HERE, json: AsJson = False) -> None:
-        from selftune.app.cli.screen import Stages, make_console, print_json
-        from selftune.loop.project import open_project
-        from selftune.loop.runner import go_until
-
-        with open_project(project) as opened:
-            output = go_until(opened, stage, Stages(make_console(stderr=True)))
-        if json:
-            print_json(_plain(output))
-        else:
-            typer.echo(_describe(output))
-        _exit(output)
+        _run(stage, project, json=json)
 
     return run
 
 
-def _plain(output: Any) -> Any:
+def _run(stage: str, project: Path, *, json: bool, budget_usd: float | None = None) -> None:
+    from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.app.judging import limit_spending
+    from selftune.loop.project import open_project
+    from selftune.loop.runner import go_until
+
+    with open_project(project) as opened:
+        output = go_until(limit_spending(opened, budget_usd), stage, Stages(make_console(stderr=True)))
+        plain = _plain(stage, output) if json else None
+    if json:
+        print_json(plain)
+    else:
+        typer.echo(_describe(output))
+    _exit(output)
+
+
+def _plain(stage: str, output: Any) -> Any:
+    from selftune.judges.totals import add_up
     from selftune.loop.executor import Stored
 
-    return {"ids": list(output.ids)} if isinstance(output, Stored) else {"id": output.id, "record": output}
+    if not isinstance(output, Stored):
+        return {"id": output.id, "record": output}
+    return {"ids": list(output.ids)} | ({"totals": add_up(output)} if stage == "judge" else {})
 
 
 def _describe(output: Any) -> str:
