@@ -97,6 +97,30 @@ class JudgeSection:
     disagreement: float = 0.25
 
 
+class Uncalibrated(StrEnum):
+    """Whether a judge may choose lessons before people have been shown to agree with it."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationSection:
+    """[calibration]: what a judge must reach to be called calibrated, and whether another may choose lessons.
+
+    `least_kappa` is the weighted kappa against people over `least_labels` interactions, `least_swap_consistency` the
+    share of comparisons whose winner stays when the answers change places. With `uncalibrated = "refused"` no cycle
+    begins before; every report says so either way. `spoiled_copies` shows a judge that is a model a spoiled copy of
+    each answer it would let in, one call more for each: one that finds the copy as good has been talked round.
+    """
+
+    least_kappa: float = 0.60
+    least_labels: int = 200
+    least_swap_consistency: float = 0.85
+    uncalibrated: Uncalibrated = Uncalibrated.ALLOWED
+    spoiled_copies: bool = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class CurationSection:
     """[curation]: how many new golden items start a training, from which overall on, what is learnt, in which shares.
@@ -191,6 +215,7 @@ class ProjectConfig:
     base: BaseSection = field(default_factory=BaseSection)
     capture: CaptureSection = field(default_factory=CaptureSection)
     judge: JudgeSection = field(default_factory=JudgeSection)
+    calibration: CalibrationSection = field(default_factory=CalibrationSection)
     curation: CurationSection = field(default_factory=CurationSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     build: BuildSection = field(default_factory=BuildSection)
