@@ -120,6 +120,15 @@ def test_resampling_asks_each_prompt_for_more_answers_and_keeps_the_link(tmp_pat
     assert all("resampled" in item.flags for item in drawn)
 
 
+def test_a_log_of_many_prompts_does_not_keep_the_champion_busy_for_hours(tmp_path):
+    originals = list(
+        ServedUsers(prompts=prompts(5), build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))
+    )
+    bounded = Resampled(interactions=originals, build=fake_build(), answers_per_prompt=2, most_prompts=3)
+    drawn = list(bounded.read(fake_context(tmp_path, serve=FakeServe(echo))))
+    assert [item.task_id for item in drawn] == ["t0", "t0", "t1", "t1", "t2", "t2"]
+
+
 def test_resampling_repeats_under_the_same_seed_only(tmp_path):
     originals = list(
         ServedUsers(prompts=prompts(1), build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))

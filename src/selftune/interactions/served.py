@@ -87,13 +87,16 @@ class ServedUsers:
 class Resampled:
     """More answers by a served build to the prompts of interactions: what rejection sampling selects from.
 
-    Each prompt is asked once for all interactions that share it. The words of someone who does not consent to
-    training are not asked again. Conversation, author and consent stay those of the first who asked.
+    Each prompt is asked once for all interactions that share it, and no more than `most_prompts` are: a log of ten
+    thousand brought in at once would otherwise keep the champion busy for hours before anything is judged. The words of
+    someone who does not consent to training are not asked again. Conversation, author and consent stay those of the
+    first who asked.
     """
 
     interactions: Iterable[Interaction]
     build: Build
     answers_per_prompt: int = 4
+    most_prompts: int = 500
     temperature: float = 0.9
     top_p: float = 1.0
     max_tokens: int = 128
@@ -107,7 +110,7 @@ class Resampled:
         )
         drafts = (
             self._draft(original, parameters, draw)
-            for original in _first_of_each_prompt(self.interactions)
+            for original in islice(_first_of_each_prompt(self.interactions), self.most_prompts)
             for draw in range(self.answers_per_prompt)
         )
         yield from _answered(drafts, self.build, parameters, self.slots, self.door, context)

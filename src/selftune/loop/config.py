@@ -42,7 +42,7 @@ class BaseSection:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureSection:
-    """[capture]: more answers per new prompt, how freely, in how many slots; minutes until silence ends a talk.
+    """[capture]: more answers per new prompt, for how many of them, how freely; minutes until silence ends a talk.
 
     `consent` is how far one may go with words that no mark and no import says more of: keep, train or send. `redact`
     names the kinds of secrets that become placeholders, `quarantine` those whose conversation is held back, `owners`
@@ -50,6 +50,7 @@ class CaptureSection:
     """
 
     answers_per_prompt: int = 3
+    most_prompts: int = 500
     temperature: float = 0.9
     slots: int = 8
     idle_minutes: float = 30.0
