@@ -37,10 +37,15 @@ class Pairs:
 
     def read(self, context: Context) -> Iterator[Interaction | Quarantined]:
         """Each pair as one interaction; two answers that do not differ are flagged `pair_without_difference`."""
-        return read_file(self.path, "pairs", _parse, context)
+        return read_file(self.path, "pairs", parse_pair, context)
 
 
-def _parse(entry: Mapping[str, Any], origin: Origin) -> Interaction:
+def parse_pair(entry: Mapping[str, Any], origin: Origin) -> Interaction:
+    """One pair as one interaction.
+
+    Raises:
+        UnreadableError: an answer is missing, or the two answer different prompts.
+    """
     prompt = prompt_of(entry)
     chosen, rejected = (_whole(prompt, entry, side) for side in ("chosen", "rejected"))
     facts = {**entry, "generated_by": _model(entry, "chosen") or entry.get("generated_by")}

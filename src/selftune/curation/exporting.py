@@ -1,0 +1,163 @@
+"""A dataset in the format of another program; what the format can't carry is named, never dropped in silence."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from selftune.curation.exports import FORMATS
+from selftune.curation.exports.base import CannotCarryError
+from selftune.errors import MissingFileError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from selftune.curation.exports.base import Format
+    from selftune.records import Dataset, Example
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """Something that a format has no place for, and how many of the written examples had it."""
+
+    what: str
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Why examples are not in the file, and the interactions that they came from."""
+
+    reason: str
+    interaction_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an export came to; ids, judgements and who taught an answer stay in the dataset in any case.
+
+    Attributes:
+        note: How the other program is told of the file; empty when the file is enough.
+    """
+
+    dataset_id: str
+    format: str
+    path: str
+    written: int
+    lost: tuple[Lost, ...]
+    left_out: tuple[LeftOut, ...]
+    note: str
+
+
+def export(dataset: Dataset, format_name: str, path: Path, *, split: str = "train") -> Exported:
+    """Write one split of a dataset to a new file, whole or not at all.
+
+    Raises:
+        UnknownNameError: no such format, or no such split.
+        UsageError: there is a file of that name already, pyarrow is missing for Parquet, or no example fits the format.
+        MissingFileError: its folder is not there.
+    """
+    if format_name not in FORMATS:
+        raise UnknownNameError("format", format_name, FORMATS)
+    examples = _split(dataset, split)
+    fitting = FORMATS[format_name]
+    lost: Counter[str] = Counter()
+    left_out: dict[str, list[str]] = defaultdict(list)
+    bodies = list(_bodies(fitting, examples, lost, left_out))
+    if examples and not bodies:
+        raise UsageError(
+            f"none of {len(examples)} examples fits the format {format_name}: {', '.join(left_out)}.",
+            next_step="Choose a format that carries more, such as axolotl or parquet.",
+        )
+    with _new_file(path) as draft:
+        (_write_parquet if format_name == "parquet" else _write_lines)(bodies, draft)
+    return Exported(
+        dataset_id=dataset.id,
+        format=format_name,
+        path=str(path),
+        written=len(bodies),
+        lost=tuple(Lost(what=what, examples=count) for what, count in sorted(lost.items())),
+        left_out=tuple(LeftOut(reason=reason, interaction_ids=tuple(ids)) for reason, ids in left_out.items()),
+        note=fitting.note.replace("FILE", path.name),
+    )
+
+
+def _split(dataset: Dataset, name: str) -> Sequence[Example]:
+    splits = {"train": dataset.train, "holdout": dataset.holdout}
+    if name not in splits:
+        raise UnknownNameError("split", name, splits)
+    return splits[name]
+
+
+def _bodies(
+    fitting: Format, examples: Sequence[Example], lost: Counter[str], left_out: dict[str, list[str]]
+) -> Iterator[dict[str, Any]]:
+    paired = any(example.rejected is not None for example in examples)
+    for example in examples:
+        if paired and example.rejected is None:
+            left_out["it holds no worse answer, as the others do"].append(example.interaction_id)
+            continue
+        try:
+            row = fitting.row(example)
+        except CannotCarryError as error:
+            left_out[str(error)].append(example.interaction_id)
+            continue
+        lost.update(row.lost)
+        yield row.body
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[Path]:
+    """A draft beside the file, which becomes the file when the block ends well; an older file is never replaced."""
+    taken = UsageError(f"{path} is there already.", next_step="Name another file, or move that one away.")
+    if path.exists():
+        raise taken
+    if not path.parent.is_dir():
+        raise MissingFileError(f"there is no folder {path.parent}.", next_step="Make it first.")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        yield draft
+        _sync(draft)
+        # A link fails where a rename would replace what somebody wrote meanwhile.
+        os.link(draft, path)
+        _sync(path.parent)
+    except FileExistsError as error:
+        raise taken from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_lines(bodies: Iterable[dict[str, Any]], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(json.dumps(body, ensure_ascii=False) + "\n" for body in bodies)
+
+
+def _write_parquet(bodies: Sequence[dict[str, Any]], path: Path) -> None:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UsageError(
+            "writing Parquet takes pyarrow, which is not installed.",
+            next_step="Install it with `pip install 'selftune[train]'`, or choose another format.",
+        ) from error
+    function = pa.struct({"name": pa.string(), "arguments": pa.string()})
+    call = pa.struct({"id": pa.string(), "type": pa.string(), "function": function})
+    texts = ("role", "content", "persona", "reasoning_content", "tool_call_id")
+    message = pa.struct({**{name: pa.string() for name in texts}, "tool_calls": pa.list_(call)})
+    columns = ("prompt", "chosen", "rejected") if bodies and "prompt" in bodies[0] else ("messages",)
+    schema = pa.schema({name: pa.list_(message) for name in columns})
+    parquet.write_table(pa.Table.from_pylist(list(bodies), schema=schema), path, compression="zstd")
