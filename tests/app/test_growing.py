@@ -10,10 +10,16 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.growing import grow_file
-from selftune.errors import UnknownNameError, UsageError
+from selftune.app.preparing import prepare
+from selftune.errors import ConfigError, UnbalancedError, UnknownNameError, UsageError
 from selftune.interactions.detect import open_sources
-from selftune.records import Trigger
-from selftune.testing import fake_context
+from selftune.loop.config import CONFIG_FILE, CurationSection, Profile, load_config, new_config_text
+from selftune.loop.intake import import_files
+from selftune.loop.planning import mix_of
+from selftune.loop.project import HIDDEN, Project, prepare_hidden
+from selftune.records import Dataset, Trigger
+from selftune.store import BlobStore, Store
+from selftune.testing import fake_base, fake_context
 
 if not app.registered_commands:
     register_commands()
@@ -54,3 +60,68 @@ def test_nothing_is_written_over_and_what_needs_a_project_says_so(tmp_path):
         grow_file(tmp_path / "new.jsonl", count=4, seed=0, teacher="ruler")
     assert not (tmp_path / "new.jsonl").exists()
     assert taken.read_text() == "mine"
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    text = new_config_text(name="p", base="fake", recipe="r", suite="state_obedience", profile=Profile.SOLO)
+    (folder / CONFIG_FILE).write_text(text)
+    prepare_hidden(folder)
+    with Store.open(folder) as store:
+        yield Project(
+            folder=folder,
+            config=load_config(folder),
+            store=store,
+            blobs=BlobStore(folder / HIDDEN / "blobs"),
+            base=fake_base("fake"),
+            base_folder=tmp_path,
+        )
+
+
+def real_log(project, tmp_path, count=40):
+    """What people said, made up for the test: grown lines without the mark that nobody asked."""
+    grown = tmp_path / "grown.jsonl"
+    grow_file(grown, count=count, seed=99)
+    entries = map(json.loads, grown.read_text().splitlines())
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps({"messages": one["messages"], "id": one["id"]}) + "\n" for one in entries))
+    import_files(project, [log])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_a_prepared_set_has_the_share_that_was_asked_for_and_says_of_each_example_what_it_is(project, tmp_path, share):
+    real_log(project, tmp_path)
+    prepared = prepare(project, share=share)
+    total = prepared.real + prepared.synthetic
+    assert abs(prepared.real - share * total) <= 1
+    dataset = project.store.last(Dataset)
+    assert dataset.id == prepared.dataset.id
+    assert sum(example.synthetic for example in dataset.train) == prepared.synthetic
+    assert {example.taught_by for example in dataset.train if example.synthetic} == {"rule"}
+    assert prepared.held_real
+    assert prepared.held_synthetic
+    assert prepare(project, share=share).dataset.id == dataset.id
+
+
+def test_what_the_log_can_not_give_is_refused_with_the_figures(project, tmp_path):
+    with pytest.raises(UnbalancedError, match="0 real lessons at a share of 50% make a set of 0"):
+        prepare(project, share=0.5)
+    real_log(project, tmp_path)
+    with pytest.raises(UnbalancedError, match="500 were asked for, which needs 250 real ones"):
+        prepare(project, share=0.5, at_least=500)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.95, 1.0])
+def test_a_share_outside_its_range_is_refused(project, share):
+    with pytest.raises(ConfigError, match=r"outside 0\.1 to 0\.9"):
+        prepare(project, share=share)
+
+
+def test_the_ratio_of_the_config_is_the_mixture_of_the_cycle():
+    section = CurationSection(data_mix_ratio=0.3)
+    assert mix_of(section) == ("origin", (("real", 0.3), ("synthetic", 0.7)))
+    assert mix_of(CurationSection(mixture=(("tone", 0.5),))) == ("kind", (("tone", 0.5),))
+    with pytest.raises(ConfigError, match="data_mix_ratio and a mixture"):
+        mix_of(CurationSection(data_mix_ratio=0.3, mixture=(("real", 0.5),)))

@@ -126,6 +126,7 @@ class CalibrationSection:
 class CurationSection:
     """[curation]: how many new golden items start a training, from which overall on, what is learnt, in which shares.
 
+    `data_mix_ratio` is the share of real examples among real and synthetic ones, 0.1 to 0.9; 0 sets no rule.
     `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise` and a `length_ratio`.
     `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
     """
@@ -146,6 +147,7 @@ class CurationSection:
     mix_by: str = "kind"
     mixture: tuple[tuple[str, float], ...] = ()
     most_repeats: int = 1
+    data_mix_ratio: float = 0.0
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
     length_ratio: float = 2.0

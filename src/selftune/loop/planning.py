@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.builds.config import BuildConfig
-from selftune.curation.config import Curation
+from selftune.curation.config import Curation, MixBy
+from selftune.curation.traits import REAL, SYNTHETIC
 from selftune.errors import ConfigError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import load_suite
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.interactions.base import Source
     from selftune.interactions.config import Capture
-    from selftune.loop.config import JudgeSection, PanelMember, ProjectConfig
+    from selftune.loop.config import CurationSection, JudgeSection, PanelMember, ProjectConfig
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
     from selftune.records import BaseModel, JudgeIdentity
+
+MIX_RATIOS: Final = (0.1, 0.9)
 
 
 def make_plan(project: Project) -> Plan:
@@ -186,6 +189,7 @@ def prices_of(section: JudgeSection | PanelMember) -> Prices:
 def make_curation(config: ProjectConfig) -> Curation:
     """How lessons are chosen."""
     section = config.curation
+    mix_by, mixture = mix_of(section)
     return Curation(
         kind=section.kind,
         selection=section.selection,
@@ -201,13 +205,44 @@ def make_curation(config: ProjectConfig) -> Curation:
         max_share_per_template=section.max_share_per_template,
         one_sided_above=section.one_sided_above,
         floors=section.floors,
-        mix_by=section.mix_by,
-        mixture=section.mixture,
+        mix_by=mix_by,
+        mixture=mixture,
         most_repeats=section.most_repeats,
         teachers=section.teachers,
         judge_noise=section.judge_noise,
         length_ratio=section.length_ratio,
     )
+
+
+def mix_of(section: CurationSection) -> tuple[str, tuple[tuple[str, float], ...]]:
+    """What the parts of the mixture are, and their shares; `data_mix_ratio` is short for one of real and synthetic.
+
+    Raises:
+        ConfigError: the ratio lies outside its range, or a mixture is given beside it.
+    """
+    if section.data_mix_ratio == 0:
+        return section.mix_by, section.mixture
+    if section.mixture:
+        raise ConfigError(
+            "[curation] holds a data_mix_ratio and a mixture.", next_step="Keep one of the two in selftune.toml."
+        )
+    real = check_mix_ratio(section.data_mix_ratio)
+    return MixBy.ORIGIN, ((REAL, real), (SYNTHETIC, 1 - real))
+
+
+def check_mix_ratio(share: float) -> float:
+    """The share of real examples, if it can be one.
+
+    Raises:
+        ConfigError: it lies outside 0.1 to 0.9.
+    """
+    least, most = MIX_RATIOS
+    if not least <= share <= most:
+        raise ConfigError(
+            f"a share of {share:g} real examples lies outside {least:g} to {most:g}.",
+            next_step="Set data_mix_ratio under [curation], or --real-share, within it.",
+        )
+    return share
 
 
 def make_evaluation(project: Project) -> EvaluationConfig:

@@ -1,4 +1,4 @@
-"""Commands that make examples: `selftune dataset grow`."""
+"""Commands that make examples: `selftune dataset grow` and `selftune dataset prepare`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from selftune.app.cli.everyday import AsJson
+from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 if TYPE_CHECKING:
     from selftune.app.growing import GrownFile
+    from selftune.app.preparing import Prepared
 
 _GROUP: Final = "dataset"
 _PANEL: Final = "The house"
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
             group, name=_GROUP, help="Make examples, and look at what was learnt from.", rich_help_panel=_PANEL
         )
     group.command("grow")(grow)
+    group.command("prepare")(prepare)
 
 
 def grow(
@@ -58,3 +60,32 @@ def _told(grown: GrownFile) -> str:
 
     extracted = f"{grown.extracted} real turns of the log stand before them." if grown.extracted else ""
     return "\n".join(filter(None, (f"{grown.path}:", extracted, write_quality(grown.quality, grown.teacher))))
+
+
+def prepare(
+    real_share: Annotated[
+        float | None, typer.Option("--real-share", help="Share of real lessons, 0.1 to 0.9; else data_mix_ratio.")
+    ] = None,
+    at_least: Annotated[int, typer.Option(min=0, help="Refuse a smaller set.")] = 0,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Make a frozen dataset of real lessons with grown ones beside them, and its splits."""
+    from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.app.preparing import prepare as prepare_dataset
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        observer = Stages(make_console(stderr=True))
+        prepared = prepare_dataset(opened, share=real_share, at_least=at_least, observer=observer)
+    if json:
+        print_json(prepared)
+    else:
+        typer.echo(_prepared(prepared))
+
+
+def _prepared(prepared: Prepared) -> str:
+    total = prepared.real + prepared.synthetic
+    mixture = f"{prepared.real} of {total} lessons are real ({prepared.real / total:.0%}), {prepared.synthetic} grown"
+    held = f"held out: {prepared.held_real} real, {prepared.held_synthetic} grown"
+    return f"{prepared.dataset.id}\n{mixture}; {held}.\n\n{prepared.dataset.card}"
