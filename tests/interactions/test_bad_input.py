@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tracemalloc
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from selftune.errors import UsageError
 from selftune.interactions.config import Capture
 from selftune.interactions.detect import open_sources
-from selftune.interactions.lines import Limits, mend_escapes, read_entries
+from selftune.interactions.documents import Document, Limits
+from selftune.interactions.lines import mend_escapes, read_entries
 from selftune.interactions.openai import OpenAIMessages
 from selftune.interactions.repair import join_surrogates
 from selftune.interactions.stage import capture
@@ -167,11 +169,62 @@ def test_a_huge_line_is_quarantined_by_its_beginning(tmp_path):
     assert len(huge.raw) == 100
 
 
-def test_a_huge_document_is_refused_with_the_way_to_stream_it(tmp_path):
+def test_a_huge_file_in_utf_16_is_refused_with_the_way_to_recode_it(tmp_path):
     path = tmp_path / "log.json"
-    path.write_bytes(b"[" + GOOD + b"]")
-    with pytest.raises(UsageError, match="jq -c"):
-        list(read_entries(path, Limits(document_bytes=50)))
+    path.write_bytes((b"[" + GOOD + b"]").decode().encode("utf-16"))
+    with pytest.raises(UsageError, match="more than 50 bytes") as refused:
+        list(read_entries(path, Limits(recoded_bytes=50)))
+    assert "iconv" in refused.value.next_step
+
+
+def test_an_item_that_is_too_long_is_set_aside_and_one_without_a_near_end_takes_the_rest_along(tmp_path):
+    path = tmp_path / "log.json"
+    long, endless = b'{"messages": "' + b"x" * 5000 + b'"}', b'{"messages": "' + b"x" * (3 << 20) + b'"}'
+    path.write_bytes(b"[" + b", ".join([GOOD, long, GOOD, endless, GOOD]) + b"]")
+    first, huge, second, rest = read_entries(path, Limits(line_bytes=1000, kept_bytes=100))
+    assert (first.fault, second.fault) == (None, None)
+    assert huge.fault is not None
+    assert huge.fault.startswith(f"{len(long):,} bytes in one entry")
+    assert rest.place == "item 4 and all after it"
+    assert rest.fault is not None
+    assert rest.fault.startswith(f"{len(endless) + 2 + len(GOOD) + 1:,} bytes in one entry")
+    assert len(rest.raw) == 100
+
+
+def test_an_array_larger_than_what_is_read_at_once_gives_all_its_items_and_stays_small(tmp_path):
+    path = tmp_path / "log.json"
+    with path.open("wb") as stream:
+        stream.write(b"[")
+        for number in range(6_000):
+            stream.write(b",\n " if number else b" ")
+            stream.write(said(json.dumps(f"{number} größer " + "word " * 300, ensure_ascii=False)))
+        stream.write(b"]\n")
+    assert path.stat().st_size > 8 << 20
+    tracemalloc.start()
+    texts = [entry.value["messages"][0]["content"][:6] for entry in read_entries(path)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert texts == [f"{number} größer"[:6] for number in range(6_000)]
+    assert peak < path.stat().st_size
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    values=st.lists(st.recursive(st.none() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists)),
+    array=st.booleans(),
+    step=st.integers(1, 7),
+)
+def test_items_come_out_whole_wherever_the_reading_stops(values, array, step):
+    class Dribble(io.BytesIO):
+        def read(self, size=-1):
+            return super().read(min(step, size) if size > 0 else size)
+
+    texts = [json.dumps(value, ensure_ascii=False) for value in values]
+    text = f" [{' , '.join(texts)}]\n" if array else "\n".join(texts)
+    items = list(Document(Dribble(text.encode("utf-8", "replace")), Limits()).items())
+    expected = [value.encode("utf-8", "replace").decode() for value in texts]
+    if array or not text.lstrip().startswith("["):
+        assert [item.data.decode() for item in items] == expected
 
 
 def test_a_broken_item_of_an_array_does_not_take_the_others_along(tmp_path):

@@ -7,7 +7,7 @@ from interaction_logs import places, read, said, whole, write
 
 from selftune.interactions.chatml import _entries
 from selftune.interactions.detect import detect_format
-from selftune.interactions.lines import Limits
+from selftune.interactions.documents import Limits
 from selftune.records import Interaction, Quarantined
 
 TWO = """<|im_start|>system

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.interactions.assemble import Origin, as_text, assemble, read_file, read_from
-from selftune.interactions.lines import LIMITS, Entry, Limits, Positions, UnreadableError, decode_text
+from selftune.interactions.documents import LIMITS, Limits
+from selftune.interactions.lines import Entry, UnreadableError, decode_text
 from selftune.interactions.openai import parse_messages
+from selftune.interactions.positions import Positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

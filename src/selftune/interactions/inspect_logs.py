@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import UsageError
 from selftune.interactions.assemble import Origin, as_list, as_mapping, as_text, assemble, read_from
-from selftune.interactions.lines import LIMITS, Entry, Positions, UnreadableError, decode_text, made_entry, parse_json
+from selftune.interactions.documents import LIMITS
+from selftune.interactions.lines import Entry, UnreadableError, decode_text, made_entry, parse_json
 from selftune.interactions.openai import parse_messages
+from selftune.interactions.positions import Positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _ZIP: Final = b"PK\x03\x04"
 _HEADS: Final = ("header.json", "_journal/start.json")
+_DOCUMENT_BYTES: Final = 64 << 20
 _ATTACHED: Final = "attachment://"
 _CONVERT: Final = "Convert it with Inspect: `inspect log convert --to json`."
 
@@ -67,9 +70,9 @@ class InspectLog:
 
 def _samples(path: Path) -> Iterator[Entry]:
     """The samples of a log in one document, each with what the log says of all."""
-    if path.stat().st_size > LIMITS.document_bytes:
+    if path.stat().st_size > _DOCUMENT_BYTES:
         raise UsageError(
-            f"{path.name} is one JSON document of more than {LIMITS.document_bytes:,} bytes.",
+            f"{path.name} is one JSON document of more than {_DOCUMENT_BYTES:,} bytes.",
             next_step="Convert it with Inspect: `inspect log convert --to eval`.",
         )
     text, flags = decode_text(path.read_bytes())

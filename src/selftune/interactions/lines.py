@@ -1,4 +1,4 @@
-"""Files read entry by entry: JSONL as a stream, JSON documents up to a stated size, what is broken by itself.
+"""Files read entry by entry, as a stream: lines of JSONL, items of JSON documents, what is broken by itself.
 
 Each entry is named by a digest of its raw text and by how often that text came before it in the file, so that a file
 that grows is recognised however it grew.
@@ -6,17 +6,17 @@ that grows is recognised however it grew.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
 import re
-from array import array
 from collections import Counter
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from selftune.errors import MissingFileError, UsageError
+from selftune.interactions.documents import LIMITS, Document, Item, Limits
+from selftune.interactions.positions import Positions
 from selftune.interactions.tables import PARQUET_HEAD, read_rows
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ MAX_DEPTH: Final = 64
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
-_SPACE: Final = " \t\r\n"
 _HALF: Final = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 # What JSON escapes, as groups of one; only half of a surrogate pair without its other half stands outside the group.
 _ESCAPE: Final = re.compile(
@@ -37,33 +36,6 @@ _ESCAPE: Final = re.compile(
 
 class UnreadableError(ValueError):
     """An entry that can't be read; the text says why. It never leaves this room: it becomes a `Quarantined`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How much of a file memory may hold.
-
-    Attributes:
-        line_bytes: Longest entry that is read; a longer one is quarantined.
-        kept_bytes: How much of that one's beginning is kept.
-        document_bytes: Largest file that is read as one JSON document.
-    """
-
-    line_bytes: int = 16 << 20
-    kept_bytes: int = 64 << 10
-    document_bytes: int = 256 << 20
-
-
-LIMITS: Final = Limits()
-
-
-class _Item(NamedTuple):
-    """Where an entry stands, its bytes (cut when huge), its full size, and what was noticed about the whole file."""
-
-    place: str
-    data: bytes
-    size: int
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +53,11 @@ class Entry:
 def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
     """Every entry of a JSON, JSONL or Parquet file, broken ones too, in the order of the file.
 
-    Memory holds one line, a few rows, or one document, within the limits.
+    Memory holds one entry or a few rows, within the limits.
 
     Raises:
         MissingFileError: there is no such file.
-        UsageError: the file is one JSON document and too large for that, or Parquet that can't be read.
+        UsageError: the file is Parquet that can't be read, or UTF-16 and too large for that.
     """
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
@@ -98,58 +70,6 @@ def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
         stream.seek(0)
         for item in _items(path, stream, limits):
             yield _entry(positions.of(item.data), item, limits)
-
-
-class Positions:
-    """Names entries by what they hold and by how often that came before, so that a file may grow anywhere."""
-
-    def __init__(self) -> None:
-        self._met = _Numbers()
-        self._repeats: Counter[int] = Counter()
-
-    def of(self, data: bytes) -> str:
-        """The position of the next entry with these bytes."""
-        digest = hashlib.sha256(data)
-        number = int.from_bytes(digest.digest()[:8], "big")
-        if not self._met.add(number):
-            self._repeats[number] += 1
-        return f"{digest.hexdigest()}:{self._repeats.get(number, 0)}"
-
-
-class _Numbers:
-    """A set of 64-bit digests that takes 12 to 24 bytes for each; Python's own takes about a hundred.
-
-    Open addressing with linear probing (Knuth, volume 3, 6.4, algorithm L); a digest is its own hash.
-    """
-
-    def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 << 10))
-        self._count = 0
-
-    def add(self, number: int) -> bool:
-        """Put a number in; False when it was there."""
-        if 3 * self._count >= 2 * len(self._slots):
-            self._grow()
-        # An empty slot is 0.
-        is_new = self._put(number or 1)
-        self._count += is_new
-        return is_new
-
-    def _put(self, number: int) -> bool:
-        slots, mask = self._slots, len(self._slots) - 1
-        at = number & mask
-        while slots[at]:
-            if slots[at] == number:
-                return False
-            at = (at + 1) & mask
-        slots[at] = number
-        return True
-
-    def _grow(self) -> None:
-        old, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
-        for number in old:
-            if number:
-                self._put(number)
 
 
 def unfold(entries: Iterable[Entry], inner: Callable[[Mapping[str, Any]], Any]) -> Iterator[Entry]:
@@ -170,17 +90,17 @@ def made_entry(value: Any, place: str, positions: Positions, flags: tuple[str, .
     return Entry(position=positions.of(raw.encode("utf-8", "replace")), place=place, raw=raw, value=value, flags=flags)
 
 
-def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[_Item]:
+def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[Item]:
     head = stream.read(64)
     stream.seek(0)
     if head.startswith(_UTF16_BOMS):
-        text = _whole(path, stream, limits.document_bytes).decode("utf-16", "replace").encode()
+        text = _whole(path, stream, limits.recoded_bytes).decode("utf-16", "replace").encode()
         stream, head = io.BytesIO(text), text[:64]
     elif head.startswith(_UTF8_BOM):
         stream.seek(len(_UTF8_BOM))
         head = head.removeprefix(_UTF8_BOM)
     if head.lstrip().startswith(b"[") or (path.suffix == ".json" and head.lstrip().startswith(b"{")):
-        yield from _document_items(*decode_text(_whole(path, stream, limits.document_bytes)))
+        yield from Document(stream, limits).items()
     else:
         yield from _lines(stream, limits)
 
@@ -189,13 +109,13 @@ def _whole(path: Path, stream: IO[bytes], limit: int) -> bytes:
     data = stream.read(limit + 1)
     if len(data) > limit:
         raise UsageError(
-            f"{path.name} is one JSON document of more than {limit:,} bytes.",
-            next_step="Turn it into JSONL, one conversation a line: `jq -c '.[]' FILE > FILE.jsonl`.",
+            f"{path.name} is UTF-16 and has more than {limit:,} bytes.",
+            next_step="Turn it into UTF-8: `iconv -f UTF-16 -t UTF-8 FILE > NEW`.",
         )
     return data
 
 
-def _lines(stream: IO[bytes], limits: Limits) -> Iterator[_Item]:
+def _lines(stream: IO[bytes], limits: Limits) -> Iterator[Item]:
     number = 0
     while line := stream.readline(limits.line_bytes + 1):
         number += 1
@@ -205,7 +125,7 @@ def _lines(stream: IO[bytes], limits: Limits) -> Iterator[_Item]:
             line = line[: limits.kept_bytes]
         data = line.rstrip(b"\r\n")
         if data.strip():
-            yield _Item(f"line {number}", data, size)
+            yield Item(f"line {number}", data, size)
 
 
 def _skip_line(stream: IO[bytes]) -> int:
@@ -217,38 +137,7 @@ def _skip_line(stream: IO[bytes]) -> int:
     return skipped
 
 
-def _document_items(text: str, flags: tuple[str, ...]) -> Iterator[_Item]:
-    """Items of a JSON array, or of JSON values one after the other; what can't be told apart comes as one item."""
-    decoder = json.JSONDecoder()
-    at = _skip(text, 0, _SPACE)
-    array = text[at] == "["
-    at = _skip(text, at + 1, _SPACE) if array else at
-    number = 0
-    while at < len(text) and text[at] != "]":
-        number += 1
-        try:
-            _, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            data = text[at:].encode("utf-8", "replace")
-            yield _Item(f"item {number} and all after it", data, len(data), flags)
-            return
-        data = text[at:end].encode("utf-8", "replace")
-        yield _Item(f"item {number}", data, len(data), flags)
-        at = _skip(text, end, _SPACE + ",")
-    rest = text[at + 1 :].strip().encode("utf-8", "replace")
-    if rest:
-        yield _Item("what follows the array", rest, len(rest), flags)
-    if array and at >= len(text):
-        yield _Item("the end of the array, which is not closed", b"", 0, flags)
-
-
-def _skip(text: str, at: int, what: str) -> int:
-    while at < len(text) and text[at] in what:
-        at += 1
-    return at
-
-
-def _entry(position: str, item: _Item, limits: Limits) -> Entry:
+def _entry(position: str, item: Item, limits: Limits) -> Entry:
     raw, noticed = decode_text(item.data)
     text = mend_escapes(raw)
     mended = ("repaired_text",) if text != raw else ()

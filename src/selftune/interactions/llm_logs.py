@@ -18,7 +18,8 @@ from selftune.interactions.assemble import (
     read_from,
     said_by_assistant,
 )
-from selftune.interactions.lines import Entry, Positions, made_entry
+from selftune.interactions.lines import Entry, made_entry
+from selftune.interactions.positions import Positions
 from selftune.records import Message
 
 if TYPE_CHECKING:

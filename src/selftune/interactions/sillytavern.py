@@ -14,7 +14,8 @@ from selftune.interactions.assemble import (
     read_from,
     said_by_assistant,
 )
-from selftune.interactions.lines import Entry, Positions, UnreadableError, made_entry, read_entries
+from selftune.interactions.lines import Entry, UnreadableError, made_entry, read_entries
+from selftune.interactions.positions import Positions
 from selftune.interactions.times import latest
 from selftune.records import Message, Rejected
 
