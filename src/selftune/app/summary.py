@@ -116,6 +116,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
+    from selftune.app.reviewing import judge_line
     from selftune.loop.news import read_news
     from selftune.loop.plan import last_learnt
     from selftune.loop.service import make_target
@@ -134,6 +135,7 @@ def status_summary(project: Project) -> dict[str, Any]:
         "problem": None if live is None else live.problem,
         "interactions": store.count(Interaction),
         "judgements": store.count(Judgement),
+        "judge": judge_line(project),
         "set_aside": store.count(Quarantined),
         "datasets": store.count(Dataset),
         "runs": store.count(Run),

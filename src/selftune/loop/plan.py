@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.gate.base import Evidence
+from selftune.judges.calibration_canaries import CANARY
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Plan:
         generation: The number the candidate gets if it is promoted.
         watermark: Ingest sequence up to which this cycle reads the log.
         learnt_before: Interactions that the last run has learnt from already.
+        calibration: Whether people have been shown to agree with the judge, in one line for the card.
         yardsticks: What measures the model; nothing close to it is learnt from.
         champion: The build that serves now.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
@@ -88,6 +90,7 @@ class Plan:
     capture: Capture
     judging: Judging
     judge_identity: JudgeIdentity
+    calibration: str
     curation: Curation
     yardsticks: tuple[Yardstick, ...]
     recipe: Recipe
@@ -112,6 +115,7 @@ class Plan:
             learnt_before=self.learnt_before,
             champion=self.champion.digest,
             yardsticks=self.yardsticks,
+            calibration=self.calibration,
         )
 
     def arms_against(self, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
@@ -138,12 +142,12 @@ class Plan:
 def latest_judgements(store: Store, judge: JudgeIdentity, rubric_digest: str | None) -> tuple[str, ...]:
     """The last judgement of each interaction by this judge and rubric, in the order they were made.
 
-    Of a conversation that grew, only the newest version counts.
+    Of a conversation that grew, only the newest version counts. Fixed transcripts are the judge's test, no lessons.
     """
     superseded = store.superseded()
     by_interaction: dict[str, str] = {}
     for _, judgement in store.each(Judgement):
-        if judgement.interaction_id in superseded:
+        if judgement.interaction_id in superseded or CANARY in judgement.flags:
             continue
         if judgement.judge == judge and judgement.rubric_digest == rubric_digest:
             by_interaction.pop(judgement.interaction_id, None)

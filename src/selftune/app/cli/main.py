@@ -58,10 +58,11 @@ def options(
 
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
-    from selftune.app.cli import everyday, growing, house, searching, stages
+    from selftune.app.cli import everyday, growing, house, reviewing, searching, stages
 
     everyday.register(app)
     stages.register(app)
+    reviewing.register(app)
     house.register(app)
     searching.register(app)
     growing.register(app)

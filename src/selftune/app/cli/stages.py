@@ -124,12 +124,18 @@ def _run(stage: str, project: Path, *, json: bool, budget_usd: float | None = No
 
 
 def _plain(stage: str, output: Any) -> Any:
+    from selftune.judges.bias import measure_bias
     from selftune.judges.totals import add_up
     from selftune.loop.executor import Stored
+    from selftune.records import Interaction
 
     if not isinstance(output, Stored):
         return {"id": output.id, "record": output}
-    return {"ids": list(output.ids)} | ({"totals": add_up(output)} if stage == "judge" else {})
+    ids = {"ids": list(output.ids)}
+    if stage != "judge":
+        return ids
+    judged = ((output.store.record(item.interaction_id, Interaction), item) for item in output)
+    return ids | {"totals": add_up(output), "bias": measure_bias(judged)}
 
 
 def _describe(output: Any) -> str:

@@ -1,0 +1,197 @@
+"""`selftune review` and `selftune judge report`: a person scores blind, and what that says of the judge."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import ConfigError, NothingNewError
+from selftune.governance.keys import sign_statement
+from selftune.governance.statements import review as say_reviewed
+from selftune.judges.calibration import category_of
+from selftune.judges.calibration_canaries import CANARY, canaries
+from selftune.judges.calibration_draw import Candidate, draw_for_review
+from selftune.judges.human import human_identity, is_human, judge_by_hand
+from selftune.judges.rubric import load_rubric
+from selftune.ledger.keys import load_machine_key
+from selftune.loop.calibrating import calibrate, calibration_line
+from selftune.loop.ejected import find_text
+from selftune.loop.planning import make_judging
+from selftune.loop.privacy import door_of
+from selftune.plugins import load_plugin
+from selftune.records import Interaction, Judgement, JudgementStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from selftune.judges.calibration import Calibration
+    from selftune.loop.project import Project
+    from selftune.records import JudgeIdentity, Rubric
+
+# Judges that lie further apart than this share of the scale dispute an interaction.
+_DISPUTED_FROM: Final = 0.25
+_DISAGREEMENT: Final = "disagreement"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One interaction as a reviewer gets it: what was said, and the picks made before a break.
+
+    Nothing tells which model answered or what any judge found.
+    """
+
+    interaction_id: str
+    turns: tuple[tuple[str, str], ...]
+    picks: Mapping[str, float | None]
+
+
+class Reviewing:
+    """One person's reviewing: what to look at next, and each pick kept as soon as it is made."""
+
+    def __init__(self, project: Project, *, reviewer: str, rubric: str = "") -> None:
+        self._project = project
+        self.rubric = load_rubric(find_text(project.folder, "rubric", rubric or project.config.judge.rubric))
+        pseudonyms = door_of(project).pseudonyms
+        assert pseudonyms is not None, "a project always has a key for names"  # noqa: S101 - its door says so
+        self._pseudonym = pseudonyms.of(reviewer)
+        self._identity = human_identity(self._pseudonym)
+        self._begun: dict[str, Judgement] = {}
+
+    def draw(self, count: int) -> tuple[str, ...]:
+        """Ids of what this person should look at: what they began first, then an even draw with disputes in it.
+
+        Raises:
+            NothingNewError: nothing is judged by this rubric that they have not judged as well.
+        """
+        mine, scores = self._on_record()
+        self._begun = {item: verdict for item, verdict in mine.items() if verdict.status is JudgementStatus.PENDING}
+        fresh = [
+            _candidate(item, verdicts, self.rubric)
+            for item, verdicts in scores.items()
+            if item not in mine and verdicts
+        ]
+        # A seed that grows with what is done: a second session draws anew and repeats nothing.
+        seed = self._project.config.project.seed + len(mine)
+        drawn = (*self._begun, *draw_for_review(fresh, count, self.rubric, seed))[:count]
+        if not drawn:
+            raise NothingNewError(
+                f"nothing to review: no verdict by rubric {self.rubric.name!r} that you have not given one on as well.",
+                next_step="Judge what is new with `selftune judge`, or name another rubric with --rubric.",
+            )
+        return drawn
+
+    def open(self, interaction_id: str) -> Sheet:
+        """What was said, and the picks that were made before the draw."""
+        interaction = self._project.store.record(interaction_id, Interaction)
+        begun = self._begun.get(interaction_id)
+        picks = {} if begun is None else {item.name: item.score for item in begun.criteria}
+        turns = tuple((_speaker(message.role, message.persona), message.content) for message in interaction.messages)
+        return Sheet(interaction_id=interaction_id, turns=turns, picks=picks)
+
+    def pick(self, sheet: Sheet, criterion: str, score: float | None) -> Sheet:
+        """The sheet with one more pick, which is kept before this returns; the last one completes the verdict."""
+        picks = {**sheet.picks, criterion: score}
+        context, store = self._project.context(), self._project.store
+        verdict = judge_by_hand(
+            picks,
+            self.rubric,
+            interaction_id=sheet.interaction_id,
+            reviewer=self._identity,
+            salt=context.draw_salt(),
+        )
+        done = verdict.status is not JudgementStatus.PENDING
+        said = say_reviewed(
+            sheet.interaction_id, author=self._pseudonym, text=f"reviewed by rubric {self.rubric.name}", context=context
+        )
+        key = load_machine_key(self._project.hidden / "keys")
+        statement = sign_statement(replace(said, evidence=(verdict.id,)), key)
+        store.save([verdict, statement] if done else [verdict], event="reviewed" if done else "picked")
+        return replace(sheet, picks=picks)
+
+    def _on_record(self) -> tuple[dict[str, Judgement], dict[str, dict[str, _Given]]]:
+        """This person's last verdicts by interaction, and every judge's."""
+        fixed = {item.id for item in canaries()}
+        mine: dict[str, Judgement] = {}
+        given: dict[str, dict[str, _Given]] = defaultdict(dict)
+        for _, judgement in self._project.store.each(Judgement):
+            if judgement.rubric_digest != self.rubric.id or judgement.interaction_id in fixed:
+                continue
+            if judgement.judge == self._identity:
+                mine[judgement.interaction_id] = judgement
+            elif not is_human(judgement.judge) and judgement.overall is not None:
+                given[judgement.interaction_id][judgement.judge.name] = _Given(
+                    overall=judgement.overall,
+                    category=category_of(judgement),
+                    disputed=_DISAGREEMENT in judgement.flags,
+                )
+        return mine, given
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """What one judge gave, as far as the draw needs it."""
+
+    overall: float
+    category: str
+    disputed: bool
+
+
+def _candidate(interaction_id: str, verdicts: Mapping[str, _Given], rubric: Rubric) -> Candidate:
+    """The interaction under its latest judge's score; disputed where judges lie apart."""
+    given = list(verdicts.values())
+    overalls = [item.overall for item in given]
+    apart = max(overalls) - min(overalls) > _DISPUTED_FROM * (rubric.highest - rubric.lowest)
+    return Candidate(
+        interaction_id=interaction_id,
+        overall=given[-1].overall,
+        category=given[-1].category,
+        disputed=apart or any(item.disputed for item in given),
+    )
+
+
+def _speaker(role: str, persona: str | None) -> str:
+    return role if persona is None else f"{role} ({persona})"
+
+
+def appointed_judge(project: Project) -> tuple[JudgeIdentity, Rubric]:
+    """The judge that the project's config names, and its rubric.
+
+    Raises:
+        ConfigError: endpoint, model or key is missing.
+    """
+    judging = make_judging(project)
+    identity: JudgeIdentity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
+    return identity, load_rubric(judging.rubric)
+
+
+def judge_line(project: Project) -> str:
+    """Whether the judge is calibrated, in the one line that status shows; a judge that can't be made is named so."""
+    try:
+        identity, rubric = appointed_judge(project)
+    except ConfigError as error:
+        return f"judge not calibrated: {error.message}"
+    return calibration_line(project, identity, rubric)
+
+
+def report_calibration(project: Project) -> Calibration:
+    """All that is on record about the project's judge."""
+    return calibrate(project, *appointed_judge(project))
+
+
+def judge_canaries(project: Project) -> Sequence[Judgement]:
+    """Have the project's judge score the fixed transcripts once more, and keep what it says.
+
+    Raises:
+        ConfigError: endpoint, model or key is missing.
+    """
+    judging = make_judging(project)
+    judge, rubric = load_plugin("selftune.judges", judging.name).from_config(judging), load_rubric(judging.rubric)
+    context, fixed = project.context(), canaries()
+    project.store.save(fixed, event="canaries laid out")
+    verdicts: list[Judgement] = []
+    for item in fixed:
+        verdict = judge.judge(item, rubric, context.draw_salt())
+        verdicts.append(replace(verdict, flags=(*verdict.flags, CANARY)))
+        project.store.save(verdicts[-1:], event="canary judged")
+    return verdicts
