@@ -19,7 +19,7 @@ from selftune.judges.config import Judging, Member
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
-from selftune.loop.calibrating import refuse_uncalibrated
+from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.ejected import find_text
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
@@ -63,7 +63,8 @@ def make_plan(project: Project) -> Plan:
     plan_check(policy, evaluation.suite)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
-    refuse_uncalibrated(project, identity, load_rubric(judging.rubric))
+    rubric = load_rubric(judging.rubric)
+    refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)
     return Plan(
         store=store,
@@ -75,6 +76,7 @@ def make_plan(project: Project) -> Plan:
         capture=door,
         judging=judging,
         judge_identity=identity,
+        calibration=calibration_line(project, identity, rubric),
         curation=make_curation(config),
         yardsticks=make_yardsticks(project.folder, evaluation.suite),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
