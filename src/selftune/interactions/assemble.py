@@ -70,6 +70,8 @@ def read_from(
     An entry that holds more than one interaction gives each a position of its own; a salt of its own it gets here. What
     the entry says of consent holds for all of them (see `consent.marked_consent`).
     """
+    # What is no UTF-8 in a file's name could neither be kept nor printed.
+    file_name = file_name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     source = f"{format_name}:{file_name}"
     for entry in entries:
         origin = Origin(source=source, position=entry.position, salt=context.draw_salt(), flags=entry.flags)

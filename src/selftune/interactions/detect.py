@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import MissingFileError, UsageError
@@ -11,7 +13,7 @@ from selftune.interactions.lines import read_entries
 from selftune.plugins import load_plugin, registered
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from selftune.interactions.base import Source
 
@@ -61,13 +63,15 @@ def open_sources(path: Path, format: str = "auto") -> tuple[Source, ...]:  # noq
 
 
 def list_logs(path: Path) -> tuple[Path, ...]:
-    """The file itself, or the logs of a folder (by their suffix) in the order of their names.
+    """The file itself, or the logs of a folder and of those in it (by their suffix) in the order of their paths.
+
+    Hidden folders are left out, and links to folders are not followed: they may lead round in a circle.
 
     Raises:
         MissingFileError: there is no such file, or no such file in the folder.
     """
     if path.is_dir():
-        files = tuple(sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES))
+        files = tuple(sorted(_logs_below(path)))
         if not files:
             raise MissingFileError(
                 f"folder {path} holds no {' or '.join(_SUFFIXES)} file.", next_step="Check the path."
@@ -76,6 +80,13 @@ def list_logs(path: Path) -> tuple[Path, ...]:
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
     return (path,)
+
+
+def _logs_below(folder: Path) -> Iterator[Path]:
+    for place, inner, names in os.walk(folder):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        files = (Path(place) / name for name in names)
+        yield from (file for file in files if file.suffix in _SUFFIXES and file.is_file())
 
 
 def _known_by_head(path: Path) -> Detection | None:

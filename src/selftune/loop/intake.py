@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from itertools import tee
@@ -107,7 +108,7 @@ def _under_consent(sources: tuple[Source, ...], level: ConsentLevel) -> tuple[So
 def _told(path: Path, format_name: str, added: int, known: int, broken: int) -> Imported:
     detection = detect_format(path) if format_name == "auto" else None
     return Imported(
-        path=path.name,
+        path=os.fsencode(path.name).decode("utf-8", "backslashreplace"),
         format=format_name if detection is None else detection.name,
         why="you said so" if detection is None else detection.why,
         added=added,
