@@ -24,17 +24,18 @@ def invented_quotes(criteria: Iterable[CriterionScore], interaction: Interaction
 
     A turn is looked through as it was said and as the judge saw it, where line breaks and angle brackets are escapes.
     """
-    turns = [_spaced(text) for text in _texts(interaction)]
-    quotes = (quote for criterion in criteria for quote in criterion.quotes)
-    return tuple(quote for quote in quotes if not _stands(_spaced(quote), turns))
+    said = [_spaced(text) for text in _said(interaction)]
+    missing = [quote for criterion in criteria for quote in criterion.quotes if not _stands(_spaced(quote), said)]
+    # What the judge saw is written out only where what was said does not hold the quote.
+    shown = [_spaced(text) for text in shown_turns(interaction)] if missing else []
+    return tuple(quote for quote in missing if not _stands(_spaced(quote), shown))
 
 
 def _stands(quote: str, turns: list[str]) -> bool:
     return bool(quote) and any(quote in turn for turn in turns)
 
 
-def _texts(interaction: Interaction) -> Iterator[str]:
-    yield from shown_turns(interaction)
+def _said(interaction: Interaction) -> Iterator[str]:
     for message in interaction.messages:
         yield message.content
         for call in message.tool_calls:

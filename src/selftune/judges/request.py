@@ -18,6 +18,7 @@ from selftune.records import digest_of
 if TYPE_CHECKING:
     from selftune.records import Rubric
 
+_PLAIN: Final = json.JSONEncoder(ensure_ascii=False)
 # What no instruction and no model's name holds: JSON writes the control character as an escape.
 _HERE: Final = "\x00transcript\x00"
 
@@ -45,7 +46,7 @@ class Request:
         """The JSON of one request; `fault` says what was wrong with the last reply, and holds none of its words."""
         reminder = f"\nYour last reply could not be used: {fault}." if fault else ""
         before, after = self._parts[structured]
-        return before + json.dumps(transcript + reminder, ensure_ascii=False).encode("utf-8", "replace") + after
+        return before + _PLAIN.encode(transcript + reminder).encode("utf-8", "replace") + after
 
 
 def _split(request: dict[str, Any]) -> tuple[bytes, bytes]:

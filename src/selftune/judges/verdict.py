@@ -80,7 +80,7 @@ def read_verdict(reply: str, rubric: Rubric) -> Verdict:
     """
     if len(reply) > _MOST_CHARACTERS:
         raise NoVerdictError(f"the reply has more than {_MOST_CHARACTERS:,} characters")
-    text = _THOUGHT.sub("", reply)
+    text = _THOUGHT.sub("", reply) if "<" in reply else reply
     for repaired in (False, True):
         for candidates in _candidates(text):
             found = [value for candidate in candidates if (value := _load(candidate, repaired=repaired)) is not None]
@@ -104,7 +104,7 @@ def _candidates(text: str) -> Iterator[list[str]]:
 def _load(text: str, *, repaired: bool) -> dict[str, Any] | None:
     """The JSON object that the text is, or None."""
     try:
-        value = _repaired(text) if repaired else json.loads(text, object_pairs_hook=_object)
+        value = _repaired(text) if repaired else _STRICT.decode(text)
     except NoVerdictError:
         raise
     except (ValueError, RecursionError):
@@ -125,6 +125,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         raise NoVerdictError("a key stands twice in one object")
     return value
+
+
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _braced(text: str) -> Iterator[str]:
@@ -215,4 +218,5 @@ def _quotes(entry: dict[str, Any], name: str) -> tuple[str, ...]:
 
 def writable(text: str) -> str:
     """The text as a record can hold it: half of a surrogate pair, which an escape in JSON can spell, becomes U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    # Most texts hold no such thing, and every word of every verdict comes by here.
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
