@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from interaction_logs import read, whole, write
 
 from selftune.errors import UnknownNameError
+from selftune.interactions.assemble import Origin, assemble
 from selftune.interactions.config import Capture
 from selftune.interactions.consent import MARKED, ConsentLevel, UnderConsent, marked_consent, stricter
 from selftune.interactions.detect import open_sources
@@ -170,3 +171,9 @@ def _saying(message: Message) -> Interaction:
         messages=(message, answer),
         author="Jane",
     )
+
+
+def test_what_a_source_itself_says_of_consent_holds_too():
+    origin = Origin(source="x", position="1", salt="s")
+    made = assemble((Message(role="user", content="Hi."),), {"consent": {"train": False}}, origin)
+    assert made.consent == KEEP

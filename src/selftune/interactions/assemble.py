@@ -12,6 +12,7 @@ from selftune.interactions.lines import UnreadableError, read_entries
 from selftune.interactions.reasoning import split_reasoning
 from selftune.interactions.times import as_utc
 from selftune.records import (
+    Consent,
     Feedback,
     Interaction,
     InteractionOutcome,
@@ -102,7 +103,7 @@ def assemble(
     """An interaction out of its messages, of the answers that lost, and of what the entry says beside them.
 
     Known facts: `conversation_id` or `id`, `task_id`, `trigger`, `model` or `generated_by`, `author` or `user`,
-    `outcome`, `feedback`, `created_at`, `last_turn_at`, `closed`, `dissonance`. What is missing gets the
+    `outcome`, `feedback`, `consent`, `created_at`, `last_turn_at`, `closed`, `dissonance`. What is missing gets the
     record's default. `whole` says that the entry is a chat as it stood, under an id that no other chat has.
 
     Raises:
@@ -125,6 +126,7 @@ def assemble(
         author=_text(facts, "author", "user"),
         outcome=_word(facts, "outcome", InteractionOutcome, InteractionOutcome.OK),
         dissonance=_numbers(facts, "dissonance"),
+        consent=marked_consent(facts) or Consent(),
         flags=tuple(dict.fromkeys((*origin.flags, *flags))),
         happened_at=_text(facts, "created_at", "timestamp"),
         rejected=rejected,
