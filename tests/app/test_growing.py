@@ -53,7 +53,7 @@ def test_nothing_is_written_over_and_what_needs_a_project_says_so(tmp_path):
     taken.write_text("mine")
     with pytest.raises(UsageError, match="already"):
         grow_file(taken, count=4, seed=0)
-    for asked in ({"teacher": "champion"}, {"extract": True}):
+    for asked in ({"teacher": "champion"}, {"extract": True}, {"steer": True}):
         with pytest.raises(UsageError, match="belong to a project"):
             grow_file(tmp_path / "new.jsonl", count=4, seed=0, **asked)
     with pytest.raises(UnknownNameError, match="teacher"):

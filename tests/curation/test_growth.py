@@ -13,9 +13,10 @@ from selftune.curation.growth.cases import FAMILIES, draw_cases
 from selftune.curation.growth.checks import objections
 from selftune.curation.growth.grow import grams, grow, held_out
 from selftune.curation.growth.quality import assess, write_quality
+from selftune.curation.growth.steer import steered
 from selftune.curation.near import normalise
 from selftune.evals.suites import SUITES, load_suite
-from selftune.records import GenerationParameters
+from selftune.records import GenerationParameters, Weakness
 from selftune.scoring.expectation import Behaviour
 from selftune.scoring.state import parse_state
 
@@ -137,3 +138,12 @@ def test_of_a_model_s_answers_the_checks_take_a_right_one_and_name_the_cases_wit
     half = grow(26, 0, once, SHIPPED)
     assert len(half.examples) == len(half.failed) == 13
     assert assess(half).asked == 26
+
+
+def test_growth_is_steered_towards_what_keeps_going_wrong():
+    weak = Weakness(salt="", criterion="tone", topic="any", conversations=5, items=5, mean=2.0, interaction_ids=())
+    counts = Counter(example.case.family for example in grow(300, 0, Rule(), SHIPPED, steered((weak,))).examples)
+    assert counts["tone"] >= 3 * counts["field"] - 2
+    assert set(counts) == set(FAMILIES)
+    assert steered(()) == tuple(FAMILIES)
+    assert steered((replace(weak, criterion="of another rubric"),)) == tuple(FAMILIES)

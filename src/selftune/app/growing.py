@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.curation.growth.answers import RULE, Rule, Sampled, messages_of
+from selftune.curation.growth.cases import FAMILIES
 from selftune.curation.growth.grow import grow
 from selftune.curation.growth.harvest import harvest
 from selftune.curation.growth.quality import assess
+from selftune.curation.growth.steer import steered
 from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES, load_suite
 from selftune.loop.ejected import find_text
 from selftune.loop.service import serving_release
-from selftune.records import Build, GenerationParameters, Interaction
+from selftune.records import Build, Dataset, GenerationParameters, Interaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +47,14 @@ class GrownFile:
 
 
 def grow_file(
-    out: Path, *, count: int, seed: int, teacher: str = RULE, project: Project | None = None, extract: bool = False
+    out: Path,
+    *,
+    count: int,
+    seed: int,
+    teacher: str = RULE,
+    project: Project | None = None,
+    extract: bool = False,
+    steer: bool = False,
 ) -> GrownFile:
     """Write grown examples as JSON lines that `selftune import` reads, each marked synthetic.
 
@@ -55,9 +64,11 @@ def grow_file(
     """
     if out.exists():
         raise UsageError(f"there is a file {out} already.", next_step="Name another file with --out.")
-    if project is None and (extract or teacher == CHAMPION):
-        raise UsageError("the champion and the log belong to a project.", next_step="Name one with --project FOLDER.")
-    growth, by = _grow(count, seed, teacher, suites_of(project), project)
+    if project is None and (extract or steer or teacher == CHAMPION):
+        raise UsageError(
+            "champion, log and weaknesses belong to a project.", next_step="Name one with --project FOLDER."
+        )
+    growth, by = _grow(count, seed, teacher, project, families_of(project) if steer else tuple(FAMILIES))
     cited = tuple(_extracted(project)) if extract and project is not None else ()
     _write(out, [*map(_real_line, cited), *map(_grown_line, growth.examples)])
     return GrownFile(path=str(out), teacher=by, extracted=len(cited), quality=assess(growth))
@@ -71,14 +82,20 @@ def suites_of(project: Project | None) -> tuple[Suite, ...]:
     return (*shipped, load_suite(find_text(project.folder, "suite", project.config.evaluation.suite)))
 
 
-def _grow(count: int, seed: int, teacher: str, suites: Sequence[Suite], project: Project | None) -> tuple[Growth, str]:
+def families_of(project: Project | None) -> tuple[str, ...]:
+    """The families to grow, more of those that practise what the newest dataset shows as weak."""
+    dataset = None if project is None else project.store.last(Dataset)
+    return steered(() if dataset is None else dataset.weaknesses)
+
+
+def _grow(count: int, seed: int, teacher: str, project: Project | None, families: Sequence[str]) -> tuple[Growth, str]:
     if teacher not in TEACHERS:
         raise UnknownNameError("teacher", teacher, TEACHERS)
     with ExitStack() as stack:
         appointed: Teacher = Rule(seed=seed)
         if teacher == CHAMPION and project is not None:
             appointed = _champion(stack, project, seed)
-        return grow(count, seed, appointed, suites), appointed.name
+        return grow(count, seed, appointed, suites_of(project), families), appointed.name
 
 
 def _champion(stack: ExitStack, project: Project, seed: int) -> Sampled:

@@ -1,4 +1,4 @@
-"""Commands that make examples: `selftune dataset grow` and `selftune dataset prepare`."""
+"""Commands that make examples, and the one that says what they are needed for: `grow`, `prepare`, `diagnose`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import typer
 from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.app.diagnosing import Findings
     from selftune.app.growing import GrownFile
     from selftune.app.preparing import Prepared
 
@@ -29,6 +32,7 @@ def register(app: typer.Typer) -> None:
         )
     group.command("grow")(grow)
     group.command("prepare")(prepare)
+    app.command("diagnose", rich_help_panel=_PANEL)(diagnose)
 
 
 def grow(
@@ -37,6 +41,7 @@ def grow(
     seed: Annotated[int, typer.Option(help="All chance comes from here.")] = 0,
     teacher: Annotated[str, typer.Option(help="Who answers: rule, or champion (sampled, and selected).")] = "rule",
     extract: Annotated[bool, typer.Option("--extract", help="Put right turns of the project's log in it too.")] = False,
+    steer: Annotated[bool, typer.Option("--steer", help="More of what the newest dataset shows as weak.")] = False,
     project: _InProject = None,
     json: AsJson = False,
 ) -> None:
@@ -48,7 +53,7 @@ def grow(
     from selftune.loop.project import open_project
 
     with nullcontext() if project is None else open_project(project) as opened:
-        grown = grow_file(out, count=n, seed=seed, teacher=teacher, project=opened, extract=extract)
+        grown = grow_file(out, count=n, seed=seed, teacher=teacher, project=opened, extract=extract, steer=steer)
     if json:
         print_json(grown)
     else:
@@ -89,3 +94,32 @@ def _prepared(prepared: Prepared) -> str:
     mixture = f"{prepared.real} of {total} lessons are real ({prepared.real / total:.0%}), {prepared.synthetic} grown"
     held = f"held out: {prepared.held_real} real, {prepared.held_synthetic} grown"
     return f"{prepared.dataset.id}\n{mixture}; {held}.\n\n{prepared.dataset.card}"
+
+
+def diagnose(project: Folder = HERE, json: AsJson = False) -> None:
+    """Say what keeps going wrong, and whether data or recipe holds a weak category back; or that nobody knows."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.diagnosing import diagnose_project
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        findings = diagnose_project(opened)
+    if json:
+        print_json(findings)
+    else:
+        typer.echo("\n".join(_found(findings)))
+
+
+def _found(findings: Findings) -> Iterator[str]:
+    yield "Recurring weaknesses in the log:" if findings.weaknesses else "No recurring weakness in the newest dataset."
+    for weakness in findings.weaknesses:
+        where = f"{weakness.conversations} conversations on {weakness.topic}"
+        yield f"- {weakness.criterion}: {where}, mean {weakness.mean:.2f} (n = {weakness.items})"
+    if not findings.evaluations:
+        yield f"Not enough evidence: nothing was measured on suite {findings.suite!r} yet; `selftune cycle` does it."
+        return
+    read = f"{findings.evaluations} evaluations on suite {findings.suite!r}"
+    yield f"Weak categories, from {read}:" if findings.diagnoses else f"No weak category in {read}."
+    for found in findings.diagnoses:
+        missing = f" Missing: {found.missing}." if found.missing else ""
+        yield f"- {found.category} ({found.best:.2f} at best): {found.cause}: {found.reason}{missing}"

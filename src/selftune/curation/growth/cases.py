@@ -7,7 +7,9 @@ right for one is wrong for the other.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +18,7 @@ from selftune.scoring.expectation import Behaviour, Expectation
 from selftune.scoring.state import leaf_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _FEWEST_FIELDS, _MOST_FIELDS = 3, 6
 _FEWEST_ACTIONS, _MOST_ACTIONS = 2, 5
@@ -268,8 +270,9 @@ FAMILIES: Final[Mapping[str, Callable[[Random, Draft], tuple[Case, Case]]]] = {
 }
 
 
-def places(count: int) -> Iterator[tuple[str, int]]:
-    """Family and place of each pair that `count` cases need, the families in turn."""
-    names = list(FAMILIES)
-    for index in range((count + 1) // 2):
-        yield names[index % len(names)], index // len(names)
+def places(count: int, families: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Family and place of each pair that `count` cases need, the families in turn; one named twice comes twice."""
+    drawn: Counter[str] = Counter()
+    for family in islice(cycle(families), (count + 1) // 2):
+        yield family, drawn[family]
+        drawn[family] += 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.growth.cases import draw_cases, places
+from selftune.curation.growth.cases import FAMILIES, draw_cases, places
 from selftune.curation.growth.checks import objections
 from selftune.curation.near import normalise
 from selftune.scoring.state import parse_state
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _GRAM: Final = 8
 _REDRAWS: Final = 50
+# A pair that is drawn again comes from a place that no set of this size reaches.
+_FAR: Final = 10**6
 _WORD: Final = re.compile(r"\w+")
 _CHUNK: Final = 128
 
@@ -87,14 +89,16 @@ def grams(text: str) -> Iterator[tuple[str, ...]]:
     return zip(*(words[start:] for start in range(_GRAM)), strict=False)
 
 
-def grow(count: int, seed: int, teacher: Teacher, suites: Sequence[Suite]) -> Growth:
+def grow(
+    count: int, seed: int, teacher: Teacher, suites: Sequence[Suite], families: Sequence[str] = tuple(FAMILIES)
+) -> Growth:
     """`count` cases, the families in turn, each with an answer that the checks find right, or named as failed.
 
     A pair that holds anything of a suite is drawn again.
     """
     exams = held_out(suites)
     redrawn: Counter[str] = Counter()
-    cases = tuple(islice(_fresh_cases(count, seed, exams, redrawn), count))
+    cases = tuple(islice(_fresh_cases(places(count, families), seed, exams, redrawn), count))
     examples, failed = [], []
     for start in range(0, len(cases), _CHUNK):
         chunk = cases[start : start + _CHUNK]
@@ -108,12 +112,12 @@ def grow(count: int, seed: int, teacher: Teacher, suites: Sequence[Suite]) -> Gr
     return Growth(examples=tuple(examples), failed=tuple(failed), redrawn=redrawn.total())
 
 
-def _fresh_cases(count: int, seed: int, exams: HeldOut, redrawn: Counter[str]) -> Iterator[Case]:
+def _fresh_cases(wanted: Iterable[tuple[str, int]], seed: int, exams: HeldOut, redrawn: Counter[str]) -> Iterator[Case]:
     """Pair after pair, none of them with a question and state that an earlier one had or that a suite holds."""
     seen: set[str] = set()
-    for family, place in places(count):
+    for family, place in wanted:
         for again in range(_REDRAWS):
-            pair = draw_cases(family, seed, place + again * count)
+            pair = draw_cases(family, seed, place + again * _FAR)
             shared = next((found for case in pair if (found := exams.objection(case))), None)
             twice = any(f"{case.system}\n{case.user}" in seen for case in pair)
             if shared is None and not twice:
