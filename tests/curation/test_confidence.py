@@ -55,11 +55,11 @@ def test_judges_that_disagree_leave_it_to_a_person(tmp_path):
 
 
 def test_a_persons_verdict_counts_alone(tmp_path):
-    assert outcome(heard(1.0, ("human", 5.0)), tmp_path) == ""
-    assert outcome(heard(5.0, ("human", 2.0), ("second", 5.0)), tmp_path).startswith(
+    assert outcome(heard(1.0, ("human:ab12", 5.0)), tmp_path) == ""
+    assert outcome(heard(5.0, ("human:ab12", 2.0), ("second", 5.0)), tmp_path).startswith(
         "below the threshold: overall 2.00"
     )
-    assert outcome(heard(None, ("human", 4.8), reason="HTTP 500"), tmp_path) == ""
+    assert outcome(heard(None, ("human:ab12", 4.8), reason="HTTP 500"), tmp_path) == ""
 
 
 def test_a_judge_that_gave_no_score_has_no_voice(tmp_path):
@@ -81,7 +81,7 @@ def test_a_verdict_that_cannot_be_relied_on_makes_nothing_golden(flag, reason, t
 
 
 def test_a_person_settles_what_the_judge_could_not_support(tmp_path):
-    assert outcome(heard(5.0, ("human", 4.9), flags=("unsupported",)), tmp_path) == ""
+    assert outcome(heard(5.0, ("human:ab12", 4.9), flags=("unsupported",)), tmp_path) == ""
     corrected = heard(1.0, flags=("unsupported",), feedback=Feedback(correction="I am Brigo."))
     assert outcome(corrected, tmp_path) == ""
 

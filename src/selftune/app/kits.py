@@ -78,6 +78,7 @@ def _reference() -> Kit:
         users=_reference_users,
         log=_data("reference_log.jsonl"),
         prompts=320,
+        settings=(("curation", "trigger", 50),),
     )
 
 

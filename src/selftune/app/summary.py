@@ -117,8 +117,10 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
     from selftune.app.reviewing import judge_line
+    from selftune.loop.coldstart import look_ahead
     from selftune.loop.news import read_news
     from selftune.loop.plan import last_learnt
+    from selftune.loop.planning import make_evaluation
     from selftune.loop.service import make_target
     from selftune.release.live import LiveServer
 
@@ -126,6 +128,7 @@ def status_summary(project: Project) -> dict[str, Any]:
     release, decision = store.last(Release), store.last(Decision)
     learnt = last_learnt(store)
     fresh = read_news(project, 0 if learnt is None else learnt.watermark).fresh
+    outlook = look_ahead(project, make_evaluation(project).suite)
     live = LiveServer(make_target(project)).status()
     return {
         "project": project.config.project.name,
@@ -140,6 +143,8 @@ def status_summary(project: Project) -> dict[str, Any]:
         "datasets": store.count(Dataset),
         "runs": store.count(Run),
         "new": len(fresh),
+        "lessons": outlook.in_words,
+        "sooner": outlook.helps_sooner,
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
         "next": "selftune cycle" if len(fresh) else "selftune import FILE, or selftune ask",
     }

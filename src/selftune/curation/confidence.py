@@ -16,7 +16,7 @@ PENDING: Final = "pending"
 UNSUPPORTED: Final = "unsupported"
 DISAGREEMENT: Final = "disagreement"
 
-_PERSON: Final = "human"
+_PERSON: Final = "human:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Verdict:
 def verdict_on(pair: Pair) -> Verdict:
     """The verdict of everyone who scored it; where a person did, theirs alone."""
     scored = [one for one in (pair.judgement, *pair.opinions) if _is_scored(one)]
-    people = [one for one in scored if one.judge.name == _PERSON]
+    people = [one for one in scored if one.judge.name.startswith(_PERSON)]
     voices = sorted(((one.judge.name, one.overall or 0.0) for one in people or scored), key=lambda voice: -voice[1])
     if not voices:
         return Verdict(overall=None)

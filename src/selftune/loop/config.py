@@ -128,11 +128,12 @@ class CurationSection:
 
     `data_mix_ratio` is the share of real examples among real and synthetic ones, 0.1 to 0.9; 0 sets no rule.
     `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise` and a `length_ratio`.
+    `trigger` = 0 leaves it to the profile: in solo as many as let the gate see a gain (20 to 500), in team 500.
     `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
     """
 
     kind: str = "sft"
-    trigger: int = 50
+    trigger: int = 0
     threshold: float = 4.5
     holdout_share: float = 0.1
     clean_room_share: float = 0.2

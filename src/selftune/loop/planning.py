@@ -20,6 +20,7 @@ from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
+from selftune.loop.coldstart import trigger_of
 from selftune.loop.ejected import find_text
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
@@ -77,7 +78,7 @@ def make_plan(project: Project) -> Plan:
         judging=judging,
         judge_identity=identity,
         calibration=calibration_line(project, identity, rubric),
-        curation=make_curation(config),
+        curation=replace(make_curation(config), trigger=trigger_of(project, policy, evaluation.suite)),
         yardsticks=make_yardsticks(project.folder, evaluation.suite),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation),

@@ -58,7 +58,7 @@ def options(
 
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
-    from selftune.app.cli import datasets, everyday, growing, house, reviewing, searching, stages
+    from selftune.app.cli import datasets, everyday, examples, growing, house, reviewing, searching, stages
 
     everyday.register(app)
     stages.register(app)
@@ -66,6 +66,7 @@ def register_commands() -> None:
     house.register(app)
     searching.register(app)
     growing.register(app)
+    examples.register(app)
     datasets.register(app)
 
 

@@ -1,0 +1,53 @@
+"""A system prompt out of the best answers: what helps before there are enough lessons to train on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import chain, islice, zip_longest
+from typing import TYPE_CHECKING, Final
+
+from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
+from selftune.curation.holdout import draw_holdout
+from selftune.curation.select import Rejects, select, sift
+from selftune.curation.traits import kinds_of
+from selftune.plugins import load_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.curation.base import Judged
+    from selftune.curation.config import Curation
+    from selftune.curation.select import Candidate
+    from selftune.records import Message
+
+_OPENING: Final = "Answer in the manner of these examples."
+_MOST_WORDS: Final = 120
+
+
+def choose_examples(judged: Judged, config: Curation, seed: int, count: int) -> tuple[Candidate, ...]:
+    """The best short golden answers, of every kind in turn; nothing held out, nothing that measures."""
+    rejects, pairs = Rejects(), tuple(judged.pairs)
+    split = draw_holdout(
+        pairs, config.holdout_share, config.holdout_seed, config.near_duplicate, config.clean_room_share
+    )
+    measured = Measured((*judged.yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
+    filters = [load_plugin("selftune.filters", name)() for name in config.filters]
+    golden = select(decontaminate(sift(split.pool, filters, rejects), measured, rejects), config, seed, rejects)
+    short = [item for item in golden if sum(len(message.content.split()) for message in _said(item)) <= _MOST_WORDS]
+    by_kind: dict[str, list[Candidate]] = defaultdict(list)
+    for kind, item in zip(kinds_of(item.pair for item in short), short, strict=True):
+        by_kind[kind].append(item)
+    ranked = [sorted(items, key=lambda item: item.rank, reverse=True) for items in by_kind.values()]
+    in_turn = chain.from_iterable(zip_longest(*ranked))
+    return tuple(islice((item for item in in_turn if item is not None), count))
+
+
+def write_prompt(examples: Sequence[Candidate]) -> str:
+    """The examples as a system prompt: what was asked and what was answered, turn by turn."""
+    names = {"user": "Asked", "assistant": "Answered"}
+    shown = ["\n".join(f"{names[one.role]}: {one.content.strip()}" for one in _said(item)) for item in examples]
+    return "\n\n".join([_OPENING, *shown]) + "\n"
+
+
+def _said(item: Candidate) -> list[Message]:
+    return [message for message in item.messages if message.role in {"user", "assistant"}]

@@ -1,0 +1,155 @@
+"""When the next training is worth its time: as soon as the gate could see what it brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.curation.forecast import (
+    MOST,
+    Curve,
+    days_until,
+    fit_curve,
+    lessons_needed,
+    rate_per_day,
+    trigger_for,
+)
+from selftune.gate.planning import forecast
+from selftune.gate.policies import load_policy
+from selftune.judges.rubric import load_rubric
+from selftune.loop.config import Profile
+from selftune.loop.ejected import find_text
+from selftune.loop.plan import last_learnt, learnt_ids
+from selftune.records import Arm, Decision, Evaluation, Interaction, Judgement, Outcome, Run, digest_of
+from selftune.scoring.units import mean_of, unit_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from selftune.gate.config import Policy
+    from selftune.loop.project import Project
+    from selftune.records import Dataset, Suite
+
+UNKNOWN_ERRORS: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """How far the next training is away.
+
+    Attributes:
+        ready: Golden answers that no run has learnt from, duplicates and held-out ones not yet taken out.
+        trigger: How many start a training.
+        set_by_hand: The config says so; else it is what the gate could see.
+        days: Whole days until there are as many; None where the log does not tell.
+    """
+
+    ready: int
+    trigger: int
+    set_by_hand: bool
+    days: int | None
+
+    @property
+    def in_words(self) -> str:
+        """For a person: how many there are of how many, and when the next verdict comes."""
+        about = "" if self.set_by_hand else "about "
+        counted = f"{self.ready} of {about}{self.trigger} lessons"
+        if self.ready >= self.trigger:
+            return f"{counted}, enough for the next verdict"
+        if self.days is None:
+            return f"{counted}; the log does not tell how fast they come"
+        return f"{counted}, next verdict in about {self.days} day{'' if self.days == 1 else 's'}"
+
+    @property
+    def helps_sooner(self) -> str | None:
+        """What can be tried before there are enough lessons; None when there are."""
+        if self.ready >= self.trigger:
+            return None
+        if self.ready:
+            return "put your best answers before the model as examples: `selftune examples --out prompt.txt`"
+        return "write a system prompt, name it as `prompt_only` under [evaluation], and see what it is worth"
+
+
+def trigger_of(project: Project, policy: Policy, suite: Suite) -> int:
+    """New golden items that start a training: set by hand; in `solo` what the gate sees; else the plan's number."""
+    config = project.config
+    if config.curation.trigger:
+        return config.curation.trigger
+    if config.project.profile is not Profile.SOLO:
+        return MOST
+    learnt = last_learnt(project.store)
+    needed = lessons_needed(
+        learnt=0 if learnt is None else len(learnt.train),
+        errors=_errors_of_champion(project, suite),
+        detectable=forecast(policy, suite).detectable_gain,
+        curve=_curve_of(project),
+    )
+    return trigger_for(needed)
+
+
+def look_ahead(project: Project, suite: Suite) -> Outlook:
+    """How many lessons are ready, how many it takes, and when there will be as many."""
+    policy = load_policy(find_text(project.folder, "policy", project.config.gate.policy))
+    golden = _new_golden(project, last_learnt(project.store))
+    trigger = trigger_of(project, policy, suite)
+    rate = rate_per_day([at for at in golden.values() if at])
+    return Outlook(
+        ready=len(golden),
+        trigger=trigger,
+        set_by_hand=bool(project.config.curation.trigger),
+        days=days_until(trigger - len(golden), rate),
+    )
+
+
+def _new_golden(project: Project, learnt: Dataset | None) -> Mapping[str, str | None]:
+    """Interactions with a golden verdict that came after the last run, and when each happened."""
+    config, store = project.config, project.store
+    rubric = load_rubric(find_text(project.folder, "rubric", config.judge.rubric)).id
+    known, superseded = learnt_ids(learnt), store.superseded()
+    found: dict[str, str | None] = {}
+    for _, judgement in store.each(Judgement, since=0 if learnt is None else learnt.watermark):
+        overall, interaction_id = judgement.overall, judgement.interaction_id
+        golden = overall is not None and overall >= config.curation.threshold and not judgement.critical_failures
+        if judgement.rubric_digest != rubric or interaction_id in superseded:
+            continue
+        found.pop(interaction_id, None)
+        if golden and interaction_id not in known:
+            found[interaction_id] = store.record(interaction_id, Interaction).happened_at
+    return found
+
+
+def _errors_of_champion(project: Project, suite: Suite) -> float:
+    """Share of the suite that the serving build fails, where it was measured; else a guess in the middle."""
+    serving = project.store.last(Decision)
+    arms = {} if serving is None else dict(serving.arms)
+    promoted = serving is not None and serving.outcome is Outcome.PROMOTE
+    evaluation_id = arms.get(Arm.CANDIDATE if promoted else Arm.CHAMPION)
+    errors = None if evaluation_id is None else _errors(project.store.record(evaluation_id, Evaluation), suite)
+    return UNKNOWN_ERRORS if errors is None else errors
+
+
+def _curve_of(project: Project) -> Curve:
+    """The learning curve through the last run that was promoted; the prior one before there is any."""
+    curve = Curve()
+    for _, decision in project.store.each(Decision):
+        arms = dict(decision.arms)
+        before = arms.get(Arm.BASE, arms.get(Arm.CHAMPION))
+        if decision.outcome is not Outcome.PROMOTE or decision.run_id is None or before is None:
+            continue
+        lessons = project.store.record(decision.run_id, Run).examples
+        left = _share_left(project, before, arms[Arm.CANDIDATE])
+        curve = curve if left is None else fit_curve(lessons, left, Curve())
+    return curve
+
+
+def _share_left(project: Project, before_id: str, after_id: str) -> float | None:
+    before, after = (_errors(project.store.record(each, Evaluation), None) for each in (before_id, after_id))
+    return None if before is None or after is None or before == 0 else after / before
+
+
+def _errors(evaluation: Evaluation, suite: Suite | None) -> float | None:
+    if suite is not None and evaluation.suite_digest != digest_of(suite):
+        return None
+    unit = "pair" if any(outcome.pair for outcome in evaluation.outcomes) else "item"
+    mean = mean_of(unit_scores(evaluation.outcomes, unit)).value
+    return None if mean is None else 1 - mean
