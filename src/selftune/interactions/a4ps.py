@@ -25,7 +25,7 @@ _USERS: Final = frozenset({"USER", "HUMAN"})
 
 @dataclass(frozen=True)
 class A4PSLog:
-    """Entries with `task_id`, `trigger`, `prompt` and `transcript`; the turns keep their personas.
+    """Entries with `task_id`, `trigger`, `prompt` and `transcript`, in JSON or YAML; the turns keep their personas.
 
     The prompt becomes the user's message, each turn of BRICK, ROBIN or ALFRED an assistant's message with its persona.
     Curation joins BRICK and ROBIN to one answer; the raw turns stay here as they were said.

@@ -11,13 +11,14 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from selftune.errors import MissingFileError, UsageError
 from selftune.interactions.documents import LIMITS, Document, Item, Limits
 from selftune.interactions.positions import Positions
 from selftune.interactions.tables import PARQUET_HEAD, read_rows
+from selftune.interactions.yaml_lists import YAML_SUFFIXES, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,7 +52,7 @@ class Entry:
 
 
 def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
-    """Every entry of a JSON, JSONL or Parquet file, broken ones too, in the order of the file.
+    """Every entry of a JSON, JSONL, YAML or Parquet file, broken ones too, in the order of the file.
 
     Memory holds one entry or a few rows, within the limits.
 
@@ -67,9 +68,33 @@ def read_entries(path: Path, limits: Limits = LIMITS) -> Iterator[Entry]:
             rows = enumerate(read_rows(path), start=1)
             yield from (made_entry(row, f"row {number}", positions) for number, row in rows)
             return
+        if path.suffix in YAML_SUFFIXES:
+            yield from _yaml_entries(path, positions, limits)
+            return
         stream.seek(0)
         for item in _items(path, stream, limits):
             yield _entry(positions.of(item.data), item, limits)
+
+
+def _yaml_entries(path: Path, positions: Positions, limits: Limits) -> Iterator[Entry]:
+    """The items of a list in YAML; what is no YAML comes as one broken entry."""
+    with path.open("rb") as stream:
+        text, flags = decode_text(stream.read(limits.line_bytes + 1))
+    try:
+        if len(text) > limits.line_bytes:
+            raise UnreadableError(f"more than {limits.line_bytes:,} bytes of YAML; turn it into JSONL")
+        values = read_yaml(text)
+    except ValueError as error:
+        place, raw = "the document", text[: limits.kept_bytes]
+        yield Entry(position=positions.of(text.encode()), place=place, raw=raw, fault=str(error), flags=flags)
+        return
+    for number, value in enumerate(values, start=1):
+        entry = made_entry(value, f"item {number}", positions, flags)
+        # Once more as JSON: numbers that are none, depth and dates get the answers that they get there.
+        try:
+            yield replace(entry, value=parse_json(entry.raw))
+        except UnreadableError as error:
+            yield replace(entry, value=None, fault=str(error))
 
 
 def unfold(entries: Iterable[Entry], inner: Callable[[Mapping[str, Any]], Any]) -> Iterator[Entry]:

@@ -15,6 +15,7 @@ _TAIL: Final = re.escape(bytes(range(0x80, 0xC0)).decode("mac_roman"))
 # Heads E2, F0, C3 and C2 only: as Mac Roman they are a low quote, the Apple sign, a root and a negation, which do not
 # stand before such a tail in honest text. Other heads are letters and quotes that do.
 _MAC_ROMAN: Final = re.compile(f"\u201a[{_TAIL}]{{2}}|\uf8ff[{_TAIL}]{{3}}|\u221a[{_TAIL}]|\u00ac\u2020")
+_TELLING: Final = 3
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -29,7 +30,7 @@ def repair_text(text: str) -> str:
     import ftfy
 
     whole = join_surrogates(text).replace("\0", "")
-    return _MAC_ROMAN.sub(_from_mac_roman, ftfy.fix_text(whole, _encoding_only()))
+    return _all_from_mac_roman(_MAC_ROMAN.sub(_from_mac_roman, ftfy.fix_text(whole, _encoding_only())))
 
 
 def join_surrogates(text: str) -> str:
@@ -37,6 +38,18 @@ def join_surrogates(text: str) -> str:
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _all_from_mac_roman(text: str) -> str:
+    """The text as UTF-8 that was read as Mac Roman throughout: the heads of Cyrillic and Greek are dashes there.
+
+    Honest text is hardly ever UTF-8 in Mac Roman's bytes, and with three such characters never by chance.
+    """
+    try:
+        mended = text.encode("mac_roman").decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return text
+    return mended if sum(not char.isascii() for char in mended) >= _TELLING else text
 
 
 def _from_mac_roman(match: re.Match[str]) -> str:
