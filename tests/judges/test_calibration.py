@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from selftune.app.reports.calibration import simulate_raters
 from selftune.judges.calibration import Bar, Calibration, Share, compare_judges, measure_drift
 from selftune.judges.calibration_draw import Candidate, band_of, draw_for_review
 from selftune.judges.calibration_words import describe_calibration, describe_line, what_labels_support
@@ -25,19 +26,8 @@ def by_hand(picks, number=0, reviewer=REVIEWER):
     return judge_by_hand(picks, RUBRIC, interaction_id=f"interaction:{number}", reviewer=reviewer, salt="s")
 
 
-def rate(draw, truth, noise):
-    return {name: float(min(5, max(1, round(value + draw.gauss(0, noise))))) for name, value in truth.items()}
-
-
-def simulate(draw, n, *, judge_noise=0.6, person_noise=0.4):
-    """Pairs of a judge's and a person's verdicts on the same transcripts, each with an error of its own."""
-    pairs = []
-    for number in range(n):
-        level = draw.uniform(1, 5)
-        truth = {name: min(5, max(1, level + draw.gauss(0, 0.5))) for name in NAMES}
-        judge, person = rate(draw, truth, judge_noise), rate(draw, truth, person_noise)
-        pairs.append((by_hand(judge, number), by_hand(person, number)))
-    return pairs
+def simulate(draw, n, **noises):
+    return simulate_raters(draw, n, RUBRIC, **noises)
 
 
 def calibration(pairs, **facts):
