@@ -73,7 +73,7 @@ def verdict(said, score, judge=JUDGE):
 def project(tmp_path):
     folder = tmp_path / "p"
     folder.mkdir()
-    create_project(folder, name="p", base="reference", recipe="reference_sft", suite="reference")
+    create_project(folder, name="p", base="reference", recipe="reference_sft", suite="state_obedience")
     section = JudgeSection(name="oracle", rubric="golden", endpoint="http://127.0.0.1:9/v1", model=FAKE_MODEL)
     with open_project(folder) as plain_project:
         opened = replace(plain_project, config=replace(plain_project.config, judge=section))

@@ -62,9 +62,9 @@ def report() -> Section:
     """The campaign at full size."""
     return Section(
         title="Calibration of a judge",
-        method=f"{_SEEDS:,} simulated pairs of raters for each number of labels and each agreement, its true value taken "
-        f"from {_POPULATION:,} labels; intervals at 95 %. Then {_CALIBRATIONS} simulated calibrations of 200 labels "
-        "under the rubric golden, with a swap consistency of 90 %. Ranges behind shares are Wilson's at 99 %.",
+        method=f"{_SEEDS:,} simulated pairs of raters for each number of labels and each agreement, whose true value "
+        f"is that of {_POPULATION:,} labels; intervals at 95 %. Then {_CALIBRATIONS} simulated calibrations of 200 "
+        "labels under the rubric golden, with a swap consistency of 90 %. Ranges behind shares are Wilson's at 99 %.",
         figures=(
             *_coverages("kappa", weighted_kappa, measure_kappa),
             *_coverages("rank correlation", spearman, measure_spearman),
