@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from selftune.app.ways import way_of
 from selftune.ledger.keys import make_machine_key
 from selftune.loop.config import ProjectConfig
 from selftune.loop.intake import import_files, preview_files
@@ -96,3 +97,12 @@ def test_a_dry_run_of_the_very_first_import_makes_no_key(project, tmp_path):
 def test_a_dry_run_works_while_another_runner_has_the_project(project, tmp_path):
     with hold_lease(project):
         assert preview_files(project, [log(tmp_path / "log.jsonl", {"messages": turns(2)})])[0].added == 1
+
+
+def test_the_way_of_an_item_names_the_version_before_and_the_one_after(project, tmp_path):
+    path = tmp_path / "log.jsonl"
+    for count in (2, 4):
+        import_files(project, [log(path, {"conversation_id": "a", "messages": turns(count)})])
+    first, second = (one for _, one in project.store.each(Interaction))
+    assert f"its conversation went on: {second.id} is used in its place" in way_of(project, first)
+    assert f"a later version of {first.id}" in way_of(project, second)

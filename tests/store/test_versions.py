@@ -42,6 +42,7 @@ def test_later_turns_make_a_new_version_and_the_earlier_one_stays_on_record(stor
     (second,) = store.save([chat(4, thread=thread)], event="captured")
     assert store.record(second, Interaction).supersedes == first
     assert store.record(first, Interaction).messages == TURNS[:2]
+    assert (store.later_version(first), store.later_version(second)) == (second, None)
     assert [one.id for one in newest(store)] == [second]
 
 

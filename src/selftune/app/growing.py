@@ -111,7 +111,10 @@ def _champion(stack: ExitStack, project: Project, seed: int) -> Sampled:
 
 
 def _extracted(project: Project) -> Iterator[Cited]:
-    yield from harvest(interaction for _, interaction in project.store.each(Interaction))
+    superseded = project.store.superseded()
+    yield from harvest(
+        interaction for _, interaction in project.store.each(Interaction) if interaction.id not in superseded
+    )
 
 
 def _grown_line(example: Grown) -> dict[str, Any]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
     """One line for each thing that happened to it, in the order of the loop. Reads every judgement and dataset."""
     yield from _entrance(interaction)
+    later = project.store.later_version(interaction.id)
+    if later is not None:
+        yield f"its conversation went on: {later} is used in its place"
     judged = False
     for _, judgement in project.store.each(Judgement):
         if judgement.interaction_id == interaction.id:
@@ -33,6 +36,8 @@ def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
 
 def _entrance(interaction: Interaction) -> Iterator[str]:
     yield f"came from {interaction.source} {interaction.position}, written by {interaction.generated_by or 'unknown'}"
+    if interaction.supersedes is not None:
+        yield f"a later version of {interaction.supersedes}"
     if interaction.flags:
         yield f"at the door: {', '.join(interaction.flags)}"
     consent = interaction.consent

@@ -205,6 +205,13 @@ class Store:
         with reading(self._engine) as connection:
             return frozenset(connection.execute(select(VERSIONS.c.supersedes)).scalars())
 
+    def later_version(self, record_id: str) -> str | None:
+        """The interaction that supersedes this one; None for the newest version."""
+        later = select(VERSIONS.c.record_id).where(VERSIONS.c.supersedes == record_id)
+        with reading(self._engine) as connection:
+            found: str | None = connection.execute(later).scalar()
+        return found
+
     def preview(self, records: Iterable[Record]) -> Iterator[bool]:
         """Of each record in turn, whether saving it would add it; nothing is written, not even a missing import key."""
         source = iter(records)
