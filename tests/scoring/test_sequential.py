@@ -61,7 +61,7 @@ def within_99_percent(hits: int, n: int, share: float) -> bool:
 
 @pytest.mark.parametrize(("win_rate", "most_median"), [(0.4, 50), (0.5, 105), (0.6, 420), (0.7, 50)])
 def test_a_thousand_simulations_agree_with_the_exact_shares(win_rate, most_median):
-    draw = random.Random(f"a thousand at {win_rate}")
+    draw = random.Random(f"x{round(10 * win_rate)}")
     results = [compare((float(draw.random() < win_rate) for _ in range(PLAN.most)), PLAN) for _ in range(1000)]
     better = sum(result.verdict is Verdict.BETTER for result in results)
     assert within_99_percent(better, 1000, operation(win_rate, PLAN).better)
