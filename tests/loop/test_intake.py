@@ -4,33 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from selftune.app.ways import way_of
-from selftune.ledger.keys import make_machine_key
-from selftune.loop.config import ProjectConfig
 from selftune.loop.intake import import_files, preview_files
-from selftune.loop.project import Project
 from selftune.loop.runner import hold_lease
 from selftune.records import Interaction
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    (folder / ".selftune" / "keys").mkdir(parents=True)
-    make_machine_key(folder / ".selftune" / "keys")
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=ProjectConfig(),
-            store=store,
-            blobs=BlobStore(folder / ".selftune" / "blobs"),
-            base=fake_base(),
-            base_folder=tmp_path,
-        )
 
 
 def turns(count: int) -> list[dict]:

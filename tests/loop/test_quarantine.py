@@ -7,32 +7,11 @@ import json
 import pytest
 
 from selftune.errors import SelftuneError, UnknownNameError
-from selftune.ledger.keys import make_machine_key
-from selftune.loop.config import ProjectConfig
 from selftune.loop.intake import import_files
-from selftune.loop.project import Project
 from selftune.loop.quarantine import EVENT, list_aside, retry_aside
 from selftune.records import Interaction, Quarantined
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
 
 GOOD = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]}
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    (folder / ".selftune" / "keys").mkdir(parents=True)
-    make_machine_key(folder / ".selftune" / "keys")
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=ProjectConfig(),
-            store=store,
-            blobs=BlobStore(folder / ".selftune" / "blobs"),
-            base=fake_base(),
-            base_folder=tmp_path,
-        )
 
 
 def imported(project, path, *lines: str, format_name: str = "auto"):
