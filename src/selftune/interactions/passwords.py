@@ -62,6 +62,18 @@ _OPAQUE: Final = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Z
 _LEAST_ENTROPY_BITS: Final = 2.5
 _LEAST_KEY_ENTROPY_BITS: Final = 3.2
 
+_NAMED: Final = (
+    (
+        _PASSWORD,
+        (
+            *("pass", "pwd", "secret", "api", "access", "account", "auth", "private", "signing", "token", "bearer"),
+            *("credential", "kennwort", "mot de passe", "contraseña"),
+        ),
+        _LEAST_ENTROPY_BITS,
+    ),
+    (_KEY, ("key",), _LEAST_KEY_ENTROPY_BITS),
+)
+
 
 def find_private_keys(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each private key in PEM (RFC 7468), cut off ones too."""
@@ -81,11 +93,27 @@ def find_passwords(text: str) -> Iterator[tuple[int, int]]:
     yield from (match.span("value") for match in _BASIC.finditer(text))
     if not _DIGIT.search(text):
         return
-    for pattern, least in ((_PASSWORD, _LEAST_ENTROPY_BITS), (_KEY, _LEAST_KEY_ENTROPY_BITS)):
-        for match in pattern.finditer(text):
+    for pattern, beginnings, least in _NAMED:
+        for match in _matches(pattern, beginnings, text):
             value = match["value"].rstrip(".:!?*")
             if _looks_chosen(value, least):
                 yield match.start("value"), match.start("value") + len(value)
+
+
+def _matches(pattern: re.Pattern[str], beginnings: tuple[str, ...], text: str) -> Iterator[re.Match[str]]:
+    """What `finditer` gives, found faster: the pattern is tried only where one of its beginnings stands."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        # A letter whose small form is longer: places in the one are no places in the other.
+        yield from pattern.finditer(text)
+        return
+    for beginning in beginnings:
+        at = lowered.find(beginning)
+        while at >= 0:
+            match = pattern.match(text, at)
+            if match:
+                yield match
+            at = lowered.find(beginning, at + 1)
 
 
 def is_opaque(text: str) -> bool:
