@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from curation_pairs import pair
@@ -13,7 +14,7 @@ from selftune.curation.filters import NoControlTokens
 from selftune.curation.preference import NO_RIVAL, PASSED_OVER, Paired, PairingRules, pair_up, reject_partners
 from selftune.curation.preference_style import contrast_sides, count_contractions, length_gap
 from selftune.curation.select import Rejects
-from selftune.records import Feedback, Message, Rejected, ToolCall
+from selftune.records import Feedback, JudgeIdentity, Message, Rejected, ToolCall
 
 ANY_LENGTH = PairingRules(length_ratio=1000)
 
@@ -103,6 +104,18 @@ def test_what_is_chosen_by_margin_must_itself_be_golden_and_unsuspected():
     assert dict(outcome.dropped) == {"below the threshold": 1}
     outcome, _ = paired(pair("a", "Who?", "One.", 5.0, critical=("identity_lost",)), pair("b", "Who?", "Two.", 1.0))
     assert dict(outcome.dropped) == {"critical failure": 1}
+
+
+def test_a_margin_about_which_the_judges_disagree_waits_for_a_person():
+    mine, other = pair("a", "Who?", "One.", 5.0), pair("b", "Who?", "Two.", 1.0)
+    second = replace(mine.judgement, judge=JudgeIdentity(name="second", version="1"), overall=4.2, salt="z")
+    agreeing, _ = paired(replace(mine, opinions=(second,)), other)
+    assert agreeing.candidates[0].pairing.margin == pytest.approx(3.6)
+    far = replace(
+        mine, opinions=(replace(second, overall=4.0, salt="y"),), judgement=replace(mine.judgement, overall=5.2)
+    )
+    outcome, _ = paired(far, other)
+    assert dict(outcome.dropped) == {"pending": 1}
 
 
 def test_the_champion_s_own_answer_is_preferred_as_the_rejected_one_when_margins_do_not_tell():

@@ -87,7 +87,7 @@ class Curation:
     most_repeats: int = 1
     voice: tuple[str, ...] = ("voice", "tone", "rhetorical", "character_consistency", "private_voice")
     recurring_from: int = 5
-    filters: tuple[str, ...] = ("answered", "complete", "control_tokens", "not_suspected")
+    filters: tuple[str, ...] = ("answered", "complete", "control_tokens", "not_suspected", "in_character")
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
     length_ratio: float = 2.0

@@ -26,6 +26,20 @@ _CONTROL: Final = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text)\|>"
     r"|\[/?INST\]|<<SYS>>|<(?:start|end)_of_turn>|</s>"
 )
+_GENERATED: Final = "generated"
+# What a model says of itself when it stops being who it plays (mission B22, B23). Held against 1,286 answers of
+# people's files: 28 of 400 by a bare base, none of 399 by a teacher in its role.
+_OUT_OF_CHARACTER: Final = re.compile(
+    r"\bas an? (?:\w+ )?(?:ai|artificial intelligence|language model|chatbot|digital assistant)\b"
+    r"|\bi(?:'m| am) (?:just |only |really )?an? (?:\w+ ){0,2}(?:ai|language model|chatbot|virtual assistant)\b"
+    r"|\bi(?:'m| am) (?:chatgpt|claude|gemini|gemma|qwen|llama|deepseek|mistral)\b"
+    r"|\b(?:trained|created|developed|made|built) by (?:openai|anthropic|google|meta|alibaba|mistral|deepseek)\b"
+    r"|\bmy (?:training data|knowledge cut-?off|primary drives)\b"
+    r"|\bi (?:can't|cannot|won't|will not) (?:role-?play|impersonate|stay in character)\b"
+    r"|\b(?:breaking|out of|drop(?:ping)? the) (?:my )?(?:character|persona)\b"
+    r"|\bthe passages (?:you|provided|above)\b",
+    re.IGNORECASE,
+)
 
 
 class Consented:
@@ -76,3 +90,14 @@ class NotSuspected:
     def objection(self, item: Pair) -> str | None:
         """The reason, or None; a person's correction does not clear the words before it."""
         return next((_SUSPECT[flag] for flag in item.judgement.flags if flag in _SUSPECT), None)
+
+
+class InCharacter:
+    """Objects to generated answers in which the teacher fell out of its role; what a real model said is the judge's."""
+
+    def objection(self, item: Pair) -> str | None:
+        """The reason, or None; the words that broke the character are quoted in it."""
+        if _GENERATED not in item.interaction.flags:
+            return None
+        found = _OUT_OF_CHARACTER.search(lesson_of(item.interaction)[-1].content)
+        return None if found is None else f"out of character: {' '.join(found[0].split())!r} in a generated answer"

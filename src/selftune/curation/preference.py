@@ -12,10 +12,11 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
+from selftune.curation.confidence import doubt_about, verdict_on
 from selftune.curation.near import normalise
 from selftune.curation.render import conversation_of, correction_of, lesson_of
 from selftune.curation.select import PERSON, Candidate
-from selftune.records import JudgementStatus, Message, PairFacts, digest_of
+from selftune.records import Message, PairFacts, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,6 +52,7 @@ class PairingRules:
         champion: Digest of the build that serves; what it answered is on-policy.
         teachers: Models whose answers are preferred to those of any other.
         judge_noise: Margin of two overalls up to which the judge counts as undecided.
+        disagreement: How far the overalls of several judges may lie apart before a person must look.
         golden: Least overall of a chosen answer where a judge scored it.
         length_ratio: How often the longer answer may hold the words of the shorter one.
         per_prompt: Most pairs kept of one prompt.
@@ -59,6 +61,7 @@ class PairingRules:
     champion: str | None = None
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
+    disagreement: float = 1.0
     golden: float = 4.5
     length_ratio: float = 2.0
     per_prompt: int = 1
@@ -140,6 +143,7 @@ def pairing_rules(config: Curation, champion: str | None) -> PairingRules:
         champion=champion,
         teachers=config.teachers,
         judge_noise=config.judge_noise,
+        disagreement=config.disagreement,
         golden=config.threshold,
         length_ratio=config.length_ratio,
         per_prompt=config.answers_per_prompt,
@@ -196,8 +200,7 @@ def _digest_of_prompt(prompt: tuple[Message, ...]) -> str:
 
 
 def _said(pair: Pair, text: str, place: int) -> Answer:
-    judgement = pair.judgement
-    overall = judgement.overall if judgement.status is JudgementStatus.SCORED else None
+    overall = verdict_on(pair).overall
     return Answer(pair=pair, text=text, by=pair.interaction.generated_by, overall=overall, place=place)
 
 
@@ -342,6 +345,10 @@ def objection_to(chosen: Answer, rival: Answer, verdict: Verdict, rules: Pairing
 def _objection_to_margin(chosen: Answer, rival: Answer, rules: PairingRules) -> str | None:
     if chosen.overall is not None and chosen.overall < rules.golden:
         return f"below the threshold: overall {chosen.overall:.2f}, chosen from {rules.golden:g}"
+    for answer in (chosen, rival):
+        doubt = doubt_about(answer.pair, verdict_on(answer.pair), rules.disagreement)
+        if answer.overall is not None and doubt is not None:
+            return doubt
     margin = margin_of(chosen, rival)
     if margin is not None and margin <= rules.judge_noise:
         return f"within the judge's noise: a margin of {margin:.2f}, undecided up to {rules.judge_noise:g}"

@@ -7,12 +7,12 @@ is left and still frequent stands as a weakness on any topic. Nothing here asks 
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
+from selftune.curation.meaning import content_words
 from selftune.records import Weakness
 from selftune.scoring.intervals import wilson_interval
 
@@ -26,14 +26,7 @@ _LEVEL: Final = 0.95
 _SHOWN: Final = 5
 _TOPIC_WORDS: Final = 3
 _COMMON_SHARE: Final = 0.6
-_WORD: Final = re.compile(r"[^\W\d_]{3,}")
-_STOP_WORDS: Final = """
-about again all also and any are been but can could did does don else for from get give had has have her here him
-his how into its just let like made make many may more most much must not now off one only other our out over own
-please say see she should some such tell than that the their them then there these they thing this those through
-very want was way were what when where which who whom whose why will with would yes you your yours
-"""
-_STOP: Final = frozenset(_STOP_WORDS.split())
+_SHORTEST: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +69,7 @@ def find_weaknesses(
 
 def _content_words(pair: Pair) -> frozenset[str]:
     turns = [message.content for message in pair.interaction.prompt if message.role == "user"]
-    return frozenset(_WORD.findall(turns[-1].lower())) - _STOP if turns else frozenset()
+    return frozenset(word for word in content_words(turns[-1]) if len(word) >= _SHORTEST) if turns else frozenset()
 
 
 def _weaknesses_of(criterion: str, scored: Sequence[_Scored], low_below: float, least: int) -> Iterator[Weakness]:
