@@ -17,6 +17,7 @@ SelftuneError                 1  something failed
 └── IntegrityError            8  what is on disk is not what was recorded
 ├── DamagedFileError         a model or record file does not match its digest
 └── ServingError             a server failed, or is not what it should be
+    └── RequestRefusedError  a server that works will not answer this one request
 """
 
 from __future__ import annotations
@@ -136,3 +137,7 @@ class DamagedFileError(IntegrityError):
 
 class ServingError(IntegrityError):
     """A server did not start, died, or is not what it should be."""
+
+
+class RequestRefusedError(ServingError):
+    """A server that works will not answer this one request: it is longer than the model reads, or has no question."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selftune.context import Answer
-from selftune.errors import ServingError
+from selftune.errors import RequestRefusedError, ServingError
 from selftune.interactions.config import Capture
 from selftune.interactions.served import Resampled, ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
-from selftune.records import Consent, GenerationParameters, Message, Trigger
+from selftune.records import Consent, GenerationParameters, InteractionOutcome, Message, Trigger
 from selftune.testing import FakeServe, MemoryWork, fake_build, fake_context
 
 SYSTEM = Message(role="system", content='== STATE ==\n{"song": "Fobro"}\n== END STATE ==')
@@ -170,3 +172,42 @@ def test_an_answer_that_was_cut_off_says_so(tmp_path):
     source = ServedUsers(prompts=prompts(1), build=fake_build(), parameters=GenerationParameters(max_tokens=3))
     (got,) = source.read(fake_context(tmp_path, serve=Cutting(echo)))
     assert got.flags == ("cut_short",)
+
+
+def test_a_prompt_that_the_server_refuses_stays_unanswered_and_keeps_no_other_from_its_answer(tmp_path):
+    def answer(build, request):
+        if request.messages[-1].content == "Question 1?":
+            raise RequestRefusedError("too long for 512 tokens.", next_step="Shorten it.")
+        return echo(build, request)
+
+    context = fake_context(tmp_path, serve=FakeServe(answer))
+    said = list(ServedUsers(prompts=prompts(3), build=fake_build()).read(context))
+    assert [item.answer is None for item in said] == [False, True, False]
+    assert said[1].outcome is InteractionOutcome.ERROR
+    assert "refused_by_server" in said[1].flags
+    assert {item.outcome for item in (said[0], said[2])} == {InteractionOutcome.OK}
+
+
+def test_a_server_that_breaks_still_stops_the_stage(tmp_path):
+    def break_down(build, request):
+        raise ServingError("gone.", next_step="Start it again.")
+
+    with pytest.raises(ServingError, match="gone"):
+        list(
+            ServedUsers(prompts=prompts(2), build=fake_build()).read(
+                fake_context(tmp_path, serve=FakeServe(break_down))
+            )
+        )
+
+
+def test_the_champion_is_not_asked_in_the_middle_of_a_dialogue_of_personas(tmp_path):
+    turns = (
+        Message(role="user", content="Faster, or more careful?"),
+        Message(role="assistant", content="Measure.", persona="BRICK"),
+        Message(role="assistant", content="Then breathe.", persona="ROBIN"),
+    )
+    original = next(
+        ServedUsers(prompts=prompts(1), build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))
+    )
+    dialogue = replace(original, messages=turns)
+    assert list(Resampled(interactions=[dialogue], build=fake_build()).read(fake_context(tmp_path))) == []

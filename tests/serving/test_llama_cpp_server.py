@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from selftune.context import ChatRequest
-from selftune.errors import DamagedFileError, ServingError
+from selftune.errors import DamagedFileError, RequestRefusedError, ServingError
 from selftune.records import GenerationParameters, Message, digest_file
 from selftune.serving.child import Order, _NotOrderedError, _OpenedFiles
 from selftune.serving.llama_cpp import LlamaCpp, LlamaCppConfig, _await_hello, run_server
@@ -168,7 +168,7 @@ def test_silent_child_runs_out_of_time(tmp_path):
 def test_too_long_prompt_is_refused_with_the_servers_words(gguf, tmp_path):
     with (
         run_server(order(gguf), tmp_path / "log") as server,
-        pytest.raises(ServingError, match=r"refused .400.*context"),
+        pytest.raises(RequestRefusedError, match=r"refused .400.*context"),
     ):
         server.client.chat(ask("word " * 400), SHORT)
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from selftune.context import ChatRequest, Progress
+from selftune.errors import RequestRefusedError
 from selftune.interactions.assemble import find_state, said_by_assistant
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
@@ -16,6 +17,7 @@ from selftune.records import (
     Consent,
     GenerationParameters,
     Interaction,
+    InteractionOutcome,
     Message,
     Trigger,
     digest_of,
@@ -137,8 +139,10 @@ def _first_of_each_prompt(interactions: Iterable[Interaction]) -> Iterator[Inter
     asked: set[str] = set()
     for interaction in interactions:
         prompt = digest_of([(message.role, message.content) for message in interaction.prompt])
-        allowed = interaction.consent.keep and interaction.consent.train and interaction.prompt
-        if allowed and prompt not in asked:
+        allowed = interaction.consent.keep and interaction.consent.train
+        # In a dialogue of personas the words before the last turn are another persona's: nobody asks there.
+        open_question = bool(interaction.prompt) and interaction.prompt[-1].role != "assistant"
+        if allowed and open_question and prompt not in asked:
             asked.add(prompt)
             yield interaction
 
@@ -181,10 +185,24 @@ def _answered(
 def _ask(
     drafts: list[Interaction], served: Served, parameters: GenerationParameters, door: Capture, context: Context
 ) -> Iterator[Interaction]:
-    """Each draft with its answer, cleaned."""
-    requests = (ChatRequest(messages=draft.messages, seed=_seed(draft, context)) for draft in drafts)
-    for draft, answer in zip(drafts, served.chat_many(requests, parameters), strict=True):
-        yield clean(_completed(draft, answer, context.draw_salt()), door)
+    """Each draft with its answer, cleaned; without one, and flagged, where the server will not answer it."""
+    rest = drafts
+    while rest:
+        answered = 0
+        requests = (ChatRequest(messages=draft.messages, seed=_seed(draft, context)) for draft in rest)
+        try:
+            for draft, answer in zip(rest, served.chat_many(requests, parameters), strict=True):
+                answered += 1
+                yield clean(_completed(draft, answer, context.draw_salt()), door)
+        except RequestRefusedError:
+            # One prompt that is too long for the model must not keep it from all the others.
+            yield _unanswered(rest[answered], context.draw_salt())
+            answered += 1
+        rest = rest[answered:]
+
+
+def _unanswered(draft: Interaction, salt: str) -> Interaction:
+    return replace(draft, salt=salt, outcome=InteractionOutcome.ERROR, flags=(*draft.flags, "refused_by_server"))
 
 
 def _completed(draft: Interaction, answer: Answer, salt: str) -> Interaction:

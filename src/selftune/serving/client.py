@@ -10,7 +10,7 @@ from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.context import Answer, ChatRequest
-from selftune.errors import ServingError
+from selftune.errors import RequestRefusedError, ServingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from selftune.records import GenerationParameters
 
 _OK: Final = 200
+# Faults of the request, not of the server; 429 asks for patience.
+_REFUSALS: Final = frozenset(range(400, 500)) - {429}
 # Requests handed out ahead of the answer that is read next, per slot: enough to keep every slot busy.
 _AHEAD: Final = 4
 
@@ -152,4 +154,5 @@ def _parse(status: int, data: bytes, path: str) -> Any:
         return body
     said = body.get("error", {}) if isinstance(body, dict) else {}
     reason = said.get("message", said) if isinstance(said, dict) else said
-    raise ServingError(f"{path}: the server refused ({status}: {reason}).", next_step="Correct the request.")
+    refused = RequestRefusedError if status in _REFUSALS else ServingError
+    raise refused(f"{path}: the server refused ({status}: {reason}).", next_step="Correct the request.")
