@@ -11,16 +11,20 @@ from typer.testing import CliRunner
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.reviewing import plain, run_review, scale_keys
 from selftune.app.reviewing import Reviewing, appointed_judge, judge_canaries, judge_line, report_calibration
+from selftune.curation.base import Pair
+from selftune.curation.confidence import verdict_on
 from selftune.errors import ConfigError, NothingNewError
 from selftune.governance.keys import statement_is_signed
 from selftune.judges.calibration_canaries import canaries
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
 from selftune.judges.human import is_human
 from selftune.judges.rubric import load_rubric
+from selftune.judges.stage import judge
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import refuse_uncalibrated
 from selftune.loop.config import CalibrationSection, JudgeSection, Uncalibrated
 from selftune.loop.plan import latest_judgements
+from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
     CriterionScore,
@@ -233,3 +237,21 @@ def test_keys_cover_every_shipped_scale():
 
 def test_a_transcript_can_steer_no_terminal():
     assert plain("a\x1b[2Jb\u202ec\td\ne") == "a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}c\td\ne"
+
+
+def test_where_people_are_the_judge_their_verdict_chooses_and_nobody_waits(project):
+    people = replace(project, config=replace(project.config, judge=JudgeSection(name="human", rubric="golden")))
+    fresh = [interaction(number) for number in range(20, 24)]
+    judged = list(judge(fresh, make_judging(people), people.context()))
+    assert [(item.status, item.overall) for item in judged] == [(JudgementStatus.PENDING, None)] * 4
+    people.store.save([*fresh, *judged], event="test")
+    assert judge_line(people).startswith("people judge")
+    reviewing = Reviewing(people, reviewer="Ada")
+    drawn = reviewing.draw(20)
+    assert set(drawn) >= {said.id for said in fresh}
+    sheet = reviewing.open(fresh[0].id)
+    for name in NAMES:
+        sheet = reviewing.pick(sheet, name, 5.0)
+    theirs = by_people(people)[-1]
+    assert verdict_on(Pair(interaction=fresh[0], judgement=judged[0], opinions=(theirs,))).overall == 5.0
+    assert verdict_on(Pair(interaction=fresh[1], judgement=judged[1])).overall is None

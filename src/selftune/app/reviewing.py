@@ -119,7 +119,7 @@ class Reviewing:
                 continue
             if judgement.judge == self._identity:
                 mine[judgement.interaction_id] = judgement
-            elif not is_human(judgement.judge) and judgement.overall is not None:
+            elif not is_human(judgement.judge) and judgement.status is not JudgementStatus.UNSCORED:
                 given[judgement.interaction_id][judgement.judge.name] = _Given(
                     overall=judgement.overall,
                     category=category_of(judgement),
@@ -132,7 +132,7 @@ class Reviewing:
 class _Given:
     """What one judge gave, as far as the draw needs it."""
 
-    overall: float
+    overall: float | None
     category: str
     disputed: bool
 
@@ -140,8 +140,9 @@ class _Given:
 def _candidate(interaction_id: str, verdicts: Mapping[str, _Given], rubric: Rubric) -> Candidate:
     """The interaction under its latest judge's score; disputed where judges lie apart."""
     given = list(verdicts.values())
-    overalls = [item.overall for item in given]
-    apart = max(overalls) - min(overalls) > _DISPUTED_FROM * (rubric.highest - rubric.lowest)
+    overalls = [item.overall for item in given if item.overall is not None]
+    gap = max(overalls) - min(overalls) if overalls else 0.0
+    apart = gap > _DISPUTED_FROM * (rubric.highest - rubric.lowest)
     return Candidate(
         interaction_id=interaction_id,
         overall=given[-1].overall,

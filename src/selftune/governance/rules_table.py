@@ -68,6 +68,16 @@ HOUSE_RULES: Final = (
         what="A hold on a decision, its build or its run stops the release; who it questions can't lift it.",
         where="selftune.governance.clearance:holds",
     ),
+    _HouseRule(
+        name="no_score_on_request",
+        what="Nothing is learnt from what addresses its judge, or from what a judge finds as good once spoiled.",
+        where="selftune.curation.filters:NotSuspected",
+    ),
+    _HouseRule(
+        name="calibrated_judge",
+        what='With `[calibration] uncalibrated = "refused"` only a calibrated judge chooses lessons.',
+        where="selftune.loop.calibrating:refuse_uncalibrated",
+    ),
 )
 
 

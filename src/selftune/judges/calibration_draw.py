@@ -20,18 +20,20 @@ class Candidate:
     """A judged interaction that a person could judge as well.
 
     Attributes:
-        overall: What the judge gave; a person never sees it.
+        overall: What the judge gave, which a person never sees; None where people are the judge.
         disputed: Whether judges lie far apart on it.
     """
 
     interaction_id: str
-    overall: float
+    overall: float | None
     category: str
     disputed: bool = False
 
 
-def band_of(overall: float, rubric: Rubric) -> str:
+def band_of(overall: float | None, rubric: Rubric) -> str:
     """The part of the scale that a score lies in: a few errors at the golden line matter more than many far off."""
+    if overall is None:
+        return "unjudged"
     middle = (rubric.lowest + rubric.highest) / 2
     if overall >= rubric.golden:
         return "golden"

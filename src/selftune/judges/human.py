@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.records import CriterionScore, JudgeIdentity, Judgement, JudgementStatus
@@ -11,10 +11,38 @@ from selftune.records import CriterionScore, JudgeIdentity, Judgement, Judgement
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from selftune.records import Rubric
+    from selftune.judges.config import Judging
+    from selftune.records import Interaction, Rubric
 
-_PREFIX: Final = "human:"
+HUMAN: Final = "human"
+_PREFIX: Final = f"{HUMAN}:"
 _VERSION: Final = "1"
+
+
+class HumanJudge:
+    """People choose the lessons: each verdict is pending until somebody gave theirs with `selftune review`.
+
+    Nobody waits: the curator takes the verdicts of people that are on record when it comes.
+    """
+
+    identity = JudgeIdentity(name=HUMAN, version=_VERSION)
+
+    @classmethod
+    def from_config(cls, config: Judging) -> Self:  # noqa: ARG003 - every judge is made from the config; this one needs none
+        """The judge; nothing about it can be set."""
+        return cls()
+
+    def judge(self, interaction: Interaction, rubric: Rubric, salt: str) -> Judgement:
+        """A place for a person's verdict."""
+        return Judgement(
+            salt=salt,
+            interaction_id=interaction.id,
+            rubric_digest=rubric.id,
+            judge=self.identity,
+            status=JudgementStatus.PENDING,
+            reason="waits for a person: selftune review",
+            attempts=0,
+        )
 
 
 def human_identity(pseudonym: str) -> JudgeIdentity:

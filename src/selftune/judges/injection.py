@@ -94,7 +94,7 @@ _TOKENS: Final = re.compile(
 _FENCES: Final = re.compile(r"RECORD-(?=[0-9A-Fa-f]{6})", re.IGNORECASE)
 # Who asks about marks orders none: "Did the examiner have to give her full marks?"
 _ASKED: Final = re.compile(
-    r"(?:^|(?<=[.!?:] ))(?:did|does|do|has|have|had|is|are|was|were|who|what|when|why|how|which|where)\b[^.!?]*\?"
+    r"(?:^|(?<=[.!?:] ))(?:did|does|do|has|have|had|is|are|was|were|who|what|when|why|how|which|where)\b[^.!?]{0,200}\?"
 )
 # Nothing above can be found without one of these; most transcripts hold none and are done here.
 _WORTH_A_LOOK: Final = re.compile(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
 from selftune.judges.calibration import Bar, Calibration, compare_judges, measure_drift
 from selftune.judges.calibration_canaries import WORTHLESS_NAMES, canaries
 from selftune.judges.calibration_words import describe_line
-from selftune.judges.human import is_human, merge_people
+from selftune.judges.human import HumanJudge, is_human, merge_people
 from selftune.records import Judgement, JudgementStatus, Statement, StatementKind
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Rubric
     from selftune.store import Store
+
+_PEOPLE: Final = "people judge: there is no other judge to be held against them"
 
 
 @dataclass(kw_only=True)
@@ -52,6 +54,8 @@ def calibrate_against_people(project: Project, identity: JudgeIdentity, rubric: 
 
 def calibration_line(project: Project, identity: JudgeIdentity, rubric: Rubric) -> str:
     """The line that status, cards and reports show of the judge."""
+    if identity == HumanJudge.identity:
+        return _PEOPLE
     return describe_line(calibrate_against_people(project, identity, rubric))
 
 
@@ -61,7 +65,7 @@ def refuse_uncalibrated(project: Project, identity: JudgeIdentity, rubric: Rubri
     Raises:
         ConfigError: it is not calibrated; the message says what is missing.
     """
-    if project.config.calibration.uncalibrated == "allowed":
+    if project.config.calibration.uncalibrated == "allowed" or identity == HumanJudge.identity:
         return
     found = calibrate(project, identity, rubric)
     if not found.calibrated:

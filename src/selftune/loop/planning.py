@@ -16,6 +16,7 @@ from selftune.gate.policies import load_policy
 from selftune.governance.independence import Party, check_independence
 from selftune.interactions.served import Resampled
 from selftune.judges.config import Judging, Member
+from selftune.judges.human import HUMAN
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
@@ -165,7 +166,8 @@ def make_judging(project: Project) -> Judging:
         members=tuple(map(make_member, section.members)),
         quorum=section.quorum,
         disagreement=section.disagreement,
-        required=config.curation.kind != DatasetKind.PREFERENCE,
+        # Pairs of answers need no judge, and nobody waits for people.
+        required=config.curation.kind != DatasetKind.PREFERENCE and section.name != HUMAN,
     )
 
 
