@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import Origin, as_mapping, as_text, assemble, read_file, said_by_assistant
+from selftune.interactions.assemble import Origin, assemble, read_file, said_by_assistant
+from selftune.interactions.expect import as_mapping, as_text
 from selftune.interactions.lines import UnreadableError
 from selftune.records import Interaction, Message
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import Origin, as_text, assemble, is_compared, read_file
+from selftune.interactions.assemble import Origin, assemble, is_compared, read_file
+from selftune.interactions.expect import as_text
 from selftune.interactions.turns import answer_of, prompt_of
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from selftune.interactions.consent import marked_consent, with_mark
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import UnreadableError, read_entries
 from selftune.interactions.reasoning import split_reasoning
 from selftune.interactions.times import as_utc
@@ -175,46 +176,9 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def as_mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """The value if it is an object.
-
-    Raises:
-        UnreadableError: it is something else.
-    """
-    if not isinstance(value, dict):
-        raise UnreadableError(f"{what} is no object but {_kind(value)}")
-    return value
-
-
-def as_list(value: Any, what: str) -> list[Any]:
-    """The value if it is a list.
-
-    Raises:
-        UnreadableError: it is something else.
-    """
-    if not isinstance(value, list):
-        raise UnreadableError(f"{what} is no list but {_kind(value)}")
-    return value
-
-
-def as_text(value: Any, what: str) -> str:
-    """The value if it is a string.
-
-    Raises:
-        UnreadableError: it is something else.
-    """
-    if not isinstance(value, str):
-        raise UnreadableError(f"{what} is no text but {_kind(value)}")
-    return value
-
-
 def is_compared(entry: Mapping[str, Any]) -> bool:
     """Whether the entry says which of its answers is better, or that its answer is good or bad."""
     return "rejected" in entry or any(isinstance(entry.get(key), bool) for key in LABELS)
-
-
-def _kind(value: Any) -> str:
-    return "missing" if value is None else f"a {type(value).__name__}"
 
 
 def _text(facts: Mapping[str, Any], *keys: str) -> str | None:

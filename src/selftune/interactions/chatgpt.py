@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import (
-    Origin,
-    as_list,
-    as_mapping,
-    as_text,
-    assemble,
-    read_file,
-    said_by_assistant,
-)
+from selftune.interactions.assemble import Origin, assemble, read_file, said_by_assistant
 from selftune.interactions.branches import Node, kept_branch, last_leaf
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.records import Message, ToolCall
 
 if TYPE_CHECKING:

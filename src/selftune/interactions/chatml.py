@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import Origin, as_text, assemble, read_file, read_from
+from selftune.interactions.assemble import Origin, assemble, read_file, read_from
 from selftune.interactions.documents import LIMITS, Limits
+from selftune.interactions.expect import as_text
 from selftune.interactions.lines import Entry, UnreadableError, decode_text
 from selftune.interactions.openai import parse_messages
 from selftune.interactions.positions import Positions

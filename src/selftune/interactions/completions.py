@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import Origin, as_list, as_mapping, assemble, read_from
+from selftune.interactions.assemble import Origin, assemble, read_from
+from selftune.interactions.expect import as_list, as_mapping
 from selftune.interactions.lines import UnreadableError, read_entries, unfold
 from selftune.interactions.openai import parse_messages
 

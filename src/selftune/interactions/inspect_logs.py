@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import UsageError
-from selftune.interactions.assemble import Origin, as_list, as_mapping, as_text, assemble, read_from
+from selftune.interactions.assemble import Origin, assemble, read_from
 from selftune.interactions.documents import LIMITS
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import Entry, UnreadableError, decode_text, made_entry, parse_json
 from selftune.interactions.openai import parse_messages
 from selftune.interactions.positions import Positions

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import LABELS, Origin, as_mapping, assemble, read_file
+from selftune.interactions.assemble import LABELS, Origin, assemble, read_file
+from selftune.interactions.expect import as_mapping
 from selftune.interactions.lines import UnreadableError
 from selftune.interactions.turns import answer_of, prompt_of
 

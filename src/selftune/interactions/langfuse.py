@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import Origin, as_list, as_mapping, as_text, assemble, read_from
+from selftune.interactions.assemble import Origin, assemble, read_from
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import UnreadableError, parse_json, read_entries, unfold
 from selftune.interactions.openai import parse_messages
 

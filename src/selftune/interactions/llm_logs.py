@@ -9,15 +9,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import MissingFileError, UsageError
-from selftune.interactions.assemble import (
-    Origin,
-    as_list,
-    as_mapping,
-    as_text,
-    assemble,
-    read_from,
-    said_by_assistant,
-)
+from selftune.interactions.assemble import Origin, assemble, read_from, said_by_assistant
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import Entry, made_entry
 from selftune.interactions.positions import Positions
 from selftune.records import Message

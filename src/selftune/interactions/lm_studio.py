@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import (
-    Origin,
-    as_list,
-    as_mapping,
-    as_text,
-    assemble,
-    read_file,
-    said_by_assistant,
-)
+from selftune.interactions.assemble import Origin, assemble, read_file, said_by_assistant
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import UnreadableError
 from selftune.interactions.times import latest
 from selftune.records import Message, Rejected

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import Origin, as_mapping, as_text, assemble, read_from, said_by_assistant
+from selftune.interactions.assemble import Origin, assemble, read_from, said_by_assistant
 from selftune.interactions.branches import Branch, Node, kept_branch, last_leaf
+from selftune.interactions.expect import as_mapping, as_text
 from selftune.interactions.lines import UnreadableError, read_entries
 from selftune.records import Message
 

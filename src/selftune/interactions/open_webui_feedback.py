@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import Origin, as_mapping, as_text, assemble, read_from
+from selftune.interactions.assemble import Origin, assemble, read_from
 from selftune.interactions.branches import kept_branch
+from selftune.interactions.expect import as_mapping, as_text
 from selftune.interactions.lines import UnreadableError, read_entries
 from selftune.interactions.open_webui import nodes_of, thumb_of
 

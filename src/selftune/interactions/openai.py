@@ -7,17 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import (
-    Origin,
-    as_list,
-    as_mapping,
-    as_text,
-    assemble,
-    find_state,
-    is_compared,
-    read_file,
-    said_by_assistant,
-)
+from selftune.interactions.assemble import Origin, assemble, find_state, is_compared, read_file, said_by_assistant
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import UnreadableError
 from selftune.records import Interaction, Message, ToolCall
 

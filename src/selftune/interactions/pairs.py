@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import Origin, as_text, assemble, read_file
+from selftune.interactions.assemble import Origin, assemble, read_file
+from selftune.interactions.expect import as_text
 from selftune.interactions.lines import UnreadableError
 from selftune.interactions.turns import Turns, answer_of, prompt_of
 from selftune.records import Interaction, Rejected

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from selftune.interactions.assemble import Origin, as_mapping, read_file
+from selftune.interactions.assemble import Origin, read_file
+from selftune.interactions.expect import as_mapping
 from selftune.interactions.pairs import parse_pair
 
 if TYPE_CHECKING:

@@ -7,16 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import (
-    Origin,
-    as_list,
-    as_mapping,
-    as_text,
-    assemble,
-    is_compared,
-    read_file,
-    said_by_assistant,
-)
+from selftune.interactions.assemble import Origin, assemble, is_compared, read_file, said_by_assistant
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import UnreadableError
 from selftune.interactions.openai import as_json
 from selftune.records import Interaction, Message, ToolCall

@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from selftune.interactions.assemble import (
-    Origin,
-    as_list,
-    as_mapping,
-    as_text,
-    assemble,
-    read_from,
-    said_by_assistant,
-)
+from selftune.interactions.assemble import Origin, assemble, read_from, said_by_assistant
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import Entry, UnreadableError, made_entry, read_entries
 from selftune.interactions.positions import Positions
 from selftune.interactions.times import latest

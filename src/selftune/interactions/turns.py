@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from selftune.interactions.assemble import as_list, as_mapping, as_text, said_by_assistant
+from selftune.interactions.assemble import said_by_assistant
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import UnreadableError
 from selftune.interactions.openai import parse_messages
 from selftune.interactions.sharegpt import parse_turns

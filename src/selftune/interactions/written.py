@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.interactions.assemble import (
-    Origin,
-    as_list,
-    as_mapping,
-    as_text,
-    assemble,
-    is_compared,
-    read_file,
-    said_by_assistant,
-)
+from selftune.interactions.assemble import Origin, assemble, is_compared, read_file, said_by_assistant
+from selftune.interactions.expect import as_list, as_mapping, as_text
 from selftune.interactions.lines import UnreadableError
 from selftune.interactions.turns import answer_of, prompt_of
 from selftune.records import Message
