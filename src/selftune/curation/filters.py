@@ -9,6 +9,7 @@ from selftune.curation.render import correction_of, lesson_of
 
 if TYPE_CHECKING:
     from selftune.curation.base import Pair
+    from selftune.records import Interaction
 
 _INCOMPLETE: Final = {
     "cut_short": "cut short: the server stopped the answer at its length limit",
@@ -97,7 +98,12 @@ class InCharacter:
 
     def objection(self, item: Pair) -> str | None:
         """The reason, or None; the words that broke the character are quoted in it."""
-        if _GENERATED not in item.interaction.flags:
+        return self.breaks(item.interaction)
+
+    @staticmethod
+    def breaks(interaction: Interaction) -> str | None:
+        """The same of an interaction that nobody has judged."""
+        if _GENERATED not in interaction.flags:
             return None
-        found = _OUT_OF_CHARACTER.search(lesson_of(item.interaction)[-1].content)
+        found = _OUT_OF_CHARACTER.search(lesson_of(interaction)[-1].content)
         return None if found is None else f"out of character: {' '.join(found[0].split())!r} in a generated answer"

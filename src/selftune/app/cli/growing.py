@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         )
     group.command("grow")(grow)
     group.command("prepare")(prepare)
+    group.command("enrich")(enrich)
     app.command("diagnose", rich_help_panel=_PANEL)(diagnose)
 
 
@@ -94,6 +95,41 @@ def _prepared(prepared: Prepared) -> str:
     mixture = f"{prepared.real} of {total} lessons are real ({prepared.real / total:.0%}), {prepared.synthetic} grown"
     held = f"held out: {prepared.held_real} real, {prepared.held_synthetic} grown"
     return f"{prepared.dataset.id}\n{mixture}; {held}.\n\n{prepared.dataset.card}"
+
+
+def enrich(
+    documents: Annotated[Path, typer.Argument(help="A folder of .txt and .md files.")],
+    prompts: Annotated[Path, typer.Option("--prompts", help="A file with one question a line.")],
+    teacher: Annotated[str, typer.Option(help="champion, or http://127.0.0.1:PORT/MODEL.")] = "champion",
+    persona: Annotated[Path | None, typer.Option(help="A file that says who the teacher speaks as.")] = None,
+    passages: Annotated[int, typer.Option(min=1, help="Most passages before the teacher at a time.")] = 3,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer.")] = 512,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Let a teacher answer questions out of your documents; each answer names the passages it drew on."""
+    from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.app.enriching import enrich_log
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        made = enrich_log(
+            opened,
+            documents=documents,
+            prompts=prompts,
+            teacher=teacher,
+            persona=persona,
+            passages=passages,
+            max_tokens=max_tokens,
+            observer=Stages(make_console(stderr=True)),
+        )
+    if json:
+        print_json(made)
+        return
+    drawn = f"{made.cited} draw on one or more of {made.passages} passages"
+    typer.echo(f"{made.added} new answers to {made.prompts} questions; {drawn}.")
+    typer.echo(f"{made.targeted} questions are close to items of a suite, and marked.")
+    typer.echo(f"{made.broken} answers break character; the curator rejects them.")
 
 
 def diagnose(project: Folder = HERE, json: AsJson = False) -> None:

@@ -13,13 +13,21 @@ from selftune.scoring.expectation import Behaviour
 from selftune.scoring.state import leaf_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from selftune.context import Served
+    from selftune.context import Answer
     from selftune.curation.growth.cases import Case
     from selftune.records import GenerationParameters
 
 RULE: Final = "rule"
+
+
+class Answering(Protocol):
+    """Whatever gives answers: a served build, or a model behind a server of this machine."""
+
+    def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
+        """Answers in the order of the requests."""
+        ...
 
 
 class Teacher(Protocol):
@@ -53,7 +61,7 @@ class Rule:
 class Sampled:
     """Answers by a served model, several a case, drawn with seeds of their own."""
 
-    served: Served
+    served: Answering
     name: str
     parameters: GenerationParameters
     draws: int = 4

@@ -15,7 +15,7 @@ from selftune.records import Message, digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from selftune.context import Served
+    from selftune.curation.growth.answers import Answering
     from selftune.curation.growth.passages import Passage
     from selftune.records import GenerationParameters, Suite
 
@@ -64,7 +64,7 @@ class SourceBook:
 def enrich(
     prompts: Sequence[str],
     book: SourceBook,
-    served: Served,
+    served: Answering,
     by: str,
     parameters: GenerationParameters,
     suites: Sequence[Suite],

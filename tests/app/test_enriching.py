@@ -1,0 +1,109 @@
+"""A teacher behind a server of this machine answers out of documents; the log says out of which."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from selftune.app.enriching import enrich_log, teacher_behind
+from selftune.errors import ConfigError, MissingFileError, UsageError
+from selftune.evals.suites import load_suite
+from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
+from selftune.loop.project import HIDDEN, Project, prepare_hidden
+from selftune.records import Interaction, Trigger
+from selftune.store import BlobStore, Store
+from selftune.testing import fake_base
+
+EXAM = load_suite("state_obedience").items[0].messages[-1].content
+
+
+class FakeTeacher(BaseHTTPRequestHandler):
+    """Labelled fake: answers with what it found about bees, and breaks character when asked for its drives."""
+
+    asked: ClassVar[list[dict]] = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(body)
+        drives = "drives" in body["messages"][-1]["content"]
+        text = "As an AI language model, I have no drives." if drives else "They shiver, as I saw at my own hive."
+        choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        answer = json.dumps({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *words):
+        """Say nothing."""
+
+
+@pytest.fixture
+def teacher():
+    FakeTeacher.asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeTeacher)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/fake-teacher"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    text = new_config_text(name="p", base="fake", recipe="r", suite="state_obedience", profile=Profile.SOLO)
+    (folder / CONFIG_FILE).write_text(text)
+    prepare_hidden(folder)
+    with Store.open(folder) as store:
+        yield Project(
+            folder=folder,
+            config=load_config(folder),
+            store=store,
+            blobs=BlobStore(folder / HIDDEN / "blobs"),
+            base=fake_base("fake"),
+            base_folder=tmp_path,
+        )
+
+
+def test_each_answer_is_kept_with_its_passages_and_what_it_is_worth(project, tmp_path, teacher):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "bees.md").write_text("Bees shiver in winter to keep their queen warm.")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text(f"How do bees keep warm?\nWhat are your drives?\n{EXAM}\n\nHow do bees keep warm?\n")
+    persona = tmp_path / "persona.txt"
+    persona.write_text("You are an old beekeeper.")
+    asking = {"documents": documents, "prompts": prompts, "teacher": teacher, "persona": persona}
+    made = enrich_log(project, **asking)
+    assert (made.prompts, made.passages, made.added) == (3, 1, 3)
+    assert (made.cited, made.targeted, made.broken) == (1, 1, 1)
+    first = next(item for _, item in project.store.each(Interaction))
+    assert first.trigger is Trigger.SIMULATED
+    assert first.flags == ("generated", "cites:bees.md#1")
+    assert first.generated_by == "fake-teacher"
+    assert [message.role for message in first.messages] == ["user", "assistant"]
+    (asked,) = (body for body in FakeTeacher.asked if "bees keep warm" in body["messages"][-1]["content"])
+    assert asked["model"] == "fake-teacher"
+    assert asked["messages"][0]["content"].startswith("You are an old beekeeper.")
+    assert "shiver in winter" in asked["messages"][0]["content"]
+    assert enrich_log(project, **asking).added == 0
+
+
+def test_documents_are_not_sent_out_and_slips_are_named(project, tmp_path):
+    with pytest.raises(ConfigError, match="beyond this machine"):
+        teacher_behind("http://models.example:80/big", 1)
+    with pytest.raises(UsageError, match="names no teacher"):
+        teacher_behind("http://127.0.0.1:11434", 1)
+    prompts = tmp_path / "prompts.txt"
+    with pytest.raises(MissingFileError):
+        enrich_log(project, documents=tmp_path, prompts=prompts, teacher="http://127.0.0.1:1/m")
+    prompts.write_text("\n\n")
+    with pytest.raises(UsageError, match="no question"):
+        enrich_log(project, documents=tmp_path, prompts=prompts, teacher="http://127.0.0.1:1/m")
