@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import JudgeMissingError
 from selftune.judges.evidence import UNSUPPORTED
+from selftune.judges.injection import INJECTION_SUSPECTED
+from selftune.judges.injection_probe import UNMOVED
 from selftune.judges.overall import hides_a_penalty
 from selftune.records import JudgementStatus
 
@@ -27,6 +29,8 @@ class Batch:
         reasons: Why the others have none.
         unsupported: How many of the scored ones quote words that stand nowhere in the transcript.
         gaps: How many of the scored ones lie further from the judge's own overall than `hides_a_penalty` lets pass.
+        suspected: How many address the judge.
+        unmoved: How many the judge found as good once they were spoiled.
         recalled: How many were paid for before, and cost nothing now.
         tokens: Of all calls now, prompts and verdicts.
         cost_usd: What they cost, by the prices in the config.
@@ -40,6 +44,8 @@ class Batch:
         self.reasons: Counter[str] = Counter()
         self.unsupported = 0
         self.gaps = 0
+        self.suspected = 0
+        self.unmoved = 0
         self.recalled = 0
         self.tokens = 0
         self.cost_usd = 0.0
@@ -56,6 +62,8 @@ class Batch:
             self.models.add(judgement.reported_model)
         self.unsupported += UNSUPPORTED in judgement.flags
         self.gaps += hides_a_penalty(judgement, self._rubric)
+        self.suspected += INJECTION_SUSPECTED in judgement.flags
+        self.unmoved += UNMOVED in judgement.flags
 
     def pay(self, judgement: Judgement) -> None:
         """Add what one verdict cost, as soon as the bill is there."""
@@ -69,6 +77,8 @@ class Batch:
             "unscored": self.judged - self.scored,
             "with a quote that nobody said": self.unsupported,
             "far from the judge's own overall": self.gaps,
+            "addressing the judge": self.suspected,
+            "as good when spoiled": self.unmoved,
         }
         told = [f"{count} {what}" for what, count in facts.items() if count]
         if len(self.models) > 1:
