@@ -135,6 +135,30 @@ def test_the_name_in_a_broken_line_becomes_the_same_pseudonym(tmp_path):
     assert f'"author": "{kept.author}"' in aside.raw
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"user_id": "Jürgen", ',
+        '{"author": "J\\u00fcrgen", ',
+        '{"messages": [{"role": "user", "name": "Jürgen", "content": "x',
+        '{"name": "Jürgen", "is_user": true, "mes": "x',
+        '{"attributes": {"enduser.id": "Jürgen"',
+    ],
+)
+def test_a_name_in_any_field_that_names_a_person_is_gone_from_a_broken_line(raw):
+    item = Quarantined(salt="s", source="x", position="1", reason="broken", raw=raw)
+    kept = pass_door(item, Capture(pseudonyms=NAMES))
+    assert NAMES.of("Jürgen") in kept.raw
+    assert "rgen" not in kept.raw
+    assert pass_door(kept, Capture(pseudonyms=NAMES)) == kept
+
+
+def test_names_of_tools_and_personas_stay_in_a_broken_line():
+    raw = '{"function": {"name": "get_weather"}, "name": "BRICK", "is_user": false, "role": "assistant", "name": "x'
+    item = Quarantined(salt="s", source="x", position="1", reason="broken", raw=raw)
+    assert pass_door(item, Capture(pseudonyms=NAMES)) == item
+
+
 def test_a_kind_under_quarantine_holds_the_whole_back_and_is_redacted_all_the_same():
     config = Capture(redact=("email",), quarantine=("card",), pseudonyms=NAMES)
     message = Message(role="user", content="a@x.example 4111 1111 1111 1111")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -12,8 +13,12 @@ _PREFIX: Final = "person"
 _NAME_HEX: Final = 16
 _PROOF_HEX: Final = 8
 _SHAPE: Final = re.compile(rf"{_PREFIX}-(?P<name>[0-9a-f]{{{_NAME_HEX}}})-(?P<proof>[0-9a-f]{{{_PROOF_HEX}}})")
-_AUTHOR_IN_JSON: Final = re.compile(
-    r'(?P<before>"(?:author|user|user_id|user_name|username)"\s*:\s*")(?P<name>(?:[^"\\]|\\.)+)(?=")'
+# Fields that the importers take for an author, and those that name a speaker who is the user.
+_NAME_IN_JSON: Final = re.compile(
+    r'(?P<before>"(?:author|user|user_id|userId|user\.id|enduser\.id|user_name|username|input_user)"\s*:\s*"'
+    r'|"role"\s*:\s*"user"\s*,\s*"name"\s*:\s*"'
+    r'|"name"\s*:\s*"(?=(?:[^"\\]|\\.)+"\s*,\s*"is_user"\s*:\s*true))'
+    r'(?P<name>(?:[^"\\]|\\.)+)(?=")'
 )
 
 
@@ -45,8 +50,8 @@ class Pseudonyms:
         return match is not None and hmac.compare_digest(match["proof"], self._proof(match["name"]))
 
     def in_raw(self, text: str) -> str:
-        """A line of JSON, broken or not, with pseudonyms for the names in its fields of authors."""
-        return _AUTHOR_IN_JSON.sub(lambda match: f"{match['before']}{self.of(match['name'])}", text)
+        """A line of JSON, broken or not, with pseudonyms for the names in its fields of authors and users."""
+        return _NAME_IN_JSON.sub(lambda match: f"{match['before']}{self.of(_unquoted(match['name']))}", text)
 
     def _proof(self, digest: str) -> str:
         return self._mac("proof", digest)[:_PROOF_HEX]
@@ -57,3 +62,11 @@ class Pseudonyms:
 
 def _normal(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _unquoted(name: str) -> str:
+    """What a string in JSON says, so that an escaped letter makes no other person; as it stands if it says nothing."""
+    try:
+        return str(json.loads(f'"{name}"'))
+    except ValueError:
+        return name
