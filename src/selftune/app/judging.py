@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selftune.interactions.assemble import Origin, assemble, said_by_assistant
-from selftune.interactions.config import Capture
 from selftune.interactions.stage import capture
 from selftune.judges.adopt import Adopting, JudgedAnswers, adopt
 from selftune.judges.adopted import summarise
@@ -18,6 +17,7 @@ from selftune.judges.judged_files import read_judged_file
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import find_text
 from selftune.loop.executor import Silent
+from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.records import Interaction, Judgement, Message, Quarantined
 
@@ -51,7 +51,7 @@ def import_judged(
 
 
 def _import_one(project: Project, executor: Executor, path: Path, file: JudgedFile, config: Adopting) -> Adopted:
-    captured = executor(capture, (_JudgedSource(path),), Capture()).ids
+    captured = executor(capture, (_JudgedSource(path),), door_of(project)).ids
     ids = tuple(item if item.startswith(f"{Interaction.KIND}:") else None for item in captured)
     judged = iter(executor(adopt, JudgedAnswers(path=path, interaction_ids=ids), config).ids)
     judgements = [None if item is None else project.store.record(next(judged), Judgement) for item in ids]
