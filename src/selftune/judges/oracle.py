@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from selftune.judges.endpoint import CallError, appoint_endpoint, call, connect
 from selftune.judges.evidence import flags_of
 from selftune.judges.overall import holistic_score, weighted_overall
-from selftune.judges.prompt import PROMPT_VERSION, fenced_transcript
+from selftune.judges.prompt import PROMPT_VERSION, fenced_transcript, instructions
 from selftune.judges.purse import NOTHING, Purse, Usage
 from selftune.judges.request import Request, read_reply
 from selftune.judges.throttle import Throttle
@@ -70,17 +70,13 @@ class OracleJudge:
     @contextmanager
     def sit(self, rubric: Rubric, purse: Purse) -> Iterator[OracleSitting]:
         """A batch with one pool of connections, `at_once` verdicts asked for at a time."""
-        with asyncio.Runner() as runner:
-            sitting = OracleSitting(self._endpoint, self._config, self.identity, rubric, self._request(rubric), purse)
-            runner.run(sitting.open())
-            try:
-                sitting.runner = runner
-                yield sitting
-            finally:
-                runner.run(sitting.close())
+        request = self._request(rubric)
+        with OracleSitting(self._endpoint, self._config, self.identity, rubric, request, purse) as sitting:
+            yield sitting
 
     def _request(self, rubric: Rubric) -> Request:
-        return Request(rubric, model=self._endpoint.model, max_tokens=self._config.max_tokens)
+        model, most = self._endpoint.model, self._config.max_tokens
+        return Request(rubric, system=instructions(rubric), model=model, max_tokens=most)
 
 
 @dataclass(kw_only=True)
@@ -100,9 +96,7 @@ class _Tally:
 
 
 class OracleSitting:
-    """One batch of verdicts; made by `OracleJudge.sit`."""
-
-    runner: asyncio.Runner
+    """One batch of verdicts at an endpoint: a context manager that holds its connections and its event loop."""
 
     def __init__(
         self,
@@ -121,17 +115,28 @@ class OracleSitting:
         self._purse = purse
         self._tasks: set[asyncio.Task[Judgement]] = set()
         self._ready: list[asyncio.Task[Judgement]] = []
+        self._runner = asyncio.Runner()
         self._open = AsyncExitStack()
         self._called: asyncio.Future[None] | None = None
 
-    async def open(self) -> None:
-        """Make the pool of connections."""
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        self._runner.run(self._connect())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._runner.run(self._close())
+        finally:
+            self._runner.close()
+
+    async def _connect(self) -> None:
         at_once, seconds = self._config.at_once, self._config.timeout_seconds
         connection = connect(self._endpoint, at_once=at_once, timeout_seconds=seconds)
         self._session: ClientSession = await self._open.enter_async_context(connection)
         self._throttle = Throttle(at_once, asyncio.get_running_loop().time)
 
-    async def close(self) -> None:
+    async def _close(self) -> None:
         """Stop what is still under way."""
         for task in self._tasks:
             task.cancel()
@@ -156,14 +161,14 @@ class OracleSitting:
         if not self._purse.reserve(self._most(body)):
             self._purse.refuse_when_empty()
             return False
-        task = self.runner.get_loop().create_task(self._judge(interaction, salt, transcript, body))
+        task = self._runner.get_loop().create_task(self._judge(interaction, salt, transcript, body))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return True
 
     def collect(self) -> list[Judgement]:
         """Wait for a verdict; those that are ready by now, in no order."""
-        return self.runner.run(self._collect())
+        return self._runner.run(self._collect())
 
     async def _collect(self) -> list[Judgement]:
         while not self._ready:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final, Self
 
-from selftune.errors import BudgetError, ConfigError
+from selftune.errors import ConfigError
 from selftune.judges.base import JudgesMany
+from selftune.judges.bundle import BundleSitting, Part
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.purse import Purse
 from selftune.plugins import load_plugin
@@ -20,13 +22,12 @@ from selftune.records import CriterionScore, JudgeIdentity, Judgement, Judgement
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selftune.judges.base import Judge, Sitting
+    from selftune.judges.base import Judge
     from selftune.judges.config import Judging
     from selftune.records import Criterion, Interaction, Rubric
 
 DISAGREEMENT: Final = "disagreement"
 _FEWEST_MEMBERS: Final = 2
-_MOST_HELD: Final = 1024
 
 
 class PanelJudge:
@@ -86,24 +87,25 @@ class PanelJudge:
             return sitting.collect()[0]
 
     @contextmanager
-    def sit(self, rubric: Rubric, purse: Purse) -> Iterator[PanelSitting]:
+    def sit(self, rubric: Rubric, purse: Purse) -> Iterator[BundleSitting]:
         """A batch in which every member is asked about every interaction."""
         with ExitStack() as stack:
-            sittings = [
-                stack.enter_context(member.sit(rubric, purse)) if isinstance(member, JudgesMany) else None
+            parts = [
+                Part(sitting=stack.enter_context(member.sit(rubric, purse)))
+                if isinstance(member, JudgesMany)
+                else Part(sitting=partial(_judge_at_once, member, rubric))
                 for member in self._members
             ]
-            yield PanelSitting(self, self._members, sittings, rubric)
+            yield BundleSitting(parts, partial(self._combine, rubric=rubric))
 
-    def combine(self, verdicts: Sequence[Judgement], rubric: Rubric) -> Judgement:
-        """One verdict out of those of the members on one interaction, in the members' order.
-
-        The first one lends its salt. A criterion counts where a quorum found that it applies.
-        """
+    def _combine(
+        self, interaction: Interaction, salt: str, verdicts: Sequence[Judgement], *, rubric: Rubric
+    ) -> Judgement:
+        """One verdict out of those of the members; a criterion counts where a quorum found that it applies."""
         scored = [one for one in verdicts if one.status is JudgementStatus.SCORED]
         draft = Judgement(
-            salt=verdicts[0].salt,
-            interaction_id=verdicts[0].interaction_id,
+            salt=salt,
+            interaction_id=interaction.id,
             rubric_digest=rubric.id,
             judge=self.identity,
             status=JudgementStatus.UNSCORED,
@@ -159,73 +161,8 @@ class PanelJudge:
         return (*flags, DISAGREEMENT) if apart else tuple(flags)
 
 
-class PanelSitting:
-    """One batch of a panel; made by `PanelJudge.sit`."""
-
-    def __init__(
-        self, panel: PanelJudge, members: Sequence[Judge], sittings: Sequence[Sitting | None], rubric: Rubric
-    ) -> None:
-        self._panel = panel
-        self._members = members
-        self._sittings = sittings
-        self._rubric = rubric
-        self._heard: dict[str, list[Judgement | None]] = {}
-        self._asked: dict[str, int] = {}
-
-    @property
-    def under_way(self) -> int:
-        """How many all members were asked for, and were not collected yet."""
-        return sum(place == len(self._members) for place in self._asked.values())
-
-    def ask(self, interaction: Interaction, salt: str) -> bool:
-        """Ask every member; False when one of them has no room yet: then go on with the same one.
-
-        Raises:
-            BudgetError: nothing is under way, and what is left does not pay for one more.
-        """
-        if salt not in self._heard and len(self._heard) >= _MOST_HELD:
-            return False
-        heard = self._heard.setdefault(salt, [None] * len(self._members))
-        for place in range(self._asked.get(salt, 0), len(self._members)):
-            sitting = self._sittings[place]
-            if sitting is None:
-                heard[place] = self._members[place].judge(interaction, self._rubric, salt)
-            elif not self._ask_member(sitting, interaction, salt):
-                return False
-            self._asked[salt] = place + 1
-        return True
-
-    def collect(self) -> list[Judgement]:
-        """Wait until members have made a verdict whole; those that are whole by now, in no order."""
-        while not (whole := list(self._take_whole())):
-            self._hear()
-        return [self._panel.combine(verdicts, self._rubric) for verdicts in whole]
-
-    def _ask_member(self, sitting: Sitting, interaction: Interaction, salt: str) -> bool:
-        try:
-            while not sitting.ask(interaction, salt):
-                if self.under_way:
-                    return False
-                # Only this very question is open: what its first members say makes room.
-                self._hear()
-        except BudgetError:
-            # What the members before said is paid for and lost: there is no verdict without the others.
-            del self._heard[salt]
-            raise
-        return True
-
-    def _hear(self) -> None:
-        for place, sitting in enumerate(self._sittings):
-            if sitting is not None and sitting.under_way:
-                for verdict in sitting.collect():
-                    self._heard[verdict.salt][place] = verdict
-
-    def _take_whole(self) -> Iterator[list[Judgement]]:
-        for salt, heard in list(self._heard.items()):
-            verdicts = [one for one in heard if one is not None]
-            if len(verdicts) == len(self._members):
-                del self._heard[salt], self._asked[salt]
-                yield verdicts
+def _judge_at_once(member: Judge, rubric: Rubric, interaction: Interaction, salt: str) -> Judgement:
+    return member.judge(interaction, rubric, salt)
 
 
 def _find(judgement: Judgement, name: str) -> CriterionScore | None:

@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.judges.prompt import instructions
 from selftune.judges.purse import Usage
 from selftune.judges.verdict import verdict_schema
 from selftune.records import digest_of
@@ -24,16 +23,16 @@ _HERE: Final = "\x00transcript\x00"
 
 
 class Request:
-    """Requests for verdicts by one rubric, alike but for the transcript.
+    """Requests for verdicts by one rubric, alike but for the transcript; `system` holds the instructions.
 
     Attributes:
         digest: Names all of it but the transcript.
     """
 
-    def __init__(self, rubric: Rubric, *, model: str, max_tokens: int) -> None:
+    def __init__(self, rubric: Rubric, *, system: str, model: str, max_tokens: int) -> None:
         bare = {
             "model": model,
-            "messages": [{"role": "system", "content": instructions(rubric)}, {"role": "user", "content": _HERE}],
+            "messages": [{"role": "system", "content": system}, {"role": "user", "content": _HERE}],
             "temperature": 0,
             "max_tokens": max_tokens,
         }
