@@ -223,8 +223,11 @@ def test_the_commands_work_from_a_shell(project):
     assert "1 judged" in told.stdout
     shown = CliRunner().invoke(app, ["judge", "report", "--project", folder])
     assert "1 of 200 labels" in shown.stdout
+    assert "1 of 200 labels, NOT VERIFIED" in shown.stdout
+    assert "what its last 8 scores go with:\n  nothing to compare" in shown.stdout
     as_json = json.loads(CliRunner().invoke(app, ["judge", "report", "--json", "--project", folder]).stdout)
     assert as_json["calibrated"] is False
+    assert as_json["bias"]["n"] == 8
     assert "judge not calibrated" in CliRunner().invoke(app, ["status", "--project", folder]).stdout
 
 

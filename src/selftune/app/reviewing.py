@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import ConfigError, NothingNewError
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import review as say_reviewed
+from selftune.judges.bias import measure_bias
 from selftune.judges.calibration import category_of
 from selftune.judges.calibration_canaries import CANARY, canaries
 from selftune.judges.calibration_draw import Candidate, draw_for_review
@@ -17,6 +18,7 @@ from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import calibrate, calibration_line
 from selftune.loop.ejected import find_text
+from selftune.loop.plan import latest_judgements
 from selftune.loop.planning import make_judging
 from selftune.loop.privacy import door_of
 from selftune.plugins import load_plugin
@@ -25,6 +27,7 @@ from selftune.records import Interaction, Judgement, JudgementStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from selftune.judges.bias import BatchBias
     from selftune.judges.calibration import Calibration
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Rubric
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 # Judges that lie further apart than this share of the scale dispute an interaction.
 _DISPUTED_FROM: Final = 0.25
 _DISAGREEMENT: Final = "disagreement"
+_MOST_FOR_BIAS: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +182,14 @@ def judge_line(project: Project) -> str:
 def report_calibration(project: Project) -> Calibration:
     """All that is on record about the project's judge."""
     return calibrate(project, *appointed_judge(project))
+
+
+def report_bias(project: Project) -> BatchBias:
+    """What the latest scores of the project's judge go with that they should not."""
+    identity, rubric = appointed_judge(project)
+    ids = latest_judgements(project.store, identity, rubric.id)[-_MOST_FOR_BIAS:]
+    verdicts = (project.store.record(judgement_id, Judgement) for judgement_id in ids)
+    return measure_bias((project.store.record(item.interaction_id, Interaction), item) for item in verdicts)
 
 
 def judge_canaries(project: Project) -> Sequence[Judgement]:

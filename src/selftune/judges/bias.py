@@ -111,7 +111,10 @@ def measure_bias(judged: Iterable[tuple[Interaction, Judgement]]) -> BatchBias:
 
 
 def describe_bias(bias: BatchBias) -> tuple[str, ...]:
-    """The figures as lines for people; a line begins with `mind:` where chance alone would hardly give its figure."""
+    """The figures as lines for people; a line begins with `mind:` where chance alone would hardly give its figure.
+
+    Empty when there is nothing to compare: too few answers, or all alike.
+    """
     lines = []
     if bias.length.value is not None and bias.length.interval is not None:
         low, high = bias.length.interval

@@ -17,7 +17,7 @@ def describe_line(calibration: Calibration) -> str:
         return f"judge calibrated: {_figure('kappa', calibration.people.overall.kappa)}"
     labels = f"{calibration.people.overall.kappa.n} of {calibration.bar.least_labels} labels"
     kappa = calibration.people.overall.kappa
-    figure = "NOT VERIFIED against people" if kappa.value is None else _figure("kappa", kappa, n=False)
+    figure = "NOT VERIFIED against people" if kappa.interval is None else _figure("kappa", kappa, n=False)
     return f"judge not calibrated: {labels}, {figure}"
 
 
@@ -67,10 +67,8 @@ def _measured(measured: Measured) -> str:
 
 def _figure(name: str, agreement: Agreement, *, n: bool = True) -> str:
     count = f", n = {agreement.n}" if n else ""
-    if agreement.value is None:
+    if agreement.value is None or agreement.interval is None:
         return f"{name} not measured{count}"
-    if agreement.interval is None:
-        return f"{name} {agreement.value:.2f}{count}"
     low, high = agreement.interval
     return f"{name} {agreement.value:.2f} [{low:.2f}, {high:.2f}]{count}"
 

@@ -48,18 +48,21 @@ def review(
 def report(project: Folder = HERE, json: AsJson = False) -> None:
     """How far the judge agrees with people, with another judge and with itself; and whether it is calibrated."""
     from selftune.app.cli.screen import print_json
-    from selftune.app.reviewing import report_calibration
+    from selftune.app.reviewing import report_bias, report_calibration
+    from selftune.judges.bias import describe_bias
     from selftune.judges.calibration_words import describe_calibration, describe_line
     from selftune.loop.project import open_project
     from selftune.records.codec import to_builtins
 
     with open_project(project) as opened:
-        found = report_calibration(opened)
+        found, bias = report_calibration(opened), report_bias(opened)
     if json:
         summary = {"calibrated": found.calibrated, "missing": found.shortfalls, "line": describe_line(found)}
-        print_json(summary | {"figures": to_builtins(found)})
+        print_json(summary | {"figures": to_builtins(found), "bias": to_builtins(bias)})
         return
+    confounds = describe_bias(bias) or ("nothing to compare: too few answers, or all alike",)
     typer.echo("\n".join(describe_calibration(found)))
+    typer.echo("\n  ".join((f"what its last {bias.n} scores go with:", *confounds)))
 
 
 def judge_again(project: Folder = HERE, json: AsJson = False) -> None:
