@@ -28,14 +28,14 @@ def mixed_log():
 def test_the_card_tells_counts_kinds_authors_voice_style_and_what_was_left_out(tmp_path):
     pairs = mixed_log()
     learnt = frozenset(item.interaction.id for item in pairs[:20])
-    log = replace(judged(*pairs, learnt_before=learnt), calibration="12 of 200 labels, not calibrated")
+    log = replace(judged(*pairs, learnt_before=learnt), calibration="judge not calibrated: 12 of 200 labels")
     card = curate(log, SET, fake_context(tmp_path)).card
     assert (
         "41 lessons on 41 prompts, out of 42 judged interactions; 0 are held out, 0 more lie in the clean room" in card
     )
     assert "New since the last run: 21 of 41." in card
     assert "| tone | 30 | 30 |" in card
-    assert "Judge: 12 of 200 labels, not calibrated. Label noise: not measured" in card
+    assert "Judge not calibrated: 12 of 200 labels. Label noise: not measured" in card
     assert "Voice: 73% of the lessons (30 of 41)" in card
     assert "Style of 41 answers: 5 words in the middle" in card
     assert "24% hold a list" in card
@@ -44,7 +44,7 @@ def test_the_card_tells_counts_kinds_authors_voice_style_and_what_was_left_out(t
 
 def test_an_unmeasured_judge_is_called_one(tmp_path):
     card = curate(judged(pair("a")), SET, fake_context(tmp_path)).card
-    assert "Judge: nobody has measured how far it agrees with people." in card
+    assert "Nobody has measured how far the judge agrees with people." in card
     assert "Voice: no kind of lesson is told apart" in card
 
 

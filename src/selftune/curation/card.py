@@ -64,7 +64,7 @@ def write_card(story: Story, config: Curation) -> str:
         *_counts(story),
         _teachers(chosen),
         f"{_criterion(config)} At most {config.answers_per_prompt} answer(s) a prompt are kept.",
-        f"Judge: {story.calibration or 'nobody has measured how far it agrees with people'}. {_noise(story.noise)}",
+        f"{_judge(story.calibration)} {_noise(story.noise)}",
         "",
         *(f"- {share:.0%} from {name}" for name, share in mixture_of(chosen)),
         "",
@@ -134,6 +134,11 @@ def _style(style: Style) -> str:
     sound = f"{style.lists:.0%} hold a list; {style.contractions:.1f} contractions in 100 words"
     openings = f"{style.openings} ways to begin, the commonest in {style.top_opening:.0%}"
     return f"Style of {style.n} answers: {length}; {sound}; {openings}."
+
+
+def _judge(calibration: str) -> str:
+    known = calibration or "nobody has measured how far the judge agrees with people"
+    return f"{known[:1].upper()}{known[1:].removesuffix('.')}."
 
 
 def _noise(noise: LabelNoise) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.base import Yardstick
+from selftune.curation.lsh import crossings
 from selftune.curation.meaning import gist, likeness_of
 from selftune.curation.near import normalise
 from selftune.records import Message
@@ -31,7 +32,11 @@ _GRAM_WORDS: Final = 8
 _COMMON_FROM: Final = 11
 _SHARED_STEMS: Final = 0.5
 
+# Neighbours share half of their stems; of those at that limit, one in fifty may go unseen.
+_MISSED: Final = 0.02
+
 Gram = tuple[str, ...]
+Asked = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -44,59 +49,59 @@ class Measured:
         """The name of the yardstick that says just this."""
         return self._exact.get((state, _plain(text)))
 
-    def find_gram(self, text: str, state: str | None, common: frozenset[Gram]) -> str | None:
-        """The name of a yardstick that shares eight words in a row with the text, unless everybody writes those."""
-        grams = (gram for gram in grams_of(text) if gram not in common)
-        return next((name for gram in grams if (name := self._grams.get((state, gram)))), None)
+    def find_gram(self, text: str, state: str | None) -> Iterator[tuple[Gram, str]]:
+        """Each eight words in a row that a yardstick under this state shares with the text, and its name."""
+        known = self._grams.get(state, {})
+        return ((gram, known[gram]) for gram in grams_of(text) if gram in known)
 
-    def find_neighbour(self, text: str, state: str | None) -> tuple[str, float] | None:
-        """The nearest yardstick in meaning that holds the same facts, if it is near enough, and how near."""
-        asked = _gist(text, state)
-        near = [(likeness_of(asked.words, self._gists[place].words), place) for place in self._candidates(asked)]
-        likeness, place = max(near, default=(0.0, 0))
-        return (self.yardsticks[place].name, likeness) if likeness >= NEIGHBOUR else None
+    def find_neighbours(self, asked: Sequence[Gist]) -> Mapping[int, tuple[str, float]]:
+        """For each place whose gist is near that of a yardstick with the same facts, the nearest one and how near."""
+        candidates = crossings(
+            [one.stems for one in asked],
+            [one.facts for one in asked],
+            [one.stems for one in self._gists],
+            [one.facts for one in self._gists],
+            threshold=_SHARED_STEMS,
+            missed=_MISSED,
+        )
+        nearest: dict[int, tuple[str, float]] = {}
+        for place, other in candidates:
+            likeness = self._likeness(asked[place], self._gists[other])
+            if likeness >= NEIGHBOUR and likeness > nearest.get(place, ("", 0.0))[1]:
+                nearest[place] = (self.yardsticks[other].name, likeness)
+        return nearest
 
-    def _candidates(self, asked: Gist) -> Iterator[int]:
-        shared = Counter(place for stem in asked.stems for place in self._stems.get((asked.facts, stem), ()))
-        for place, count in shared.items():
-            if count >= _SHARED_STEMS * max(len(asked.stems), len(self._gists[place].stems)):
-                yield place
+    def _likeness(self, asked: Gist, other: Gist) -> float:
+        shared = len(asked.stems & other.stems)
+        if shared < _SHARED_STEMS * len(asked.stems | other.stems):
+            return 0.0
+        return likeness_of(asked.words, other.words)
 
     @cached_property
     def _exact(self) -> Mapping[tuple[str | None, str], str]:
         return {(item.state, _plain(item.text)): item.name for item in self.yardsticks}
 
     @cached_property
-    def _grams(self) -> Mapping[tuple[str | None, Gram], str]:
-        return {(item.state, gram): item.name for item in self.yardsticks for gram in grams_of(item.text)}
+    def _grams(self) -> Mapping[str | None, Mapping[Gram, str]]:
+        known: dict[str | None, dict[Gram, str]] = defaultdict(dict)
+        for item in self.yardsticks:
+            known[item.state].update(dict.fromkeys(grams_of(item.text), item.name))
+        return known
 
     @cached_property
     def _gists(self) -> Sequence[Gist]:
         return [_gist(item.text, item.state) for item in self.yardsticks]
-
-    @cached_property
-    def _stems(self) -> Mapping[tuple[str, str], Sequence[int]]:
-        index: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for place, measure in enumerate(self._gists):
-            for stem in measure.stems:
-                index[measure.facts, stem].append(place)
-        return index
 
 
 def decontaminate(pairs: Sequence[Pair], measured: Measured, rejects: Rejects) -> tuple[Pair, ...]:
     """The pairs whose questions measure nothing; each other one is rejected with what it lies too close to."""
     if not measured.yardsticks:
         return tuple(pairs)
-    asked = [question_of(pair.interaction) for pair in pairs]
-    common = common_grams(asked)
-    kept = []
-    for pair, text in zip(pairs, asked, strict=True):
-        found = _find(text, pair.interaction.state, measured, common)
-        if found is None:
-            kept.append(pair)
-        else:
-            rejects.add(pair, f"{CONTAMINATED}: {found}")
-    return tuple(kept)
+    asked = [(question_of(pair.interaction), pair.interaction.state) for pair in pairs]
+    found = {**_in_meaning(asked, measured), **_in_part(asked, measured), **_word_for_word(asked, measured)}
+    for place, reason in sorted(found.items()):
+        rejects.add(pairs[place], f"{CONTAMINATED}: {reason}")
+    return tuple(pair for place, pair in enumerate(pairs) if place not in found)
 
 
 def question_of(interaction: Interaction) -> str:
@@ -120,20 +125,27 @@ def grams_of(text: str) -> set[Gram]:
     return set(zip(*(words[at:] for at in range(_GRAM_WORDS)), strict=False))
 
 
-def common_grams(texts: Iterable[str]) -> frozenset[Gram]:
-    """What stands in more than ten different texts."""
-    counts = Counter(gram for text in {_plain(text) for text in texts} for gram in grams_of(text))
-    return frozenset(gram for gram, count in counts.items() if count >= _COMMON_FROM)
+def _word_for_word(asked: Sequence[Asked], measured: Measured) -> Mapping[int, str]:
+    named = ((place, measured.find_exact(*one)) for place, one in enumerate(asked))
+    return {place: f"it is {name} word for word" for place, name in named if name}
 
 
-def _find(text: str, state: str | None, measured: Measured, common: frozenset[Gram]) -> str | None:
-    if name := measured.find_exact(text, state):
-        return f"it is {name} word for word"
-    if name := measured.find_gram(text, state, common):
-        return f"it shares {_GRAM_WORDS} words in a row with {name}"
-    if near := measured.find_neighbour(text, state):
-        return f"it is {near[1]:.2f} like {near[0]}"
-    return None
+def _in_part(asked: Sequence[Asked], measured: Measured) -> Mapping[int, str]:
+    shared = [list(measured.find_gram(*one)) for one in asked]
+    # Asking the same thing again and again makes nothing common.
+    texts = {_plain(text): grams for (text, _), grams in zip(asked, shared, strict=True)}
+    counts = Counter(gram for grams in texts.values() for gram, _ in grams)
+    return {
+        place: f"it shares {_GRAM_WORDS} words in a row with {name}"
+        for place, grams in enumerate(shared)
+        for gram, name in grams
+        if counts[gram] < _COMMON_FROM
+    }
+
+
+def _in_meaning(asked: Sequence[Asked], measured: Measured) -> Mapping[int, str]:
+    nearest = measured.find_neighbours([_gist(*one) for one in asked])
+    return {place: f"it is {likeness:.2f} like {name}" for place, (name, likeness) in nearest.items()}
 
 
 def _gist(text: str, state: str | None) -> Gist:

@@ -34,22 +34,54 @@ def collisions(sets: Sequence[Collection[str]], blocks: Sequence[str], threshold
         yield from sorted(found)
 
 
-def rows_for(threshold: float) -> int:
-    """The most places a band can have so that pairs at the threshold are all but never missed; 1 at the least."""
-    fitting = (rows for rows in range(_PLACES, 1, -1) if (1 - threshold**rows) ** (_PLACES // rows) <= _MISSED)
+def crossings(
+    sets: Sequence[Collection[str]],
+    blocks: Sequence[str],
+    others: Sequence[Collection[str]],
+    other_blocks: Sequence[str],
+    *,
+    threshold: float,
+    missed: float,
+) -> Iterator[tuple[int, int]]:
+    """Each place here and place there, in the same block, whose sets may have a similarity of `threshold`, once.
+
+    Of the pairs at the threshold a share of `missed` is not found; the further above, the fewer.
+    """
+    rows = rows_for(threshold, missed)
+    shared = set(other_blocks)
+    wanted = [place for place, block in enumerate(blocks) if block in shared]
+    here = list(zip(wanted, _signatures([sets[place] for place in wanted]), strict=True))
+    there = _signatures(others)
+    found: set[tuple[int, int]] = set()
+    for band in _bands(rows):
+        buckets: dict[tuple[str, bytes], list[int]] = defaultdict(list)
+        for other, signature in enumerate(there):
+            buckets[other_blocks[other], signature[band]].append(other)
+        for place, signature in here:
+            found.update((place, other) for other in buckets.get((blocks[place], signature[band]), ()))
+    yield from sorted(found)
+
+
+def rows_for(threshold: float, missed: float = _MISSED) -> int:
+    """The most places a band can have so that no more than `missed` of the pairs at the threshold are; 1 at least."""
+    fitting = (rows for rows in range(_PLACES, 1, -1) if (1 - threshold**rows) ** (_PLACES // rows) <= missed)
     return next(fitting, 1)
 
 
-def _collide(places: Sequence[int], signatures: Sequence[bytes], rows: int) -> Iterator[tuple[int, int]]:
+def _bands(rows: int) -> list[slice]:
     width = rows * array("I").itemsize
-    for start in range(0, _PLACES // rows * width, width):
+    return [slice(start, start + width) for start in range(0, _PLACES // rows * width, width)]
+
+
+def _collide(places: Sequence[int], signatures: Sequence[bytes], rows: int) -> Iterator[tuple[int, int]]:
+    for band in _bands(rows):
         first_with: dict[bytes, int] = {}
         others: dict[bytes, list[int]] = {}
         for place, signature in zip(places, signatures, strict=True):
-            band = signature[start : start + width]
-            first = first_with.setdefault(band, place)
+            part = signature[band]
+            first = first_with.setdefault(part, place)
             if first != place:
-                earlier = others.setdefault(band, [first])
+                earlier = others.setdefault(part, [first])
                 yield from ((one, place) for one in earlier)
                 earlier.append(place)
 
