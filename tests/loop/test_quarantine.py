@@ -7,9 +7,10 @@ import json
 import pytest
 
 from selftune.errors import SelftuneError, UnknownNameError
+from selftune.interactions.consent import ConsentLevel
 from selftune.loop.intake import import_files
 from selftune.loop.quarantine import EVENT, list_aside, retry_aside
-from selftune.records import Interaction, Quarantined
+from selftune.records import Consent, Interaction, Quarantined
 
 GOOD = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]}
 
@@ -17,6 +18,11 @@ GOOD = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "c
 def imported(project, path, *lines: str, format_name: str = "auto"):
     path.write_text("".join(f"{line}\n" for line in lines))
     return import_files(project, [path], format_name=format_name)
+
+
+def log(path, *entries: dict):
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return path
 
 
 def set_aside(project, raw: str, position: str = f"{7:064x}:0", source: str = "openai:log.jsonl") -> Quarantined:
@@ -117,3 +123,17 @@ def test_a_retry_that_was_cut_off_goes_on_and_adds_no_second_copy(project, monke
     assert len(list_aside(project)) == 2
     assert retry_aside(project).brought_in == 2
     assert project.store.count(Interaction) == 3
+
+
+def test_a_retry_is_no_freer_than_the_import_and_only_an_open_word_changes_that(project, tmp_path):
+    path = log(tmp_path / "log.jsonl", GOOD, GOOD | {"id": 2})
+    import_files(project, [path], format_name="sharegpt", consent=ConsentLevel.KEEP)
+    retry_aside(project, format_name="openai")
+    assert {one.consent.train for _, one in project.store.each(Interaction)} == {False}
+
+
+def test_words_may_come_in_under_a_consent_that_was_given_since(project, tmp_path):
+    path = log(tmp_path / "log.jsonl", GOOD)
+    import_files(project, [path], format_name="sharegpt", consent=ConsentLevel.KEEP)
+    retry_aside(project, format_name="openai", consent=ConsentLevel.SEND)
+    assert [one.consent for _, one in project.store.each(Interaction)] == [Consent(keep=True, train=True, send=True)]

@@ -134,7 +134,14 @@ SAMPLES: tuple[Record, ...] = (
         last_turn_at="2026-01-01T00:01:00+00:00",
         closed=True,
     ),
-    Quarantined(salt="01ff", source="log.jsonl", position="line 4", reason="no JSON", raw='{"messages": [\u00e9'),
+    Quarantined(
+        salt="01ff",
+        source="log.jsonl",
+        position="line 4",
+        reason="no JSON",
+        raw='{"messages": [\u00e9',
+        consent=Consent(keep=True, train=False, send=False),
+    ),
     Judgement(
         salt="02ff",
         interaction_id=f"interaction:{'1' * 64}",
@@ -370,7 +377,13 @@ SAMPLES: tuple[Record, ...] = (
 
 
 # What a kind got since, always with a default; the file of the shape before stays and must go on being read.
-GROWN = {"interaction": "-thread", "judgement": "-panel", "dataset": "-pairs", "rubric": "-persona"}
+GROWN = {
+    "interaction": "-thread",
+    "quarantined": "-consent",
+    "judgement": "-panel",
+    "dataset": "-pairs",
+    "rubric": "-persona",
+}
 
 
 def golden_file(record: Record) -> Path:

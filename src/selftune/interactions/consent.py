@@ -86,9 +86,14 @@ def with_mark(interaction: Interaction, mark: Consent | None) -> Interaction:
 
 def at_level(interaction: Interaction, level: ConsentLevel) -> Interaction:
     """The interaction under a level, or under its own mark where that is stricter."""
+    return under(interaction, level.consent)
+
+
+def under(interaction: Interaction, consent: Consent) -> Interaction:
+    """The interaction under a consent, or under its own mark where that is stricter."""
     if MARKED in interaction.flags:
-        return replace(interaction, consent=stricter(interaction.consent, level.consent))
-    return replace(interaction, consent=level.consent)
+        return replace(interaction, consent=stricter(interaction.consent, consent))
+    return replace(interaction, consent=consent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +106,8 @@ class UnderConsent:
     def read(self, context: Context) -> Iterator[Interaction | Quarantined]:
         """Everything the source holds, no freer than the level."""
         for item in self.source.read(context):
-            yield item if isinstance(item, Quarantined) else at_level(item, self.level)
+            allowed = self.level.consent
+            yield replace(item, consent=allowed) if isinstance(item, Quarantined) else under(item, allowed)
 
 
 def _read(mark: Any) -> Consent:

@@ -84,7 +84,14 @@ def _held(item: Interaction) -> str:
 
 
 def _set_aside(item: Interaction, reason: str, *, raw: str) -> Quarantined:
-    return Quarantined(salt=item.salt, source=item.source, position=item.position, reason=reason, raw=raw)
+    return Quarantined(
+        salt=item.salt,
+        source=item.source,
+        position=item.position,
+        reason=reason,
+        raw=raw,
+        consent=item.consent,
+    )
 
 
 def _with_texts(interaction: Interaction, change: Callable[[str], str]) -> Interaction:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UsageError
 from selftune.failpoints import reach
-from selftune.interactions.consent import at_level
+from selftune.interactions.consent import under
 from selftune.interactions.detect import GROUP
 from selftune.interactions.retry import read_again
 from selftune.loop.privacy import door_of
@@ -18,6 +18,7 @@ from selftune.records import Quarantined
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftune.interactions.consent import ConsentLevel
     from selftune.loop.project import Project
 
 EVENT: Final = "brought in from quarantine"
@@ -47,10 +48,11 @@ def list_aside(project: Project) -> tuple[Aside, ...]:
     return tuple(_described(record, record.reason) for record in _waiting(project))
 
 
-def retry_aside(project: Project, *, format_name: str = "") -> Retried:
+def retry_aside(project: Project, *, format_name: str = "", consent: ConsentLevel | None = None) -> Retried:
     """Read everything in quarantine once more; what can be read now goes in, the rest stays as it is.
 
-    `format_name` reads it as another format than before. A retry that was cut off goes on where it was.
+    `format_name` reads it as another format than before. The words come under `consent`, else under what their import
+    said, else under the project's own level. A retry that was cut off goes on where it was.
 
     Raises:
         UnknownNameError: no source is registered under that name of a format.
@@ -72,7 +74,9 @@ def retry_aside(project: Project, *, format_name: str = "") -> Retried:
             except UsageError as error:
                 left.append(_described(record, error.message))
                 continue
-            allowed = [at_level(item, project.config.capture.consent) for item in interactions]
+            level = consent or project.config.capture.consent
+            agreed = level.consent if consent or record.consent is None else record.consent
+            allowed = [under(item, agreed) for item in interactions]
             ids = project.store.save(allowed, event=EVENT, detail={"quarantined": record.id})
             reach("retried-entry")
             # A forgotten person's words add nothing; they have left the list all the same.

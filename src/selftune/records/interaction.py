@@ -151,7 +151,11 @@ class Interaction(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Quarantined(Record):
-    """A line that could not be read: kept whole, with file, line and reason, so that it can be retried."""
+    """A line that could not be read: kept whole, with file, line and reason, so that it can be retried.
+
+    Attributes:
+        consent: What may be done with the words, as its import said; None when it said nothing.
+    """
 
     KIND: ClassVar[str] = "quarantined"
     SALTED: ClassVar[frozenset[str]] = frozenset({"raw"})
@@ -161,3 +165,4 @@ class Quarantined(Record):
     position: str
     reason: str
     raw: str
+    consent: Consent | None = None

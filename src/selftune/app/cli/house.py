@@ -98,15 +98,18 @@ def quarantine(
     project: Folder = HERE,
     retry: Annotated[bool, typer.Option("--retry", help="Read all of it once more; what can be read goes in.")] = False,
     format: Annotated[str, typer.Option(help="With --retry: read it as this format.")] = "",  # noqa: A002 - its name
+    consent: Annotated[str, typer.Option(help="With --retry: keep, train or send; as its import said.")] = "",
     json: AsJson = False,
 ) -> None:
     """What could not be read: file, place and reason."""
     from selftune.app.cli.screen import print_json
+    from selftune.interactions.consent import read_level
     from selftune.loop.project import open_project
     from selftune.loop.quarantine import list_aside, retry_aside
 
+    level = read_level(consent) if consent else None
     with open_project(project) as opened:
-        retried = retry_aside(opened, format_name=format) if retry else None
+        retried = retry_aside(opened, format_name=format, consent=level) if retry else None
         aside = list_aside(opened) if retried is None else retried.left
     if json:
         print_json(aside if retried is None else retried)
