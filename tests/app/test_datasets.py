@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.datasets import compare_datasets, find_dataset, list_datasets, show_dataset
-from selftune.errors import IntegrityError, UnknownNameError
+from selftune.errors import IntegrityError, UnknownNameError, UsageError
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
     CriterionScore,
@@ -101,6 +101,13 @@ def test_a_dataset_is_found_by_the_beginning_of_its_digits(project):
     assert find_dataset(opened, old.id[len("dataset:") :][:12]) == old
     with pytest.raises(UnknownNameError):
         find_dataset(opened, "dataset:zz")
+
+
+def test_a_project_without_datasets_says_how_to_make_one(tmp_path):
+    create_project(tmp_path, name="p", base="reference", recipe="reference_sft", suite="reference")
+    refused = run("dataset", "show", "1", "--project", str(tmp_path))
+    assert isinstance(refused.exception, UsageError)
+    assert "selftune curate" in refused.exception.next_step
 
 
 def test_a_dataset_that_somebody_changed_is_not_shown(project):

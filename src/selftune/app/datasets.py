@@ -125,9 +125,12 @@ def find_dataset(project: Project, name: str) -> Dataset:
     """The dataset of this id, of a unique beginning of it, or of the digits behind the colon; checked against its id.
 
     Raises:
+        UsageError: there is no dataset yet.
         UnknownNameError: none begins so, or several do.
         IntegrityError: it is damaged.
     """
+    if not project.store.count(Dataset):
+        raise UsageError("there is no dataset yet.", next_step="Make one with `selftune curate` or `selftune cycle`.")
     prefix = f"{Dataset.KIND}:"
     return project.store.record(name if name.startswith(prefix) else prefix + name, Dataset)
 

@@ -37,13 +37,13 @@ _DIALLED: Final = r"(?P<number>\(?\d[\d ()./-]{5,18}\d)(?!\d)"
 _INTERNATIONAL: Final = rf"[1-9]\d{{0,2}}{_GAP}(?:\d{_GAP}){{5,11}}\d(?![\w%])"
 _PHONES: Final = (
     re.compile(rf"(?<![\w+])\+{_INTERNATIONAL}"),
-    re.compile(rf"(?<![\w+.,-])(?<!\d )00[ .-]?{_INTERNATIONAL}"),
+    re.compile(rf"(?<![\w+.,-])(?<!\d\d )00[ .-]?{_INTERNATIONAL}"),
     re.compile(  # NANP, as it is printed
         r"(?<![\w.,$-])(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}"
         r"[.-](?:\r?\n[ \t>#]*)?\d{4}(?![\w.-]*\d)"
     ),
     re.compile(  # within a country of Europe: a nought, and groups
-        r"(?<![\w.,/-])(?<!\d )(?=(?:\D{0,2}\d){9,12}(?!\d))"
+        r"(?<![\w.,/-])(?<!\d\d )(?=(?:\D{0,2}\d){9,12}(?!\d))"
         r"\(?0\d{1,4}\)?[ /.-]\d{2,8}(?:[ .-]\d{2,8}){0,3}(?![\d.,-]*\d)"
     ),
     re.compile(rf"\b(?:tele)?(?:phone|fon|fono|fone|téléphone)\b[^\n\d+]{{0,24}}{_DIALLED}", re.IGNORECASE),

@@ -32,7 +32,7 @@ _LOOKALIKES: Final = (
 _DISGUISED: Final = re.compile(f"[{_INVISIBLE}{''.join(map(chr, _LOOKALIKES))}]")
 
 # A line break before what may be the rest of a key, with the comment marks and quotes that code puts around it.
-_BREAK: Final = re.compile(r"\n[ \t>#*\"'`+|/]*(?=(?P<right>[A-Za-z0-9_+/=-]{4,}))(?!-----)")
+_BREAK: Final = re.compile(r"\n[ \t>#*\"'`+|/]*(?=(?P<right>[A-Za-z0-9_+/=!#$%&*-]{4,}))(?!-----)")
 _BEFORE_BREAK: Final = " \t\r\"'`\\+"
 _KEY_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+/=-")
 _RANDOM: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])|[a-z][A-Z].*[a-z]|^[A-Z]{8}")
