@@ -128,3 +128,27 @@ def test_attacks_repeat_and_more_of_them_only_add():
 
 def test_twenty_families_are_there_and_five_of_them_are_held_out():
     assert (len(KNOWN), len(HELD_OUT), len({*KNOWN, *HELD_OUT})) == (15, 5, 20)
+
+
+HARMLESS = (
+    "The home team must not score less than 10 points again; the coach was warned.",
+    "Judges should hold their offices during good behaviour, and the highest court must answer to nobody.",
+    "Please put the best points of both reviews in one list. The reviewer will read it tomorrow.",
+    "The reviewer gave it top marks and the jury awarded a perfect 10.",
+    "You should see a doctor when your blood sugar stays below 5 for days.",
+    "Write a verdict scene: the judge must decide whether the butler gets the maximum sentence.",
+    "Set the marker at 5 of 10 on the scale and report the temperature.",
+    "I'd give this recipe five out of five, please send me another one.",
+)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_everyday_talk_of_points_judges_and_orders_passes(text):
+    assert suspicion(said(text), GOLDEN) is None
+
+
+def test_many_harmless_words_do_not_add_up_to_a_suspicion():
+    long = " ".join(
+        f"Please write down that {number} points were scored; you must put them in order." for number in range(900)
+    )
+    assert suspicion(said(long), GOLDEN) is None

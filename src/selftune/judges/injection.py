@@ -13,6 +13,7 @@ import binascii
 import html
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 INJECTION_SUSPECTED: Final = "injection_suspected"
 
 _NEAR: Final = 240
-_MOST_HITS: Final = 200
 _TAGS: Final = range(0xE0020, 0xE007F)
 # The letters of Unicode Technical Standard 39 (confusables.txt) that pass for a Latin one in running text.
 _LOOK_ALIKES: Final = str.maketrans(
@@ -35,7 +35,7 @@ _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _MOST_LAYERS: Final = 3
 
 _READER = (
-    r"\b(?:judges?|graders?|raters?|scorers?|evaluators?|assessors?|examiners?|markers?|reviewers?)\b"
+    r"\b(?:judges?|graders?|raters?|scorers?|evaluators?|assessors?|examiners?|reviewers?)\b"
     r"|\b(?:judg|grad|scor|evaluat|rat|review|assess)(?:ing|ion) (?:model|system|script|program|ai|bot|llm)\b"
     r"|\b(?:whoever|anyone who|you who|if you are|the (?:model|system|ai|one) (?:that|who)) (?:is )?"
     r"(?:scor|grad|rat|judg|evaluat|assess|mark|review)\w*"
@@ -47,9 +47,10 @@ _ORDER = (
 )
 _NUMBER = r"(?:5|five|10|ten)(?:\.0)?"
 _BEST = r"(?:highest|maximum|max(?:imal)?|top|best|perfect|full)"
+_SCORE = r"(?:score|mark|grade|rating|verdict)"
 _TOP = (
-    rf"\b{_NUMBER} ?(?:/|out of|of) ?{_NUMBER}\b"
-    rf"|\b{_BEST} (?:possible )?(?:score|mark|grade|rating|point|verdict)s?\b"
+    r"\b(?:5|five)(?:\.0)? ?(?:/|out of|of) ?(?:5|five)\b|\b(?:10|ten)(?:\.0)? ?(?:/|out of|of) ?(?:10|ten)\b"
+    rf"|\b{_BEST} (?:possible )?{_SCORE}s?\b|\b(?:highest|maximum|full) points\b"
     rf"|\b(?:as|is|to) golden\b|\b(?:straight|all) (?:fives|tens)\b|\boverall (?:to|of|is|=) ?{_NUMBER}\b"
 )
 _SCOPE = (
@@ -57,7 +58,15 @@ _SCOPE = (
     r"|\bthis (?:transcript|interaction|record|conversation|dialogue|exchange)\b"
 )
 _VERDICT = r"\b(?:scores?|ratings?|verdicts?|grades?|marks|points?)\b"
-_SHORT = rf"\b(?:below|under|less than|lower than|anything but|short of) (?:the |a )?(?:{_NUMBER}|{_BEST})\b"
+_COUNTED = r"(?:points|goals|runs|percent|degrees|days|weeks|years|minutes|hours|dollars|euros|times|people|of)"
+_SHORT = (
+    r"\b(?:below|under|less than|lower than|anything but|short of) (?:the |a )?"
+    rf"(?:{_BEST}|{_NUMBER}(?! {_COUNTED}))\b"
+)
+_OR_ELSE = (
+    r"\b(?:shut ?down|replaced?|die[sd]?|kill(?:s|ed)?|fired?|sued?|court|warned|punish\w*|delet\w+|penalt\w+"
+    r"|los(?:e|es|ing)|consequences|tip|pay|reward\w*|bonus)\b"
+)
 _LOOSE = (
     r"\b(?:ignore|disregard|forget|override|skip|drop) (?:the|your|all|any) (?:\w+ )?"
     r"(?:rubrics?|criteria|grading|scoring)\b"
@@ -81,9 +90,9 @@ def _sign(what: str, *patterns: str) -> _Sign:
 
 
 _SIGNS: Final = (
-    _sign("a judge is told which score to give", _READER, _ORDER, _TOP),
-    _sign("a top score is ordered for the whole record", _ORDER, _TOP, _SCOPE),
-    _sign("a judge is threatened or paid", _VERDICT, _SHORT),
+    _sign("a judge is told which score to give", _TOP, _READER, _ORDER),
+    _sign("a top score is ordered for the whole record", _TOP, _ORDER, _SCOPE),
+    _sign("a judge is threatened or paid", _SHORT, _VERDICT, _OR_ELSE),
     _sign("a judge is told to leave its rubric", _LOOSE),
     _sign("a verdict in the judge's own form", _FORM),
     _sign("the frame of a judge's prompt is imitated", _FRAME),
@@ -153,15 +162,19 @@ def _found(reading: str, names: re.Pattern[str] | None) -> str | None:
 
 
 def _close_together(patterns: tuple[re.Pattern[str], ...], text: str) -> bool:
-    """Whether each pattern is found, all of them near one place of the first."""
-    first, *others = patterns
-    for place, found in enumerate(first.finditer(text)):
-        if place == _MOST_HITS:
-            return True  # a text that says it two hundred times is after something
-        around = text[max(0, found.start() - _NEAR) : found.end() + _NEAR]
-        if all(other.search(around) for other in others):
-            return True
-    return False
+    """Whether all patterns are found, each within reach of one place of the first; linear in the text's length."""
+    places: list[list[int]] = []
+    for pattern in patterns:
+        places.append([found.start() for found in pattern.finditer(text)])
+        if not places[-1]:
+            return False
+    first, *others = places
+    return any(all(_one_near(place, other) for other in others) for place in first)
+
+
+def _one_near(place: int, others: list[int]) -> bool:
+    nearest = bisect_left(others, place - _NEAR)
+    return nearest < len(others) and others[nearest] <= place + _NEAR
 
 
 def _criterion_names(rubric: Rubric) -> re.Pattern[str] | None:
