@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import tomllib
 
 import pytest
-from tutorial_runner import Settings, Typed, follow, steps_of
+from tutorial_runner import Reader, Settings, Typed, steps_of
 
 PAGE = """
 Type this:
@@ -38,10 +39,12 @@ def test_a_page_is_read_as_its_commands_and_settings_in_order():
 
 
 def test_what_is_so_is_followed(tmp_path):
-    (tmp_path / "selftune.toml").write_text("[project]\n")
+    (tmp_path / "selftune.toml").write_text('[curation]\nkind = "sft"\n[project]\n')
+    reader = Reader(tmp_path, dict(os.environ))
     for step in steps_of(PAGE):
-        follow(step, tmp_path, dict(os.environ))
-    assert (tmp_path / "selftune.toml").read_text() == "[project]\n\n[curation]\ntrigger = 3\n"
+        reader.follow(step)
+    settings = tomllib.loads((tmp_path / "selftune.toml").read_text())
+    assert settings == {"curation": {"kind": "sft", "trigger": 3}, "project": {}}
 
 
 @pytest.mark.parametrize(
@@ -51,8 +54,18 @@ def test_what_is_so_is_followed(tmp_path):
         Typed("echo one; echo two", ("two", "one"), 0),
         Typed("exit 3", (), 0),
         Typed("true", (), 5),
+        Typed("ls nowhere", (), 0),
     ],
 )
 def test_what_is_not_so_is_noticed(step, tmp_path):
     with pytest.raises(AssertionError):
-        follow(step, tmp_path, dict(os.environ))
+        Reader(tmp_path, dict(os.environ)).follow(step)
+
+
+def test_a_reader_who_moves_stays_there(tmp_path):
+    (tmp_path / "inner").mkdir()
+    reader = Reader(tmp_path, dict(os.environ))
+    reader.follow(Typed("cd inner", (), 0))
+    reader.follow(Typed("basename $PWD", ("inner",), 0))
+    with pytest.raises(FileNotFoundError):
+        reader.follow(Typed("cd nowhere", (), 0))

@@ -3,7 +3,7 @@
 In a block fenced as `console`, a line that begins with `$ ` is typed; the lines below it, up to the next one, are what
 the page shows. Each of them must stand in the output, in this order, where `…` stands for anything. A last line such as
 `(exit 5)` names the exit code; without one it is 0. A block fenced as `toml` with the comment `# selftune.toml` above
-its lines is added to that file.
+its lines is added to that file, each below its own heading.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import tomlkit
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXIT = re.compile(r"\(exit (\d+)\)")
@@ -56,25 +58,39 @@ def _typed(body: str) -> list[Typed]:
     return found
 
 
-def follow(step: Typed | Settings, folder: Path, environment: dict[str, str]) -> str:
-    """Do one step in a folder; returns what came out, both streams.
+class Reader:
+    """Sits in a folder and does what a page says; `cd FOLDER` moves to another one."""
 
-    Raises:
-        AssertionError: another exit code, or a line that the page shows and the command does not say.
-    """
-    if isinstance(step, Settings):
-        path = folder / "selftune.toml"
-        path.write_text(path.read_text(encoding="utf-8") + "\n" + step.text, encoding="utf-8")
-        return ""
-    done = subprocess.run(
-        ["bash", "-c", step.command],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+
+    def follow(self, step: Typed | Settings) -> None:
+        """Do one step.
+
+        Raises:
+            AssertionError: another exit code, or a line that the page shows and the command does not say.
+        """
+        if isinstance(step, Settings):
+            _add_settings(self._folder / "selftune.toml", tomlkit.parse(step.text))
+        elif step.command.startswith("cd "):
+            self._folder = (self._folder / step.command.removeprefix("cd ")).resolve(strict=True)
+        else:
+            _hold_against(step, self._type(step.command))
+
+    def _type(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+
+def _hold_against(step: Typed, done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == step.code, f"$ {step.command}\nexit {done.returncode}, not {step.code}\n{done.stdout}"
     rest = " ".join(done.stdout.split())
     for line in step.shown:
@@ -82,4 +98,11 @@ def follow(step: Typed | Settings, folder: Path, environment: dict[str, str]) ->
         found = re.search(pattern, rest)
         assert found, f"$ {step.command}\nis said to print: {line}\nand prints:\n{done.stdout}"
         rest = rest[found.end() :]
-    return done.stdout
+
+
+def _add_settings(path: Path, added: tomlkit.TOMLDocument) -> None:
+    """As a reader would: each line goes below its own heading."""
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    for section, lines in added.items():
+        document.setdefault(section, tomlkit.table()).update(lines)
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")

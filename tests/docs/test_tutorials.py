@@ -1,0 +1,25 @@
+"""Every tutorial works as it stands, on samples of our own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from tutorial_runner import Reader, steps_of
+
+PAGES = Path(__file__).parents[2] / "docs/tutorials"
+
+
+@pytest.mark.needs("train", "serve", "lance")
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
+def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path):
+    shutil.copytree(PAGES / "samples", tmp_path / "samples")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300"})
+    steps = steps_of(page.read_text(encoding="utf-8"))
+    assert len(steps) > 5
+    for step in steps:
+        reader.follow(step)
