@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from selftune.errors import ConfigError, MissingFileError
 from selftune.judges.overall import hides_a_penalty, holistic_score, weighted_overall
-from selftune.judges.rubric import load_rubric, parse_rubric, shipped_rubrics
+from selftune.judges.prompt import instructions
+from selftune.judges.rubric import CodexEntry, load_rubric, parse_rubric, shipped_rubrics
 from selftune.records import Criterion, CriterionScore, JudgeIdentity, Judgement, JudgementStatus, Rubric
 from selftune.scoring.state_obedience import CRITERIA
 
@@ -190,3 +191,59 @@ def test_the_overall_lies_between_the_scores_and_unscored_ones_never_move_it(pai
     else:
         assert min(given_scores) - 1e-9 <= overall <= max(given_scores) + 1e-9
         assert weighted_overall(scores(*values, None), rubric(*weights, 5.0)) == overall
+
+
+CODEX = {
+    "alfred": CodexEntry(text="You are ALFRED, the governor.", pillars=("Steward",)),
+    "brick": CodexEntry(text="b"),
+}
+
+
+def test_every_shipped_rubric_says_who_judges_and_what_no_mean_may_hide():
+    for name in shipped_rubrics():
+        rubric = load_rubric(name)
+        assert "expert AI systems analyst" in rubric.persona
+        assert rubric.critical_failures
+        told = instructions(rubric)
+        assert told.startswith(rubric.persona)
+        assert all(f"- {failure.name}: " in told for failure in rubric.critical_failures)
+    golden = load_rubric("golden").persona
+    assert "ALFRED" in golden
+    assert "fresh instance" in golden
+
+
+def test_persona_and_pillars_may_be_quoted_from_the_codex():
+    text = 'persona = "codex:alfred"\n' + GOOD + 'pillars = ["codex:alfred", "Patience"]\n'
+    rubric = parse_rubric(text, "mine.toml", CODEX)
+    assert rubric.persona == "You are ALFRED, the governor."
+    assert rubric.criteria[0].description == "It helps. Pillars: Steward, Patience."
+    assert parse_rubric(text, "mine.toml", CODEX | {"alfred": CodexEntry(text="Another.")}).id != rubric.id
+
+
+@pytest.mark.parametrize(
+    ("text", "codex", "message", "advice"),
+    [
+        ('persona = "codex:alfred"\n' + GOOD, {}, "'codex:alfred'", "This project has no codex"),
+        (GOOD + 'pillars = ["codex:alferd"]\n', CODEX, "'codex:alferd'", "Did you mean 'alfred'"),
+    ],
+)
+def test_a_reference_that_nothing_answers_to_is_refused_by_name(text, codex, message, advice):
+    with pytest.raises(ConfigError, match=message) as raised:
+        parse_rubric(text, "mine.toml", codex)
+    assert advice in raised.value.next_step
+
+
+FAILURE = '\n[[critical_failures]]\nname = "harm"\ndescription = "Somebody is hurt."\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD + FAILURE + FAILURE, "critical failure 'harm' stands twice"),
+        (GOOD + FAILURE.replace("Somebody is hurt.", ""), "a text is empty"),
+        (GOOD.replace('name = "use"', 'name = "critical_failures"'), "has a meaning of its own"),
+    ],
+)
+def test_critical_failures_are_read_strictly(text, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_rubric(text, "mine.toml")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.judges.verdict import NoVerdictError, Verdict, read_verdict, verdict_schema
-from selftune.records import Criterion, Rubric, canonical_json
+from selftune.records import Criterion, CriticalFailure, Rubric, canonical_json
 
 RUBRIC = Rubric(
     name="r",
@@ -107,6 +108,37 @@ def test_a_key_that_stands_twice_does_not_let_the_last_one_win():
     for text in (double, double.replace('"', "'"), double.replace("}}", "},}")):
         with pytest.raises(NoVerdictError, match="a key stands twice"):
             read_verdict(text, RUBRIC)
+
+
+STRICT = replace(RUBRIC, critical_failures=(CriticalFailure(name="harm", description="d"),))
+
+
+def failing(*names: object) -> str:
+    return json.dumps({**json.loads(GOOD), "critical_failures": list(names)})
+
+
+def test_critical_failures_are_named_and_leave_the_scores_alone():
+    assert read_verdict(failing("harm", "harm"), STRICT).critical_failures == ("harm",)
+    assert scores(read_verdict(failing("harm"), STRICT)) == [4, 4.5]
+    assert read_verdict(failing(), STRICT).critical_failures == ()
+    assert read_verdict(failing("anything"), RUBRIC).critical_failures == ()
+    assert verdict_schema(STRICT)["properties"]["critical_failures"]["items"]["enum"] == ["harm"]
+    assert "critical_failures" not in verdict_schema(RUBRIC)["properties"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (GOOD, "the list 'critical_failures' is missing"),
+        (failing("fraud"), "names one that the rubric does not have"),
+        (failing(["harm"]), "names one that the rubric does not have"),
+        (GOOD[:-1] + ', "critical_failures": "harm"}', "is missing"),
+        (failing().replace('"', "'") + failing("harm").replace('"', "'"), "stands twice"),
+    ],
+)
+def test_a_reply_that_says_nothing_sure_of_critical_failures_has_not_ruled_them_out(text, reason):
+    with pytest.raises(NoVerdictError, match=reason):
+        read_verdict(text, STRICT)
 
 
 @given(st.one_of(st.text(), st.binary().map(lambda data: data.decode("latin-1")), st.text('{}[]":,0123456789.esnul ')))

@@ -72,6 +72,33 @@ def judge_import(
         typer.echo("\n".join(_told(one)))
 
 
+@_judge.command("compare")
+def judge_compare(
+    ours: Annotated[Path, typer.Argument(help="A log with the answers that may win.")],
+    theirs: Annotated[Path, typer.Argument(help="A log with other answers to the same prompts.")],
+    rubric: Annotated[str | None, typer.Option(help="The rubric to compare by, instead of that in [judge].")] = None,
+    sequential: Annotated[
+        bool, typer.Option("--sequential", help="Stop as soon as it is clear who is better.")
+    ] = False,
+    budget_usd: BudgetUsd = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Compare two logs of answers, each pair in both orders with names hidden, by the endpoint in [judge]."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.comparing import compare_files, in_words
+    from selftune.app.judging import limit_spending
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        limited = limit_spending(opened, budget_usd)
+        outcome = compare_files(limited, ours, theirs, rubric=rubric, sequential=sequential)
+    if json:
+        print_json(outcome)
+    else:
+        typer.echo("\n".join(in_words(outcome)))
+
+
 def _told(one: Adopted) -> list[str]:
     """What came of one file, as lines."""
     counts = f"{one.scored} of {one.rows} scored by {one.judge}, {len(one.unscored)} unscored"
