@@ -120,6 +120,14 @@ def test_an_exchange_that_a_person_commented_on_stays_in_use_beside_the_longer_o
     assert len(newest(store)) == 2
 
 
+def test_a_row_that_stands_in_a_file_twice_is_kept_twice_as_ever(store):
+    rows = [chat(2, thread=Thread.ROW, position=f"{2:064x}:{repeat}") for repeat in range(3)]
+    store.save(rows, event="captured")
+    assert len(newest(store)) == 3
+    store.save(rows, event="captured")
+    assert store.count(Interaction) == 3
+
+
 def test_rows_that_share_an_id_across_files_have_nothing_to_do_with_each_other(store):
     store.save([chat(2, thread=Thread.ROW, file="a.json"), chat(4, thread=Thread.ROW, file="b.json")], event="captured")
     assert len(newest(store)) == 2

@@ -33,12 +33,14 @@ class Version:
     Attributes:
         turns: A digest of each message.
         facts: A digest of what people said of it and allow: feedback, consent, outcome, and the answers that lost.
+        text: What the entry held, as importers name it: equal for a text that stands in a file more than once.
     """
 
     id: str
     conversation: str
     turns: tuple[bytes, ...]
     facts: bytes
+    text: str
     commented: bool
     generated_by: str | None
     last_turn_at: str | None
@@ -52,6 +54,7 @@ def version_of(interaction: Interaction, record_id: str) -> Version:
         conversation=interaction.conversation,
         turns=tuple(_digest(message) for message in interaction.messages),
         facts=_digest(said),
+        text=interaction.position.partition(":")[0],
         commented=interaction.feedback is not None or bool(interaction.rejected),
         generated_by=interaction.generated_by,
         last_turn_at=interaction.last_turn_at,
@@ -63,10 +66,10 @@ def compare(known: Version, other: Version, *, whole: bool) -> Standing:
 
     A whole chat is what its source holds now, so it replaces what it was, an older export excepted. Of exchanges, one
     that begins with all of another continues it; what was said of the shorter one by a person keeps that one in use.
-    Where two part ways nobody can tell which holds: both stay.
+    Where two part ways nobody can tell which holds: both stay, as does what stands in a file more than once.
     """
     if known.turns == other.turns:
-        if not whole and known.generated_by != other.generated_by:
+        if not whole and (known.generated_by != other.generated_by or known.text == other.text):
             return Standing.APART
         return Standing.SAME if known.facts == other.facts else Standing.NEWER
     if whole:
