@@ -125,3 +125,13 @@ def test_the_ratio_of_the_config_is_the_mixture_of_the_cycle():
     assert mix_of(CurationSection(mixture=(("tone", 0.5),))) == ("kind", (("tone", 0.5),))
     with pytest.raises(ConfigError, match="data_mix_ratio and a mixture"):
         mix_of(CurationSection(data_mix_ratio=0.3, mixture=(("real", 0.5),)))
+
+
+def test_right_turns_of_the_log_stand_in_the_file_as_real_and_grown_ones_do_not_come_back(project, tmp_path):
+    real_log(project, tmp_path, count=26)
+    prepare(project, share=0.5)
+    grown = grow_file(tmp_path / "both.jsonl", count=26, seed=1, project=project, extract=True)
+    lines = [json.loads(line) for line in (tmp_path / "both.jsonl").read_text().splitlines()]
+    origins = Counter(line["origin"] for line in lines)
+    assert 0 < grown.extracted <= 26
+    assert origins == {"real": grown.extracted, "synthetic": 26}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from curation_pairs import pair
 
 from selftune.curation.growth.harvest import harvest
-from selftune.records import Consent, Message
+from selftune.records import Consent, Message, Trigger
 
 STATE = '== STATE ==\n{"identity.name": "Brigo", "trip.gate": "B4", "trip.hotel": "Tallow"}\n== END STATE ==\nObey it.'
 
@@ -29,9 +29,10 @@ def test_each_right_turn_of_a_conversation_is_taken_and_no_wrong_one():
     assert {cited.messages[0].content for cited in harvest([said])} == {STATE}
 
 
-def test_nothing_is_taken_without_consent_or_without_a_state():
+def test_nothing_is_taken_without_consent_without_a_state_or_of_what_nobody_asked():
     turns = ("What is my gate?", 'Your gate is "B4".')
     assert len(list(harvest([talk(*turns)]))) == 1
     assert not list(harvest([talk(*turns, consent=Consent(train=False))]))
+    assert not list(harvest([talk(*turns, trigger=Trigger.SIMULATED)]))
     bare = talk(*turns)
     assert not list(harvest([replace(bare, messages=bare.messages[1:])]))

@@ -25,6 +25,7 @@ ANY_TOPIC: Final = "any topic"
 _LEVEL: Final = 0.95
 _SHOWN: Final = 5
 _TOPIC_WORDS: Final = 3
+_MOST_TOPICS: Final = 10
 _COMMON_SHARE: Final = 0.6
 _SHORTEST: Final = 3
 
@@ -73,41 +74,38 @@ def _content_words(pair: Pair) -> frozenset[str]:
 
 
 def _weaknesses_of(criterion: str, scored: Sequence[_Scored], low_below: float, least: int) -> Iterator[Weakness]:
-    left = list(scored)
-    base_rate = _rate(scored, low_below)
-    while word := _worst_word(left, low_below, least, base_rate):
-        touched = {item.conversation for item in left if word in item.words}
-        low = [item for item in left if item.score < low_below and word in item.words]
-        yield _weakness(criterion, _topic(word, low), low)
-        left = [item for item in left if item.conversation not in touched]
-    rest = [item for item in left if item.score < low_below]
-    if len(_conversations(rest)) >= least:
+    talks: dict[str, list[_Scored]] = defaultdict(list)
+    for item in scored:
+        talks[item.conversation].append(item)
+    words = {name: _words_of(items) for name, items in talks.items()}
+    low_words = {name: _words_of(item for item in items if item.score < low_below) for name, items in talks.items()}
+    met = Counter(word for held in words.values() for word in held)
+    low = Counter(word for held in low_words.values() for word in held)
+    base_rate = sum(any(item.score < low_below for item in items) for items in talks.values()) / len(talks)
+    for _ in range(_MOST_TOPICS):
+        word = _worst_word(met, low, least, base_rate)
+        if word is None:
+            break
+        touched = [name for name, held in words.items() if word in held]
+        failed = [item for name in touched for item in talks[name] if item.score < low_below and word in item.words]
+        yield _weakness(criterion, _topic(word, failed), failed)
+        for name in touched:
+            met.subtract(words.pop(name))
+            low.subtract(low_words.pop(name))
+    rest = [item for name in words for item in talks[name] if item.score < low_below]
+    if len({item.conversation for item in rest}) >= least:
         yield _weakness(criterion, ANY_TOPIC, rest)
 
 
-def _worst_word(left: Sequence[_Scored], low_below: float, least: int, base_rate: float) -> str | None:
+def _words_of(items: Iterable[_Scored]) -> frozenset[str]:
+    return frozenset(word for item in items for word in item.words)
+
+
+def _worst_word(met: Counter[str], low: Counter[str], least: int, base_rate: float) -> str | None:
     """The word whose conversations are low surely more often than the criterion is on the whole; None without any."""
-    met: dict[str, set[str]] = defaultdict(set)
-    low: dict[str, set[str]] = defaultdict(set)
-    for item in left:
-        for word in item.words:
-            met[word].add(item.conversation)
-            if item.score < low_below:
-                low[word].add(item.conversation)
-    bounds = {
-        word: wilson_interval(len(hits), len(met[word]), _LEVEL)[0] for word, hits in low.items() if len(hits) >= least
-    }
+    bounds = {word: wilson_interval(hits, met[word], _LEVEL)[0] for word, hits in low.items() if hits >= least}
     sure = [word for word, bound in bounds.items() if bound > base_rate]
-    return max(sure, key=lambda word: (bounds[word], len(low[word]), word), default=None)
-
-
-def _rate(scored: Sequence[_Scored], low_below: float) -> float:
-    low = [item for item in scored if item.score < low_below]
-    return len(_conversations(low)) / len(_conversations(scored))
-
-
-def _conversations(items: Iterable[_Scored]) -> set[str]:
-    return {item.conversation for item in items}
+    return max(sure, key=lambda word: (bounds[word], low[word], word), default=None)
 
 
 def _topic(word: str, low: Sequence[_Scored]) -> str:
@@ -123,7 +121,7 @@ def _weakness(criterion: str, topic: str, low: Sequence[_Scored]) -> Weakness:
         salt=low[0].pair.interaction.salt,
         criterion=criterion,
         topic=topic,
-        conversations=len(_conversations(low)),
+        conversations=len({item.conversation for item in low}),
         items=len(low),
         mean=fmean(item.score for item in low),
         interaction_ids=tuple(ids[:_SHOWN]),

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from selftune.curation.render import conversation_of
+from selftune.records import Trigger
 from selftune.scoring.inference import infer_expectation
 from selftune.scoring.state import parse_state
 from selftune.scoring.state_obedience import check_answer
@@ -26,9 +27,13 @@ class Cited:
 
 
 def harvest(interactions: Iterable[Interaction]) -> Iterator[Cited]:
-    """Every turn whose answer the checks find right, in any place of a conversation; without consent, none."""
+    """Every turn whose answer the checks find right, in any place of a conversation.
+
+    None without consent, and none of what nobody asked: a grown turn must not come back as a real one.
+    """
     for interaction in interactions:
-        if interaction.consent.keep and interaction.consent.train:
+        agreed = interaction.consent.keep and interaction.consent.train
+        if agreed and interaction.trigger is not Trigger.SIMULATED:
             yield from _right_turns(interaction)
 
 
