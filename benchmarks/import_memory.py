@@ -70,7 +70,7 @@ def import_log(folder: Path, log: Path) -> dict[str, Any]:
 def in_a_process(folder: Path, log: Path) -> dict[str, Any]:
     """The same in a process of its own, whose peak nobody else raised."""
     command = [sys.executable, "-m", "benchmarks.import_memory", "--import", str(folder), str(log)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
 
@@ -91,7 +91,9 @@ def main() -> None:
         make_machine_key(folder / ".selftune" / "keys")
         count = write_log(log, given.bytes)
         size = log.stat().st_size
-        first, again = in_a_process(folder, log), in_a_process(folder, log)
+        first = in_a_process(folder, log)
+        print(f"first import: {first}", file=sys.stderr, flush=True)
+        again = in_a_process(folder, log)
     assert (first["added"], first["broken"]) == (count, 0), f"{first} of {count}"
     assert (again["added"], again["known"]) == (0, count), f"a second import brought in {again}"
     facts = {"file_bytes": size, "conversations": count, "first": first, "again": again, "redact": Capture().redact}
