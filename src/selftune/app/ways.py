@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.loop.project import Project
-    from selftune.records import Interaction
+    from selftune.records import Example, Interaction
 
 
 def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
@@ -59,10 +59,19 @@ def _place(dataset: Dataset, interaction: Interaction) -> str | None:
     taught = [example for example in dataset.train if example.interaction_id == interaction.id]
     if taught:
         return "learnt as a person corrected it" if taught[0].taught_by == "person" else "learnt"
-    if any(example.interaction_id == interaction.id for example in dataset.holdout):
+    if any(_lost(example) == interaction.id for example in dataset.train):
+        return "learnt as the answer that lost"
+    if any(interaction.id in {example.interaction_id, _lost(example)} for example in dataset.holdout):
         return "held out: kept for testing, never learnt"
+    if interaction.id in dataset.clean_room:
+        return "in the clean room: nobody looks at it before a person opens it"
     reasons = [reject.reason for reject in dataset.rejects if reject.interaction_id == interaction.id]
     return f"not learnt: {reasons[0]}" if reasons else None
+
+
+def _lost(example: Example) -> str | None:
+    """The interaction whose answer a pair prefers another one to."""
+    return example.pairing.rejected_interaction_id if example.pairing else None
 
 
 def _consequences(project: Project, dataset: Dataset, *, learnt: bool) -> Iterator[str]:

@@ -1,0 +1,79 @@
+"""The way of an interaction that stands in a pair, in the hold-out or in the clean room is told too."""
+
+from __future__ import annotations
+
+import pytest
+
+from selftune.app.ways import way_of
+from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
+from selftune.loop.project import HIDDEN, Project, prepare_hidden
+from selftune.records import (
+    Dataset,
+    DatasetKind,
+    Example,
+    Interaction,
+    JudgeIdentity,
+    Judgement,
+    JudgementStatus,
+    Message,
+    PairFacts,
+    Trigger,
+)
+from selftune.store import BlobStore, Store
+from selftune.testing import fake_base
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    text = new_config_text(name="p", base="fake", recipe="r", suite="state_obedience", profile=Profile.SOLO)
+    (folder / CONFIG_FILE).write_text(text)
+    prepare_hidden(folder)
+    with Store.open(folder) as store:
+        yield Project(
+            folder=folder,
+            config=load_config(folder),
+            store=store,
+            blobs=BlobStore(folder / HIDDEN / "blobs"),
+            base=fake_base("fake"),
+            base_folder=tmp_path,
+        )
+
+
+def said(name: str) -> Interaction:
+    messages = (Message(role="user", content="Who?"), Message(role="assistant", content=name))
+    return Interaction(
+        salt=name, conversation=name, task_id=name, trigger=Trigger.USER, messages=messages, source="t", position=name
+    )
+
+
+def example(won: Interaction, lost: Interaction) -> Example:
+    facts = PairFacts(verdict="thumbs", rejected_interaction_id=lost.id)
+    return Example(
+        salt="s", interaction_id=won.id, judgement_id=None, messages=won.messages, rejected=lost.answer, pairing=facts
+    )
+
+
+def test_both_sides_of_a_pair_and_what_is_kept_apart_are_told(project):
+    won, lost, tested, against, sealed = everyone = [
+        said(name) for name in ("won", "lost", "held", "against", "sealed")
+    ]
+    judge = JudgeIdentity(name="checks", version="1")
+    verdicts = [
+        Judgement(
+            salt="s", interaction_id=one.id, rubric_digest="r", judge=judge, status=JudgementStatus.PENDING, reason="-"
+        )
+        for one in everyone
+    ]
+    dataset = Dataset(
+        kind=DatasetKind.PREFERENCE, train=(example(won, lost),), holdout=(example(tested, against),), rejects=(),
+        mixture=(), watermark=1, config_digest="c", card="", clean_room=(sealed.id,),
+    )  # fmt: skip
+    project.store.save([*everyone, *verdicts, dataset], event="made by a test")
+    told = {one.answer: next(line for line in way_of(project, one) if "dataset" in line) for one in everyone}
+    assert told["won"].startswith("learnt (")
+    assert told["lost"].startswith("learnt as the answer that lost")
+    assert told["held"].startswith("held out")
+    assert told["against"].startswith("held out")
+    assert told["sealed"].startswith("in the clean room")
