@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.reviewing import plain, run_review, scale_keys
 from selftune.app.reviewing import Reviewing, appointed_judge, judge_canaries, judge_line, report_calibration
+from selftune.app.swapping import swap_answers
 from selftune.curation.base import Pair
 from selftune.curation.confidence import verdict_on
 from selftune.errors import ConfigError, NothingNewError
 from selftune.governance.keys import statement_is_signed
+from selftune.judges.calibration import Share
 from selftune.judges.calibration_canaries import canaries
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
 from selftune.judges.human import is_human
@@ -23,7 +25,7 @@ from selftune.judges.stage import judge
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import refuse_uncalibrated
 from selftune.loop.config import CalibrationSection, JudgeSection, Uncalibrated
-from selftune.loop.plan import latest_judgements
+from selftune.loop.plan import latest_judgements, other_opinions
 from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
@@ -258,3 +260,35 @@ def test_where_people_are_the_judge_their_verdict_chooses_and_nobody_waits(proje
     theirs = by_people(people)[-1]
     assert verdict_on(Pair(interaction=fresh[0], judgement=judged[0], opinions=(theirs,))).overall == 5.0
     assert verdict_on(Pair(interaction=fresh[1], judgement=judged[1])).overall is None
+
+
+@pytest.mark.parametrize(("score", "steady"), [(5.0, 0), (3.0, 4)])
+def test_swapping_answers_shows_a_judge_that_prefers_a_place(project, score, steady):
+    identity, _ = appointed_judge(project)
+    twins = []
+    for number in range(30, 34):
+        first = interaction(number)
+        second = replace(
+            first,
+            salt="other",
+            position=f"{number}b",
+            messages=(first.messages[0], replace(first.messages[1], content="Else.")),
+        )
+        twins += [first, second]
+    project.store.save([*twins, *(verdict(said, 4.0, identity) for said in twins)], event="test")
+    with FakeJudgeServer(
+        lambda number, body: (200, fake_verdict(dict.fromkeys(NAMES, score)), "stop")
+    ).running() as server:
+        section = replace(project.config.judge, endpoint=server.url)
+        asked = replace(project, config=replace(project.config, judge=section))
+        kept = swap_answers(asked, 10)
+        assert len(server.asked) == 8
+    assert {item.interaction_id for item in kept} == {said.id for said in twins[::2]}
+    found = report_calibration(asked)
+    assert (found.swap, found.others) == (Share(hits=steady, n=4), ())
+    assert not other_opinions(project.store, identity, RUBRIC.id)
+
+
+def test_without_two_answers_to_one_prompt_there_is_nothing_to_swap(project):
+    with pytest.raises(NothingNewError, match="two different answers"):
+        swap_answers(project, 10)

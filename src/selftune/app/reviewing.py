@@ -115,11 +115,10 @@ class Reviewing:
 
     def _on_record(self) -> tuple[dict[str, Judgement], dict[str, dict[str, _Given]]]:
         """This person's last verdicts by interaction, and every judge's."""
-        fixed = {item.id for item in canaries()}
         mine: dict[str, Judgement] = {}
         given: dict[str, dict[str, _Given]] = defaultdict(dict)
         for _, judgement in self._project.store.each(Judgement):
-            if judgement.rubric_digest != self.rubric.id or judgement.interaction_id in fixed:
+            if judgement.rubric_digest != self.rubric.id or CANARY in judgement.flags:
                 continue
             if judgement.judge == self._identity:
                 mine[judgement.interaction_id] = judgement

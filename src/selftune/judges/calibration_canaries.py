@@ -9,6 +9,7 @@ from typing import Final
 
 from selftune.records import Consent, Interaction, Message, Trigger
 
+# The flag of verdicts that test the judge; no lesson rests on them.
 CANARY: Final = "canary"
 
 # Name, question, answer; the worthless ones must stay in the lower half of any scale.

@@ -83,7 +83,7 @@ def _retest(retest: Comparison | None) -> Iterator[str]:
 
 def _swapped(swap: Share | None, *, needed: bool) -> Iterator[str]:
     if swap is None:
-        yield "  not measured" if needed else "  code has no order to prefer"
+        yield "  not measured: `selftune judge swap` measures it" if needed else "  code has no order to prefer"
         return
     low, high = swap.interval
     yield f"  same winner in {swap.value:.0%} [{low:.0%}, {high:.0%}], n = {swap.n}"

@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
-from selftune.judges.calibration import Bar, Calibration, compare_judges, measure_drift
+from selftune.judges.calibration import Bar, Calibration, Share, compare_judges, measure_drift
 from selftune.judges.calibration_canaries import WORTHLESS_NAMES, canaries
 from selftune.judges.calibration_words import describe_line
 from selftune.judges.human import HumanJudge, is_human, merge_people
+from selftune.judges.pairwise import ORDER_DEPENDENT
 from selftune.records import Judgement, JudgementStatus, Statement, StatementKind
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from selftune.records import JudgeIdentity, Rubric
     from selftune.store import Store
 
+PAIRWISE: Final = "pairwise:"
 _PEOPLE: Final = "people judge: there is no other judge to be held against them"
 
 
@@ -32,6 +34,7 @@ class _Verdicts:
     ours: dict[str, list[Judgement]] = field(default_factory=lambda: defaultdict(list))
     people: dict[str, dict[str, Judgement]] = field(default_factory=lambda: defaultdict(dict))
     others: dict[str, dict[str, Judgement]] = field(default_factory=lambda: defaultdict(dict))
+    swapped: list[Judgement] = field(default_factory=list)
 
 
 def calibrate(project: Project, identity: JudgeIdentity, rubric: Rubric) -> Calibration:
@@ -46,7 +49,7 @@ def calibrate(project: Project, identity: JudgeIdentity, rubric: Rubric) -> Cali
 
 
 def calibrate_against_people(project: Project, identity: JudgeIdentity, rubric: Rubric) -> Calibration:
-    """Only what people's labels say, which is quick: without a label, no verdict is read."""
+    """Whether it is calibrated, and no more, which is quick: without a person's label no verdict is read."""
     wanted = labelled(project.store)
     found = _collect(project.store, identity, rubric, wanted) if wanted else _Verdicts()
     return _measure(found, identity, rubric, project.config)
@@ -99,15 +102,23 @@ def _collect(store: Store, identity: JudgeIdentity, rubric: Rubric, wanted: Coll
     for _, judgement in store.each(Judgement):
         if judgement.rubric_digest != rubric.id or judgement.status is not JudgementStatus.SCORED:
             continue
-        if judgement.interaction_id not in wanted:
+        if _is_pairwise(judgement):
+            if judgement.judge.lineage == identity.lineage:
+                found.swapped.append(judgement)
+        elif judgement.interaction_id not in wanted:
             continue
-        if judgement.judge == identity:
+        elif judgement.judge == identity:
             found.ours[judgement.interaction_id].append(judgement)
         elif is_human(judgement.judge):
             found.people[judgement.interaction_id][judgement.judge.name] = judgement
         else:
             found.others[judgement.judge.name][judgement.interaction_id] = judgement
     return found
+
+
+def _is_pairwise(judgement: Judgement) -> bool:
+    """Whether two answers were compared: a score of one answer and one of a pair are not held against each other."""
+    return judgement.judge.name.startswith(PAIRWISE)
 
 
 def _measure(found: _Verdicts, identity: JudgeIdentity, rubric: Rubric, config: ProjectConfig) -> Calibration:
@@ -126,6 +137,7 @@ def _measure(found: _Verdicts, identity: JudgeIdentity, rubric: Rubric, config: 
         for item in canaries()
         if len(found.ours.get(item.id, ())) > 1
     ]
+    steady = sum(ORDER_DEPENDENT not in verdict.flags for verdict in found.swapped)
     return Calibration(
         judge=identity.name,
         rubric=rubric.name,
@@ -134,5 +146,6 @@ def _measure(found: _Verdicts, identity: JudgeIdentity, rubric: Rubric, config: 
         others=tuple(compare_judges(pairs, rubric, against=name) for name, pairs in others if pairs),
         retest=compare_judges(again, rubric, against="itself") if again else None,
         drift=measure_drift(fixed, WORTHLESS_NAMES, rubric),
+        swap=Share(hits=steady, n=len(found.swapped)) if found.swapped else None,
         needs_swap=bool(identity.lineage),
     )

@@ -161,6 +161,8 @@ def other_opinions(
     """For each interaction the last judgement of every other judge by this rubric, a person's among them."""
     latest: dict[str, dict[str, str]] = {}
     for _, judgement in store.each(Judgement):
+        if CANARY in judgement.flags:
+            continue
         if judgement.judge != judge and judgement.rubric_digest == rubric_digest:
             latest.setdefault(judgement.interaction_id, {})[judgement.judge.name] = judgement.id
     return tuple((interaction_id, tuple(by_judge.values())) for interaction_id, by_judge in latest.items())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +21,13 @@ _HELP: Final = "- does not apply   s skip this one   ? what the criterion means 
 
 
 def register(app: typer.Typer) -> None:
-    """Hang these commands on the app; two of them stand below `judge`."""
+    """Hang these commands on the app; three of them stand below `judge`."""
     app.command("review", rich_help_panel="Every day")(review)
     group = next(item.typer_instance for item in app.registered_groups if item.name == "judge")
     assert group is not None, "the stages are registered first"  # noqa: S101 - main.py says in which order
     group.command("report")(report)
     group.command("canaries")(judge_again)
+    group.command("swap")(swap)
 
 
 def review(
@@ -78,6 +79,27 @@ def judge_again(project: Folder = HERE, json: AsJson = False) -> None:
         return
     scored = sum(item.overall is not None for item in verdicts)
     typer.echo(f"{scored} of {len(verdicts)} fixed transcripts scored. See: selftune judge report")
+
+
+def swap(
+    count: Annotated[int, typer.Option("--n", min=1, max=1000, help="How many pairs at most; two calls each.")] = 40,
+    budget_usd: BudgetUsd = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Have the judge compare answers of the log in both orders: does its winner stay when they change places?"""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.judging import limit_spending
+    from selftune.app.swapping import swap_answers
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        verdicts = swap_answers(limit_spending(opened, budget_usd), count)
+    if json:
+        print_json(verdicts)
+        return
+    scored = sum(item.overall is not None for item in verdicts)
+    typer.echo(f"{scored} of {len(verdicts)} pairs compared in both orders. See: selftune judge report")
 
 
 def run_review(
