@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 
 DEMO_ARGS ?=
 TEST_ARGS ?=
+TEST_WORKERS ?= 2
 REPORT_ARGS ?=
 GROUP ?=
 SHARD ?= 1/1
@@ -29,8 +30,8 @@ demo-real: install ## the same on a real language model of 135 million parameter
 dev-install:
 	@$(PYTHON) install.py --venv $(VENV) --dev
 
-test: dev-install ## every test (TEST_ARGS="tests/gate -x" for some)
-	@$(BIN)/python -m pytest -m "not slow" $(TEST_ARGS)
+test: dev-install ## every test (TEST_ARGS="tests/gate -x" for some, TEST_WORKERS=4 on more cores)
+	@$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder $(TEST_ARGS)
 
 check: dev-install ## lint, format, types, import contracts, docs
 	$(BIN)/ruff check .

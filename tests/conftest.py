@@ -23,6 +23,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+LONG_ROOMS: Final = {"faults"}
 
 
 def _installed(*modules: str) -> bool:
@@ -77,6 +78,7 @@ PREREQUISITES: Final = {
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group(name): tests that one worker takes, where there are several")
     config.addinivalue_line("markers", "needs(*names): prerequisites; skipped by name without, see SELFTUNE_REQUIRE")
     unknown = _required() - set(PREREQUISITES)
     if unknown:
@@ -86,11 +88,16 @@ def pytest_configure(config):
     sys.addaudithook(_stay_on_this_machine)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config, items):
     part, whole = (int(number) for number in os.environ.get("SELFTUNE_SHARD", "1/1").split("/"))
     chosen = [item for item in items if _bucket(item.nodeid, whole) == part - 1]
     config.hook.pytest_deselected(items=[item for item in items if _bucket(item.nodeid, whole) != part - 1])
-    items[:] = chosen
+    # What takes longest begins first. A file stays on one worker, and so does a room whose tests share a long making.
+    items[:] = sorted(chosen, key=lambda item: _room(item) not in LONG_ROOMS)
+    for item in items:
+        room = _room(item)
+        item.add_marker(pytest.mark.xdist_group(room if room in LONG_ROOMS else str(item.path)))
 
 
 def pytest_runtest_setup(item):
@@ -106,6 +113,10 @@ def field_data() -> Path:
     folder = _field_data()
     assert folder is not None
     return folder
+
+
+def _room(item) -> str:
+    return item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
 
 
 def _required() -> set[str]:
