@@ -47,18 +47,19 @@ def crossings(
 
     Of the pairs at the threshold a share of `missed` is not found; the further above, the fewer.
     """
-    rows = rows_for(threshold, missed)
     shared = set(other_blocks)
     wanted = [place for place, block in enumerate(blocks) if block in shared]
     here = list(zip(wanted, _signatures([sets[place] for place in wanted]), strict=True))
-    there = _signatures(others)
+    there = list(zip(other_blocks, _signatures(others), strict=True))
     found: set[tuple[int, int]] = set()
-    for band in _bands(rows):
-        buckets: dict[tuple[str, bytes], list[int]] = defaultdict(list)
-        for other, signature in enumerate(there):
-            buckets[other_blocks[other], signature[band]].append(other)
+    for band in _bands(rows_for(threshold, missed)):
+        buckets: dict[bytes, list[int]] = defaultdict(list)
+        for other, (_, signature) in enumerate(there):
+            buckets[signature[band]].append(other)
         for place, signature in here:
-            found.update((place, other) for other in buckets.get((blocks[place], signature[band]), ()))
+            for other in buckets.get(signature[band], ()):
+                if there[other][0] == blocks[place]:
+                    found.add((place, other))
     yield from sorted(found)
 
 
@@ -89,5 +90,5 @@ def _collide(places: Sequence[int], signatures: Sequence[bytes], rows: int) -> I
 def _signatures(sets: Sequence[Collection[str]]) -> list[bytes]:
     from rensa import RMinHash
 
-    digests = RMinHash.digests_from_token_sets([list(tokens) for tokens in sets], _PLACES, _SEED)
+    digests = RMinHash.digests_from_token_sets(list(sets), _PLACES, _SEED)
     return [array("I", digest).tobytes() for digest in digests]

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _INSIDE: Final = re.compile(r"(?<=[^.!?…:\s]\s)[^\W_]+")
+_DIGIT: Final = re.compile(r"\d")
 _NUMBER: Final = re.compile(r"\w*\d\w*")
-_NEGATION: Final = re.compile(r"\b(?:not|no|never|none|nothing|without|cannot)\b|n['\u2019]t\b", re.IGNORECASE)
+_NEGATIONS: Final = frozenset({"not", "no", "never", "none", "nothing", "without", "cannot"})
+_CONTRACTED: Final = ("n't", "n\u2019t")
 # Words that carry grammar and no topic. What they turn round, a negation does: those count as facts.
 _GRAMMAR_WORDS: Final = """
 a about an and any are as at be been being but by can cannot could d did do does done for from had has have he her here
@@ -51,10 +53,12 @@ def gist(messages: Iterable[Message], state: str | None) -> Gist:
     listed = list(messages)
     system = [normalise(message.content) for message in listed if message.role == "system"]
     text = normalise("\n".join(message.content for message in listed if message.role != "system"))
-    names = [word for word in _INSIDE.findall(text) if not word.islower() and word != "I"]
-    negations = str(len(_NEGATION.findall(text)))
-    facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, negations, *_NUMBER.findall(text))
-    words = content_words(text)
+    names = [] if text.islower() else [word for word in _INSIDE.findall(text) if not word.islower() and word != "I"]
+    numbers = _NUMBER.findall(text) if _DIGIT.search(text) else []
+    spoken = _WORD.findall(text.lower())
+    negations = str(sum(word in _NEGATIONS for word in spoken) + sum(map(text.count, _CONTRACTED)))
+    facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, negations, *numbers)
+    words = tuple(word for word in spoken if word not in _GRAMMAR)
     return Gist(facts, frozenset(word[:_STEM_LETTERS] for word in words), words)
 
 

@@ -25,6 +25,7 @@ Shingles = frozenset[str]
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019.]\w+)*")
 _QUOTED: Final = re.compile(r"[\"“«]([^\"”»]{1,200})[\"”»]|`([^`]{1,200})`")
+_MARK: Final = re.compile(r"[\"“«`]")
 _DIGIT: Final = re.compile(r"\d")
 _SHINGLE_WORDS: Final = 3
 
@@ -55,12 +56,11 @@ def fingerprint(messages: Iterable[Message], state: str | None) -> Fingerprint:
     system = [normalise(message.content) for message in listed if message.role == "system"]
     text = normalise("\n".join(f"{message.role}: {message.content}" for message in listed if message.role != "system"))
     words = _WORD.findall(text)
-    marked = {word for word in words if not word.islower()}
-    numbers = [word for word in words if _DIGIT.search(word)]
-    return Fingerprint(
-        digest_facts(state or "", *system, "", *quotations(text), "", *sorted(marked), *sorted(numbers)),
-        shingles_of(text),
-    )
+    # Most texts in lower case hold no such word: one look at the whole spares one at each.
+    marked = [] if text.islower() else sorted({word for word in words if not word.islower()})
+    numbers = sorted(filter(_DIGIT.search, words)) if _DIGIT.search(text) else []
+    facts = digest_facts(state or "", *system, "", *quotations(text), "", *marked, *numbers)
+    return Fingerprint(facts, _shingles([word.lower() for word in words]))
 
 
 def digest_facts(*facts: str) -> str:
@@ -70,12 +70,15 @@ def digest_facts(*facts: str) -> str:
 
 def quotations(text: str) -> list[str]:
     """What stands in quotation marks or as code, each once, in alphabetical order."""
-    return sorted({first or second for first, second in _QUOTED.findall(text)})
+    return sorted({first or second for first, second in _QUOTED.findall(text)}) if _MARK.search(text) else []
 
 
 def shingles_of(text: str) -> Shingles:
     """The set of word trigrams, case and punctuation left out; the whole of a shorter text."""
-    words = _WORD.findall(text.lower())
+    return _shingles(_WORD.findall(text.lower()))
+
+
+def _shingles(words: Sequence[str]) -> Shingles:
     if len(words) <= _SHINGLE_WORDS:
         return frozenset({" ".join(words)})
     return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
