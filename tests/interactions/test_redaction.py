@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from selftune.errors import ConfigError
 from selftune.interactions.checksums import IBAN_LENGTHS, passes_iban
 from selftune.interactions.config import Capture
+from selftune.interactions.disguises import show_hidden
 from selftune.interactions.passwords import entropy_bits
 from selftune.interactions.presidio import find_with_presidio
 from selftune.interactions.redaction import ALL_KINDS, Redactor
@@ -186,6 +187,33 @@ def test_what_is_redacted_once_stays_as_it_is(text):
 @given(st.text(max_size=300))
 def test_any_text_comes_through_and_a_short_text_is_never_blown_up(text):
     assert len(redact(text)) <= 20 * len(text) + 20
+
+
+@given(st.lists(st.sampled_from(["ab", "\u200b", "\ufeff\u2060", "c", "-"]), max_size=20).map("".join))
+def test_each_character_without_a_disguise_knows_its_place(text):
+    view = show_hidden(text)
+    shown = "".join(character for character in text if character in "abc-")
+    if view is None:
+        assert shown == text
+        return
+    assert view.text == shown
+    assert [text[slice(*view.original_span(at, at + 1))] for at in range(len(shown))] == list(shown)
+
+
+HOSTILE = {
+    "a token that begins again and again": "Aa-eyJa" * 15_000,
+    "a line of digits after many lines": "a\n" * 20_000 + "0" * 60_000,
+    "an address per word": "a\u200b@b.cc " * 8_000,
+    "nearly an account": "DE12 A1\n" * 12_000,
+    "nearly a card": "4111-" * 20_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_text_made_to_keep_the_door_busy_passes(name):
+    # A pattern that takes the square of a length would sit here for minutes.
+    once = redact(HOSTILE[name])
+    assert redact(once) == once
 
 
 def test_names_need_presidio_and_its_absence_is_said():

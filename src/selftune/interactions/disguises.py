@@ -8,7 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,10 +35,12 @@ _LOOKALIKES: Final = (
 _DISGUISED: Final = re.compile(f"[{_INVISIBLE}{''.join(map(chr, _LOOKALIKES))}]")
 
 # A line break before what may be the rest of a key, with the comment marks and quotes that code puts around it.
-_BREAK: Final = re.compile(r"\n[ \t>#*\"'`+|/]*(?=(?P<right>[A-Za-z0-9_+/=!#$%&*-]{4,}))(?!-----)")
+_BREAK: Final = re.compile(r"\n[ \t>#*\"'`+|/]*(?=(?P<right>[A-Za-z0-9_+/=!#$%&*-]{4,300}))(?!-----)")
 _BEFORE_BREAK: Final = " \t\r\"'`\\+"
 _KEY_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+/=-")
-_RANDOM: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])|[a-z][A-Z].*[a-z]|^[A-Z]{8}")
+_DIGIT: Final = re.compile(r"\d")
+_LETTER: Final = re.compile(r"[A-Za-z]")
+_CASES: Final = re.compile(r"[a-z][A-Z]|^[A-Z]{8}")
 
 _ENCODED: Final = re.compile(
     r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,}"
@@ -55,11 +60,19 @@ class Undisguised:
         return self._place(start), self._place(end - 1) + 1
 
     def _place(self, at: int) -> int:
-        for first, last in self.cuts:
-            if first > at:
-                break
-            at += last - first
-        return at
+        cuts_before = bisect_right(self._seams, at)
+        return at + (self._removed[cuts_before - 1] if cuts_before else 0)
+
+    @cached_property
+    def _removed(self) -> list[int]:
+        """How much the original is ahead after each cut."""
+        return list(accumulate(last - first for first, last in self.cuts))
+
+    @cached_property
+    def _seams(self) -> list[int]:
+        """Where in this text each cut was made."""
+        ahead = [0, *self._removed]
+        return [first - removed for (first, _), removed in zip(self.cuts, ahead, strict=False)]
 
 
 def unescape(text: str) -> Undisguised | None:
@@ -97,8 +110,13 @@ def _breaks(text: str) -> Iterator[tuple[int, int]]:
         start = match.start()
         while start and text[start - 1] in _BEFORE_BREAK:
             start -= 1
-        if start and text[start - 1] in _KEY_CHARACTERS and _RANDOM.search(match["right"]):
+        if start and text[start - 1] in _KEY_CHARACTERS and _looks_random(match["right"]):
             yield start, match.end()
+
+
+def _looks_random(run: str) -> bool:
+    """Whether a run is rather the rest of a key than the next word: letters and digits, or capitals within."""
+    return bool(_LETTER.search(run)) and bool(_DIGIT.search(run) or _CASES.search(run))
 
 
 def decode_candidates(text: str) -> Iterator[tuple[int, int, str]]:

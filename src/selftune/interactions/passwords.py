@@ -30,7 +30,8 @@ _API_KEY: Final = re.compile(
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,}"  # Slack
     r"|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,}"
     r"|(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}"  # Stripe
-    r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON Web Token, RFC 7519
+    # JSON Web Token, RFC 7519; bounded, or a long run that begins like one many times takes the square of its length
+    r"|eyJ[A-Za-z0-9_-]{10,2000}+\.eyJ[A-Za-z0-9_-]{10,8000}+\.[A-Za-z0-9_-]{10,2000}"
     r")(?![A-Za-z0-9])"
 )
 # The shortest key, Slack's, has so many characters in one run; most texts have no such run.
