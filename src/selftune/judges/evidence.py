@@ -24,15 +24,17 @@ def invented_quotes(criteria: Iterable[CriterionScore], interaction: Interaction
 
     A turn is looked through as it was said and as the judge saw it, where line breaks and angle brackets are escapes.
     """
-    said = [_spaced(text) for text in _said(interaction)]
-    missing = [quote for criterion in criteria for quote in criterion.quotes if not _stands(_spaced(quote), said)]
-    # What the judge saw is written out only where what was said does not hold the quote.
-    shown = [_spaced(text) for text in shown_turns(interaction)] if missing else []
-    return tuple(quote for quote in missing if not _stands(_spaced(quote), shown))
+    said = list(_said(interaction))
+    doubtful = [quote for criterion in criteria for quote in criterion.quotes if not _stands(quote, said)]
+    if not doubtful:
+        return ()
+    # Most quotes stand as they are; the rest is looked for with white space evened out, and as the judge saw it.
+    turns = [_spaced(text) for text in (*said, *shown_turns(interaction))]
+    return tuple(quote for quote in doubtful if not _stands(_spaced(quote), turns))
 
 
 def _stands(quote: str, turns: list[str]) -> bool:
-    return bool(quote) and any(quote in turn for turn in turns)
+    return bool(quote.strip()) and any(quote in turn for turn in turns)
 
 
 def _said(interaction: Interaction) -> Iterator[str]:

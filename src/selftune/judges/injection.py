@@ -141,8 +141,11 @@ def neutralise(line: str) -> str:
     seen are written as JSON escapes, so that no template's control token and no fence stands in it.
     """
     line = line.replace("<", "\\u003c").replace(">", "\\u003e")
-    line = _TOKENS.sub(lambda found: found[0].replace("[", "\\u005b"), line)
-    line = _FENCES.sub(lambda found: found[0].replace("-", "\\u002d"), line)
+    # Each turn of each transcript comes by here; a plain search first is several times faster than the patterns.
+    if "[" in line:
+        line = _TOKENS.sub(lambda found: found[0].replace("[", "\\u005b"), line)
+    if "record-" in line.lower():
+        line = _FENCES.sub(lambda found: found[0].replace("-", "\\u002d"), line)
     return line if line.isascii() else "".join(_escaped(letter) if _unseen(letter) else letter for letter in line)
 
 
