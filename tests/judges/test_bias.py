@@ -45,7 +45,7 @@ def test_a_judge_that_pays_by_the_word_shows_in_both_figures():
     bias = measure_bias(log)
     assert bias.length.value == pytest.approx(1.0, abs=0.01)
     assert bias.longer_wins is not None
-    assert bias.longer_wins.share == 1.0
+    assert bias.longer_wins.value == 1.0
     assert bias.longer_wins.interval[0] > 0.5
 
 

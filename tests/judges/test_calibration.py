@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from selftune.app.reports.calibration import simulate_raters
-from selftune.judges.calibration import Bar, Calibration, Share, compare_judges, measure_drift
+from selftune.judges.calibration import Bar, Calibration, compare_judges, measure_drift
 from selftune.judges.calibration_draw import Candidate, band_of, draw_for_review
 from selftune.judges.calibration_words import describe_calibration, describe_line, what_labels_support
 from selftune.judges.human import human_identity, is_human, judge_by_hand, merge_people
 from selftune.judges.rubric import load_rubric
+from selftune.judges.shares import share_of
 from selftune.records import JudgementStatus
 from selftune.scoring.agreement import Agreement, measure_kappa, weighted_kappa
 
@@ -46,7 +47,7 @@ def test_the_interval_covers_the_true_agreement_of_simulated_raters():
 
 
 def test_a_judge_that_agrees_with_people_is_calibrated_and_one_that_guesses_is_not():
-    swap = Share(hits=90, n=100)
+    swap = share_of(90, 100)
     good = calibration(simulate(random.Random(1), 220), swap=swap)
     assert good.calibrated
     assert describe_line(good).startswith("judge calibrated: kappa 0.")
@@ -60,12 +61,12 @@ def test_a_judge_that_agrees_with_people_is_calibrated_and_one_that_guesses_is_n
     [
         ({"pairs": 40}, "40 of 200 labels"),
         ({"swap": None}, "swap consistency not measured"),
-        ({"swap": Share(hits=80, n=100)}, "swap consistency 80%, 85% is asked for"),
+        ({"swap": share_of(80, 100)}, "swap consistency 80%, 85% is asked for"),
         ({"bar": Bar(least_kappa=0.99)}, "0.99 is asked for"),
     ],
 )
 def test_every_condition_is_needed(changes, shortfall):
-    facts = {"swap": Share(hits=90, n=100)} | changes
+    facts = {"swap": share_of(90, 100)} | changes
     pairs = simulate(random.Random(2), facts.pop("pairs", 220))
     found = calibration(pairs, **facts)
     assert not found.calibrated

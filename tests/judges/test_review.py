@@ -16,11 +16,11 @@ from selftune.curation.base import Pair
 from selftune.curation.confidence import verdict_on
 from selftune.errors import ConfigError, NothingNewError
 from selftune.governance.keys import statement_is_signed
-from selftune.judges.calibration import Share
 from selftune.judges.calibration_canaries import canaries
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
 from selftune.judges.human import is_human
 from selftune.judges.rubric import load_rubric
+from selftune.judges.shares import share_of
 from selftune.judges.stage import judge
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import refuse_uncalibrated
@@ -285,7 +285,7 @@ def test_swapping_answers_shows_a_judge_that_prefers_a_place(project, score, ste
         assert len(server.asked) == 8
     assert {item.interaction_id for item in kept} == {said.id for said in twins[::2]}
     found = report_calibration(asked)
-    assert (found.swap, found.others) == (Share(hits=steady, n=4), ())
+    assert (found.swap, found.others) == (share_of(steady, 4), ())
     assert not other_opinions(project.store, identity, RUBRIC.id)
 
 

@@ -14,13 +14,14 @@ from itertools import combinations
 from statistics import fmean, variance
 from typing import TYPE_CHECKING, Final
 
+from selftune.judges.shares import share_of
 from selftune.records import digest_of
 from selftune.scoring.agreement import Agreement, measure_spearman, student_quantile
-from selftune.scoring.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from selftune.judges.shares import Share
     from selftune.records import Interaction, Judgement
 
 # What the acceptance of a judge asks for: a correlation with length of at most so much.
@@ -52,29 +53,21 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LongerWins:
-    """Of pairs of answers to one prompt with different lengths and scores, those in which the longer one got more."""
-
-    share: float
-    interval: tuple[float, float]
-    n: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class BatchBias:
     """What the scores of one batch go with.
 
     Attributes:
         n: Scored answers.
         length: Spearman's correlation of score and words.
-        longer_wins: The same question among answers to one prompt; None without such pairs.
+        longer_wins: Of pairs of answers to one prompt with different lengths and scores, those in which the longer one
+            got more; None without such pairs.
         lists: Answers with a list against those without; None when all or none have one.
         openings: The commonest first words against all other answers, those of ten answers or more.
     """
 
     n: int
     length: Agreement
-    longer_wins: LongerWins | None
+    longer_wins: Share | None
     lists: Difference | None
     openings: tuple[Difference, ...]
 
@@ -128,7 +121,7 @@ def describe_bias(bias: BatchBias) -> tuple[str, ...]:
         low, high = bias.longer_wins.interval
         mind = "mind: " if low > 1 / 2 or high < 1 / 2 else ""
         lines.append(
-            f"{mind}of two answers to one prompt the longer got more in {bias.longer_wins.share:.0%} "
+            f"{mind}of two answers to one prompt the longer got more in {bias.longer_wins.value:.0%} "
             f"[{low:.0%}, {high:.0%}], n = {bias.longer_wins.n}"
         )
     return (*lines, *(_told(item) for item in (bias.lists, *bias.openings) if item is not None))
@@ -155,7 +148,7 @@ def _described(interaction: Interaction, score: float) -> _Answer:
     )
 
 
-def _longer_wins(answers: Sequence[_Answer]) -> LongerWins | None:
+def _longer_wins(answers: Sequence[_Answer]) -> Share | None:
     prompts: dict[str, list[_Answer]] = defaultdict(list)
     for item in answers:
         if len(prompts[item.prompt]) < _MOST_ANSWERS:
@@ -168,7 +161,7 @@ def _longer_wins(answers: Sequence[_Answer]) -> LongerWins | None:
     ]
     if not pairs:
         return None
-    return LongerWins(share=fmean(pairs), interval=wilson_interval(sum(pairs), len(pairs), _LEVEL), n=len(pairs))
+    return share_of(sum(pairs), len(pairs))
 
 
 def _difference(trait: str, answers: Sequence[_Answer], has_it: Sequence[bool]) -> Difference | None:

@@ -9,11 +9,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from selftune.scoring.agreement import Agreement, measure_kappa, measure_spearman, student_quantile
-from selftune.scoring.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from selftune.judges.shares import Share
     from selftune.records import Judgement, Rubric
 
     Pairs = Sequence[tuple[Judgement, Judgement]]
@@ -60,24 +60,6 @@ class Comparison:
     criteria: tuple[Measured, ...]
     categories: tuple[Measured, ...]
     error: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """Hits among n, with Wilson's interval at 95 %."""
-
-    hits: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        """Their share; there must be some."""
-        return self.hits / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Its interval."""
-        return wilson_interval(self.hits, self.n, _LEVEL)
 
 
 @dataclass(frozen=True, kw_only=True)

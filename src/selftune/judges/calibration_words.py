@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selftune.judges.calibration import Calibration, Comparison, Drift, Measured, Share
+    from selftune.judges.calibration import Calibration, Comparison, Drift, Measured
+    from selftune.judges.shares import Share
     from selftune.scoring.agreement import Agreement
 
 

@@ -8,11 +8,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
-from selftune.judges.calibration import Bar, Calibration, Share, compare_judges, measure_drift
+from selftune.judges.calibration import Bar, Calibration, compare_judges, measure_drift
 from selftune.judges.calibration_canaries import WORTHLESS_NAMES, canaries
 from selftune.judges.calibration_words import describe_line
 from selftune.judges.human import HumanJudge, is_human, merge_people
 from selftune.judges.pairwise import ORDER_DEPENDENT
+from selftune.judges.shares import share_of
 from selftune.records import Judgement, JudgementStatus, Statement, StatementKind
 
 if TYPE_CHECKING:
@@ -146,6 +147,6 @@ def _measure(found: _Verdicts, identity: JudgeIdentity, rubric: Rubric, config: 
         others=tuple(compare_judges(pairs, rubric, against=name) for name, pairs in others if pairs),
         retest=compare_judges(again, rubric, against="itself") if again else None,
         drift=measure_drift(fixed, WORTHLESS_NAMES, rubric),
-        swap=Share(hits=steady, n=len(found.swapped)) if found.swapped else None,
+        swap=share_of(steady, len(found.swapped)) if found.swapped else None,
         needs_swap=bool(identity.lineage),
     )

@@ -6,9 +6,10 @@ import random
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reports.base import Figure, Section
-from selftune.judges.calibration import Bar, Calibration, Share, compare_judges
+from selftune.judges.calibration import Bar, Calibration, compare_judges
 from selftune.judges.human import human_identity, judge_by_hand
 from selftune.judges.rubric import load_rubric
+from selftune.judges.shares import share_of
 from selftune.scoring.agreement import measure_kappa, measure_spearman, spearman, weighted_kappa
 from selftune.scoring.intervals import wilson_interval
 
@@ -97,7 +98,7 @@ def _coverages(
 
 def _called_calibrated() -> Iterator[Figure]:
     """How often 200 labels call a judge calibrated, by its true kappa."""
-    rubric, swap = load_rubric("golden"), Share(hits=180, n=200)
+    rubric, swap = load_rubric("golden"), share_of(180, 200)
     for noise in (0.6, 2.5, 4.0):
         population = simulate_raters(random.Random(0), 4000, rubric, judge_noise=noise)  # noqa: S311 - must repeat
         true = compare_judges(population, rubric, against="people").overall.kappa.value
