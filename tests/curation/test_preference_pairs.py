@@ -180,6 +180,32 @@ def test_lengths_are_matched_and_the_gap_is_known_before_and_after():
     assert rejects[items[0].interaction.id].startswith("lengths apart: 90 words chosen, 5 rejected")
 
 
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60), st.booleans()), min_size=1, max_size=15),
+    st.floats(0, 1, exclude_max=True),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_mean_gap_in_length_is_held_unless_only_corrections_are_left_that_lean(sizes, gap):
+    pairs = []
+    for place, (chosen, lost, corrected) in enumerate(sizes):
+        texts = f"c{place} " * chosen, f"r{place} " * lost
+        if corrected:
+            pairs.append(pair(f"{place}", f"{place}?", texts[1], feedback=Feedback(correction=texts[0])))
+        else:
+            pairs.append(pair(f"{place}", f"{place}?", texts[0], rejected=(Rejected(at=1, messages=said(texts[1])),)))
+    outcome, _ = paired(*pairs, rules=PairingRules(length_ratio=1000, length_gap=gap))
+    leads = [one.chosen.words - one.rejected.words for one in outcome.preferences]
+    sums = [sum(getattr(one, side).words for one in outcome.preferences) for side in ("chosen", "rejected")]
+    held = abs(sum(leads)) <= gap * max(sums) + 1e-9
+    heavier = [
+        one
+        for one, lead in zip(outcome.preferences, leads, strict=True)
+        if lead * sum(leads) > 0 and one.verdict != "correction"
+    ]
+    assert held or not heavier
+    assert sum(one.verdict == "correction" for one in outcome.preferences) == sum(corrected for *_, corrected in sizes)
+
+
 def test_a_pair_that_is_left_out_later_takes_its_loser_along_with_a_reason():
     rejects = Rejects()
     outcome = pair_up([pair("a", "Who?", "One.", 5.0), pair("b", "Who?", "Two.", 1.0)], ANY_LENGTH, (), rejects)

@@ -63,6 +63,7 @@ class Curation:
         judge_noise: Margin of two overalls up to which the judge counts as undecided between them. Half a step of a
             criterion is the default; a judge that was measured has a figure of its own.
         length_ratio: How often the longer answer of a pair may hold the words of the shorter one.
+        length_gap: Largest gap between the mean lengths of the two, as a share of the longer one; 1 for no such rule.
     """
 
     kind: str = DatasetKind.SFT
@@ -91,6 +92,7 @@ class Curation:
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
     length_ratio: float = 2.0
+    length_gap: float = 1.0
 
 
 def check_curation(config: Curation) -> None:
@@ -123,6 +125,7 @@ def check_curation(config: Curation) -> None:
         ("recurring_from", config.recurring_from, 1, 10**6),
         ("judge_noise", config.judge_noise, 0.0, 100.0),
         ("length_ratio", config.length_ratio, 1.0, 1000.0),
+        ("length_gap", config.length_gap, 0.0, 1.0),
     )
     for name, value, least, most in ranges:
         if not least <= value <= most:

@@ -6,6 +6,7 @@ thumbs, a teacher's name, and last the judge's margin. Only the last two ever re
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -55,6 +56,7 @@ class PairingRules:
         disagreement: How far the overalls of several judges may lie apart before a person must look.
         golden: Least overall of a chosen answer where a judge scored it.
         length_ratio: How often the longer answer may hold the words of the shorter one.
+        length_gap: Largest gap between the mean lengths, as a share of the longer one; 1 for no such rule.
         per_prompt: Most pairs kept of one prompt.
     """
 
@@ -64,6 +66,7 @@ class PairingRules:
     disagreement: float = 1.0
     golden: float = 4.5
     length_ratio: float = 2.0
+    length_gap: float = 1.0
     per_prompt: int = 1
 
 
@@ -146,6 +149,7 @@ def pairing_rules(config: Curation, champion: str | None) -> PairingRules:
         disagreement=config.disagreement,
         golden=config.threshold,
         length_ratio=config.length_ratio,
+        length_gap=config.length_gap,
         per_prompt=config.answers_per_prompt,
     )
 
@@ -156,7 +160,7 @@ def pair_up(pairs: Sequence[Pair], rules: PairingRules, filters: Sequence[Filter
     prompts: dict[str, list[Preference]] = defaultdict(list)
     for draft in _drafts(pairs, desk):
         prompts[_digest_of_prompt(draft.prompt)].append(draft)
-    kept = [draft for drafts in prompts.values() for draft in _consistent(drafts, desk)]
+    kept = match_means([draft for drafts in prompts.values() for draft in _consistent(drafts, desk)], desk)
     kept.sort(key=lambda each: each.chosen.place)
     used = {answer.pair.interaction.id for each in kept for answer in (each.chosen, each.rejected)}
     for pair in pairs:
@@ -315,6 +319,41 @@ def _settle(
         for one in matched:
             desk.reasons.setdefault(one.pair.interaction.id, PASSED_OVER)
         yield replace(free, rejected=rejected, clear=clear)
+
+
+def match_means(preferences: Sequence[Preference], desk: _Desk) -> list[Preference]:
+    """Pairs whose mean gap in length is small enough: of those that lean to the heavier side as many leave as must.
+
+    A cap on ratios leaves a gap where all pairs lean one way; this looks at all of them together. Those that lean
+    furthest leave first, as long as that does not tip the set over. A person's correction stays, whatever it weighs.
+    """
+    chosen, rejected = (sum(getattr(one, side).words for one in preferences) for side in ("chosen", "rejected"))
+    free = sorted((one for one in preferences if one.verdict is not Verdict.CORRECTION), key=_lead)
+    gone: set[int] = set()
+    while abs(chosen - rejected) > desk.rules.length_gap * max(chosen, rejected):
+        at = _next_to_leave(free, chosen - rejected)
+        if at is None:
+            break  # nothing but corrections leans this way
+        one = free.pop(at)
+        gone.add(id(one))
+        chosen, rejected = chosen - one.chosen.words, rejected - one.rejected.words
+        desk.drop(f"lengths lean: {_lead(one):+d} words, and so does the set", one.chosen, one.rejected)
+    return [one for one in preferences if id(one) not in gone]
+
+
+def _next_to_leave(ordered: Sequence[Preference], gap: int) -> int | None:
+    """Of pairs ordered by lead the place of the one that closes most of a gap without tipping it, else the nearest."""
+    if gap > 0:
+        first = bisect_right(ordered, 0, key=_lead)
+        at = max(first, bisect_right(ordered, gap, key=_lead) - 1)
+        return at if at < len(ordered) else None
+    last = bisect_left(ordered, 0, key=_lead) - 1
+    at = min(last, bisect_left(ordered, gap, key=_lead))
+    return at if at >= 0 else None
+
+
+def _lead(preference: Preference) -> int:
+    return preference.chosen.words - preference.rejected.words
 
 
 def _fits(chosen: Answer, rival: Answer, desk: _Desk) -> bool:

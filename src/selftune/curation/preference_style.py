@@ -108,7 +108,7 @@ def write_pairing(paired: Paired, examples: Sequence[Example], rules: PairingRul
         f"{on_policy} of {len(examples)} rejected answers are the champion's own, as served.",
         f"The judge's margin alone chose among rivals in {clear}; a margin of {rules.judge_noise:g} or less is noise.",
         "",
-        *_gap_lines(paired, rules.length_ratio),
+        *_gap_lines(paired, rules),
         "| trait | chosen | rejected | difference (95 %) | n |",
         "|---|---|---|---|---|",
         *map(_row, contrast_examples(examples)),
@@ -119,11 +119,12 @@ def write_pairing(paired: Paired, examples: Sequence[Example], rules: PairingRul
     return "\n".join(lines) + "\n"
 
 
-def _gap_lines(paired: Paired, length_ratio: float) -> list[str]:
+def _gap_lines(paired: Paired, rules: PairingRules) -> list[str]:
     before, after = length_gap(paired.unmatched), length_gap(paired.preferences)
     if before is None or after is None:
         return []
-    rule = f"at most {length_ratio:g} times as many words"
+    gap = "" if rules.length_gap >= 1 else f", a mean gap of {rules.length_gap:.0%} at most"
+    rule = f"at most {rules.length_ratio:g} times as many words{gap}"
     return [f"Lengths: {_signed(before)} before matching ({rule}), {_signed(after)} after.", ""]
 
 

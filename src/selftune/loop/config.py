@@ -127,7 +127,8 @@ class CurationSection:
     """[curation]: how many new golden items start a training, from which overall on, what is learnt, in which shares.
 
     `data_mix_ratio` is the share of real examples among real and synthetic ones, 0.1 to 0.9; 0 sets no rule.
-    `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise` and a `length_ratio`.
+    `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise`, a `length_ratio` and a
+    `length_gap`.
     `trigger` = 0 leaves it to the profile: in solo as many as let the gate see a gain (20 to 500), in team 500.
     `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
     """
@@ -152,6 +153,7 @@ class CurationSection:
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
     length_ratio: float = 2.0
+    length_gap: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -216,6 +216,7 @@ def make_curation(config: ProjectConfig) -> Curation:
         teachers=section.teachers,
         judge_noise=section.judge_noise,
         length_ratio=section.length_ratio,
+        length_gap=section.length_gap,
     )
 
 
