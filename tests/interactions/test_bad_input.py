@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import tracemalloc
 
 import pytest
@@ -21,6 +22,18 @@ from selftune.interactions.repair import join_surrogates
 from selftune.interactions.stage import capture
 from selftune.records import Interaction, Quarantined, decode_record, encode_record
 from selftune.testing import fake_context
+
+
+class Dribble(io.BytesIO):
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes, step: int) -> None:
+        super().__init__(data)
+        self._step = step
+
+    def read(self, size=-1):
+        return super().read(min(self._step, size) if size > 0 else size)
+
 
 GOOD = b'{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}'
 
@@ -178,18 +191,49 @@ def test_a_huge_file_in_utf_16_is_refused_with_the_way_to_recode_it(tmp_path):
     assert "iconv" in refused.value.next_step
 
 
-def test_an_item_that_is_too_long_is_set_aside_and_one_without_a_near_end_takes_the_rest_along(tmp_path):
+def test_an_item_that_is_too_long_is_set_aside_with_its_size_and_those_behind_it_are_read(tmp_path):
     path = tmp_path / "log.json"
-    long, endless = b'{"messages": "' + b"x" * 5000 + b'"}', b'{"messages": "' + b"x" * (3 << 20) + b'"}'
-    path.write_bytes(b"[" + b", ".join([GOOD, long, GOOD, endless, GOOD]) + b"]")
-    first, huge, second, rest = read_entries(path, Limits(line_bytes=1000, kept_bytes=100))
-    assert (first.fault, second.fault) == (None, None)
-    assert huge.fault is not None
-    assert huge.fault.startswith(f"{len(long):,} bytes in one entry")
-    assert rest.place == "item 4 and all after it"
-    assert rest.fault is not None
-    assert rest.fault.startswith(f"{len(endless) + 2 + len(GOOD) + 1:,} bytes in one entry")
-    assert len(rest.raw) == 100
+    long, longer = b'{"messages": "' + b"x" * 5000 + b'"}', b'{"m": ["' + rb"x\\\" ]" * (1 << 19) + b'"]}'
+    path.write_bytes(b"[" + b", ".join([GOOD, long, GOOD, longer, GOOD]) + b"]")
+    assert len(longer) > 3 << 20
+    entries = list(read_entries(path, Limits(line_bytes=1000, kept_bytes=100)))
+    assert [entry.fault is None for entry in entries] == [True, False, True, False, True]
+    for entry, data in ((entries[1], long), (entries[3], longer)):
+        assert entry.fault is not None
+        assert entry.fault.startswith(f"{len(data):,} bytes in one entry")
+        assert len(entry.raw) == 100
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{"a": 1,, "b": [2]}',
+        b'{"a": "}" "b"}',
+        b"nothing",
+        b"}",
+        b"[1 2]",
+        b'{"messages": tru}',
+        b'{"a": "\\"}" 5}',
+    ],
+)
+def test_a_broken_item_ends_where_its_brackets_close_and_those_behind_it_are_read(broken, tmp_path):
+    path = tmp_path / "log.json"
+    path.write_bytes(b"[" + GOOD + b", " + broken + b" , " + GOOD + b"]")
+    first, aside, last = read_entries(path)
+    assert (first.fault, last.fault) == (None, None)
+    assert aside.fault is not None
+    assert aside.place == "item 2"
+    assert aside.raw.encode() == broken
+
+
+@pytest.mark.parametrize("broken", [b'{"a": "', b'{"a": [', b'{"a": "\\"}'])
+def test_an_item_that_never_closes_takes_all_behind_it_along_and_says_so(broken, tmp_path):
+    path = tmp_path / "log.json"
+    path.write_bytes(b"[" + GOOD + b", " + broken + b", " + GOOD.replace(b'"', b"'"))
+    first, rest = read_entries(path)
+    assert first.fault is None
+    assert rest.place == "item 2 and all after it"
+    assert rest.raw.encode() == broken + b", " + GOOD.replace(b'"', b"'")
 
 
 def test_an_array_larger_than_what_is_read_at_once_gives_all_its_items_and_stays_small(tmp_path):
@@ -219,16 +263,32 @@ def test_an_array_larger_than_what_is_read_at_once_gives_all_its_items_and_stays
     step=st.integers(1, 7),
 )
 def test_items_come_out_whole_wherever_the_reading_stops(values, array, step):
-    class Dribble(io.BytesIO):
-        def read(self, size=-1):
-            return super().read(min(step, size) if size > 0 else size)
-
     texts = [json.dumps(value, ensure_ascii=False) for value in values]
     text = f" [{' , '.join(texts)}]\n" if array else "\n".join(texts)
-    items = list(Document(Dribble(text.encode("utf-8", "replace")), Limits()).items())
+    items = list(Document(Dribble(text.encode("utf-8", "replace"), step), Limits()).items())
     expected = [value.encode("utf-8", "replace").decode() for value in texts]
     if array or not text.lstrip().startswith("["):
         assert [item.data.decode() for item in items] == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(st.text(alphabet='ab{}[],:"\\ 1', max_size=12), max_size=5),
+    step=st.integers(1, 5),
+    limit=st.sampled_from([3, 1000]),
+)
+def test_whatever_an_array_holds_every_byte_of_it_is_in_an_item_or_counted(texts, step, limit):
+    data = ("[" + ",".join(texts) + "]").encode()
+    whole = list(Document(io.BytesIO(data), Limits(line_bytes=limit, kept_bytes=2)).items())
+    pieces = list(Document(Dribble(data, step), Limits(line_bytes=limit, kept_bytes=2)).items())
+    if limit > len(data):
+        assert [item[:3] for item in pieces] == [item[:3] for item in whole]
+    for items in (whole, pieces):
+        told = sum(len(re.sub(r"[\s,]", "", item.data.decode())) for item in items if item.size == len(item.data))
+        held = len(re.sub(r"[\s,]", "", data.decode())) - 2
+        assert told <= held + 1
+        if all(item.size == len(item.data) for item in items):
+            assert told >= held - 1
 
 
 def test_a_broken_item_of_an_array_does_not_take_the_others_along(tmp_path):

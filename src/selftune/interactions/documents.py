@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
@@ -14,6 +15,8 @@ _SPACE: Final = " \t\r\n"
 _LEAST, _MOST = 1 << 20, 4 << 20
 _CLOSES: Final = '"]}'
 _AHEAD: Final = 2
+# An escaped character is none of the marks.
+_MARKS: Final = re.compile(r'\\[\s\S]|["{}\[\],]')
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -66,11 +69,15 @@ class Document:
             number += 1
             end = self._end_of_value()
             if end is None:
-                yield self._rest(f"item {number} and all after it")
-                return
-            data = self._text[self._at : end].encode("utf-8", "replace")
-            yield Item(f"item {number}", data, len(data), self._flags)
-            self._at = end
+                pieces, closes = self._step_over()
+                place = f"item {number}" if closes else f"item {number} and all after it"
+                yield Item(place, pieces.kept(), pieces.size, self._flags)
+                if not closes:
+                    return
+            else:
+                data = self._text[self._at : end].encode("utf-8", "replace")
+                yield Item(f"item {number}", data, len(data), self._flags)
+                self._at = end
             found = self._skip(_SPACE + ",")
         self._at += found == "]"
         if self._skip(_SPACE):
@@ -102,16 +109,26 @@ class Document:
             if (too_long and not end) or (not self._read_on() and not end):
                 return None
 
+    def _step_over(self) -> tuple[_Pieces, bool]:
+        """The value that begins here and can't be read, up to where its brackets close, and whether they do."""
+        brackets, pieces = _Brackets(), _Pieces(self._limits)
+        while True:
+            end = brackets.close_in(self._text, self._at)
+            if end == self._at and not pieces.size:
+                end += 1  # A bracket that closes nothing.
+            pieces.add(self._text[self._at : end])
+            self._at = len(self._text) if end is None else end
+            if end is not None or not self._read_on():
+                return pieces, end is not None
+
     def _rest(self, place: str) -> Item:
         """All that is left; when it is huge, its beginning and its size."""
-        while len(self._text) - self._at <= self._limits.line_bytes and self._read_on():
-            pass
-        data = self._text[self._at :].encode("utf-8", "replace").rstrip()
-        size = len(data)
-        while chunk := self._stream.read(_LEAST):
-            size += len(chunk)
-        kept = data if size <= self._limits.line_bytes else data[: self._limits.kept_bytes]
-        return Item(place, kept, size, self._flags)
+        pieces = _Pieces(self._limits)
+        while self._at < len(self._text):
+            pieces.add(self._text[self._at :])
+            self._at = len(self._text)
+            self._read_on()
+        return Item(place, pieces.kept(), pieces.size, self._flags)
 
     def _read_on(self) -> bool:
         """Read more, twice as much each time within bounds; False at the end of the stream."""
@@ -121,6 +138,56 @@ class Document:
         chunk = self._stream.read(min(max(_LEAST, len(left)), _MOST))
         self._text, self._at, self._ended = left + self._decode(chunk, not chunk), 0, not chunk
         return True
+
+
+class _Pieces:
+    """A text that comes in pieces: its beginning, or all of it if that may be held, and its size in bytes."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._held = b""
+        self.size = 0
+
+    def add(self, text: str) -> None:
+        """One piece more."""
+        data = text.encode("utf-8", "replace")
+        self.size += len(data)
+        if len(self._held) <= self._limits.line_bytes:
+            self._held += data[: self._limits.line_bytes + 1 - len(self._held)]
+
+    def kept(self) -> bytes:
+        """The bytes that are kept of it."""
+        return self._held.rstrip() if self.size <= self._limits.line_bytes else self._held[: self._limits.kept_bytes]
+
+
+class _Brackets:
+    """Follows brackets and quotes through a text in pieces: enough to tell where even a broken value may end."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._quoted = False
+        self._escapes = False
+
+    def close_in(self, text: str, start: int) -> int | None:
+        """Where in the text the value ends, or something that can't belong to it stands; None when it goes on."""
+        done = start + self._escapes
+        for found in _MARKS.finditer(text, done):
+            done = found.end()
+            if self._ends_with(found[0]):
+                return done if found[0] in "}]" and self._depth == 0 else found.start()
+        # The last backslash of a piece may stand for what the next one begins with.
+        self._escapes = done < len(text) and text.endswith("\\")
+        return None
+
+    def _ends_with(self, mark: str) -> bool:
+        if mark == '"':
+            self._quoted = not self._quoted
+        elif not self._quoted and mark in "{[":
+            self._depth += 1
+        elif not self._quoted and mark in "}]":
+            self._depth -= 1
+            return self._depth <= 0
+        return mark == "," and not self._quoted and self._depth == 0
 
 
 def _is_utf8(stream: IO[bytes]) -> bool:
