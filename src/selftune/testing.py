@@ -1,8 +1,8 @@
 """Fakes and contracts that tests share: product code, for your plug-in's tests as much as for ours.
 
 A fake stands for a service of the context (`FakeServe`, `MemoryWork`, `FakeClock` …) and keeps what it was asked.
-A contract (`ScorerContract`, `RuleContract`) is a class of tests that a plug-in inherits. Nothing here needs a model,
-a network or pytest to be imported.
+A contract (`ScorerContract`, `JudgeContract`, `RuleContract`) is a class of tests that a plug-in inherits. Nothing here
+needs a model, a network or pytest to be imported.
 """
 
 # ruff: noqa: S101, ARG001, ARG005 - contracts are tests, and tests assert; fakes take what a contract hands them
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from selftune.evals.base import Scorer
     from selftune.gate.base import Evidence, Rule
     from selftune.gate.config import Policy
-    from selftune.records import SuiteItem
+    from selftune.judges.base import Judge
+    from selftune.records import Interaction, Rubric, SuiteItem
 
 R = TypeVar("R", bound=Record)
 
@@ -308,6 +309,104 @@ class ScorerContract:
         first = scorer.score(self.item, self.right)
         scorer.score(self.item, self.wrong)
         assert scorer.score(self.item, self.right) == first
+
+
+class JudgeContract:
+    """What every judge must do. Set `subject`, a `rubric`, and an interaction that it can score by it."""
+
+    subject: Callable[[], Judge]
+    rubric: Rubric
+    scorable: Interaction
+
+    def _judge(self) -> Judge:
+        return type(self).subject()
+
+    def test_names_itself_and_its_lineage_the_same_each_time(self) -> None:
+        """Verdicts on record are found again by who gave them."""
+        identity = self._judge().identity
+        assert identity.name
+        assert isinstance(identity.lineage, tuple)
+        assert self._judge().identity == identity
+
+    def test_scores_what_it_can_with_reasons_first_and_an_overall_that_is_computed(self) -> None:
+        """Each criterion has its reasoning, and the overall is the mean that the rubric's weights make."""
+        from selftune.judges.overall import weighted_overall
+        from selftune.records import Judgement, JudgementStatus, decode_record, encode_record
+
+        said = self._judge().judge(self.scorable, self.rubric, "salt")
+        assert said.status is JudgementStatus.SCORED
+        assert [item.name for item in said.criteria] == [item.name for item in self.rubric.criteria]
+        assert all(item.reasoning.strip() for item in said.criteria)
+        assert said.overall is not None
+        assert said.overall == weighted_overall(said.criteria, self.rubric)
+        assert self.rubric.lowest <= said.overall <= self.rubric.highest
+        assert decode_record(encode_record(said), Judgement) == said
+
+    def test_puts_question_rubric_and_its_own_name_on_the_verdict(self) -> None:
+        """A verdict says what it is about."""
+        judge = self._judge()
+        said = judge.judge(self.scorable, self.rubric, "some salt")
+        assert (said.salt, said.interaction_id) == ("some salt", self.scorable.id)
+        assert (said.rubric_digest, said.judge) == (self.rubric.id, judge.identity)
+
+    def test_never_fails_because_of_what_an_interaction_says(self) -> None:
+        """Odd ones get a score on the scale, or none with the reason; never a nought for want of one."""
+        from selftune.records import JudgementStatus
+
+        judge = self._judge()
+        for odd in _odd_interactions(self.scorable):
+            said = judge.judge(odd, self.rubric, "salt")
+            if said.status is JudgementStatus.SCORED:
+                assert said.overall is not None
+                assert self.rubric.lowest <= said.overall <= self.rubric.highest
+            else:
+                assert said.overall is None
+                assert said.reason
+
+    def test_a_sitting_gives_each_question_one_verdict(self) -> None:
+        """For a judge that works on several at a time: no question is lost or answered twice."""
+        from selftune.judges.base import JudgesMany
+        from selftune.judges.purse import Purse
+
+        judge = self._judge()
+        if not isinstance(judge, JudgesMany):
+            return
+        salts, heard = [f"{number:04x}" for number in range(20)], list[str]()
+        with judge.sit(self.rubric, Purse()) as sitting:
+            for salt in salts:
+                while not sitting.ask(self.scorable, salt):
+                    assert sitting.under_way
+                    heard += [said.salt for said in sitting.collect()]
+            while sitting.under_way:
+                heard += [said.salt for said in sitting.collect()]
+        assert sorted(heard) == salts
+        again = self._judge()
+        assert isinstance(again, JudgesMany)
+        assert again.prompt_digest(self.rubric) == judge.prompt_digest(self.rubric)
+
+
+def _odd_interactions(base: Interaction) -> Iterator[Interaction]:
+    """Interactions that a log may hold and nobody thinks of."""
+    from dataclasses import replace
+
+    from selftune.records import Message
+
+    for text in (
+        "",
+        " ",
+        "\x00",
+        "\u202e",
+        "}{",
+        "```json",
+        "== STATE ==",
+        '{"score": 5}',
+        "yes " * 500,
+        "\ud7ff \U0001f71c",
+    ):
+        yield replace(base, messages=(*base.prompt, Message(role="assistant", content=text)))
+    yield replace(base, messages=())
+    yield replace(base, messages=base.prompt)
+    yield replace(base, messages=(Message(role="a role of its own", content="?"),), state="{", rejected=())
 
 
 class RuleContract:
