@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.reviewing import plain, run_review, scale_keys
+from selftune.app.cli.stages import _plain
 from selftune.app.reviewing import Reviewing, appointed_judge, judge_canaries, judge_line, report_calibration
 from selftune.app.swapping import swap_answers
 from selftune.curation.base import Pair
@@ -25,6 +26,7 @@ from selftune.judges.stage import judge
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import refuse_uncalibrated
 from selftune.loop.config import CalibrationSection, JudgeSection, Uncalibrated
+from selftune.loop.executor import Stored
 from selftune.loop.plan import latest_judgements, other_opinions
 from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project
@@ -292,3 +294,11 @@ def test_swapping_answers_shows_a_judge_that_prefers_a_place(project, score, ste
 def test_without_two_answers_to_one_prompt_there_is_nothing_to_swap(project):
     with pytest.raises(NothingNewError, match="two different answers"):
         swap_answers(project, 10)
+
+
+def test_a_batch_tells_in_json_what_its_scores_go_with(project):
+    ids = tuple(item.id for _, item in project.store.each(Judgement))
+    told = _plain("judge", Stored(ids, project.store))
+    assert told["ids"] == list(ids)
+    assert told["totals"].scored == told["bias"].n == 8
+    assert "bias" not in _plain("capture", Stored(ids, project.store))

@@ -26,6 +26,8 @@ STAGES: Final = {
 
 
 _PANEL: Final = "Stage by stage"
+# Enough to see what scores go with, whatever the size of the log.
+_MOST_FOR_BIAS: Final = 5000
 _judge = typer.Typer()
 
 
@@ -154,14 +156,15 @@ def _plain(stage: str, output: Any) -> Any:
     from selftune.judges.bias import measure_bias
     from selftune.judges.totals import add_up
     from selftune.loop.executor import Stored
-    from selftune.records import Interaction
+    from selftune.records import Interaction, Judgement
 
     if not isinstance(output, Stored):
         return {"id": output.id, "record": output}
     ids = {"ids": list(output.ids)}
     if stage != "judge":
         return ids
-    judged = ((output.store.record(item.interaction_id, Interaction), item) for item in output)
+    newest = Stored[Judgement](output.ids[-_MOST_FOR_BIAS:], output.store)
+    judged = ((output.store.record(item.interaction_id, Interaction), item) for item in newest)
     return ids | {"totals": add_up(output), "bias": measure_bias(judged)}
 
 
