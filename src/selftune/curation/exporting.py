@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter, defaultdict
 from contextlib import contextmanager
@@ -141,8 +140,11 @@ def _sync(path: Path) -> None:
 
 
 def _write_lines(bodies: Iterable[dict[str, Any]], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(json.dumps(body, ensure_ascii=False) + "\n" for body in bodies)
+    import msgspec
+
+    encoder = msgspec.json.Encoder()
+    with path.open("wb") as stream:
+        stream.writelines(encoder.encode(body) + b"\n" for body in bodies)
 
 
 def _write_parquet(bodies: Sequence[dict[str, Any]], path: Path) -> None:

@@ -113,11 +113,11 @@ def check_order(messages: tuple[Message, ...]) -> None:
 
 
 def _without(message: Message, carries: Carries) -> Message:
-    return replace(
-        message,
-        reasoning=message.reasoning if carries.reasoning else None,
-        persona=message.persona if carries.personas else None,
-    )
+    reasoning = message.reasoning if carries.reasoning else None
+    persona = message.persona if carries.personas else None
+    if reasoning == message.reasoning and persona == message.persona:
+        return message
+    return replace(message, reasoning=reasoning, persona=persona)
 
 
 def _holds_unrepeated_result(messages: tuple[Message, ...]) -> bool:
