@@ -306,6 +306,14 @@ def test_nothing_of_an_odd_array_is_lost_in_silence(tail, tmp_path):
     assert isinstance(rest, Quarantined)
 
 
+def test_lines_in_a_file_that_is_called_a_document_are_read_as_lines(tmp_path):
+    first, broken, last = read(GOOD + b"\n" + b'{"cut": \n' + GOOD + b"\n", tmp_path, "log.json")
+    assert isinstance(first, Interaction)
+    assert isinstance(last, Interaction)
+    assert isinstance(broken, Quarantined)
+    assert broken.reason.startswith("log.json, line 2: not JSON")
+
+
 def test_one_object_over_many_lines_is_one_entry(tmp_path):
     (got,) = read(json.dumps(json.loads(GOOD), indent=2).encode(), tmp_path, "log.json")
     assert isinstance(got, Interaction)

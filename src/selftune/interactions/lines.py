@@ -124,10 +124,23 @@ def _items(path: Path, stream: IO[bytes], limits: Limits) -> Iterator[Item]:
     elif head.startswith(_UTF8_BOM):
         stream.seek(len(_UTF8_BOM))
         head = head.removeprefix(_UTF8_BOM)
-    if head.lstrip().startswith(b"[") or (path.suffix == ".json" and head.lstrip().startswith(b"{")):
+    object_first = path.suffix == ".json" and head.lstrip().startswith(b"{")
+    if head.lstrip().startswith(b"[") or (object_first and not _holds_lines(stream, limits)):
         yield from Document(stream, limits).items()
     else:
         yield from _lines(stream, limits)
+
+
+def _holds_lines(stream: IO[bytes], limits: Limits) -> bool:
+    """Whether the first line is a JSON value and not the last line: lines that are called a document."""
+    place = stream.tell()
+    first, more = stream.readline(limits.line_bytes), stream.readline(limits.line_bytes)
+    stream.seek(place)
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return bool(more.strip())
 
 
 def _whole(path: Path, stream: IO[bytes], limit: int) -> bytes:
