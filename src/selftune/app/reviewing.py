@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import ConfigError, NothingNewError
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import review as say_reviewed
+from selftune.judges.asking import ask_all
 from selftune.judges.bias import measure_bias
 from selftune.judges.calibration import category_of
 from selftune.judges.calibration_canaries import CANARY, canaries
 from selftune.judges.calibration_draw import Candidate, draw_for_review
 from selftune.judges.human import human_identity, is_human, judge_by_hand
+from selftune.judges.purse import Purse
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import calibrate, calibration_line
@@ -196,14 +198,14 @@ def judge_canaries(project: Project) -> Sequence[Judgement]:
 
     Raises:
         ConfigError: endpoint, model or key is missing.
+        BudgetError: the judge's budget is used up; verdicts so far are kept.
     """
     judging = make_judging(project)
     judge, rubric = load_plugin("selftune.judges", judging.name).from_config(judging), load_rubric(judging.rubric)
-    context, fixed = project.context(), canaries()
+    fixed, purse = canaries(), Purse(judging.budget_usd)
     project.store.save(fixed, event="canaries laid out")
     verdicts: list[Judgement] = []
-    for item in fixed:
-        verdict = judge.judge(item, rubric, context.draw_salt())
+    for _, verdict in ask_all(judge, fixed, rubric, purse, project.context().draw_salt):
         verdicts.append(replace(verdict, flags=(*verdict.flags, CANARY)))
         project.store.save(verdicts[-1:], event="canary judged")
     return verdicts

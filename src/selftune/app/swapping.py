@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.reviewing import appointed_judge
 from selftune.errors import NothingNewError
+from selftune.judges.asking import ask_all
 from selftune.judges.calibration_canaries import CANARY
 from selftune.judges.pairwise import PairwiseJudge
 from selftune.judges.purse import Purse
@@ -42,22 +43,15 @@ def swap_answers(project: Project, count: int) -> Sequence[Judgement]:
             next_step="Let the champion answer more often ([capture] answers_per_prompt), or import preference pairs.",
         )
     random.Random(project.config.project.seed).shuffle(pairs)  # noqa: S311 - the draw must repeat, not be secret
-    judging, context = replace(make_judging(project), name="pairwise"), project.context()
+    judging = replace(make_judging(project), name="pairwise")
+    judge, purse = PairwiseJudge.from_config(judging), Purse(judging.budget_usd)
+    kept_ids = {pair.asked.id: pair.kept_id for pair in pairs[:count]}
+    asked = [pair.asked for pair in pairs[:count]]
     kept: list[Judgement] = []
-    asked: dict[str, str] = {}
-    with PairwiseJudge.from_config(judging).sit(rubric, Purse(judging.budget_usd)) as sitting:
-        waiting = pairs[:count]
-        while waiting or sitting.under_way:
-            salt = context.draw_salt()
-            if waiting and sitting.ask(waiting[-1].asked, salt):
-                asked[salt] = waiting.pop().kept_id
-            else:
-                verdicts = [
-                    replace(item, interaction_id=asked[item.salt], flags=(*item.flags, CANARY))
-                    for item in sitting.collect()
-                ]
-                project.store.save(verdicts, event="swapped")
-                kept += verdicts
+    for interaction, verdict in ask_all(judge, asked, rubric, purse, project.context().draw_salt):
+        flags = (*verdict.flags, CANARY)
+        kept.append(replace(verdict, interaction_id=kept_ids[interaction.id], flags=flags))
+        project.store.save(kept[-1:], event="swapped")
     return kept
 
 
