@@ -1,6 +1,6 @@
 """What an import holds in memory: a JSONL file of a given size, made here, imported by a process of its own.
 
-    python -m benchmarks.import_memory [--bytes 1000000000] [--folder DIR]
+    python -m benchmarks.import_memory [--bytes 1000000000] [--words 600] [--folder DIR]
 
 The same file is then imported again, and nothing may come in twice. The last line is the peak memory by the promised
 400 MB; it must stay below 1 whatever the size of the file.
@@ -31,13 +31,13 @@ PROMISED_BYTES = 400_000_000
 WORDS = ("the", "harbour", "lamp", "asks", "twelve", "of", "bread", "quiet", "river", "and", "count", "slowly", "north")
 
 
-def write_log(path: Path, size: int) -> int:
-    """A log of at least so many bytes, two to twelve turns a conversation; returns how many conversations."""
+def write_log(path: Path, size: int, words: int) -> int:
+    """A log of at least so many bytes, two to twelve turns of up to so many words; returns how many conversations."""
     draw = random.Random(0)  # noqa: S311 - a log that can be made again
     written = count = 0
     with path.open("w", encoding="utf-8") as stream:
         while written < size:
-            said = [" ".join(draw.choices(WORDS, k=draw.randint(5, 80))) for _ in range(2 * draw.randint(1, 6))]
+            said = [" ".join(draw.choices(WORDS, k=draw.randint(5, words))) for _ in range(2 * draw.randint(1, 6))]
             turns = [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(said)]
             entry = {"conversation_id": f"talk-{count}", "model": "small-1", "messages": turns}
             written += stream.write(json.dumps(entry) + "\n")
@@ -79,6 +79,7 @@ def main() -> None:
     """Make the file, import it twice, print the peak."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--bytes", type=int, default=50_000_000, help="size of the file")
+    parser.add_argument("--words", type=int, default=80, help="most words of a turn")
     parser.add_argument("--folder", type=Path, default=None, help="where the files go; a temporary folder by default")
     parser.add_argument("--import", dest="job", nargs=2, type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -89,7 +90,7 @@ def main() -> None:
         folder, log = Path(temporary) / "project", Path(temporary) / "log.jsonl"
         (folder / ".selftune" / "keys").mkdir(parents=True)
         make_machine_key(folder / ".selftune" / "keys")
-        count = write_log(log, given.bytes)
+        count = write_log(log, given.bytes, given.words)
         size = log.stat().st_size
         first = in_a_process(folder, log)
         print(f"first import: {first}", file=sys.stderr, flush=True)
