@@ -14,6 +14,7 @@ from selftune.errors import ConfigError
 from selftune.interactions.checksums import IBAN_LENGTHS, passes_iban
 from selftune.interactions.config import Capture
 from selftune.interactions.disguises import show_hidden
+from selftune.interactions.door import check_door
 from selftune.interactions.passwords import entropy_bits
 from selftune.interactions.presidio import find_with_presidio
 from selftune.interactions.redaction import ALL_KINDS, Redactor
@@ -221,6 +222,8 @@ def test_names_need_presidio_and_its_absence_is_said():
     if importlib.util.find_spec("presidio_analyzer") is None:
         with pytest.raises(ConfigError, match="Presidio"):
             list(find_with_presidio("person", "Jane Doe was here."))
+        with pytest.raises(ConfigError, match="Presidio"):
+            check_door(Capture(redact=("person",)))
 
 
 @pytest.mark.needs("field-data")

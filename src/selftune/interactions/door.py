@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from selftune.errors import UnknownNameError
 from selftune.interactions.assemble import find_state
+from selftune.interactions.presidio import PRESIDIO_KINDS, check_presidio
 from selftune.interactions.redaction import ALL_KINDS, Redactor
 from selftune.interactions.repair import join_surrogates, repair_text
 from selftune.records import Interaction, Quarantined, canonical_json
@@ -20,14 +21,18 @@ if TYPE_CHECKING:
 
 
 def check_door(config: Capture) -> None:
-    """Refuse a config that names a kind of secret that nothing looks for.
+    """Refuse a config that names a kind of secret that nothing looks for, before anything is read.
 
     Raises:
         UnknownNameError: the nearest kinds are offered.
+        ConfigError: it names a kind that Presidio finds, and Presidio is not installed.
     """
-    for kind in (*config.redact, *config.quarantine):
+    asked = {*config.redact, *config.quarantine}
+    for kind in sorted(asked):
         if kind not in ALL_KINDS:
             raise UnknownNameError("kind of secret", kind, ALL_KINDS)
+    if asked & PRESIDIO_KINDS.keys():
+        check_presidio()
 
 
 def pass_door(item: Interaction | Quarantined, config: Capture) -> Interaction | Quarantined:

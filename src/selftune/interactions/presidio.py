@@ -30,6 +30,15 @@ def find_with_presidio(kind: str, text: str) -> Iterator[tuple[int, int]]:
             yield result.start, result.end
 
 
+def check_presidio() -> None:
+    """Load what the search for names needs.
+
+    Raises:
+        ConfigError: Presidio or its language model is not installed.
+    """
+    _analyser()
+
+
 @cache
 def _analyser() -> Any:
     try:
