@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from selftune.context import Answer
+from selftune.curation.growth import vocabulary
 from selftune.curation.growth.answers import Rule, Sampled, messages_of
 from selftune.curation.growth.cases import FAMILIES, draw_cases
 from selftune.curation.growth.checks import objections
@@ -15,8 +17,9 @@ from selftune.curation.growth.grow import grams, grow, held_out
 from selftune.curation.growth.quality import assess, write_quality
 from selftune.curation.growth.steer import steered
 from selftune.curation.near import normalise
+from selftune.errors import UsageError
 from selftune.evals.suites import SUITES, load_suite
-from selftune.records import GenerationParameters, Weakness
+from selftune.records import GenerationParameters, Message, Weakness
 from selftune.scoring.expectation import Behaviour
 from selftune.scoring.state import parse_state
 
@@ -61,6 +64,15 @@ def test_a_pair_that_holds_something_of_a_suite_is_drawn_again():
     assert regrown.redrawn >= 1
     assert len(regrown.examples) == 26
     assert not {name for example in regrown.examples for name in example.case.names} & set(case.names)
+
+
+def test_too_few_cases_are_no_silent_shortfall():
+    values = sorted({value for values in vocabulary.FIELDS.values() for value in values})
+    state = json.dumps({f"f{place}": value for place, value in enumerate((*values, *vocabulary.NAMES))})
+    held = Message(role="system", content=f"== STATE ==\n{state}\n== END STATE ==")
+    item = replace(SHIPPED[0].items[0], messages=(held, *SHIPPED[0].items[0].messages[1:]))
+    with pytest.raises(UsageError, match="0 of 10 cases could be drawn"):
+        grow(10, 0, Rule(), (replace(SHIPPED[0], items=(item,)),))
 
 
 def test_the_same_seed_grows_the_same_and_another_one_something_else():

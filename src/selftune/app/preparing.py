@@ -11,6 +11,7 @@ from selftune.curation.base import Judged
 from selftune.curation.config import MixBy
 from selftune.curation.growth.answers import Rule, messages_of
 from selftune.curation.growth.grow import grow
+from selftune.curation.growth.steer import steered
 from selftune.curation.growth.vouch import SOURCE, Vouching, position_of, vouch
 from selftune.curation.stage import curate
 from selftune.curation.traits import REAL, SYNTHETIC
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from selftune.curation.config import Curation
     from selftune.loop.executor import Executor, Observer
     from selftune.loop.project import Project
-    from selftune.records import Suite
+    from selftune.records import Suite, Weakness
 
 # More is grown than is needed: some is held out, and some is too close to something else.
 _RESERVE: Final = 1.3
@@ -59,11 +60,12 @@ class GrownSource:
     count: int
     seed: int
     suites: tuple[Suite, ...]
+    families: tuple[str, ...]
 
     def read(self, context: Context) -> Iterator[Interaction]:
         """One interaction an example; the same seed gives the same positions."""
         seen: set[str] = set()
-        for example in grow(self.count, self.seed, Rule(seed=self.seed), self.suites).examples:
+        for example in grow(self.count, self.seed, Rule(seed=self.seed), self.suites, self.families).examples:
             case = example.case
             messages = (*messages_of(case), Message(role="assistant", content=example.answer))
             yield Interaction(
@@ -87,6 +89,8 @@ def prepare(
 ) -> Prepared:
     """A frozen dataset of which `share` is real and the rest grown; the project's own ratio unless said otherwise.
 
+    What keeps going wrong in the log is grown more of.
+
     Raises:
         ConfigError: the share lies outside 0.1 to 0.9, or the project makes pairs of answers.
         UnbalancedError: the log holds too little for the share or the size that was asked for; with the figures.
@@ -98,9 +102,10 @@ def prepare(
     with hold_lease(project):
         step = make_executor(project, observer or Silent())
         real_ids = _judged_log(project, step)
-        real = _count_real(project, real_ids, config)
+        real, weaknesses = _look(project, real_ids, config)
         synthetic = plan_growth(real, wanted, at_least)
-        grown_ids = _grow(project, step, math.ceil(synthetic * _RESERVE / (1 - config.holdout_share)) + _RESERVE_CASES)
+        count = math.ceil(synthetic * _RESERVE / (1 - config.holdout_share)) + _RESERVE_CASES
+        grown_ids = _grow(project, step, count, steered(weaknesses))
         mixed = replace(config, mix_by=MixBy.ORIGIN, mixture=((REAL, wanted), (SYNTHETIC, 1 - wanted)))
         dataset = step(curate, _judged(project, (*real_ids, *grown_ids)), mixed)
     prepared = _count(dataset)
@@ -148,13 +153,13 @@ def _source_of(project: Project, judgement_id: str) -> str:
     return project.store.record(judgement.interaction_id, Interaction).source
 
 
-def _count_real(project: Project, judgement_ids: tuple[str, ...], config: Curation) -> int:
-    """How many real lessons the log gives by the project's own rules; nothing is kept of this look."""
+def _look(project: Project, judgement_ids: tuple[str, ...], config: Curation) -> tuple[int, tuple[Weakness, ...]]:
+    """How many real lessons the log gives by the project's own rules, and what goes wrong in it; nothing is kept."""
     try:
         dataset = curate(_judged(project, judgement_ids), config, project.context())
     except NothingToTrainOnError:
-        return 0
-    return sum(not example.synthetic for example in dataset.train)
+        return 0, ()
+    return sum(not example.synthetic for example in dataset.train), dataset.weaknesses
 
 
 def _judged(project: Project, judgement_ids: tuple[str, ...]) -> Judged:
@@ -165,9 +170,10 @@ def _judged(project: Project, judgement_ids: tuple[str, ...]) -> Judged:
     )
 
 
-def _grow(project: Project, step: Executor, count: int) -> tuple[str, ...]:
+def _grow(project: Project, step: Executor, count: int, families: tuple[str, ...]) -> tuple[str, ...]:
     """The judgements of so many grown interactions, which pass the same door as any."""
-    source = GrownSource(count=count, seed=project.config.project.seed, suites=suites_of(project))
+    seed = project.config.project.seed
+    source = GrownSource(count=count, seed=seed, suites=suites_of(project), families=families)
     grown = step(capture, (source,), door_of(project))
     rubric_digest = make_judging(project).rubric_digest or ""
     return step(vouch, grown, Vouching(rubric_digest=rubric_digest)).ids

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.curation.growth.cases import FAMILIES, draw_cases, places
 from selftune.curation.growth.checks import objections
 from selftune.curation.near import normalise
+from selftune.errors import UsageError
 from selftune.scoring.state import parse_state
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Growth:
 
     Attributes:
         failed: Cases to which no answer was right, with what was wrong with the last one.
-        redrawn: How often a pair was drawn again because it held something of a suite.
+        redrawn: How often a pair was drawn again: it held something of a suite, or had come up.
     """
 
     examples: tuple[Grown, ...]
@@ -95,10 +96,19 @@ def grow(
     """`count` cases, the families in turn, each with an answer that the checks find right, or named as failed.
 
     A pair that holds anything of a suite is drawn again.
+
+    Raises:
+        UsageError: so many cases can't be drawn clear of the suites and of each other.
     """
     exams = held_out(suites)
     redrawn: Counter[str] = Counter()
     cases = tuple(islice(_fresh_cases(places(count, families), seed, exams, redrawn), count))
+    if len(cases) < count:
+        commonest = redrawn.most_common(1)[0][0]
+        raise UsageError(
+            f"{len(cases)} of {count} cases could be drawn; what stood in the way most often: {commonest}.",
+            next_step="Ask for fewer, or take that word out of the suite.",
+        )
     examples, failed = [], []
     for start in range(0, len(cases), _CHUNK):
         chunk = cases[start : start + _CHUNK]

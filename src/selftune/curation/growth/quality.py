@@ -103,7 +103,7 @@ def write_quality(quality: Quality, by: str) -> str:
     wrong = f"{quality.wrong_passed} of {quality.wrong_tried} passed the checks"
     lines = [
         f"{quality.examples} synthetic examples of state obedience by {by}, out of {quality.asked} cases.",
-        f"{quality.redrawn} pairs were drawn again: they held something of a suite.",
+        f"{quality.redrawn} pairs were drawn again: they held something of a suite, or had come up.",
         f"{variety} of {quality.answer_words:.1f} words on average.",
         f"Wrong answers on purpose (the twin's, an echo of the state, constant ones): {wrong}.",
         "",
