@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 TITLES: Final = {
     "capture": "Listening",
     "judge": "Judging",
-    "vouch": "Checking growth",
     "curate": "Choosing lessons",
     "train": "Training",
     "build": "Building",
