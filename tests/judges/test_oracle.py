@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import pytest
@@ -309,6 +310,45 @@ def test_loopback_never_goes_through_a_proxy(monkeypatch):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     judgement, _ = ask_once(lambda n, body: OK)
     assert judgement.status is JudgementStatus.SCORED
+
+
+def test_a_server_that_says_when_to_come_back_is_asked_then_and_not_after_our_own_wait():
+    def busy_once(n, body):
+        return OK if n else (429, "", "")
+
+    with FakeJudgeServer(busy_once, retry_after="0.05").running() as server:
+        asking = config(server, retry_wait_seconds=3600.0)
+        said = OracleJudge.from_config(asking).judge(interaction(), RUBRIC, "salt")
+    assert (said.status, said.attempts) == (JudgementStatus.SCORED, 2)
+
+
+def test_a_server_that_wants_to_be_left_alone_for_hours_is_left_alone():
+    with FakeJudgeServer(lambda n, body: (429, "", ""), retry_after="7200").running() as server:
+        said = OracleJudge.from_config(config(server)).judge(interaction(), RUBRIC, "salt")
+    assert said.reason == ("no verdict after 1 tries: HTTP 429, and the server asks to be left alone for 7200 s")
+    assert len(server.asked) == 1
+
+
+def test_fewer_are_asked_at_a_time_while_the_server_has_too_much_to_do(tmp_path):
+    all_there, lock, open_, seen = threading.Barrier(16), threading.Lock(), set(), [0]
+
+    def busy_at_first(n, body):
+        if n < 16:
+            all_there.wait(timeout=30)
+            return 503, "", ""
+        with lock:
+            open_.add(n)
+            seen.append(len(open_))
+        time.sleep(0)  # lets the others in
+        with lock:
+            open_.discard(n)
+        return OK
+
+    with FakeJudgeServer(busy_at_first).running() as server:
+        asking = config(server, at_once=16, timeout_seconds=60.0, max_attempts=4)
+        got = list(judge([interaction(number) for number in range(24)], asking, fake_context(tmp_path)))
+    assert all(item.status is JudgementStatus.SCORED for item in got)
+    assert max(seen) <= 11  # half of sixteen, growing by one a round
 
 
 def test_a_hanging_judge_costs_its_time_limit_and_no_more():

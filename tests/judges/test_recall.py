@@ -167,6 +167,22 @@ def test_after_kill_9_no_verdict_that_arrived_is_asked_for_again(tmp_path):
     assert len(server.asked) == asked + 40 - kept
 
 
+@pytest.mark.parametrize(("point", "kept"), [("judge-answered", 0), ("judge-kept", 1)])
+def test_cut_off_right_before_or_after_a_verdict_is_kept_only_what_was_not_is_asked_again(tmp_path, point, kept):
+    work = tmp_path / "work"
+    work.mkdir()
+    with FakeJudgeServer(good).running() as server:
+        facts = {"name": "oracle", "rubric": "golden", "endpoint": server.url, "model": FAKE_MODEL, "at_once": 1}
+        code = CHILD.format(here=os.path.dirname(__file__), work=str(work), facts=facts, root=str(tmp_path))  # noqa: PTH120
+        cut = subprocess.run(
+            [sys.executable, "-c", code], check=False, env=os.environ | {"SELFTUNE_FAILPOINTS": f"{point}=kill"}
+        )
+        assert cut.returncode == -signal.SIGKILL
+        assert (len(list(work.iterdir())), len(server.asked)) == (kept, 1)
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    assert len(server.asked) == 1 + 40 - kept
+
+
 def test_an_outage_leaves_nothing_behind_that_would_stand_in_the_way_of_the_next_try(tmp_path):
     got: list[Judgement] = []
     with (

@@ -219,9 +219,12 @@ class OracleSitting:
         """Wait before another try; False when none would help."""
         if not error.transient:
             return False
+        if error.wait_seconds is not None and error.wait_seconds > LONGEST_WAIT_SECONDS:
+            tally.fault = f"{error}, and the server asks to be left alone for {error.wait_seconds:.0f} s"
+            return False
         if error.wait_seconds is not None:
             # The throttle holds all calls back for so long, this one among them.
-            return error.wait_seconds <= LONGEST_WAIT_SECONDS
+            return True
         if tally.attempts < self._config.max_attempts:
             tally.rests += 1
             doubled = self._config.retry_wait_seconds * 2 ** (tally.rests - 1)

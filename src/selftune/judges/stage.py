@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
 from selftune.errors import BudgetError, JudgeMissingError
+from selftune.failpoints import reach
 from selftune.judges.base import JudgesMany
 from selftune.judges.batch import Batch
 from selftune.judges.injection_guard import guard
@@ -93,7 +94,9 @@ def _asked(
 
     def take(judgements: list[Judgement]) -> None:
         for judgement in judgements:
+            reach("judge-answered")
             recall.keep(judgement)
+            reach("judge-kept")
             line.put(judgement.salt, judgement)
             batch.pay(judgement)
         if purse.limited:
