@@ -1,6 +1,6 @@
-"""Write docs/cli.md and docs/configuration.md from the program itself: `python docs/write_reference.py`.
+"""Write cli.md, configuration.md and formats.md from the program itself: `python docs/write_reference.py`.
 
-A test writes them again and compares, so that neither can drift.
+A test writes them again and compares, so that none can drift.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
+SEEN = ("alpaca", "dialogues", "kto", "pairs", "responses", "sharegpt")
 
 
 def write_cli() -> str:
@@ -104,6 +105,43 @@ def describe_keys(section: type[Any]) -> Iterator[str]:
         yield f"| `{key.name}` | {describe_kind(kind)} | `{describe_value(key.default)}` |"
 
 
+def write_formats() -> str:
+    """The page of every format that an import reads, in the words of its source."""
+    import sys
+
+    from selftune.interactions.detect import GROUP
+    from selftune.interactions.documents import LIMITS
+    from selftune.loop.config import CaptureSection
+    from selftune.plugins import load_plugin, registered
+
+    lines = [
+        "# Formats",
+        "",
+        "What `selftune import` reads; made from the sources themselves by `docs/write_reference.py`.",
+        "`auto` tells the format from a file's beginning or its first entries, and says why; `--format NAME` overrules",
+        "it. `--dry-run` says what would come in and writes nothing.",
+        "",
+        "- An entry is known by its content: importing it again, under another file name too, adds nothing.",
+        "- A conversation that grew is a new version of itself, where its source gives it a name. Judging, lessons and",
+        "  hold-out take the newest; the earlier ones stay on record.",
+        "- Where a source tells when the last turn was said, a conversation is judged once it is closed or was idle",
+        f"  for `idle_minutes` ({CaptureSection().idle_minutes:g} by default).",
+        "- What can't be read is set aside with file, place and reason: `selftune quarantine`, and `--retry` to try",
+        "  again.",
+        f"- Files are streamed, JSON arrays too. An entry of more than {LIMITS.line_bytes >> 20} MiB is set aside",
+        f"  with its size; files in UTF-16 are read up to {LIMITS.recoded_bytes >> 20} MiB.",
+        "- What an interaction could not keep is named in its flags, such as `attachments_not_kept`.",
+        f"- Tested on real files: {', '.join(SEEN)}. The others follow their published forms, with samples of our own;",
+        "  no real export of them was at hand.",
+        "",
+    ]
+    for name in sorted(registered(GROUP)):
+        source = load_plugin(GROUP, name)
+        about = (sys.modules[source.__module__].__doc__ or "").strip().split("\n\n")[0]
+        lines += [f"## {name}", "", " ".join(about.split()), "", " ".join((source.__doc__ or "").split()), ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
 def describe_kind(kind: Any) -> str:
     """A type in words."""
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -133,3 +171,4 @@ def describe_value(value: Any) -> str:
 if __name__ == "__main__":
     (HERE / "cli.md").write_text(write_cli(), encoding="utf-8")
     (HERE / "configuration.md").write_text(write_configuration(), encoding="utf-8")
+    (HERE / "formats.md").write_text(write_formats(), encoding="utf-8")

@@ -51,7 +51,10 @@ def test_the_commands_on_the_features_page_exist():
             assert (ROOT / path).exists(), f"{item}: {path}"
 
 
-@pytest.mark.parametrize(("page", "writer"), [("cli.md", "write_cli"), ("configuration.md", "write_configuration")])
+@pytest.mark.parametrize(
+    ("page", "writer"),
+    [("cli.md", "write_cli"), ("configuration.md", "write_configuration"), ("formats.md", "write_formats")],
+)
 def test_the_reference_pages_are_what_the_program_says_of_itself(page, writer):
     fresh = getattr(load("write_reference"), writer)()
     assert (DOCS / page).read_text(encoding="utf-8") == fresh, "run: python docs/write_reference.py"
