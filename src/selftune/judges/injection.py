@@ -26,6 +26,11 @@ INJECTION_SUSPECTED: Final = "injection_suspected"
 
 _NEAR: Final = 240
 _TAGS: Final = range(0xE0020, 0xE007F)
+# Characters that take no room: format characters, joiners, directions, variation selectors, tags.
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]+"
+)
 # The letters of Unicode Technical Standard 39 (confusables.txt) that pass for a Latin one in running text.
 _LOOK_ALIKES: Final = str.maketrans(
     "асеорхуіѕјһкԁԛԝгӏАВЕНКМОРСТХІЅЈαοριυνκΑΒΕΗΙΚΜΝΟΡΤΥΧΖɑɡıℓ",
@@ -146,7 +151,7 @@ def neutralise(line: str) -> str:
         line = _TOKENS.sub(lambda found: found[0].replace("[", "\\u005b"), line)
     if "record-" in line.lower():
         line = _FENCES.sub(lambda found: found[0].replace("-", "\\u002d"), line)
-    return line if line.isascii() else "".join(_escaped(letter) if _unseen(letter) else letter for letter in line)
+    return line if line.isascii() else _UNSEEN.sub(_escaped, line)
 
 
 def _texts(message: Message) -> Iterator[str]:
@@ -187,31 +192,20 @@ def _criterion_names(rubric: Rubric) -> re.Pattern[str] | None:
 
 
 def _as_seen(text: str) -> str:
-    shown = "".join(_shown(letter) for letter in text) if not text.isascii() else text
-    return html.unescape(unicodedata.normalize("NFKC", shown).translate(_LOOK_ALIKES))
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _UNSEEN.sub(_shown, text)).translate(_LOOK_ALIKES)
+    return html.unescape(text)
 
 
-def _shown(letter: str) -> str:
-    if ord(letter) in _TAGS:
-        return chr(ord(letter) - 0xE0000)
-    return "" if _unseen(letter) else letter
+def _shown(unseen: re.Match[str]) -> str:
+    """Tag characters as the ASCII that they repeat; nothing in place of the others."""
+    return "".join(chr(ord(letter) - _TAGS.start + ord(" ")) for letter in unseen[0] if ord(letter) in _TAGS)
 
 
-def _unseen(letter: str) -> bool:
-    """Whether a character takes no room: format characters, tags, variation selectors."""
-    return not letter.isascii() and (
-        unicodedata.category(letter) == "Cf" or "\ufe00" <= letter <= "\ufe0f" or letter == "\u034f"
-    )
-
-
-def _escaped(letter: str) -> str:
-    return "".join(f"\\u{unit:04x}" for unit in _units(letter))
-
-
-def _units(letter: str) -> Iterator[int]:
-    """The character in UTF-16, which is what a JSON escape spells (RFC 8259, section 7)."""
-    encoded = letter.encode("utf-16-be")
-    return (int.from_bytes(encoded[place : place + 2], "big") for place in range(0, len(encoded), 2))
+def _escaped(unseen: re.Match[str]) -> str:
+    """The characters as JSON escapes, which spell UTF-16 (RFC 8259, section 7)."""
+    units = unseen[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 def _decoded(text: str) -> Iterator[str]:
