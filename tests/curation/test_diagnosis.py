@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +10,6 @@ from hypothesis import strategies as st
 
 from selftune.curation.diagnosis import Cause, Tried, compare, diagnose
 from selftune.judges.judged_files import read_judged_file
-
-FIELD = os.environ.get("SELFTUNE_FIELD_DATA")
 
 
 def arm(recipe: str, scores, *, base: str = "base", dataset: str | None = "d") -> Tried:
@@ -99,10 +95,9 @@ def test_no_cause_is_named_on_so_few_units_unless_arms_surely_differ(values):
             assert found.widest is not None
 
 
-@pytest.mark.skipif(FIELD is None, reason="SELFTUNE_FIELD_DATA is not set")
-def test_the_source_s_own_runs_do_not_support_its_claim_that_verified_response_is_bound_by_data():
-    # F4: "7.8 across learning rates" leaves out 6.8; seven prompts and two rates on one dataset show nothing either way.
-    folder = Path(FIELD) / "foundry" / "judged"
+def test_the_source_s_own_runs_do_not_support_its_claim_that_verified_response_is_bound_by_data(field_data):
+    # F4: "7.8 across learning rates" leaves out 6.8; seven prompts and two rates on one dataset show nothing.
+    folder = field_data / "foundry" / "judged"
     runs = {"lr2e-5": "eval-qwen3-v1-*.json", "lr8e-6": "eval-qwen3-v3-*.json"}
     tried = []
     for recipe, pattern in runs.items():

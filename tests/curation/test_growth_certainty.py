@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +10,6 @@ from hypothesis import strategies as st
 
 from selftune.app.reports.confidence import field_scores, simulate
 from selftune.curation.certainty import Crowd, golden_probability, learn_crowd, pooled_noise, sort_by_certainty
-
-FIELD = os.environ.get("SELFTUNE_FIELD_DATA")
 
 
 def test_noise_is_pooled_over_what_was_scored_more_than_once():
@@ -67,11 +63,10 @@ def test_every_answer_is_sorted_once_and_a_stricter_demand_keeps_no_more(scores,
     assert set(sort_by_certainty(scores, crowd, 4.5, sure=0.995).golden) <= set(found.golden)
 
 
-@pytest.mark.skipif(FIELD is None, reason="SELFTUNE_FIELD_DATA is not set")
-def test_on_a_judged_file_confidence_hands_the_borderline_answers_to_a_person():
-    (path,) = (Path(FIELD) / "foundry" / "judged").glob("eval-qwen3-v1-*.json")
+def test_on_a_judged_file_confidence_hands_the_borderline_answers_to_a_person(field_data):
+    (path,) = (field_data / "foundry" / "judged").glob("eval-qwen3-v1-*.json")
     scores, golden = field_scores(path)
     found = sort_by_certainty(scores, learn_crowd(scores), golden)
     assert (len(scores), len(found.golden), len(found.doubtful), len(found.not_golden)) == (36, 22, 3, 11)
-    (outage,) = (Path(FIELD) / "foundry" / "judged").glob("*-083716.json")
+    (outage,) = (field_data / "foundry" / "judged").glob("*-083716.json")
     assert field_scores(outage)[0] == {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from curation_pairs import judged, pair
@@ -20,7 +18,6 @@ from selftune.evals.suites import load_suite
 from selftune.records import GenerationParameters
 from selftune.testing import fake_context
 
-FIELD = os.environ.get("SELFTUNE_FIELD_DATA")
 SUITE = load_suite("state_obedience")
 PASSAGES = (
     Passage(name="bees.md#1", text="A hive of bees keeps its queen warm in winter by shivering."),
@@ -101,9 +98,8 @@ def test_a_generated_answer_that_breaks_character_is_rejected_and_a_real_one_is_
     assert dataset.rejects[0].reason.startswith("out of character: ")
 
 
-@pytest.mark.skipif(FIELD is None, reason="SELFTUNE_FIELD_DATA is not set")
-def test_no_answer_of_a_teacher_in_its_role_is_taken_for_a_broken_one_and_bare_models_are_found():
-    folder = Path(FIELD) / "foundry" / "preference"
+def test_no_answer_of_a_teacher_in_its_role_is_taken_for_a_broken_one_and_bare_models_are_found(field_data):
+    folder = field_data / "foundry" / "preference"
     found = {}
     for name in ("chosen-sonnet", "rejected-base"):
         texts = [json.loads(line)["response"] for line in (folder / f"{name}.jsonl").read_text().splitlines()]

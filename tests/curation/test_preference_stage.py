@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from curation_pairs import judged, pair
 
@@ -19,7 +16,6 @@ from selftune.records import Consent, DatasetKind, Interaction, Message, Rejecte
 from selftune.testing import fake_context
 
 PAIRS = Curation(kind="preference", trigger=1, holdout_share=0.0)
-FIELD = os.environ.get("SELFTUNE_FIELD_DATA")
 
 
 def swiped(name: str, chosen: str, lost: str, **facts):
@@ -106,9 +102,8 @@ def test_a_config_that_means_nothing_for_pairs_is_refused():
         check_curation(Curation(kind="preferences"))
 
 
-@pytest.mark.skipif(FIELD is None, reason="SELFTUNE_FIELD_DATA is not set")
-def test_pairs_of_teacher_and_students_come_out_of_other_people_s_files(tmp_path):
-    folder = Path(FIELD) / "foundry" / "preference"
+def test_pairs_of_teacher_and_students_come_out_of_other_people_s_files(tmp_path, field_data):
+    folder = field_data / "foundry" / "preference"
     context = fake_context(tmp_path)
     sources = tuple(source for path in sorted(folder.glob("*.jsonl")) for source in open_sources(path, "auto"))
     said = [one for source in sources for one in source.read(context) if isinstance(one, Interaction)]
