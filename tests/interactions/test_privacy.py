@@ -159,6 +159,21 @@ def test_names_of_tools_and_personas_stay_in_a_broken_line():
     assert pass_door(item, Capture(pseudonyms=NAMES)) == item
 
 
+def test_a_file_named_after_a_person_is_hidden_and_its_conversations_stay_apart(tmp_path):
+    path = write(tmp_path / "chat with jane@mail.example.jsonl", entry(id="a"), entry(id="b"), {"messages": 1})
+    for config in (Capture(pseudonyms=NAMES), Capture()):
+        one, other, aside = capture(open_sources(path, "openai"), config, fake_context(tmp_path))
+        assert "jane" not in repr((one, other, aside))
+        assert one.source == other.source == aside.source
+        assert one.source.startswith("openai:hidden-")
+        assert (one.conversation, other.conversation) == (f"{one.source}:a", f"{one.source}:b")
+        assert clean(one, config) == one
+
+
+def test_a_hidden_name_tells_nothing_without_the_key():
+    assert NAMES.hide("jane@mail.example") != Pseudonyms(b"l" * 32).hide("jane@mail.example")
+
+
 def test_a_kind_under_quarantine_holds_the_whole_back_and_is_redacted_all_the_same():
     config = Capture(redact=("email",), quarantine=("card",), pseudonyms=NAMES)
     message = Message(role="user", content="a@x.example 4111 1111 1111 1111")

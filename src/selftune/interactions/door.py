@@ -56,8 +56,9 @@ def clean(interaction: Interaction, config: Capture) -> Interaction:
 
 def _clean(interaction: Interaction, redactor: Redactor, config: Capture) -> Interaction:
     change = repair_text if config.repair else join_surrogates
-    mended = _with_texts(_under_pseudonym(interaction, config), change)
-    redacted = _with_texts(mended, redactor.redact)
+    hide = _digest if config.pseudonyms is None else config.pseudonyms.hide
+    mended = _with_texts(_under_pseudonym(interaction, config), change, hide)
+    redacted = _with_texts(mended, redactor.redact, hide)
     new = [("repaired_text", _differ(mended, interaction)), ("redacted", redacted != mended)]
     flags = (*redacted.flags, *(flag for flag, happened in new if happened and flag not in redacted.flags))
     return replace(redacted, flags=flags)
@@ -80,7 +81,8 @@ def _differ(mended: Interaction, interaction: Interaction) -> bool:
 def _clean_raw(item: Quarantined, redactor: Redactor, config: Capture) -> Quarantined:
     raw = join_surrogates(item.raw)
     named = raw if config.pseudonyms is None else config.pseudonyms.in_raw(raw)
-    return replace(item, raw=redactor.redact(named), reason=redactor.redact(item.reason))
+    source = _source(item.source, redactor.redact, _digest if config.pseudonyms is None else config.pseudonyms.hide)
+    return replace(item, raw=redactor.redact(named), reason=redactor.redact(item.reason), source=source)
 
 
 def _held(item: Interaction) -> str:
@@ -99,17 +101,19 @@ def _set_aside(item: Interaction, reason: str, *, raw: str) -> Quarantined:
     )
 
 
-def _with_texts(interaction: Interaction, change: Callable[[str], str]) -> Interaction:
-    """The interaction with each text that a person or a model wrote changed."""
+def _with_texts(interaction: Interaction, change: Callable[[str], str], hide: Callable[[str], str]) -> Interaction:
+    """The interaction with each text that a person or a model wrote changed; `hide` takes the place of names."""
     messages = tuple(_with_message_texts(message, change) for message in interaction.messages)
+    source = _source(interaction.source, change, hide)
     return replace(
         interaction,
         messages=messages,
         state=find_state(messages) or (change(interaction.state) if interaction.state else None),
         feedback=_with_correction(interaction.feedback, change),
-        conversation=_name(interaction.conversation, change),
-        author=None if interaction.author is None else _name(interaction.author, change),
-        task_id=_name(interaction.task_id, change),
+        source=source,
+        conversation=_conversation(interaction, source, change, hide),
+        author=None if interaction.author is None else _name(interaction.author, change, hide),
+        task_id=_name(interaction.task_id, change, hide),
         generated_by=_if_any(interaction.generated_by, change),
         happened_at=_if_any(interaction.happened_at, change),
         rejected=tuple(
@@ -147,8 +151,26 @@ def _if_any(text: str | None, change: Callable[[str], str]) -> str | None:
     return None if text is None else change(text)
 
 
-def _name(text: str, change: Callable[[str], str]) -> str:
-    """A name that must go on telling people or conversations apart: a digest where the change would alter it."""
-    if change(text) == text:
-        return text
+def _name(text: str, change: Callable[[str], str], hide: Callable[[str], str]) -> str:
+    """A name that must go on telling people or conversations apart: hidden where the change would alter it."""
+    return text if change(text) == text else hide(text)
+
+
+def _source(text: str, change: Callable[[str], str], hide: Callable[[str], str]) -> str:
+    """The source with its file's name hidden where that is no name to keep: `chat with jane@mail.example.json`."""
+    kind, colon, name = text.partition(":")
+    return f"{kind}{colon}{_name(name, change, hide)}"
+
+
+def _conversation(
+    interaction: Interaction, source: str, change: Callable[[str], str], hide: Callable[[str], str]
+) -> str:
+    """The conversation's name, behind the source's where it stood behind that: a later version must find it."""
+    prefix = f"{interaction.source}:"
+    if not interaction.conversation.startswith(prefix):
+        return _name(interaction.conversation, change, hide)
+    return f"{source}:{_name(interaction.conversation.removeprefix(prefix), change, hide)}"
+
+
+def _digest(text: str) -> str:
     return f"hidden-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"

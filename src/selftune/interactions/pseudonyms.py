@@ -44,6 +44,10 @@ class Pseudonyms:
         digest = self._mac("name", _normal(name))[:_NAME_HEX]
         return f"{_PREFIX}-{digest}-{self._proof(digest)}"
 
+    def hide(self, text: str) -> str:
+        """A keyed hash for a name that is no person's and may not be kept as it is, such as a file's."""
+        return f"hidden-{self._mac('hidden', text)[:_NAME_HEX]}"
+
     def is_ours(self, text: str) -> bool:
         """Whether the text is a pseudonym under this key."""
         match = _SHAPE.fullmatch(text)
