@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
@@ -17,7 +18,7 @@ from selftune.plugins import load_plugin
 from selftune.records import JudgementStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from selftune.context import Context
     from selftune.judges.base import Judge
@@ -61,14 +62,16 @@ def judge_by(
     """The same with a judge at hand."""
     batch = Batch(rubric)
     if isinstance(appointed, JudgesMany):
-        verdicts = _unless_silent(appointed, _asked(appointed, interactions, rubric, context, budget_usd, batch))
+        asked = _asked(appointed, interactions, rubric, context, budget_usd, batch)
     else:
-        verdicts = (appointed.judge(interaction, rubric, context.draw_salt()) for interaction in interactions)
-    for judgement in verdicts:
-        yield judgement
-        batch.add(judgement)
-        if batch.judged % _CHUNK == 0:
-            _check(batch, appointed, context)
+        asked = (appointed.judge(interaction, rubric, context.draw_salt()) for interaction in interactions)
+    # Closed at once when something stops it: calls under way and their connections end with it.
+    with closing(asked):
+        for judgement in _unless_silent(appointed, asked):
+            yield judgement
+            batch.add(judgement)
+            if batch.judged % _CHUNK == 0:
+                _check(batch, appointed, context)
     _check(batch, appointed, context)
     if required and batch.judged and not batch.scored:
         raise _missing(appointed, batch.judged, batch.reasons.most_common(1)[0][0])
@@ -86,7 +89,7 @@ def _asked(
     context: Context,
     budget_usd: float | None,
     batch: Batch,
-) -> Iterator[Judgement]:
+) -> Generator[Judgement, None, None]:
     """Verdicts in order, those that were paid for before among them; each new one is kept before anything else."""
     # What an earlier try of this step has spent, or may have spent when it was cut off, counts.
     purse = Purse(budget_usd, float(context.work.get(_SPENT) or 0))
@@ -149,8 +152,9 @@ def _unless_silent(appointed: Judge, verdicts: Iterator[Judgement]) -> Iterator[
 
 
 def _judge_failed(judgement: Judgement) -> bool:
-    """Whether the judge was asked and gave nothing; finding no criterion that applies is an answer."""
-    return judgement.status is JudgementStatus.UNSCORED and judgement.attempts > 0 and not judgement.criteria
+    """Whether a model was asked and gave nothing; finding no criterion that applies is an answer."""
+    asked = judgement.attempts > 0 and bool(judgement.judge.lineage)
+    return asked and judgement.status is JudgementStatus.UNSCORED and not judgement.criteria
 
 
 def _missing(appointed: Judge, count: int, reason: str) -> JudgeMissingError:
