@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FEWEST_FIELDS, _MOST_FIELDS = 3, 6
 _FEWEST_ACTIONS, _MOST_ACTIONS = 2, 5
 _BRIEF_WORDS, _FULL_WORDS = 8, 12
+_NESTED_SHARE = 0.3
+_BLANK_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,15 +113,32 @@ def _draw_draft(rng: Random) -> Draft:
         fields=tuple(fields),
         actions=tuple(rng.sample(vocabulary.ACTIONS, rng.randint(_FEWEST_ACTIONS, _MOST_ACTIONS))),
         instruction=rng.choice(vocabulary.INSTRUCTIONS),
-        nested=rng.random() < 0.3,  # noqa: PLR2004 - how often a plain case is written nested
+        nested=rng.random() < _NESTED_SHARE,
     )
 
 
-def _case(draft: Draft, user: str, expectation: Expectation, *names: str, **facts: object) -> Case:
+def _case(
+    draft: Draft,
+    user: str,
+    expectation: Expectation,
+    *names: str,
+    must_not: tuple[str, ...] = (),
+    most_words: int | None = None,
+    least_words: int | None = None,
+) -> Case:
+    """A case under this state, its pair not named yet; `names` are those that stand in the question alone."""
     known = (draft.name, expectation.attacker, *(value for _, value in draft.fields), *names)
-    held = tuple(dict.fromkeys(name for name in known if name))
-    case = Case(family="", pair="", system=write_state(draft), user=user, expectation=expectation, names=held)
-    return replace(case, **facts)  # type: ignore[arg-type] # its own fields, by name
+    return Case(
+        family="",
+        pair="",
+        system=write_state(draft),
+        user=user,
+        expectation=expectation,
+        names=tuple(dict.fromkeys(name for name in known if name)),
+        must_not=must_not,
+        most_words=most_words,
+        least_words=least_words,
+    )
 
 
 def _present(path: str, value: str) -> Expectation:
@@ -162,7 +181,7 @@ def _empty(rng: Random, draft: Draft) -> tuple[Case, Case]:
     user = rng.choice(phrasings.ASK_FIELD).format(word=_word(path))
     blank = _with_value(draft, path, "")
     bare = Draft(name=None, tone=None, fields=(), actions=(), instruction=draft.instruction)
-    hollow = blank if rng.random() < 0.5 else bare  # noqa: PLR2004 - the two as often
+    hollow = blank if rng.random() < _BLANK_SHARE else bare
     absent = Expectation(behaviour=Behaviour.ABSENT, path=path, name=hollow.name)
     return _case(draft, user, _present(path, value)), _case(hollow, user, absent)
 
