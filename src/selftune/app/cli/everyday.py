@@ -123,6 +123,7 @@ def cycle(
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import limit_spending
+    from selftune.app.reviewing import judge_line
     from selftune.loop.planning import make_plan
     from selftune.loop.project import open_project
     from selftune.loop.runner import go_round
@@ -136,9 +137,10 @@ def cycle(
         if json:
             from selftune.app.summary import generation_summary
 
-            print_json(generation_summary(opened, report))
+            print_json(generation_summary(opened, report) | {"judge": judge_line(opened)})
         else:
             _show_report(report)
+            typer.echo(judge_line(opened))
     sys.exit(_exit_code(report))
 
 
