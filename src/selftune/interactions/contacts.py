@@ -67,7 +67,11 @@ _ENGLISH: Final = (
 )
 # Words with other meanings (a Supreme Court, a hard drive) make an address only with more of one behind them.
 _PERHAPS: Final = ("Court", "Ct", "Drive", "Dr", "Place", "Way", "Row", "Close", "Square", "Gardens")
-_GERMAN: Final = ("tra\xdfe", "trasse", "tr.", "latz", "llee", "asse", "amm", "fer")
+# As people type it: nothing capital, so only behind a word that leads to an address.
+_SMALL: Final = ("street", "avenue", "road", "boulevard", "lane", "drive")
+_SMALL_END: Final = r"(?:,\s[a-z]{2,20}(?:\s[a-z]{2,20})?,?\s[a-z]{2}\s\d{5})?"
+# Without their first letter, which may be a capital.
+_GERMAN: Final = ("traße", "trasse", "tr.", "latz", "llee", "asse", "amm", "fer")
 _FRENCH: Final = ("rue", "avenue", "boulevard", "place", "chemin", "allée", "impasse", "quai")
 _ROMANCE: Final = ("Via", "Viale", "Piazza", "Corso", "Calle", "Avenida", "Plaza", "Paseo", "Carrer", "Rua")
 
@@ -86,6 +90,13 @@ _STREETS: Final = (
     ),
     # A number that may be a year is no house: the 1929 Wall Street crash.
     (_ENGLISH, re.compile(rf"(?!(?:1[5-9]|20)\d\d\s){_NUMBER_AND_NAME}(?:{'|'.join(_ENGLISH)})\b\.?")),
+    (
+        _SMALL,
+        re.compile(
+            r"(?<=\b(?:at|to|is|on)\s)\d{1,5}\s(?!(?:way|of|in|more|or|and|the|a|different)\b)[a-z]{2,20}(?:\s[a-z]{2,20})?"
+            rf"\s(?:{'|'.join(_SMALL)})\b{_SMALL_END}"
+        ),
+    ),
     (
         _GERMAN,
         re.compile(

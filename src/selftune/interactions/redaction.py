@@ -2,8 +2,8 @@
 
 Found: what `patterns.KINDS` names, in plain text and in code, also escaped as JSON does it, laced with invisible
 characters, cut by a line break, or in base64 (twice at most). Not found: names of people and places (unless Presidio
-is installed and asked for), passwords that are plain words, national telephone numbers without a word such as `phone`
-before them other than American, British and French ones, addresses in other shapes than those of `contacts`, and what
+is installed and asked for), passwords that are plain words, telephone numbers in national forms other than American and
+European ones without a word such as `phone` before them, addresses in other shapes than those of `contacts`, and what
 is spread over several messages.
 """
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ENCODED: Final = "encoded"
 ALL_KINDS: Final = (*KINDS, *PRESIDIO_KINDS)
+
 _DEEPEST: Final = 2
 _PLACEHOLDER: Final = re.compile(rf"\[(?P<kind>{'|'.join((*ALL_KINDS, ENCODED))})-(?P<number>\d{{1,9}})\]")
 _JSON_NUMBER_BEFORE: Final = re.compile(r"[:\[,]\s*\Z")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from selftune.interactions.config import Capture
     from selftune.records import Interaction, Quarantined
 
-STAGE_VERSION: Final = 2
+STAGE_VERSION: Final = 3
 
 _REPORT_EVERY: Final = 200
 
