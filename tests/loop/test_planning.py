@@ -15,7 +15,7 @@ CODE = JudgeIdentity(name="checks", version="1")
 
 
 def model(*lineage: str) -> JudgeIdentity:
-    return JudgeIdentity(name="openai", version="1", lineage=lineage)
+    return JudgeIdentity(name="oracle:m", version="1", lineage=lineage)
 
 
 @pytest.mark.parametrize("judge", [CODE, model("mistral-large"), model("gpt-4o", "gpt-4")])
