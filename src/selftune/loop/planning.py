@@ -79,7 +79,11 @@ def make_plan(project: Project) -> Plan:
         judging=judging,
         judge_identity=identity,
         calibration=calibration_line(project, identity, rubric),
-        curation=replace(make_curation(config), trigger=trigger_of(project, policy, evaluation.suite)),
+        curation=replace(
+            make_curation(config),
+            trigger=trigger_of(project, policy, evaluation.suite),
+            disagreement=gap_on_scale(judging),
+        ),
         yardsticks=make_yardsticks(project.folder, evaluation.suite),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation),
@@ -189,6 +193,12 @@ def prices_of(section: JudgeSection | PanelMember) -> Prices:
         completion=section.usd_per_million_output,
         cached=section.usd_per_million_cached_input,
     )
+
+
+def gap_on_scale(judging: Judging) -> float:
+    """How far the overalls of several judges may lie apart before a person must look, on the rubric's scale."""
+    rubric = load_rubric(judging.rubric)
+    return judging.disagreement * (rubric.highest - rubric.lowest)
 
 
 def make_curation(config: ProjectConfig) -> Curation:
