@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
+from curation_pairs import judged, pair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.app.reports.confidence import field_scores, simulate
-from selftune.curation.certainty import Crowd, golden_probability, learn_crowd, pooled_noise, sort_by_certainty
+from selftune.curation.certainty import (
+    Crowd,
+    golden_probability,
+    learn_crowd,
+    pooled_noise,
+    set_aside_unsure,
+    sort_by_certainty,
+)
+from selftune.curation.config import Curation
+from selftune.curation.select import Rejects
+from selftune.curation.stage import curate
+from selftune.records import Feedback, JudgeIdentity
+from selftune.testing import fake_context
 
 
 def test_noise_is_pooled_over_what_was_scored_more_than_once():
@@ -70,3 +84,46 @@ def test_on_a_judged_file_confidence_hands_the_borderline_answers_to_a_person(fi
     assert (len(scores), len(found.golden), len(found.doubtful), len(found.not_golden)) == (36, 22, 3, 11)
     (outage,) = (field_data / "foundry" / "judged").glob("*-083716.json")
     assert field_scores(outage)[0] == {}
+
+
+def crowd_of_pairs():
+    """Twenty answers that two judges scored nearly alike, and one of which they make a narrow golden."""
+    scores = {f"p{place}": (4.0 + 0.05 * place, 4.2 + 0.05 * place) for place in range(20)}
+    return [twice(name, *both) for name, both in scores.items()] + [
+        twice("narrow", 4.45, 4.6),
+        twice("plain", 5.0, 5.0),
+    ]
+
+
+def twice(name, first, second, **facts):
+    mine = pair(name, overall=first, **facts)
+    other = replace(mine.judgement, judge=JudgeIdentity(name="second", version="1"), overall=second, salt="z")
+    return replace(mine, opinions=(other,))
+
+
+def test_a_narrow_golden_score_waits_for_a_person_and_a_sure_one_is_learnt():
+    rejects = Rejects()
+    kept = set_aside_unsure(crowd_of_pairs(), 4.5, 0.9, rejects)
+    reasons = {one.interaction_id: one.reason for one in rejects.listed()}
+    narrow, plain = crowd_of_pairs()[-2:]
+    assert reasons[narrow.interaction.id].startswith("pending: needs a person, golden with a chance of ")
+    assert plain.interaction.id in {one.interaction.id for one in kept}
+    assert len(kept) + len(reasons) == 22
+
+
+def test_without_a_second_score_or_a_demand_nothing_is_set_aside():
+    rejects = Rejects()
+    assert len(set_aside_unsure(crowd_of_pairs(), 4.5, 0.0, rejects)) == 22
+    once = [pair(str(place), overall=4.5) for place in range(5)]
+    assert len(set_aside_unsure(once, 4.5, 0.99, rejects)) == 5
+    corrected = twice("c", 4.45, 4.6, feedback=Feedback(correction="So."))
+    assert corrected in set_aside_unsure([*crowd_of_pairs(), corrected], 4.5, 0.9, Rejects())
+    assert not rejects.listed()
+
+
+def test_the_stage_asks_for_certainty_where_the_config_does(tmp_path):
+    config = Curation(trigger=1, holdout_share=0.0, sure=0.9)
+    dataset = curate(judged(*crowd_of_pairs()), config, fake_context(tmp_path))
+    assert any(reject.reason.startswith("pending: needs a person, golden with") for reject in dataset.rejects)
+    free = curate(judged(*crowd_of_pairs()), replace(config, sure=0.0), fake_context(tmp_path))
+    assert len(free.train) > len(dataset.train) > 0

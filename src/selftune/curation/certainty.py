@@ -14,8 +14,14 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, pvariance
 from typing import TYPE_CHECKING
 
+from selftune.curation.confidence import PENDING, verdict_on
+from selftune.curation.render import correction_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from selftune.curation.base import Pair
+    from selftune.curation.select import Rejects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,3 +84,34 @@ def sort_by_certainty(
     below = tuple(name for name, found in likely.items() if found <= 1 - sure)
     settled = {*golden, *below}
     return Sorted(golden=golden, not_golden=below, doubtful=tuple(name for name in likely if name not in settled))
+
+
+def set_aside_unsure(pairs: Sequence[Pair], threshold: float, sure: float, rejects: Rejects) -> tuple[Pair, ...]:
+    """Pairs without those whose golden score may well be the judges' noise: a person must look at them.
+
+    What a person judged or corrected needs no second look, what is below the threshold is not golden anyhow, and where
+    nothing was judged twice nobody knows the noise; all of these pass.
+    """
+    if sure == 0:
+        return tuple(pairs)
+    verdicts = [(pair, verdict_on(pair)) for pair in pairs]
+    scores = {
+        pair.interaction.id: [overall for _, overall in verdict.voices]
+        for pair, verdict in verdicts
+        if verdict.voices and not verdict.by_person
+    }
+    crowd = learn_crowd(scores)
+    kept = []
+    for pair, verdict in verdicts:
+        values = scores.get(pair.interaction.id)
+        looks_golden = verdict.overall is not None and verdict.overall >= threshold
+        likely = 1.0
+        if crowd and values and looks_golden and correction_of(pair.interaction) is None:
+            likely = golden_probability(values, crowd, threshold)
+        if likely >= sure:
+            kept.append(pair)
+        else:
+            rejects.add(
+                pair, f"{PENDING}: needs a person, golden with a chance of {likely:.0%}, and {sure:.0%} are asked"
+            )
+    return tuple(kept)

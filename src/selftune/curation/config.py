@@ -38,6 +38,7 @@ class Curation:
         selection: `best`, or one of two that serve experiments only: `worst` and `unfiltered`.
         threshold: Least overall of a golden answer, on the rubric's scale.
         disagreement: How far the overalls of several judges may lie apart before a person must look.
+        sure: Least chance that an answer is golden, given all scores of it and the judges' noise; 0 asks for nothing.
         trigger: New golden items that a training needs.
         holdout_share: Share of the conversations that is held out, drawn before selection.
         holdout_seed: The same in every cycle, so that what was once held out stays held out.
@@ -70,6 +71,7 @@ class Curation:
     selection: str = Selection.BEST
     threshold: float = 4.5
     disagreement: float = 1.0
+    sure: float = 0.0
     trigger: int = 500
     holdout_share: float = 0.1
     holdout_seed: int = 0
@@ -126,6 +128,7 @@ def check_curation(config: Curation) -> None:
         ("judge_noise", config.judge_noise, 0.0, 100.0),
         ("length_ratio", config.length_ratio, 1.0, 1000.0),
         ("length_gap", config.length_gap, 0.0, 1.0),
+        ("sure", config.sure, 0.0, 0.999),
     )
     for name, value, least, most in ranges:
         if not least <= value <= most:

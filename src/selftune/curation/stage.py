@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.context import Progress
 from selftune.curation.balance import balance, refuse_unbalanced
 from selftune.curation.card import Story, draw_plots, mixture_of, write_card
+from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.holdout import draw_holdout
@@ -59,7 +60,8 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         golden = tuple(without_near_duplicates(paired.candidates, config.near_duplicate, rejects))
         holdout = tuple(_example(item, origins) for item in pair_up(held, rules, filters, rejects).candidates)
     else:
-        golden = select(learnable, config, context.seed, rejects)
+        settled = set_aside_unsure(learnable, config.threshold, config.sure, rejects)
+        golden = select(settled, config, context.seed, rejects)
         holdout = tuple(_held_example(pair, origins) for pair in held)
     chosen, shares = balance(golden, origins, config, rejects)
     if paired:

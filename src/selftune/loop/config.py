@@ -127,6 +127,7 @@ class CurationSection:
     """[curation]: how many new golden items start a training, from which overall on, what is learnt, in which shares.
 
     `data_mix_ratio` is the share of real examples among real and synthetic ones, 0.1 to 0.9; 0 sets no rule.
+    `sure` is how likely an answer must be golden, given all scores of it and the judges' noise; 0 asks for nothing.
     `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise`, a `length_ratio` and a
     `length_gap`.
     `trigger` = 0 leaves it to the profile: in solo as many as let the gate see a gain (20 to 500), in team 500.
@@ -136,6 +137,7 @@ class CurationSection:
     kind: str = "sft"
     trigger: int = 0
     threshold: float = 4.5
+    sure: float = 0.0
     holdout_share: float = 0.1
     clean_room_share: float = 0.2
     answers_per_prompt: int = 2

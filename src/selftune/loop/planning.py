@@ -209,6 +209,7 @@ def make_curation(config: ProjectConfig) -> Curation:
         kind=section.kind,
         selection=section.selection,
         threshold=section.threshold,
+        sure=section.sure,
         trigger=section.trigger,
         holdout_share=section.holdout_share,
         clean_room_share=section.clean_room_share,
