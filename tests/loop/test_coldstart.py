@@ -23,7 +23,10 @@ RUBRIC = load_rubric(ProjectConfig().judge.rubric)
 @pytest.fixture
 def project(tmp_path):
     with Store.open(tmp_path) as store:
-        yield SimpleNamespace(folder=tmp_path, store=store, config=ProjectConfig())
+        now = "2026-02-01T00:00:00+00:00"
+        yield SimpleNamespace(
+            folder=tmp_path, store=store, config=ProjectConfig(), context=lambda: SimpleNamespace(now=lambda: now)
+        )
 
 
 def judged(project, count: int, *, overall: float = 5.0, per_day: float = 3.0, first: int = 0) -> None:
@@ -54,9 +57,26 @@ def judged(project, count: int, *, overall: float = 5.0, per_day: float = 3.0, f
     project.store.save(records, event="captured")
 
 
+def test_what_no_judge_has_seen_is_counted_apart(project):
+    judged(project, 3)
+    unseen = replace(project.store.last(Interaction), salt="x", conversation="x", position="x")
+    project.store.save([unseen], event="captured")
+    outlook = look_ahead(project, SUITE)
+    assert outlook.in_words == "3 of about 20 lessons; new and not judged yet: 1"
+
+
+def test_answers_drawn_again_count_with_their_conversation(project):
+    judged(project, 2)
+    first = project.store.last(Interaction)
+    again = replace(first, salt="y", source="resampled", position="y", flags=("resampled",))
+    verdict = replace(project.store.last(Judgement), salt="y", interaction_id=again.id)
+    project.store.save([again, verdict], event="captured")
+    assert look_ahead(project, SUITE).ready == 2
+
+
 def by_hand(project, trigger: int, profile: Profile = Profile.SOLO) -> SimpleNamespace:
     config = ProjectConfig(project=ProjectSection(profile=profile), curation=CurationSection(trigger=trigger))
-    return SimpleNamespace(folder=project.folder, store=project.store, config=config)
+    return SimpleNamespace(**(vars(project) | {"config": config}))
 
 
 def test_solo_trains_when_the_gate_could_see_it_team_at_the_plans_number_and_a_hand_outdoes_both(project):

@@ -19,7 +19,8 @@ from selftune.gate.policies import load_policy
 from selftune.judges.rubric import load_rubric
 from selftune.loop.config import Profile
 from selftune.loop.ejected import find_text
-from selftune.loop.plan import last_learnt, learnt_ids
+from selftune.loop.news import read_news
+from selftune.loop.plan import last_learnt
 from selftune.records import Arm, Decision, Evaluation, Interaction, Judgement, Outcome, Run, digest_of
 from selftune.scoring.units import mean_of, unit_scores
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from selftune.gate.config import Policy
     from selftune.loop.project import Project
-    from selftune.records import Dataset, Suite
+    from selftune.records import Suite
 
 UNKNOWN_ERRORS: Final = 0.5
 
@@ -38,7 +39,9 @@ class Outlook:
     """How far the next training is away.
 
     Attributes:
-        ready: Golden answers that no run has learnt from, duplicates and held-out ones not yet taken out.
+        ready: New conversations with a golden answer; near-duplicates and held-out ones are not yet taken out.
+        unjudged: New interactions that no judge has seen yet.
+        has_examples: There are golden answers, from before or since, that could be shown to the model as examples.
         trigger: How many start a training.
         set_by_hand: The config says so; else it is what the gate could see.
         days: Whole days until there are as many; None where the log does not tell.
@@ -48,14 +51,17 @@ class Outlook:
     trigger: int
     set_by_hand: bool
     days: int | None
+    unjudged: int = 0
+    has_examples: bool = False
 
     @property
     def in_words(self) -> str:
         """For a person: how many there are of how many, and when the next verdict comes."""
-        about = "" if self.set_by_hand else "about "
-        counted = f"{self.ready} of {about}{self.trigger} lessons"
+        counted = f"{self.ready} of {'' if self.set_by_hand else 'about '}{self.trigger} lessons"
         if self.ready >= self.trigger:
             return f"{counted}, enough for the next verdict"
+        if self.unjudged:
+            return f"{counted}; new and not judged yet: {self.unjudged}"
         if self.days is None:
             return f"{counted}; the log does not tell how fast they come"
         return f"{counted}, next verdict in about {self.days} day{'' if self.days == 1 else 's'}"
@@ -65,7 +71,7 @@ class Outlook:
         """What can be tried before there are enough lessons; None when there are."""
         if self.ready >= self.trigger:
             return None
-        if self.ready:
+        if self.has_examples:
             return "put your best answers before the model as examples: `selftune examples --out prompt.txt`"
         return "write a system prompt, name it as `prompt_only` under [evaluation], and see what it is worth"
 
@@ -90,32 +96,44 @@ def trigger_of(project: Project, policy: Policy, suite: Suite) -> int:
 def look_ahead(project: Project, suite: Suite) -> Outlook:
     """How many lessons are ready, how many it takes, and when there will be as many."""
     policy = load_policy(find_text(project.folder, "policy", project.config.gate.policy))
-    golden = _new_golden(project, last_learnt(project.store))
+    learnt = last_learnt(project.store)
+    since = 0 if learnt is None else learnt.watermark
+    fresh = {one.conversation: one for one in read_news(project, since).fresh}
+    golden, seen = _judged_since(project, since, fresh) if fresh else ({}, 0)
     trigger = trigger_of(project, policy, suite)
-    rate = rate_per_day([at for at in golden.values() if at])
+    rate = rate_per_day([one.happened_at for one in golden.values() if one.happened_at])
     return Outlook(
         ready=len(golden),
         trigger=trigger,
         set_by_hand=bool(project.config.curation.trigger),
         days=days_until(trigger - len(golden), rate),
+        unjudged=max(0, len(fresh) - seen),
+        has_examples=bool(golden) or learnt is not None,
     )
 
 
-def _new_golden(project: Project, learnt: Dataset | None) -> Mapping[str, str | None]:
-    """Interactions with a golden verdict that came after the last run, and when each happened."""
+def _judged_since(
+    project: Project, since: int, fresh: Mapping[str, Interaction]
+) -> tuple[Mapping[str, Interaction], int]:
+    """The new conversations with a golden answer, drawn again or not, and how many were judged at all."""
     config, store = project.config, project.store
     rubric = load_rubric(find_text(project.folder, "rubric", config.judge.rubric)).id
-    known, superseded = learnt_ids(learnt), store.superseded()
-    found: dict[str, str | None] = {}
-    for _, judgement in store.each(Judgement, since=0 if learnt is None else learnt.watermark):
-        overall, interaction_id = judgement.overall, judgement.interaction_id
-        golden = overall is not None and overall >= config.curation.threshold and not judgement.critical_failures
-        if judgement.rubric_digest != rubric or interaction_id in superseded:
-            continue
-        found.pop(interaction_id, None)
-        if golden and interaction_id not in known:
-            found[interaction_id] = store.record(interaction_id, Interaction).happened_at
-    return found
+    latest: dict[str, Judgement] = {}
+    for _, judgement in store.each(Judgement, since=since):
+        if judgement.rubric_digest == rubric:
+            latest[judgement.interaction_id] = judgement
+    seen, golden = set(), {}
+    for interaction_id, judgement in latest.items():
+        conversation = store.record(interaction_id, Interaction).conversation
+        if conversation in fresh:
+            seen.add(conversation)
+            if _is_golden(judgement, config.curation.threshold):
+                golden[conversation] = fresh[conversation]
+    return golden, len(seen)
+
+
+def _is_golden(judgement: Judgement, threshold: float) -> bool:
+    return judgement.overall is not None and judgement.overall >= threshold and not judgement.critical_failures
 
 
 def _errors_of_champion(project: Project, suite: Suite) -> float:
