@@ -59,8 +59,9 @@ class StyleContrast:
 class Example:
     """A conversation that ends with the assistant's answer to learn, and where it came from.
 
-    `rejected` holds the worse answer in a preference dataset. `taught_by` says whose answer it is: a build digest, a
-    model name, or `person` for a correction; `synthetic` that no person asked the question. `pairing` says how a pair came to be.
+    `rejected` holds the worse answer in a preference dataset, `pairing` how the pair came to be. `taught_by` says whose
+    answer it is: a build digest, a model name, or `person` for a correction; `synthetic` that no person asked the
+    question.
     """
 
     SALTED: ClassVar[frozenset[str]] = frozenset({"messages", "rejected"})
