@@ -312,6 +312,13 @@ def test_loopback_never_goes_through_a_proxy(monkeypatch):
     assert judgement.status is JudgementStatus.SCORED
 
 
+def test_half_a_surrogate_pair_in_an_answer_is_mended_and_costs_no_verdict():
+    torn = OK[1].replace("FAKE:", "FAKE \ud83d:")
+    said, _ = ask_once(lambda n, body: (200, torn, "stop"))
+    assert (said.overall, said.attempts) == (5, 1)
+    assert "FAKE \ufffd:" in said.criteria[0].reasoning
+
+
 def test_a_server_that_says_when_to_come_back_is_asked_then_and_not_after_our_own_wait():
     def busy_once(n, body):
         return OK if n else (429, "", "")

@@ -194,12 +194,22 @@ async def _limited(content: StreamReader) -> bytes:
 
 def _as_object(data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(data)
+        value = _decoded(data)
     except (ValueError, RecursionError) as error:
         raise CallError("an answer that is no JSON", transient=True, billed=None) from error
     if not isinstance(value, dict):
         raise CallError("an answer that is no JSON object", transient=True, billed=None)
     return value
+
+
+def _decoded(data: bytes) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        # Slower and more lenient: it reads half of a surrogate pair, which a cut answer may end with.
+        return json.loads(data)
 
 
 def _http_error(status: int, retry_after: str | None) -> CallError:

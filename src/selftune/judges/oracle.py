@@ -168,7 +168,8 @@ class OracleSitting:
 
     def collect(self) -> list[Judgement]:
         """Wait for a verdict; those that are ready by now, in no order."""
-        return self._runner.run(self._collect())
+        # Not by the runner: it puts a signal handler in place each time, and that takes milliseconds.
+        return self._runner.get_loop().run_until_complete(self._collect())
 
     async def _collect(self) -> list[Judgement]:
         while not self._ready:
