@@ -299,6 +299,11 @@ def test_a_broken_item_of_an_array_does_not_take_the_others_along(tmp_path):
     assert "item 4 and all after it" in kinds[3][1]
 
 
+def test_what_follows_an_array_is_kept_whole_however_it_is_read():
+    (rest,) = Document(Dribble("[] größer → ❌".encode(), 1), Limits()).items()
+    assert (rest.place, rest.data.decode(), rest.size) == ("what follows the array", "größer → ❌", 16)
+
+
 @pytest.mark.parametrize("tail", [b"]\n[" + GOOD + b"]", b",", b""])
 def test_nothing_of_an_odd_array_is_lost_in_silence(tail, tmp_path):
     first, rest = read(b"[" + GOOD + tail, tmp_path, "log.json")

@@ -123,11 +123,11 @@ class Document:
 
     def _rest(self, place: str) -> Item:
         """All that is left; when it is huge, its beginning and its size."""
-        pieces = _Pieces(self._limits)
-        while self._at < len(self._text):
+        pieces, more = _Pieces(self._limits), True
+        while more:
             pieces.add(self._text[self._at :])
             self._at = len(self._text)
-            self._read_on()
+            more = self._read_on()
         return Item(place, pieces.kept(), pieces.size, self._flags)
 
     def _read_on(self) -> bool:
