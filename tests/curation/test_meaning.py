@@ -155,6 +155,14 @@ def test_minhash_finds_every_planted_near_duplicate_and_few_others():
     assert len(found - planted) <= 5
 
 
+def test_a_flood_of_near_copies_costs_no_square_and_is_found_whole():
+    words = [f"word{number}" for number in range(60)]
+    sets = [shingles_of(" ".join([*words, f"end{number}"])) for number in range(600)]
+    found = list(collisions(sets, ["one"] * 600, 0.8))
+    assert {second for _, second in found} == set(range(1, 600))
+    assert len(found) <= 600 * 64 * 2
+
+
 def test_blocks_keep_equal_sets_apart():
     sets = [frozenset("abc")] * 4
     assert list(collisions(sets, ["x", "y", "x", "y"], 0.8)) == [(0, 2), (1, 3)]

@@ -4,6 +4,9 @@ Broder, "On the resemblance and containment of documents" (1997): two sets agree
 a probability that equals their Jaccard similarity. Cut into b bands of r places, sets of similarity s share at least
 one band with probability 1 - (1 - s^r)^b (Leskovec, Rajaraman & Ullman, "Mining of Massive Datasets", 3.4).
 What collides is a candidate only: whoever asks must measure it.
+
+In a crowd of more than 64 that all collide, each is held against the first 64 only. Two of them that are alike, and
+unlike all of those in every band, can be missed there; elsewhere `_MISSED` is the whole loss.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ _PLACES: Final = 128
 _SEED: Final = 42
 # A pair that lies exactly at the threshold is missed once in a million times; one above it, more rarely still.
 _MISSED: Final = 1e-6
+CROWD: Final = 64
+"""Of texts that all collide, each is held against so many: a flood of near-copies must not cost its square."""
 
 
 def collisions(sets: Sequence[Collection[str]], blocks: Sequence[str], threshold: float) -> Iterator[tuple[int, int]]:
@@ -55,7 +60,8 @@ def crossings(
     for band in _bands(rows_for(threshold, missed)):
         buckets: dict[bytes, list[int]] = defaultdict(list)
         for other, (_, signature) in enumerate(there):
-            buckets[signature[band]].append(other)
+            if len(buckets[signature[band]]) < CROWD:
+                buckets[signature[band]].append(other)
         for place, signature in here:
             for other in buckets.get(signature[band], ()):
                 if there[other][0] == blocks[place]:
@@ -84,7 +90,8 @@ def _collide(places: Sequence[int], signatures: Sequence[bytes], rows: int) -> I
             if first != place:
                 earlier = others.setdefault(part, [first])
                 yield from ((one, place) for one in earlier)
-                earlier.append(place)
+                if len(earlier) < CROWD:
+                    earlier.append(place)
 
 
 def _signatures(sets: Sequence[Collection[str]]) -> list[bytes]:

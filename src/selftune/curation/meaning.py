@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from selftune.curation.lsh import CROWD
 from selftune.curation.near import Likeness, digest_facts, normalise, quotations
 from selftune.scoring.embedding import HashedWords, cosine
 
@@ -84,7 +85,7 @@ def same_in_meaning(gists: Sequence[Gist], threshold: float) -> Iterator[Likenes
     for places in alike.values():
         vectors = [embed(" ".join(gists[place].words)) for place in places] if len(places) > 1 else []
         for later, vector in enumerate(vectors):
-            for earlier in range(later):
+            for earlier in range(min(later, CROWD)):
                 similarity = cosine(vectors[earlier], vector)
                 if similarity >= threshold:
                     yield Likeness(places[earlier], places[later], min(1.0, similarity))
