@@ -200,7 +200,32 @@ def test_each_character_without_a_disguise_knows_its_place(text):
         assert shown == text
         return
     assert view.text == shown
-    assert [text[slice(*view.original_span(at, at + 1))] for at in range(len(shown))] == list(shown)
+    assert [text[slice(*view.original_span(at, at + 1))][-1] for at in range(len(shown))] == list(shown)
+
+
+SAID_IN_JSON = st.recursive(
+    st.lists(FRAGMENTS, max_size=4).map("".join) | st.sampled_from([4111111111111111, 12, None, "jane@mail.example"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["phone", "mail", "é"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+def shape(value):
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    return [shape(inner) for inner in value] if isinstance(value, list) else None
+
+
+@given(SAID_IN_JSON, st.booleans(), st.sampled_from([None, 1]))
+def test_json_stays_json_of_the_same_shape(value, ascii_only, indent):
+    text = json.dumps({"state": value}, ensure_ascii=ascii_only, indent=indent)
+    assert shape(json.loads(redact(text))) == shape({"state": value})
+
+
+def test_an_escape_is_not_cut_in_two():
+    assert redact(r'{"to": "\u006aane@mail.exampl\u0065"}') == '{"to": "[email-1]"}'
 
 
 HOSTILE = {

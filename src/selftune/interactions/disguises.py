@@ -56,12 +56,15 @@ class Undisguised:
     cuts: tuple[tuple[int, int], ...]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """Where a span of this text stands in the original."""
+        """Where a span of this text stands in the original, with what was cut off right before it: half an escape."""
+        before = bisect_right(self._seams, start)
+        if before and self._seams[before - 1] == start:
+            return self.cuts[before - 1][0], self._place(end - 1) + 1
         return self._place(start), self._place(end - 1) + 1
 
     def _place(self, at: int) -> int:
-        cuts_before = bisect_right(self._seams, at)
-        return at + (self._removed[cuts_before - 1] if cuts_before else 0)
+        before = bisect_right(self._seams, at)
+        return at + (self._removed[before - 1] if before else 0)
 
     @cached_property
     def _removed(self) -> list[int]:
