@@ -129,6 +129,13 @@ def test_of_a_cluster_that_means_the_same_the_best_judged_is_kept(tmp_path):
     assert len(apart.train) == 2
 
 
+@pytest.mark.parametrize("other", ["What is your name?", "And who am I?", "Tell me who made you."])
+def test_another_way_to_ask_for_the_same_answer_is_a_lesson_of_its_own(other):
+    answer = Message(role="assistant", content="My name is Vicuna, and a small team made me.")
+    asked = [gist((Message(role="user", content=text), answer), None) for text in ("Who are you?", other)]
+    assert list(same_in_meaning(asked, Curation().same_in_meaning)) == []
+
+
 def test_two_answers_to_one_prompt_that_say_different_things_stay(tmp_path):
     pairs = [pair("a", "Where to?", "North, along the river."), pair("b", "Where to?", "South, across the moor.")]
     dataset = curate(judged(*pairs), Curation(trigger=1, holdout_share=0, answers_per_prompt=2), fake_context(tmp_path))

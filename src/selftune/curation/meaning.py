@@ -56,16 +56,23 @@ def gist(messages: Iterable[Message], state: str | None) -> Gist:
     text = normalise("\n".join(message.content for message in listed if message.role != "system"))
     names = [] if text.islower() else [word for word in _INSIDE.findall(text) if not word.islower() and word != "I"]
     numbers = _NUMBER.findall(text) if _DIGIT.search(text) else []
-    spoken = _WORD.findall(text.lower())
-    negations = str(sum(word in _NEGATIONS for word in spoken) + sum(map(text.count, _CONTRACTED)))
-    facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, negations, *numbers)
-    words = tuple(word for word in spoken if word not in _GRAMMAR)
-    return Gist(facts, frozenset(word[:_STEM_LETTERS] for word in words), words)
+    told = [(message.role, _WORD.findall(message.content.lower())) for message in listed if message.role != "system"]
+    negated = sum(word in _NEGATIONS for _, spoken in told for word in spoken) + sum(map(text.count, _CONTRACTED))
+    facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, str(negated), *numbers)
+    # Question and answer are told apart, for two questions with one answer are two lessons.
+    words = [(role, word) for role, spoken in told for word in _content_of(spoken)]
+    stems = frozenset(f"{role}: {word[:_STEM_LETTERS]}" for role, word in words)
+    return Gist(facts, stems, tuple(word for _, word in words))
+
+
+def _content_of(spoken: Sequence[str]) -> Sequence[str]:
+    """The words that carry the topic; all of them where it is carried by grammar alone (`who are you?`)."""
+    return [word for word in spoken if word not in _GRAMMAR] or spoken
 
 
 def content_words(text: str) -> tuple[str, ...]:
     """The words that carry the topic, in lower case and in order."""
-    return tuple(word for word in _WORD.findall(text.lower()) if word not in _GRAMMAR)
+    return tuple(_content_of(_WORD.findall(text.lower())))
 
 
 def likeness_of(first: Sequence[str], second: Sequence[str]) -> float:
