@@ -63,7 +63,7 @@ def test_a_run_that_shows_no_curve_leaves_the_one_before(lessons, left):
 def test_the_more_was_learnt_the_more_new_lessons_it_takes():
     needed = [lessons_needed(learnt=n, errors=0.5, detectable=0.1, curve=PRIOR) for n in (0, 50, 500)]
     assert needed == sorted(needed)
-    assert [trigger_for(each) for each in needed] == [23, 51, MOST if needed[2] > MOST else needed[2]]
+    assert [trigger_for(each) for each in needed] == [23, 51, min(needed[2], MOST)]
     assert trigger_for(3) == FEWEST
 
 
