@@ -11,6 +11,7 @@ from kept_records import mirror_of, quarantined, tamper
 
 from selftune.records import Consent, Feedback, Interaction, Message, Quarantined, Rejected, Thread, Trigger
 from selftune.store import Store
+from selftune.store.recognition import retry_name
 
 TURNS = tuple(Message(role=role, content=f"{role} {number}") for number in range(4) for role in ("user", "assistant"))
 
@@ -173,14 +174,13 @@ def test_a_store_of_before_versions_is_brought_up_to_date_and_knows_its_imports(
         assert later.record(second, Interaction).supersedes == first
 
 
-def test_an_entry_is_brought_in_when_an_interaction_of_its_place_or_content_is_kept(store):
-    place = f"{2:064x}:0"
-    assert not store.brought_in("chatgpt:a.json", place)
-    store.save([replace(quarantined(1), source="chatgpt:a.json", position=place)], event="captured")
-    assert not store.brought_in("chatgpt:a.json", place)
-    store.save([chat(2)], event="captured")
-    assert store.brought_in("chatgpt:a.json", place)
-    assert store.brought_in("chatgpt:renamed.json", place)
+def test_what_was_set_aside_waits_until_its_place_or_content_comes_in_or_a_retry_is_noted(store):
+    aside = [replace(quarantined(1), source="chatgpt:a.json", position=f"{number:064x}:0") for number in range(600)]
+    store.save(aside, event="captured")
+    assert list(store.waiting()) == aside
+    store.save([chat(2, thread=None), chat(3, thread=None, file="renamed.json")], event="captured")
+    store.remember(retry_name(aside[599].id), aside[599].id)
+    assert list(store.waiting()) == [one for number, one in enumerate(aside) if number not in {2, 3, 599}]
 
 
 STATES = st.builds(

@@ -13,7 +13,6 @@ from selftune.records import (
     Evaluation,
     Interaction,
     Judgement,
-    Quarantined,
     Release,
     Run,
 )
@@ -139,7 +138,7 @@ def status_summary(project: Project) -> dict[str, Any]:
         "interactions": store.count(Interaction),
         "judgements": store.count(Judgement),
         "judge": judge_line(project),
-        "set_aside": store.count(Quarantined),
+        "set_aside": sum(1 for _ in store.waiting()),
         "datasets": store.count(Dataset),
         "runs": store.count(Run),
         "new": len(fresh),

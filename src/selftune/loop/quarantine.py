@@ -13,13 +13,12 @@ from selftune.interactions.retry import read_again
 from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease
 from selftune.plugins import load_plugin
-from selftune.records import Quarantined
+from selftune.store.recognition import retry_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from selftune.interactions.consent import ConsentLevel
     from selftune.loop.project import Project
+    from selftune.records import Quarantined
 
 EVENT: Final = "brought in from quarantine"
 
@@ -45,7 +44,7 @@ class Retried:
 
 def list_aside(project: Project) -> tuple[Aside, ...]:
     """Everything that waits in quarantine, oldest first."""
-    return tuple(_described(record, record.reason) for record in _waiting(project))
+    return tuple(_described(record, record.reason) for record in project.store.waiting())
 
 
 def retry_aside(project: Project, *, format_name: str = "", consent: ConsentLevel | None = None) -> Retried:
@@ -62,7 +61,7 @@ def retry_aside(project: Project, *, format_name: str = "", consent: ConsentLeve
         load_plugin(GROUP, format_name)
     brought_in, left, door = 0, [], door_of(project)
     with hold_lease(project):
-        for record in _waiting(project):
+        for record in project.store.waiting():
             try:
                 interactions = read_again(
                     record,
@@ -80,21 +79,9 @@ def retry_aside(project: Project, *, format_name: str = "", consent: ConsentLeve
             ids = project.store.save(allowed, event=EVENT, detail={"quarantined": record.id})
             reach("retried-entry")
             # A forgotten person's words add nothing; they have left the list all the same.
-            project.store.remember(_key(record), ids[0] if ids else record.id)
+            project.store.remember(retry_name(record.id), ids[0] if ids else record.id)
             brought_in += 1
     return Retried(brought_in=brought_in, left=tuple(left))
-
-
-def _waiting(project: Project) -> Iterator[Quarantined]:
-    """What was set aside and has not come in since, by a retry or by another import."""
-    for _, record in project.store.each(Quarantined):
-        retried = project.store.seen(_key(record)) is not None
-        if not retried and not project.store.brought_in(record.source, record.position):
-            yield record
-
-
-def _key(record: Quarantined) -> str:
-    return f"retried {record.id}"
 
 
 def _described(record: Quarantined, reason: str) -> Aside:

@@ -147,3 +147,14 @@ def entry_keys(secret: bytes, kind: str, source: str, position: str) -> tuple[st
     if not _BY_CONTENT.match(position):
         return (place,)
     return place, source_key(secret, kind, "content", source.partition(":")[0], position)
+
+
+def came_in_keys(secret: bytes, record: Quarantined) -> tuple[str, ...]:
+    """Keys of which one is kept once what was set aside has come in after all."""
+    by_import = entry_keys(secret, Interaction.KIND, record.source, record.position)
+    return *by_import, source_key(secret, retry_name(record.id))
+
+
+def retry_name(quarantined_id: str) -> str:
+    """Under what a retry is remembered that brought an entry in."""
+    return f"retried {quarantined_id}"

@@ -15,12 +15,12 @@ from selftune.errors import BudgetError, IntegrityError, MissingFileError, Usage
 from selftune.failpoints import reach
 from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
-from selftune.records import Interaction, Record
+from selftune.records import Quarantined, Record
 from selftune.store import history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
-from selftune.store.recognition import Recognition, entry_keys, source_key
+from selftune.store.recognition import Recognition, came_in_keys, source_key
 from selftune.store.tables import NAMED_VALUES, RECORDS, SOURCES, STEPS, VERSIONS
 
 if TYPE_CHECKING:
@@ -224,12 +224,17 @@ class Store:
                 yield from (recognition.meet(record).record is not None for record in batch)
                 recognition.forget_found()
 
-    def brought_in(self, source: str, position: str) -> bool:
-        """Whether an entry of this source and position is kept as an interaction."""
-        with reading(self._engine) as connection:
-            keys = entry_keys(self._secret(connection), Interaction.KIND, source, position)
-            found = select(SOURCES.c.record_id).where(SOURCES.c.key.in_(keys), SOURCES.c.record_id.is_not(None))
-            return connection.execute(found.limit(1)).first() is not None
+    def waiting(self) -> Iterator[Quarantined]:
+        """What was set aside and has not come in since, by a retry or by another import; oldest first."""
+        aside = (record for _, record in self.each(Quarantined))
+        while batch := list(islice(aside, _BATCH)):
+            with reading(self._engine) as connection:
+                secret = self._secret(connection)
+                keys = {record.id: came_in_keys(secret, record) for record in batch}
+                asked = {key for some in keys.values() for key in some}
+                came_in = select(SOURCES.c.key).where(SOURCES.c.key.in_(asked), SOURCES.c.record_id.is_not(None))
+                found = set(connection.execute(came_in).scalars())
+            yield from (record for record in batch if found.isdisjoint(keys[record.id]))
 
     def seen(self, name: str) -> str | None:
         """The id of the record that was remembered under this key; None for none."""
