@@ -1,6 +1,6 @@
 """Our judge client against aiohttp by hand and against the naive AsyncOpenAI loop, on one labelled local server.
 
-    python benchmarks/judge_client.py [CALLS] [ROUNDS] [JSON]
+    python benchmarks/judge_client.py [CALLS] [ROUNDS]
 
 The server is a FAKE judge in a child process: 20 ms, then always the same verdict. All clients ask for the same
 verdicts with the same messages, 256 in flight. Parity first: the server counts the requests and adds up a digest of
@@ -16,7 +16,9 @@ import gc
 import hashlib
 import json
 import os
+import platform
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -37,6 +39,7 @@ from selftune.records import Interaction, Message, Trigger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+HERE: Final = Path(__file__).resolve().parent
 AT_ONCE: Final = 256
 SERVER_SECONDS: Final = 0.02
 RUBRIC: Final = load_rubric("golden")
@@ -212,8 +215,8 @@ def interval(ratios: list[float]) -> tuple[float, float]:
     return medians[49], medians[1949]
 
 
-def main(calls: int = 1500, rounds: int = 14, out: str | None = None) -> None:
-    """Run all clients in turn, print what was measured, the ratios last."""
+def main(calls: int = 1500, rounds: int = 14) -> None:
+    """Run all clients in turn, print what was measured, the ratios last; all of it also stands in `results/`."""
     child = subprocess.Popen(
         [sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -233,7 +236,7 @@ def main(calls: int = 1500, rounds: int = 14, out: str | None = None) -> None:
     finally:
         child.stdin.close()
         child.wait()
-    report(measured, calls, out)
+    report(measured, calls)
 
 
 def measure(
@@ -252,8 +255,8 @@ def measure(
     return measured
 
 
-def report(measured: dict[str, list[float]], calls: int, out: str | None) -> None:
-    """Print the table and the ratios, and write them as JSON where a path was given."""
+def report(measured: dict[str, list[float]], calls: int) -> None:
+    """Write everything as JSON, print the table and the ratios."""
     for name, seconds in measured.items():
         print(f"{name:>8}: {1e6 * statistics.median(seconds):7.0f} microseconds of processor time a verdict")
     ratios: dict[str, Any] = {}
@@ -264,17 +267,26 @@ def report(measured: dict[str, list[float]], calls: int, out: str | None) -> Non
         pairs = [theirs / own for own, theirs in zip(measured["ours"], measured[name], strict=True)]
         low, high = interval(pairs)
         ratios[name] = {"ratio": statistics.median(pairs), "interval": [low, high], "goal": GOALS[name]}
+    facts = {"calls": calls, "at_once": AT_ONCE, "server_seconds": SERVER_SECONDS, "seed": 0}
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "load": os.getloadavg()}
+    versions = {name: _version(name) for name in ("aiohttp", "openai")} | {"python": platform.python_version()}
+    write_results("judge_client", {**facts, **machine, "versions": versions, "rounds": measured, "ratios": ratios})
     for name, told in ratios.items():
         low, high = told["interval"]
         wide = (high - low) / 2 > _WIDEST * told["ratio"]
         refused = ", too wide to be reported: run it again on a quieter machine" if wide else ""
         figure = f"{told['ratio']:.2f}x [{low:.2f}, {high:.2f}]"
         print(f"ratio judge-client / {name}: {figure} (goal {told['goal']:g}x){refused}")
-    if out is not None:
-        facts = {"calls": calls, "at_once": AT_ONCE, "server_seconds": SERVER_SECONDS, "cores": os.cpu_count()}
-        versions = {name: _version(name) for name in ("aiohttp", "openai")}
-        record = {**facts, "python": sys.version.split()[0], "versions": versions, "rounds": measured, "ratios": ratios}
-        Path(out).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def write_results(name: str, record: dict[str, Any]) -> None:
+    """Put what was measured beside the script, with the commit it was measured at."""
+    git = shutil.which("git")
+    found = git and subprocess.run([git, "rev-parse", "HEAD"], check=False, capture_output=True, text=True, cwd=HERE)
+    commit = found.stdout.strip() if found else None
+    (HERE / "results").mkdir(exist_ok=True)
+    text = json.dumps({"commit": commit, **record}, indent=2)
+    (HERE / "results" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _version(package: str) -> str | None:
@@ -288,4 +300,4 @@ if __name__ == "__main__":
     if "--serve" in sys.argv:
         serve()
     else:
-        main(*(kind(value) for kind, value in zip((int, int, str), sys.argv[1:], strict=False)))
+        main(*map(int, sys.argv[1:]))
