@@ -16,10 +16,11 @@ from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
 from selftune.judges.oracle import OracleJudge
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import make_machine_key
-from selftune.loop.config import ProjectConfig
+from selftune.loop.config import JudgeSection, ProjectConfig
 from selftune.loop.intake import import_files
+from selftune.loop.planning import make_judging
 from selftune.loop.project import Project
-from selftune.records import Interaction, JudgementStatus
+from selftune.records import Consent, Interaction, JudgementStatus, Message, Trigger
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base
 
@@ -68,6 +69,37 @@ def test_only_redacted_words_that_may_be_sent_arrive(project, tmp_path):
     assert not [secret for secret in SECRETS if secret in received]
     assert "[email-1]" in received
     assert "[card-1]" in received
+
+
+def test_words_that_were_kept_under_older_rules_are_not_sent(project):
+    def kept(number: int, content: str) -> Interaction:
+        return Interaction(
+            salt="s",
+            conversation=f"c{number}",
+            task_id="t",
+            trigger=Trigger.USER,
+            messages=(Message(role="user", content=content), Message(role="assistant", content="Done.")),
+            source="ask",
+            position=str(number),
+            consent=Consent(send=True),
+        )
+
+    fine, older = kept(1, "Ring [phone-1], alpha."), kept(2, "Ring +49 30 23125 042, bravo.")
+    project.store.save([fine, older], event="captured")
+    with FakeJudgeServer(lambda number, body: OK).running() as server:
+        config = make_judging(replace(project, config=judged_by(server)))
+        assert config.outlet is not None
+        hosted = OracleJudge(replace(appoint_endpoint(config), local=False), config)
+        verdicts = [hosted.judge(item, RUBRIC, "salt") for _, item in project.store.each(Interaction)]
+        received = json.dumps(server.asked)
+    assert [verdict.status for verdict in verdicts] == [JudgementStatus.SCORED, JudgementStatus.UNSCORED]
+    assert "older rules" in verdicts[1].reason
+    assert "alpha" in received
+    assert "bravo" not in received
+
+
+def judged_by(server: FakeJudgeServer) -> ProjectConfig:
+    return ProjectConfig(judge=JudgeSection(name="oracle", rubric="golden", endpoint=server.url, model=FAKE_MODEL))
 
 
 def test_the_judge_on_this_machine_gets_what_may_not_be_sent_but_nothing_unredacted(project, tmp_path):

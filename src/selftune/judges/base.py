@@ -56,3 +56,11 @@ class JudgesMany(Judge, Protocol):
     def sit(self, rubric: Rubric, purse: Purse) -> AbstractContextManager[Sitting]:
         """Open a batch that is paid for out of this purse."""
         ...
+
+
+class Outlet(Protocol):
+    """Stands where words leave this machine."""
+
+    def objection(self, interaction: Interaction) -> str | None:
+        """Why these words may not leave it; None when they may."""
+        ...

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from selftune.judges.purse import FREE, Prices
 from selftune.records import digest_of
+
+if TYPE_CHECKING:
+    from selftune.judges.base import Outlet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,7 @@ class Judging:
         model: The model's name at the endpoint.
         api_key_env: Name of the environment variable that holds the key; the key itself stands in no file.
         egress: Hosts beyond this machine that may be sent words whose consent includes `send`.
+        outlet: Looks at words before they are sent to such a host; None for no other look than at their consent.
         max_attempts: Calls for one verdict; of replies that can't be used it takes two at most. Then it is unscored.
         max_tokens: Most tokens of one verdict.
         timeout_seconds: For one try.
@@ -53,6 +58,7 @@ class Judging:
     model: str | None = None
     api_key_env: str | None = None
     egress: tuple[str, ...] = ()
+    outlet: Outlet | None = None
     max_attempts: int = 3
     max_tokens: int = 4096
     timeout_seconds: float = 120.0

@@ -186,12 +186,21 @@ class OracleSitting:
 
     async def _judge(self, interaction: Interaction, salt: str, transcript: str, body: bytes) -> Judgement:
         tally = _Tally()
-        if not self._endpoint.local and not interaction.consent.send:
+        objection = self._objection(interaction)
+        if objection is not None:
             self._purse.settle(self._most(body), 0.0)
-            return self._judgement(interaction, salt, tally, None, _NO_CONSENT)
+            return self._judgement(interaction, salt, tally, None, objection)
         verdict = await self._verdict(transcript, body, tally)
         reason = None if verdict else f"no verdict after {tally.attempts} tries: {tally.fault}"
         return self._judgement(interaction, salt, tally, verdict, reason)
+
+    def _objection(self, interaction: Interaction) -> str | None:
+        """Why its words may not be sent to where this judge listens."""
+        if self._endpoint.local:
+            return None
+        if not interaction.consent.send:
+            return _NO_CONSENT
+        return None if self._config.outlet is None else self._config.outlet.objection(interaction)
 
     async def _verdict(self, transcript: str, body: bytes, tally: _Tally) -> Verdict | None:
         """A verdict, or None after the last try; the tally says what went wrong. Money for `body` is put aside."""

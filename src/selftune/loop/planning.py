@@ -25,7 +25,7 @@ from selftune.loop.coldstart import trigger_of
 from selftune.loop.ejected import find_text
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
-from selftune.loop.privacy import door_of
+from selftune.loop.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
@@ -162,6 +162,7 @@ def make_judging(project: Project) -> Judging:
         model=section.model or None,
         api_key_env=section.api_key_env or None,
         egress=config.egress.allow,
+        outlet=TodaysRules(rules_of(config)),
         spoiled_copies_from=config.curation.threshold if config.calibration.spoiled_copies else None,
         at_once=section.at_once,
         timeout_seconds=section.timeout_seconds,

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.interactions.config import Capture
+from selftune.interactions.door import clean
 from selftune.interactions.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
     from selftune.loop.config import ProjectConfig
     from selftune.loop.project import Project
+    from selftune.records import Interaction
 
 _PURPOSE: Final = "pseudonyms"
+
+
+@dataclass(frozen=True)
+class TodaysRules:
+    """Lets out only words that the door would take in today as they are; a log may be older than its rules."""
+
+    rules: Capture
+
+    def objection(self, interaction: Interaction) -> str | None:
+        """Why these words may not be sent away; None when they may."""
+        if clean(interaction, self.rules) == interaction:
+            return None
+        return "it was kept under older rules: the door would redact or mend it today"
 
 
 def door_of(project: Project) -> Capture:
