@@ -11,7 +11,14 @@ from typer.testing import CliRunner
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.reviewing import plain, run_review, scale_keys
 from selftune.app.cli.stages import _plain
-from selftune.app.reviewing import Reviewing, appointed_judge, judge_canaries, judge_line, report_calibration
+from selftune.app.reviewing import (
+    Reviewing,
+    appointed_judge,
+    check_after_batch,
+    judge_canaries,
+    judge_line,
+    report_calibration,
+)
 from selftune.app.swapping import swap_answers
 from selftune.curation.base import Pair
 from selftune.curation.confidence import verdict_on
@@ -26,7 +33,7 @@ from selftune.judges.stage import judge
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import refuse_uncalibrated
 from selftune.loop.config import CalibrationSection, JudgeSection, Uncalibrated
-from selftune.loop.executor import Stored
+from selftune.loop.executor import Stored, Timing
 from selftune.loop.plan import latest_judgements, other_opinions
 from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project
@@ -302,3 +309,38 @@ def test_a_batch_tells_in_json_what_its_scores_go_with(project):
     assert told["ids"] == list(ids)
     assert told["totals"].scored == told["bias"].n == 8
     assert "bias" not in _plain("capture", Stored(ids, project.store))
+
+
+def judged_in(reused):
+    return (Timing(stage="capture", seconds=1.0, reused=False), Timing(stage="judge", seconds=1.0, reused=reused))
+
+
+def test_after_each_new_batch_the_judge_gets_its_fixed_transcripts_and_drift_is_told(project):
+    scores = iter([4.0] * 10 + [5.0] * 10)
+
+    def behave(number, body):
+        return 200, fake_verdict(dict.fromkeys(NAMES, next(scores))), "stop"
+
+    with FakeJudgeServer(behave).running() as server:
+        section = replace(project.config.judge, endpoint=server.url)
+        asked = replace(project, config=replace(project.config, judge=section))
+        assert "not measured" in check_after_batch(asked, judged_in(reused=False))[1]
+        assert check_after_batch(asked, judged_in(reused=True)) == ()
+        told = check_after_batch(asked, judged_in(reused=False))
+        assert len(server.asked) == 20
+    assert "mean change +1.00" in told[1]
+    assert "shrug" in told[2]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"judge": JudgeSection()},
+        {"judge": JudgeSection(name="oracle", endpoint="http://127.0.0.1:9/v1", model="m", budget_usd=1.0)},
+        {"calibration": CalibrationSection(canaries=False)},
+    ],
+)
+def test_code_a_budget_and_a_config_that_says_so_are_asked_nothing_more(project, changes):
+    asked = replace(project, config=replace(project.config, **changes))
+    assert check_after_batch(asked, judged_in(reused=False)) == ()
+    assert not [item for _, item in project.store.each(Judgement) if "canary" in item.flags]

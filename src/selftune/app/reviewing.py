@@ -14,11 +14,12 @@ from selftune.judges.bias import measure_bias
 from selftune.judges.calibration import category_of
 from selftune.judges.calibration_canaries import CANARY, canaries
 from selftune.judges.calibration_draw import Candidate, draw_for_review
+from selftune.judges.calibration_words import describe_drift
 from selftune.judges.human import human_identity, is_human, judge_by_hand
 from selftune.judges.purse import Purse
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.calibrating import calibrate, calibration_line
+from selftune.loop.calibrating import calibrate, calibration_line, drift_of
 from selftune.loop.ejected import find_text
 from selftune.loop.plan import latest_judgements
 from selftune.loop.planning import make_judging
@@ -27,10 +28,11 @@ from selftune.plugins import load_plugin
 from selftune.records import Interaction, Judgement, JudgementStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from selftune.judges.bias import BatchBias
     from selftune.judges.calibration import Calibration
+    from selftune.loop.executor import Timing
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Rubric
 
@@ -178,6 +180,22 @@ def judge_line(project: Project) -> str:
     except ConfigError as error:
         return f"judge not calibrated: {error.message}"
     return calibration_line(project, identity, rubric)
+
+
+def check_after_batch(project: Project, timings: Iterable[Timing]) -> tuple[str, ...]:
+    """Give a judge that is a model its fixed transcripts after each batch of verdicts, and tell how it has drifted.
+
+    Nothing is asked where no verdict was new, where `[calibration] canaries` is off, or under a budget: that is the
+    lessons' alone.
+    """
+    judged = any(timing.stage == "judge" and not timing.reused for timing in timings)
+    if not judged or not project.config.calibration.canaries or project.config.judge.budget_usd is not None:
+        return ()
+    identity, rubric = appointed_judge(project)
+    if not identity.lineage:
+        return ()
+    judge_canaries(project)
+    return ("fixed transcripts, at first and now:", *describe_drift(drift_of(project, identity, rubric)))
 
 
 def report_calibration(project: Project) -> Calibration:

@@ -37,7 +37,7 @@ def describe_calibration(calibration: Calibration) -> tuple[str, ...]:
         "with the two answers swapped:",
         *_swapped(calibration.swap, needed=calibration.needs_swap),
         "fixed transcripts, at first and now:",
-        *_drifted(calibration.drift),
+        *describe_drift(calibration.drift),
     )
 
 
@@ -90,7 +90,8 @@ def _swapped(swap: Share | None, *, needed: bool) -> Iterator[str]:
     yield f"  same winner in {swap.value:.0%} [{low:.0%}, {high:.0%}], n = {swap.n}"
 
 
-def _drifted(drift: Drift | None) -> Iterator[str]:
+def describe_drift(drift: Drift | None) -> Iterator[str]:
+    """How the scores of fixed transcripts have moved, as indented lines."""
     if drift is None:
         yield "  not measured: `selftune judge canaries` judges them"
         return

@@ -19,6 +19,7 @@ from selftune.records import Judgement, JudgementStatus, Statement, StatementKin
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from selftune.judges.calibration import Drift
     from selftune.loop.config import CalibrationSection, ProjectConfig
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Rubric
@@ -61,6 +62,12 @@ def calibration_line(project: Project, identity: JudgeIdentity, rubric: Rubric) 
     if identity == HumanJudge.identity:
         return _PEOPLE
     return describe_line(calibrate_against_people(project, identity, rubric))
+
+
+def drift_of(project: Project, identity: JudgeIdentity, rubric: Rubric) -> Drift | None:
+    """How the judge's scores of the fixed transcripts have moved; None before it was given them twice."""
+    found = _collect(project.store, identity, rubric, {item.id for item in canaries()})
+    return _drift(found, rubric)
 
 
 def refuse_uncalibrated(project: Project, identity: JudgeIdentity, rubric: Rubric) -> None:
@@ -117,6 +124,15 @@ def _collect(store: Store, identity: JudgeIdentity, rubric: Rubric, wanted: Coll
     return found
 
 
+def _drift(found: _Verdicts, rubric: Rubric) -> Drift | None:
+    fixed = [
+        (item.position, found.ours[item.id][0], found.ours[item.id][-1])
+        for item in canaries()
+        if len(found.ours.get(item.id, ())) > 1
+    ]
+    return measure_drift(fixed, WORTHLESS_NAMES, rubric)
+
+
 def _is_pairwise(judgement: Judgement) -> bool:
     """Whether two answers were compared: a score of one answer and one of a pair are not held against each other."""
     return judgement.judge.name.startswith(PAIRWISE)
@@ -133,11 +149,6 @@ def _measure(found: _Verdicts, identity: JudgeIdentity, rubric: Rubric, config: 
         for name, verdicts in sorted(found.others.items())
     )
     again = [pair for verdicts in found.ours.values() for pair in pairwise(verdicts)]
-    fixed = [
-        (item.position, found.ours[item.id][0], found.ours[item.id][-1])
-        for item in canaries()
-        if len(found.ours.get(item.id, ())) > 1
-    ]
     steady = sum(ORDER_DEPENDENT not in verdict.flags for verdict in found.swapped)
     return Calibration(
         judge=identity.name,
@@ -146,7 +157,7 @@ def _measure(found: _Verdicts, identity: JudgeIdentity, rubric: Rubric, config: 
         people=compare_judges(by_people, rubric, against="people"),
         others=tuple(compare_judges(pairs, rubric, against=name) for name, pairs in others if pairs),
         retest=compare_judges(again, rubric, against="itself") if again else None,
-        drift=measure_drift(fixed, WORTHLESS_NAMES, rubric),
+        drift=_drift(found, rubric),
         swap=share_of(steady, len(found.swapped)) if found.swapped else None,
         needs_swap=bool(identity.lineage),
     )

@@ -112,7 +112,8 @@ class CalibrationSection:
     `least_kappa` is the weighted kappa against people over `least_labels` interactions, `least_swap_consistency` the
     share of comparisons whose winner stays when the answers change places. With `uncalibrated = "refused"` no cycle
     begins before; every report says so either way. `spoiled_copies` shows a judge that is a model a spoiled copy of
-    each answer it would let in, one call more for each: one that finds the copy as good has been talked round.
+    each answer it would let in, one call more for each: one that finds the copy as good has been talked round. After
+    each cycle's verdicts it is given ten fixed transcripts, its `canaries`, unless its budget is limited.
     """
 
     least_kappa: float = 0.60
@@ -120,6 +121,7 @@ class CalibrationSection:
     least_swap_consistency: float = 0.85
     uncalibrated: Uncalibrated = Uncalibrated.ALLOWED
     spoiled_copies: bool = True
+    canaries: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

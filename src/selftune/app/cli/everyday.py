@@ -123,7 +123,7 @@ def cycle(
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import limit_spending
-    from selftune.app.reviewing import judge_line
+    from selftune.app.reviewing import check_after_batch, judge_line
     from selftune.loop.planning import make_plan
     from selftune.loop.project import open_project
     from selftune.loop.runner import go_round
@@ -134,13 +134,14 @@ def cycle(
             _show_plan(make_plan(opened), json=json)
             return
         report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds)
+        drift = check_after_batch(opened, report.timings)
         if json:
             from selftune.app.summary import generation_summary
 
-            print_json(generation_summary(opened, report) | {"judge": judge_line(opened)})
+            print_json(generation_summary(opened, report) | {"judge": judge_line(opened), "drift": drift})
         else:
             _show_report(report)
-            typer.echo(judge_line(opened))
+            typer.echo("\n".join((judge_line(opened), *drift)))
     sys.exit(_exit_code(report))
 
 
