@@ -9,7 +9,7 @@ import pytest
 from curation_pairs import judged, pair
 
 from selftune.curation.config import Curation
-from selftune.curation.lsh import collisions, rows_for
+from selftune.curation.lsh import collisions, crossings, rows_for
 from selftune.curation.meaning import content_words, gist, likeness_of, same_in_meaning
 from selftune.curation.near import jaccard, shingles_of
 from selftune.curation.stage import curate
@@ -168,6 +168,18 @@ def test_a_flood_of_near_copies_costs_no_square_and_is_found_whole():
     found = list(collisions(sets, ["one"] * 600, 0.8))
     assert {second for _, second in found} == set(range(1, 600))
     assert len(found) <= 600 * 64 * 2
+
+
+def test_what_crosses_two_lists_is_what_lies_in_one_block_of_both():
+    rng = Random(1)
+    words = [f"word{number}" for number in range(2000)]
+    here = [frozenset(rng.sample(words, 30)) for _ in range(200)]
+    there = [frozenset([*sorted(one)[:25], "other"]) for one in here[:50]]
+    blocks, other_blocks = ["x"] * 200, ["x"] * 40 + ["y"] * 10
+    found = set(crossings(here, blocks, there, other_blocks, threshold=0.6, missed=0.02))
+    assert {(place, place) for place in range(40)} <= found
+    assert not {other for _, other in found} & set(range(40, 50))
+    assert len(found) <= 60
 
 
 def test_blocks_keep_equal_sets_apart():
