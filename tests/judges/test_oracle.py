@@ -305,6 +305,26 @@ def test_words_without_consent_to_sending_never_leave_the_machine(monkeypatch):
     assert judgement.attempts == 0
 
 
+def test_a_hosted_judge_is_reached_by_the_proxy_of_the_environment_and_told_nothing_of_netrc(tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password very-secret\n")
+    netrc.chmod(0o600)
+    for variable in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("JUDGE_KEY", "sk-key")
+    facts = {"name": "oracle", "rubric": "golden", "model": FAKE_MODEL, "egress": ("judge.example",), "max_attempts": 1}
+    with FakeJudgeServer(lambda n, body: OK).running() as server:
+        monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+        hosted = {"endpoint": "http://judge.example/v1", "timeout_seconds": 5.0}
+        for key in (None, "JUDGE_KEY"):
+            oracle = OracleJudge.from_config(Judging(**facts, **hosted, api_key_env=key))
+            said = oracle.judge(interaction(consent=Consent(send=True)), RUBRIC, "salt")
+            assert said.status is JudgementStatus.SCORED
+    assert [headers.get("Authorization") for headers in server.headers] == [None, "Bearer sk-key"]
+    assert [headers["Host"] for headers in server.headers] == ["judge.example"] * 2
+
+
 def test_loopback_never_goes_through_a_proxy(monkeypatch):
     for variable in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")

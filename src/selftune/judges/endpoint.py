@@ -153,12 +153,22 @@ async def connect(endpoint: Endpoint, *, at_once: int, timeout_seconds: float) -
     async with aiohttp.ClientSession(
         headers=headers,
         timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-        # Proxies from the environment serve the way out; this machine is reached directly.
-        trust_env=not endpoint.local,
+        # Not trust_env: it also reads ~/.netrc for each call, and would send the endpoint what stands there.
+        proxy=_proxy_to(endpoint),
         connector=aiohttp.TCPConnector(limit=at_once),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
         yield session
+
+
+def _proxy_to(endpoint: Endpoint) -> str | None:
+    """The proxy that the environment names for the way out; this machine is reached directly."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(endpoint.url)
+    if endpoint.local or proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 async def call(session: ClientSession, endpoint: Endpoint, body: bytes) -> dict[str, Any]:
