@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from curation_pairs import judged, pair
@@ -17,7 +15,6 @@ from selftune.curation.stage import curate
 from selftune.records import Message
 from selftune.testing import fake_context
 
-FIELD_DATA = os.environ.get("SELFTUNE_FIELD_DATA")
 EXAM = "Sir, which argument in favour of a second chamber would you defend before the people of New York today?"
 ASKED = Yardstick(name="suite item pd-03", text=EXAM)
 EIGHT = ("one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -123,11 +120,10 @@ def test_eight_words_in_a_row_are_counted_by_words_alone():
     }
 
 
-@pytest.mark.skipif(FIELD_DATA is None, reason="SELFTUNE_FIELD_DATA is not set")
 @pytest.mark.parametrize("name", ["chosen-sonnet.jsonl", "rejected-base.jsonl", "rejected-v3b.jsonl"])
-def test_the_four_prompts_of_the_published_preference_files_that_leak_are_named(name):
+def test_the_four_prompts_of_the_published_preference_files_that_leak_are_named(name, field_data):
     """Mission F3: at-01, at-05, cc-02 and cc-03 of the evaluation share eight words in a row with training prompts."""
-    foundry = Path(FIELD_DATA or "") / "foundry"
+    foundry = field_data / "foundry"
     exams = [json.loads(line) for line in (foundry / "eval-prompts.jsonl").read_text("utf-8").splitlines()]
     lines = [json.loads(line) for line in (foundry / "preference" / name).read_text("utf-8").splitlines()]
     found = reasons(

@@ -114,7 +114,8 @@ def _check_enough(
     if new < config.trigger:
         raise BelowTriggerError(
             f"{new} new golden interactions, {config.trigger - new} more are needed to train. {commonest}".strip(),
-            next_step="Collect or import more, or lower `trigger` under [curation] in selftune.toml.",
+            next_step="Collect or import more, or set a lower `trigger` under [curation] in selftune.toml; meanwhile "
+            "`selftune examples` makes a system prompt of your best answers.",
         )
 
 
