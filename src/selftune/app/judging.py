@@ -19,7 +19,7 @@ from selftune.loop.ejected import find_text
 from selftune.loop.executor import Silent
 from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.records import Interaction, Judgement, Message, Quarantined
+from selftune.records import Interaction, Judgement, JudgementStatus, Message, Quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from selftune.judges.judged_files import JudgedFile, JudgedRow
     from selftune.loop.executor import Executor, Observer
     from selftune.loop.project import Project
+    from selftune.records import JudgeIdentity
+    from selftune.store import Store
 
 
 def import_judged(
@@ -64,6 +66,26 @@ def limit_spending(project: Project, budget_usd: float | None) -> Project:
         return project
     judge = replace(project.config.judge, budget_usd=budget_usd)
     return replace(project, config=replace(project.config, judge=judge))
+
+
+def expected_cost(store: Store, judge: JudgeIdentity, interaction_ids: Sequence[str], *, more_answers: int = 0) -> str:
+    """What it may cost to judge these and so many more answers to each, from what this judge has cost so far.
+
+    Verdicts that are on record cost nothing again.
+    """
+    if not judge.lineage:
+        return "nothing: the judge is code"
+    costs: list[float] = []
+    known: set[str] = set()
+    for _, judgement in store.each(Judgement):
+        if judgement.judge == judge and judgement.status is JudgementStatus.SCORED:
+            costs.append(judgement.cost_usd)
+            known.add(judgement.interaction_id)
+    if not any(costs):
+        return "unknown: no verdict on record says what one costs"
+    asked = len(set(interaction_ids) - known) + more_answers * len(interaction_ids)
+    mean = sum(costs) / len(costs)
+    return f"about ${asked * mean:.2f}: {asked} verdicts at ${mean:.4f}, the mean of {len(costs)} on record"
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,15 @@ def mean_summary(mean: Mean) -> dict[str, Any]:
     return {"mean": mean.value, "interval": mean.interval, "n": mean.n}
 
 
+def _judging_costs(plan: Plan) -> str:
+    from selftune.app.judging import expected_cost
+    from selftune.loop.plan import Logged
+
+    ids = [name for source in plan.sources if isinstance(source, Logged) for name in source.interactions.ids]
+    more = getattr(plan.sources[-1], "answers_per_prompt", 0)
+    return expected_cost(plan.store, plan.judge_identity, ids, more_answers=more)
+
+
 def plan_summary(plan: Plan) -> dict[str, Any]:
     """What a cycle would do, line by line."""
     suite = plan.evaluation.suite
@@ -103,6 +112,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "new interactions": plan.new_interactions,
         "more answers each": getattr(plan.sources[-1], "answers_per_prompt", 0),
         "judge": plan.judge_identity.name,
+        "judging costs": _judging_costs(plan),
         "trigger": f"{plan.curation.trigger} new golden items, overall at least {plan.curation.threshold}",
         "recipe": plan.recipe.name,
         "form": f"{plan.form.form} {plan.form.quantisation}",

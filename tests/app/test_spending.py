@@ -1,0 +1,60 @@
+"""What judging may cost is said beforehand, and a budget can be named for once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from selftune.app.judging import expected_cost, limit_spending
+from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
+from selftune.loop.project import HIDDEN, Project, prepare_hidden
+from selftune.records import JudgeIdentity, Judgement, JudgementStatus
+from selftune.store import BlobStore, Store
+from selftune.testing import fake_base
+
+MODEL = JudgeIdentity(name="oracle:m", version="1", lineage=("m",))
+IDS = [f"interaction:{number:064x}" for number in range(10)]
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / CONFIG_FILE).write_text(
+        new_config_text(name="p", base="fake", recipe="reference", suite="reference", profile=Profile.SOLO)
+    )
+    prepare_hidden(folder)
+    with Store.open(folder) as store:
+        yield Project(
+            folder=folder,
+            config=load_config(folder),
+            store=store,
+            blobs=BlobStore(folder / HIDDEN / "blobs"),
+            base=fake_base("fake"),
+            base_folder=folder,
+        )
+
+
+def judgement(interaction_id: str, cost: float, judge: JudgeIdentity = MODEL, **facts) -> Judgement:
+    scored = {"status": JudgementStatus.SCORED, "overall": 4.0} | facts
+    return Judgement(salt="s", interaction_id=interaction_id, rubric_digest="r", judge=judge, cost_usd=cost, **scored)
+
+
+def test_code_costs_nothing_and_a_judge_without_a_record_is_unknown(project):
+    assert expected_cost(project.store, JudgeIdentity(name="checks", version="1"), IDS).startswith("nothing")
+    assert expected_cost(project.store, MODEL, IDS).startswith("unknown")
+
+
+def test_the_mean_of_what_this_judge_has_cost_is_taken_times_what_is_not_on_record(project):
+    other = replace(MODEL, name="oracle:dear")
+    records = [judgement(IDS[0], 0.01), judgement(IDS[1], 0.03), judgement(IDS[2], 9.0, other)]
+    failed = judgement(IDS[3], 5.0, status=JudgementStatus.UNSCORED, overall=None, reason="HTTP 500")
+    project.store.save([*records, failed], event="judged")
+    assert expected_cost(project.store, MODEL, IDS) == ("about $0.16: 8 verdicts at $0.0200, the mean of 2 on record")
+    assert expected_cost(project.store, MODEL, IDS, more_answers=3).startswith("about $0.76: 38 verdicts")
+
+
+def test_a_budget_on_the_command_line_stands_for_the_one_in_the_config(project):
+    assert limit_spending(project, 2.5).config.judge.budget_usd == 2.5
+    assert limit_spending(project, None) is project
