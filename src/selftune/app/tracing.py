@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.app.targets import lines_on_targets
 from selftune.app.ways import way_of
 from selftune.errors import UsageError
 from selftune.records import (
@@ -69,6 +70,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
         case Decision():
             yield from (f"{arm.value}: {evaluation_id}" for arm, evaluation_id in record.arms)
             yield f"build {record.build_id}; run {record.run_id}; policy {record.policy} {record.policy_digest}"
+            yield from lines_on_targets(project, record)
         case Build():
             made_by = ", ".join(record.tools)
             yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {made_by}"
