@@ -12,11 +12,11 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Final
 
-from selftune.interactions.canaries import draw_canaries
 from selftune.interactions.config import REDACTED
-from selftune.interactions.patterns import KINDS
-from selftune.interactions.redaction import Redactor
-from selftune.interactions.tokens import DETECTORS
+from selftune.interactions.privacy.canaries import draw_canaries
+from selftune.interactions.privacy.patterns import KINDS
+from selftune.interactions.privacy.redaction import Redactor
+from selftune.interactions.privacy.tokens import DETECTORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -110,7 +110,7 @@ def write_formats() -> str:
     import sys
 
     from selftune.interactions.detect import GROUP
-    from selftune.interactions.documents import LIMITS
+    from selftune.interactions.reading.documents import LIMITS
     from selftune.loop.config import CaptureSection
     from selftune.plugins import load_plugin, registered
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.curation.filters import NoControlTokens
-from selftune.curation.preference import NO_RIVAL, PASSED_OVER, Paired, PairingRules, pair_up, reject_partners
-from selftune.curation.preference_style import contrast_sides, count_contractions, length_gap
+from selftune.curation.preference.pairs import NO_RIVAL, PASSED_OVER, Paired, PairingRules, pair_up, reject_partners
+from selftune.curation.preference.style import contrast_sides, count_contractions, length_gap
 from selftune.curation.select import Rejects
 from selftune.records import Feedback, JudgeIdentity, Message, Rejected, ToolCall
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from selftune.errors import UsageError
 from selftune.interactions.config import Capture
 from selftune.interactions.detect import list_logs, open_sources
-from selftune.interactions.documents import Document, Limits
-from selftune.interactions.lines import mend_escapes, read_entries
-from selftune.interactions.openai import OpenAIMessages
+from selftune.interactions.formats.openai import OpenAIMessages
+from selftune.interactions.reading.documents import Document, Limits
+from selftune.interactions.reading.lines import mend_escapes, read_entries
 from selftune.interactions.repair import join_surrogates
 from selftune.interactions.stage import capture
 from selftune.records import Interaction, Quarantined, decode_record, encode_record

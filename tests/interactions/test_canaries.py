@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selftune.app.reports.canaries import plant, search
-from selftune.interactions.canaries import draw_canaries, load_canaries
+from selftune.interactions.privacy.canaries import draw_canaries, load_canaries
 
 
 def test_the_committed_list_is_what_its_generator_draws():

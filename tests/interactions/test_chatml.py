@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from interaction_logs import places, read, said, whole, write
 
-from selftune.interactions.chatml import _entries
 from selftune.interactions.detect import detect_format
-from selftune.interactions.documents import Limits
+from selftune.interactions.formats.chatml import _entries
+from selftune.interactions.reading.documents import Limits
 from selftune.records import Interaction, Quarantined
 
 TWO = """<|im_start|>system

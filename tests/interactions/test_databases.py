@@ -12,7 +12,7 @@ from interaction_logs import places, read, said, whole
 
 from selftune.errors import MissingFileError, UsageError
 from selftune.interactions.detect import detect_format, open_sources
-from selftune.interactions.tables import read_rows
+from selftune.interactions.reading.tables import read_rows
 from selftune.records import Feedback, Interaction, Message, Quarantined, Rejected
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.errors import UnknownNameError
-from selftune.interactions.assemble import find_state
-from selftune.interactions.checksums import passes_luhn
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
-from selftune.interactions.reasoning import split_reasoning
-from selftune.interactions.redaction import Redactor
+from selftune.interactions.privacy.checksums import passes_luhn
+from selftune.interactions.privacy.redaction import Redactor
+from selftune.interactions.reading.assemble import find_state
+from selftune.interactions.reading.reasoning import split_reasoning
 from selftune.interactions.repair import repair_text
 from selftune.interactions.stage import capture
 from selftune.records import Feedback, Interaction, Message, Quarantined, ToolCall, Trigger

@@ -10,25 +10,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selftune.interactions.alpaca import Alpaca
-from selftune.interactions.chatgpt import ChatGPTExport
-from selftune.interactions.chatml import ChatML
-from selftune.interactions.claude import ClaudeExport
-from selftune.interactions.completions import StoredCompletions
 from selftune.interactions.config import Capture
-from selftune.interactions.inspect_logs import InspectLog
-from selftune.interactions.kto import Labelled
-from selftune.interactions.langfuse import LangfuseExport
-from selftune.interactions.lm_studio import LMStudioChat
-from selftune.interactions.open_webui import OpenWebUIExport
-from selftune.interactions.open_webui_feedback import OpenWebUIFeedback
-from selftune.interactions.openai import OpenAIMessages
-from selftune.interactions.pairs import Pairs
-from selftune.interactions.sharegpt import ShareGPT
-from selftune.interactions.sillytavern import SillyTavernChat
-from selftune.interactions.spans import GenAISpans
+from selftune.interactions.formats.alpaca import Alpaca
+from selftune.interactions.formats.chatgpt import ChatGPTExport
+from selftune.interactions.formats.chatml import ChatML
+from selftune.interactions.formats.claude import ClaudeExport
+from selftune.interactions.formats.completions import StoredCompletions
+from selftune.interactions.formats.inspect_logs import InspectLog
+from selftune.interactions.formats.kto import Labelled
+from selftune.interactions.formats.langfuse import LangfuseExport
+from selftune.interactions.formats.lm_studio import LMStudioChat
+from selftune.interactions.formats.open_webui import OpenWebUIExport
+from selftune.interactions.formats.open_webui_feedback import OpenWebUIFeedback
+from selftune.interactions.formats.openai import OpenAIMessages
+from selftune.interactions.formats.pairs import Pairs
+from selftune.interactions.formats.sharegpt import ShareGPT
+from selftune.interactions.formats.sillytavern import SillyTavernChat
+from selftune.interactions.formats.spans import GenAISpans
+from selftune.interactions.formats.written import Dialogues, Responses
 from selftune.interactions.stage import capture
-from selftune.interactions.written import Dialogues, Responses
 from selftune.plugins import load_plugin, registered
 from selftune.records import Interaction, Quarantined, decode_record, encode_record
 from selftune.testing import fake_context

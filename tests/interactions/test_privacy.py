@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from interaction_logs import read, whole, write
 
 from selftune.errors import UnknownNameError
-from selftune.interactions.assemble import Origin, assemble
 from selftune.interactions.config import Capture
-from selftune.interactions.consent import MARKED, ConsentLevel, UnderConsent, marked_consent, stricter
 from selftune.interactions.detect import open_sources
 from selftune.interactions.door import check_door, clean, pass_door
-from selftune.interactions.pseudonyms import Pseudonyms
+from selftune.interactions.privacy.consent import MARKED, ConsentLevel, UnderConsent, marked_consent, stricter
+from selftune.interactions.privacy.pseudonyms import Pseudonyms
+from selftune.interactions.reading.assemble import Origin, assemble
 from selftune.interactions.stage import capture
 from selftune.records import Consent, Interaction, Message, Quarantined, Trigger
 from selftune.testing import fake_context

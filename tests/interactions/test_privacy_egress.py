@@ -9,7 +9,7 @@ import pytest
 from interaction_logs import write
 
 from selftune.errors import ConfigError
-from selftune.interactions.consent import ConsentLevel
+from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import appoint_endpoint
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict

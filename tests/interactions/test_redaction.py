@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.errors import ConfigError
-from selftune.interactions.checksums import IBAN_LENGTHS, passes_iban
 from selftune.interactions.config import Capture
-from selftune.interactions.disguises import show_hidden
 from selftune.interactions.door import check_door
-from selftune.interactions.passwords import entropy_bits
-from selftune.interactions.presidio import find_with_presidio
-from selftune.interactions.redaction import ALL_KINDS, Redactor
+from selftune.interactions.privacy.checksums import IBAN_LENGTHS, passes_iban
+from selftune.interactions.privacy.disguises import show_hidden
+from selftune.interactions.privacy.passwords import entropy_bits
+from selftune.interactions.privacy.presidio import find_with_presidio
+from selftune.interactions.privacy.redaction import ALL_KINDS, Redactor
 
 KINDS = Capture().redact
 KEY = "sk-proj-" + "a1B2c3D4" * 5

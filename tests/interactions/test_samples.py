@@ -10,8 +10,8 @@ from importlib.resources import files
 import pytest
 from interaction_logs import read, said, whole
 
-from selftune.interactions.documents import Limits
-from selftune.interactions.lines import read_entries
+from selftune.interactions.reading.documents import Limits
+from selftune.interactions.reading.lines import read_entries
 from selftune.interactions.repair import repair_text
 from selftune.interactions.samples.write import ADVERSARIAL, CORE, MEANT, READ_AS, write_samples
 from selftune.records import Quarantined, Trigger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from interaction_logs import document, read, write
 
-from selftune.interactions.times import as_utc, latest
+from selftune.interactions.reading.times import as_utc, latest
 from selftune.records import Interaction, Thread
 
 TURNS = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from selftune.app.reports.calibration import simulate_raters
-from selftune.judges.calibration import Bar, Calibration, compare_judges, measure_drift
-from selftune.judges.calibration_draw import Candidate, band_of, draw_for_review
-from selftune.judges.calibration_words import describe_calibration, describe_line, what_labels_support
-from selftune.judges.human import human_identity, is_human, judge_by_hand, merge_people
+from selftune.judges.calibration.draw import Candidate, band_of, draw_for_review
+from selftune.judges.calibration.human import human_identity, is_human, judge_by_hand, merge_people
+from selftune.judges.calibration.measure import Bar, Calibration, compare_judges, measure_drift
+from selftune.judges.calibration.words import describe_calibration, describe_line, what_labels_support
 from selftune.judges.rubric import load_rubric
 from selftune.judges.shares import share_of
 from selftune.records import JudgementStatus

@@ -13,7 +13,7 @@ from selftune.judges.attacks.clean import CLEAN
 from selftune.judges.attacks.held_out import HELD_OUT
 from selftune.judges.attacks.known import KNOWN
 from selftune.judges.fake_gullible import obeys
-from selftune.judges.injection import neutralise, readings, suspicion
+from selftune.judges.injection.find import neutralise, readings, suspicion
 from selftune.judges.rubric import load_rubric
 from selftune.records import Interaction, Message, ToolCall, Trigger
 

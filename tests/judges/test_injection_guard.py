@@ -14,9 +14,9 @@ from selftune.judges.checks import ChecksJudge
 from selftune.judges.config import Judging
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
 from selftune.judges.fake_gullible import gullible
-from selftune.judges.injection import INJECTION_SUSPECTED
-from selftune.judges.injection_guard import guard
-from selftune.judges.injection_probe import SPOILERS, UNMOVED, spoiled
+from selftune.judges.injection.find import INJECTION_SUSPECTED
+from selftune.judges.injection.guard import guard
+from selftune.judges.injection.probe import SPOILERS, UNMOVED, spoiled
 from selftune.judges.oracle import OracleJudge
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric

@@ -24,9 +24,9 @@ from selftune.curation.base import Pair
 from selftune.curation.confidence import verdict_on
 from selftune.errors import ConfigError, NothingNewError
 from selftune.governance.keys import statement_is_signed
-from selftune.judges.calibration_canaries import canaries
+from selftune.judges.calibration.canaries import canaries
+from selftune.judges.calibration.human import is_human
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
-from selftune.judges.human import is_human
 from selftune.judges.rubric import load_rubric
 from selftune.judges.shares import share_of
 from selftune.judges.stage import judge

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from selftune.errors import SelftuneError, UnknownNameError
-from selftune.interactions.consent import ConsentLevel
+from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.loop.intake import import_files
 from selftune.loop.quarantine import EVENT, list_aside, retry_aside
 from selftune.records import Consent, Interaction, Quarantined

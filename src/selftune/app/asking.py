@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftune.errors import BudgetError, LockedError, MissingFileError, ServingError, UsageError
-from selftune.interactions.assemble import find_state, said_by_assistant
-from selftune.interactions.consent import at_level
 from selftune.interactions.door import pass_door
+from selftune.interactions.privacy.consent import at_level
+from selftune.interactions.reading.assemble import find_state, said_by_assistant
 from selftune.loop.privacy import door_of
 from selftune.loop.service import make_target, serving_release
 from selftune.records import Interaction, Message, Quarantined, Trigger, digest_of

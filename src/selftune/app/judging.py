@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from selftune.interactions.assemble import Origin, assemble, said_by_assistant
+from selftune.interactions.reading.assemble import Origin, assemble, said_by_assistant
 from selftune.interactions.stage import capture
 from selftune.judges.adopt import Adopting, JudgedAnswers, adopt
 from selftune.judges.adopted import summarise

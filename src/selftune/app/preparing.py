@@ -16,7 +16,7 @@ from selftune.curation.growth.vouch import SOURCE, Vouching, position_of, vouch
 from selftune.curation.stage import curate
 from selftune.curation.traits import REAL, SYNTHETIC
 from selftune.errors import ConfigError, NothingToTrainOnError, UnbalancedError
-from selftune.interactions.assemble import find_state
+from selftune.interactions.reading.assemble import find_state
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
 from selftune.loop.executor import Silent, Stored

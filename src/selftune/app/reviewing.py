@@ -11,11 +11,11 @@ from selftune.governance.keys import sign_statement
 from selftune.governance.statements import review as say_reviewed
 from selftune.judges.asking import ask_all
 from selftune.judges.bias import measure_bias
-from selftune.judges.calibration import category_of
-from selftune.judges.calibration_canaries import CANARY, canaries
-from selftune.judges.calibration_draw import Candidate, draw_for_review
-from selftune.judges.calibration_words import describe_drift
-from selftune.judges.human import human_identity, is_human, judge_by_hand
+from selftune.judges.calibration.canaries import CANARY, canaries
+from selftune.judges.calibration.draw import Candidate, draw_for_review
+from selftune.judges.calibration.human import human_identity, is_human, judge_by_hand
+from selftune.judges.calibration.measure import category_of
+from selftune.judges.calibration.words import describe_drift
 from selftune.judges.purse import Purse
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from selftune.judges.bias import BatchBias
-    from selftune.judges.calibration import Calibration
+    from selftune.judges.calibration.measure import Calibration
     from selftune.loop.executor import Timing
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Rubric

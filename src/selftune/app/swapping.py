@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.reviewing import appointed_judge
 from selftune.errors import NothingNewError
 from selftune.judges.asking import ask_all
-from selftune.judges.calibration_canaries import CANARY
+from selftune.judges.calibration.canaries import CANARY
 from selftune.judges.pairwise import PairwiseJudge
 from selftune.judges.purse import Purse
 from selftune.loop.plan import latest_judgements

@@ -12,8 +12,8 @@ from selftune.curation.config import Curation, check_curation
 from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.noise import estimate_noise
-from selftune.curation.preference import pair_up, pairing_rules, reject_partners
-from selftune.curation.preference_style import contrast_examples, write_pairing
+from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
+from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.render import conversation_of
 from selftune.curation.select import Candidate, Rejects, count_reasons, select, sift, without_near_duplicates
 from selftune.curation.traits import SYNTHETIC, Origins

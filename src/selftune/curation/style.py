@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from selftune.curation.preference_style import TRAITS, count_contractions, opening_of
+from selftune.curation.preference.style import TRAITS, count_contractions, opening_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

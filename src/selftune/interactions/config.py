@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from selftune.interactions.pseudonyms import Pseudonyms
+    from selftune.interactions.privacy.pseudonyms import Pseudonyms
 
 REDACTED: Final = ("private_key", "api_key", "password", "email", "iban", "card", "ssn", "phone", "address")
 

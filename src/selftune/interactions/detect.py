@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import MissingFileError, UsageError
-from selftune.interactions.lines import read_entries
+from selftune.interactions.reading.lines import read_entries
 from selftune.plugins import load_plugin, registered
 
 if TYPE_CHECKING:

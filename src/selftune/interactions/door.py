@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selftune.errors import UnknownNameError
-from selftune.interactions.assemble import find_state
-from selftune.interactions.presidio import PRESIDIO_KINDS, check_presidio
-from selftune.interactions.redaction import ALL_KINDS, Redactor
+from selftune.interactions.privacy.presidio import PRESIDIO_KINDS, check_presidio
+from selftune.interactions.privacy.redaction import ALL_KINDS, Redactor
+from selftune.interactions.reading.assemble import find_state
 from selftune.interactions.repair import join_surrogates, repair_text
 from selftune.records import Interaction, Quarantined, canonical_json
 

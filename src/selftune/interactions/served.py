@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from selftune.context import ChatRequest, Progress
 from selftune.errors import RequestRefusedError
-from selftune.interactions.assemble import find_state, said_by_assistant
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
 from selftune.interactions.pages import AnswerPages
+from selftune.interactions.reading.assemble import find_state, said_by_assistant
 from selftune.records import (
     Consent,
     GenerationParameters,

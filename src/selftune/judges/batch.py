@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import JudgeMissingError
 from selftune.judges.evidence import UNSUPPORTED
-from selftune.judges.injection import INJECTION_SUSPECTED
-from selftune.judges.injection_probe import UNMOVED
+from selftune.judges.injection.find import INJECTION_SUSPECTED
+from selftune.judges.injection.probe import UNMOVED
 from selftune.judges.overall import hides_a_penalty
 from selftune.records import JudgementStatus
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.judges.attacks.base import WORTHLESS
 from selftune.judges.attacks.known import LOOK_ALIKES, TAGS
 from selftune.judges.fake import fake_verdict
-from selftune.judges.injection_probe import SPOILERS
+from selftune.judges.injection.probe import SPOILERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
-from selftune.judges.injection import neutralise
+from selftune.judges.injection.find import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

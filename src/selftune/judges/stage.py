@@ -10,7 +10,7 @@ from selftune.errors import BudgetError, JudgeMissingError
 from selftune.failpoints import reach
 from selftune.judges.base import JudgesMany
 from selftune.judges.batch import Batch
-from selftune.judges.injection_guard import guard
+from selftune.judges.injection.guard import guard
 from selftune.judges.purse import Purse
 from selftune.judges.recall import InOrder, Recall
 from selftune.judges.rubric import load_rubric

@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
-from selftune.judges.calibration import Bar, Calibration, compare_judges, measure_drift
-from selftune.judges.calibration_canaries import WORTHLESS_NAMES, canaries
-from selftune.judges.calibration_words import describe_line
-from selftune.judges.human import HumanJudge, is_human, merge_people
+from selftune.judges.calibration.canaries import WORTHLESS_NAMES, canaries
+from selftune.judges.calibration.human import HumanJudge, is_human, merge_people
+from selftune.judges.calibration.measure import Bar, Calibration, compare_judges, measure_drift
+from selftune.judges.calibration.words import describe_line
 from selftune.judges.pairwise import ORDER_DEPENDENT
 from selftune.judges.shares import share_of
 from selftune.records import Judgement, JudgementStatus, Statement, StatementKind
@@ -19,7 +19,7 @@ from selftune.records import Judgement, JudgementStatus, Statement, StatementKin
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from selftune.judges.calibration import Drift
+    from selftune.judges.calibration.measure import Drift
     from selftune.loop.config import CalibrationSection, ProjectConfig
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Rubric

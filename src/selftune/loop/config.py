@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import MissingFileError
 from selftune.interactions.config import REDACTED
-from selftune.interactions.consent import ConsentLevel
+from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.settings import from_mapping, read_text, read_toml
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import tee
 from typing import TYPE_CHECKING
 
-from selftune.interactions.consent import UnderConsent
 from selftune.interactions.detect import detect_format, list_logs, open_sources
+from selftune.interactions.privacy.consent import UnderConsent
 from selftune.interactions.served import ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent, Stored
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.interactions.base import Source
-    from selftune.interactions.consent import ConsentLevel
+    from selftune.interactions.privacy.consent import ConsentLevel
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
     from selftune.records import Message

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.gate.base import Evidence
-from selftune.judges.calibration_canaries import CANARY
+from selftune.judges.calibration.canaries import CANARY
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 
 if TYPE_CHECKING:

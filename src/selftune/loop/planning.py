@@ -15,8 +15,8 @@ from selftune.gate.planning import plan_check
 from selftune.gate.policies import load_policy
 from selftune.governance.independence import Party, check_independence
 from selftune.interactions.served import Resampled
+from selftune.judges.calibration.human import HUMAN
 from selftune.judges.config import Judging, Member
-from selftune.judges.human import HUMAN
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge

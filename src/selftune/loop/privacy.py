@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.interactions.config import Capture
 from selftune.interactions.door import clean
-from selftune.interactions.pseudonyms import Pseudonyms
+from selftune.interactions.privacy.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
     from selftune.loop.config import ProjectConfig

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UsageError
 from selftune.failpoints import reach
-from selftune.interactions.consent import under
 from selftune.interactions.detect import GROUP
+from selftune.interactions.privacy.consent import under
 from selftune.interactions.retry import read_again
 from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease
@@ -16,7 +16,7 @@ from selftune.plugins import load_plugin
 from selftune.store.recognition import retry_name
 
 if TYPE_CHECKING:
-    from selftune.interactions.consent import ConsentLevel
+    from selftune.interactions.privacy.consent import ConsentLevel
     from selftune.loop.project import Project
     from selftune.records import Quarantined
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from selftune.curation.base import Yardstick
 from selftune.evals.suites import SUITES, load_suite
-from selftune.interactions.assemble import find_state
+from selftune.interactions.reading.assemble import find_state
 
 if TYPE_CHECKING:
     from pathlib import Path

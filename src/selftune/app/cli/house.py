@@ -103,7 +103,7 @@ def quarantine(
 ) -> None:
     """What could not be read: file, place and reason."""
     from selftune.app.cli.screen import print_json
-    from selftune.interactions.consent import read_level
+    from selftune.interactions.privacy.consent import read_level
     from selftune.loop.project import open_project
     from selftune.loop.quarantine import list_aside, retry_aside
 

@@ -51,7 +51,7 @@ def report(project: Folder = HERE, json: AsJson = False) -> None:
     from selftune.app.cli.screen import print_json
     from selftune.app.reviewing import report_bias, report_calibration
     from selftune.judges.bias import describe_bias
-    from selftune.judges.calibration_words import describe_calibration, describe_line
+    from selftune.judges.calibration.words import describe_calibration, describe_line
     from selftune.loop.project import open_project
     from selftune.records.codec import to_builtins
 

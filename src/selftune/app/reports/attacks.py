@@ -23,7 +23,7 @@ from selftune.judges.attacks.known import KNOWN
 from selftune.judges.config import Judging
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer
 from selftune.judges.fake_gullible import gullible
-from selftune.judges.injection import INJECTION_SUSPECTED
+from selftune.judges.injection.find import INJECTION_SUSPECTED
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.records import Interaction

@@ -6,8 +6,8 @@ import random
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reports.base import Figure, Section
-from selftune.judges.calibration import Bar, Calibration, compare_judges
-from selftune.judges.human import human_identity, judge_by_hand
+from selftune.judges.calibration.human import human_identity, judge_by_hand
+from selftune.judges.calibration.measure import Bar, Calibration, compare_judges
 from selftune.judges.rubric import load_rubric
 from selftune.judges.shares import share_of
 from selftune.scoring.agreement import measure_kappa, measure_spearman, spearman, weighted_kappa

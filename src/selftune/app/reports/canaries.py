@@ -10,14 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reports.base import Figure, Section
-from selftune.interactions.canaries import draw_canaries, load_canaries
 from selftune.interactions.config import REDACTED
-from selftune.interactions.redaction import Redactor
+from selftune.interactions.privacy.canaries import draw_canaries, load_canaries
+from selftune.interactions.privacy.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from selftune.interactions.canaries import Canary
+    from selftune.interactions.privacy.canaries import Canary
     from selftune.loop.project import Project
     from selftune.records import Dataset
 

@@ -1,0 +1,1 @@
+"""The formats that people keep conversations in, one module each."""

@@ -1,0 +1,1 @@
+"""Whether a judge can be believed: held against people, against itself, and against fixed transcripts."""

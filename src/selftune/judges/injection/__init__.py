@@ -1,0 +1,1 @@
+"""Words in a transcript that are meant for its judge: found, defused, and tested for."""
