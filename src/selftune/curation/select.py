@@ -60,6 +60,14 @@ class Candidate:
         return normalise(self.messages[-1].content)
 
 
+def as_said(pair: Pair, order: int) -> Candidate:
+    """The answer as it was given, good or bad: how it is held out."""
+    said = pair.interaction
+    return Candidate(
+        pair=pair, messages=conversation_of(said), taught_by=said.generated_by, rank=(0.0, 0.0), order=order
+    )
+
+
 class Rejects:
     """Collects who was rejected and why, in the order of the rejections."""
 

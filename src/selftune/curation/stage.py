@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
@@ -14,8 +15,7 @@ from selftune.curation.holdout import draw_holdout
 from selftune.curation.noise import estimate_noise
 from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference.style import contrast_examples, write_pairing
-from selftune.curation.render import conversation_of
-from selftune.curation.select import Candidate, Rejects, count_reasons, select, sift, without_near_duplicates
+from selftune.curation.select import Candidate, Rejects, as_said, count_reasons, select, sift, without_near_duplicates
 from selftune.curation.traits import SYNTHETIC, Origins
 from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.context import Context
-    from selftune.curation.base import Filter, Judged, Pair
+    from selftune.curation.base import Filter, Judged, Pair, Yardstick
+    from selftune.curation.preference.pairs import Paired, PairingRules
 
 STAGE_VERSION: Final = 2
 
@@ -42,45 +43,30 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         UnknownNameError: the config names a selection or a filter that there is not.
     """
     check_curation(config)
-    filters: list[Filter] = [load_plugin("selftune.filters", name)() for name in config.filters]
     rejects = Rejects()
-    # Held out before selection: a test made only of favourites flatters every model.
     pairs = tuple(judged.pairs)
-    split = draw_holdout(
-        pairs, config.holdout_share, config.holdout_seed, config.near_duplicate, config.clean_room_share
-    )
-    measured = Measured((*judged.yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
-    learnable = decontaminate(sift(split.pool, filters, rejects), measured, rejects)
-    held, sealed = sift(split.held, filters, rejects), sift(split.clean_room, filters, rejects)
     origins = Origins(pairs)
-    paired = None
-    if config.kind == DatasetKind.PREFERENCE:
-        rules = pairing_rules(config, judged.champion)
-        paired = pair_up(learnable, rules, filters, rejects)
-        golden = tuple(without_near_duplicates(paired.candidates, config.near_duplicate, rejects))
-        holdout = tuple(_example(item, origins) for item in pair_up(held, rules, filters, rejects).candidates)
-    else:
-        settled = set_aside_unsure(learnable, config.threshold, config.sure, rejects)
-        golden = select(settled, config, context.seed, rejects)
-        holdout = tuple(_held_example(pair, origins) for pair in held)
-    chosen, shares = balance(golden, origins, config, rejects)
-    if paired:
-        reject_partners(paired, chosen, rejects)
-    _check_enough(chosen, rejects, len(holdout) + len(sealed), judged.learnt_before, config)
+    apart = _set_apart(pairs, judged.yardsticks, config, rejects)
+    find = _find_pairs if config.kind == DatasetKind.PREFERENCE else _find_answers
+    found = find(apart, judged, config, context.seed, rejects)
+    chosen, shares = balance(found.golden, origins, config, rejects)
+    if found.paired:
+        reject_partners(found.paired, chosen, rejects)
+    _check_enough(chosen, rejects, len(found.held) + len(apart.sealed), judged.learnt_before, config)
     refuse_unbalanced(shares.kinds, config)
     context.report(Progress(done=len(chosen), total=len(pairs), note="golden"))
-    train = tuple(_example(item, origins) for item in chosen)
+    train, holdout = (tuple(_example(item, origins) for item in items) for items in (chosen, found.held))
     story = Story(
         chosen=chosen,
         holdout=holdout,
-        clean_room=len(sealed),
+        clean_room=len(apart.sealed),
         rejects=rejects.listed(),
         shares=shares,
         noise=estimate_noise(pairs, config.threshold),
         learnt_before=judged.learnt_before,
         calibration=judged.calibration,
     )
-    card = write_card(story, config)
+    on_pairs = f"\n{write_pairing(found.paired, train, found.rules)}" if found.paired and found.rules else ""
     return Dataset(
         kind=DatasetKind(config.kind),
         train=train,
@@ -89,13 +75,73 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         mixture=mixture_of(chosen),
         watermark=judged.watermark,
         config_digest=digest_of(config),
-        card=f"{card}\n{write_pairing(paired, train, rules)}" if paired else card,
-        clean_room=tuple(pair.interaction.id for pair in sealed),
+        card=write_card(story, config) + on_pairs,
+        clean_room=tuple(pair.interaction.id for pair in apart.sealed),
         kinds=shares.kinds,
         # Of the pool alone: what is held out must not steer what is generated next.
-        weaknesses=find_weaknesses(learnable, low_below=config.threshold, least_conversations=config.recurring_from),
+        weaknesses=find_weaknesses(
+            apart.learnable, low_below=config.threshold, least_conversations=config.recurring_from
+        ),
         plots=draw_plots(story),
         contrasts=contrast_examples(train),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Apart:
+    """What may be learnt from, what measures, and what nobody looks at; filters have been asked of all three."""
+
+    learnable: tuple[Pair, ...]
+    held: tuple[Pair, ...]
+    sealed: tuple[Pair, ...]
+    filters: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What is good enough to learn, and the same of what is held out; with `paired` it is pairs of answers."""
+
+    golden: tuple[Candidate, ...]
+    held: tuple[Candidate, ...]
+    paired: Paired | None = None
+    rules: PairingRules | None = None
+
+
+def _set_apart(pairs: tuple[Pair, ...], yardsticks: Sequence[Yardstick], config: Curation, rejects: Rejects) -> _Apart:
+    """Held out before selection: a test made only of favourites flatters every model."""
+    filters: tuple[Filter, ...] = tuple(load_plugin("selftune.filters", name)() for name in config.filters)
+    split = draw_holdout(
+        pairs, config.holdout_share, config.holdout_seed, config.near_duplicate, config.clean_room_share
+    )
+    measured = Measured((*yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
+    return _Apart(
+        learnable=decontaminate(sift(split.pool, filters, rejects), measured, rejects),
+        held=sift(split.held, filters, rejects),
+        sealed=sift(split.clean_room, filters, rejects),
+        filters=filters,
+    )
+
+
+def _find_answers(apart: _Apart, judged: Judged, config: Curation, seed: int, rejects: Rejects) -> _Found:
+    """The best answers, and everything held out as it was said, good or bad."""
+    del judged
+    settled = set_aside_unsure(apart.learnable, config.threshold, config.sure, rejects)
+    return _Found(
+        golden=select(settled, config, seed, rejects),
+        held=tuple(as_said(pair, place) for place, pair in enumerate(apart.held)),
+    )
+
+
+def _find_pairs(apart: _Apart, judged: Judged, config: Curation, seed: int, rejects: Rejects) -> _Found:
+    """Pairs of a better and a worse answer, one of each cluster, and those of what is held out."""
+    del seed
+    rules = pairing_rules(config, judged.champion)
+    paired = pair_up(apart.learnable, rules, apart.filters, rejects)
+    return _Found(
+        golden=tuple(without_near_duplicates(paired.candidates, config.near_duplicate, rejects)),
+        held=pair_up(apart.held, rules, apart.filters, rejects).candidates,
+        paired=paired,
+        rules=rules,
     )
 
 
@@ -130,15 +176,4 @@ def _example(item: Candidate, origins: Origins) -> Example:
         synthetic=origins.origin_of(item.pair.interaction) == SYNTHETIC,
         rejected=item.rejected,
         pairing=item.pairing,
-    )
-
-
-def _held_example(pair: Pair, origins: Origins) -> Example:
-    return Example(
-        salt=pair.interaction.salt,
-        interaction_id=pair.interaction.id,
-        judgement_id=pair.judgement.id,
-        messages=conversation_of(pair.interaction),
-        taught_by=pair.interaction.generated_by,
-        synthetic=origins.origin_of(pair.interaction) == SYNTHETIC,
     )
