@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
+from selftune.governance.independence import shared_families
 from selftune.judges.calibration.canaries import WORTHLESS_NAMES, canaries
 from selftune.judges.calibration.human import HumanJudge, is_human, merge_people
 from selftune.judges.calibration.measure import Bar, Calibration, compare_judges, measure_drift
@@ -58,10 +59,13 @@ def calibrate_against_people(project: Project, identity: JudgeIdentity, rubric: 
 
 
 def calibration_line(project: Project, identity: JudgeIdentity, rubric: Rubric) -> str:
-    """The line that status, cards and reports show of the judge."""
+    """The line that status, cards and reports show of the judge; a judge of the model's own family is called kin."""
     if identity == HumanJudge.identity:
         return _PEOPLE
-    return describe_line(calibrate_against_people(project, identity, rubric))
+    line = describe_line(calibrate_against_people(project, identity, rubric))
+    kin = shared_families(identity.lineage, (project.base.name,))
+    # A judge prefers its own kind (self-preference): for choosing lessons that is told, for the gate it is refused.
+    return f"{line}; kin of the model that it chooses lessons for ({', '.join(kin)})" if kin else line
 
 
 def drift_of(project: Project, identity: JudgeIdentity, rubric: Rubric) -> Drift | None:
