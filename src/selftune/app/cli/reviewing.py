@@ -79,6 +79,8 @@ def judge_again(project: Folder = HERE, json: AsJson = False) -> None:
         return
     scored = sum(item.overall is not None for item in verdicts)
     typer.echo(f"{scored} of {len(verdicts)} fixed transcripts scored. See: selftune judge report")
+    for reason in dict.fromkeys(item.reason or "no reason given" for item in verdicts if item.overall is None):
+        typer.echo(f"  unscored: {reason}", err=True)
 
 
 def swap(
