@@ -128,6 +128,8 @@ def test_without_a_rate_there_is_no_date(project):
 
 
 def test_the_words_of_the_plan():
-    outlook = Outlook(ready=23, trigger=40, set_by_hand=False, days=6)
+    outlook = Outlook(new=30, ready=23, trigger=40, set_by_hand=False, days=6)
     assert outlook.in_words == "23 of about 40 lessons, next verdict in about 6 days"
-    assert Outlook(ready=0, trigger=40, set_by_hand=False, days=None).helps_sooner.startswith("write a system prompt")
+    assert Outlook(new=0, ready=0, trigger=40, set_by_hand=False, days=None).helps_sooner.startswith(
+        "write a system prompt"
+    )

@@ -127,16 +127,12 @@ def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
     from selftune.app.reviewing import judge_line
     from selftune.loop.coldstart import look_ahead
-    from selftune.loop.news import read_news
-    from selftune.loop.plan import last_learnt
     from selftune.loop.planning import make_evaluation
     from selftune.loop.service import make_target
     from selftune.release.live import LiveServer
 
     store = project.store
     release, decision = store.last(Release), store.last(Decision)
-    learnt = last_learnt(store)
-    fresh = read_news(project, 0 if learnt is None else learnt.watermark).fresh
     outlook = look_ahead(project, make_evaluation(project).suite)
     live = LiveServer(make_target(project)).status()
     return {
@@ -151,11 +147,11 @@ def status_summary(project: Project) -> dict[str, Any]:
         "set_aside": sum(1 for _ in store.waiting()),
         "datasets": store.count(Dataset),
         "runs": store.count(Run),
-        "new": len(fresh),
+        "new": outlook.new,
         "lessons": outlook.in_words,
         "sooner": outlook.helps_sooner,
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
-        "next": "selftune cycle" if len(fresh) else "selftune import FILE, or selftune ask",
+        "next": "selftune cycle" if outlook.new else "selftune import FILE, or selftune ask",
     }
 
 

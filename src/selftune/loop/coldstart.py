@@ -25,9 +25,8 @@ from selftune.records import Arm, Decision, Evaluation, Interaction, Judgement, 
 from selftune.scoring.units import mean_of, unit_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from selftune.gate.config import Policy
+    from selftune.loop.news import News
     from selftune.loop.project import Project
     from selftune.records import Suite
 
@@ -39,6 +38,7 @@ class Outlook:
     """How far the next training is away.
 
     Attributes:
+        new: New interactions, judged or not.
         ready: New conversations with a golden answer; near-duplicates and held-out ones are not yet taken out.
         unjudged: New interactions that no judge has seen yet.
         has_examples: There are golden answers, from before or since, that could be shown to the model as examples.
@@ -47,6 +47,7 @@ class Outlook:
         days: Whole days until there are as many; None where the log does not tell.
     """
 
+    new: int
     ready: int
     trigger: int
     set_by_hand: bool
@@ -98,38 +99,39 @@ def look_ahead(project: Project, suite: Suite) -> Outlook:
     policy = load_policy(find_text(project.folder, "policy", project.config.gate.policy))
     learnt = last_learnt(project.store)
     since = 0 if learnt is None else learnt.watermark
-    fresh = {one.conversation: one for one in read_news(project, since).fresh}
-    golden, seen = _judged_since(project, since, fresh) if fresh else ({}, 0)
+    news = read_news(project, since)
+    golden, seen = _judged_since(project, since, news) if len(news.fresh) else (frozenset[str](), 0)
     trigger = trigger_of(project, policy, suite)
-    rate = rate_per_day([one.happened_at for one in golden.values() if one.happened_at])
+    rate = rate_per_day([at for name in golden if (at := news.said_at[name])])
     return Outlook(
+        new=len(news.fresh),
         ready=len(golden),
         trigger=trigger,
         set_by_hand=bool(project.config.curation.trigger),
         days=days_until(trigger - len(golden), rate),
-        unjudged=max(0, len(fresh) - seen),
+        unjudged=max(0, len(news.said_at) - seen),
         has_examples=bool(golden) or learnt is not None,
     )
 
 
-def _judged_since(
-    project: Project, since: int, fresh: Mapping[str, Interaction]
-) -> tuple[Mapping[str, Interaction], int]:
+def _judged_since(project: Project, since: int, news: News) -> tuple[frozenset[str], int]:
     """The new conversations with a golden answer, drawn again or not, and how many were judged at all."""
     config, store = project.config, project.store
     rubric = load_rubric(find_text(project.folder, "rubric", config.judge.rubric)).id
-    latest: dict[str, Judgement] = {}
-    for _, judgement in store.each(Judgement, since=since):
-        if judgement.rubric_digest == rubric:
-            latest[judgement.interaction_id] = judgement
-    seen, golden = set(), {}
-    for interaction_id, judgement in latest.items():
-        conversation = store.record(interaction_id, Interaction).conversation
-        if conversation in fresh:
+    latest = {
+        judgement.interaction_id: _is_golden(judgement, config.curation.threshold)
+        for _, judgement in store.each(Judgement, since=since)
+        if judgement.rubric_digest == rubric
+    }
+    seen, golden = set(), set()
+    for interaction_id, is_golden in latest.items():
+        # What lies behind a conversation that is still going on was not read with the news.
+        conversation = news.conversations.get(interaction_id) or store.record(interaction_id, Interaction).conversation
+        if conversation in news.said_at:
             seen.add(conversation)
-            if _is_golden(judgement, config.curation.threshold):
-                golden[conversation] = fresh[conversation]
-    return golden, len(seen)
+            if is_golden:
+                golden.add(conversation)
+    return frozenset(golden), len(seen)
 
 
 def _is_golden(judgement: Judgement, threshold: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import NothingNewError
@@ -11,6 +12,8 @@ from selftune.loop.executor import Stored
 from selftune.records import Interaction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from selftune.loop.project import Project
 
 RESAMPLED: Final = "resampled"
@@ -22,11 +25,15 @@ class News:
 
     Attributes:
         watermark: The place in the log that it reaches to.
+        conversations: The conversation of each interaction that was read, our own samples too, by its id.
+        said_at: When each new conversation took place, by its name; None where nobody knows.
         complete_at: When the first conversation that is still going on will count as complete (UTC); None for none.
     """
 
     fresh: Stored[Interaction]
     watermark: int
+    conversations: Mapping[str, str]
+    said_at: Mapping[str, str | None]
     complete_at: str | None = None
 
 
@@ -40,16 +47,26 @@ def read_news(project: Project, since: int) -> News:
     store = project.store
     superseded = store.superseded()
     ids: list[str] = []
-    watermark = since
+    conversations: dict[str, str] = {}
+    said_at: dict[str, str | None] = {}
+    watermark, complete_at = since, None
     for sequence, interaction in store.each(Interaction, since=since):
+        conversations[interaction.id] = interaction.conversation
         if interaction.source == RESAMPLED or not interaction.consent.train or interaction.id in superseded:
             continue
         complete_at = _complete_at(project, interaction)
         if complete_at is not None:
-            return News(fresh=Stored(tuple(ids), store), watermark=watermark, complete_at=complete_at)
+            break
         ids.append(interaction.id)
+        said_at[interaction.conversation] = interaction.happened_at
         watermark = sequence
-    return News(fresh=Stored(tuple(ids), store), watermark=watermark)
+    return News(
+        fresh=Stored(tuple(ids), store),
+        watermark=watermark,
+        conversations=MappingProxyType(conversations),
+        said_at=MappingProxyType(said_at),
+        complete_at=complete_at,
+    )
 
 
 def _complete_at(project: Project, interaction: Interaction) -> str | None:
