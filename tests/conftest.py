@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -50,6 +51,15 @@ def _can_mount_tmpfs() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def _can_name_a_file_oddly() -> bool:
+    """Whether the file system takes a name that is no UTF-8."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix=os.fsdecode(b"\xff")):
+            return True
+    except OSError:
+        return False
+
+
 def _every_declared_package() -> bool:
     """Whether everything is installed that `install.py --dev` brings on this platform."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -75,6 +85,7 @@ PREREQUISITES: Final = {
     "lance": lambda: _installed("lancedb"),
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,
+    "odd-file-names": _can_name_a_file_oddly,
     "field-data": lambda: _field_data() is not None,
 }
 

@@ -11,32 +11,10 @@ from selftune.app.comparing import compare_files, in_words
 from selftune.errors import ConfigError, UsageError
 from selftune.judges.fake import FakeJudgeServer, fake_verdict
 from selftune.judges.rubric import load_rubric
-from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
-from selftune.loop.project import HIDDEN, Project, prepare_hidden
+from selftune.loop.project import Project
 from selftune.scoring.sequential import Verdict
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
 
 NAMES = [item.name for item in load_rubric("golden").criteria]
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / CONFIG_FILE).write_text(
-        new_config_text(name="p", base="fake", recipe="reference", suite="reference", profile=Profile.SOLO)
-    )
-    prepare_hidden(folder)
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=load_config(folder),
-            store=store,
-            blobs=BlobStore(folder / HIDDEN / "blobs"),
-            base=fake_base("fake"),
-            base_folder=folder,
-        )
 
 
 def judged_at(project: Project, server: FakeJudgeServer, model: str = "fake-judge") -> Project:

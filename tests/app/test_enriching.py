@@ -12,11 +12,7 @@ import pytest
 from selftune.app.enriching import enrich_log, teacher_behind
 from selftune.errors import ConfigError, MissingFileError, UsageError
 from selftune.evals.suites import load_suite
-from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
-from selftune.loop.project import HIDDEN, Project, prepare_hidden
 from selftune.records import Interaction, Trigger
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
 
 EXAM = load_suite("state_obedience").items[0].messages[-1].content
 
@@ -52,24 +48,6 @@ def teacher():
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    text = new_config_text(name="p", base="fake", recipe="r", suite="state_obedience", profile=Profile.SOLO)
-    (folder / CONFIG_FILE).write_text(text)
-    prepare_hidden(folder)
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=load_config(folder),
-            store=store,
-            blobs=BlobStore(folder / HIDDEN / "blobs"),
-            base=fake_base("fake"),
-            base_folder=tmp_path,
-        )
 
 
 def test_each_answer_is_kept_with_its_passages_and_what_it_is_worth(project, tmp_path, teacher):

@@ -13,13 +13,11 @@ from selftune.app.growing import grow_file
 from selftune.app.preparing import prepare
 from selftune.errors import ConfigError, UnbalancedError, UnknownNameError, UsageError
 from selftune.interactions.detect import open_sources
-from selftune.loop.config import CONFIG_FILE, CurationSection, Profile, load_config, new_config_text
+from selftune.loop.config import CurationSection
 from selftune.loop.intake import import_files
 from selftune.loop.planning import mix_of
-from selftune.loop.project import HIDDEN, Project, prepare_hidden
 from selftune.records import Dataset, Trigger
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base, fake_context
+from selftune.testing import fake_context
 
 if not app.registered_commands:
     register_commands()
@@ -60,24 +58,6 @@ def test_nothing_is_written_over_and_what_needs_a_project_says_so(tmp_path):
         grow_file(tmp_path / "new.jsonl", count=4, seed=0, teacher="ruler")
     assert not (tmp_path / "new.jsonl").exists()
     assert taken.read_text() == "mine"
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    text = new_config_text(name="p", base="fake", recipe="r", suite="state_obedience", profile=Profile.SOLO)
-    (folder / CONFIG_FILE).write_text(text)
-    prepare_hidden(folder)
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=load_config(folder),
-            store=store,
-            blobs=BlobStore(folder / HIDDEN / "blobs"),
-            base=fake_base("fake"),
-            base_folder=tmp_path,
-        )
 
 
 def real_log(project, tmp_path, count=40):

@@ -10,11 +10,7 @@ import pytest
 from selftune.app.judging import import_judged
 from selftune.errors import MissingFileError, UnknownNameError, UsageError
 from selftune.judges.rubric import load_rubric
-from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
-from selftune.loop.project import HIDDEN, Project, prepare_hidden
 from selftune.records import Interaction, Judgement, JudgementStatus, Quarantined
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
 
 PARTS = {"voice_authenticity": 8, "rhetorical_pattern": 9, "historical_accuracy": 10, "position_fidelity": 7}
 WHOLE = {"strongest_element": "voice", "weakest_element": "length", "critical_failures": []}
@@ -41,25 +37,6 @@ ROWS = [
     row("bare", verdict()),
     row("lost", failed("Parse error")),
 ]
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / CONFIG_FILE).write_text(
-        new_config_text(name="p", base="fake", recipe="reference", suite="reference", profile=Profile.SOLO)
-    )
-    prepare_hidden(folder)
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=load_config(folder),
-            store=store,
-            blobs=BlobStore(folder / HIDDEN / "blobs"),
-            base=fake_base("fake"),
-            base_folder=folder,
-        )
 
 
 def judged_file(folder, rows, name="judged.json"):

@@ -4,36 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from selftune.app.judging import expected_cost, limit_spending
-from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
-from selftune.loop.project import HIDDEN, Project, prepare_hidden
 from selftune.records import JudgeIdentity, Judgement, JudgementStatus
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
 
 MODEL = JudgeIdentity(name="oracle:m", version="1", lineage=("m",))
 IDS = [f"interaction:{number:064x}" for number in range(10)]
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / CONFIG_FILE).write_text(
-        new_config_text(name="p", base="fake", recipe="reference", suite="reference", profile=Profile.SOLO)
-    )
-    prepare_hidden(folder)
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=load_config(folder),
-            store=store,
-            blobs=BlobStore(folder / HIDDEN / "blobs"),
-            base=fake_base("fake"),
-            base_folder=folder,
-        )
 
 
 def judgement(interaction_id: str, cost: float, judge: JudgeIdentity = MODEL, **facts) -> Judgement:
