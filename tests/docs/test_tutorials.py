@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tutorial_runner import Reader, steps_of
 
+from selftune.loop.service import stop_service
+
 PAGES = Path(__file__).parents[2] / "docs/tutorials"
 
 
@@ -21,5 +23,10 @@ def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path
     reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300"})
     steps = steps_of(page.read_text(encoding="utf-8"))
     assert len(steps) > 5
-    for step in steps:
-        reader.follow(step)
+    try:
+        for step in steps:
+            reader.follow(step)
+    finally:
+        # A page that is not so may end before its own `selftune stop`.
+        for place in tmp_path.glob("*/selftune.toml"):
+            stop_service(place.parent)
