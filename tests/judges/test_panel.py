@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from judge_logs import log
 
 from selftune.errors import BudgetError, ConfigError, JudgeMissingError
 from selftune.judges.config import Judging, Member
@@ -31,24 +32,6 @@ from selftune.testing import MemoryWork, fake_context
 
 RUBRIC = load_rubric("golden")
 NAMES = [item.name for item in RUBRIC.criteria]
-
-
-def log(count: int) -> list[Interaction]:
-    return [
-        Interaction(
-            salt=f"s{number}",
-            conversation="c",
-            task_id="t",
-            trigger=Trigger.USER,
-            source="test",
-            position=str(number),
-            messages=(
-                Message(role="user", content=f"Question {number}?"),
-                Message(role="assistant", content="An answer."),
-            ),
-        )
-        for number in range(count)
-    ]
 
 
 class Opinion:

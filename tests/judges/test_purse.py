@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from judge_logs import log
 
 from selftune.errors import BudgetError, ConfigError
 from selftune.judges.config import Judging
@@ -13,7 +14,7 @@ from selftune.judges.oracle import OracleJudge
 from selftune.judges.purse import Prices, Purse, Usage
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
-from selftune.records import Interaction, JudgementStatus, Message, Trigger
+from selftune.records import JudgementStatus
 from selftune.testing import MemoryWork, fake_context
 
 # The list price of the judge in performance.md: $3 and $15 for a million tokens, a tenth for what was read before.
@@ -21,24 +22,6 @@ PRICES = Prices(prompt=3.0, completion=15.0, cached=0.3)
 RUBRIC = load_rubric("golden")
 GOOD = fake_verdict(dict.fromkeys([item.name for item in RUBRIC.criteria], 5.0))
 USAGE = {"prompt_tokens": 3000, "completion_tokens": 500}
-
-
-def log(count: int) -> list[Interaction]:
-    return [
-        Interaction(
-            salt=f"s{number}",
-            conversation="c",
-            task_id="t",
-            trigger=Trigger.USER,
-            source="test",
-            position=str(number),
-            messages=(
-                Message(role="user", content=f"Question {number}?"),
-                Message(role="assistant", content="An answer."),
-            ),
-        )
-        for number in range(count)
-    ]
 
 
 def config(server: FakeJudgeServer, **changes) -> Judging:

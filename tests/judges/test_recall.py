@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from judge_logs import log
 
 from selftune.errors import JudgeMissingError
 from selftune.judges.config import Judging
@@ -16,29 +17,11 @@ from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
-from selftune.records import Interaction, Judgement, JudgementStatus, Message, Trigger
+from selftune.records import Judgement, JudgementStatus
 from selftune.testing import MemoryWork, fake_context
 
 RUBRIC = load_rubric("golden")
 GOOD = fake_verdict(dict.fromkeys([item.name for item in RUBRIC.criteria], 5.0))
-
-
-def log(count: int) -> list[Interaction]:
-    return [
-        Interaction(
-            salt=f"s{number}",
-            conversation="c",
-            task_id="t",
-            trigger=Trigger.USER,
-            source="test",
-            position=str(number),
-            messages=(
-                Message(role="user", content=f"Question {number}?"),
-                Message(role="assistant", content="An answer."),
-            ),
-        )
-        for number in range(count)
-    ]
 
 
 def config(server: FakeJudgeServer, **changes) -> Judging:

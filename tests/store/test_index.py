@@ -82,17 +82,6 @@ def test_another_embedding_begins_anew(index, tmp_path):
     assert places(smaller.alike(SAID[0], limit=1)) == [1]
 
 
-def test_what_is_forgotten_is_found_no_more_and_its_words_are_gone_from_the_disk(tmp_path):
-    index = SearchIndex(tmp_path / "index", HashedWords())
-    index.extend([*entries(), Entry(5, f"interaction:{5:064x}", "My name is Xanthippe.")], until=5)
-    index.forget([f"interaction:{5:064x}", "interaction:unknown", "x' OR 'a' = 'a"])
-    assert places(index.search("Xanthippe", limit=10)) == []
-    assert len(index.alike(SAID[0], limit=10)) == 4
-    held = b"".join(path.read_bytes() for path in (tmp_path / "index").rglob("*") if path.is_file())
-    assert b"Xanthippe" not in held
-    assert b"xanthippe" not in held
-
-
 def test_many_nights_leave_few_pieces(index):
     for night in range(5, 25):
         index.extend(entries(night, [f"Night {night}: the door is locked."]), until=night)

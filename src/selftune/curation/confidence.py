@@ -10,7 +10,6 @@ from selftune.records import JudgementStatus
 
 if TYPE_CHECKING:
     from selftune.curation.base import Pair
-    from selftune.records import Judgement
 
 PENDING: Final = "pending"
 UNSUPPORTED: Final = "unsupported"
@@ -38,9 +37,10 @@ class Verdict:
 
 def verdict_on(pair: Pair) -> Verdict:
     """The verdict of everyone who scored it; where a person did, theirs alone."""
-    scored = [one for one in (pair.judgement, *pair.opinions) if _is_scored(one)]
-    people = [one for one in scored if one.judge.name.startswith(_PERSON)]
-    voices = sorted(((one.judge.name, one.overall or 0.0) for one in people or scored), key=lambda voice: -voice[1])
+    opinions = [one for one in (pair.judgement, *pair.opinions) if one.status is JudgementStatus.SCORED]
+    scored = [(one.judge.name, one.overall) for one in opinions if one.overall is not None]
+    people = [(name, overall) for name, overall in scored if name.startswith(_PERSON)]
+    voices = sorted(people or scored, key=lambda voice: -voice[1])
     if not voices:
         return Verdict(overall=None)
     overalls = [overall for _, overall in voices]
@@ -70,7 +70,3 @@ def doubt_about(pair: Pair, verdict: Verdict, gap: float) -> str | None:
     if UNSUPPORTED in pair.judgement.flags:
         return f"{UNSUPPORTED}: the judge quotes words that stand nowhere in the transcript"
     return None
-
-
-def _is_scored(judgement: Judgement) -> bool:
-    return judgement.status is JudgementStatus.SCORED and judgement.overall is not None

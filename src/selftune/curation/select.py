@@ -125,11 +125,20 @@ def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rej
     if objection:
         rejects.add(pair, objection)
         return None
-    overall = verdict.overall or 0.0
-    score = {Selection.BEST: overall, Selection.WORST: -overall, Selection.UNFILTERED: 0.0}[selection]
     return Candidate(
-        pair=pair, messages=messages, taught_by=pair.interaction.generated_by, rank=(score, tie), order=order
+        pair=pair,
+        messages=messages,
+        taught_by=pair.interaction.generated_by,
+        rank=(_score_to_choose_by(verdict.overall, selection), tie),
+        order=order,
     )
+
+
+def _score_to_choose_by(overall: float | None, selection: Selection) -> float:
+    """The higher the sooner; chance alone chooses among unfiltered answers, which need no score."""
+    if overall is None or selection is Selection.UNFILTERED:
+        return 0.0
+    return overall if selection is Selection.BEST else -overall
 
 
 def _objection_to_score(pair: Pair, verdict: Verdict, config: Curation) -> str | None:

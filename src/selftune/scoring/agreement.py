@@ -103,34 +103,6 @@ def spearman(pairs: Pairs) -> float | None:
     return _pearson(_ranks([one for one, _ in pairs]), _ranks([other for _, other in pairs]))
 
 
-def measure_kendall(pairs: Pairs, level: float = 0.95) -> Agreement:
-    """Kendall's tau-b with an interval on Fisher's z scale; n log n steps would take more code than they would save.
-
-    Source:
-        E. C. Fieller, H. O. Hartley and E. S. Pearson, "Tests for rank correlation coefficients I", Biometrika 44
-        (1957), 470-481: variance of z = 0.437 / (n - 4).
-    """
-    value = kendall_tau_b(pairs)
-    return _on_fisher_scale(value, len(pairs), level, lambda _: 0.437 / (len(pairs) - 4))
-
-
-def kendall_tau_b(pairs: Pairs) -> float | None:
-    """Concordant less discordant pairs of pairs, over what ties leave of them; None when a scorer ties everything.
-
-    Source:
-        M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945), 239-251.
-    """
-    agreeing = differing_first = differing_second = 0
-    for place, (one, other) in enumerate(pairs):
-        for later_one, later_other in pairs[place + 1 :]:
-            first, second = _sign(one - later_one), _sign(other - later_other)
-            agreeing += first * second
-            differing_first += first != 0
-            differing_second += second != 0
-    room = math.sqrt(differing_first * differing_second)
-    return agreeing / room if room else None
-
-
 def student_quantile(level: float, freedom: float) -> float:
     """Two-sided quantile of Student's t, from that of the normal by four terms of the Cornish-Fisher expansion.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import warnings
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -100,17 +99,6 @@ class SearchIndex:
     def clear(self) -> None:
         """Remove the index; the next `extend` starts from the beginning."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def forget(self, interaction_ids: Iterable[str]) -> None:
-        """Remove entries, their words included; unknown ids are passed over."""
-        with _named_faults(self._folder):
-            if self.watermark:
-                table = self._open(make=False)
-                table.delete(_among(interaction_ids))
-                with warnings.catch_warnings():
-                    # It warns of readers of older versions. They are what has to go: they hold the words.
-                    warnings.simplefilter("ignore", UserWarning)
-                    table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
     def search(self, words: str, *, limit: int) -> list[Hit]:
         """Interactions that hold these words, by BM25."""

@@ -1,9 +1,10 @@
 """Planted secrets: a hundred invented ones, to count how many the door finds and to search a project's files for.
 
-`canaries.jsonl` is what `draw_canaries` gives for `SEED`. The first time it was drawn, the door found 83 of them; the
-patterns were then widened for what it had missed, so draws of other seeds say more about what is found. Some are in
-shapes that no pattern covers, and are named as missed. Nothing here opens anything or reaches anybody: numbers of
-telephones are from ranges kept for fiction where a country has one, hosts end in `.example` or `.test`.
+`canaries.jsonl` is what `draw_canaries` gives for `SEED`; running this module writes it. The first time it was drawn,
+the door found 83 of them; the patterns were then widened for what it had missed, so draws of other seeds say more about
+what is found. Some are in shapes that no pattern covers, and are named as missed. Nothing here opens anything or
+reaches anybody: numbers of telephones are from ranges kept for fiction where a country has one, hosts end in `.example`
+or `.test`.
 """
 
 from __future__ import annotations
@@ -232,3 +233,7 @@ def _telling(halves: tuple[str, str], whole: str) -> tuple[str, ...]:
     """The halves that still say something of the secret, else the whole: `xample` says nothing."""
     telling = [half for half in halves if len(half) >= _HALF_LEAST and not half.isalpha()]
     return tuple(telling or [whole])
+
+
+if __name__ == "__main__":
+    write_canaries()
