@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from selftune.context import Work
     from selftune.judges.purse import Purse
     from selftune.records import Interaction, JudgeIdentity, Judgement, Rubric
 
@@ -53,8 +54,15 @@ class JudgesMany(Judge, Protocol):
         """Names what is asked apart from the transcript."""
         ...
 
-    def sit(self, rubric: Rubric, purse: Purse) -> AbstractContextManager[Sitting]:
-        """Open a batch that is paid for out of this purse."""
+    def sit(self, rubric: Rubric, purse: Purse, work: Work | None = None) -> AbstractContextManager[Sitting]:
+        """Open a batch that is paid for out of this purse.
+
+        Args:
+            rubric: By what is judged.
+            purse: What may be spent.
+            work: Where a verdict that is made of several keeps each of them as it comes, and finds it again after a
+                crash; None to ask for all of them anew. A verdict in one piece is kept by who asked for it.
+        """
         ...
 
 

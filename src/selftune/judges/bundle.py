@@ -76,7 +76,7 @@ class BundleSitting:
                     # Nothing but this very question is open: what is heard of its first parts makes room.
                     self._hear()
         except BudgetError:
-            # What the parts before said is paid for and lost: without the others there is no verdict.
+            # Without the others there is no verdict; what the parts before said is kept for the next try.
             del self._open[salt]
             raise
         return True

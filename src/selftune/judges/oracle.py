@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientSession
 
+    from selftune.context import Work
     from selftune.judges.config import Judging
     from selftune.judges.endpoint import Endpoint
     from selftune.records import Interaction, Rubric
@@ -68,7 +69,12 @@ class OracleJudge:
             return sitting.collect()[0]
 
     @contextmanager
-    def sit(self, rubric: Rubric, purse: Purse) -> Iterator[OracleSitting]:
+    def sit(
+        self,
+        rubric: Rubric,
+        purse: Purse,
+        work: Work | None = None,  # noqa: ARG002 - its verdicts are in one piece
+    ) -> Iterator[OracleSitting]:
         """A batch with one pool of connections, `at_once` verdicts asked for at a time."""
         request = self._request(rubric)
         with OracleSitting(self._endpoint, self._config, self.identity, rubric, request, purse) as sitting:

@@ -17,6 +17,7 @@ from selftune.judges.bundle import BundleSitting, Part
 from selftune.judges.endpoint import appoint_endpoint
 from selftune.judges.oracle import OracleSitting
 from selftune.judges.overall import holistic_score, weighted_overall
+from selftune.judges.parts import keep_parts
 from selftune.judges.prompt import PROMPT_VERSION, comparison_instructions
 from selftune.judges.purse import Purse
 from selftune.judges.recall import InOrder
@@ -38,6 +39,7 @@ from selftune.scoring.sequential import SequentialPlan, SequentialResult, compar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
+    from selftune.context import Work
     from selftune.judges.config import Judging
     from selftune.judges.endpoint import Endpoint
     from selftune.records import Rubric
@@ -82,11 +84,12 @@ class PairwiseJudge:
             return sitting.collect()[0]
 
     @contextmanager
-    def sit(self, rubric: Rubric, purse: Purse) -> Iterator[PairSitting]:
-        """A batch of pairs, each asked about twice."""
+    def sit(self, rubric: Rubric, purse: Purse, work: Work | None = None) -> Iterator[PairSitting]:
+        """A batch of pairs, each asked about twice; what was said of one order is kept by itself."""
         compared = _compared(rubric)
         request = self._request(compared)
-        with OracleSitting(self._endpoint, self._config, self.identity, compared, request, purse) as sitting:
+        with OracleSitting(self._endpoint, self._config, self.identity, compared, request, purse) as asked:
+            sitting = keep_parts(asked, self, rubric, work)
             orders = [Part(sitting=sitting, view=kept_first), Part(sitting=sitting, view=kept_last)]
             draft = partial(self._draft, rubric=rubric)
             yield PairSitting(BundleSitting(orders, partial(_combine, rubric=rubric, draft=draft)), draft)

@@ -15,6 +15,7 @@ from selftune.errors import ConfigError
 from selftune.judges.base import JudgesMany
 from selftune.judges.bundle import BundleSitting, Part
 from selftune.judges.overall import holistic_score, weighted_overall
+from selftune.judges.parts import keep_parts
 from selftune.judges.purse import Purse
 from selftune.plugins import load_plugin
 from selftune.records import CriterionScore, JudgeIdentity, Judgement, JudgementStatus, MemberVerdict, digest_of
@@ -22,6 +23,7 @@ from selftune.records import CriterionScore, JudgeIdentity, Judgement, Judgement
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from selftune.context import Work
     from selftune.judges.base import Judge
     from selftune.judges.config import Judging
     from selftune.records import Criterion, Interaction, Rubric
@@ -87,16 +89,17 @@ class PanelJudge:
             return sitting.collect()[0]
 
     @contextmanager
-    def sit(self, rubric: Rubric, purse: Purse) -> Iterator[BundleSitting]:
-        """A batch in which every member is asked about every interaction."""
+    def sit(self, rubric: Rubric, purse: Purse, work: Work | None = None) -> Iterator[BundleSitting]:
+        """A batch in which every member is asked about every interaction, and what it says is kept by its name."""
         with ExitStack() as stack:
-            parts = [
-                Part(sitting=stack.enter_context(member.sit(rubric, purse)))
-                if isinstance(member, JudgesMany)
-                else Part(sitting=partial(_judge_at_once, member, rubric))
-                for member in self._members
-            ]
-            yield BundleSitting(parts, partial(self._combine, rubric=rubric))
+
+            def seat(member: Judge) -> Part:
+                if not isinstance(member, JudgesMany):
+                    return Part(sitting=partial(_judge_at_once, member, rubric))
+                sitting = stack.enter_context(member.sit(rubric, purse, work))
+                return Part(sitting=keep_parts(sitting, member, rubric, work))
+
+            yield BundleSitting(list(map(seat, self._members)), partial(self._combine, rubric=rubric))
 
     def _combine(
         self, interaction: Interaction, salt: str, verdicts: Sequence[Judgement], *, rubric: Rubric

@@ -106,7 +106,7 @@ def _asked(
             context.work.put(_SPENT, repr(purse.committed_usd).encode())
 
     try:
-        with appointed.sit(rubric, purse) as sitting:
+        with appointed.sit(rubric, purse, context.work) as sitting:
             for interaction in interactions:
                 salt = context.draw_salt()
                 line.expect(salt)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from selftune.judges.base import JudgesMany
 from selftune.judges.injection.find import INJECTION_SUSPECTED, suspicion
 from selftune.judges.injection.probe import SPOILERS, compare, spoiled
+from selftune.judges.parts import keep_parts
 from selftune.records import JudgementStatus, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftune.context import Work
     from selftune.judges.base import Judge, Sitting
     from selftune.judges.purse import Purse
     from selftune.records import Interaction, JudgeIdentity, Judgement, Rubric
@@ -76,8 +78,12 @@ class _GuardedMany:
         return replace(compared, prompt_digest=self.prompt_digest(rubric))
 
     @contextmanager
-    def sit(self, rubric: Rubric, purse: Purse) -> Iterator[Sitting]:
-        with self._judge.sit(rubric, purse) as sitting:
+    def sit(self, rubric: Rubric, purse: Purse, work: Work | None = None) -> Iterator[Sitting]:
+        def waits_for_a_copy(judgement: Judgement) -> bool:
+            return needs_copy(judgement, self._copies_from)
+
+        with self._judge.sit(rubric, purse, work) as asked:
+            sitting = keep_parts(asked, self._judge, rubric, work, worth_keeping=waits_for_a_copy)
             yield _GuardedSitting(sitting, rubric, self._copies_from, self.prompt_digest(rubric))
 
 
