@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession, StreamReader
     from yarl import URL
 
+    from selftune.judges.base import Outlet
     from selftune.judges.config import Judging
+    from selftune.records import Interaction
 
 _MOST_BYTES: Final = 4 << 20
 _TRANSIENT: Final = frozenset({408, 409, 425, 429})
 _SERVER_FAULT: Final = 500
+_NO_CONSENT: Final = "no consent to send its words beyond this machine"
 
 
 class CallError(Exception):
@@ -75,8 +78,17 @@ class Endpoint:
         return URL(f"{self.url}/chat/completions")
 
 
-def appoint_endpoint(config: Judging) -> Endpoint:
-    """The endpoint that the config names.
+def objection_to_sending(interaction: Interaction, endpoint: Endpoint, outlet: Outlet | None) -> str | None:
+    """Why these words may not be sent to where this endpoint listens; None when they may."""
+    if endpoint.local:
+        return None
+    if not interaction.consent.send:
+        return _NO_CONSENT
+    return None if outlet is None else outlet.objection(interaction)
+
+
+def appoint_endpoint(config: Judging, section: str = "judge") -> Endpoint:
+    """The endpoint that the config names; `section` is what messages call the place where it is set.
 
     Raises:
         ConfigError: endpoint, model or key is missing, the host is beyond this machine and not in [egress], or a
@@ -84,26 +96,28 @@ def appoint_endpoint(config: Judging) -> Endpoint:
     """
     if not config.endpoint or not config.model:
         raise ConfigError(
-            f"judge {config.name!r} needs an endpoint and a model.",
-            next_step='Add endpoint = "http://127.0.0.1:11434/v1" and model = "NAME" under [judge] in selftune.toml.',
+            f"{section} {config.name!r} needs an endpoint and a model.",
+            next_step=f'Add endpoint = "http://127.0.0.1:11434/v1" and model = "NAME" under [{section}] in '
+            "selftune.toml.",
         )
-    _refuse_odd_numbers(config)
+    _refuse_odd_numbers(config, section)
     parts = urlsplit(config.endpoint)
     host = parts.hostname
     if parts.scheme not in {"http", "https"} or host is None or parts.username or parts.query:
         raise ConfigError(
-            "[judge] endpoint is no plain http or https address.", next_step="Write it as http://HOST:PORT/v1."
+            f"[{section}] endpoint is no plain http or https address.", next_step="Write it as http://HOST:PORT/v1."
         )
     local = is_loopback(host)
     if not local and host not in config.egress:
         raise ConfigError(
-            f"[judge] endpoint {host!r} lies beyond this machine, and [egress] does not allow it.",
-            next_step=f'Add it in selftune.toml: [egress] allow = ["{host}"]. Judged words will then be sent there.',
+            f"[{section}] endpoint {host!r} lies beyond this machine, and [egress] does not allow it.",
+            next_step=f'Add it in selftune.toml: [egress] allow = ["{host}"]. Words that may be sent then go there.',
         )
-    return Endpoint(url=config.endpoint.rstrip("/"), model=config.model, local=local, api_key=_key(config.api_key_env))
+    key = _key(config.api_key_env, section)
+    return Endpoint(url=config.endpoint.rstrip("/"), model=config.model, local=local, api_key=key)
 
 
-def _refuse_odd_numbers(config: Judging) -> None:
+def _refuse_odd_numbers(config: Judging, section: str) -> None:
     prices = (config.prices.prompt, config.prices.completion, config.prices.cached or 0.0)
     faults = {
         "at_once must be 1 or more": config.at_once < 1,
@@ -115,7 +129,7 @@ def _refuse_odd_numbers(config: Judging) -> None:
     for fault, found in faults.items():
         if found:
             raise ConfigError(
-                f"[judge] {fault}.",
+                f"[{section}] {fault}.",
                 next_step="Correct it there; prices are usd_per_million_input and usd_per_million_output.",
             )
 
@@ -130,13 +144,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _key(variable: str | None) -> str | None:
+def _key(variable: str | None, section: str) -> str | None:
     if variable is None:
         return None
     key = os.environ.get(variable)
     if not key:
         raise ConfigError(
-            f"[judge] api_key_env names {variable}, and that variable is not set.",
+            f"[{section}] api_key_env names {variable}, and that variable is not set.",
             next_step=f"Set {variable} in the environment, not in a file.",
         )
     return key

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from selftune.judges.endpoint import CallError, appoint_endpoint, call, connect
+from selftune.judges.endpoint import CallError, appoint_endpoint, call, connect, objection_to_sending
 from selftune.judges.evidence import flags_of
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.prompt import PROMPT_VERSION, fenced_transcript, instructions
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 LONGEST_WAIT_SECONDS: Final = 300.0
 _BAD_REQUEST: Final = 400
 _MOST_UNUSABLE: Final = 2
-_NO_CONSENT: Final = "no consent to send its words beyond this machine"
 _REPAIRED: Final = "its JSON was repaired"
 
 
@@ -192,21 +191,13 @@ class OracleSitting:
 
     async def _judge(self, interaction: Interaction, salt: str, transcript: str, body: bytes) -> Judgement:
         tally = _Tally()
-        objection = self._objection(interaction)
+        objection = objection_to_sending(interaction, self._endpoint, self._config.outlet)
         if objection is not None:
             self._purse.settle(self._most(body), 0.0)
             return self._judgement(interaction, salt, tally, None, objection)
         verdict = await self._verdict(transcript, body, tally)
         reason = None if verdict else f"no verdict after {tally.attempts} tries: {tally.fault}"
         return self._judgement(interaction, salt, tally, verdict, reason)
-
-    def _objection(self, interaction: Interaction) -> str | None:
-        """Why its words may not be sent to where this judge listens."""
-        if self._endpoint.local:
-            return None
-        if not interaction.consent.send:
-            return _NO_CONSENT
-        return None if self._config.outlet is None else self._config.outlet.objection(interaction)
 
     async def _verdict(self, transcript: str, body: bytes, tally: _Tally) -> Verdict | None:
         """A verdict, or None after the last try; the tally says what went wrong. Money for `body` is put aside."""
