@@ -31,7 +31,8 @@ from selftune.records import (
     encode_record,
     record_types,
 )
-from selftune.records.codec import _TYPES, to_builtins
+from selftune.records.codec import _TYPES
+from selftune.records.sealing import sealed
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53).map(float)
 counts = st.integers(-(2**63), 2**63 - 1)
@@ -154,9 +155,9 @@ def all_classes():
 
 def test_salted_words_can_go_and_the_name_can_still_be_worked_out():
     record = decode_record(encode_record(sample_interaction()))
-    sealed = to_builtins(record, seal=True)
-    assert "secret" not in canonical_json(sealed)
-    covered = canonical_json({"record": "interaction", "v": 1, **sealed})
+    without_words = sealed(record)
+    assert "secret" not in canonical_json(without_words)
+    covered = canonical_json({"record": "interaction", "v": 1, **without_words})
     assert record.id == f"interaction:{hashlib.sha256(covered.encode()).hexdigest()}"
 
 

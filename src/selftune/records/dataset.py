@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from selftune.records.codec import Record, digest_of, to_builtins
+from selftune.records.codec import Record, digest_of_sealed
 from selftune.records.interaction import Message
 
 
@@ -158,4 +158,4 @@ class Dataset(Record):
     @property
     def content_digest(self) -> str:
         """Digest of the training examples alone: equal content, equal digest, whatever was rejected beside it."""
-        return digest_of([to_builtins(example, seal=True) for example in self.train])
+        return digest_of_sealed(self.train)
