@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError, MissingFileError
+from selftune.judges.config import Judging
+from selftune.judges.oracle import OracleJudge
 from selftune.judges.overall import hides_a_penalty, holistic_score, weighted_overall
 from selftune.judges.prompt import instructions
-from selftune.judges.rubric import CodexEntry, load_rubric, parse_rubric, shipped_rubrics
-from selftune.records import Criterion, CriterionScore, JudgeIdentity, Judgement, JudgementStatus, Rubric
+from selftune.judges.rubric import load_rubric, parse_rubric, shipped_rubrics
+from selftune.records import Codex, Criterion, CriterionScore, JudgeIdentity, Judgement, JudgementStatus, Rubric
 from selftune.scoring.state_obedience import CRITERIA
 
 GOOD = """
@@ -48,12 +52,12 @@ def test_golden_is_the_plans_table_with_its_pillars_and_a_whole_that_does_not_co
         "task_efficacy": 1,
         "overall_golden": 0,
     }
-    assert [item.description.partition(" Pillars: ")[2] for item in rubric.criteria] == [
-        "Tamland Engine, The Guide, LEGO Batman.",
-        "Sage, Simple Heart, Joyful Spark.",
-        "Socratic Contrapunto.",
-        "",
-        "",
+    assert [re.findall(r"^  - (.+) \(weight 1\): ", item.description, re.MULTILINE) for item in rubric.criteria] == [
+        ["Tamland Engine", "The Guide", "LEGO Batman"],
+        ["Sage", "Simple Heart", "Joyful Spark"],
+        ["Socratic Contrapunto"],
+        [],
+        [],
     ]
     assert (rubric.lowest, rubric.highest, rubric.golden) == (1, 5, 4.5)
 
@@ -193,12 +197,6 @@ def test_the_overall_lies_between_the_scores_and_unscored_ones_never_move_it(pai
         assert weighted_overall(scores(*values, None), rubric(*weights, 5.0)) == overall
 
 
-CODEX = {
-    "alfred": CodexEntry(text="You are ALFRED, the governor.", pillars=("Steward",)),
-    "brick": CodexEntry(text="b"),
-}
-
-
 def test_every_shipped_rubric_says_who_judges_and_what_no_mean_may_hide():
     for name in shipped_rubrics():
         rubric = load_rubric(name)
@@ -208,29 +206,65 @@ def test_every_shipped_rubric_says_who_judges_and_what_no_mean_may_hide():
         assert told.startswith(rubric.persona)
         assert all(f"- {failure.name}: " in told for failure in rubric.critical_failures)
     golden = load_rubric("golden").persona
-    assert "ALFRED" in golden
+    assert golden.startswith("You are ALFRED, governor of ")
     assert "fresh instance" in golden
+    assert all(principle.text in golden for principle in load_codex().identity.principles)
+
+
+def reworded(of: str, pillar: str) -> Codex:
+    """The shipped codex with another text for one pillar."""
+    codex = load_codex()
+    personas = tuple(
+        replace(
+            one,
+            pillars=tuple(replace(each, text="Anew.") if each.name == pillar else each for each in one.pillars),
+        )
+        if one.name == of
+        else one
+        for one in codex.personas
+    )
+    return replace(codex, personas=personas)
 
 
 def test_persona_and_pillars_may_be_quoted_from_the_codex():
-    text = 'persona = "codex:alfred"\n' + GOOD + 'pillars = ["codex:alfred", "Patience"]\n'
-    rubric = parse_rubric(text, "mine.toml", CODEX)
-    assert rubric.persona == "You are ALFRED, the governor."
-    assert rubric.criteria[0].description == "It helps. Pillars: Steward, Patience."
-    assert parse_rubric(text, "mine.toml", CODEX | {"alfred": CodexEntry(text="Another.")}).id != rubric.id
+    text = 'persona = "codex:alfred"\n' + GOOD + 'pillars = ["codex:brick.the_guide", "Patience"]\n'
+    rubric = parse_rubric(text, "mine.toml", reworded("BRICK", "The Guide"))
+    assert rubric.persona.startswith("You are ALFRED, governor of BRICK & ROBIN")
+    assert rubric.criteria[0].description == "It helps. Pillars:\n  - The Guide (weight 1): Anew.\n  - Patience"
 
 
 @pytest.mark.parametrize(
-    ("text", "codex", "message", "advice"),
+    ("of", "pillar"), [("BRICK", "Tamland Engine"), ("ROBIN", "Sage"), ("ALFRED", "Socratic Contrapunto")]
+)
+def test_a_codex_that_says_something_else_makes_another_golden_rubric_and_another_prompt(of, pillar):
+    ours, theirs = load_rubric("golden"), load_rubric("golden", reworded(of, pillar))
+    assert ours.id != theirs.id
+    assert f"{pillar} (weight 1): Anew." in instructions(theirs)
+    assert asked_by(ours) != asked_by(theirs)
+    assert load_rubric("golden", load_codex()).id == ours.id
+
+
+def test_what_a_rubric_does_not_quote_does_not_change_it():
+    assert load_rubric("state_obedience", reworded("BRICK", "Sage")).id == load_rubric("state_obedience").id
+
+
+def asked_by(rubric: Rubric) -> str:
+    return OracleJudge.from_config(Judging(endpoint="http://127.0.0.1:9/v1", model="m")).prompt_digest(rubric)
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "nearest"),
     [
-        ('persona = "codex:alfred"\n' + GOOD, {}, "'codex:alfred'", "This project has no codex"),
-        (GOOD + 'pillars = ["codex:alferd"]\n', CODEX, "'codex:alferd'", "Did you mean 'alfred'"),
+        ('persona = "codex:alferd"\n' + GOOD, "'codex:alferd'", "'alfred'"),
+        (GOOD + 'pillars = ["codex:brick.the_gide"]\n', "'codex:brick.the_gide'", "'brick.the_guide'"),
     ],
 )
-def test_a_reference_that_nothing_answers_to_is_refused_by_name(text, codex, message, advice):
-    with pytest.raises(ConfigError, match=message) as raised:
-        parse_rubric(text, "mine.toml", codex)
-    assert advice in raised.value.next_step
+def test_a_reference_that_nothing_answers_to_is_refused_by_name(text, reference, nearest):
+    with pytest.raises(
+        ConfigError, match=f"mine.toml: nothing in codex 'brick_robin' answers to {reference}"
+    ) as raised:
+        parse_rubric(text, "mine.toml")
+    assert nearest in raised.value.next_step
 
 
 FAILURE = '\n[[critical_failures]]\nname = "harm"\ndescription = "Somebody is hurt."\n'

@@ -18,6 +18,7 @@ from selftune.records import (
     BuildOrigin,
     Check,
     CheckStatus,
+    Codex,
     Consent,
     Criterion,
     CriterionScore,
@@ -32,6 +33,7 @@ from selftune.records import (
     FileDigest,
     GenerationParameters,
     HealthCheck,
+    Identity,
     Interaction,
     InteractionOutcome,
     ItemOutcome,
@@ -44,7 +46,11 @@ from selftune.records import (
     Outcome,
     PairFacts,
     Parity,
+    Persona,
+    Pillar,
     Plot,
+    Principle,
+    Prompting,
     Quarantined,
     Record,
     Reject,
@@ -258,6 +264,7 @@ SAMPLES: tuple[Record, ...] = (
         tools=("selftune 0.1.0", "gguf 0.19.0"),
         parity=(Parity(name="greedy", measured=0.96, threshold=0.9, n=50),),
         manifest_signature="ab" * 64,
+        prompting=Prompting.AS_SERVED,
     ),
     Evaluation(
         build_id=f"build:{'b' * 64}",
@@ -373,6 +380,24 @@ SAMPLES: tuple[Record, ...] = (
         persona="You listen for what lies between the words.",
         critical_failures=(CriticalFailure(name="insult", description="somebody is insulted"),),
     ),
+    Codex(
+        name="lighthouse",
+        version="3",
+        identity=Identity(
+            name="the lighthouse", text="Two keepers.", principles=(Principle(name="Light", text="Keep it lit."),)
+        ),
+        personas=(
+            Persona(
+                name="KEEPER",
+                role="keeper",
+                text="You watch.",
+                voice="You whisper.",
+                pillars=(Pillar(name="Lamp", text="It burns.", weight=2.5),),
+                prompt="You keep the lamp.",
+            ),
+        ),
+        governor="KEEPER",
+    ),
 )
 
 
@@ -383,6 +408,7 @@ GROWN = {
     "judgement": "-panel",
     "dataset": "-pairs",
     "rubric": "-persona",
+    "build": "-prompting",
 }
 
 

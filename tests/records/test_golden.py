@@ -11,7 +11,7 @@ from samples import GOLDEN, SAMPLES, golden_file
 
 import selftune.records
 from selftune.records import canonical_json, decode_record, encode_record, record_types
-from selftune.records.codec import to_builtins
+from selftune.records.sealing import sealed
 
 FILES = sorted(GOLDEN.glob("*.json"))
 
@@ -79,7 +79,7 @@ def collect(value, seen) -> None:
 
 def test_what_an_id_covers_holds_no_word_of_a_person():
     for sample in SAMPLES:
-        covered = canonical_json(to_builtins(sample, seal=True))
+        covered = canonical_json(sealed(sample))
         # The texts that measure, and what a served model answered to them, quote nobody.
         if sample.KIND not in {"suite", "evaluation"}:
             assert "Zo\u00eb" not in covered
@@ -94,6 +94,7 @@ def test_the_public_names_are_these():
         "BuildOrigin",
         "Check",
         "CheckStatus",
+        "Codex",
         "Consent",
         "Criterion",
         "CriterionScore",
@@ -108,6 +109,7 @@ def test_the_public_names_are_these():
         "FileDigest",
         "GenerationParameters",
         "HealthCheck",
+        "Identity",
         "Interaction",
         "InteractionOutcome",
         "ItemOutcome",
@@ -120,7 +122,11 @@ def test_the_public_names_are_these():
         "Outcome",
         "PairFacts",
         "Parity",
+        "Persona",
+        "Pillar",
         "Plot",
+        "Principle",
+        "Prompting",
         "Quarantined",
         "Record",
         "Reject",

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import ConfigError, offer
+from selftune.codex.quoting import REFERENCE, quote_judge, quote_pillars
+from selftune.codex.reading import load_codex
+from selftune.errors import ConfigError
 from selftune.records import Criterion, CriticalFailure, Rubric
 from selftune.settings import Shipped, from_mapping, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from selftune.records import Codex
 
 RUBRICS: Final = Shipped(kind="rubric", package="selftune.judges", folder="rubrics")
 shipped_rubrics: Final = RUBRICS.names
 
 CRITICAL_FAILURES: Final = "critical_failures"
-_CODEX: Final = "codex:"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CodexEntry:
-    """What a rubric may quote of one persona of the codex: who it is, and the pillars it stands on."""
-
-    text: str
-    pillars: tuple[str, ...] = ()
-
-
-NO_CODEX: Final[Mapping[str, CodexEntry]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +51,8 @@ class _RubricTable:
     critical_failures: tuple[_FailureTable, ...] = ()
 
 
-def load_rubric(name_or_path: str, codex: Mapping[str, CodexEntry] = NO_CODEX) -> Rubric:
-    """A shipped rubric by name, or one from a TOML file by its path.
+def load_rubric(name_or_path: str, codex: Codex | None = None) -> Rubric:
+    """A shipped rubric by name, or one from a TOML file by its path; it quotes the codex, the shipped one for None.
 
     Raises:
         UnknownNameError: no shipped rubric has that name.
@@ -71,11 +62,12 @@ def load_rubric(name_or_path: str, codex: Mapping[str, CodexEntry] = NO_CODEX) -
     return parse_rubric(RUBRICS.text(name_or_path), f"rubric {name_or_path}", codex)
 
 
-def parse_rubric(text: str, where: str, codex: Mapping[str, CodexEntry] = NO_CODEX) -> Rubric:
+def parse_rubric(text: str, where: str, codex: Codex | None = None) -> Rubric:
     """The rubric that a TOML text describes; `where` names the text in errors.
 
-    `persona = "codex:NAME"` stands for the text of that entry, and `pillars = ["codex:NAME"]` for its pillars, so that
-    judge and governor share one source.
+    `persona = "codex:alfred"` stands for that persona of the codex as a judge, `pillars = ["codex:brick.the_guide"]`
+    for the words of one of its pillars and `["codex:brick"]` for those of all. So judge and governor share one source,
+    and a codex that says something else there makes another rubric, with another id.
 
     Raises:
         ConfigError: no TOML, a key we don't know, a value that is missing, of the wrong type, or makes no sense, or a
@@ -83,40 +75,33 @@ def parse_rubric(text: str, where: str, codex: Mapping[str, CodexEntry] = NO_COD
     """
     table = from_mapping(_RubricTable, read_toml(text, where), where)
     _check(table, where)
+    quoted = codex or load_codex()
     return Rubric(
         name=table.name,
         version=table.version,
         description=table.description,
-        criteria=tuple(_criterion(item, where, codex) for item in table.criteria),
+        criteria=tuple(_criterion(item, where, quoted) for item in table.criteria),
         lowest=table.lowest,
         highest=table.highest,
         golden=table.golden,
-        persona=_persona(table.persona, where, codex),
+        persona=_persona(table.persona, where, quoted),
         critical_failures=tuple(CriticalFailure(**vars(item)) for item in table.critical_failures),
     )
 
 
-def _criterion(table: _CriterionTable, where: str, codex: Mapping[str, CodexEntry]) -> Criterion:
+def _criterion(table: _CriterionTable, where: str, codex: Codex) -> Criterion:
     """The criterion; its pillars become part of its description, for that is what a judge reads."""
-    named = [pillar for text in table.pillars for pillar in _pillars(text, where, codex)]
-    pillars = f" Pillars: {', '.join(named)}." if named else ""
+    named = "".join(f"\n  - {pillar}" for text in table.pillars for pillar in _pillars(text, where, codex))
+    pillars = f" Pillars:{named}" if named else ""
     return Criterion(name=table.name, weight=table.weight, description=table.description + pillars)
 
 
-def _persona(text: str, where: str, codex: Mapping[str, CodexEntry]) -> str:
-    return _entry(text, where, codex).text if text.startswith(_CODEX) else text
+def _persona(text: str, where: str, codex: Codex) -> str:
+    return quote_judge(codex, text, where) if text.startswith(REFERENCE) else text
 
 
-def _pillars(text: str, where: str, codex: Mapping[str, CodexEntry]) -> tuple[str, ...]:
-    return _entry(text, where, codex).pillars if text.startswith(_CODEX) else (text,)
-
-
-def _entry(reference: str, where: str, codex: Mapping[str, CodexEntry]) -> CodexEntry:
-    name = reference.removeprefix(_CODEX)
-    if name not in codex:
-        advice = offer(name, codex) if codex else "This project has no codex: write the text itself into the rubric."
-        raise ConfigError(f"{where}: nothing in the codex answers to {reference!r}.", next_step=advice)
-    return codex[name]
+def _pillars(text: str, where: str, codex: Codex) -> tuple[str, ...]:
+    return quote_pillars(codex, text, where) if text.startswith(REFERENCE) else (text,)
 
 
 def _check(rubric: _RubricTable, where: str) -> None:

@@ -3,7 +3,7 @@
     Interaction → Judgement → Dataset → Run → Build → Evaluation → Decision → Release
 
 Beside the eight: `Statement` (what a person says about any record), `Quarantined` (a line that could not be read),
-and the texts that measure: `Suite` and `Rubric`.
+the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
 from selftune.records.base_model import BaseModel
@@ -13,6 +13,7 @@ from selftune.records.build import (
     FileDigest,
     GenerationParameters,
     Parity,
+    Prompting,
     ServingForm,
     ServingProof,
 )
@@ -26,6 +27,7 @@ from selftune.records.codec import (
     encode_record,
     record_types,
 )
+from selftune.records.codex import Codex, Identity, Persona, Pillar, Principle
 from selftune.records.dataset import (
     Dataset,
     DatasetKind,
@@ -65,6 +67,7 @@ __all__ = [
     "BuildOrigin",
     "Check",
     "CheckStatus",
+    "Codex",
     "Consent",
     "Criterion",
     "CriterionScore",
@@ -79,6 +82,7 @@ __all__ = [
     "FileDigest",
     "GenerationParameters",
     "HealthCheck",
+    "Identity",
     "Interaction",
     "InteractionOutcome",
     "ItemOutcome",
@@ -91,7 +95,11 @@ __all__ = [
     "Outcome",
     "PairFacts",
     "Parity",
+    "Persona",
+    "Pillar",
     "Plot",
+    "Principle",
+    "Prompting",
     "Quarantined",
     "Record",
     "Reject",

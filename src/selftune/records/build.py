@@ -27,6 +27,17 @@ class ServingForm(StrEnum):
     QUANTISED = "quantised"
 
 
+class Prompting(StrEnum):
+    """How whoever calls a build brings a dialogue of personas to it.
+
+    `DIALOGUE`: one call, whose answer is the whole dialogue. `AS_SERVED`: one call for each turn of a persona, under
+    that persona's own system message.
+    """
+
+    DIALOGUE = "dialogue"
+    AS_SERVED = "as_served"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileDigest:
     """A file by its name in the build, its digest and its size."""
@@ -93,6 +104,7 @@ class Build(Record):
         system_prompt: Prompt-only builds put this before every conversation; None for none.
         tools: Names and versions of what made it.
         manifest_signature: Ed25519 signature of the build digest by the machine key, hex; None until sealed.
+        prompting: How dialogues are brought to it; what it learns must be rendered the same way.
     """
 
     KIND: ClassVar[str] = "build"
@@ -111,6 +123,7 @@ class Build(Record):
     tools: tuple[str, ...]
     parity: tuple[Parity, ...] = ()
     manifest_signature: str | None = None
+    prompting: Prompting = Prompting.DIALOGUE
 
     @property
     def digest(self) -> str:

@@ -1,0 +1,56 @@
+"""How one persona of a dialogue is called: its own system message, and the dialogue as it stood before its turn.
+
+This is the one place that says so. What is learnt as it was served is made here, and whoever serves personas makes
+their calls here: so the two can't differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from selftune.codex.quoting import told_pillars, told_principles
+from selftune.codex.reading import reference_to
+from selftune.records import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.records import Codex, Persona
+
+
+def system_prompt_of(codex: Codex, persona: Persona) -> str:
+    """The system message of a persona's calls: its own `prompt`, or one made of what the codex says of it."""
+    if persona.prompt.strip():
+        return persona.prompt.strip()
+    opening = f"You are {persona.name}, {persona.role} of {codex.identity.name}."
+    parts = (f"{opening} {persona.text.strip()} {persona.voice.strip()}", told_pillars(persona), told_principles(codex))
+    return "\n\n".join(filter(None, parts))
+
+
+def call_of(codex: Codex, persona: Persona, before: Sequence[Message]) -> tuple[Message, ...]:
+    """What is sent to have a persona speak: one system message, then users and the persona itself in turn.
+
+    Its own turns stand as the assistant's; whatever others said since, the person among them, is one user's message,
+    each persona's words behind its name. A system message of the conversation goes behind the persona's own. What was
+    thought and what tools were called stays with the one who did.
+    """
+    system = [message.content for message in before if message.role == "system"]
+    opening = "\n\n".join((system_prompt_of(codex, persona), *system))
+    messages = [Message(role="system", content=opening)]
+    for message in before:
+        if message.role == "system":
+            continue
+        heard = _as_heard(message, persona)
+        if heard.role == messages[-1].role:
+            messages[-1] = replace(heard, content=f"{messages[-1].content}\n\n{heard.content}")
+        else:
+            messages.append(heard)
+    return tuple(messages)
+
+
+def _as_heard(message: Message, persona: Persona) -> Message:
+    if message.persona is not None and reference_to(message.persona) == reference_to(persona.name):
+        return Message(role="assistant", content=message.content)
+    said = message.content if message.persona is None else f"{message.persona}: {message.content}"
+    return Message(role="user", content=said)
