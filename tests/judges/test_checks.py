@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
+from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError, JudgeMissingError, UnknownNameError
 from selftune.judges.checks import ChecksJudge
 from selftune.judges.config import Judging
-from selftune.judges.rubric import load_rubric
+from selftune.judges.rubric import RUBRICS, load_rubric
 from selftune.judges.stage import judge
 from selftune.records import Interaction, JudgementStatus, Message, Trigger
 from selftune.testing import fake_context
@@ -186,3 +189,15 @@ def test_an_unknown_judge_or_rubric_is_answered_with_the_nearest(tmp_path):
 def test_a_model_as_judge_without_an_address_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="needs an endpoint and a model"):
         judge([], Judging(name="oracle"), fake_context(tmp_path))
+
+
+def test_a_judgement_names_the_rubric_as_the_codex_in_force_makes_it(tmp_path):
+    path, shipped = tmp_path / "mine.toml", load_codex()
+    text = re.sub(r'(?s)persona = """.*?"""', 'persona = "codex:alfred"', RUBRICS.text("state_obedience"))
+    path.write_text(text)
+    codex = replace(shipped, identity=replace(shipped.identity, name="Another"))
+    said, context = interaction(*QUESTIONS["tone"]), fake_context(tmp_path)
+    ours, theirs = (next(judge([said], Judging(rubric=str(path), codex=one), context)) for one in (None, codex))
+    assert ours.rubric_digest == load_rubric(str(path)).id
+    assert theirs.rubric_digest == load_rubric(str(path), codex).id
+    assert ours.rubric_digest != theirs.rubric_digest

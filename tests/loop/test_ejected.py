@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from selftune.codex.reading import load_codex
 from selftune.errors import UnknownNameError, UsageError
-from selftune.loop.ejected import KINDS, eject, find_text
+from selftune.judges.rubric import load_rubric
+from selftune.loop.config import ProjectConfig
+from selftune.loop.ejected import KINDS, codex_of, eject, find_text, rubric_of
 
 SHIPPED = [(kind, name) for kind, shelf in KINDS.items() for name in shelf.names()]
 
@@ -28,10 +31,17 @@ def test_an_absolute_path_stays_what_it_is(tmp_path):
     assert find_text(tmp_path / "here", "policy", str(path)) == str(path)
 
 
-def test_a_codex_that_nothing_would_read_is_not_written(tmp_path):
-    with pytest.raises(UsageError, match="personas"):
-        eject(tmp_path, "codex", "brick")
-    assert list(tmp_path.iterdir()) == []
+def test_a_codex_of_the_projects_own_is_what_its_rubrics_quote(tmp_path):
+    config = ProjectConfig()
+    shipped = rubric_of(tmp_path, config, "golden")
+    assert shipped == load_rubric("golden")
+    own = eject(tmp_path, "codex", "brick_robin")
+    assert own == tmp_path / "codex" / "brick_robin.toml"
+    assert rubric_of(tmp_path, config, "golden").id == shipped.id
+    own.write_text(own.read_text().replace("Hold both sides without taking either", "Take no side"))
+    assert codex_of(tmp_path, config).id != load_codex().id
+    assert "Take no side" in rubric_of(tmp_path, config, "golden").criteria[1].description
+    assert rubric_of(tmp_path, config).id == load_rubric("state_obedience").id
 
 
 def test_what_is_not_there_is_named_with_the_nearest(tmp_path):

@@ -16,8 +16,7 @@ from selftune.interactions.detect import open_sources
 from selftune.interactions.stage import capture
 from selftune.judges.pairwise import Contest, PairwiseJudge, compare_answers
 from selftune.judges.purse import Purse
-from selftune.judges.rubric import load_rubric
-from selftune.loop.ejected import find_text
+from selftune.loop.ejected import rubric_of
 from selftune.loop.planning import make_judging
 from selftune.loop.privacy import rules_of
 from selftune.records import Interaction
@@ -62,7 +61,7 @@ def compare_files(
         BudgetError: the judge's budget is used up.
     """
     asked = replace(make_judging(project), name="pairwise")
-    text = asked.rubric if rubric is None else find_text(project.folder, "rubric", rubric)
+    by = rubric_of(project.folder, project.config, rubric or "")
     judge = PairwiseJudge.from_config(asked)
     first, second = _read(project, ours), _read(project, theirs)
     pairs = _paired(first, second)
@@ -75,7 +74,7 @@ def compare_files(
     comparison = compare_answers(
         judge,
         [_contest(*pair) for pair in pairs],
-        load_rubric(text),
+        by,
         draw_salt=project.context().draw_salt,
         purse=Purse(asked.budget_usd),
         plan=SequentialPlan() if sequential else None,
@@ -83,7 +82,7 @@ def compare_files(
     writers = {item.generated_by for pair in pairs for item in pair} - {None}
     return ComparedFiles(
         judge=judge.identity.name,
-        rubric=text,
+        rubric=by.name,
         pairs=len(pairs),
         only_ours=_count(first) - len(pairs),
         only_theirs=_count(second) - len(pairs),

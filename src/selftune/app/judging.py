@@ -15,7 +15,7 @@ from selftune.judges.adopt import Adopting, JudgedAnswers, adopt
 from selftune.judges.adopted import summarise
 from selftune.judges.judged_files import read_judged_file
 from selftune.judges.rubric import load_rubric
-from selftune.loop.ejected import find_text
+from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.executor import Silent
 from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease, make_executor
@@ -44,8 +44,8 @@ def import_judged(
         UsageError: a file holds no judged answers; nothing was imported.
         UnknownNameError: no rubric has that name.
     """
-    text = find_text(project.folder, "rubric", rubric)
-    config = Adopting(rubric=text, rubric_digest=load_rubric(text).id)
+    text, codex = find_text(project.folder, "rubric", rubric), codex_of(project.folder, project.config)
+    config = Adopting(rubric=text, rubric_digest=load_rubric(text, codex).id, codex=codex)
     files = [(path, read_judged_file(path)) for path in paths]
     with hold_lease(project):
         executor = make_executor(project, observer or Silent())
@@ -57,7 +57,7 @@ def _import_one(project: Project, executor: Executor, path: Path, file: JudgedFi
     ids = tuple(item if item.startswith(f"{Interaction.KIND}:") else None for item in captured)
     judged = iter(executor(adopt, JudgedAnswers(path=path, interaction_ids=ids), config).ids)
     judgements = [None if item is None else project.store.record(next(judged), Judgement) for item in ids]
-    return summarise(file, judgements, load_rubric(config.rubric))
+    return summarise(file, judgements, load_rubric(config.rubric, config.codex))
 
 
 def limit_spending(project: Project, budget_usd: float | None) -> Project:

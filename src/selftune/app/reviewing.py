@@ -20,7 +20,7 @@ from selftune.judges.purse import Purse
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import calibrate, calibration_line, drift_of
-from selftune.loop.ejected import find_text
+from selftune.loop.ejected import rubric_of
 from selftune.loop.plan import latest_judgements
 from selftune.loop.planning import make_judging
 from selftune.loop.privacy import door_of
@@ -59,7 +59,7 @@ class Reviewing:
 
     def __init__(self, project: Project, *, reviewer: str, rubric: str = "") -> None:
         self._project = project
-        self.rubric = load_rubric(find_text(project.folder, "rubric", rubric or project.config.judge.rubric))
+        self.rubric = rubric_of(project.folder, project.config, rubric)
         pseudonyms = door_of(project).pseudonyms
         assert pseudonyms is not None, "a project always has a key for names"  # noqa: S101 - its door says so
         self._pseudonym = pseudonyms.of(reviewer)
@@ -170,7 +170,7 @@ def appointed_judge(project: Project) -> tuple[JudgeIdentity, Rubric]:
     """
     judging = make_judging(project)
     identity: JudgeIdentity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
-    return identity, load_rubric(judging.rubric)
+    return identity, load_rubric(judging.rubric, judging.codex)
 
 
 def judge_line(project: Project) -> str:
@@ -219,7 +219,8 @@ def judge_canaries(project: Project) -> Sequence[Judgement]:
         BudgetError: the judge's budget is used up; verdicts so far are kept.
     """
     judging = make_judging(project)
-    judge, rubric = load_plugin("selftune.judges", judging.name).from_config(judging), load_rubric(judging.rubric)
+    judge = load_plugin("selftune.judges", judging.name).from_config(judging)
+    rubric = load_rubric(judging.rubric, judging.codex)
     fixed, purse = canaries(), Purse(judging.budget_usd)
     project.store.save(fixed, event="canaries laid out")
     verdicts: list[Judgement] = []

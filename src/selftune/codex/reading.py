@@ -13,7 +13,7 @@ from selftune.settings import Shipped, from_mapping, read_toml
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CODICES: Final = Shipped(kind="codex", package="selftune.codex", folder="shipped")
+CODICES: Final = Shipped(kind="codex", package="selftune", folder="codex")
 DEFAULT_CODEX: Final = "brick_robin"
 
 _BETWEEN_WORDS: Final = re.compile(r"[\W_]+")

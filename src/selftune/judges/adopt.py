@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from selftune.context import Context
     from selftune.judges.judged_files import JudgedRow
-    from selftune.records import Criterion, Rubric
+    from selftune.records import Codex, Criterion, Rubric
 
 STAGE_VERSION: Final = 1
 
@@ -38,10 +38,11 @@ class JudgedAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class Adopting:
-    """By which rubric the verdicts were given: a shipped name or a file's path, and the digest of what it holds."""
+    """By which rubric the verdicts were given: a shipped name or a file's path, what it quotes, and its digest."""
 
     rubric: str
     rubric_digest: str
+    codex: Codex | None = None
 
 
 def adopt(inputs: JudgedAnswers, config: Adopting, context: Context) -> Iterator[Judgement]:
@@ -51,7 +52,7 @@ def adopt(inputs: JudgedAnswers, config: Adopting, context: Context) -> Iterator
         MissingFileError: the file or the rubric is gone.
         UsageError: the file holds no judged answers.
     """
-    rubric, file = load_rubric(config.rubric), read_judged_file(inputs.path)
+    rubric, file = load_rubric(config.rubric, config.codex), read_judged_file(inputs.path)
     for row, interaction_id in zip(file.rows, inputs.interaction_ids, strict=True):
         if interaction_id is not None:
             yield adopt_row(row, file.judge_model, rubric, interaction_id, context.draw_salt())

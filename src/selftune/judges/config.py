@@ -10,6 +10,7 @@ from selftune.records import digest_of
 
 if TYPE_CHECKING:
     from selftune.judges.base import Outlet
+    from selftune.records import Codex
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class Judging:
             (several of them) ...
         rubric: Name of a shipped rubric, or the path of a TOML file.
         rubric_digest: What the rubric held when the cycle was planned: a rubric that was edited is another step.
+        codex: What the rubric quotes; None for the shipped one. Whatever of it matters is in `rubric_digest`.
         endpoint: Base URL of the endpoint, such as `http://127.0.0.1:11434/v1`.
         model: The model's name at the endpoint.
         api_key_env: Name of the environment variable that holds the key; the key itself stands in no file.
@@ -54,6 +56,7 @@ class Judging:
     name: str = "checks"
     rubric: str = "state_obedience"
     rubric_digest: str | None = None
+    codex: Codex | None = None
     endpoint: str | None = None
     model: str | None = None
     api_key_env: str | None = None
@@ -74,6 +77,11 @@ class Judging:
 
     @property
     def identity(self) -> str:
-        """Names a step by what can change a verdict: prices, a budget and the number of calls at a time can't."""
+        """Names a step by what can change a verdict: prices, a budget and the number of calls at a time can't.
+
+        Nor can a codex beyond what the rubric quotes of it, which is in the rubric's digest.
+        """
         unpaid = tuple(replace(member, prices=FREE) for member in self.members)
-        return digest_of(["judging", replace(self, members=unpaid, prices=FREE, budget_usd=None, at_once=1)])
+        return digest_of(
+            ["judging", replace(self, members=unpaid, prices=FREE, budget_usd=None, at_once=1, codex=None)]
+        )

@@ -46,7 +46,7 @@ def judge(interactions: Iterable[Interaction], config: Judging, context: Context
     """
     appointed: Judge = load_plugin("selftune.judges", config.name).from_config(config)
     appointed = guard(appointed, spoiled_copies_from=config.spoiled_copies_from)
-    rubric = load_rubric(config.rubric)
+    rubric = load_rubric(config.rubric, config.codex)
     return judge_by(appointed, interactions, rubric, context, budget_usd=config.budget_usd, required=config.required)
 
 

@@ -16,9 +16,8 @@ from selftune.curation.forecast import (
 )
 from selftune.gate.planning import forecast
 from selftune.gate.policies import load_policy
-from selftune.judges.rubric import load_rubric
 from selftune.loop.config import Profile
-from selftune.loop.ejected import find_text
+from selftune.loop.ejected import find_text, rubric_of
 from selftune.loop.news import read_news
 from selftune.loop.plan import last_learnt
 from selftune.records import Arm, Decision, Evaluation, Interaction, Judgement, Outcome, Run, digest_of
@@ -117,7 +116,7 @@ def look_ahead(project: Project, suite: Suite) -> Outlook:
 def _judged_since(project: Project, since: int, news: News) -> tuple[frozenset[str], int]:
     """The new conversations with a golden answer, drawn again or not, and how many were judged at all."""
     config, store = project.config, project.store
-    rubric = load_rubric(find_text(project.folder, "rubric", config.judge.rubric)).id
+    rubric = rubric_of(project.folder, config).id
     latest = {
         judgement.interaction_id: _is_golden(judgement, config.curation.threshold)
         for _, judgement in store.each(Judgement, since=since)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from selftune.codex.reading import DEFAULT_CODEX
 from selftune.errors import MissingFileError
 from selftune.interactions.config import REDACTED
 from selftune.interactions.privacy.consent import ConsentLevel
@@ -38,6 +39,13 @@ class BaseSection:
     """[base]: the name under which the base was added."""
 
     name: str = "reference"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodexSection:
+    """[codex]: who the system is, by name or path: what rubrics quote, and what each persona is called with."""
+
+    name: str = DEFAULT_CODEX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +231,7 @@ class ProjectConfig:
 
     project: ProjectSection = field(default_factory=ProjectSection)
     base: BaseSection = field(default_factory=BaseSection)
+    codex: CodexSection = field(default_factory=CodexSection)
     capture: CaptureSection = field(default_factory=CaptureSection)
     judge: JudgeSection = field(default_factory=JudgeSection)
     calibration: CalibrationSection = field(default_factory=CalibrationSection)

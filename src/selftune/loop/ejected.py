@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from selftune.codex.reading import CODICES, load_codex
 from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES
 from selftune.gate.policies import POLICIES
-from selftune.judges.rubric import RUBRICS
+from selftune.judges.rubric import RUBRICS, load_rubric
 from selftune.training.config import RECIPES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES)}
+    from selftune.loop.config import ProjectConfig
+    from selftune.records import Codex, Rubric
 
-CODEX: Final = "codex"
+KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES)}
 
 
 def find_text(folder: Path, kind: str, name: str) -> str:
@@ -30,18 +32,33 @@ def find_text(folder: Path, kind: str, name: str) -> str:
     return str(folder / name) if shelf.is_path(name) else name
 
 
+def codex_of(folder: Path, config: ProjectConfig) -> Codex:
+    """The codex in force in a project.
+
+    Raises:
+        UnknownNameError: no codex has the name that the config gives.
+        ConfigError: it is no sound codex.
+    """
+    return load_codex(find_text(folder, "codex", config.codex.name))
+
+
+def rubric_of(folder: Path, config: ProjectConfig, name: str = "") -> Rubric:
+    """A rubric by name, the judge's own by default, with what it quotes from the codex in force.
+
+    Raises:
+        UnknownNameError: no rubric has that name.
+        ConfigError: it is no sound rubric, or quotes what the codex does not hold.
+    """
+    return load_rubric(find_text(folder, "rubric", name or config.judge.rubric), codex_of(folder, config))
+
+
 def eject(folder: Path, kind: str, name: str) -> Path:
     """Write a text of the package into the project, to be edited there; returns where.
 
     Raises:
         UnknownNameError: there is no such kind, or no text of that name.
-        UsageError: the project has its own already, or nothing here reads such a text yet.
+        UsageError: the project has its own already.
     """
-    if kind == CODEX:
-        raise UsageError(
-            "a codex belongs to the personas, which this version does not have: nothing would read the file.",
-            next_step="Write pillars into the criteria of a rubric: `selftune eject rubric golden`.",
-        )
     if kind not in KINDS:
         raise UnknownNameError("kind of text", kind, KINDS)
     if name not in KINDS[kind].names():

@@ -22,7 +22,7 @@ from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
-from selftune.loop.ejected import find_text
+from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
@@ -65,7 +65,7 @@ def make_plan(project: Project) -> Plan:
     plan_check(policy, evaluation.suite)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
-    rubric = load_rubric(judging.rubric)
+    rubric = load_rubric(judging.rubric, judging.codex)
     refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)
     return Plan(
@@ -153,11 +153,12 @@ def make_sources(
 def make_judging(project: Project) -> Judging:
     """The judge that chooses what is learnt."""
     config, section = project.config, project.config.judge
-    rubric = find_text(project.folder, "rubric", section.rubric)
+    rubric, codex = find_text(project.folder, "rubric", section.rubric), codex_of(project.folder, config)
     return Judging(
         name=section.name,
         rubric=rubric,
-        rubric_digest=load_rubric(rubric).id,
+        rubric_digest=load_rubric(rubric, codex).id,
+        codex=codex,
         endpoint=section.endpoint or None,
         model=section.model or None,
         api_key_env=section.api_key_env or None,
@@ -198,7 +199,7 @@ def prices_of(section: JudgeSection | PanelMember) -> Prices:
 
 def gap_on_scale(judging: Judging) -> float:
     """How far the overalls of several judges may lie apart before a person must look, on the rubric's scale."""
-    rubric = load_rubric(judging.rubric)
+    rubric = load_rubric(judging.rubric, judging.codex)
     return judging.disagreement * (rubric.highest - rubric.lowest)
 
 

@@ -68,7 +68,7 @@ def rules(project: Folder = HERE, json: AsJson = False) -> None:
 
 
 def eject_text(
-    kind: Annotated[str, typer.Argument(help="policy, rubric, suite or recipe.")],
+    kind: Annotated[str, typer.Argument(help="policy, rubric, suite, recipe or codex.")],
     name: Annotated[str, typer.Argument(help="Which one; the one in force by default.")] = "",
     project: Folder = HERE,
 ) -> None:
@@ -82,6 +82,7 @@ def eject_text(
         "rubric": config.judge.rubric,
         "suite": config.evaluation.suite,
         "recipe": config.training.recipe,
+        "codex": config.codex.name,
     }
     typer.echo(f"Written: {eject(project, kind, name or in_force.get(kind, ''))}. It is in force from now on.")
 

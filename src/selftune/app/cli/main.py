@@ -58,12 +58,13 @@ def options(
 
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
-    from selftune.app.cli import datasets, everyday, examples, growing, house, reviewing, searching, stages
+    from selftune.app.cli import codex, datasets, everyday, examples, growing, house, reviewing, searching, stages
 
     everyday.register(app)
     stages.register(app)
     reviewing.register(app)
     house.register(app)
+    codex.register(app)
     searching.register(app)
     growing.register(app)
     examples.register(app)

@@ -1,0 +1,65 @@
+"""Look at the codex: who the system is, and what quotes it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+_codex = typer.Typer(no_args_is_help=True, help="The codex: who the system is, whatever its weights become.")
+
+
+def register(app: typer.Typer) -> None:
+    """Hang these commands on the app."""
+    app.add_typer(_codex, name="codex", rich_help_panel="The house")
+
+
+@_codex.command("show")
+def codex_show(
+    prompt: Annotated[str, typer.Option(help="Print the system message that this persona is called with.")] = "",
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """The codex in force: principles, personas, and the name by which a rubric quotes each pillar."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.codices import codex_in_force, prompt_of
+    from selftune.codex.reading import is_governor, reference_to
+
+    if prompt:
+        typer.echo(prompt_of(project, prompt))
+        return
+    found = codex_in_force(project)
+    if json:
+        print_json(found)
+        return
+    codex = found.codex
+    typer.echo(f"{codex.name}, version {codex.version} ({found.where}), {found.id[:24]}")
+    typer.echo(f"{codex.identity.name}: {codex.identity.text.strip()}")
+    for principle in codex.identity.principles:
+        typer.echo(f"  {principle.name}: {principle.text.strip()}")
+    for persona in codex.personas:
+        part = "; watches over the others" if is_governor(codex, persona.name) else ""
+        typer.echo(f"{persona.name}, {persona.role}{part}: {persona.text.strip()}")
+        for pillar in persona.pillars:
+            named = f"codex:{reference_to(persona.name)}.{reference_to(pillar.name)}"
+            typer.echo(f"  {named} (weight {pillar.weight:g}): {pillar.text.strip()}")
+
+
+@_codex.command("lint")
+def codex_lint(project: Folder = HERE, json: AsJson = False) -> None:
+    """Whether the codex is sound, and every rubric finds in it what it quotes; exit code 2 where not."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.codices import lint_codex
+
+    linted = lint_codex(project)
+    if json:
+        print_json(linted)
+    else:
+        for fault in linted.faults:
+            typer.echo(fault)
+        typer.echo(f"{linted.codex}: {len(linted.faults)} fault(s), {len(linted.rubrics)} rubrics held against it.")
+    if linted.faults:
+        sys.exit(2)
