@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
 
-from selftune.app.enriching import enrich_log, teacher_behind
+from selftune.app.enriching import EnrichedSource, enrich_log, find_teacher, redacted
+from selftune.curation.growth.passages import Passage
 from selftune.errors import ConfigError, MissingFileError, UsageError
 from selftune.evals.suites import load_suite
+from selftune.interactions.config import Capture
+from selftune.loop.config import EgressSection, TeacherSection
 from selftune.records import Interaction, Trigger
 
 EXAM = load_suite("state_obedience").items[0].messages[-1].content
@@ -76,12 +80,60 @@ def test_each_answer_is_kept_with_its_passages_and_what_it_is_worth(project, tmp
 
 def test_documents_are_not_sent_out_and_slips_are_named(project, tmp_path):
     with pytest.raises(ConfigError, match="beyond this machine"):
-        teacher_behind("http://models.example:80/big", 1)
+        find_teacher(project, "http://models.example:80/big")
     with pytest.raises(UsageError, match="names no teacher"):
-        teacher_behind("http://127.0.0.1:11434", 1)
+        find_teacher(project, "http://127.0.0.1:11434")
+    with pytest.raises(ConfigError, match=r"under \[teacher\]|needs an endpoint"):
+        find_teacher(project, "teacher")
     prompts = tmp_path / "prompts.txt"
     with pytest.raises(MissingFileError):
         enrich_log(project, documents=tmp_path, prompts=prompts, teacher="http://127.0.0.1:1/m")
     prompts.write_text("\n\n")
     with pytest.raises(UsageError, match="no question"):
         enrich_log(project, documents=tmp_path, prompts=prompts, teacher="http://127.0.0.1:1/m")
+
+
+def test_documents_go_out_redacted_and_only_with_egress_and_consent(project, tmp_path):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "bees.md").write_text("Ask jane.doe@example.com about bees.")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("How do bees keep warm?\n")
+    asking = {"documents": documents, "prompts": prompts, "teacher": "teacher"}
+    far = TeacherSection(endpoint="https://teacher.example/v1", model="big")
+    with pytest.raises(ConfigError, match=r"\[egress\] does not allow it"):
+        enrich_log(configured(project, teacher=far), **asking)
+    allowed = EgressSection(allow=("teacher.example",))
+    with pytest.raises(ConfigError, match="consent is 'train'"):
+        enrich_log(configured(project, teacher=far, egress=allowed), **asking)
+    assert project.store.count(Interaction) == 0
+
+
+def test_what_would_go_out_holds_no_secret_and_equal_ones_stay_equal():
+    source = EnrichedSource(
+        prompts=("Who is jane.doe@example.com?",),
+        passages=(Passage(name="a#1", text="Write to jane.doe@example.com or joe@example.com."),),
+        per_question=1, persona="You know joe@example.com.", champion=None, teaching=None, max_tokens=8, slots=1,
+        suites=(),
+    )  # fmt: skip
+    out = redacted(source, Capture())
+    assert out.prompts == ("Who is [email-1]?",)
+    assert out.passages[0].text == "Write to [email-1] or [email-2]."
+    assert out.persona == "You know [email-2]."
+    assert out.passages[0].name == "a#1"
+
+
+def configured(project, **sections):
+    return replace(project, config=replace(project.config, **sections))
+
+
+def test_the_teacher_of_the_config_answers_where_it_is_named(project, tmp_path, teacher):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "bees.md").write_text("Bees shiver in winter.")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("How do bees keep warm?\n")
+    named = TeacherSection(endpoint=teacher.rpartition("/")[0] + "/v1", model="fake-teacher")
+    made = enrich_log(configured(project, teacher=named), documents=documents, prompts=prompts, teacher="teacher")
+    assert made.added == 1
+    assert FakeTeacher.asked[0]["model"] == "fake-teacher"

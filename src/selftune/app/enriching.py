@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -12,11 +12,15 @@ from selftune.curation.filters import InCharacter
 from selftune.curation.growth.enrich import SourceBook, enrich
 from selftune.curation.growth.passages import Passage, read_passages
 from selftune.errors import ConfigError, MissingFileError, UsageError
+from selftune.interactions.privacy.consent import ConsentLevel
+from selftune.interactions.privacy.redaction import Redactor
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent
-from selftune.loop.privacy import door_of
+from selftune.loop.planning import make_teaching
+from selftune.loop.privacy import door_of, rules_of
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.loop.service import serving_release
+from selftune.loop.teaching import EndpointTeacher, Teaching, reach_teacher
 from selftune.records import Build, GenerationParameters, Interaction, Message, Quarantined, Trigger, digest_of
 
 if TYPE_CHECKING:
@@ -25,12 +29,14 @@ if TYPE_CHECKING:
 
     from selftune.context import Context
     from selftune.curation.growth.answers import Answering
+    from selftune.interactions.config import Capture
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
     from selftune.records import Suite
 
 SOURCE: Final = "enriched"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
+# The model under [teacher] in selftune.toml.
+TEACHER: Final = "teacher"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +60,14 @@ class EnrichedLog:
 
 @dataclass(frozen=True, kw_only=True)
 class EnrichedSource:
-    """Questions, what is known, and who answers: the champion, or a model behind a server of this machine."""
+    """Questions, what is known, and who answers: the champion, or with `teaching` a model behind an endpoint."""
 
     prompts: tuple[str, ...]
     passages: tuple[Passage, ...]
     per_question: int
     persona: str
     champion: Build | None
-    teacher: str
+    teaching: Teaching | None
     max_tokens: int
     slots: int
     suites: tuple[Suite, ...]
@@ -93,30 +99,30 @@ class EnrichedSource:
     def _teacher(self, context: Context, stack: ExitStack) -> tuple[Answering, str]:
         if self.champion is not None:
             return stack.enter_context(context.serve(self.champion, slots=self.slots)), self.champion.digest
-        return teacher_behind(self.teacher, self.slots)
+        assert self.teaching is not None, "one of the two answers"  # noqa: S101 - can't happen
+        return EndpointTeacher(self.teaching, context.work), self.teaching.model
 
 
-def teacher_behind(address: str, slots: int) -> tuple[Answering, str]:
-    """A model behind an OpenAI-compatible server of this machine, `http://127.0.0.1:PORT/MODEL`, and its name.
+def find_teacher(project: Project, name: str) -> Teaching:
+    """The teacher under [teacher], or a model behind a server of this machine: `http://127.0.0.1:PORT/MODEL`.
 
     Raises:
         UsageError: the address is none, or names no model.
-        ConfigError: it lies beyond this machine.
+        ConfigError: it lies beyond this machine and [egress] does not name it, or [teacher] says too little.
     """
-    from selftune.serving.client import LoopbackClient
-
-    parts = urlsplit(address)
-    model = parts.path.strip("/")
-    if parts.scheme != "http" or parts.hostname is None or parts.port is None or not model:
-        raise UsageError(
-            f"{address!r} names no teacher.", next_step="Write champion, or http://127.0.0.1:PORT/MODEL, as --teacher."
-        )
-    if parts.hostname not in _LOOPBACK:
-        raise ConfigError(
-            f"teacher {parts.hostname!r} lies beyond this machine, and documents are not sent out.",
-            next_step="Name a server on 127.0.0.1.",
-        )
-    return LoopbackClient(parts.port, slots=slots, extra={"model": model}), model
+    teaching = make_teaching(project.config)
+    if name != TEACHER:
+        parts = urlsplit(name)
+        model = parts.path.strip("/")
+        if parts.scheme != "http" or parts.hostname is None or parts.port is None or not model:
+            raise UsageError(
+                f"{name!r} names no teacher.",
+                next_step="Write champion, teacher, or http://127.0.0.1:PORT/MODEL, as --teacher.",
+            )
+        here = f"http://{parts.hostname}:{parts.port}/v1"
+        teaching = Teaching(endpoint=here, model=model, rules=teaching.rules, at_once=project.config.capture.slots)
+    reach_teacher(teaching)
+    return teaching
 
 
 def enrich_log(
@@ -132,24 +138,28 @@ def enrich_log(
 ) -> EnrichedLog:
     """Let a teacher answer each line of a file out of a folder's passages; what is known already adds nothing.
 
+    What goes beyond this machine is redacted first, and goes only where the project's own consent is `send`.
+
     Raises:
         MissingFileError: a file or the folder is not there.
         UsageError: there is no question or no text, or the teacher can't be read.
-        ConfigError: the teacher lies beyond this machine.
+        ConfigError: the teacher lies beyond this machine, and egress or consent do not allow it.
     """
-    if teacher != CHAMPION:
-        teacher_behind(teacher, 1)
+    teaching = None if teacher == CHAMPION else find_teacher(project, teacher)
     source = EnrichedSource(
         prompts=_lines(prompts),
         passages=read_passages(documents),
         per_question=passages,
         persona="" if persona is None else _text(persona),
-        champion=project.store.record(serving_release(project).build_id, Build) if teacher == CHAMPION else None,
-        teacher=teacher,
+        champion=project.store.record(serving_release(project).build_id, Build) if teaching is None else None,
+        teaching=teaching,
         max_tokens=max_tokens,
         slots=project.config.capture.slots,
         suites=suites_of(project),
     )
+    if teaching is not None and not reach_teacher(teaching).local:
+        _refuse_unsent(project)
+        source = redacted(source, rules_of(project.config))
     before = project.store.count(Interaction)
     with hold_lease(project):
         made = make_executor(project, observer or Silent())(capture, (source,), door_of(project))
@@ -161,6 +171,27 @@ def enrich_log(
         cited=sum(any(flag.startswith("cites:") for flag in item.flags) for item in kept),
         targeted=sum(any(flag.startswith("targets:") for flag in item.flags) for item in kept),
         broken=sum(InCharacter().breaks(item) is not None for item in kept),
+    )
+
+
+def _refuse_unsent(project: Project) -> None:
+    """Documents carry no mark of their own: how far one may go with them is what the project says of such words."""
+    consent = project.config.capture.consent
+    if consent is not ConsentLevel.SEND:
+        raise ConfigError(
+            f"documents and questions may not be sent beyond this machine: [capture] consent is {consent.value!r}.",
+            next_step='Set consent = "send" under [capture] if you may, or name a teacher on this machine.',
+        )
+
+
+def redacted(source: EnrichedSource, rules: Capture) -> EnrichedSource:
+    """The same with every text redacted, equal secrets by equal placeholders; the names of passages stay."""
+    redactor = Redactor((*rules.redact, *rules.quarantine))
+    return replace(
+        source,
+        prompts=tuple(map(redactor.redact, source.prompts)),
+        passages=tuple(replace(passage, text=redactor.redact(passage.text)) for passage in source.passages),
+        persona=redactor.redact(source.persona),
     )
 
 

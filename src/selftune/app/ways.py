@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selftune.records import Dataset, Decision, Judgement, JudgementStatus, Release, Run
+from selftune.curation.corrections import corrected_id
+from selftune.records import Dataset, Decision, Interaction, Judgement, JudgementStatus, Release, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.loop.project import Project
-    from selftune.records import Example, Interaction
+    from selftune.records import Example
 
 
 def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
     """One line for each thing that happened to it, in the order of the loop. Reads every judgement and dataset."""
     yield from _entrance(interaction)
+    yield from _correction(project, interaction)
     later = project.store.later_version(interaction.id)
     if later is not None:
         yield f"its conversation went on: {later} is used in its place"
@@ -43,6 +45,18 @@ def _entrance(interaction: Interaction) -> Iterator[str]:
     consent = interaction.consent
     if not (consent.keep and consent.train):
         yield "its author did not agree to training"
+
+
+def _correction(project: Project, interaction: Interaction) -> Iterator[str]:
+    """The answer that this one corrects, or the ones that a teacher wrote in its place, with their way."""
+    original = corrected_id(interaction)
+    if original is not None:
+        yield f"a correction by {interaction.generated_by} of {original}"
+        return
+    for _, other in project.store.each(Interaction):
+        if corrected_id(other) == interaction.id:
+            yield f"{other.generated_by} wrote the answer anew: {other.id}"
+            yield from (f"  {line}" for line in way_of(project, other))
 
 
 def _verdict(judgement: Judgement) -> str:

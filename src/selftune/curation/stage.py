@@ -11,6 +11,7 @@ from selftune.curation.card import Story, draw_plots, mixture_of, write_card
 from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
+from selftune.curation.corrections import describe_corrections, without_worse_corrections
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.noise import estimate_noise
 from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
@@ -75,7 +76,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         mixture=mixture_of(chosen),
         watermark=judged.watermark,
         config_digest=digest_of(config),
-        card=write_card(story, config) + on_pairs,
+        card=write_card(story, config) + on_pairs + describe_corrections(pairs, chosen, rejects.listed()),
         clean_room=tuple(pair.interaction.id for pair in apart.sealed),
         kinds=shares.kinds,
         # Of the pool alone: what is held out must not steer what is generated next.
@@ -115,7 +116,9 @@ def _set_apart(pairs: tuple[Pair, ...], yardsticks: Sequence[Yardstick], config:
     )
     measured = Measured((*yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
     return _Apart(
-        learnable=decontaminate(sift(split.pool, filters, rejects), measured, rejects),
+        learnable=without_worse_corrections(
+            decontaminate(sift(split.pool, filters, rejects), measured, rejects), pairs, rejects
+        ),
         held=sift(split.held, filters, rejects),
         sealed=sift(split.clean_room, filters, rejects),
         filters=filters,

@@ -20,14 +20,15 @@ SYNTHETIC: Final = "synthetic"
 UNJUDGED: Final = "unjudged"
 JOINT: Final = " + "
 
-_RESAMPLED: Final = "resampled"
+# What answers a question that stands in the log already: an answer drawn again, or written anew by a teacher.
+_ANSWERED_AGAIN: Final = frozenset({"resampled", "corrected"})
 _GENERATED: Final = "generated"
 _SLOT: Final = re.compile(r"[\"“«`][^\"”»`]{1,200}[\"”»`]|\w*\d\w*|(?<=\w\s)[^\W\d_]\w*")
 
 
 @dataclass(frozen=True)
 class Origins:
-    """Who first asked what: an answer that was drawn again counts as its prompt does."""
+    """Who first asked what: an answer drawn again or written anew counts as its prompt does."""
 
     pairs: Sequence[Pair]
 
@@ -43,7 +44,7 @@ class Origins:
         return SYNTHETIC if made_up else REAL
 
     def _asked(self, interaction: Interaction) -> Interaction:
-        if _RESAMPLED not in interaction.flags:
+        if _ANSWERED_AGAIN.isdisjoint(interaction.flags):
             return interaction
         return self._first.get(interaction.conversation, interaction)
 
@@ -51,7 +52,7 @@ class Origins:
     def _first(self) -> Mapping[str, Interaction]:
         found: dict[str, Interaction] = {}
         for pair in self.pairs:
-            if _RESAMPLED not in pair.interaction.flags:
+            if _ANSWERED_AGAIN.isdisjoint(pair.interaction.flags):
                 found.setdefault(pair.interaction.conversation, pair.interaction)
         return found
 

@@ -106,6 +106,30 @@ class JudgeSection:
     disagreement: float = 0.25
 
 
+@dataclass(frozen=True, kw_only=True)
+class TeacherSection:
+    """[teacher]: a model that answers in place of the one that learns: where it is and what its tokens cost.
+
+    With `corrects = true` it writes anew, in each cycle, up to `most_corrections` answers that are in doubt or below
+    the threshold; a correction is judged as any answer is, and learnt from only if it is golden and better than what it
+    corrects. `budget_usd` is what one night's corrections may cost. Beyond this machine it is sent nothing unless its
+    host stands under [egress], and then only words whose consent includes `send`.
+    """
+
+    endpoint: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    corrects: bool = False
+    most_corrections: int = 100
+    max_tokens: int = 1024
+    at_once: int = 8
+    timeout_seconds: float = 120.0
+    usd_per_million_input: float = 0.0
+    usd_per_million_output: float = 0.0
+    usd_per_million_cached_input: float | None = None
+    budget_usd: float | None = None
+
+
 class Uncalibrated(StrEnum):
     """Whether a judge may choose lessons before people have been shown to agree with it."""
 
@@ -235,6 +259,7 @@ class ProjectConfig:
     capture: CaptureSection = field(default_factory=CaptureSection)
     judge: JudgeSection = field(default_factory=JudgeSection)
     calibration: CalibrationSection = field(default_factory=CalibrationSection)
+    teacher: TeacherSection = field(default_factory=TeacherSection)
     curation: CurationSection = field(default_factory=CurationSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     build: BuildSection = field(default_factory=BuildSection)

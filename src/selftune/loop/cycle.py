@@ -30,6 +30,9 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
     """
     interactions = step(capture, plan.sources, plan.capture)
     judgements = step(judge, interactions, plan.judging)
+    if plan.corrector is not None:
+        rewritten = step(capture, (plan.corrections(plan.corrector, judgements),), plan.capture)
+        judgements = step(judge, rewritten, plan.judging_after(judgements))
     dataset = step(curate, plan.judged(judgements), plan.curation)
     run = step(train, dataset, plan.recipe)
     candidate = step(build, run, plan.form) if run.status is RunStatus.FINISHED else None

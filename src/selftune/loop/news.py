@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from selftune.curation.corrections import CORRECTED
 from selftune.errors import NothingNewError
 from selftune.loop.executor import Stored
 from selftune.records import Interaction
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
 
 RESAMPLED: Final = "resampled"
+OUR_OWN: Final = frozenset({RESAMPLED, CORRECTED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +42,9 @@ class News:
 def read_news(project: Project, since: int) -> News:
     """What has come in after a place in the log.
 
-    Our own samples are no news, nor is what nobody may train on: judging it would cost and lead nowhere. The log is
-    read up to the first conversation that is still going on, so nothing is ever passed over; that one came in less than
-    `idle_minutes` ago, and what lies behind it even later.
+    Our own samples and a teacher's corrections are no news, nor is what nobody may train on: judging it would cost and
+    lead nowhere. The log is read up to the first conversation that is still going on, so nothing is ever passed over;
+    that one came in less than `idle_minutes` ago, and what lies behind it even later.
     """
     store = project.store
     superseded = store.superseded()
@@ -52,7 +54,7 @@ def read_news(project: Project, since: int) -> News:
     watermark, complete_at = since, None
     for sequence, interaction in store.each(Interaction, since=since):
         conversations[interaction.id] = interaction.conversation
-        if interaction.source == RESAMPLED or not interaction.consent.train or interaction.id in superseded:
+        if interaction.source in OUR_OWN or not interaction.consent.train or interaction.id in superseded:
             continue
         complete_at = _complete_at(project, interaction)
         if complete_at is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selftune.curation.base import Judged, Pair, Yardstick
+from selftune.curation.corrections import find_correctable
 from selftune.gate.base import Evidence
 from selftune.judges.calibration.canaries import CANARY
+from selftune.loop.correcting import Corrections
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from selftune.interactions.config import Capture
     from selftune.judges.config import Judging
     from selftune.loop.executor import Stored
+    from selftune.loop.teaching import Teaching
     from selftune.records import Build, Evaluation, JudgeIdentity, Release
     from selftune.release.base import Promotion
     from selftune.release.config import Target
@@ -79,6 +82,7 @@ class Plan:
         champion: The build that serves now.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
         promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
+        corrector: The teacher that writes answers anew which are not good enough; None for none.
     """
 
     store: Store
@@ -102,6 +106,20 @@ class Plan:
     others: tuple[tuple[Arm, Build], ...]
     serving: Release
     promotion: Callable[[Build, Decision], Promotion]
+    corrector: Teaching | None = None
+
+    def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
+        """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
+        affordable = self.judging_after(judgements).budget_usd != 0
+        pairs = tuple(self.judged(judgements).pairs) if affordable else ()
+        return Corrections(pairs=find_correctable(pairs, self.curation, corrector.most), teaching=corrector)
+
+    def judging_after(self, judgements: Stored[Judgement]) -> Judging:
+        """The same judge with what these verdicts left of its budget."""
+        if self.judging.budget_usd is None:
+            return self.judging
+        spent = sum(judgement.cost_usd for judgement in judgements)
+        return replace(self.judging, budget_usd=max(0.0, self.judging.budget_usd - spent))
 
     def judged(self, judgements: Stored[Judgement]) -> Judged:
         """All that has been judged so far, this cycle's judgements among it: each generation learns from everything."""

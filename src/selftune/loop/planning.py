@@ -27,6 +27,7 @@ from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.service import make_target, promotion_of, serving_release
+from selftune.loop.teaching import Teaching, reach_teacher
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
 from selftune.records import Arm, Build, BuildOrigin, CheckStatus, DatasetKind, Interaction, JudgementStatus, Release
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.interactions.base import Source
     from selftune.interactions.config import Capture
-    from selftune.loop.config import CurationSection, JudgeSection, PanelMember, ProjectConfig
+    from selftune.loop.config import CurationSection, JudgeSection, PanelMember, ProjectConfig, TeacherSection
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
     from selftune.records import BaseModel, JudgeIdentity
@@ -79,6 +80,7 @@ def make_plan(project: Project) -> Plan:
         judging=judging,
         judge_identity=identity,
         calibration=calibration_line(project, identity, rubric),
+        corrector=make_corrector(config),
         curation=replace(
             make_curation(config),
             trigger=trigger_of(project, policy, evaluation.suite),
@@ -188,8 +190,39 @@ def make_member(member: PanelMember) -> Member:
     )
 
 
-def prices_of(section: JudgeSection | PanelMember) -> Prices:
-    """What the tokens of a judge cost."""
+def make_corrector(config: ProjectConfig) -> Teaching | None:
+    """The teacher that corrects answers in each cycle; None where the project has not asked for it.
+
+    Raises:
+        ConfigError: it was asked for, and endpoint, model or key is missing, or the host may not be reached.
+    """
+    if not config.teacher.corrects:
+        return None
+    teaching = make_teaching(config)
+    reach_teacher(teaching)
+    return teaching
+
+
+def make_teaching(config: ProjectConfig) -> Teaching:
+    """The teacher under [teacher]."""
+    section = config.teacher
+    return Teaching(
+        endpoint=section.endpoint,
+        model=section.model,
+        api_key_env=section.api_key_env or None,
+        egress=config.egress.allow,
+        rules=rules_of(config),
+        at_once=section.at_once,
+        timeout_seconds=section.timeout_seconds,
+        max_tokens=section.max_tokens,
+        most=section.most_corrections,
+        prices=prices_of(section),
+        budget_usd=section.budget_usd,
+    )
+
+
+def prices_of(section: JudgeSection | PanelMember | TeacherSection) -> Prices:
+    """What the tokens of a model behind an endpoint cost."""
     return Prices(
         prompt=section.usd_per_million_input,
         completion=section.usd_per_million_output,

@@ -100,7 +100,7 @@ def _prepared(prepared: Prepared) -> str:
 def enrich(
     documents: Annotated[Path, typer.Argument(help="A folder of .txt and .md files.")],
     prompts: Annotated[Path, typer.Option("--prompts", help="A file with one question a line.")],
-    teacher: Annotated[str, typer.Option(help="champion, or http://127.0.0.1:PORT/MODEL.")] = "champion",
+    teacher: Annotated[str, typer.Option(help="champion, teacher, or http://127.0.0.1:PORT/MODEL.")] = "champion",
     persona: Annotated[Path | None, typer.Option(help="A file that says who the teacher speaks as.")] = None,
     passages: Annotated[int, typer.Option(min=1, help="Most passages before the teacher at a time.")] = 3,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer.")] = 512,
