@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from statistics import mean
 
 import pytest
@@ -104,3 +106,30 @@ def test_grades_stay_between_one_and_five_and_golden_means_all_right(answer: str
     assert set(scores) <= set(CRITERIA)
     assert all(1.0 <= score <= 5.0 for score in scores.values())
     assert (mean(scores.values()) >= 4.5) is findings.passed
+
+
+LONG = "The song of the evening, as far as I can read it in my state, is Blue Moon."
+
+
+@pytest.mark.parametrize(("level", "right"), [(1, False), (2, True), (3, True), ("low", True)])
+def test_context_level_one_asks_for_the_least_and_no_other_level_binds(level: object, right: bool) -> None:
+    state = parse_state(f'== STATE ==\n{{"song": "Blue Moon", "context_level": {json.dumps(level)}}}\n== END STATE ==')
+    wanted = Expectation(behaviour=Behaviour.PRESENT, path="song", value="Blue Moon")
+    findings = check_answer(wanted, LONG, state)
+    assert findings.passed == right
+    assert ("18 words at context level 1 (at most 11)." in findings.reasons) != right
+    assert check_answer(wanted, "The song is Blue Moon.", state).passed
+
+
+def test_no_shipped_answer_at_context_level_one_is_longer_than_that() -> None:
+    lines = files("selftune.interactions.samples").joinpath("state_combined.jsonl").read_text("utf-8").splitlines()
+    level_one = 0
+    for line in lines:
+        system, _, answer = (message["content"] for message in json.loads(line)["messages"])
+        state = parse_state(system)
+        assert state is not None
+        found = check_answer(Expectation(behaviour=Behaviour.PRESENT, path="x", value="y"), answer, state)
+        said = [item for item in found.items if "context level" in item.reason]
+        assert all(item.passed for item in said), answer
+        level_one += bool(said)
+    assert level_one >= 10

@@ -46,6 +46,12 @@ class State:
         """The tone to speak in."""
         return next((text for path, text in self.fields if leaf_words(path) == ("tone",)), None)
 
+    @property
+    def context_level(self) -> int | None:
+        """How much is to be said, 1 being the least; None where the state does not say, or not as a whole number."""
+        found = (text for path, text in self.fields if leaf_words(path) == ("context", "level"))
+        return next((int(text) for text in found if text.isdecimal()), None)
+
 
 def parse_state(text: str) -> State | None:
     """The state in a system message, or `None` when there is no block or its JSON cannot be read."""

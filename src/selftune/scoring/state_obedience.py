@@ -33,6 +33,9 @@ TONE_MARKERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 _MOST_WORDS: Final = 60
+_MINIMAL_LEVEL: Final = 1
+# The longest answer at context level 1 among the 55 entries of the shipped state sets.
+_MOST_MINIMAL_WORDS: Final = 11
 _REPEATS: Final = 3
 _WINDOW: Final = 4
 _ENDINGS: Final = (".", "!", "?", '"', "'", ")", "]", "}", ":)", "*")
@@ -81,7 +84,7 @@ def check_answer(expectation: Expectation, answer: str, state: State | None) -> 
             content = _check_allowed(expectation, text)
         case Behaviour.TONE:
             content = _check_tone(expectation, text)
-    return Findings(items=(*content, *_check_form(answer)))
+    return Findings(items=(*content, *_check_level(text, state), *_check_form(answer)))
 
 
 def grade(findings: Findings) -> dict[str, float]:
@@ -180,6 +183,15 @@ def _check_tone(wanted: Expectation, text: str) -> tuple[Finding, ...]:
         Finding(criterion="tone", passed=not others, reason=_without("marks of another tone", others)),
         Finding(criterion="tone", passed=not wrong_names, reason=_without("a name that is not its own", wrong_names)),
     )
+
+
+def _check_level(text: str, state: State | None) -> tuple[Finding, ...]:
+    """At context level 1 the least is asked for (mission D6); other levels bind nobody."""
+    if state is None or state.context_level != _MINIMAL_LEVEL:
+        return ()
+    count = len(reading.words(text))
+    reason = f"{count} words at context level 1 (at most {_MOST_MINIMAL_WORDS})."
+    return (Finding(criterion="form", passed=count <= _MOST_MINIMAL_WORDS, reason=reason),)
 
 
 def _check_form(answer: str) -> tuple[Finding, ...]:
