@@ -14,7 +14,7 @@ from selftune.errors import UnknownNameError
 from selftune.interactions.config import Capture
 from selftune.interactions.detect import open_sources
 from selftune.interactions.door import check_door, clean, pass_door
-from selftune.interactions.privacy.consent import MARKED, ConsentLevel, UnderConsent, marked_consent, stricter
+from selftune.interactions.privacy.consent import MARKED, ConsentLevel, UnderConsent, marked_consent
 from selftune.interactions.privacy.pseudonyms import Pseudonyms
 from selftune.interactions.reading.assemble import Origin, assemble
 from selftune.interactions.stage import capture
@@ -71,7 +71,7 @@ def test_of_file_and_import_the_stricter_one_wins(level, mark, marked, tmp_path)
     path = write(tmp_path / "log.jsonl", entry(consent=mark), entry(id="2"))
     (source,) = open_sources(path)
     with_mark, without = whole(list(UnderConsent(source=source, level=level).read(fake_context(tmp_path))))
-    assert with_mark.consent == stricter(marked, level.consent)
+    assert with_mark.consent == marked.stricter(level.consent)
     assert MARKED in with_mark.flags
     assert without.consent == level.consent
 

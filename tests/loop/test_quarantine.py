@@ -28,8 +28,8 @@ def log(path, *entries: dict):
 def set_aside(project, raw: str, position: str = f"{7:064x}:0", source: str = "openai:log.jsonl") -> Quarantined:
     """An entry that an older program could not read."""
     record = Quarantined(salt="00", source=source, position=position, reason="log.jsonl, line 3: unknown role", raw=raw)
-    project.store.save([record], event="captured")
-    return record
+    (name,) = project.store.save([record], event="captured")
+    return project.store.record(name, Quarantined)
 
 
 def test_the_list_names_file_place_format_and_reason(project, tmp_path):

@@ -50,12 +50,13 @@ def test_a_store_of_a_newer_selftune_is_refused(project):
         Store.open(project)
 
 
+NEXT = f"{int(HEAD) + 1:04}"
 LATER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{revision}"
+down_revision = "{before}"
 
 
 def upgrade():
@@ -72,7 +73,8 @@ def later_migrations(tmp_path):
     def make(end: str):
         folder = tmp_path / "migrations"
         shutil.copytree(Path(migrate_module.__file__).parent / "migrations", folder)
-        (folder / "versions" / "v0003_later.py").write_text(LATER.format(end=end), encoding="utf-8")
+        later = LATER.format(end=end, revision=NEXT, before=HEAD)
+        (folder / "versions" / f"v{NEXT}_later.py").write_text(later, encoding="utf-8")
         return folder
 
     return make
@@ -90,10 +92,10 @@ def test_an_upgrade_keeps_the_records_and_leaves_a_copy_of_the_store_as_it_was(p
     with Store.open(project) as store:
         (name,) = store.save([rubric("a")], event="imported")
         path = project / ".selftune" / "store.db"
-        migrate(store._engine, path, head="0003", folder=later_migrations("pass"))
+        migrate(store._engine, path, head=NEXT, folder=later_migrations("pass"))
         assert store.record(name, Rubric) == rubric("a")
     assert colours(project) == [("red",)]
-    path.with_name("store.db.before-0003").replace(path)
+    path.with_name(f"store.db.before-{NEXT}").replace(path)
     for left in path.parent.glob("store.db-*"):
         left.unlink()
     with Store.open(project) as store:
@@ -107,7 +109,7 @@ def test_an_upgrade_that_breaks_leaves_the_store_as_it_was(project, later_migrat
         folder = later_migrations("raise RuntimeError('the power went')")
         for _ in range(2):
             with pytest.raises(RuntimeError, match="the power went"):
-                migrate(store._engine, project / ".selftune" / "store.db", head="0003", folder=folder)
+                migrate(store._engine, project / ".selftune" / "store.db", head=NEXT, folder=folder)
     assert colours(project) is None
     with Store.open(project) as store:
         assert store.count(Rubric) == 1

@@ -13,7 +13,7 @@ from selftune.interactions.retry import read_again
 from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease
 from selftune.plugins import load_plugin
-from selftune.store.recognition import retry_name
+from selftune.store.places import retry_name
 
 if TYPE_CHECKING:
     from selftune.interactions.privacy.consent import ConsentLevel

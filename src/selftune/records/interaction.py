@@ -72,6 +72,10 @@ class Consent:
     train: bool = True
     send: bool = False
 
+    def stricter(self, other: Consent) -> Consent:
+        """What both allow."""
+        return Consent(keep=self.keep and other.keep, train=self.train and other.train, send=self.send and other.send)
+
 
 class Thread(StrEnum):
     """What an entry holds of its conversation, and how far the conversation's name reaches (see `store.versions`).

@@ -26,10 +26,14 @@ _MENDING: Final = "Run `selftune doctor`, then restore .selftune/store.db from a
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What a batch came to: the id of each record handed in, and kind and id of those that were not there before."""
+    """What a batch came to: the id of each record handed in, and kind and id of those that were not there before.
+
+    `tightened` are those that came because their author now allows less with what was there.
+    """
 
     ids: tuple[str, ...]
     new: tuple[tuple[str, str], ...]
+    tightened: tuple[tuple[str, str], ...] = ()
 
 
 def keep_records(connection: Connection, records: Sequence[Record], *, secret: bytes, at: str) -> Kept:
@@ -40,22 +44,28 @@ def keep_records(connection: Connection, records: Sequence[Record], *, secret: b
     ids: list[str] = []
     bodies: dict[str, tuple[str, str]] = {}
     versions: list[dict[str, str]] = []
+    tightened: set[str] = set()
     for record in records:
         met = recognition.meet(record)
-        ids += [met.known] if met.known is not None else []
-        if met.record is None:
-            continue
-        ids.append(met.record.id)
-        if met.record.id not in known:
-            bodies[met.record.id] = (record.KIND, _readable_body(met.record))
-            known.add(met.record.id)
-            if isinstance(met.record, Interaction) and met.record.supersedes is not None:
-                versions.append({"record_id": met.record.id, "supersedes": met.record.supersedes})
+        ids += [name for name in (met.known, met.record.id if met.record else None) if name is not None]
+        tightened |= {one.id for one in met.tightened}
+        for new in (*met.tightened, *((met.record,) if met.record else ())):
+            if new.id in known:
+                continue
+            bodies[new.id] = (new.KIND, _readable_body(new))
+            known.add(new.id)
+            if isinstance(new, Interaction) and new.supersedes is not None:
+                versions.append({"record_id": new.id, "supersedes": new.supersedes})
     _insert(connection, bodies, at=at)
     if versions:
         connection.execute(insert(VERSIONS), versions)
     _keep_keys(connection, recognition.fresh)
-    return Kept(ids=tuple(ids), new=tuple((kind, name) for name, (kind, _) in bodies.items()))
+    added = [(kind, name) for name, (kind, _) in bodies.items()]
+    return Kept(
+        ids=tuple(ids),
+        new=tuple(one for one in added if one[1] not in tightened),
+        tightened=tuple(one for one in added if one[1] in tightened),
+    )
 
 
 def read_record(connection: Connection, record_id: str) -> Record:

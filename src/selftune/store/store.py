@@ -20,8 +20,9 @@ from selftune.store import history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
-from selftune.store.recognition import Recognition, came_in_keys, source_key
-from selftune.store.tables import NAMED_VALUES, RECORDS, SOURCES, STEPS, VERSIONS
+from selftune.store.places import came_in_keys, source_key, withdrawn_key
+from selftune.store.recognition import Recognition
+from selftune.store.tables import LEDGER, NAMED_VALUES, RECORDS, SOURCES, STEPS, VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 
 HIDDEN: Final = ".selftune"
+TIGHTENED: Final = "consent tightened"
 _BATCH: Final = 500
 _IMPORT_KEY: Final = "import.key"
 _NO_DETAIL: Final[Mapping[str, str]] = MappingProxyType({})
@@ -113,7 +115,8 @@ class Store:
 
         One transaction for each 500 records. What is there already adds nothing: a known id; an `Interaction` or
         `Quarantined` line of a known place or content, for which the earlier record's id is returned; and an earlier
-        state of a conversation. A later state supersedes it.
+        state of a conversation. A later state supersedes it, and so does the same one once its author allows less. What
+        may not be kept leaves a `Quarantined` line without its words.
         """
         source, ids = iter(records), list[str]()
         while batch := list(islice(source, _BATCH)):
@@ -212,6 +215,24 @@ class Store:
             found: str | None = connection.execute(later).scalar()
         return found
 
+    def is_withdrawn(self, conversation: str) -> bool:
+        """Whether a conversation may no longer be learnt from, though it could be when it came in."""
+        with reading(self._engine) as connection:
+            key = withdrawn_key(self._secret(connection), conversation)
+            return connection.execute(select(SOURCES.c.key).where(SOURCES.c.key == key)).first() is not None
+
+    def count_tightened(self, since: int = 0) -> int:
+        """How often somebody came to allow less with what was kept, in the ledger after place `since`."""
+        entries = select(func.count()).where(LEDGER.c.seq > since, LEDGER.c.event == TIGHTENED)
+        with reading(self._engine) as connection:
+            found: int = connection.execute(entries).scalar_one()
+        return found
+
+    def last_entry(self) -> int:
+        """The ledger's last place; 0 for an empty one."""
+        with reading(self._engine) as connection:
+            return history.read_tree(connection)[0].size
+
     def preview(self, records: Iterable[Record]) -> Iterator[bool]:
         """Of each record in turn, whether saving it would add it; nothing is written, not even a missing import key."""
         source = iter(records)
@@ -221,7 +242,7 @@ class Store:
             recognition = Recognition(connection=connection, secret=secret)
             while batch := list(islice(source, _BATCH)):
                 recognition.look_up(batch)
-                yield from (recognition.meet(record).record is not None for record in batch)
+                yield from (recognition.meet(record).adds for record in batch)
                 recognition.forget_found()
 
     def waiting(self) -> Iterator[Quarantined]:
@@ -419,6 +440,7 @@ class Store:
         at = self._clock()
         kept = rows.keep_records(connection, batch, secret=self._secret(connection), at=at)
         history.add_entries(connection, at=at, event=event, records=kept.new, detail=detail)
+        history.add_entries(connection, at=at, event=TIGHTENED, records=kept.tightened, detail=detail)
         return kept.ids
 
     def _keep_outputs(

@@ -61,7 +61,7 @@ LEDGER_TREE: Final = Table(
     Column("peaks", Text, nullable=False),
 )
 
-# What an import has seen: keyed hashes (see `recognition`). No record: a person was forgotten, never re-import.
+# What an import has seen: keyed hashes (see `places`). No record: a person was forgotten, never re-import.
 SOURCES: Final = Table(
     "sources",
     METADATA,
@@ -75,6 +75,7 @@ VERSIONS: Final = Table(
     METADATA,
     Column("record_id", String, ForeignKey("records.id"), primary_key=True),
     Column("supersedes", String, ForeignKey("records.id"), nullable=False),
+    Index("versions_by_superseded", "supersedes"),
 )
 
 STEPS: Final = Table(

@@ -47,15 +47,6 @@ def read_level(name: str) -> ConsentLevel:
     return ConsentLevel(name)
 
 
-def stricter(one: Consent, other: Consent) -> Consent:
-    """What both allow."""
-    return Consent(
-        keep=one.keep and other.keep,
-        train=one.train and other.train,
-        send=one.send and other.send,
-    )
-
-
 def marked_consent(entry: Mapping[str, Any]) -> Consent | None:
     """What an entry says of itself and of its single messages, the strictest of it; None when it says nothing.
 
@@ -73,7 +64,7 @@ def marked_consent(entry: Mapping[str, Any]) -> Consent | None:
         return None
     found = marks[0]
     for mark in marks[1:]:
-        found = stricter(found, mark)
+        found = found.stricter(mark)
     return found
 
 
@@ -92,7 +83,7 @@ def at_level(interaction: Interaction, level: ConsentLevel) -> Interaction:
 def under(interaction: Interaction, consent: Consent) -> Interaction:
     """The interaction under a consent, or under its own mark where that is stricter."""
     if MARKED in interaction.flags:
-        return replace(interaction, consent=stricter(interaction.consent, consent))
+        return replace(interaction, consent=interaction.consent.stricter(consent))
     return replace(interaction, consent=consent)
 
 
