@@ -6,9 +6,10 @@ import pytest
 
 from selftune.errors import ConfigError
 from selftune.gate.policies import load_policy
-from selftune.loop.planning import refuse_related_judge
-from selftune.records import JudgeIdentity
-from selftune.testing import fake_base
+from selftune.loop.config import BuildSection, CurationSection, ProjectConfig
+from selftune.loop.planning import refuse_other_prompting, refuse_related_judge
+from selftune.records import JudgeIdentity, Prompting
+from selftune.testing import fake_base, fake_build
 
 QWEN = fake_base("qwen2.5-7b")
 CODE = JudgeIdentity(name="checks", version="1")
@@ -37,3 +38,31 @@ def test_a_judge_of_unknown_lineage_is_no_stranger():
 
 def test_a_policy_may_allow_it_openly():
     refuse_related_judge(model("qwen3-8b"), QWEN, replace(load_policy("small"), independence="reported"))
+
+
+SERVED, WHOLE = Prompting.AS_SERVED, Prompting.DIALOGUE
+
+
+def config_with(rendering: Prompting, prompting: Prompting) -> ProjectConfig:
+    return ProjectConfig(curation=CurationSection(rendering=rendering), build=BuildSection(prompting=prompting))
+
+
+@pytest.mark.parametrize("prompting", list(Prompting))
+def test_dialogues_are_learnt_as_the_release_is_prompted(prompting):
+    refuse_other_prompting(config_with(prompting, prompting), fake_build(prompting=prompting))
+
+
+@pytest.mark.parametrize(
+    ("rendering", "prompting", "champion", "key"),
+    [
+        (SERVED, WHOLE, WHOLE, "[curation] rendering"),
+        (WHOLE, SERVED, SERVED, "[curation] rendering"),
+        (WHOLE, SERVED, WHOLE, "[build] prompting"),
+    ],
+)
+def test_a_rendering_that_is_not_the_prompting_of_what_serves_is_refused_with_the_way_out(
+    rendering, prompting, champion, key
+):
+    with pytest.raises(ConfigError, match="what serves is prompted as") as refused:
+        refuse_other_prompting(config_with(rendering, prompting), fake_build(prompting=champion))
+    assert f'Set {key} to "{champion.value}"' in refused.value.next_step

@@ -31,7 +31,7 @@ def prompt_of_examples(project: Project, count: int) -> str:
     )
     yardsticks = make_yardsticks(project.folder, make_evaluation(project).suite)
     judged = Judged(pairs=log, yardsticks=yardsticks)
-    found = choose_examples(judged, make_curation(project.config), project.config.project.seed, count)
+    found = choose_examples(judged, make_curation(project), project.config.project.seed, count)
     if not found:
         raise NothingToTrainOnError(
             "no answer is golden yet, so there is none to show as an example.",

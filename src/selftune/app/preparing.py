@@ -21,12 +21,13 @@ from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
 from selftune.loop.executor import Silent, Stored
 from selftune.loop.plan import JudgedLog, latest_judgements
-from selftune.loop.planning import check_mix_ratio, make_curation, make_evaluation, make_judging
+from selftune.loop.planning import check_mix_ratio, make_curation, make_evaluation, make_judging, refuse_other_prompting
 from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease, make_executor
+from selftune.loop.service import serving_release
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
-from selftune.records import Dataset, DatasetKind, Interaction, Judgement, Message, Trigger
+from selftune.records import Build, Dataset, DatasetKind, Interaction, Judgement, Message, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,13 +93,15 @@ def prepare(
     What keeps going wrong in the log is grown more of.
 
     Raises:
-        ConfigError: the share lies outside 0.1 to 0.9, or the project makes pairs of answers.
+        ConfigError: the share lies outside 0.1 to 0.9, the project makes pairs of answers, or dialogues would be learnt
+            otherwise than the release is prompted.
         UnbalancedError: the log holds too little for the share or the size that was asked for; with the figures.
     """
     wanted = check_mix_ratio(project.config.curation.data_mix_ratio if share is None else share)
-    config = replace(make_curation(project.config), trigger=1, mix_by=MixBy.KIND, mixture=())
+    config = replace(make_curation(project), trigger=1, mix_by=MixBy.KIND, mixture=())
     if config.kind != DatasetKind.SFT:
         raise ConfigError("growth gives single answers, no pairs.", next_step='Set kind = "sft" under [curation].')
+    refuse_other_prompting(project.config, project.store.record(serving_release(project).build_id, Build))
     with hold_lease(project):
         step = make_executor(project, observer or Silent())
         real_ids = _judged_log(project, step)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from selftune.builds.tensor_types import Quantisation
 from selftune.errors import ConfigError, UnknownNameError
-from selftune.records import GenerationParameters, ServingForm
+from selftune.records import GenerationParameters, Prompting, ServingForm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,7 @@ class BuildConfig:
         form: `base`, `adapter`, `merged` or `quantised`.
         quantisation: `F32`, `F16`, `Q8_0`, `Q4_K_M` or `Q5_K_M`: what most tensors are written as.
         system_prompt: Put before every conversation; with no run, this makes a prompt-only build.
+        prompting: How dialogues of personas are brought to it, for the record.
         parity_prompts: Prompts whose greedy answers are compared with the Hugging Face model; 0 compares none.
     """
 
@@ -24,6 +25,7 @@ class BuildConfig:
     quantisation: str = Quantisation.F16.value
     system_prompt: str | None = None
     generation: GenerationParameters = field(default_factory=GenerationParameters)
+    prompting: Prompting = Prompting.DIALOGUE
     parity_prompts: int = 8
 
     def __post_init__(self) -> None:

@@ -87,6 +87,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         size_bytes=sum(entry.size_bytes for entry in kept),
         tools=_tools(),
         parity=parity,
+        prompting=config.prompting,
     )
 
 

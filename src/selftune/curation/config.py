@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError, UnknownNameError
-from selftune.records import DatasetKind
+from selftune.records import DatasetKind, Prompting
+
+if TYPE_CHECKING:
+    from selftune.records import Codex
 
 _ROUNDING: Final = 1e-9
 
@@ -35,6 +38,9 @@ class Curation:
 
     Attributes:
         kind: `sft`, one good answer a lesson; or `preference`, a chosen and a rejected one.
+        rendering: How a dialogue of personas is learnt: `dialogue`, one answer with their turns in order, the governor
+            left out; or `as_served`, one example for each call of a persona.
+        codex: Whose personas are called; None unless dialogues are learnt as served.
         selection: `best`, or one of two that serve experiments only: `worst` and `unfiltered`.
         threshold: Least overall of a golden answer, on the rubric's scale.
         disagreement: How far the overalls of several judges may lie apart before a person must look.
@@ -68,6 +74,8 @@ class Curation:
     """
 
     kind: str = DatasetKind.SFT
+    rendering: str = Prompting.DIALOGUE
+    codex: Codex | None = None
     selection: str = Selection.BEST
     threshold: float = 4.5
     disagreement: float = 1.0
@@ -106,6 +114,7 @@ def check_curation(config: Curation) -> None:
     """
     for what, name, known in (
         ("kind of dataset", config.kind, DatasetKind),
+        ("rendering", config.rendering, Prompting),
         ("selection", config.selection, Selection),
         ("mix_by", config.mix_by, MixBy),
     ):
@@ -136,12 +145,26 @@ def check_curation(config: Curation) -> None:
                 f"[curation] {name} = {value:g} lies outside {least:g} to {most:g}.",
                 next_step=f"Set {name} in selftune.toml.",
             )
+    _check_rendering(config)
     _check_shares("floors", config.floors)
     _check_shares("mixture", config.mixture)
     if config.kind == DatasetKind.PREFERENCE and config.selection != Selection.BEST:
         raise ConfigError(
             f"[curation] selection = {config.selection!r} has no meaning for pairs of answers.",
             next_step='Set selection = "best", or kind = "sft", in selftune.toml.',
+        )
+
+
+def _check_rendering(config: Curation) -> None:
+    if config.rendering != Prompting.AS_SERVED:
+        return
+    if config.codex is None:
+        raise ConfigError("[curation] rendering = 'as_served' takes a codex.", next_step="Name one under [codex].")
+    if config.kind == DatasetKind.PREFERENCE:
+        raise ConfigError(
+            "[curation] rendering = 'as_served' has no meaning for pairs of answers: a worse answer of a single call "
+            "stands in no log.",
+            next_step='Set rendering = "dialogue", or kind = "sft", in selftune.toml.',
         )
 
 

@@ -43,6 +43,12 @@ _OUT_OF_CHARACTER: Final = re.compile(
 )
 
 
+def control_token_in(text: str) -> str | None:
+    """The first control token of a chat template that stands in a text."""
+    found = _CONTROL.search(text)
+    return None if found is None else found[0]
+
+
 class Consented:
     """Objects to words whose author did not agree that a model learns from them."""
 
@@ -79,9 +85,9 @@ class NoControlTokens:
     def objection(self, item: Pair) -> str | None:
         """The reason, or None."""
         for message in lesson_of(item.interaction):
-            found = _CONTROL.search(message.content)
-            if found:
-                return f"control token: {found[0]!r} in the text of the {message.role}"
+            token = control_token_in(message.content)
+            if token:
+                return f"control token: {token!r} in the text of the {message.role}"
         return None
 
 

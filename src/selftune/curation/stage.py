@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
+from selftune.curation.as_served import describe_rendering, keep_renderable, rendered
 from selftune.curation.balance import balance, refuse_unbalanced
 from selftune.curation.card import Story, draw_plots, mixture_of, write_card
 from selftune.curation.certainty import set_aside_unsure
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from selftune.context import Context
     from selftune.curation.base import Filter, Judged, Pair, Yardstick
     from selftune.curation.preference.pairs import Paired, PairingRules
+    from selftune.records import Message
 
 STAGE_VERSION: Final = 2
 
@@ -47,7 +49,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     rejects = Rejects()
     pairs = tuple(judged.pairs)
     origins = Origins(pairs)
-    apart = _set_apart(pairs, judged.yardsticks, config, rejects)
+    apart = _renderable(_set_apart(pairs, judged.yardsticks, config, rejects), config, rejects)
     find = _find_pairs if config.kind == DatasetKind.PREFERENCE else _find_answers
     found = find(apart, judged, config, context.seed, rejects)
     chosen, shares = balance(found.golden, origins, config, rejects)
@@ -56,7 +58,10 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     _check_enough(chosen, rejects, len(found.held) + len(apart.sealed), judged.learnt_before, config)
     refuse_unbalanced(shares.kinds, config)
     context.report(Progress(done=len(chosen), total=len(pairs), note="golden"))
-    train, holdout = (tuple(_example(item, origins) for item in items) for items in (chosen, found.held))
+    train, holdout = (
+        tuple(_example(item, messages, origins) for item in items for messages in rendered(item, config))
+        for items in (chosen, found.held)
+    )
     story = Story(
         chosen=chosen,
         holdout=holdout,
@@ -76,7 +81,14 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         mixture=mixture_of(chosen),
         watermark=judged.watermark,
         config_digest=digest_of(config),
-        card=write_card(story, config) + on_pairs + describe_corrections(pairs, chosen, rejects.listed()),
+        card="".join(
+            (
+                write_card(story, config),
+                on_pairs,
+                describe_corrections(pairs, chosen, rejects.listed()),
+                describe_rendering(chosen, train, config),
+            )
+        ),
         clean_room=tuple(pair.interaction.id for pair in apart.sealed),
         kinds=shares.kinds,
         # Of the pool alone: what is held out must not steer what is generated next.
@@ -125,6 +137,12 @@ def _set_apart(pairs: tuple[Pair, ...], yardsticks: Sequence[Yardstick], config:
     )
 
 
+def _renderable(apart: _Apart, config: Curation, rejects: Rejects) -> _Apart:
+    """What of it can be told in the shape that the config asks for."""
+    learnable, held = (keep_renderable(pairs, config, rejects) for pairs in (apart.learnable, apart.held))
+    return replace(apart, learnable=learnable, held=held)
+
+
 def _find_answers(apart: _Apart, judged: Judged, config: Curation, seed: int, rejects: Rejects) -> _Found:
     """The best answers, and everything held out as it was said, good or bad."""
     del judged
@@ -168,13 +186,13 @@ def _check_enough(
         )
 
 
-def _example(item: Candidate, origins: Origins) -> Example:
+def _example(item: Candidate, messages: tuple[Message, ...], origins: Origins) -> Example:
     # The salt goes with the text that it hides: the same words under the same salt give the same dataset digest.
     return Example(
         salt=item.pair.interaction.salt,
         interaction_id=item.pair.interaction.id,
         judgement_id=item.pair.judgement.id,
-        messages=item.messages,
+        messages=messages,
         taught_by=item.taught_by,
         synthetic=origins.origin_of(item.pair.interaction) == SYNTHETIC,
         rejected=item.rejected,

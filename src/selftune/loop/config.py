@@ -10,6 +10,7 @@ from selftune.codex.reading import DEFAULT_CODEX
 from selftune.errors import MissingFileError
 from selftune.interactions.config import REDACTED
 from selftune.interactions.privacy.consent import ConsentLevel
+from selftune.records import Prompting
 from selftune.settings import from_mapping, read_text, read_toml
 
 if TYPE_CHECKING:
@@ -164,6 +165,9 @@ class CurationSection:
     `sure` is how likely an answer must be golden, given all scores of it and the judges' noise; 0 asks for nothing.
     `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise`, a `length_ratio` and a
     `length_gap`.
+    `rendering` is how dialogues of personas are learnt: `dialogue`, one answer with their turns in order, or
+    `as_served`, one example for each call of a persona under its own system message. It must be as the release is
+    prompted.
     `trigger` = 0 leaves it to the profile: in solo as many as let the gate see a gain (20 to 500), in team 500.
     `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
     """
@@ -190,6 +194,7 @@ class CurationSection:
     judge_noise: float = 0.5
     length_ratio: float = 2.0
     length_gap: float = 1.0
+    rendering: Prompting = Prompting.DIALOGUE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,10 +206,15 @@ class TrainingSection:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSection:
-    """[build]: the serving form and the number type of a candidate."""
+    """[build]: the serving form and the number type of a candidate, and how dialogues are brought to what serves.
+
+    `prompting` is a fact of the first release and of every one after it: one call for a whole `dialogue`, or,
+    `as_served`, one for each turn of a persona.
+    """
 
     form: str = "merged"
     quantisation: str = "F16"
+    prompting: Prompting = Prompting.DIALOGUE
 
 
 @dataclass(frozen=True, kw_only=True)

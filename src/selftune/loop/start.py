@@ -28,7 +28,8 @@ def put_base_into_service(project: Project, observer: Observer) -> Release:
             project.store.save([project.base], event="base pinned")
         step = make_executor(project, observer)
         config = project.config.build
-        base = step(build, project.base, BuildConfig(form="base", quantisation=config.quantisation))
+        form = BuildConfig(form="base", quantisation=config.quantisation, prompting=config.prompting)
+        base = step(build, project.base, form)
         promotion = Promotion(
             build=base,
             decision=None,
