@@ -49,6 +49,12 @@ def control_token_in(text: str) -> str | None:
     return None if found is None else found[0]
 
 
+def character_break(answer: str) -> str | None:
+    """The words with which an answer falls out of its role; None when it stays in it."""
+    found = _OUT_OF_CHARACTER.search(answer)
+    return None if found is None else " ".join(found[0].split())
+
+
 class Consented:
     """Objects to words whose author did not agree that a model learns from them."""
 
@@ -111,5 +117,5 @@ class InCharacter:
         """The same of an interaction that nobody has judged."""
         if _GENERATED not in interaction.flags:
             return None
-        found = _OUT_OF_CHARACTER.search(lesson_of(interaction)[-1].content)
-        return None if found is None else f"out of character: {' '.join(found[0].split())!r} in a generated answer"
+        found = character_break(lesson_of(interaction)[-1].content)
+        return None if found is None else f"out of character: {found!r} in a generated answer"
