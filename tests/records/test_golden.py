@@ -151,6 +151,7 @@ def test_the_public_names_are_these():
         "digest_bytes",
         "digest_file",
         "digest_of",
+        "digest_of_each",
         "encode_record",
         "record_types",
     ]

@@ -12,7 +12,7 @@ from hypothesis import given
 from samples import SAMPLES
 from test_codec import calm, records
 
-from selftune.records import canonical_json, decode_record, encode_record
+from selftune.records import canonical_json, decode_record, digest_of, digest_of_each, encode_record
 from selftune.records.canonical import canonical_bytes, to_builtins
 
 
@@ -66,6 +66,11 @@ def test_half_a_surrogate_pair_has_a_text_but_no_bytes():
     assert json.loads(canonical_json(["\ud800"])) == ["\ud800"]
     with pytest.raises(UnicodeEncodeError):
         canonical_bytes(["\ud800"])
+
+
+@pytest.mark.parametrize("values", [(), ("a",), ("a", 1.0, None, ("b", 0.5))])
+def test_a_list_that_is_never_held_whole_has_the_same_digest(values):
+    assert digest_of_each(iter(values)) == digest_of(values)
 
 
 def test_what_is_no_json_value_is_refused():

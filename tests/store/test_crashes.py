@@ -89,11 +89,11 @@ def test_a_step_killed_half_way_goes_on_where_it_was(project):
     child.communicate()
     assert child.returncode == -signal.SIGKILL
     with Store.open(project) as store:
-        assert len(store.partial_outputs("sha256:ab")) == 500
+        assert store.count_outputs("sha256:ab") == 500
         assert store.step_work("sha256:ab").get("verdict 599") == b"paid for"
         again = (judgement(number, salt=f"again {number}") for number in range(1000))
         store.finish_step("sha256:ab", "judge", again, elapsed=lambda: 1.0, many=True)
-        ids = store.partial_outputs("sha256:ab")
+        ids = tuple(store.output_ids("sha256:ab"))
         assert (len(ids), store.count(Judgement)) == (1000, 1000)
         assert store.record(ids[499], Judgement).salt == "first 499"
         assert store.record(ids[500], Judgement).salt == "again 500"

@@ -20,8 +20,9 @@ def finish(store, key, stage, outputs, **how) -> list[str]:
     """Finish a step; returns the ids of all it gave."""
     store.finish_step(key, stage, outputs, **how)
     assert store.is_finished(key)
-    assert store.count_outputs(key) == len(store.partial_outputs(key))
-    return list(store.partial_outputs(key))
+    ids = list(store.output_ids(key))
+    assert store.count_outputs(key) == len(ids)
+    return ids
 
 
 def test_a_finished_step_is_found_with_its_outputs_in_order(store, project):
@@ -64,7 +65,7 @@ def test_what_came_before_an_error_is_kept_and_not_doubled_by_the_next_try(store
 
     with pytest.raises(RuntimeError, match="went away"):
         store.finish_step(KEY, "judge", outputs("first", until=1100), elapsed=one_second, many=True)
-    kept = store.partial_outputs(KEY)
+    kept = tuple(store.output_ids(KEY))
     assert len(kept) == 1100
     assert store.finished_step(KEY) is None
     # Fresh salts, so fresh ids: only their place tells that they were kept before.
@@ -82,7 +83,7 @@ def test_a_step_that_breaks_before_its_first_output_leaves_nothing(store, projec
 
     with pytest.raises(RuntimeError, match="at once"):
         store.finish_step(KEY, "judge", outputs(), elapsed=one_second, many=True)
-    assert store.partial_outputs(KEY) == ()
+    assert store.count_outputs(KEY) == 0
     assert mirror_of(project) == []
 
 
@@ -93,7 +94,7 @@ def test_batches_are_durable_while_the_stage_still_works(store, project):
         for number in range(501):
             if number == 500:
                 with Store.open(project) as other:
-                    seen.append((other.count(Judgement), len(other.partial_outputs(KEY)), other.finished_step(KEY)))
+                    seen.append((other.count(Judgement), other.count_outputs(KEY), other.finished_step(KEY)))
             yield judgement(number)
 
     store.finish_step(KEY, "judge", outputs(), elapsed=one_second, many=True)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overloa
 
 from selftune.errors import BudgetError, NotYet, SelftuneError
 from selftune.failpoints import reach
-from selftune.records import Build, Quarantined, Record, digest_file, digest_of
+from selftune.records import Build, Quarantined, Record, digest_file, digest_of, digest_of_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from selftune.context import Context, Progress
     from selftune.store import Store
@@ -83,15 +83,14 @@ class Silent:
 
 @dataclass(frozen=True)
 class Stored(Generic[R]):
-    """Many kept records by id, read one at a time whenever they are iterated; broken lines are set aside."""
+    """Many kept records by id, read in pages whenever they are iterated; broken lines are set aside."""
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     store: Store
 
     def __iter__(self) -> Iterator[R]:
-        for record_id in self.ids:
-            if not record_id.startswith(f"{Quarantined.KIND}:"):
-                yield cast("R", self.store.any_record(record_id))
+        readable = (name for name in self.ids if not name.startswith(f"{Quarantined.KIND}:"))
+        return cast("Iterator[R]", self.store.records(readable, Record))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -221,7 +220,7 @@ def describe(value: object) -> Any:  # noqa: PLR0911 - a line for each kind of v
     if isinstance(value, Record):
         return value.id
     if isinstance(value, Stored):
-        return digest_of(value.ids)
+        return digest_of_each(value.ids)
     if isinstance(value, HasIdentity):
         return value.identity
     if isinstance(value, Path):

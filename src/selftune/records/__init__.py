@@ -24,6 +24,7 @@ from selftune.records.codec import (
     digest_bytes,
     digest_file,
     digest_of,
+    digest_of_each,
     encode_record,
     record_types,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "digest_bytes",
     "digest_file",
     "digest_of",
+    "digest_of_each",
     "encode_record",
     "record_types",
 ]

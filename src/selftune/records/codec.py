@@ -27,6 +27,7 @@ __all__ = [
     "digest_bytes",
     "digest_file",
     "digest_of",
+    "digest_of_each",
     "digest_of_sealed",
     "encode_record",
     "record_types",
@@ -74,6 +75,16 @@ def digest_bytes(data: bytes) -> str:
 def digest_of(value: Any) -> str:
     """Digest of a value's canonical JSON."""
     return digest_bytes(canonical_bytes(value))
+
+
+def digest_of_each(values: Iterable[Any]) -> str:
+    """The digest of a list of these values, which is never held as a whole."""
+    state, between = hashlib.sha256(b"["), b""
+    for value in values:
+        state.update(between + canonical_bytes(value))
+        between = b","
+    state.update(b"]")
+    return f"sha256:{state.hexdigest()}"
 
 
 def digest_of_sealed(values: Iterable[Any]) -> str:

@@ -9,11 +9,12 @@ from sqlalchemy import delete, func, insert, select
 
 from selftune.errors import IntegrityError, UnknownNameError
 from selftune.records import Interaction, Record, decode_record, encode_record
+from selftune.store.facts import add_facts
 from selftune.store.recognition import Recognition
 from selftune.store.tables import RECORDS, SOURCES, VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -42,7 +43,7 @@ def keep_records(connection: Connection, records: Sequence[Record], *, secret: b
     recognition.look_up(records)
     known = _known_ids(connection, [record.id for record in records])
     ids: list[str] = []
-    bodies: dict[str, tuple[str, str]] = {}
+    added: dict[str, Record] = {}
     versions: list[dict[str, str]] = []
     tightened: set[str] = set()
     for record in records:
@@ -52,19 +53,18 @@ def keep_records(connection: Connection, records: Sequence[Record], *, secret: b
         for new in (*met.tightened, *((met.record,) if met.record else ())):
             if new.id in known:
                 continue
-            bodies[new.id] = (new.KIND, _readable_body(new))
+            added[new.id] = new
             known.add(new.id)
             if isinstance(new, Interaction) and new.supersedes is not None:
                 versions.append({"record_id": new.id, "supersedes": new.supersedes})
-    _insert(connection, bodies, at=at)
+    _insert(connection, added.values(), at=at)
     if versions:
         connection.execute(insert(VERSIONS), versions)
     _keep_keys(connection, recognition.fresh)
-    added = [(kind, name) for name, (kind, _) in bodies.items()]
     return Kept(
         ids=tuple(ids),
-        new=tuple(one for one in added if one[1] not in tightened),
-        tightened=tuple(one for one in added if one[1] in tightened),
+        new=tuple((record.KIND, name) for name, record in added.items() if name not in tightened),
+        tightened=tuple((record.KIND, name) for name, record in added.items() if name in tightened),
     )
 
 
@@ -78,6 +78,20 @@ def read_record(connection: Connection, record_id: str) -> Record:
     if row is None:
         raise IntegrityError(f"no record {record_id} in the store.", next_step=_MENDING)
     return check_body(record_id, row.body)
+
+
+def read_bodies(connection: Connection, record_ids: Collection[str]) -> dict[str, str | None]:
+    """The body of each of these full ids.
+
+    Raises:
+        IntegrityError: one of them is not there.
+    """
+    asked = select(RECORDS.c.id, RECORDS.c.body).where(RECORDS.c.id.in_(set(record_ids)))
+    found = {row.id: row.body for row in connection.execute(asked)}
+    missing = next((name for name in record_ids if name not in found), None)
+    if missing is not None:
+        raise IntegrityError(f"no record {missing} in the store.", next_step=_MENDING)
+    return found
 
 
 def check_body(record_id: str, body: str | None) -> Record:
@@ -142,15 +156,22 @@ def _readable_body(record: Record) -> str:
     """
     body = encode_record(record)
     read: Record = decode_record(body)
-    if read.id != record.id:
+    if read != record:
         raise TypeError(f"a {record.KIND} record would not read back as itself: check the types of its fields")
     return body
 
 
-def _insert(connection: Connection, bodies: Mapping[str, tuple[str, str]], *, at: str) -> None:
-    if bodies:
-        rows = [{"id": name, "kind": kind, "body": body, "saved_at": at} for name, (kind, body) in bodies.items()]
-        connection.execute(insert(RECORDS), rows)
+def _insert(connection: Connection, records: Iterable[Record], *, at: str) -> None:
+    """Give each record its ingest sequence, and keep what facts tell of it beside it."""
+    placed = list(enumerate(records, start=last_sequence(connection, None) + 1))
+    if not placed:
+        return
+    rows = [
+        {"sequence": sequence, "id": record.id, "kind": record.KIND, "body": _readable_body(record), "saved_at": at}
+        for sequence, record in placed
+    ]
+    connection.execute(insert(RECORDS), rows)
+    add_facts(connection, placed)
 
 
 def _keep_keys(connection: Connection, keys: Mapping[str, str]) -> None:

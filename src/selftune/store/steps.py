@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select, update
 
+from selftune.store.listing import Listing
 from selftune.store.tables import STEP_OUTPUTS, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -30,7 +31,7 @@ class StepRow:
 
     Attributes:
         key: Digest of stage, version, inputs, config and seed.
-        outputs: Ids of the records it gave, in order.
+        outputs: Ids of the records it gave, in order; they are read when they are walked.
         many: Whether the stage gives many records, be it none or one this time.
         seconds: How long it took.
         finished_at: UTC time, ISO 8601.
@@ -38,21 +39,21 @@ class StepRow:
 
     key: str
     stage: str
-    outputs: tuple[str, ...]
+    outputs: Listing
     many: bool
     seconds: float
     finished_at: str
 
 
-def read_finished(connection: Connection, key: str) -> StepRow | None:
-    """The step of this key if it is finished."""
+def read_finished(connection: Connection, key: str, walk: Callable[[], Iterator[str]]) -> StepRow | None:
+    """The step of this key if it is finished; `walk` goes through the ids of its outputs."""
     row = connection.execute(select(STEPS).where(STEPS.c.key == key, STEPS.c.status == StepStatus.FINISHED)).first()
     if row is None:
         return None
     return StepRow(
         key=key,
         stage=row.stage,
-        outputs=read_outputs(connection, key),
+        outputs=Listing(walk, count_outputs(connection, key)),
         many=row.many,
         seconds=row.seconds,
         finished_at=row.changed_at,
@@ -64,10 +65,11 @@ def is_finished(connection: Connection, key: str) -> bool:
     return connection.execute(select(STEPS.c.status).where(STEPS.c.key == key)).scalar() == StepStatus.FINISHED
 
 
-def read_outputs(connection: Connection, key: str) -> tuple[str, ...]:
-    """Ids of what a step has given so far, in order."""
-    outputs = select(STEP_OUTPUTS.c.record_id).where(STEP_OUTPUTS.c.step == key).order_by(STEP_OUTPUTS.c.position)
-    return tuple(connection.execute(outputs).scalars())
+def read_output_page(connection: Connection, key: str, *, after: int, limit: int) -> list[tuple[int, str]]:
+    """Position and id of the next outputs of a step, those behind a position."""
+    columns = STEP_OUTPUTS.c.position, STEP_OUTPUTS.c.record_id
+    outputs = select(*columns).where(STEP_OUTPUTS.c.step == key, STEP_OUTPUTS.c.position > after)
+    return [(row.position, row.record_id) for row in connection.execute(outputs.order_by(columns[0]).limit(limit))]
 
 
 def count_outputs(connection: Connection, key: str) -> int:

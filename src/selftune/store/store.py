@@ -1,13 +1,14 @@
-"""The store of one project: records with their ledger entries, steps, scratch, leases and a few named values."""
+"""The store of one project: records with their ledger entries, facts about many at once, steps, scratch and leases."""
 
 from __future__ import annotations
 
 import hmac
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from sqlalchemy import func, insert, select, update
 
@@ -16,13 +17,13 @@ from selftune.failpoints import reach
 from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
 from selftune.records import Quarantined, Record
-from selftune.store import history, rows, steps, work
+from selftune.store import facts, history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
 from selftune.store.places import came_in_keys, source_key, withdrawn_key
 from selftune.store.recognition import Recognition
-from selftune.store.tables import LEDGER, NAMED_VALUES, RECORDS, SOURCES, STEPS, VERSIONS
+from selftune.store.tables import LEDGER, RECORDS, SOURCES, STEPS, VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,12 +35,16 @@ if TYPE_CHECKING:
     from selftune.ledger.entries import Entry
     from selftune.ledger.mirror import Checkpoint
     from selftune.ledger.verify import Frontier
+    from selftune.store.facts import Progress, Said, Span, Verdict
 
 R = TypeVar("R", bound=Record)
+# A row of a page, its place first.
+P = TypeVar("P", bound="tuple[Any, ...]")
 
 HIDDEN: Final = ".selftune"
 TIGHTENED: Final = "consent tightened"
 _BATCH: Final = 500
+_PAGE: Final = 2000
 _IMPORT_KEY: Final = "import.key"
 _NO_DETAIL: Final[Mapping[str, str]] = MappingProxyType({})
 _ID_HEX_DIGITS: Final = 64
@@ -171,6 +176,18 @@ class Store:
                 yield sequence, record
                 since = sequence
 
+    def records(self, record_ids: Iterable[str], kind: type[R]) -> Iterator[R]:
+        """The records of these full ids, in this order, 500 to a question; errors as `record`."""
+        source = iter(record_ids)
+        while batch := list(islice(source, _BATCH)):
+            with reading(self._engine) as connection:
+                bodies = rows.read_bodies(connection, batch)
+            for record_id in batch:
+                record = rows.check_body(record_id, bodies[record_id])
+                if not isinstance(record, kind):
+                    raise IntegrityError(f"{record_id} is a {record.KIND}, no {kind.KIND}.", next_step="Check the id.")
+                yield record
+
     def count(self, kind: type[Record]) -> int:
         """How many records of a kind there are."""
         with reading(self._engine) as connection:
@@ -200,6 +217,45 @@ class Store:
         if found is None:
             raise IntegrityError(f"no record {record_id} in the store.", next_step="Check the id.")
         return str(found)
+
+    # --- Facts (see `facts`) ------------------------------------------------------------------------------------------
+
+    def said(self, span: Span) -> Iterator[Said]:
+        """The interactions of a span that may be learnt from, newest versions only, oldest first; no words are read."""
+        return self._pages(
+            lambda connection, after: facts.read_said(connection, replace(span, after=after), _PAGE), span.after
+        )
+
+    def count_said(self, span: Span) -> tuple[int, int]:
+        """How many these are, and the last one's ingest sequence; 0 for none."""
+        with reading(self._engine) as connection:
+            return facts.count_said(connection, span)
+
+    def unfinished(self, span: Span, *, saved_since: str) -> list[Said]:
+        """Those of a span that may go on, kept since this moment (UTC, ISO 8601)."""
+        with reading(self._engine) as connection:
+            return facts.read_unfinished(connection, span, saved_since=saved_since)
+
+    def progress(self, span: Span, *, rubric_digest: str, threshold: float) -> Progress:
+        """How far judging by a rubric has come with the conversations of a span."""
+        with reading(self._engine) as connection:
+            return facts.read_progress(connection, span, rubric_digest=rubric_digest, threshold=threshold)
+
+    def verdicts(self, rubric_digest: str | None = None, since: int = 0) -> Iterator[Verdict]:
+        """Every judgement by a rubric, or by any, without its reasons; oldest first, those after `since` only."""
+        return self._pages(
+            lambda connection, after: facts.read_verdicts(connection, rubric_digest, after=after, limit=_PAGE), since
+        )
+
+    def _pages(self, read: Callable[[Connection, int], Sequence[P]], after: int) -> Iterator[P]:
+        """What comes after a place, a page to a transaction, so that writers never wait for a slow reader."""
+        while True:
+            with reading(self._engine) as connection:
+                page = read(connection, after)
+            if not page:
+                return
+            yield from page
+            after = page[-1][0]
 
     # --- Imports ------------------------------------------------------------------------------------------------------
 
@@ -284,12 +340,14 @@ class Store:
     def finished_step(self, key: str) -> steps.StepRow | None:
         """The step of this key, if it is finished."""
         with reading(self._engine) as connection:
-            return steps.read_finished(connection, key)
+            return steps.read_finished(connection, key, lambda: self.output_ids(key))
 
-    def partial_outputs(self, key: str) -> tuple[str, ...]:
+    def output_ids(self, key: str) -> Iterator[str]:
         """Ids of what a step has given so far, in order, finished or not."""
-        with reading(self._engine) as connection:
-            return steps.read_outputs(connection, key)
+        pages = self._pages(
+            lambda connection, after: steps.read_output_page(connection, key, after=after, limit=_PAGE), -1
+        )
+        return (record_id for _, record_id in pages)
 
     def is_finished(self, key: str) -> bool:
         """Whether the step of this key is finished; its outputs, which may be many, are not read."""
@@ -353,7 +411,7 @@ class Store:
             work.clear_rows(connection, key)
         work.clear_folder(self._work_folder, key)
 
-    # --- Leases, values, ledger ---------------------------------------------------------------------------------------
+    # --- Leases, ledger -----------------------------------------------------------------------------------------------
 
     def acquire_lease(
         self, name: str, owner: str, ttl_seconds: float = 600.0, *, identity: Identity | None = None
@@ -375,22 +433,6 @@ class Store:
         )
         self._leases[name] = lease
         return lease
-
-    def get_value(self, name: str) -> str | None:
-        """A small named value; None when it was never set."""
-        with reading(self._engine) as connection:
-            found: str | None = connection.execute(
-                select(NAMED_VALUES.c.value).where(NAMED_VALUES.c.name == name)
-            ).scalar()
-        return found
-
-    def set_value(self, name: str, value: str) -> None:
-        """Keep a small named value, with a ledger entry that holds it."""
-        with self._writing() as connection:
-            changed = update(NAMED_VALUES).where(NAMED_VALUES.c.name == name).values(value=value)
-            if connection.execute(changed).rowcount == 0:
-                connection.execute(insert(NAMED_VALUES).values(name=name, value=value))
-            self._add_note(connection, "value set", {"name": name, "value": value})
 
     def history(self, since: int = 0) -> Iterator[Entry]:
         """Every ledger entry after place `since`, oldest first, checked; read in pages.

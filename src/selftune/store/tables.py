@@ -78,6 +78,45 @@ VERSIONS: Final = Table(
     Index("versions_by_superseded", "supersedes"),
 )
 
+# Copies of what interactions say, made with them (see `facts`). `conversation` stands for a name and quotes it not.
+INTERACTIONS: Final = Table(
+    "interactions",
+    METADATA,
+    Column("sequence", Integer, ForeignKey("records.sequence"), primary_key=True, autoincrement=False),
+    Column("conversation", Integer, nullable=False),
+    Column("source", String, nullable=False),
+    Column("may_train", Boolean, nullable=False),
+    Column("happened_at", String),
+    Column("last_turn_at", String),
+    Column("superseded_by", Integer),
+)
+
+# Who judged by which rubric and prompt, and which model answered; empty where there is none.
+SITTINGS: Final = Table(
+    "sittings",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("judge", Text, nullable=False),
+    Column("rubric_digest", String, nullable=False),
+    Column("prompt_digest", String, nullable=False),
+    Column("model", String, nullable=False),
+)
+
+# Copies of what judgements say; `interaction` is its ingest sequence, NULL for one that was never kept here.
+JUDGEMENTS: Final = Table(
+    "judgements",
+    METADATA,
+    Column("sequence", Integer, ForeignKey("records.sequence"), primary_key=True, autoincrement=False),
+    Column("interaction", Integer),
+    Column("sitting", Integer, ForeignKey("sittings.id"), nullable=False),
+    Column("status", String, nullable=False),
+    Column("overall", Float),
+    Column("critical", Boolean, nullable=False),
+    Column("flags", Text, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    Index("judgements_by_interaction", "interaction", "sitting"),
+)
+
 STEPS: Final = Table(
     "steps",
     METADATA,
@@ -119,11 +158,4 @@ LEASES: Final = Table(
     Column("process_started", Float),
     Column("since", String),
     Column("expires_at", Float),
-)
-
-NAMED_VALUES: Final = Table(
-    "named_values",
-    METADATA,
-    Column("name", String, primary_key=True),
-    Column("value", Text, nullable=False),
 )

@@ -1,0 +1,289 @@
+"""What can be told of many records without reading one: who was judged how, what is new, how much there is.
+
+The rows are copies of what records say, made in the transaction that keeps the record; they count, sort and choose, and
+quote nobody. Whatever is then used is read as a record and checked against its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import func, insert, select, update
+
+from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, canonical_json
+from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS, SITTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Select
+
+    from selftune.records import Record
+
+
+class Said(NamedTuple):
+    """An interaction in the log, without its words.
+
+    Attributes:
+        conversation: A number that stands for the conversation's name.
+        happened_at: As its source says; None where it does not.
+        last_turn_at: When the last turn was said, of a conversation that may go on; None for one that is over.
+    """
+
+    sequence: int
+    interaction_id: str
+    conversation: int
+    happened_at: str | None
+    last_turn_at: str | None
+    saved_at: str
+
+
+class Verdict(NamedTuple):
+    """A judgement without its reasons.
+
+    Attributes:
+        critical: Whether something failed that no mean may hide.
+        flags: As the judgement has them.
+    """
+
+    sequence: int
+    judgement_id: str
+    interaction_id: str
+    judge: JudgeIdentity
+    rubric_digest: str
+    status: JudgementStatus
+    overall: float | None
+    critical: bool
+    flags: tuple[str, ...]
+
+
+def number_of(conversation: str) -> int:
+    """What stands for a conversation's name: the first 63 bits of its SHA-256."""
+    # Among a million names two clash with a chance of one in ten million.
+    return int.from_bytes(hashlib.sha256(conversation.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
+
+
+def add_facts(connection: Connection, records: Iterable[tuple[int, Record]]) -> None:
+    """Copy what these new records say, each with its sequence."""
+    interactions: list[tuple[int, Interaction]] = []
+    judgements: list[tuple[int, Judgement]] = []
+    for sequence, record in records:
+        if isinstance(record, Interaction):
+            interactions.append((sequence, record))
+        elif isinstance(record, Judgement):
+            judgements.append((sequence, record))
+    if interactions:
+        connection.execute(insert(INTERACTIONS), [_of_interaction(*one) for one in interactions])
+        _mark_superseded(connection, interactions)
+    if judgements:
+        places = _sequences_of(connection, {record.interaction_id for _, record in judgements})
+        sittings = _sittings_of(connection, [record for _, record in judgements])
+        connection.execute(insert(JUDGEMENTS), [_of_judgement(*one, places, sittings) for one in judgements])
+
+
+def _mark_superseded(connection: Connection, added: Sequence[tuple[int, Interaction]]) -> None:
+    later = {record.supersedes: sequence for sequence, record in added if record.supersedes is not None}
+    for earlier, place in _sequences_of(connection, later.keys()).items():
+        known = INTERACTIONS.c.sequence == place
+        connection.execute(update(INTERACTIONS).where(known).values(superseded_by=later[earlier]))
+
+
+def _sequences_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    asked = select(RECORDS.c.id, RECORDS.c.sequence).where(RECORDS.c.id.in_(ids))
+    return {row.id: row.sequence for row in connection.execute(asked)} if ids else {}
+
+
+def _of_interaction(sequence: int, record: Interaction) -> dict[str, Any]:
+    return {
+        "sequence": sequence,
+        "conversation": number_of(record.conversation),
+        "source": record.source,
+        "may_train": record.consent.train,
+        "happened_at": record.happened_at,
+        "last_turn_at": None if record.closed else record.last_turn_at,
+    }
+
+
+def _of_judgement(
+    sequence: int, record: Judgement, places: Mapping[str, int], sittings: Mapping[tuple[str, ...], int]
+) -> dict[str, Any]:
+    return {
+        "sequence": sequence,
+        "interaction": places.get(record.interaction_id),
+        "sitting": sittings[_sitting(record)],
+        "status": record.status.value,
+        "overall": record.overall,
+        "critical": bool(record.critical_failures),
+        "flags": "\n".join(record.flags),
+        "cost_usd": record.cost_usd,
+    }
+
+
+def _sitting(record: Judgement) -> tuple[str, ...]:
+    judge = canonical_json(record.judge)
+    return judge, record.rubric_digest, record.prompt_digest or "", record.reported_model or ""
+
+
+def _sittings_of(connection: Connection, records: Sequence[Judgement]) -> dict[tuple[str, ...], int]:
+    """The number of each sitting; one that is new gets its number now."""
+    columns = SITTINGS.c.judge, SITTINGS.c.rubric_digest, SITTINGS.c.prompt_digest, SITTINGS.c.model
+    known = {tuple(row[1:]): row[0] for row in connection.execute(select(SITTINGS.c.id, *columns))}
+    new = [one for one in dict.fromkeys(map(_sitting, records)) if one not in known]
+    for judge, rubric, prompt, model in new:
+        values = {"judge": judge, "rubric_digest": rubric, "prompt_digest": prompt, "model": model}
+        made = connection.execute(insert(SITTINGS).values(values)).inserted_primary_key
+        assert made is not None, "a row that was inserted has a key"  # noqa: S101 - can't happen
+        known[judge, rubric, prompt, model] = made[0]
+    return known
+
+
+# --- Choosing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A part of the log: after one place and before another, without what came from these sources."""
+
+    after: int = 0
+    before: int | None = None
+    passing_over: frozenset[str] = frozenset()
+
+
+def read_said(connection: Connection, span: Span, limit: int) -> list[Said]:
+    """The first interactions of a span that may be learnt from, each in its newest version."""
+    columns = INTERACTIONS.c.sequence, RECORDS.c.id, INTERACTIONS.c.conversation, INTERACTIONS.c.happened_at
+    asked = select(*columns, INTERACTIONS.c.last_turn_at, RECORDS.c.saved_at).join(
+        RECORDS, RECORDS.c.sequence == INTERACTIONS.c.sequence
+    )
+    found = connection.execute(_within(asked, span).order_by(INTERACTIONS.c.sequence).limit(limit))
+    return [Said(*row) for row in found]
+
+
+def count_said(connection: Connection, span: Span) -> tuple[int, int]:
+    """How many these are, and the last one's sequence; 0 for none."""
+    asked = select(func.count().label("many"), func.max(INTERACTIONS.c.sequence).label("last"))
+    found = connection.execute(_within(asked, span)).one()
+    return found.many, found.last or 0
+
+
+def read_unfinished(connection: Connection, span: Span, *, saved_since: str) -> list[Said]:
+    """Those of a span that may go on and were kept since a moment (UTC, ISO 8601): the others are long over."""
+    columns = INTERACTIONS.c.sequence, RECORDS.c.id, INTERACTIONS.c.conversation, INTERACTIONS.c.happened_at
+    asked = select(*columns, INTERACTIONS.c.last_turn_at, RECORDS.c.saved_at).join(
+        RECORDS, RECORDS.c.sequence == INTERACTIONS.c.sequence
+    )
+    recent = RECORDS.c.saved_at >= saved_since, INTERACTIONS.c.last_turn_at.is_not(None)
+    return [Said(*row) for row in connection.execute(_within(asked, span).where(*recent).order_by(RECORDS.c.sequence))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What has become of a span.
+
+    Attributes:
+        conversations: Different ones among what was said.
+        judged: How many of them hold an interaction that was judged by the rubric.
+        golden_at: When each one took place whose last verdict on some interaction is golden; None where nobody knows.
+    """
+
+    conversations: int
+    judged: int
+    golden_at: tuple[str | None, ...]
+
+
+def read_progress(connection: Connection, span: Span, *, rubric_digest: str, threshold: float) -> Progress:
+    """How far judging has come with the conversations of a span, by verdicts that were given after its beginning.
+
+    What was drawn again of a conversation counts for it, though it is not itself in the span.
+    """
+    talks = _within(
+        select(
+            INTERACTIONS.c.conversation, func.max(INTERACTIONS.c.sequence).label("last"), INTERACTIONS.c.happened_at
+        ),
+        span,
+    ).group_by(INTERACTIONS.c.conversation)
+    talk = talks.subquery()
+    # SQLite takes the other columns from the row that holds the maximum (sqlite.org/lang_select.html, "bare columns").
+    is_golden = (JUDGEMENTS.c.overall >= threshold) & ~JUDGEMENTS.c.critical
+    newest = (
+        select(JUDGEMENTS.c.interaction, func.max(JUDGEMENTS.c.sequence), is_golden.label("golden"))
+        .join(SITTINGS, SITTINGS.c.id == JUDGEMENTS.c.sitting)
+        .where(JUDGEMENTS.c.sequence > span.after, SITTINGS.c.rubric_digest == rubric_digest)
+        .group_by(JUDGEMENTS.c.interaction)
+        .subquery()
+    )
+    judged = (
+        select(talk.c.happened_at, func.max(newest.c.golden).label("golden"))
+        .select_from(newest)
+        .join(INTERACTIONS, INTERACTIONS.c.sequence == newest.c.interaction)
+        .join(talk, talk.c.conversation == INTERACTIONS.c.conversation)
+        .group_by(talk.c.conversation)
+    )
+    rows = connection.execute(judged).all()
+    counted: int = connection.execute(select(func.count()).select_from(talk)).scalar_one()
+    golden = tuple(row.happened_at for row in rows if row.golden)
+    return Progress(conversations=counted, judged=len(rows), golden_at=golden)
+
+
+def _within(asked: Select[*tuple[Any, ...]], span: Span) -> Select[*tuple[Any, ...]]:
+    asked = asked.where(
+        INTERACTIONS.c.sequence > span.after, INTERACTIONS.c.may_train, INTERACTIONS.c.superseded_by.is_(None)
+    )
+    if span.passing_over:
+        asked = asked.where(INTERACTIONS.c.source.not_in(sorted(span.passing_over)))
+    return asked if span.before is None else asked.where(INTERACTIONS.c.sequence < span.before)
+
+
+# --- Verdicts ---------------------------------------------------------------------------------------------------------
+
+
+def read_verdicts(connection: Connection, rubric_digest: str | None, *, after: int, limit: int) -> list[Verdict]:
+    """The next judgements by a rubric, or by any, oldest first; those whose interaction was never kept are left out."""
+    said = RECORDS.alias("said")
+    columns = JUDGEMENTS.c.sequence, RECORDS.c.id, said.c.id, SITTINGS.c.judge, SITTINGS.c.rubric_digest
+    asked = (
+        select(*columns, JUDGEMENTS.c.status, JUDGEMENTS.c.overall, JUDGEMENTS.c.critical, JUDGEMENTS.c.flags)
+        .join(SITTINGS, SITTINGS.c.id == JUDGEMENTS.c.sitting)
+        .join(RECORDS, RECORDS.c.sequence == JUDGEMENTS.c.sequence)
+        .join(said, said.c.sequence == JUDGEMENTS.c.interaction)
+        .where(JUDGEMENTS.c.sequence > after)
+        .order_by(JUDGEMENTS.c.sequence)
+        .limit(limit)
+    )
+    if rubric_digest is not None:
+        asked = asked.where(SITTINGS.c.rubric_digest == rubric_digest)
+    return [_verdict(*row) for row in connection.execute(asked)]
+
+
+def _verdict(
+    sequence: int,
+    judgement_id: str,
+    interaction_id: str,
+    judge: str,
+    rubric_digest: str,
+    status: str,
+    overall: float | None,
+    critical: bool,
+    flags: str,
+) -> Verdict:
+    return Verdict(
+        sequence=sequence,
+        judgement_id=judgement_id,
+        interaction_id=interaction_id,
+        judge=_identity(judge),
+        rubric_digest=rubric_digest,
+        status=JudgementStatus(status),
+        overall=overall,
+        critical=critical,
+        flags=tuple(flags.split("\n")) if flags else (),
+    )
+
+
+@lru_cache(maxsize=64)
+def _identity(text: str) -> JudgeIdentity:
+    held = json.loads(text)
+    return JudgeIdentity(name=held["name"], version=held["version"], lineage=tuple(held["lineage"]))
