@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
+from itertools import combinations
 from random import Random
 
 import pytest
 from curation_pairs import judged, pair
 
+from selftune.curation.alike import cross
 from selftune.curation.config import Curation
-from selftune.curation.lsh import collisions, crossings, rows_for
+from selftune.curation.lsh import buckets_of, rows_for
 from selftune.curation.meaning import content_words, gist, likeness_of, same_in_meaning
-from selftune.curation.near import jaccard, shingles_of
+from selftune.curation.near import Fingerprint, NearDuplicates, jaccard, likenesses, shingles_of
 from selftune.curation.stage import curate
 from selftune.records import Message
 from selftune.testing import fake_context
@@ -149,13 +152,23 @@ def test_a_pair_at_the_threshold_is_missed_once_in_a_million_at_most(threshold):
     assert (1 - threshold ** (rows + 1)) ** (128 // (rows + 1)) > 1e-6
 
 
+def bodies(sets) -> list[bytes]:
+    return [array("q", one).tobytes() for one in sets]
+
+
+def meet(sets, blocks, threshold: float) -> set[tuple[int, int]]:
+    """Which two places share a bucket."""
+    spread = [set(one) for one in buckets_of(blocks, bodies(sets), rows_for(threshold))]
+    return {(one, two) for one, two in combinations(range(len(spread)), 2) if spread[one] & spread[two]}
+
+
 def test_minhash_finds_every_planted_near_duplicate_and_few_others():
     rng = Random(0)
     words = [f"word{number}" for number in range(3000)]
     texts = [rng.choices(words, k=60) for _ in range(400)]
     texts += [[*text[:30], "changed", *text[31:]] for text in texts[:200]]
     sets = [shingles_of(" ".join(text)) for text in texts]
-    found = set(collisions(sets, ["one"] * len(sets), 0.8))
+    found = meet(sets, [1] * len(sets), 0.8)
     planted = {(place, 400 + place) for place in range(200)}
     assert all(jaccard(sets[first], sets[second]) >= 0.8 for first, second in planted)
     assert planted <= found
@@ -164,24 +177,20 @@ def test_minhash_finds_every_planted_near_duplicate_and_few_others():
 
 def test_a_flood_of_near_copies_costs_no_square_and_is_found_whole():
     words = [f"word{number}" for number in range(60)]
-    sets = [shingles_of(" ".join([*words, f"end{number}"])) for number in range(600)]
-    found = list(collisions(sets, ["one"] * 600, 0.8))
-    assert {second for _, second in found} == set(range(1, 600))
-    assert len(found) <= 600 * 64 * 2
+    prints = [Fingerprint("f", shingles_of(" ".join([*words, f"end{number}"]))) for number in range(600)]
+    found = list(likenesses(prints, 0.8))
+    assert {one.second for one in found} == set(range(1, 600))
+    assert len(found) <= 600 * 64
 
 
-def test_what_crosses_two_lists_is_what_lies_in_one_block_of_both():
+def test_of_two_lists_those_are_alike_that_lie_in_one_block_of_both():
     rng = Random(1)
     words = [f"word{number}" for number in range(2000)]
-    here = [frozenset(rng.sample(words, 30)) for _ in range(200)]
-    there = [frozenset([*sorted(one)[:25], "other"]) for one in here[:50]]
-    blocks, other_blocks = ["x"] * 200, ["x"] * 40 + ["y"] * 10
-    found = set(crossings(here, blocks, there, other_blocks, threshold=0.6, missed=0.02))
-    assert {(place, place) for place in range(40)} <= found
-    assert not {other for _, other in found} & set(range(40, 50))
-    assert len(found) <= 60
+    here = [Fingerprint("x", shingles_of(" ".join(rng.sample(words, 30)))) for _ in range(200)]
+    there = [Fingerprint("x" if place < 40 else "y", one.shingles) for place, one in enumerate(here[:50])]
+    found = {(one.first, one.second) for one in cross(NearDuplicates(0.6), here, there)}
+    assert found == {(place, place) for place in range(40)}
 
 
 def test_blocks_keep_equal_sets_apart():
-    sets = [frozenset("abc")] * 4
-    assert list(collisions(sets, ["x", "y", "x", "y"], 0.8)) == [(0, 2), (1, 3)]
+    assert meet([{1, 2, 3}] * 4, [7, 8, 7, 8], 0.8) == {(0, 2), (1, 3)}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
+from selftune.curation.alike import Sketch, cross
 from selftune.curation.base import Yardstick
-from selftune.curation.lsh import crossings
-from selftune.curation.meaning import gist, likeness_of
-from selftune.curation.near import normalise
+from selftune.curation.lsh import buckets_of, rows_for
+from selftune.curation.meaning import STEM_LETTERS, embed, gist, likeness_in_words
+from selftune.curation.near import HASHES, normalise, number_of
 from selftune.records import Message
 
 if TYPE_CHECKING:
@@ -39,6 +42,35 @@ Gram = tuple[str, ...]
 Asked = tuple[str, str | None]
 
 
+class Neighbouring:
+    """Likeness of the gists of questions with equal facts: two of three beginnings of words shared, vectors alike."""
+
+    threshold = NEIGHBOUR
+    form = f"exams 1 {NEIGHBOUR} {_SHARED_STEMS} {_MISSED} {embed.name} {embed.size} {HASHES}"
+
+    def sketch(self, item: Gist) -> Sketch | None:
+        """The words in alphabetical order; None of a text without words."""
+        if not item.words:
+            return None
+        facts, words = number_of(item.facts), " ".join(sorted(item.words))
+        return Sketch(hash((facts, number_of(words))), facts, words.encode("utf-8", "surrogatepass"))
+
+    def spread(self, blocks: Sequence[int], bodies: Sequence[bytes]) -> Iterator[Sequence[int]]:
+        """Bands of a MinHash signature of how the words begin."""
+        sets = [array("q", map(crc32, _stems_of(body))).tobytes() for body in bodies]
+        return buckets_of(blocks, sets, rows_for(_SHARED_STEMS, _MISSED))
+
+    def similarity(self, one: bytes, other: bytes) -> float:
+        """The cosine of the vectors; 0 where too few words begin alike."""
+        stems, others = _stems_of(one), _stems_of(other)
+        return likeness_in_words(one, other) if len(stems & others) >= _SHARED_STEMS * len(stems | others) else 0.0
+
+
+def _stems_of(words: bytes) -> frozenset[bytes]:
+    spelt = words.decode("utf-8", "surrogatepass").split(" ")
+    return frozenset("".join({f"{word[:STEM_LETTERS]} " for word in spelt}).encode("utf-8", "surrogatepass").split())
+
+
 @dataclass(frozen=True)
 class Measured:
     """Texts that measure, ready to be compared with: each under its state, for a question is another one there."""
@@ -56,26 +88,11 @@ class Measured:
 
     def find_neighbours(self, asked: Sequence[Gist]) -> Mapping[int, tuple[str, float]]:
         """For each place whose gist is near that of a yardstick with the same facts, the nearest one and how near."""
-        candidates = crossings(
-            [one.stems for one in asked],
-            [one.facts for one in asked],
-            [one.stems for one in self._gists],
-            [one.facts for one in self._gists],
-            threshold=_SHARED_STEMS,
-            missed=_MISSED,
-        )
         nearest: dict[int, tuple[str, float]] = {}
-        for place, other in candidates:
-            likeness = self._likeness(asked[place], self._gists[other])
-            if likeness >= NEIGHBOUR and likeness > nearest.get(place, ("", 0.0))[1]:
-                nearest[place] = (self.yardsticks[other].name, likeness)
+        for place, other, likeness in cross(Neighbouring(), asked, self._gists):
+            found = (self.yardsticks[other].name, likeness)
+            nearest[place] = min(nearest.get(place, found), found, key=lambda each: (-each[1], each[0]))
         return nearest
-
-    def _likeness(self, asked: Gist, other: Gist) -> float:
-        shared = len(asked.stems & other.stems)
-        if shared < _SHARED_STEMS * len(asked.stems | other.stems):
-            return 0.0
-        return likeness_of(asked.words, other.words)
 
     @cached_property
     def _exact(self) -> Mapping[tuple[str | None, str], str]:

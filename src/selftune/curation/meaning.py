@@ -7,16 +7,17 @@ in another order or inflection is found, a paraphrase in other words is not.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from selftune.curation.lsh import CROWD
-from selftune.curation.near import Likeness, digest_facts, normalise, quotations
+from selftune.curation.alike import Sketch, compare
+from selftune.curation.near import HASHES, digest_facts, normalise, number_of, quotations
 from selftune.scoring.embedding import HashedWords, cosine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from selftune.curation.alike import Likeness
     from selftune.records import Message
 
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -33,7 +34,7 @@ shall she should so some t than that the their them then there these they this t
 what when where which who whom whose why will with would you your yours
 """
 _GRAMMAR: Final = frozenset(_GRAMMAR_WORDS.split())
-_STEM_LETTERS: Final = 3
+STEM_LETTERS: Final = 3
 
 embed: Final = HashedWords()
 
@@ -44,6 +45,44 @@ class Gist(NamedTuple):
     facts: str
     stems: frozenset[str]
     words: tuple[str, ...]
+
+
+class SameMeaning:
+    """Likeness of gists with equal facts and words that begin alike, by the cosine of the words' vectors.
+
+    No word may stand alone: the one that differs is, in sentences of one template, what they are about.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.form = f"meaning 1 {threshold} {embed.name} {embed.size} {HASHES}"
+
+    def sketch(self, item: Gist) -> Sketch | None:
+        """The words in alphabetical order, for the vector knows none; None of a text without words."""
+        if not item.stems or self.threshold > 1:
+            return None
+        words = " ".join(sorted(item.words))
+        block = number_of("\n".join((item.facts, *sorted(item.stems))))
+        return Sketch(hash((block, number_of(words))), block, words.encode("utf-8", "surrogatepass"))
+
+    def spread(self, blocks: Sequence[int], bodies: Sequence[bytes]) -> Iterator[Sequence[int]]:
+        """The block is the one bucket."""
+        del bodies
+        return ((block,) for block in blocks)
+
+    def similarity(self, one: bytes, other: bytes) -> float:
+        """The cosine of the vectors, 1 at most."""
+        return likeness_in_words(one, other)
+
+
+def likeness_in_words(one: bytes, other: bytes) -> float:
+    """The cosine of two lists of content words, each in UTF-8 with spaces between, from 0 to 1."""
+    return min(1.0, max(0.0, cosine(_vector_of(one), _vector_of(other))))
+
+
+@lru_cache(maxsize=256)
+def _vector_of(words: bytes) -> Sequence[float]:
+    return embed(words.decode("utf-8", "surrogatepass"))
 
 
 def gist(messages: Iterable[Message], state: str | None) -> Gist:
@@ -61,7 +100,7 @@ def gist(messages: Iterable[Message], state: str | None) -> Gist:
     facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, str(negated), *numbers)
     # Question and answer are told apart, for two questions with one answer are two lessons.
     words = [(role, word) for role, spoken in told for word in _content_of(spoken)]
-    stems = frozenset(f"{role}: {word[:_STEM_LETTERS]}" for role, word in words)
+    stems = frozenset(f"{role}: {word[:STEM_LETTERS]}" for role, word in words)
     return Gist(facts, stems, tuple(word for _, word in words))
 
 
@@ -81,18 +120,5 @@ def likeness_of(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def same_in_meaning(gists: Sequence[Gist], threshold: float) -> Iterator[Likeness]:
-    """Every pair with equal facts, words that begin alike, and vectors that are alike by at least `threshold`.
-
-    No word may stand alone: the one that differs is, in sentences of one template, what they are about.
-    """
-    alike: dict[tuple[str, frozenset[str]], list[int]] = defaultdict(list)
-    for place, item in enumerate(gists):
-        if item.stems:
-            alike[item.facts, item.stems].append(place)
-    for places in alike.values():
-        vectors = [embed(" ".join(gists[place].words)) for place in places] if len(places) > 1 else []
-        for later, vector in enumerate(vectors):
-            for earlier in range(min(later, CROWD)):
-                similarity = cosine(vectors[earlier], vector)
-                if similarity >= threshold:
-                    yield Likeness(places[earlier], places[later], min(1.0, similarity))
+    """Every two whose facts are equal, whose words begin alike, and whose vectors are alike by the threshold."""
+    return compare(SameMeaning(threshold), gists)

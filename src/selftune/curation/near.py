@@ -5,29 +5,38 @@ they stand under, and each quoted, capitalised or numeric word. Sentences of one
 nearly all trigrams and teach different things.
 
 Candidates come from MinHash (`lsh.py`); each one is measured exactly, so nothing is called alike that is not.
+A trigram is a hash of 64 bits of its words' CRC-32, the same in every process.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import unicodedata
+from array import array
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import crc32
 
-from selftune.curation.lsh import collisions
+from selftune.curation.alike import Sketch, compare
+from selftune.curation.lsh import buckets_of, rows_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from selftune.curation.alike import Likeness
     from selftune.records import Message
 
-Shingles = frozenset[str]
+Shingles = frozenset[int]
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019.]\w+)*")
 _QUOTED: Final = re.compile(r"[\"“«]([^\"”»]{1,200})[\"”»]|`([^`]{1,200})`")
 _MARK: Final = re.compile(r"[\"“«`]")
 _DIGIT: Final = re.compile(r"\d")
 _SHINGLE_WORDS: Final = 3
+HASHES: Final = f"{sys.implementation.cache_tag} {sys.hash_info.algorithm} {sys.hash_info.width} {sys.byteorder}"
+"""What numbers out of tuples depend on: how this Python hashes."""
 
 
 class Fingerprint(NamedTuple):
@@ -37,12 +46,27 @@ class Fingerprint(NamedTuple):
     shingles: Shingles
 
 
-class Likeness(NamedTuple):
-    """Two places in a sequence whose texts are alike, the earlier one first, and how much."""
+class NearDuplicates:
+    """Likeness of fingerprints with equal facts, by the Jaccard similarity of their shingles."""
 
-    first: int
-    second: int
-    similarity: float
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.form = f"near 1 {threshold} {HASHES}"
+
+    def sketch(self, item: Fingerprint) -> Sketch:
+        """The shingles in their facts."""
+        facts = number_of(item.facts)
+        return Sketch(hash((facts, hash(item.shingles))), facts, array("q", item.shingles).tobytes())
+
+    def spread(self, blocks: Sequence[int], bodies: Sequence[bytes]) -> Iterator[Sequence[int]]:
+        """Bands of a MinHash signature; above a threshold of 1 nothing meets."""
+        if self.threshold > 1:
+            return (() for _ in bodies)
+        return buckets_of(blocks, bodies, rows_for(self.threshold))
+
+    def similarity(self, one: bytes, other: bytes) -> float:
+        """Exactly measured."""
+        return jaccard(_unpack(one), _unpack(other))
 
 
 def normalise(text: str) -> str:
@@ -60,12 +84,18 @@ def fingerprint(messages: Iterable[Message], state: str | None) -> Fingerprint:
     marked = [] if text.islower() else sorted({word for word in words if not word.islower()})
     numbers = sorted(filter(_DIGIT.search, words)) if _DIGIT.search(text) else []
     facts = digest_facts(state or "", *system, "", *quotations(text), "", *marked, *numbers)
-    return Fingerprint(facts, _shingles([word.lower() for word in words]))
+    return Fingerprint(facts, _shingles(words))
 
 
 def digest_facts(*facts: str) -> str:
     """One name for a list of facts in this order."""
     return hashlib.blake2b("\x1f".join(facts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def number_of(text: str) -> int:
+    """A text as a signed number of 64 bits, the same in every process."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def quotations(text: str) -> list[str]:
@@ -75,33 +105,33 @@ def quotations(text: str) -> list[str]:
 
 def shingles_of(text: str) -> Shingles:
     """The set of word trigrams, case and punctuation left out; the whole of a shorter text."""
-    return _shingles(_WORD.findall(text.lower()))
+    return _shingles(_WORD.findall(text))
 
 
 def _shingles(words: Sequence[str]) -> Shingles:
-    if len(words) <= _SHINGLE_WORDS:
-        return frozenset({" ".join(words)})
-    return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+    hashed = hash_words(words)
+    if len(hashed) <= _SHINGLE_WORDS:
+        return frozenset({hash(tuple(hashed))})
+    return frozenset(map(hash, zip(hashed, hashed[1:], hashed[2:], strict=False)))
 
 
-def jaccard(first: Shingles, second: Shingles) -> float:
+def hash_words(words: Sequence[str]) -> list[int]:
+    """CRC-32 of each word in lower case: numbers that mean the same in every process."""
+    return [crc32(word) for word in " ".join(words).lower().encode("utf-8", "surrogatepass").split(b" ")]
+
+
+@lru_cache(maxsize=256)
+def _unpack(body: bytes) -> Shingles:
+    return frozenset(array("q", body))
+
+
+def jaccard(first: Collection[int], second: Collection[int]) -> float:
     """Size of the intersection over size of the union; 1 for two empty sets."""
-    union = len(first | second)
-    return len(first & second) / union if union else 1.0
+    shared = len(frozenset(first).intersection(second))
+    union = len(first) + len(second) - shared
+    return shared / union if union else 1.0
 
 
 def likenesses(prints: Sequence[Fingerprint], threshold: float) -> Iterator[Likeness]:
     """Every pair with equal facts and a similarity of at least `threshold`; equal ones once, against the first."""
-    firsts: dict[Fingerprint, int] = {}
-    for place, item in enumerate(prints):
-        twin = firsts.setdefault(item, place)
-        if twin != place:
-            yield Likeness(twin, place, 1.0)
-    if threshold > 1:
-        return
-    places = list(firsts.values())
-    sets = [prints[place].shingles for place in places]
-    for first, second in collisions(sets, [prints[place].facts for place in places], threshold):
-        similarity = jaccard(sets[first], sets[second])
-        if similarity >= threshold:
-            yield Likeness(places[first], places[second], similarity)
+    return compare(NearDuplicates(threshold), prints)
