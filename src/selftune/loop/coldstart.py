@@ -20,12 +20,11 @@ from selftune.loop.config import Profile
 from selftune.loop.ejected import find_text, rubric_of
 from selftune.loop.news import read_news
 from selftune.loop.plan import last_learnt
-from selftune.records import Arm, Decision, Evaluation, Interaction, Judgement, Outcome, Run, digest_of
+from selftune.records import Arm, Decision, Evaluation, Outcome, Run, digest_of
 from selftune.scoring.units import mean_of, unit_scores
 
 if TYPE_CHECKING:
     from selftune.gate.config import Policy
-    from selftune.loop.news import News
     from selftune.loop.project import Project
     from selftune.records import Suite
 
@@ -97,44 +96,21 @@ def look_ahead(project: Project, suite: Suite) -> Outlook:
     """How many lessons are ready, how many it takes, and when there will be as many."""
     policy = load_policy(find_text(project.folder, "policy", project.config.gate.policy))
     learnt = last_learnt(project.store)
-    since = 0 if learnt is None else learnt.watermark
-    news = read_news(project, since)
-    golden, seen = _judged_since(project, since, news) if len(news.fresh) else (frozenset[str](), 0)
+    news = read_news(project, 0 if learnt is None else learnt.watermark)
+    rubric = rubric_of(project.folder, project.config).id
+    progress = project.store.progress(news.span, rubric_digest=rubric, threshold=project.config.curation.threshold)
+    ready = len(progress.golden_at)
     trigger = trigger_of(project, policy, suite)
-    rate = rate_per_day([at for name in golden if (at := news.said_at[name])])
+    rate = rate_per_day([at for at in progress.golden_at if at is not None])
     return Outlook(
         new=len(news.fresh),
-        ready=len(golden),
+        ready=ready,
         trigger=trigger,
         set_by_hand=bool(project.config.curation.trigger),
-        days=days_until(trigger - len(golden), rate),
-        unjudged=max(0, len(news.said_at) - seen),
-        has_examples=bool(golden) or learnt is not None,
+        days=days_until(trigger - ready, rate),
+        unjudged=progress.conversations - progress.judged,
+        has_examples=ready > 0 or learnt is not None,
     )
-
-
-def _judged_since(project: Project, since: int, news: News) -> tuple[frozenset[str], int]:
-    """The new conversations with a golden answer, drawn again or not, and how many were judged at all."""
-    config, store = project.config, project.store
-    rubric = rubric_of(project.folder, config).id
-    latest = {
-        judgement.interaction_id: _is_golden(judgement, config.curation.threshold)
-        for _, judgement in store.each(Judgement, since=since)
-        if judgement.rubric_digest == rubric
-    }
-    seen, golden = set(), set()
-    for interaction_id, is_golden in latest.items():
-        # What lies behind a conversation that is still going on was not read with the news.
-        conversation = news.conversations.get(interaction_id) or store.record(interaction_id, Interaction).conversation
-        if conversation in news.said_at:
-            seen.add(conversation)
-            if is_golden:
-                golden.add(conversation)
-    return frozenset(golden), len(seen)
-
-
-def _is_golden(judgement: Judgement, threshold: float) -> bool:
-    return judgement.overall is not None and judgement.overall >= threshold and not judgement.critical_failures
 
 
 def _errors_of_champion(project: Project, suite: Suite) -> float:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.corrections import CORRECTED
 from selftune.errors import NothingNewError
 from selftune.loop.executor import Stored
-from selftune.records import Interaction
+from selftune.store import Listing, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from selftune.loop.project import Project
+    from selftune.records import Interaction
 
 RESAMPLED: Final = "resampled"
 OUR_OWN: Final = frozenset({RESAMPLED, CORRECTED})
@@ -26,16 +24,14 @@ class News:
     """The new part of the log.
 
     Attributes:
+        span: Where it stands in the log.
         watermark: The place in the log that it reaches to.
-        conversations: The conversation of each interaction that was read, our own samples too, by its id.
-        said_at: When each new conversation took place, by its name; None where nobody knows.
         complete_at: When the first conversation that is still going on will count as complete (UTC); None for none.
     """
 
     fresh: Stored[Interaction]
+    span: Span
     watermark: int
-    conversations: Mapping[str, str]
-    said_at: Mapping[str, str | None]
     complete_at: str | None = None
 
 
@@ -47,41 +43,24 @@ def read_news(project: Project, since: int) -> News:
     that one came in less than `idle_minutes` ago, and what lies behind it even later.
     """
     store = project.store
-    superseded = store.superseded()
-    ids: list[str] = []
-    conversations: dict[str, str] = {}
-    said_at: dict[str, str | None] = {}
-    watermark, complete_at = since, None
-    for sequence, interaction in store.each(Interaction, since=since):
-        conversations[interaction.id] = interaction.conversation
-        if interaction.source in OUR_OWN or not interaction.consent.train or interaction.id in superseded:
-            continue
-        complete_at = _complete_at(project, interaction)
-        if complete_at is not None:
-            break
-        ids.append(interaction.id)
-        said_at[interaction.conversation] = interaction.happened_at
-        watermark = sequence
-    return News(
-        fresh=Stored(tuple(ids), store),
-        watermark=watermark,
-        conversations=MappingProxyType(conversations),
-        said_at=MappingProxyType(said_at),
-        complete_at=complete_at,
-    )
+    span, complete_at = _up_to_unfinished(project, Span(after=since, passing_over=OUR_OWN))
+    count, last = store.count_said(span)
+    ids = Listing(lambda: (one.interaction_id for one in store.said(span)), count)
+    return News(fresh=Stored(ids, store), span=span, watermark=last or since, complete_at=complete_at)
 
 
-def _complete_at(project: Project, interaction: Interaction) -> str | None:
-    """When a conversation that is still going on will have been idle for long enough; None for a complete one.
-
-    What does not say when its last turn was said is complete. A turn from the future was said when it came in.
-    """
-    if interaction.closed or interaction.last_turn_at is None:
-        return None
-    last_turn_at = min(interaction.last_turn_at, project.store.saved_at(interaction.id))
+def _up_to_unfinished(project: Project, span: Span) -> tuple[Span, str | None]:
+    """The span as far as nothing in it goes on, and when the first conversation behind it will count as complete."""
+    now = project.context().now()
     idle = timedelta(minutes=project.config.capture.idle_minutes)
-    complete_at = (datetime.fromisoformat(last_turn_at) + idle).isoformat(timespec="seconds")
-    return complete_at if complete_at > project.context().now() else None
+    lately = (datetime.fromisoformat(now) - idle).isoformat(timespec="seconds")
+    for one in project.store.unfinished(span, saved_since=lately):
+        # A turn from the future was said when it came in.
+        last_turn_at = min(one.last_turn_at or one.saved_at, one.saved_at)
+        complete_at = (datetime.fromisoformat(last_turn_at) + idle).isoformat(timespec="seconds")
+        if complete_at > now:
+            return replace(span, before=one.sequence), complete_at
+    return span, None
 
 
 def refuse_when_nothing_new(news: News) -> None:

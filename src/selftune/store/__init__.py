@@ -8,8 +8,9 @@ project folder can read the records.
 from selftune.store.blobs import BlobStore
 from selftune.store.facts import Progress, Said, Span, Verdict
 from selftune.store.lease import Lease
+from selftune.store.listing import Listing
 from selftune.store.steps import StepRow
 from selftune.store.store import Store
 from selftune.store.work import StepWork
 
-__all__ = ["BlobStore", "Lease", "Progress", "Said", "Span", "StepRow", "StepWork", "Store", "Verdict"]
+__all__ = ["BlobStore", "Lease", "Listing", "Progress", "Said", "Span", "StepRow", "StepWork", "Store", "Verdict"]
