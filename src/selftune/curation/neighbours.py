@@ -115,9 +115,9 @@ class Neighbours(Generic[T]):
         if not database.execute("SELECT 1 FROM gone LIMIT 1").fetchone():
             return
         self._spread(database, _LEAVING)
-        _run(database, _FORGET + _COUNT)
-        database.execute(_MEET_AGAIN, {"crowd": self._crowd})
-        database.execute(_NO_CROWD, {"crowd": self._crowd})
+        _run(database, _FORGET)
+        database.execute(_SHRUNK, {"crowd": self._crowd})
+        _run(database, _NO_CROWD + _MEET_AGAIN)
         self._link(database)
 
     def _learn(self, database: sqlite3.Connection, item_at: Callable[[int], T]) -> None:
@@ -130,11 +130,11 @@ class Neighbours(Generic[T]):
                 "INSERT INTO print (name, block) VALUES (?, ?)", ((one[0], one[1]) for one in sketches)
             )
         self._spread(database, _NO_LONGER_ALONE)
-        _run(database, _LEARN + _COUNT)
-        database.execute(_PART, {"crowd": self._crowd})
-        database.execute("DELETE FROM link WHERE buckets = 0")
-        database.execute(_CROWD, {"crowd": self._crowd})
-        database.execute(_MEET, {"crowd": self._crowd})
+        _run(database, _LEARN)
+        # Where much is new, one look along all buckets is quicker than one into each.
+        ((much,),) = database.execute(_MUCH_IS_NEW)
+        for statement in (_GROWN if much else _GROWN_HERE_AND_THERE, _PART, _PARTED, _CROWD, _MEET):
+            database.execute(statement, {"crowd": self._crowd})
         self._link(database)
 
     def _spread(self, database: sqlite3.Connection, chosen: str) -> None:
@@ -217,12 +217,6 @@ INSERT INTO moving SELECT name FROM print WHERE NOT spread AND block IN (
     SELECT block FROM print WHERE block IN (SELECT block FROM fresh JOIN print USING (name))
     GROUP BY block HAVING count(*) > 1)
 """
-_COUNT: Final = """
-DELETE FROM resized;
-INSERT INTO resized
-    SELECT bucket, (SELECT count(*) FROM bucket WHERE bucket.bucket = changed.bucket), moved
-    FROM (SELECT bucket, count(*) AS moved FROM moved GROUP BY bucket) AS changed;
-"""
 _FORGET: Final = """
 DELETE FROM link WHERE one IN (SELECT name FROM gone) OR other IN (SELECT name FROM gone);
 DELETE FROM bucket WHERE (bucket, name) IN (SELECT bucket, name FROM moved);
@@ -233,30 +227,48 @@ _LEARN: Final = """
 INSERT INTO bucket SELECT bucket, name FROM moved ORDER BY bucket, name;
 UPDATE print SET spread = 1 WHERE name IN (SELECT name FROM moving);
 """
-_CROWD: Final = "INSERT OR IGNORE INTO crowd SELECT bucket FROM resized WHERE size > :crowd"
-_NO_CROWD: Final = "DELETE FROM crowd WHERE bucket IN (SELECT bucket FROM resized WHERE size <= :crowd)"
-# A crowd that became small: all that are left in it meet.
+# A crowd that became small: all that are left in it meet. CROSS JOIN keeps SQLite to this order: few, then many.
+_SHRUNK: Final = """
+INSERT INTO resized
+    SELECT bucket, (SELECT count(*) FROM bucket WHERE bucket.bucket = crowd.bucket) AS size, 0
+    FROM crowd WHERE size <= :crowd
+"""
+_NO_CROWD: Final = "DELETE FROM crowd WHERE bucket IN (SELECT bucket FROM resized);"
 _MEET_AGAIN: Final = """
 INSERT INTO candidate
     SELECT a.name, b.name, count(*)
-    FROM resized JOIN bucket AS a USING (bucket) JOIN bucket AS b ON b.bucket = a.bucket AND b.name > a.name
-    WHERE size <= :crowd AND size + moved > :crowd GROUP BY 1, 2
+    FROM resized CROSS JOIN bucket AS a USING (bucket) CROSS JOIN bucket AS b ON b.bucket = a.bucket AND b.name > a.name
+    GROUP BY 1, 2;
+DELETE FROM resized
 """
+_MUCH_IS_NEW: Final = "SELECT 8 * (SELECT count(*) FROM moving) > (SELECT count(*) FROM print)"
+_GROWN: Final = """
+INSERT INTO resized
+    SELECT bucket, count(*) AS size, sum(name IN (SELECT name FROM moving)) AS moved
+    FROM bucket GROUP BY bucket HAVING size > 1 AND moved > 0
+"""
+_GROWN_HERE_AND_THERE: Final = """
+INSERT INTO resized
+    SELECT bucket, count(*) AS size, sum(name IN (SELECT name FROM moving)) AS moved
+    FROM (SELECT DISTINCT bucket FROM moved) CROSS JOIN bucket USING (bucket) GROUP BY bucket HAVING size > 1
+"""
+_CROWD: Final = "INSERT OR IGNORE INTO crowd SELECT bucket FROM resized WHERE size > :crowd"
 # A small bucket that became a crowd: it speaks no longer for those that met in it.
 _PART: Final = """
 UPDATE link SET buckets = link.buckets - parted.buckets FROM (
     SELECT a.name AS one, b.name AS other, count(*) AS buckets
-    FROM resized JOIN bucket AS a USING (bucket) JOIN bucket AS b ON b.bucket = a.bucket AND b.name > a.name
+    FROM resized CROSS JOIN bucket AS a USING (bucket) CROSS JOIN bucket AS b ON b.bucket = a.bucket AND b.name > a.name
     WHERE size > :crowd AND size - moved BETWEEN 2 AND :crowd
         AND a.name NOT IN (SELECT name FROM moving) AND b.name NOT IN (SELECT name FROM moving)
     GROUP BY 1, 2
 ) AS parted WHERE link.one = parted.one AND link.other = parted.other
 """
+_PARTED: Final = "DELETE FROM link WHERE buckets = 0"
 _MEET: Final = """
 INSERT INTO candidate
-    SELECT min(a.name, b.name), max(a.name, b.name), count(*)
-    FROM resized JOIN moved AS a USING (bucket) JOIN bucket AS b ON b.bucket = a.bucket AND b.name <> a.name
-    WHERE size BETWEEN 2 AND :crowd AND (a.name < b.name OR b.name NOT IN (SELECT name FROM moving))
+    SELECT a.name, b.name, count(*)
+    FROM resized CROSS JOIN bucket AS a USING (bucket) CROSS JOIN bucket AS b ON b.bucket = a.bucket AND b.name > a.name
+    WHERE size <= :crowd AND (a.name IN (SELECT name FROM moving) OR b.name IN (SELECT name FROM moving))
     GROUP BY 1, 2
 """
 _COUNT_AGAIN: Final = """
@@ -269,7 +281,8 @@ SELECT candidate.one, candidate.other, candidate.buckets, first.body, second.bod
     WHERE NOT EXISTS (SELECT 1 FROM link WHERE link.one = candidate.one AND link.other = candidate.other)
 """
 _IN_CROWDS: Final = """
-SELECT bucket, place, name FROM crowd JOIN bucket USING (bucket) JOIN first USING (name) ORDER BY bucket, place
+SELECT bucket, place, name FROM crowd CROSS JOIN bucket USING (bucket) CROSS JOIN first USING (name)
+    ORDER BY bucket, place
 """
 _TWINS: Final = """
 SELECT first.place, asked.place, 1.0 FROM asked JOIN first USING (name)
@@ -277,6 +290,6 @@ SELECT first.place, asked.place, 1.0 FROM asked JOIN first USING (name)
 """
 _LINKED: Final = """
 SELECT min(a.place, b.place), max(a.place, b.place), similarity
-    FROM link JOIN first AS a ON a.name = one JOIN first AS b ON b.name = other
+    FROM link CROSS JOIN first AS a ON a.name = one CROSS JOIN first AS b ON b.name = other
 UNION SELECT one, other, similarity FROM met ORDER BY 1, 2
 """
