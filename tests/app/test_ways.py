@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from selftune.app.ways import way_of
 from selftune.records import (
     Dataset,
@@ -53,3 +55,13 @@ def test_both_sides_of_a_pair_and_what_is_kept_apart_are_told(project):
     assert told["held"].startswith("held out")
     assert told["against"].startswith("held out")
     assert told["sealed"].startswith("in the clean room")
+
+
+def test_what_caused_it_and_the_dissonance_that_was_measured_are_told(project):
+    mute = said("mute")
+    torn = replace(mute, salt="torn", trigger=Trigger.MOTIVATOR, task_id="auto-001", dissonance=(0.8, 0.25))
+    project.store.save([mute, torn], event="made by a test")
+    told = list(way_of(project, torn))
+    assert "caused by motivator_service, task auto-001" in told
+    assert "dissonance by turn: 0.8 0.25; 0.8 at the highest, 0.25 at the end" in told
+    assert not any("dissonance" in line for line in way_of(project, mute))

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError
 from selftune.gate.policies import load_policy
 from selftune.loop.config import BuildSection, CurationSection, ProjectConfig
-from selftune.loop.planning import refuse_other_prompting, refuse_related_judge
+from selftune.loop.planning import refuse_learning_to_govern, refuse_other_prompting, refuse_related_judge
 from selftune.records import JudgeIdentity, Prompting
 from selftune.testing import fake_base, fake_build
 
@@ -66,3 +67,12 @@ def test_a_rendering_that_is_not_the_prompting_of_what_serves_is_refused_with_th
     with pytest.raises(ConfigError, match="what serves is prompted as") as refused:
         refuse_other_prompting(config_with(rendering, prompting), fake_build(prompting=champion))
     assert f'Set {key} to "{champion.value}"' in refused.value.next_step
+
+
+def test_a_governor_whose_turns_would_be_learnt_is_refused():
+    codex = load_codex()
+    refuse_learning_to_govern(codex)
+    refuse_learning_to_govern(replace(codex, governor=""))
+    with pytest.raises(ConfigError, match="governor 'ROBIN' would be learnt") as refused:
+        refuse_learning_to_govern(replace(codex, governor="ROBIN"))
+    assert "as_served" in refused.value.next_step

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selftune.curation.corrections import corrected_id
+from selftune.curation.dissonance import tell_dissonance
 from selftune.records import Dataset, Decision, Interaction, Judgement, JudgementStatus, Release, Run
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
 
 def _entrance(interaction: Interaction) -> Iterator[str]:
     yield f"came from {interaction.source} {interaction.position}, written by {interaction.generated_by or 'unknown'}"
+    yield f"caused by {interaction.trigger.value}, task {interaction.task_id}"
+    if interaction.dissonance:
+        yield tell_dissonance(interaction.dissonance)
     if interaction.supersedes is not None:
         yield f"a later version of {interaction.supersedes}"
     if interaction.flags:

@@ -53,8 +53,13 @@ def lesson_of(interaction: Interaction) -> tuple[Message, ...]:
     return (*prompt, Message(role="assistant", content=correction))
 
 
+def is_left_out(persona: str) -> bool:
+    """Whether the turns of this persona, the governor, are left out of a dialogue that is learnt as one answer."""
+    return persona.upper() in _GOVERNORS
+
+
 def _is_governor(message: Message) -> bool:
-    return message.role == "assistant" and (message.persona or "").upper() in _GOVERNORS
+    return message.role == "assistant" and is_left_out(message.persona or "")
 
 
 def _joined(turns: list[Message]) -> tuple[Message, ...]:

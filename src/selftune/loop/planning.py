@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.builds.config import BuildConfig
 from selftune.curation.config import Curation, MixBy
+from selftune.curation.render import is_left_out
 from selftune.curation.traits import REAL, SYNTHETIC
 from selftune.errors import ConfigError
 from selftune.evals.config import EvaluationConfig
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from selftune.loop.config import CurationSection, JudgeSection, PanelMember, ProjectConfig, TeacherSection
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
-    from selftune.records import BaseModel, JudgeIdentity
+    from selftune.records import BaseModel, Codex, JudgeIdentity
 
 MIX_RATIOS: Final = (0.1, 0.9)
 
@@ -270,14 +271,21 @@ def gap_on_scale(judging: Judging) -> float:
 
 
 def make_curation(project: Project) -> Curation:
-    """How lessons are chosen."""
+    """How lessons are chosen.
+
+    Raises:
+        ConfigError: the codex is none, its governor would be learnt, or the mixture makes no sense.
+    """
     config, section = project.config, project.config.curation
     mix_by, mixture = mix_of(section)
+    codex = codex_of(project.folder, config)
     served = section.rendering is Prompting.AS_SERVED
+    if not served:
+        refuse_learning_to_govern(codex)
     return Curation(
         kind=section.kind,
         rendering=section.rendering,
-        codex=codex_of(project.folder, config) if served else None,
+        codex=codex if served else None,
         selection=section.selection,
         threshold=section.threshold,
         sure=section.sure,
@@ -300,6 +308,20 @@ def make_curation(project: Project) -> Curation:
         length_ratio=section.length_ratio,
         length_gap=section.length_gap,
     )
+
+
+def refuse_learning_to_govern(codex: Codex) -> None:
+    """Halt where dialogues are learnt as one answer and nobody would tell the governor's turns from the others'.
+
+    Raises:
+        ConfigError: the codex names a governor whose turns are not left out.
+    """
+    if codex.governor and not is_left_out(codex.governor):
+        raise ConfigError(
+            f"rendered as dialogues, the turns of the governor {codex.governor!r} would be learnt with the others'.",
+            next_step='Set rendering = "as_served" under [curation] in a project that is prompted so, or name the '
+            "governor ALFRED in the codex and the log.",
+        )
 
 
 def mix_of(section: CurationSection) -> tuple[str, tuple[tuple[str, float], ...]]:
