@@ -19,6 +19,7 @@ from selftune.interactions.privacy.pseudonyms import Pseudonyms
 from selftune.interactions.reading.assemble import Origin, assemble
 from selftune.interactions.stage import capture
 from selftune.records import Consent, Interaction, Message, Quarantined, Trigger
+from selftune.store import Store
 from selftune.testing import fake_context
 
 KEEP, TRAIN, SEND = (level.consent for level in ConsentLevel)
@@ -78,8 +79,10 @@ def test_of_file_and_import_the_stricter_one_wins(level, mark, marked, tmp_path)
 
 def test_what_may_not_be_kept_is_set_aside_without_a_word_of_it(tmp_path):
     path = write(tmp_path / "log.jsonl", entry(consent="none"))
-    (aside,) = read(path, tmp_path)
-    assert isinstance(aside, Quarantined)
+    with Store.open(tmp_path) as store:
+        store.save(read(path, tmp_path), event="captured")
+        ((_, aside),) = store.each(Quarantined)
+        assert store.count(Interaction) == 0
     assert aside.raw == ""
     assert "did not agree" in aside.reason
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from selftune.app.ways import way_of
+from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.loop.intake import import_files, preview_files
+from selftune.loop.news import read_news
 from selftune.loop.runner import hold_lease
 from selftune.records import Interaction
 
@@ -83,3 +87,47 @@ def test_the_way_of_an_item_names_the_version_before_and_the_one_after(project, 
     first, second = (one for _, one in project.store.each(Interaction))
     assert f"its conversation went on: {second.id} is used in its place" in way_of(project, first)
     assert f"a later version of {first.id}" in way_of(project, second)
+
+
+def allowed(project) -> list[tuple[bool, bool, bool]]:
+    """What may be done with what readers take."""
+    superseded = project.store.superseded()
+    used = (one.consent for _, one in project.store.each(Interaction) if one.id not in superseded)
+    return [(one.keep, one.train, one.send) for one in used]
+
+
+@pytest.mark.parametrize("named", [{}, {"id": "row"}, {"conversation_id": "c"}])
+def test_the_same_file_under_a_stricter_level_tightens_what_is_kept_and_a_looser_one_does_not_widen_it(
+    project, tmp_path, named
+):
+    path = log(tmp_path / "log.jsonl", {"messages": turns(2)} | named)
+    import_files(project, [path], consent=ConsentLevel.SEND)
+    (told,) = import_files(project, [path], consent=ConsentLevel.KEEP)
+    assert (told.added, told.known, told.tightened) == (0, 1, 1)
+    assert allowed(project) == [(True, False, False)]
+    again = [import_files(project, [path], consent=level) for level in (ConsentLevel.SEND, ConsentLevel.KEEP)]
+    assert [(one.added, one.known, one.tightened) for (one,) in again] == [(0, 1, 0)] * 2
+    assert allowed(project) == [(True, False, False)]
+
+
+@pytest.mark.parametrize("mark", ["none", "keep"])
+@pytest.mark.parametrize("named", [{}, {"id": "row"}, {"conversation_id": "c"}])
+def test_a_mark_that_is_written_into_the_file_later_tightens_what_is_kept(project, tmp_path, named, mark):
+    first, other = {"messages": turns(2)} | named, {"messages": turns(4)}
+    import_files(project, [log(tmp_path / "log.jsonl", first, other)])
+    log(tmp_path / "log.jsonl", first | {"consent": mark}, other)
+    (foreseen,) = preview_files(project, [tmp_path / "log.jsonl"])
+    (told,) = import_files(project, [tmp_path / "log.jsonl"])
+    assert (told.added, told.known, told.tightened, told.broken) == (0, 2, 1, 0)
+    assert foreseen.known == 1
+    assert sorted(allowed(project)) == [(mark == "keep", False, False), (True, True, False)]
+    assert len(read_news(project, 0).fresh) == 1
+
+
+def test_what_may_be_used_for_less_says_so_to_whoever_asks_why(project, tmp_path):
+    path = log(tmp_path / "log.jsonl", {"messages": turns(2)})
+    import_files(project, [path])
+    import_files(project, [path], consent=ConsentLevel.KEEP)
+    first, second = (one for _, one in project.store.each(Interaction))
+    assert any("no longer agreed that it may be learnt from" in line for line in way_of(project, first))
+    assert "its author did not agree to training" in list(way_of(project, second))

@@ -21,7 +21,9 @@ def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
     yield from _correction(project, interaction)
     later = project.store.later_version(interaction.id)
     if later is not None:
-        yield f"its conversation went on: {later} is used in its place"
+        yield _later(project, interaction, later)
+    elif interaction.id in project.store.superseded():
+        yield "it was made out of words whose author no longer agreed that they may be learnt from"
     judged = False
     for _, judgement in project.store.each(Judgement):
         if judgement.interaction_id == interaction.id:
@@ -49,6 +51,17 @@ def _entrance(interaction: Interaction) -> Iterator[str]:
     consent = interaction.consent
     if not (consent.keep and consent.train):
         yield "its author did not agree to training"
+
+
+def _later(project: Project, interaction: Interaction, later_id: str) -> str:
+    """Why a later version stands in its place."""
+    later = project.store.record(later_id, Interaction)
+    if later.messages and later.messages != interaction.messages:
+        return f"its conversation went on: {later_id} is used in its place"
+    for level, agreed in (("be kept", later.consent.keep), ("be learnt from", later.consent.train)):
+        if not agreed:
+            return f"its author no longer agreed that it may {level}: {later_id} stands in its place"
+    return f"what its author says of it or allows has changed: {later_id} is used in its place"
 
 
 def _correction(project: Project, interaction: Interaction) -> Iterator[str]:

@@ -36,17 +36,25 @@ def check_door(config: Capture) -> None:
 
 
 def pass_door(item: Interaction | Quarantined, config: Capture) -> Interaction | Quarantined:
-    """The item as it may be kept: mended, redacted, its author a pseudonym; or set aside, redacted, with the reason."""
+    """The item as it may be kept: mended, redacted, its author a pseudonym; or set aside, redacted, with the reason.
+
+    What may not be kept at all goes through like any other, so that the store recognises it and takes back what it has;
+    of its words the store keeps none.
+    """
     redactor = Redactor((*config.redact, *config.quarantine))
     if isinstance(item, Quarantined):
         return _clean_raw(item, redactor, config)
-    if not item.consent.keep:
-        return _set_aside(item, "not kept: its author did not agree", raw="")
     cleaned = _clean(item, redactor, config)
     held = sorted(redactor.found & set(config.quarantine))
-    if held:
+    if held and cleaned.consent.keep:
         return _set_aside(item, f"held back: it holds {' and '.join(held)}", raw=_held(cleaned))
     return cleaned
+
+
+def clean_text(text: str, config: Capture) -> str:
+    """What a person typed about a record, mended and redacted: a note holds secrets as easily as a log does."""
+    mended = repair_text(text) if config.repair else join_surrogates(text)
+    return Redactor((*config.redact, *config.quarantine)).redact(mended)
 
 
 def clean(interaction: Interaction, config: Capture) -> Interaction:

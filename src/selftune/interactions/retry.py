@@ -42,6 +42,8 @@ def read_again(
     for item in items:
         if isinstance(item, Quarantined):
             raise _needs_file(item.reason.removeprefix(f"{path.name}, "))
+        if not item.consent.keep:
+            raise _needs_file("its author did not agree that it is kept")
     if not items:
         raise _needs_file("what was kept of it holds no conversation")
     file_name = record.source.partition(":")[2]
@@ -61,6 +63,7 @@ def _in_place(item: Interaction, base: str, record: Quarantined, source: str) ->
         source=source,
         position=item.position.replace(base, record.position),
         conversation=f"{source}:{conversation}",
-        task_id=record.position[:16] if item.task_id == base[:16] else item.task_id,
+        # A task without a name is called by its place, which the store names anew.
+        task_id=record.position.removeprefix("keyed-")[:16] if item.task_id == base[:16] else item.task_id,
         flags=tuple(dict.fromkeys((*item.flags, "from_quarantine"))),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from selftune.interactions.config import Capture
     from selftune.records import Interaction, Quarantined
 
-STAGE_VERSION: Final = 3
+STAGE_VERSION: Final = 4
 
 _REPORT_EVERY: Final = 200
 

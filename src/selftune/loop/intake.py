@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import tee
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What came of one file. `known` counts entries that were imported before, `broken` those set aside."""
+    """What came of one file.
+
+    Attributes:
+        known: Entries that were imported before.
+        broken: Entries that were set aside.
+        tightened: Entries that are kept already and may be used for less from now on; not known in a preview.
+    """
 
     path: str
     format: str
@@ -39,6 +45,7 @@ class Imported:
     added: int
     known: int
     broken: int
+    tightened: int = 0
 
 
 def import_files(
@@ -81,7 +88,8 @@ def preview_files(
     counts: Counter[tuple[Path, str]] = Counter()
     # The store looks ahead by a batch, and so much is all that is held.
     for (path, item), is_new in zip(items, project.store.preview(item for _, item in ahead), strict=True):
-        counts[path, "known" if not is_new else "broken" if isinstance(item, Quarantined) else "added"] += 1
+        aside = isinstance(item, Quarantined) or not item.consent.keep
+        counts[path, "known" if not is_new else "broken" if aside else "added"] += 1
     return tuple(
         _told(path, format_name, counts[path, "added"], counts[path, "known"], counts[path, "broken"]) for path in files
     )
@@ -95,10 +103,11 @@ def _import_one(
     observer: Observer,
 ) -> Imported:
     store = project.store
-    before = store.count(Interaction), store.count(Quarantined)
+    before = store.count(Interaction), store.count(Quarantined), store.last_entry()
     count = make_executor(project, observer).count(capture, sources, door_of(project))
-    added, broken = store.count(Interaction) - before[0], store.count(Quarantined) - before[1]
-    return _told(path, format_name, added, count - added - broken, broken)
+    tightened = store.count_tightened(since=before[2])
+    added, broken = store.count(Interaction) - before[0] - tightened, store.count(Quarantined) - before[1]
+    return replace(_told(path, format_name, added, count - added - broken, broken), tightened=tightened)
 
 
 def _under_consent(sources: tuple[Source, ...], level: ConsentLevel) -> tuple[Source, ...]:

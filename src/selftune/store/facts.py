@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import func, insert, select, update
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
     from selftune.records import Record
+
+
+# Sources of answers to what somebody asked earlier, kept under that conversation's name.
+_MADE_OF_OTHERS: Final = ("corrected", "resampled")
 
 
 class Said(NamedTuple):
@@ -178,6 +182,19 @@ def read_unfinished(connection: Connection, span: Span, *, saved_since: str) -> 
     )
     recent = RECORDS.c.saved_at >= saved_since, INTERACTIONS.c.last_turn_at.is_not(None)
     return [Said(*row) for row in connection.execute(_within(asked, span).where(*recent).order_by(RECORDS.c.sequence))]
+
+
+def read_fallen(connection: Connection) -> frozenset[str]:
+    """Ids of answers that were made out of words which may no longer be learnt from: they fall with them."""
+    withdrawn = select(INTERACTIONS.c.conversation).where(
+        ~INTERACTIONS.c.may_train, INTERACTIONS.c.superseded_by.is_(None), INTERACTIONS.c.source.not_in(_MADE_OF_OTHERS)
+    )
+    fallen = (
+        select(RECORDS.c.id)
+        .join(INTERACTIONS, INTERACTIONS.c.sequence == RECORDS.c.sequence)
+        .where(INTERACTIONS.c.source.in_(_MADE_OF_OTHERS), INTERACTIONS.c.conversation.in_(withdrawn))
+    )
+    return frozenset(connection.execute(fallen).scalars())
 
 
 @dataclass(frozen=True, kw_only=True)

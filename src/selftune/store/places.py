@@ -86,11 +86,6 @@ def before_key(secret: bytes, record_id: str) -> str:
     return source_key(secret, "words before", record_id)
 
 
-def withdrawn_key(secret: bytes, conversation: str) -> str:
-    """Under what it is remembered that a conversation may no longer be learnt from."""
-    return source_key(secret, "withdrawn", conversation)
-
-
 def _keyed_position(secret: bytes, position: str) -> str:
     digest, _, repeat = position.partition(":")
     return f"{_PREFIX}{source_key(secret, 'position', digest)}:{repeat}"

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from selftune.records import Interaction, Quarantined, Record, Thread, decode_record, digest_of
 from selftune.store.consent import InForce, refused, tightened
-from selftune.store.places import before_key, entry_keys, keyed, source_key, withdrawn_key, words_key
+from selftune.store.places import before_key, entry_keys, keyed, source_key, words_key
 from selftune.store.tables import RECORDS, SOURCES
 from selftune.store.versions import Standing, Version, compare, version_of
 
@@ -150,11 +150,8 @@ class Recognition:
             return self._unless_stricter(record, names, known.id)
         # The name stays, so that a hold-out that holds one version holds them all.
         later = replace(same_agreement, supersedes=known.id, conversation=known.conversation)
-        if agreed == before:
-            return self._keep(later, names)
-        self._withdraw(later)
-        self._keep(later, names)
-        return Met(known=later.id, tightened=(later,))
+        kept = self._keep(later, names)
+        return kept if agreed == before else Met(known=later.id, tightened=(later,))
 
     def _meet_words(self, record: Interaction, names: Names) -> Met:
         """What no place and no thread knows: new, unless its words are known and may be used for less from now on."""
@@ -177,7 +174,6 @@ class Recognition:
         # A dry run has let go of the words that it met, and does without.
         newest = self._read(self.in_force.newest(known)) or record
         later = tightened(newest, agreed, salt=record.salt)
-        self._withdraw(later)
         self._note(later)
         self._remember(names.places[-1:], later.id)
         return Met(known=known, tightened=(later,))
@@ -207,11 +203,6 @@ class Recognition:
     def _note(self, record: Interaction) -> None:
         self.recent[record.id] = record
         self.in_force.note(record)
-
-    def _withdraw(self, record: Interaction) -> None:
-        """Remember by its name a conversation that may no longer be learnt from."""
-        if not record.consent.train:
-            self._remember((withdrawn_key(self.secret, record.conversation),), record.id)
 
     def _set_aside(self, record: Interaction, names: Names) -> Met:
         """What may not be kept leaves a line without its words, and is recognised by them for ever."""

@@ -21,7 +21,7 @@ from selftune.store import facts, history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
-from selftune.store.places import came_in_keys, source_key, withdrawn_key
+from selftune.store.places import came_in_keys, source_key
 from selftune.store.recognition import Recognition
 from selftune.store.tables import LEDGER, RECORDS, SOURCES, STEPS, VERSIONS
 
@@ -260,9 +260,13 @@ class Store:
     # --- Imports ------------------------------------------------------------------------------------------------------
 
     def superseded(self) -> frozenset[str]:
-        """Ids of interactions of which there is a later version; readers pass over them."""
+        """Ids of interactions that readers pass over.
+
+        There is a later version of them, or they were made out of words that may no longer be learnt from.
+        """
         with reading(self._engine) as connection:
-            return frozenset(connection.execute(select(VERSIONS.c.supersedes)).scalars())
+            later = connection.execute(select(VERSIONS.c.supersedes)).scalars()
+            return frozenset(later) | facts.read_fallen(connection)
 
     def later_version(self, record_id: str) -> str | None:
         """The interaction that supersedes this one; None for the newest version."""
@@ -270,12 +274,6 @@ class Store:
         with reading(self._engine) as connection:
             found: str | None = connection.execute(later).scalar()
         return found
-
-    def is_withdrawn(self, conversation: str) -> bool:
-        """Whether a conversation may no longer be learnt from, though it could be when it came in."""
-        with reading(self._engine) as connection:
-            key = withdrawn_key(self._secret(connection), conversation)
-            return connection.execute(select(SOURCES.c.key).where(SOURCES.c.key == key)).first() is not None
 
     def count_tightened(self, since: int = 0) -> int:
         """How often somebody came to allow less with what was kept, in the ledger after place `since`."""
