@@ -132,3 +132,10 @@ def test_broken_toml_names_the_line_and_says_that_the_model_goes_on_serving(tmp_
     (tmp_path / CONFIG_FILE).write_text('[project]\nname = "a\n')
     with pytest.raises(ConfigError, match=r"line 2.*goes on serving"):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize("order", ["easy_first", "source_first", "shuffled"])
+def test_no_order_of_lessons_can_be_set_since_no_training_would_keep_it(order):
+    """Decision 0027."""
+    with pytest.raises(ConfigError, match="order"):
+        from_mapping(ProjectConfig, {"curation": {"order": order}}, "selftune.toml")

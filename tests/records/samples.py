@@ -224,6 +224,7 @@ SAMPLES: tuple[Record, ...] = (
         ),
         plots=(Plot(name="kinds", svg="<svg/>"),),
         contrasts=(StyleContrast(trait="words", chosen=80.5, rejected=120.25, n=2, low=-60.5, high=-19.0),),
+        tokens=4321,
     ),
     Run(
         recipe="reference_sft",
@@ -406,7 +407,7 @@ GROWN = {
     "interaction": "-thread",
     "quarantined": "-consent",
     "judgement": "-panel",
-    "dataset": "-pairs",
+    "dataset": "-tokens",
     "rubric": "-persona",
     "build": "-prompting",
 }

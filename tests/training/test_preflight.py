@@ -11,7 +11,7 @@ from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Example, Message, ToolCall
 from selftune.training.config import Recipe
 from selftune.training.preflight import Preflight, preflight
-from selftune.training.rows import RowMaker, load_tokenizer
+from selftune.training.rows import RowMaker, count_tokens, load_tokenizer
 
 pytestmark = pytest.mark.needs("train")
 LOOSE = Recipe(name="loose", least_supervised=0.01)
@@ -127,3 +127,11 @@ def test_what_can_not_be_learnt_from_is_a_reject_with_its_reason(tiny_base: Path
 def test_an_empty_dataset_has_nothing_to_train_on(tiny_base: Path) -> None:
     with pytest.raises(NothingToTrainOnError):
         flight(tiny_base, ())
+
+
+def test_the_tokens_of_a_dataset_are_those_that_training_sees(tiny_base, tmp_path):
+    tokenizer = load_tokenizer(tiny_base)
+    rows = [RowMaker(tokenizer, "last_answer").make(example) for example in conversations(3)]
+    counted = count_tokens(tiny_base, [example.messages for example in conversations(3)])
+    assert counted == sum(len(row.tokens) for row in rows) > 0
+    assert count_tokens(tmp_path, [MANY_TURNS.messages]) is None, "no base, no count"

@@ -26,11 +26,12 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """One dataset in a few figures; `runs` counts the trainings on it."""
+    """One dataset in a few figures; `runs` counts the trainings on it, `tokens` is None where nobody counted."""
 
     id: str
     kind: str
     train: int
+    tokens: int | None
     holdout: int
     rejects: int
     saved_at: str
@@ -112,6 +113,7 @@ def list_datasets(project: Project) -> tuple[Listed, ...]:
             id=dataset.id,
             kind=dataset.kind.value,
             train=len(dataset.train),
+            tokens=dataset.tokens,
             holdout=len(dataset.holdout),
             rejects=len(dataset.rejects),
             saved_at=project.store.saved_at(dataset.id),

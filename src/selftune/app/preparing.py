@@ -179,7 +179,7 @@ def _grow(project: Project, step: Executor, count: int, families: tuple[str, ...
     source = GrownSource(count=count, seed=seed, suites=suites_of(project), families=families)
     grown = step(capture, (source,), door_of(project))
     rubric_digest = make_judging(project).rubric_digest or ""
-    return step(vouch, grown, Vouching(rubric_digest=rubric_digest)).ids
+    return tuple(step(vouch, grown, Vouching(rubric_digest=rubric_digest)).ids)
 
 
 def _count(dataset: Dataset) -> Prepared:

@@ -14,10 +14,12 @@ from selftune.curation.config import Curation, check_curation
 from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.corrections import describe_corrections, without_worse_corrections
 from selftune.curation.holdout import draw_holdout
+from selftune.curation.known_harm import warn_of_known_harm
 from selftune.curation.noise import estimate_noise
 from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.select import Candidate, Rejects, as_said, count_reasons, select, sift, without_near_duplicates
+from selftune.curation.tokens import count_lesson_tokens, describe_tokens
 from selftune.curation.traits import SYNTHETIC, Origins
 from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
@@ -72,6 +74,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         learnt_before=judged.learnt_before,
         calibration=judged.calibration,
     )
+    tokens = count_lesson_tokens(train, context)
     on_pairs = f"\n{write_pairing(found.paired, train, found.rules)}" if found.paired and found.rules else ""
     return Dataset(
         kind=DatasetKind(config.kind),
@@ -84,6 +87,8 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         card="".join(
             (
                 write_card(story, config),
+                describe_tokens(tokens, len(train)),
+                warn_of_known_harm(shares.kinds),
                 on_pairs,
                 describe_corrections(pairs, chosen, rejects.listed()),
                 describe_rendering(chosen, train, config),
@@ -97,6 +102,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         ),
         plots=draw_plots(story),
         contrasts=contrast_examples(train),
+        tokens=tokens,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.gate.needs import minutes_for, minutes_of_a_round
+from selftune.gate.overfitting import overfitting
 from selftune.gate.rules.enforced import in_words
 from selftune.records import CheckStatus, Outcome
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from selftune.gate.statistics import Difference
     from selftune.records import Check
 
+_REFUSED: Final = frozenset({Outcome.REJECT, Outcome.INCONCLUSIVE})
 _WITHIN_REACH: Final = 10
 """A suite grown tenfold is the most we advise; beyond that, a larger gain is cheaper than a finer ruler."""
 
@@ -52,7 +54,13 @@ _WITHOUT_TRAINING: Final = frozenset(
 
 
 def reason_for(outcome: Outcome, stopped: Sequence[Check], found: Difference | None, evidence: Evidence) -> str:
-    """Why, in one plain sentence."""
+    """Why, in one plain sentence; a second one names overfitting where a refused candidate shows it."""
+    why = _reason_for(outcome, stopped, found, evidence)
+    by_heart = overfitting(evidence) if outcome in _REFUSED else None
+    return why if by_heart is None else f"{why} {by_heart}"
+
+
+def _reason_for(outcome: Outcome, stopped: Sequence[Check], found: Difference | None, evidence: Evidence) -> str:
     gain = f"{in_words(found)} on {found.n} {evidence.suite.unit}s" if found else "nothing that was measured"
     if outcome is Outcome.PROMOTE:
         return f"The candidate is better by {gain}, and no check speaks against it."

@@ -18,9 +18,9 @@ from selftune.serving.llama_cpp import LlamaCpp
 from selftune.store import BlobStore, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from selftune.records import BaseModel
+    from selftune.records import BaseModel, Message
 
 HIDDEN: Final = ".selftune"
 _SALT_BYTES: Final = 16
@@ -69,7 +69,13 @@ class Project:
             elapsed=time.monotonic,
             now=utc_now,
             draw_salt=lambda: secrets.token_hex(_SALT_BYTES),
+            count_tokens=self._count_tokens,
         )
+
+    def _count_tokens(self, conversations: Iterable[Sequence[Message]]) -> int | None:
+        from selftune.training.rows import count_tokens
+
+        return count_tokens(self.base_folder, conversations)
 
 
 def utc_now() -> str:

@@ -137,6 +137,7 @@ class Dataset(Record):
         weaknesses: What went wrong again and again, the worst first.
         plots: Drawings that belong to the card.
         contrasts: In a preference dataset, how the chosen answers differ from the rejected ones in style.
+        tokens: Of the training examples by the base's own template, rejected answers included; None if nobody counted.
     """
 
     KIND: ClassVar[str] = "dataset"
@@ -154,6 +155,7 @@ class Dataset(Record):
     weaknesses: tuple[Weakness, ...] = ()
     plots: tuple[Plot, ...] = ()
     contrasts: tuple[StyleContrast, ...] = ()
+    tokens: int | None = None
 
     @property
     def content_digest(self) -> str:

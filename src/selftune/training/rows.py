@@ -14,7 +14,7 @@ from selftune.errors import UsageError
 from selftune.training.base import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from selftune.records import Example, Message
@@ -35,6 +35,19 @@ def load_tokenizer(folder: Path) -> Any:
     if not tokenizer.chat_template:
         raise UsageError(f"the base in {folder} has no chat template.", next_step="Use an instruct model as the base.")
     return tokenizer
+
+
+def count_tokens(folder: Path, conversations: Iterable[Sequence[Message]]) -> int | None:
+    """Tokens of all conversations by the base's own template; None without its files or the packages for training."""
+    if not (folder / "tokenizer.json").is_file():
+        return None
+    try:
+        tokenizer = load_tokenizer(folder)
+    except ImportError:
+        return None
+    plain = ([{"role": message.role, "content": message.content} for message in messages] for messages in conversations)
+    texts = (tokenizer.apply_chat_template(messages, tokenize=False) for messages in plain)
+    return sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
 
 
 class RowMaker:

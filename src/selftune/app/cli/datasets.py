@@ -47,8 +47,9 @@ def list_all(project: Folder = HERE, json: AsJson = False) -> None:
         print_json(listed)
         return
     for one in listed:
+        tokens = "tokens not counted" if one.tokens is None else f"{one.tokens:,} tokens"
         counts = f"{one.train} to learn, {one.holdout} held out, {one.rejects} rejected"
-        typer.echo(f"{_short(one.id)}  {one.saved_at}  {one.kind}: {counts}; trained on {one.runs} times")
+        typer.echo(f"{_short(one.id)}  {one.saved_at}  {one.kind}: {counts}; {tokens}; trained on {one.runs} times")
     typer.echo(f"{len(listed)} datasets.")
 
 
