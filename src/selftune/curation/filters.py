@@ -22,6 +22,12 @@ _SUSPECT: Final = {
     "injection_suspected": "addresses the judge: its words ask for a score",
     "unmoved": "judge unmoved: it found a spoiled copy just as good",
 }
+# What it says of answers that are none, whatever they were judged to be.
+_POSED: Final = {
+    "empty_answer": "empty answer: no word, or the name of nothing",
+    "echoed_question": "echo: the answer is the question",
+    "constant_answer": "constant answer: the same to many questions about different things",
+}
 # Control tokens of ChatML, Llama 2 and 3, Mistral, Gemma and GPT-2; in a lesson they would open a turn of their own.
 _CONTROL: Final = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text)\|>"
@@ -98,11 +104,12 @@ class NoControlTokens:
 
 
 class NotSuspected:
-    """Objects to verdicts that the transcript may have talked its judge into."""
+    """Objects to verdicts that the transcript may have talked its judge into, and to any on what is no answer."""
 
     def objection(self, item: Pair) -> str | None:
-        """The reason, or None; a person's correction does not clear the words before it."""
-        return next((_SUSPECT[flag] for flag in item.judgement.flags if flag in _SUSPECT), None)
+        """The reason, or None; a correction stands in for no answer, but does not clear the words before it."""
+        against = _SUSPECT if correction_of(item.interaction) else _SUSPECT | _POSED
+        return next((against[flag] for flag in item.judgement.flags if flag in against), None)
 
 
 class InCharacter:

@@ -70,7 +70,7 @@ HOUSE_RULES: Final = (
     ),
     _HouseRule(
         name="no_score_on_request",
-        what="Nothing is learnt from what addresses its judge, or from what a judge finds as good once spoiled.",
+        what="Nothing is learnt from what addresses its judge, is no answer at all, or is found as good once spoiled.",
         where="selftune.curation.filters:NotSuspected",
     ),
     _HouseRule(

@@ -11,11 +11,13 @@ from selftune.judges.injection.find import INJECTION_SUSPECTED
 from selftune.judges.injection.probe import UNMOVED
 from selftune.judges.overall import hides_a_penalty
 from selftune.records import JudgementStatus
+from selftune.scoring.poses import Pose
 
 if TYPE_CHECKING:
     from selftune.records import Judgement, Rubric
 
 MOST_UNSUPPORTED: Final = 0.2
+_POSES: Final = frozenset(Pose)
 # Fewer say nothing about a judge: one slip in three verdicts is a third.
 _FEWEST_UNSUPPORTED: Final = 5
 
@@ -30,6 +32,7 @@ class Batch:
         unsupported: How many of the scored ones quote words that stand nowhere in the transcript.
         gaps: How many of the scored ones lie further from the judge's own overall than `hides_a_penalty` lets pass.
         suspected: How many address the judge.
+        poses: How many answers are none: empty, an echo, or the same to everything.
         unmoved: How many the judge found as good once they were spoiled.
         recalled: How many were paid for before, and cost nothing now.
         tokens: Of all calls now, prompts and verdicts.
@@ -45,6 +48,7 @@ class Batch:
         self.unsupported = 0
         self.gaps = 0
         self.suspected = 0
+        self.poses = 0
         self.unmoved = 0
         self.recalled = 0
         self.tokens = 0
@@ -63,6 +67,7 @@ class Batch:
         self.unsupported += UNSUPPORTED in judgement.flags
         self.gaps += hides_a_penalty(judgement, self._rubric)
         self.suspected += INJECTION_SUSPECTED in judgement.flags
+        self.poses += not _POSES.isdisjoint(judgement.flags)
         self.unmoved += UNMOVED in judgement.flags
 
     def pay(self, judgement: Judgement) -> None:
@@ -78,6 +83,7 @@ class Batch:
             "with a quote that nobody said": self.unsupported,
             "far from the judge's own overall": self.gaps,
             "addressing the judge": self.suspected,
+            "answers that are none": self.poses,
             "as good when spoiled": self.unmoved,
         }
         told = [f"{count} {what}" for what, count in facts.items() if count]

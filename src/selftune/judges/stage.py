@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
@@ -16,16 +17,17 @@ from selftune.judges.recall import InOrder, Recall
 from selftune.judges.rubric import load_rubric
 from selftune.plugins import load_plugin
 from selftune.records import JudgementStatus
+from selftune.scoring.poses import find_constants
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from selftune.context import Context
     from selftune.judges.base import Judge
     from selftune.judges.config import Judging
     from selftune.records import Interaction, Judgement, Rubric
 
-STAGE_VERSION: Final = 4
+STAGE_VERSION: Final = 5
 
 _CHUNK: Final = 64
 # So many answers are awaited behind one that hangs, and no more are held in memory.
@@ -45,9 +47,12 @@ def judge(interactions: Iterable[Interaction], config: Judging, context: Context
         ConfigError: the judge needs an endpoint, a model or a key that is not there, or may not be reached.
     """
     appointed: Judge = load_plugin("selftune.judges", config.name).from_config(config)
-    appointed = guard(appointed, spoiled_copies_from=config.spoiled_copies_from)
+    log = tuple(interactions) if isinstance(interactions, Iterator) else interactions
+    # Code checks what an answer holds, and the same one may be right for many; a model can be pleased by a phrase.
+    constants = find_constants(log) if appointed.identity.lineage else frozenset[bytes]()
     rubric = load_rubric(config.rubric, config.codex)
-    return judge_by(appointed, interactions, rubric, context, budget_usd=config.budget_usd, required=config.required)
+    appointed = guard(appointed, spoiled_copies_from=config.spoiled_copies_from, constants=constants)
+    return judge_by(appointed, log, rubric, context, budget_usd=config.budget_usd, required=config.required)
 
 
 def judge_by(

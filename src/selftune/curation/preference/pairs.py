@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 NO_RIVAL: Final = "no pair: no other answer to hold this one against"
 PASSED_OVER: Final = "passed over: another answer was set against the chosen one"
-_DISTRUSTED: Final = ("injection_suspected", "unmoved", "unsupported")
+_DISTRUSTED: Final = (
+    "injection_suspected",
+    "unmoved",
+    "unsupported",
+    "empty_answer",
+    "echoed_question",
+    "constant_answer",
+)
 
 
 class Verdict(StrEnum):

@@ -1,4 +1,8 @@
-"""A judge behind two locks: what addresses it is flagged, and what it finds golden it must find worse when spoiled."""
+"""A judge behind three locks, none of which asks it.
+
+What addresses the judge is flagged; so is an answer that is none; and what it finds golden it must find worse when
+spoiled. Nothing is learnt from what bears one of these flags.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,18 @@ import math
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from selftune.judges.base import JudgesMany
 from selftune.judges.injection.find import INJECTION_SUSPECTED, suspicion
 from selftune.judges.injection.probe import SPOILERS, compare, spoiled
 from selftune.judges.parts import keep_parts
 from selftune.records import JudgementStatus, digest_of
+from selftune.scoring.poses import Pose, find_pose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from selftune.context import Work
     from selftune.judges.base import Judge, Sitting
@@ -23,41 +29,53 @@ if TYPE_CHECKING:
     from selftune.records import Interaction, JudgeIdentity, Judgement, Rubric
 
 
-def guard(judge: Judge, *, spoiled_copies_from: float | None) -> Judge:
-    """The same judge, its verdicts flagged where a turn addresses it.
+# With one of these flags a verdict can't become golden, so that nothing more is asked about it.
+_CLOSED: Final = frozenset({INJECTION_SUSPECTED, *Pose})
+
+
+def guard(judge: Judge, *, spoiled_copies_from: float | None, constants: frozenset[bytes] = frozenset()) -> Judge:
+    """The same judge, its verdicts flagged where a turn addresses it, and where the answer is none.
 
     A judge that is a model is also shown a spoiled copy of everything to which it gives an overall of
     `spoiled_copies_from` or more: one call more for each; None for no copies. Code can't be talked round and is spared.
+    `constants` names the answers that were given to everything (`find_constants`).
     """
     if isinstance(judge, JudgesMany):
-        return _GuardedMany(judge, math.inf if spoiled_copies_from is None else spoiled_copies_from)
-    return _Guarded(judge)
+        return _GuardedMany(judge, math.inf if spoiled_copies_from is None else spoiled_copies_from, constants)
+    return _Guarded(judge, constants)
 
 
-def flag_suspicion(judgement: Judgement, interaction: Interaction, rubric: Rubric) -> Judgement:
-    """The judgement, with `injection_suspected` among its flags when a turn addresses the judge; scores stay."""
-    if judgement.status is not JudgementStatus.SCORED or suspicion(interaction, rubric) is None:
+def flag_words(
+    judgement: Judgement, interaction: Interaction, rubric: Rubric, constants: frozenset[bytes] = frozenset()
+) -> Judgement:
+    """The judgement with what its transcript's words alone say against it among its flags; scores stay."""
+    if judgement.status is not JudgementStatus.SCORED:
         return judgement
-    return replace(judgement, flags=(*judgement.flags, INJECTION_SUSPECTED))
+    suspected = INJECTION_SUSPECTED if suspicion(interaction, rubric) else None
+    found = filter(None, (suspected, find_pose(interaction, constants)))
+    flags = tuple(dict.fromkeys((*judgement.flags, *map(str, found))))
+    return judgement if flags == judgement.flags else replace(judgement, flags=flags)
 
 
 class _Guarded:
     """One verdict at a time."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, constants: frozenset[bytes]) -> None:
         self._judge = judge
+        self._constants = constants
         self.identity: JudgeIdentity = judge.identity
 
     def judge(self, interaction: Interaction, rubric: Rubric, salt: str) -> Judgement:
-        return flag_suspicion(self._judge.judge(interaction, rubric, salt), interaction, rubric)
+        return flag_words(self._judge.judge(interaction, rubric, salt), interaction, rubric, self._constants)
 
 
 class _GuardedMany:
     """Many at a time, each golden one with its copy."""
 
-    def __init__(self, judge: JudgesMany, copies_from: float) -> None:
+    def __init__(self, judge: JudgesMany, copies_from: float, constants: frozenset[bytes]) -> None:
         self._judge = judge
         self._copies_from = copies_from
+        self._constants = constants
         self.identity: JudgeIdentity = judge.identity
 
     def prompt_digest(self, rubric: Rubric) -> str:
@@ -70,7 +88,7 @@ class _GuardedMany:
         )
 
     def judge(self, interaction: Interaction, rubric: Rubric, salt: str) -> Judgement:
-        judgement = flag_suspicion(self._judge.judge(interaction, rubric, salt), interaction, rubric)
+        judgement = flag_words(self._judge.judge(interaction, rubric, salt), interaction, rubric, self._constants)
         if not needs_copy(judgement, self._copies_from):
             return replace(judgement, prompt_digest=self.prompt_digest(rubric))
         of_copy = self._judge.judge(spoiled(interaction), rubric, _salt_of_copy(salt))
@@ -84,15 +102,22 @@ class _GuardedMany:
 
         with self._judge.sit(rubric, purse, work) as asked:
             sitting = keep_parts(asked, self._judge, rubric, work, worth_keeping=waits_for_a_copy)
-            yield _GuardedSitting(sitting, rubric, self._copies_from, self.prompt_digest(rubric))
+            flag = partial(flag_words, rubric=rubric, constants=self._constants)
+            yield _GuardedSitting(sitting, flag, self._copies_from, self.prompt_digest(rubric))
 
 
 class _GuardedSitting:
     """A sitting in which a golden verdict is held back until the one on its copy has come."""
 
-    def __init__(self, sitting: Sitting, rubric: Rubric, copies_from: float, prompt_digest: str) -> None:
+    def __init__(
+        self,
+        sitting: Sitting,
+        flag: Callable[[Judgement, Interaction], Judgement],
+        copies_from: float,
+        prompt_digest: str,
+    ) -> None:
         self._sitting = sitting
-        self._rubric = rubric
+        self._flag = flag
         self._copies_from = copies_from
         self._prompt_digest = prompt_digest
         self._asked: dict[str, Interaction] = {}
@@ -131,7 +156,7 @@ class _GuardedSitting:
         if held is not None:
             return [self._named(compare(held, judgement, self._copies_from))]
         interaction = self._asked.pop(judgement.salt)
-        judgement = flag_suspicion(judgement, interaction, self._rubric)
+        judgement = self._flag(judgement, interaction)
         if not needs_copy(judgement, self._copies_from):
             return [self._named(judgement)]
         salt = _salt_of_copy(judgement.salt)
@@ -146,7 +171,7 @@ class _GuardedSitting:
 def needs_copy(judgement: Judgement, copies_from: float) -> bool:
     """Whether the verdict is to be tested: it is high enough, and nothing stands against it yet."""
     high = judgement.overall is not None and judgement.overall >= copies_from
-    return high and INJECTION_SUSPECTED not in judgement.flags
+    return high and _CLOSED.isdisjoint(judgement.flags)
 
 
 def _salt_of_copy(salt: str) -> str:
