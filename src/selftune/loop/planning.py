@@ -69,11 +69,11 @@ def make_plan(project: Project) -> Plan:
     news = read_news(project, 0 if learnt is None else learnt.watermark)
     refuse_when_nothing_new(news)
     fresh = news.fresh
-    judging = make_judging(project)
-    refuse_when_nothing_readable(project, fresh, judging)
     serving = serving_release(project)
     champion = store.record(serving.build_id, Build)
     refuse_other_prompting(config, champion)
+    judging = make_judging(project)
+    refuse_when_nothing_readable(project, fresh, judging)
     evaluation = make_evaluation(project)
     policy = load_policy(find_text(project.folder, "policy", config.gate.policy))
     plan_check(policy, evaluation.suite)
