@@ -11,17 +11,20 @@ from selftune.errors import UsageError
 from selftune.governance.doubts import may_answer, open_doubts, standing
 from selftune.governance.keys import build_is_sealed, seal_build, sign_statement, statement_is_signed
 from selftune.governance.statements import answer, approve, hold, raise_concern, refuse, review, withdraw
+from selftune.interactions.config import Capture
 from selftune.ledger.keys import make_machine_key
 from selftune.records import GenerationParameters, StatementKind
 from selftune.testing import fake_build, fake_context
 
 NOBODY = {}
+DOOR = Capture()
+KEY = "sk-proj-" + "a1B2c3D4" * 6
 
 
 def test_each_kind_of_word_is_kept_verbatim_with_author_and_time(tmp_path):
     context = fake_context(tmp_path)
     said = [
-        speak("decision:1", author="ana", text="  As I said: yes. ", context=context)
+        speak("decision:1", author="ana", text="  As I said: yes. ", context=context, door=DOOR)
         for speak in (approve, refuse, raise_concern, hold, review)
     ]
     assert [one.kind.value for one in said] == ["approval", "retirement", "concern", "hold", "review"]
@@ -30,10 +33,28 @@ def test_each_kind_of_word_is_kept_verbatim_with_author_and_time(tmp_path):
     assert len({one.salt for one in said}) == 5
 
 
+SPEAKERS = [
+    approve,
+    refuse,
+    raise_concern,
+    hold,
+    review,
+    lambda _, **facts: answer(say("concern", "run:1"), **facts),
+    lambda _, **facts: withdraw(say("concern", "run:1", "ana"), **facts),
+]
+
+
+@pytest.mark.parametrize("speak", SPEAKERS)
+def test_a_secret_in_what_somebody_says_is_no_part_of_the_statement(tmp_path, speak):
+    text = f"It answered with {KEY} \u00e2\u20ac\u201d to jane@mail.example!"
+    said = speak("run:1", author="ana", text=text, context=fake_context(tmp_path), door=DOOR)
+    assert said.text == "It answered with [api_key-1] \u2014 to [email-1]!"
+
+
 @pytest.mark.parametrize(("author", "text"), [("", "yes"), ("ana", " ")])
 def test_statement_without_author_or_words_is_refused(tmp_path, author, text):
     with pytest.raises(UsageError):
-        approve("decision:1", author=author, text=text, context=fake_context(tmp_path))
+        approve("decision:1", author=author, text=text, context=fake_context(tmp_path), door=DOOR)
 
 
 def test_concern_is_open_until_another_person_answers():
@@ -93,14 +114,14 @@ def test_may_answer_says_beforehand_what_would_count():
 def test_only_concerns_and_holds_can_be_answered(tmp_path):
     context = fake_context(tmp_path)
     concern = say("concern", "run:1")
-    assert answer(concern, author="ben", text="Fixed.", context=context).subject == concern.id
+    assert answer(concern, author="ben", text="Fixed.", context=context, door=DOOR).subject == concern.id
     with pytest.raises(UsageError):
-        answer(say("review", "run:1"), author="ben", text="Fixed.", context=context)
+        answer(say("review", "run:1"), author="ben", text="Fixed.", context=context, door=DOOR)
 
 
 def test_withdrawing_anothers_words_is_refused(tmp_path):
     with pytest.raises(UsageError):
-        withdraw(say("concern", "run:1", "ana"), author="ben", text="No.", context=fake_context(tmp_path))
+        withdraw(say("concern", "run:1", "ana"), author="ben", text="No.", context=fake_context(tmp_path), door=DOOR)
 
 
 def test_standing_keeps_order_and_everything_that_was_not_withdrawn():

@@ -344,3 +344,44 @@ def test_code_a_budget_and_a_config_that_says_so_are_asked_nothing_more(project,
     asked = replace(project, config=replace(project.config, **changes))
     assert check_after_batch(asked, judged_in(reused=False)) == ()
     assert not [item for _, item in project.store.each(Judgement) if "canary" in item.flags]
+
+
+def go_on(project, said):
+    """A later version of an interaction: the same conversation with one turn more."""
+    later = replace(
+        said,
+        salt="later",
+        position=f"{said.position} later",
+        messages=(*said.messages, Message(role="user", content="And then?")),
+        supersedes=said.id,
+    )
+    project.store.save([later], event="test")
+    return later
+
+
+def test_of_a_conversation_that_went_on_only_the_newest_version_is_shown(project):
+    log = [item for _, item in project.store.each(Interaction)]
+    later = go_on(project, log[3])
+    identity, _ = appointed_judge(project)
+    assert log[3].id not in Reviewing(project, reviewer="Ada").draw(20)
+    project.store.save([verdict(later, 3.0, identity)], event="test")
+    drawn = Reviewing(project, reviewer="Ada").draw(20)
+    assert later.id in drawn
+    assert log[3].id not in drawn
+
+
+def test_who_had_begun_a_version_that_was_overtaken_is_told_and_goes_on_with_the_others(project):
+    review(project, "54q", count=1)
+    begun = by_people(project)[-1].interaction_id
+    go_on(project, project.store.record(begun, Interaction))
+    reviewing = Reviewing(project, reviewer="Ada")
+    assert begun not in reviewing.draw(20)
+    assert reviewing.overtaken == (begun,)
+    told = CliRunner().invoke(
+        app, ["review", "--as", "Ada", "--rubric", "golden", "--project", str(project.folder)], input="q"
+    )
+    assert f"You had begun {begun}" in told.output
+    assert review(project, "3" * 40)[0] == 7
+    with pytest.raises(NothingNewError, match="1 that you had begun have changed since"):
+        review(project, "3")
+    assert len([item for item in by_people(project) if item.interaction_id == begun]) == 2

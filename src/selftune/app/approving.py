@@ -10,6 +10,7 @@ from selftune.governance.keys import sign_statement
 from selftune.governance.statements import approve
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.pending import pending_decision
+from selftune.loop.privacy import door_of
 from selftune.loop.service import serving_release
 
 if TYPE_CHECKING:
@@ -29,7 +30,13 @@ def approve_next(project: Project, *, author: str, text: str) -> Statement:
     """Keep the person's signed approval of what waits: a promotion, or the release up to which they have looked."""
     pending = pending_decision(project)
     subject = serving_release(project).id if pending is None else pending.id
-    said = approve(subject, author=author or getpass.getuser(), text=text or "approved", context=project.context())
+    said = approve(
+        subject,
+        author=author or getpass.getuser(),
+        text=text or "approved",
+        context=project.context(),
+        door=door_of(project),
+    )
     statement = sign_statement(said, load_machine_key(project.hidden / "keys"))
     project.store.save([statement], event="approved")
     return statement

@@ -55,36 +55,50 @@ class Sheet:
 
 
 class Reviewing:
-    """One person's reviewing: what to look at next, and each pick kept as soon as it is made."""
+    """One person's reviewing: what to look at next, and each pick kept as soon as it is made.
+
+    Attributes:
+        overtaken: What this person had begun to judge and is not shown any more: its conversation has gone on since, or
+            its author allows less. The picks stay on record and count for nothing that is learnt.
+    """
 
     def __init__(self, project: Project, *, reviewer: str, rubric: str = "") -> None:
         self._project = project
         self.rubric = rubric_of(project.folder, project.config, rubric)
-        pseudonyms = door_of(project).pseudonyms
+        self._door = door_of(project)
+        pseudonyms = self._door.pseudonyms
         assert pseudonyms is not None, "a project always has a key for names"  # noqa: S101 - its door says so
         self._pseudonym = pseudonyms.of(reviewer)
         self._identity = human_identity(self._pseudonym)
         self._begun: dict[str, Judgement] = {}
+        self.overtaken: tuple[str, ...] = ()
 
     def draw(self, count: int) -> tuple[str, ...]:
         """Ids of what this person should look at: what they began first, then an even draw with disputes in it.
+
+        Only the newest version of a conversation is ever drawn.
 
         Raises:
             NothingNewError: nothing is judged by this rubric that they have not judged as well.
         """
         mine, scores = self._on_record()
-        self._begun = {item: verdict for item, verdict in mine.items() if verdict.status is JudgementStatus.PENDING}
+        passed_over = self._project.store.superseded()
+        begun = {item: verdict for item, verdict in mine.items() if verdict.status is JudgementStatus.PENDING}
+        self._begun = {item: verdict for item, verdict in begun.items() if item not in passed_over}
+        self.overtaken = tuple(item for item in begun if item in passed_over)
         fresh = [
             _candidate(item, verdicts, self.rubric)
             for item, verdicts in scores.items()
-            if item not in mine and verdicts
+            if item not in mine and item not in passed_over
         ]
         # A seed that grows with what is done: a second session draws anew and repeats nothing.
         seed = self._project.config.project.seed + len(mine)
         drawn = (*self._begun, *draw_for_review(fresh, count, self.rubric, seed))[:count]
         if not drawn:
+            begun_before = f" {len(self.overtaken)} that you had begun have changed since." if self.overtaken else ""
             raise NothingNewError(
-                f"nothing to review: no verdict by rubric {self.rubric.name!r} that you have not given one on as well.",
+                f"nothing to review: no verdict by rubric {self.rubric.name!r} that you have not given one on as well."
+                f"{begun_before}",
                 next_step="Judge what is new with `selftune judge`, or name another rubric with --rubric.",
             )
         return drawn
@@ -110,7 +124,11 @@ class Reviewing:
         )
         done = verdict.status is not JudgementStatus.PENDING
         said = say_reviewed(
-            sheet.interaction_id, author=self._pseudonym, text=f"reviewed by rubric {self.rubric.name}", context=context
+            sheet.interaction_id,
+            author=self._pseudonym,
+            text=f"reviewed by rubric {self.rubric.name}",
+            context=context,
+            door=self._door,
         )
         key = load_machine_key(self._project.hidden / "keys")
         statement = sign_statement(replace(said, evidence=(verdict.id,)), key)

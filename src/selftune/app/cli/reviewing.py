@@ -42,7 +42,12 @@ def review(
 
     with open_project(project) as opened:
         reviewing = Reviewing(opened, reviewer=reviewer or getpass.getuser(), rubric=rubric)
-        done = run_review(reviewing, reviewing.draw(count), read_key=read_key, say=typer.echo)
+        drawn = reviewing.draw(count)
+        for interaction_id in reviewing.overtaken:
+            typer.echo(
+                f"You had begun {interaction_id}; its conversation has changed since. See: selftune why", err=True
+            )
+        done = run_review(reviewing, drawn, read_key=read_key, say=typer.echo)
     typer.echo(f"{done} judged. Look at what they say of the judge: selftune judge report")
 
 
