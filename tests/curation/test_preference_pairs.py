@@ -10,8 +10,17 @@ from curation_pairs import pair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selftune.curation.config import Curation
 from selftune.curation.filters import NoControlTokens
-from selftune.curation.preference.pairs import NO_RIVAL, PASSED_OVER, Paired, PairingRules, pair_up, reject_partners
+from selftune.curation.preference.pairs import (
+    NO_RIVAL,
+    PASSED_OVER,
+    Paired,
+    PairingRules,
+    pair_up,
+    pairing_rules,
+    reject_partners,
+)
 from selftune.curation.preference.style import contrast_sides, count_contractions, length_gap
 from selftune.curation.select import Rejects
 from selftune.records import Feedback, JudgeIdentity, Message, Rejected, ToolCall
@@ -204,6 +213,23 @@ def test_a_mean_gap_in_length_is_held_unless_only_corrections_are_left_that_lean
     ]
     assert held or not heavier
     assert sum(one.verdict == "correction" for one in outcome.preferences) == sum(corrected for *_, corrected in sizes)
+
+
+@pytest.mark.parametrize(("count", "kept"), [(40, 40), (50, 50), (60, 50), (200, 112)])
+def test_by_default_means_are_matched_to_a_tenth_and_never_down_to_fewer_than_fifty_pairs(count, kept):
+    """Each second pair leans by half its longer answer; only such pairs leave, and each is told."""
+    pairs = [
+        pair(
+            f"{place}",
+            f"{place}?",
+            f"c{place} " * (10 if place % 2 else 20),
+            rejected=(Rejected(at=1, messages=said(f"r{place} " * 10)),),
+        )
+        for place in range(count)
+    ]
+    outcome, _ = paired(*pairs, rules=pairing_rules(Curation(kind="preference"), None))
+    assert len(outcome.preferences) == kept
+    assert dict(outcome.dropped).get("lengths lean", 0) == count - kept
 
 
 def test_a_pair_that_is_left_out_later_takes_its_loser_along_with_a_reason():

@@ -71,6 +71,7 @@ class Curation:
             criterion is the default; a judge that was measured has a figure of its own.
         length_ratio: How often the longer answer of a pair may hold the words of the shorter one.
         length_gap: Largest gap between the mean lengths of the two, as a share of the longer one; 1 for no such rule.
+            Matched from 50 pairs on, and never down to fewer.
     """
 
     kind: str = DatasetKind.SFT
@@ -102,7 +103,7 @@ class Curation:
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
     length_ratio: float = 2.0
-    length_gap: float = 1.0
+    length_gap: float = 0.1
 
 
 def check_curation(config: Curation) -> None:

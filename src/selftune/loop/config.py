@@ -193,7 +193,7 @@ class CurationSection:
     teachers: tuple[str, ...] = ()
     judge_noise: float = 0.5
     length_ratio: float = 2.0
-    length_gap: float = 1.0
+    length_gap: float = 0.1
     rendering: Prompting = Prompting.DIALOGUE
 
 

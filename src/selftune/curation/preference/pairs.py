@@ -52,6 +52,10 @@ class Verdict(StrEnum):
 JUDGED: Final = frozenset({Verdict.TEACHER, Verdict.MARGIN})
 
 
+# Below, a mean is chance, and volume is what pairs lack first (mission B18).
+MEANS_FROM: Final = 50
+
+
 @dataclass(frozen=True, kw_only=True)
 class PairingRules:
     """By which rules answers become pairs.
@@ -64,6 +68,7 @@ class PairingRules:
         golden: Least overall of a chosen answer where a judge scored it.
         length_ratio: How often the longer answer may hold the words of the shorter one.
         length_gap: Largest gap between the mean lengths, as a share of the longer one; 1 for no such rule.
+        means_from: Pairs that means are matched over at least; of fewer, means are chance and each pair is dear.
         per_prompt: Most pairs kept of one prompt.
     """
 
@@ -74,6 +79,7 @@ class PairingRules:
     golden: float = 4.5
     length_ratio: float = 2.0
     length_gap: float = 1.0
+    means_from: int = 0
     per_prompt: int = 1
 
 
@@ -157,6 +163,7 @@ def pairing_rules(config: Curation, champion: str | None) -> PairingRules:
         golden=config.threshold,
         length_ratio=config.length_ratio,
         length_gap=config.length_gap,
+        means_from=MEANS_FROM,
         per_prompt=config.answers_per_prompt,
     )
 
@@ -332,12 +339,14 @@ def match_means(preferences: Sequence[Preference], desk: _Desk) -> list[Preferen
     """Pairs whose mean gap in length is small enough: of those that lean to the heavier side as many leave as must.
 
     A cap on ratios leaves a gap where all pairs lean one way; this looks at all of them together. Those that lean
-    furthest leave first, as long as that does not tip the set over. A person's correction stays, whatever it weighs.
+    furthest leave first, as long as that does not tip the set over. A person's correction stays, whatever it weighs,
+    and never are fewer left than means are matched over.
     """
     chosen, rejected = (sum(getattr(one, side).words for one in preferences) for side in ("chosen", "rejected"))
     free = sorted((one for one in preferences if one.verdict is not Verdict.CORRECTION), key=_lead)
     gone: set[int] = set()
-    while abs(chosen - rejected) > desk.rules.length_gap * max(chosen, rejected):
+    spare = len(preferences) - desk.rules.means_from
+    while len(gone) < spare and abs(chosen - rejected) > desk.rules.length_gap * max(chosen, rejected):
         at = _next_to_leave(free, chosen - rejected)
         if at is None:
             break  # nothing but corrections leans this way

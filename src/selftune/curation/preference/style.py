@@ -123,7 +123,9 @@ def _gap_lines(paired: Paired, rules: PairingRules) -> list[str]:
     before, after = length_gap(paired.unmatched), length_gap(paired.preferences)
     if before is None or after is None:
         return []
-    gap = "" if rules.length_gap >= 1 else f", a mean gap of {rules.length_gap:.0%} at most"
+    few = len(paired.preferences) <= rules.means_from
+    means = f"{rules.length_gap:.0%} at most" if not few else f"any size, with no more than {rules.means_from} pairs"
+    gap = "" if rules.length_gap >= 1 else f", a mean gap of {means}"
     rule = f"at most {rules.length_ratio:g} times as many words{gap}"
     return [f"Lengths: {_signed(before)} before matching ({rule}), {_signed(after)} after.", ""]
 
