@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from selftune.records import BaseModel, Build, GenerationParameters, Message, Record, ServingProof
+    from selftune.records import (
+        BaseModel,
+        Build,
+        GenerationParameters,
+        JudgeIdentity,
+        Judgement,
+        Message,
+        Record,
+        ServingProof,
+    )
 
 R = TypeVar("R", bound="Record")
 
@@ -27,6 +36,15 @@ class Reader(Protocol):
 
     def each(self, kind: type[R], since: int = 0) -> Iterator[tuple[int, R]]:
         """Every record of a kind with its ingest sequence, oldest first, those after `since` only."""
+        ...
+
+    def standing_verdicts(
+        self, judge: JudgeIdentity, *, rubric_digest: str, prompt_digest: str | None
+    ) -> Callable[[Sequence[str]], Mapping[str, Judgement]]:
+        """What finds the last scored verdict of this judge on each of these interactions, by rubric and prompt.
+
+        None stands that another model gave than the one that answered last.
+        """
         ...
 
 
@@ -131,6 +149,7 @@ class Context:
         draw_salt: A fresh random salt for a record that quotes people.
         count_tokens: How many tokens conversations take by the base's own template, or None where its files are not
             here; None where nobody counts.
+        notes: A folder for what can be made again at any time; None where nothing is kept.
     """
 
     seed: int
@@ -145,6 +164,7 @@ class Context:
     now: Callable[[], str]
     draw_salt: Callable[[], str]
     count_tokens: Callable[[Iterable[Sequence[Message]]], int | None] | None = None
+    notes: Path | None = None
 
 
 def spread_seeds(seed: int, count: int) -> Sequence[int]:

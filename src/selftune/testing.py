@@ -19,15 +19,19 @@ from selftune.records import (
     BuildOrigin,
     FileDigest,
     GenerationParameters,
+    Judgement,
+    JudgementStatus,
     Record,
     ServingForm,
     ServingProof,
+    decode_record,
     digest_bytes,
     digest_of,
+    encode_record,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from selftune.context import ChatRequest, Serve
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from selftune.gate.base import Evidence, Rule
     from selftune.gate.config import Policy
     from selftune.judges.base import Judge
-    from selftune.records import Interaction, Rubric, SuiteItem
+    from selftune.records import Interaction, JudgeIdentity, Rubric, SuiteItem
 
 R = TypeVar("R", bound=Record)
 
@@ -81,6 +85,23 @@ class MemoryReader:
         for sequence, record in enumerate(self.records, start=1):
             if sequence > since and isinstance(record, kind):
                 yield sequence, record
+
+    def standing_verdicts(
+        self, judge: JudgeIdentity, *, rubric_digest: str, prompt_digest: str | None
+    ) -> Callable[[Sequence[str]], dict[str, Judgement]]:
+        """Finds the last scored verdict of this judge on each interaction, of the model that answered last."""
+        standing: dict[str, Judgement] = {}
+        model = None
+        asked = (judge, rubric_digest, prompt_digest)
+        for _, verdict in self.each(Judgement):
+            question = (verdict.judge, verdict.rubric_digest, verdict.prompt_digest)
+            if question != asked or verdict.status is not JudgementStatus.SCORED:
+                continue
+            if verdict.reported_model not in {None, model}:
+                model = verdict.reported_model
+                standing.clear()
+            standing[verdict.interaction_id] = verdict
+        return lambda ids: {name: standing[name] for name in ids if name in standing}
 
 
 class MemoryBlobs:
@@ -331,7 +352,6 @@ class JudgeContract:
     def test_scores_what_it_can_with_reasons_first_and_an_overall_that_is_computed(self) -> None:
         """Each criterion has its reasoning, and the overall is the mean that the rubric's weights make."""
         from selftune.judges.overall import weighted_overall
-        from selftune.records import Judgement, JudgementStatus, decode_record, encode_record
 
         said = self._judge().judge(self.scorable, self.rubric, "salt")
         assert said.status is JudgementStatus.SCORED
@@ -351,8 +371,6 @@ class JudgeContract:
 
     def test_never_fails_because_of_what_an_interaction_says(self) -> None:
         """Odd ones get a score on the scale, or none with the reason; never a nought for want of one."""
-        from selftune.records import JudgementStatus
-
         judge = self._judge()
         for odd in _odd_interactions(self.scorable):
             said = judge.judge(odd, self.rubric, "salt")

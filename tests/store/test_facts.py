@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck as Check
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept_records import interaction, judgement, rubric, table, tamper
 
+from selftune.errors import IntegrityError
 from selftune.records import Consent, Interaction, JudgeIdentity, Judgement, JudgementStatus, Thread
 from selftune.store import Span, Store
 from selftune.store.facts import number_of
-from selftune.testing import FakeClock
+from selftune.testing import FakeClock, MemoryReader
 
 FACTS = ("interactions", "sittings", "judgements")
 OTHER = JudgeIdentity(name="oracle", version="2", lineage=("small", "Zo\u00eb"))
@@ -174,3 +176,29 @@ def slow_progress(store, span: Span):
             judged.add(talk)
             golden |= {talk} if is_golden else set()
     return len(said), len(judged), sorted(str(said[talk][0]) for talk in golden)
+
+
+ASKED = st.tuples(st.integers(0, 2), st.sampled_from([None, "m", "n"]), st.booleans(), st.sampled_from(JudgementStatus))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[Check.too_slow])
+@given(judged=st.lists(ASKED, max_size=8))
+def test_the_verdicts_that_stand_are_those_that_a_reader_in_memory_finds(judged, tmp_path_factory):
+    with Store.open(tmp_path_factory.mktemp("project")) as store:
+        ids = store.save([interaction(number) for number in range(3)], event="captured")
+        verdicts = [
+            verdict(ids[place], number, reported_model=model, prompt_digest="p" if ours else None, status=status)
+            for number, (place, model, ours, status) in enumerate(judged)
+        ]
+        store.save(verdicts, event="judged")
+        question = {"judge": judgement(0).judge, "rubric_digest": "sha256:00", "prompt_digest": "p"}
+        found = store.standing_verdicts(**question)(ids)
+        assert found == MemoryReader(verdicts).standing_verdicts(**question)(ids)
+
+
+def test_a_verdict_that_is_recalled_is_held_against_its_name(store, project):
+    ids = fill(store)
+    tamper(project, "UPDATE records SET body = replace(body, '4.5', '4.75') WHERE kind = 'judgement'")
+    find = store.standing_verdicts(judgement(0).judge, rubric_digest="sha256:00", prompt_digest=None)
+    with pytest.raises(IntegrityError, match="is damaged"):
+        find(ids)

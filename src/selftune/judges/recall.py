@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from selftune.records import Judgement, JudgementStatus, decode_record, digest_of, encode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from selftune.context import Context
     from selftune.judges.base import JudgesMany
-    from selftune.records import Rubric
+    from selftune.records import Interaction, Rubric
+
+_BATCH: Final = 256
 
 
 class Recall:
-    """Finds a verdict on the same question: interaction, rubric, judge, prompt and parameters.
+    """Finds verdicts on the same questions: interaction, rubric, judge, prompt and parameters.
 
     A verdict of an earlier cycle counts as long as the endpoint reports the model that gave it: once another one
     answers, nothing that was said before is found any more. A failure is never found: the next try may succeed.
     """
 
     def __init__(self, judge: JudgesMany, rubric: Rubric, context: Context) -> None:
-        self._context = context
+        self._work = context.work
         self._question = (judge.identity, rubric.id, judge.prompt_digest(rubric))
         self._model: str | None = None
-        self._on_record: dict[str, str] = {}
-        for _, judgement in context.read.each(Judgement):
-            asked = (judgement.judge, judgement.rubric_digest, judgement.prompt_digest)
-            if asked == self._question and judgement.status is JudgementStatus.SCORED:
-                self._notice(judgement)
-                self._on_record[judgement.interaction_id] = judgement.id
+        self._on_record = context.read.standing_verdicts(
+            judge.identity, rubric_digest=rubric.id, prompt_digest=judge.prompt_digest(rubric)
+        )
 
-    def find(self, interaction_id: str) -> Judgement | None:
-        """The verdict that was paid for, or None."""
-        judgement_id = self._on_record.get(interaction_id)
-        if judgement_id is not None:
-            return self._context.read.record(judgement_id, Judgement)
-        kept = self._context.work.get(self._key(interaction_id))
-        return None if kept is None else decode_record(kept.decode(), Judgement)
+    def over(self, interactions: Iterable[Interaction]) -> Iterator[tuple[Interaction, Judgement | None]]:
+        """Each interaction with the verdict that was paid for, or None; asked for in batches."""
+        source = iter(interactions)
+        while batch := list(islice(source, _BATCH)):
+            found = self._on_record([interaction.id for interaction in batch])
+            for interaction in batch:
+                verdict = found.get(interaction.id)
+                stands = verdict is not None and self._model in {None, verdict.reported_model}
+                yield interaction, verdict if stands else self._kept(interaction.id)
 
     def keep(self, judgement: Judgement) -> None:
         """Find this one again, should the step be cut off before its records are kept."""
         if judgement.status is JudgementStatus.SCORED:
-            self._notice(judgement)
-            self._context.work.put(self._key(judgement.interaction_id), encode_record(judgement).encode())
+            self._model = judgement.reported_model or self._model
+            self._work.put(self._key(judgement.interaction_id), encode_record(judgement).encode())
 
-    def _notice(self, judgement: Judgement) -> None:
-        if judgement.reported_model not in {None, self._model}:
-            self._model = judgement.reported_model
-            self._on_record.clear()
+    def _kept(self, interaction_id: str) -> Judgement | None:
+        kept = self._work.get(self._key(interaction_id))
+        return None if kept is None else decode_record(kept, Judgement)
 
     def _key(self, interaction_id: str) -> str:
         return digest_of(["verdict", *self._question, interaction_id])

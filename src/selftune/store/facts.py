@@ -304,3 +304,56 @@ def _verdict(
 def _identity(text: str) -> JudgeIdentity:
     held = json.loads(text)
     return JudgeIdentity(name=held["name"], version=held["version"], lineage=tuple(held["lineage"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where the verdicts on a question are found that still stand: in these sittings, from this place on."""
+
+    sittings: tuple[int, ...]
+    since: int
+
+
+def find_standing(
+    connection: Connection, judge: JudgeIdentity, *, rubric_digest: str, prompt_digest: str | None
+) -> Standing:
+    """The sittings of one judge with this rubric and prompt, as long as the same model answers as today.
+
+    Once another model answers, nothing that was said before stands; what named no model belongs to the one before it.
+    """
+    asked = select(SITTINGS.c.id, SITTINGS.c.model).where(
+        SITTINGS.c.judge == canonical_json(judge),
+        SITTINGS.c.rubric_digest == rubric_digest,
+        SITTINGS.c.prompt_digest == (prompt_digest or ""),
+    )
+    models = {row.id: row.model for row in connection.execute(asked)}
+    if len(set(models.values())) <= 1:
+        return Standing(sittings=tuple(models), since=0)
+    scored = JUDGEMENTS.c.sitting.in_(models), JUDGEMENTS.c.status == JudgementStatus.SCORED.value
+    turns = select(JUDGEMENTS.c.sequence, JUDGEMENTS.c.sitting).where(*scored).order_by(JUDGEMENTS.c.sequence)
+    since, model = 0, ""
+    for sequence, sitting in connection.execute(turns):
+        if models[sitting] not in {"", model}:
+            since, model = sequence, models[sitting]
+    return Standing(sittings=tuple(models), since=since)
+
+
+def read_standing(
+    connection: Connection, standing: Standing, interaction_ids: Sequence[str]
+) -> dict[str, tuple[str, str | None]]:
+    """Id and body of the last verdict that stands on each of these interactions."""
+    said = RECORDS.alias("said")
+    asked = (
+        select(said.c.id, RECORDS.c.id, RECORDS.c.body)
+        .select_from(said)
+        .join(JUDGEMENTS, JUDGEMENTS.c.interaction == said.c.sequence)
+        .join(RECORDS, RECORDS.c.sequence == JUDGEMENTS.c.sequence)
+        .where(
+            said.c.id.in_(interaction_ids),
+            JUDGEMENTS.c.sitting.in_(standing.sittings),
+            JUDGEMENTS.c.sequence >= standing.since,
+            JUDGEMENTS.c.status == JudgementStatus.SCORED.value,
+        )
+        .order_by(JUDGEMENTS.c.sequence)
+    )
+    return {said_id: (judgement_id, body) for said_id, judgement_id, body in connection.execute(asked)}

@@ -110,6 +110,22 @@ def check_body(record_id: str, body: str | None) -> Record:
     return record
 
 
+def check_kind(record_id: str, body: str | None, kind: type[R]) -> R:
+    """The same, which must be of this kind as well."""
+    return of_kind(check_body(record_id, body), kind)
+
+
+def of_kind(record: Record, kind: type[R]) -> R:
+    """The record, which must be of this kind.
+
+    Raises:
+        IntegrityError: it is of another one.
+    """
+    if not isinstance(record, kind):
+        raise IntegrityError(f"{record.id} is a {record.KIND}, not a {kind.KIND}.", next_step="Check the id.")
+    return record
+
+
 def find_id(connection: Connection, prefix: str) -> str:
     """The one full id that begins like this.
 

@@ -16,7 +16,7 @@ from selftune.errors import BudgetError, IntegrityError, MissingFileError, Usage
 from selftune.failpoints import reach
 from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
-from selftune.records import Quarantined, Record
+from selftune.records import Judgement, Quarantined, Record
 from selftune.store import facts, history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from selftune.ledger.entries import Entry
     from selftune.ledger.mirror import Checkpoint
     from selftune.ledger.verify import Frontier
+    from selftune.records import JudgeIdentity
     from selftune.store.facts import Progress, Said, Span, Verdict
 
 R = TypeVar("R", bound=Record)
@@ -141,10 +142,7 @@ class Store:
             IntegrityError: it is missing, damaged, erased, or of another kind.
             UnknownNameError: the beginning fits none or several.
         """
-        found = self.any_record(record_id)
-        if not isinstance(found, kind):
-            raise IntegrityError(f"{record_id} is a {found.KIND}, not a {kind.KIND}.", next_step="Check the id.")
-        return found
+        return rows.of_kind(self.any_record(record_id), kind)
 
     def any_record(self, record_id: str) -> Record:
         """The record of this id, or of a unique beginning of one, whatever its kind; errors as `record`."""
@@ -182,11 +180,7 @@ class Store:
         while batch := list(islice(source, _BATCH)):
             with reading(self._engine) as connection:
                 bodies = rows.read_bodies(connection, batch)
-            for record_id in batch:
-                record = rows.check_body(record_id, bodies[record_id])
-                if not isinstance(record, kind):
-                    raise IntegrityError(f"{record_id} is a {record.KIND}, no {kind.KIND}.", next_step="Check the id.")
-                yield record
+            yield from (rows.check_kind(record_id, bodies[record_id], kind) for record_id in batch)
 
     def count(self, kind: type[Record]) -> int:
         """How many records of a kind there are."""
@@ -246,6 +240,23 @@ class Store:
         return self._pages(
             lambda connection, after: facts.read_verdicts(connection, rubric_digest, after=after, limit=_PAGE), since
         )
+
+    def standing_verdicts(
+        self, judge: JudgeIdentity, *, rubric_digest: str, prompt_digest: str | None
+    ) -> Callable[[Sequence[str]], dict[str, Judgement]]:
+        """What finds, for a batch of interactions, the last verdict that this judge gave on this question.
+
+        Failures are no verdicts, and none stands that another model gave than the one that answered last.
+        """
+        with reading(self._engine) as connection:
+            standing = facts.find_standing(connection, judge, rubric_digest=rubric_digest, prompt_digest=prompt_digest)
+
+        def find(interaction_ids: Sequence[str]) -> dict[str, Judgement]:
+            with reading(self._engine) as connection:
+                found = facts.read_standing(connection, standing, interaction_ids)
+            return {said: rows.check_kind(*one, Judgement) for said, one in found.items()}
+
+        return find
 
     def _pages(self, read: Callable[[Connection, int], Sequence[P]], after: int) -> Iterator[P]:
         """What comes after a place, a page to a transaction, so that writers never wait for a slow reader."""
