@@ -85,6 +85,14 @@ def test_asking_the_exam_again_and_again_does_not_make_it_common():
     assert len(reasons(*(pair(str(n), f"Say: {EXAM}") for n in range(40)))) == 40
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_several_exams_that_say_the_same_the_first_by_name_is_named_whatever_their_order(turn):
+    exams = [Yardstick(name=f"item {place}", text=f"{EXAM} {place * 'x'}".strip()) for place in (2, 0, 1)][::turn]
+    assert reasons(pair("a", f"Say: {EXAM}"), yardsticks=exams) == [
+        "contaminated: it shares 8 words in a row with item 0"
+    ]
+
+
 def test_what_a_system_message_says_is_no_question():
     item = pair("a", (Message(role="system", content=EXAM), Message(role="user", content="Good morning!")))
     assert reasons(item) == []
@@ -114,10 +122,10 @@ def test_what_lies_close_to_a_held_out_question_is_not_learnt_from(tmp_path):
 
 
 def test_eight_words_in_a_row_are_counted_by_words_alone():
-    assert grams_of("one two three four five six seven") == set()
-    assert grams_of("One, two; three four five six seven EIGHT!") == {
-        ("one", "two", "three", "four", "five", "six", "seven", "eight")
-    }
+    assert grams_of("one two three four five six seven") == frozenset()
+    assert grams_of("One, two; three four five six seven EIGHT!") == grams_of(" ".join(EIGHT))
+    assert len(grams_of(" ".join(EIGHT))) == 1
+    assert len(grams_of(" ".join((*EIGHT, *EIGHT)))) == 8
 
 
 @pytest.mark.parametrize("name", ["chosen-sonnet.jsonl", "rejected-base.jsonl", "rejected-v3b.jsonl"])

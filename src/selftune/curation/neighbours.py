@@ -245,7 +245,8 @@ _MUCH_IS_NEW: Final = "SELECT 8 * (SELECT count(*) FROM moving) > (SELECT count(
 _GROWN: Final = """
 INSERT INTO resized
     SELECT bucket, count(*) AS size, sum(name IN (SELECT name FROM moving)) AS moved
-    FROM bucket GROUP BY bucket HAVING size > 1 AND moved > 0
+    FROM (SELECT bucket FROM bucket GROUP BY bucket HAVING count(*) > 1) CROSS JOIN bucket USING (bucket)
+    GROUP BY bucket HAVING moved > 0
 """
 _GROWN_HERE_AND_THERE: Final = """
 INSERT INTO resized
