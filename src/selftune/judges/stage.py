@@ -112,10 +112,9 @@ def _asked(
 
     try:
         with appointed.sit(rubric, purse, context.work) as sitting:
-            for interaction in interactions:
+            for interaction, found in recall.over(interactions):
                 salt = context.draw_salt()
                 line.expect(salt)
-                found = recall.find(interaction.id)
                 if found is not None:
                     line.put(salt, found)
                     batch.recalled += 1
