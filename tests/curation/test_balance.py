@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from selftune.curation.balance import author_share, largest_cap
 from selftune.curation.config import Curation
 from selftune.curation.mixture import counts_of
+from selftune.curation.skeletons import template_of
 from selftune.curation.stage import curate
-from selftune.curation.traits import Origins, kinds_of, template_of
+from selftune.curation.traits import Origins, kinds_of
 from selftune.errors import ConfigError, UnbalancedError, UnknownNameError
 from selftune.records import CriterionScore, Trigger
 from selftune.testing import fake_context
@@ -136,9 +137,9 @@ def test_an_answer_drawn_again_belongs_to_whoever_asked_first(tmp_path):
     asked = pair("a", source="chatml:log.jsonl", conversation="talk")
     again = pair("b", source="resampled", conversation="talk", flags=("resampled",), trigger=Trigger.SIMULATED)
     origins = Origins((asked, again))
-    assert origins.author_of(again.interaction) == origins.author_of(asked.interaction) == "all of chatml:log.jsonl"
-    assert origins.origin_of(again.interaction) == "real"
-    assert origins.origin_of(pair("c", trigger=Trigger.SIMULATED).interaction) == "synthetic"
+    assert origins.author_of(again) == origins.author_of(asked) == "all of chatml:log.jsonl"
+    assert origins.origin_of(again) == "real"
+    assert origins.origin_of(pair("c", trigger=Trigger.SIMULATED)) == "synthetic"
 
 
 def test_a_cap_that_too_few_authors_can_hold_is_refused_and_says_what_would(tmp_path):

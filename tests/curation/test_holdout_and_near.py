@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from selftune.bases.reference.language import draw_prompts, golden_answer
 from selftune.curation.config import Curation
 from selftune.curation.holdout import cluster_conversations, draw_holdout
-from selftune.curation.near import Fingerprint, fingerprint, jaccard, likenesses, shingles_of
+from selftune.curation.near import Fingerprint, NearDuplicates, fingerprint, jaccard, likenesses, shingles_of
 from selftune.curation.stage import curate
+from selftune.curation.twins import AtHand
 from selftune.records import Message
 from selftune.testing import fake_context
 
@@ -178,7 +179,7 @@ def test_a_cluster_of_near_duplicate_prompts_is_never_split():
             pair(f"{number}b", f"{text} indeed"),
             pair(f"{number}c", conversation=f"{number}b"),
         ]
-    clusters = cluster_conversations(pairs, 0.9)
+    clusters = cluster_conversations(pairs, AtHand(NearDuplicates(0.9)))
     assert len(set(clusters.values())) == 60
     split = draw_holdout(pairs, 0.5, 0, 0.9, clean_room_share=0.3)
     parts = [{item.interaction.position[:-1] for item in part} for part in (split.pool, split.held, split.clean_room)]

@@ -34,7 +34,7 @@ from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import refuse_uncalibrated
 from selftune.loop.config import CalibrationSection, JudgeSection, Uncalibrated
 from selftune.loop.executor import Stored, Timing
-from selftune.loop.plan import latest_judgements, other_opinions
+from selftune.loop.plan import judged_log, latest_judgements
 from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
@@ -295,7 +295,7 @@ def test_swapping_answers_shows_a_judge_that_prefers_a_place(project, score, ste
     assert {item.interaction_id for item in kept} == {said.id for said in twins[::2]}
     found = report_calibration(asked)
     assert (found.swap, found.others) == (share_of(steady, 4), ())
-    assert not other_opinions(project.store, identity, RUBRIC.id)
+    assert not any(key.opinion_ids for key in judged_log(project.store, identity, RUBRIC.id).names)
 
 
 def test_without_two_answers_to_one_prompt_there_is_nothing_to_swap(project):

@@ -27,7 +27,7 @@ from selftune.loop.config import EgressSection, ProjectConfig, TeacherSection
 from selftune.loop.correcting import Corrections, ask_to_correct
 from selftune.loop.executor import Silent, Stored
 from selftune.loop.news import read_news
-from selftune.loop.plan import JudgedLog, latest_judgements
+from selftune.loop.plan import JudgedLog, judged_log
 from selftune.loop.planning import make_corrector
 from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease, make_executor
@@ -89,7 +89,7 @@ def night(project, judge_server, teacher_server, *items, **changes):
     kept = Stored(tuple(project.store.save(items, event="imported")), project.store)
 
     def pairs():
-        return tuple(JudgedLog(latest_judgements(project.store, identity, RUBRIC.id), project.store))
+        return tuple(judged_log(project.store, identity, RUBRIC.id))
 
     with hold_lease(project):
         step = make_executor(project, Silent())
@@ -139,9 +139,9 @@ def test_a_golden_answer_that_is_no_better_than_the_doubtful_one_it_corrects_nev
     """The judges of a panel disagree over the first; the second gets the very same overall, and no doubt."""
     with FakeJudgeServer(fake_judge).running() as judges, FakeJudgeServer(says("PERFECT.")).running() as server:
         night(project, judges, server, said("a", "A FAIR one."), said("b", "PERFECT already."))
-    judged = {pair.interaction.source: pair for pair in JudgedLog(tuple(_judgements(project)), project.store)}
+    judged = {pair.interaction.source: pair for pair in JudgedLog.of(_judgements(project), project.store)}
     correction = judged[CORRECTED]
-    fair = next(pair for pair in JudgedLog(tuple(_judgements(project)), project.store) if pair.interaction.salt == "a")
+    fair = next(pair for pair in JudgedLog.of(_judgements(project), project.store) if pair.interaction.salt == "a")
     doubtful = replace(fair, judgement=replace(fair.judgement, overall=5.0, flags=("disagreement",)))
     with pytest.raises(NothingToTrainOnError, match="no better for its correction"):
         curate(Judged(pairs=(doubtful, correction)), CURATION, project.context())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from selftune.curation.base import Judged
 from selftune.curation.examples import choose_examples, write_prompt
 from selftune.errors import NothingToTrainOnError
-from selftune.loop.plan import JudgedLog, latest_judgements, other_opinions
+from selftune.loop.plan import judged_log
 from selftune.loop.planning import make_curation, make_evaluation, make_judging
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
@@ -24,11 +24,7 @@ def prompt_of_examples(project: Project, count: int) -> str:
     """
     store, judging = project.store, make_judging(project)
     judge = load_plugin("selftune.judges", judging.name).from_config(judging).identity
-    log = JudgedLog(
-        latest_judgements(store, judge, judging.rubric_digest),
-        store,
-        other_opinions(store, judge, judging.rubric_digest),
-    )
+    log = judged_log(store, judge, judging.rubric_digest)
     yardsticks = make_yardsticks(project.folder, make_evaluation(project).suite)
     judged = Judged(pairs=log, yardsticks=yardsticks)
     found = choose_examples(judged, make_curation(project), project.config.project.seed, count)

@@ -167,7 +167,7 @@ def _look(project: Project, judgement_ids: tuple[str, ...], config: Curation) ->
 
 def _judged(project: Project, judgement_ids: tuple[str, ...]) -> Judged:
     return Judged(
-        pairs=JudgedLog(judgement_ids, project.store),
+        pairs=JudgedLog.of(judgement_ids, project.store),
         watermark=project.store.last_sequence(Interaction),
         yardsticks=make_yardsticks(project.folder, make_evaluation(project).suite),
     )

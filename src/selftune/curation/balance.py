@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.config import MixBy, Selection
+from selftune.curation.facts import facts_of
 from selftune.curation.mixture import mix
-from selftune.curation.traits import kinds_of, shows, template_of
+from selftune.curation.traits import kinds_of, shows
 from selftune.errors import UnbalancedError
 from selftune.records import KindCount
 
@@ -73,7 +74,7 @@ def balance(
         UnbalancedError: a cap can't hold, or a part of the mixture is missing.
     """
     kinds = dict(zip((item.order for item in items), kinds_of(item.pair for item in items), strict=True))
-    authors = {item.order: origins.author_of(item.pair.interaction) for item in items}
+    authors = {item.order: origins.author_of(item.pair) for item in items}
     parts = [_part(item, MixBy(config.mix_by), kinds[item.order], origins) for item in items]
     mixed = mix(items, parts, dict(config.mixture), config.most_repeats)
     author_cap = author_share(len(set(authors.values()) - {None}), config)
@@ -83,7 +84,7 @@ def balance(
             Cap(what="show", key="max_share_per_kind", share=config.max_share_per_kind,
                 part_of=lambda item: kinds[item.order], names_itself=True),
             Cap(what="follow one template", key="max_share_per_template", share=config.max_share_per_template,
-                part_of=lambda item: template_of(item.messages[:-1])),
+                part_of=lambda item: item.lesson.template),
             Cap(what="come from one author who is no owner", key="max_share_per_author", share=author_cap,
                 part_of=lambda item: authors[item.order]),
         ),
@@ -215,9 +216,9 @@ def _part(item: Candidate, mix_by: MixBy, kind: str, origins: Origins) -> str:
         case MixBy.KIND:
             return kind
         case MixBy.ORIGIN:
-            return origins.origin_of(item.pair.interaction)
+            return origins.origin_of(item.pair)
         case MixBy.SOURCE:
-            return item.pair.interaction.source
+            return facts_of(item.pair).source
         case MixBy.TEACHER:
             return item.taught_by or "unknown"
 
@@ -235,7 +236,7 @@ def _shares_of(
     items: Sequence[Candidate], kinds: tuple[KindCount, ...], authors: Mapping[int, str | None], author_cap: float
 ) -> Shares:
     by_author = Counter(name for item in items if (name := authors[item.order]) is not None)
-    by_template = Counter(template_of(item.messages[:-1]) for item in items)
+    by_template = Counter(item.lesson.template for item in items)
     return Shares(
         kinds=kinds,
         authors=len(by_author),

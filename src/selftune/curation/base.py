@@ -2,13 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from selftune.records import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.records import Interaction, Judgement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What choosing asks of a judged interaction, measured once.
+
+    Attributes:
+        author: The pseudonym; without one all of the source, since a file of unknown people is one author; None for an
+            owner.
+        made_up: No person asked it.
+        marks: Flags of the interaction.
+        corrected: A person put an answer of their own in the model's place.
+        answered: The assistant said something.
+        voices: Name and overall of each judge that counts, the highest first; of people alone where one judged.
+        status: Of the judgement, with `reason`, `critical_failures` and `flags`.
+        scores: Each criterion that applies, and its score.
+        words: What the last question is about.
+        said: Names the conversation, whatever its white space.
+        votes: Overall of each verdict that has one, and whether it names a critical failure.
+        asked: Names what the prompt is compared by with others.
+    """
+
+    salt: str
+    conversation: str
+    source: str
+    generated_by: str | None
+    author: str | None
+    made_up: bool
+    marks: tuple[str, ...]
+    corrected: bool
+    answered: bool
+    voices: tuple[tuple[str, float], ...]
+    by_person: bool
+    status: str
+    reason: str | None
+    critical_failures: tuple[str, ...]
+    flags: tuple[str, ...]
+    scores: tuple[tuple[str, float], ...]
+    words: tuple[str, ...]
+    said: str
+    votes: tuple[tuple[float, bool], ...]
+    asked: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What a lesson is told apart by.
+
+    Attributes:
+        prompt: Digest of everything before the answer; `answer` of the answer, `template` of the question's skeleton.
+        words: Names what it is compared by with near-duplicates; `gist` with what has the same meaning.
+    """
+
+    prompt: str
+    answer: str
+    template: str
+    words: int
+    gist: int | None
+
+
+@dataclass(kw_only=True)
+class Note:
+    """What has been measured of a pair so far; what nobody has asked for yet is None.
+
+    Attributes:
+        said: The conversation as a lesson; `taught` with the person's correction as its answer.
+        objections: What the filters of a name said.
+    """
+
+    facts: Facts | None = None
+    said: Lesson | None = None
+    taught: Lesson | None = None
+    objections: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +93,38 @@ class Pair:
     interaction: Interaction
     judgement: Judgement
     opinions: tuple[Judgement, ...] = ()
+    note: Note = field(default_factory=Note, init=False, repr=False, compare=False)
+
+    @property
+    def key(self) -> Key:
+        """What names it."""
+        return Key(self.interaction.id, self.judgement.id, tuple(one.id for one in self.opinions))
+
+    @property
+    def identity(self) -> str:
+        """Names a step that read it, whatever was measured of it by then."""
+        return digest_of(self.key)
+
+
+class Key(NamedTuple):
+    """Names a pair by its records."""
+
+    interaction_id: str
+    judgement_id: str
+    opinion_ids: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Log(Protocol):
+    """A log whose pairs are read only when somebody asks for them."""
+
+    def keys(self) -> Iterator[Key]:
+        """What names each pair, in the order of the log."""
+        ...
+
+    def read(self, keys: Sequence[Key]) -> Iterator[Pair]:
+        """The pairs of these names, in this order."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.balance import MANY_AUTHORS
 from selftune.curation.config import Curation, Selection
+from selftune.curation.facts import facts_of
 from selftune.curation.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.select import PERSON, count_reasons
 from selftune.curation.style import measure_style
@@ -32,7 +33,7 @@ _WARNINGS: Final = {
 
 def mixture_of(chosen: Sequence[Candidate]) -> tuple[tuple[str, float], ...]:
     """Share of each source among the examples, largest first."""
-    counts = Counter(PERSON if item.taught_by == PERSON else item.pair.interaction.source for item in chosen)
+    counts = Counter(PERSON if item.taught_by == PERSON else facts_of(item.pair).source for item in chosen)
     return tuple((name, count / len(chosen)) for name, count in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])))
 
 
@@ -41,12 +42,14 @@ class Story:
     """What a card tells: the set, what stayed outside, and how it came to be.
 
     Attributes:
+        answers: What the chosen ones answer, in the same order.
         clean_room: How many interactions lie in it.
         learnt_before: Interactions that a finished run has learnt from.
         calibration: What is known of the judge that chose, in one line; empty when nobody measured it.
     """
 
     chosen: Sequence[Candidate]
+    answers: Sequence[str]
     holdout: Sequence[Example]
     clean_room: int
     rejects: Sequence[Reject]
@@ -71,7 +74,7 @@ def write_card(story: Story, config: Curation) -> str:
         *_balance(story.shares, config),
         _voice(story.shares.kinds, config),
         "",
-        _style(measure_style([item.messages[-1].content for item in chosen])),
+        _style(measure_style(story.answers)),
         "",
         "Not learnt from:",
         *(f"- {reason}: {count}" for reason, count in count_reasons(story.rejects).most_common()),
@@ -80,8 +83,8 @@ def write_card(story: Story, config: Curation) -> str:
 
 
 def _counts(story: Story) -> list[str]:
-    ids = {item.pair.interaction.id for item in story.chosen}
-    prompts = {item.prompt for item in story.chosen}
+    ids = {item.pair.key.interaction_id for item in story.chosen}
+    prompts = {item.lesson.prompt for item in story.chosen}
     total = count_interactions(story.chosen, story.holdout, story.rejects) + story.clean_room
     lessons = f"{len(story.chosen)} lessons on {len(prompts)} prompts, out of {total} judged interactions"
     outside = f"{len(story.holdout)} are held out, {story.clean_room} more lie in the clean room"
@@ -91,7 +94,7 @@ def _counts(story: Story) -> list[str]:
 def draw_plots(story: Story) -> tuple[Plot, ...]:
     """Kinds before and after balancing, lengths of the answers, and why the rest was not learnt from."""
     kinds = [(kind.name, kind.before, kind.after) for kind in story.shares.kinds]
-    lengths = [float(len(item.messages[-1].content.split())) for item in story.chosen]
+    lengths = [float(len(answer.split())) for answer in story.answers]
     reasons = count_reasons(story.rejects).most_common()
     return (
         Plot(name="kinds", svg=draw_before_and_after("Lessons by kind, before balancing and after", kinds)),
@@ -102,7 +105,7 @@ def draw_plots(story: Story) -> tuple[Plot, ...]:
 
 def count_interactions(chosen: Sequence[Candidate], holdout: Sequence[Example], rejects: Sequence[Reject]) -> int:
     """How many interactions were looked at: a pair may hold two of them, a mixture the same one twice."""
-    seen = {item.pair.interaction.id for item in chosen} | {example.interaction_id for example in holdout}
+    seen = {item.pair.key.interaction_id for item in chosen} | {example.interaction_id for example in holdout}
     pairings = (*(item.pairing for item in chosen), *(example.pairing for example in holdout))
     seen |= {pairing.rejected_interaction_id for pairing in pairings if pairing}
     return len(seen | {reject.interaction_id for reject in rejects})

@@ -15,7 +15,7 @@ from statistics import NormalDist, fmean, pvariance
 from typing import TYPE_CHECKING
 
 from selftune.curation.confidence import PENDING, verdict_on
-from selftune.curation.render import correction_of
+from selftune.curation.facts import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,17 +96,17 @@ def set_aside_unsure(pairs: Sequence[Pair], threshold: float, sure: float, rejec
         return tuple(pairs)
     verdicts = [(pair, verdict_on(pair)) for pair in pairs]
     scores = {
-        pair.interaction.id: [overall for _, overall in verdict.voices]
+        pair.key.interaction_id: [overall for _, overall in verdict.voices]
         for pair, verdict in verdicts
         if verdict.voices and not verdict.by_person
     }
     crowd = learn_crowd(scores)
     kept = []
     for pair, verdict in verdicts:
-        values = scores.get(pair.interaction.id)
+        values = scores.get(pair.key.interaction_id)
         looks_golden = verdict.overall is not None and verdict.overall >= threshold
         likely = 1.0
-        if crowd and values and looks_golden and correction_of(pair.interaction) is None:
+        if crowd and values and looks_golden and not facts_of(pair).corrected:
             likely = golden_probability(values, crowd, threshold)
         if likely >= sure:
             kept.append(pair)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from selftune.records import JudgementStatus
+from selftune.curation.facts import facts_of
 
 if TYPE_CHECKING:
     from selftune.curation.base import Pair
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 PENDING: Final = "pending"
 UNSUPPORTED: Final = "unsupported"
 DISAGREEMENT: Final = "disagreement"
-
-_PERSON: Final = "human:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +35,16 @@ class Verdict:
 
 def verdict_on(pair: Pair) -> Verdict:
     """The verdict of everyone who scored it; where a person did, theirs alone."""
-    opinions = [one for one in (pair.judgement, *pair.opinions) if one.status is JudgementStatus.SCORED]
-    scored = [(one.judge.name, one.overall) for one in opinions if one.overall is not None]
-    people = [(name, overall) for name, overall in scored if name.startswith(_PERSON)]
-    voices = sorted(people or scored, key=lambda voice: -voice[1])
+    facts = facts_of(pair)
+    voices = facts.voices
     if not voices:
         return Verdict(overall=None)
     overalls = [overall for _, overall in voices]
     return Verdict(
         overall=median(overalls),
         spread=overalls[0] - overalls[-1],
-        voices=tuple(voices),
-        by_person=bool(people),
+        voices=voices,
+        by_person=facts.by_person,
     )
 
 
@@ -65,8 +61,9 @@ def doubt_about(pair: Pair, verdict: Verdict, gap: float) -> str | None:
         return f"{PENDING}: needs a person, the judges disagree: {said}"
     if verdict.by_person:
         return None
-    if DISAGREEMENT in pair.judgement.flags:
+    flags = facts_of(pair).flags
+    if DISAGREEMENT in flags:
         return f"{PENDING}: needs a person, the judges of the panel disagree"
-    if UNSUPPORTED in pair.judgement.flags:
+    if UNSUPPORTED in flags:
         return f"{UNSUPPORTED}: the judge quotes words that stand nowhere in the transcript"
     return None

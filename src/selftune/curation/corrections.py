@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.confidence import doubt_about, verdict_on
+from selftune.curation.facts import facts_of
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.near import normalise
 from selftune.curation.render import conversation_of, correction_of
@@ -33,7 +34,16 @@ CORRECTS: Final = "corrects:"
 
 def corrected_id(interaction: Interaction) -> str | None:
     """The interaction whose answer this one holds anew; None when it is no teacher's correction."""
-    return next((flag.removeprefix(CORRECTS) for flag in interaction.flags if flag.startswith(CORRECTS)), None)
+    return _named_in(interaction.flags)
+
+
+def _corrects(pair: Pair) -> str | None:
+    """The same of a pair, whose words need not be read for it."""
+    return _named_in(facts_of(pair).marks)
+
+
+def _named_in(flags: Iterable[str]) -> str | None:
+    return next((flag.removeprefix(CORRECTS) for flag in flags if flag.startswith(CORRECTS)), None)
 
 
 def find_correctable(pairs: Sequence[Pair], config: Curation, most: int) -> tuple[Pair, ...]:
@@ -100,14 +110,14 @@ def without_worse_corrections(pairs: Sequence[Pair], every: Iterable[Pair], reje
         every: All that was judged, what may not be learnt from among it.
         rejects: Takes what goes.
     """
-    corrections = {pair.interaction.id: name for pair in pairs if (name := corrected_id(pair.interaction))}
+    corrections = {pair.key.interaction_id: name for pair in pairs if (name := _corrects(pair))}
     if not corrections:
         return tuple(pairs)
     wanted = frozenset(corrections.values())
-    before = {pair.interaction.id: pair for pair in every if pair.interaction.id in wanted}
+    before = {pair.key.interaction_id: pair for pair in every if pair.key.interaction_id in wanted}
     kept = []
     for pair in pairs:
-        original = before.get(corrections.get(pair.interaction.id, ""))
+        original = before.get(corrections.get(pair.key.interaction_id, ""))
         objection = None if original is None else _objection_to_correction(pair, original)
         if objection is None:
             kept.append(pair)
@@ -118,17 +128,17 @@ def without_worse_corrections(pairs: Sequence[Pair], every: Iterable[Pair], reje
 
 def _objection_to_correction(pair: Pair, original: Pair) -> str | None:
     after, before = verdict_on(pair).overall, verdict_on(original).overall
-    if after is None or before is None or original.judgement.critical_failures or after > before:
+    if after is None or before is None or facts_of(original).critical_failures or after > before:
         return None
-    return f"no better for its correction: {after:.2f} after {before:.2f} in {original.interaction.id}"
+    return f"no better for its correction: {after:.2f} after {before:.2f} in {original.key.interaction_id}"
 
 
 def describe_corrections(pairs: Iterable[Pair], chosen: Sequence[Candidate], rejects: Sequence[Reject]) -> str:
     """What became of the answers that a teacher wrote anew, for the card; empty when there are none."""
-    corrections = {pair.interaction.id: pair.interaction for pair in pairs if corrected_id(pair.interaction)}
+    corrections = {pair.key.interaction_id: facts_of(pair) for pair in pairs if _corrects(pair)}
     if not corrections:
         return ""
-    learnt = {item.pair.interaction.id for item in chosen} & corrections.keys()
+    learnt = {item.pair.key.interaction_id for item in chosen} & corrections.keys()
     failed = [reject for reject in rejects if reject.interaction_id in corrections]
     elsewhere = len(corrections) - len(learnt) - len({reject.interaction_id for reject in failed})
     teachers = Counter(one.generated_by or "unknown" for one in corrections.values())

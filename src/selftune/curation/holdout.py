@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.chance import uniform
-from selftune.curation.near import fingerprint, likenesses
-from selftune.curation.render import conversation_of
+from selftune.curation.facts import asked_print, facts_of
+from selftune.curation.near import NearDuplicates
+from selftune.curation.twins import AtHand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.curation.base import Pair
+    from selftune.curation.near import Fingerprint
+    from selftune.curation.twins import Twins
 
 _POOL: Final = "pool"
 _HELD: Final = "held"
@@ -29,19 +32,26 @@ class Split:
 
 
 def draw_holdout(
-    pairs: Sequence[Pair], share: float, seed: int, near_duplicate: float, clean_room_share: float = 0.0
+    pairs: Sequence[Pair],
+    share: float,
+    seed: int,
+    near_duplicate: float,
+    clean_room_share: float = 0.0,
+    *,
+    twins: Twins[Fingerprint] | None = None,
 ) -> Split:
     """Pool, hold-out and clean room; conversations and clusters of near-duplicate prompts stay whole.
 
     A cluster is held out when a hash of seed and of its oldest conversation falls below `share`: so the draw does not
     depend on the judge, and what was held out stays so when the log grows. (A later item that joins two clusters can
     move the younger one.) A second hash sends `clean_room_share` of what is held out to the clean room. Both shares
-    are met in expectation.
+    are met in expectation. `twins` finds near-duplicates at that threshold; without it they are sought from scratch.
     """
-    clusters = cluster_conversations(pairs, near_duplicate)
+    clusters = cluster_conversations(pairs, twins or AtHand(NearDuplicates(near_duplicate)))
     places: dict[str, list[Pair]] = {_POOL: [], _HELD: [], _CLEAN: []}
     for pair in pairs:
-        cluster = clusters[pair.interaction.conversation]
+        conversation = facts_of(pair).conversation
+        cluster = clusters.get(conversation, conversation)
         if uniform(seed, cluster) >= share:
             places[_POOL].append(pair)
         else:
@@ -49,22 +59,24 @@ def draw_holdout(
     return Split(pool=tuple(places[_POOL]), held=tuple(places[_HELD]), clean_room=tuple(places[_CLEAN]))
 
 
-def cluster_conversations(pairs: Sequence[Pair], near_duplicate: float) -> dict[str, str]:
-    """For each conversation the oldest one of its cluster."""
-    conversations = [pair.interaction.conversation for pair in pairs]
-    leader = {conversation: conversation for conversation in conversations}
-    age = {conversation: place for place, conversation in reversed(list(enumerate(conversations)))}
+def cluster_conversations(pairs: Sequence[Pair], twins: Twins[Fingerprint]) -> dict[str, str]:
+    """For each conversation that is not alone in its cluster the oldest one of it."""
+    conversations = [facts_of(pair).conversation for pair in pairs]
+    met: dict[str, int] = {}
+    for place, conversation in enumerate(conversations):
+        met.setdefault(conversation, place)
+    leader: dict[str, str] = {}
 
     def find(conversation: str) -> str:
-        while leader[conversation] != conversation:
-            leader[conversation] = leader[leader[conversation]]
-            conversation = leader[conversation]
+        while (above := leader.setdefault(conversation, conversation)) != conversation:
+            leader[conversation] = leader[above]
+            conversation = above
         return conversation
 
-    prints = [fingerprint(conversation_of(pair.interaction)[:-1], pair.interaction.state) for pair in pairs]
-    for alike in likenesses(prints, near_duplicate):
+    asked = [facts_of(pair).asked for pair in pairs]
+    for alike in twins.find(asked, lambda place: asked_print(pairs[place].interaction)):
         older, younger = sorted(
-            (find(conversations[alike.first]), find(conversations[alike.second])), key=age.__getitem__
+            (find(conversations[alike.first]), find(conversations[alike.second])), key=met.__getitem__
         )
         leader[younger] = older
     return {conversation: find(conversation) for conversation in leader}

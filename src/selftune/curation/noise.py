@@ -6,16 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selftune.curation.near import normalise
-from selftune.curation.render import conversation_of
-from selftune.records import JudgementStatus
+from selftune.curation.facts import facts_of
 from selftune.scoring.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from selftune.curation.base import Pair
-    from selftune.records import Judgement
 
 _LEVEL = 0.95
 
@@ -37,21 +34,12 @@ class LabelNoise:
 
 def estimate_noise(pairs: Iterable[Pair], threshold: float) -> LabelNoise:
     """Label noise from equal answers to equal prompts that were judged apart, and from further judges."""
-    labels: dict[tuple[str, ...], list[bool]] = defaultdict(list)
-    for pair in pairs:
-        said = (pair.interaction.state or "", *(normalise(one.content) for one in conversation_of(pair.interaction)))
-        labels[said] += [
-            label for one in (pair.judgement, *pair.opinions) if (label := _label(one, threshold)) is not None
-        ]
+    labels: dict[str, list[bool]] = defaultdict(list)
+    for facts in map(facts_of, pairs):
+        labels[facts.said] += [overall >= threshold and not failed for overall, failed in facts.votes]
     again = [label != found[0] for found in labels.values() for label in found[1:]]
     if not again:
         return LabelNoise(share=None, interval=None, n=0)
     return LabelNoise(
         share=sum(again) / len(again), interval=wilson_interval(sum(again), len(again), _LEVEL), n=len(again)
     )
-
-
-def _label(judgement: Judgement, threshold: float) -> bool | None:
-    if judgement.status is not JudgementStatus.SCORED or judgement.overall is None:
-        return None
-    return judgement.overall >= threshold and not judgement.critical_failures

@@ -5,24 +5,30 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.chance import uniform
 from selftune.curation.confidence import doubt_about, verdict_on
 from selftune.curation.config import Selection
+from selftune.curation.facts import facts_of, lesson_in, measure_lesson
 from selftune.curation.filters import Consented
-from selftune.curation.meaning import gist, same_in_meaning
-from selftune.curation.near import fingerprint, likenesses, normalise
-from selftune.curation.render import conversation_of, correction_of, lesson_of
-from selftune.records import Reject, digest_of
+from selftune.curation.meaning import gist
+from selftune.curation.near import fingerprint
+from selftune.curation.render import conversation_of, lesson_of
+from selftune.curation.twins import Finders
+from selftune.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from selftune.curation.base import Filter, Pair
+    from selftune.curation.alike import Likeness
+    from selftune.curation.base import Filter, Lesson, Pair
     from selftune.curation.confidence import Verdict
     from selftune.curation.config import Curation
-    from selftune.curation.near import Likeness
+    from selftune.curation.meaning import Gist
+    from selftune.curation.near import Fingerprint
+    from selftune.curation.twins import Twins
     from selftune.records import Message, PairFacts
 
 PERSON: Final = "person"
@@ -35,37 +41,41 @@ class Candidate:
     Attributes:
         rank: What it is chosen by within its prompt, highest first.
         order: Place in the log.
+        corrected: The lesson is a person's correction and not what was said.
         copy: 0 for the item itself; where a mixture repeats it, which repetition this is.
+        written: The conversation of a pair of answers; None where the interaction itself is the lesson.
         rejected: The answer that it is preferred to, in a preference dataset.
         pairing: How that pair came to be.
     """
 
     pair: Pair
-    messages: tuple[Message, ...]
     taught_by: str | None
     rank: tuple[float, float]
     order: int
+    corrected: bool = False
     copy: int = 0
+    written: tuple[Message, ...] | None = None
     rejected: str | None = None
     pairing: PairFacts | None = None
 
     @property
-    def prompt(self) -> str:
-        """Digest of everything before the answer."""
-        return digest_of([(message.role, normalise(message.content)) for message in self.messages[:-1]])
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation that is learnt."""
+        if self.written is not None:
+            return self.written
+        return (lesson_of if self.corrected else conversation_of)(self.pair.interaction)
 
-    @property
-    def answer(self) -> str:
-        """The answer in normal form."""
-        return normalise(self.messages[-1].content)
+    @cached_property
+    def lesson(self) -> Lesson:
+        """What it is told apart by."""
+        if self.written is not None:
+            return measure_lesson(self.written, self.pair.interaction.state)
+        return lesson_in(self.pair, corrected=self.corrected)
 
 
 def as_said(pair: Pair, order: int) -> Candidate:
     """The answer as it was given, good or bad: how it is held out."""
-    said = pair.interaction
-    return Candidate(
-        pair=pair, messages=conversation_of(said), taught_by=said.generated_by, rank=(0.0, 0.0), order=order
-    )
+    return Candidate(pair=pair, taught_by=facts_of(pair).generated_by, rank=(0.0, 0.0), order=order)
 
 
 class Rejects:
@@ -76,7 +86,7 @@ class Rejects:
 
     def add(self, pair: Pair, reason: str) -> None:
         """Reject a pair for a reason whose class stands before the colon."""
-        self._listed.append(Reject(interaction_id=pair.interaction.id, reason=reason))
+        self._listed.append(Reject(interaction_id=pair.key.interaction_id, reason=reason))
 
     def listed(self) -> tuple[Reject, ...]:
         """All of them."""
@@ -89,11 +99,14 @@ def count_reasons(rejects: Iterable[Reject]) -> Counter[str]:
 
 
 def sift(pairs: Iterable[Pair], filters: Sequence[Filter], rejects: Rejects) -> tuple[Pair, ...]:
-    """Pairs that no filter objects to, consent first."""
+    """Pairs that no filter objects to, consent first; what was asked of a pair before stands in its note."""
     asked = (Consented(), *filters)
+    names = "\n".join(f"{type(each).__module__}.{type(each).__qualname__}" for each in filters)
     kept = []
     for pair in pairs:
-        objection = next((reason for each in asked if (reason := each.objection(pair))), None)
+        if names not in pair.note.objections:
+            pair.note.objections[names] = next((reason for each in asked if (reason := each.objection(pair))), None)
+        objection = pair.note.objections[names]
         if objection is None:
             kept.append(pair)
         else:
@@ -101,23 +114,32 @@ def sift(pairs: Iterable[Pair], filters: Sequence[Filter], rejects: Rejects) -> 
     return tuple(kept)
 
 
-def select(pairs: Sequence[Pair], config: Curation, seed: int, rejects: Rejects) -> tuple[Candidate, ...]:
-    """What is learnt from, in the order of the log; everything else is rejected with its reason."""
+def select(
+    pairs: Sequence[Pair],
+    config: Curation,
+    seed: int,
+    rejects: Rejects,
+    finders: Finders | None = None,
+) -> tuple[Candidate, ...]:
+    """What is learnt from, in the order of the log; everything else is rejected with its reason.
+
+    `finders` find near-duplicates and what says the same; without them both are sought from scratch.
+    """
+    finders = finders or Finders(None, config)
     candidates = [_candidate(pair, order, config, seed, rejects) for order, pair in enumerate(pairs)]
     chosen = _best_of_each_prompt([item for item in candidates if item], config.answers_per_prompt, rejects)
-    unique = without_near_duplicates(chosen, config.near_duplicate, rejects)
-    distinct = without_same_meaning(unique, config.same_in_meaning, rejects)
+    unique = without_near_duplicates(chosen, finders.lessons, rejects)
+    distinct = without_same_meaning(unique, finders.meanings, rejects)
     return tuple(sorted(distinct, key=lambda item: item.order))
 
 
 def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rejects) -> Candidate | None:
     selection = Selection(config.selection)
-    tie = uniform(seed, pair.interaction.id)
-    if correction_of(pair.interaction) and selection is Selection.BEST:
-        lesson = lesson_of(pair.interaction)
-        return Candidate(pair=pair, messages=lesson, taught_by=PERSON, rank=(math.inf, tie), order=order)
-    messages = conversation_of(pair.interaction)
-    if not messages:
+    facts = facts_of(pair)
+    if facts.corrected and selection is Selection.BEST:
+        tie = uniform(seed, pair.key.interaction_id)
+        return Candidate(pair=pair, taught_by=PERSON, rank=(math.inf, tie), order=order, corrected=True)
+    if not facts.answered:
         rejects.add(pair, "no answer: the assistant said nothing")
         return None
     verdict = verdict_on(pair)
@@ -127,9 +149,8 @@ def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rej
         return None
     return Candidate(
         pair=pair,
-        messages=messages,
-        taught_by=pair.interaction.generated_by,
-        rank=(_score_to_choose_by(verdict.overall, selection), tie),
+        taught_by=facts.generated_by,
+        rank=(_score_to_choose_by(verdict.overall, selection), uniform(seed, pair.key.interaction_id)),
         order=order,
     )
 
@@ -142,15 +163,15 @@ def _score_to_choose_by(overall: float | None, selection: Selection) -> float:
 
 
 def _objection_to_score(pair: Pair, verdict: Verdict, config: Curation) -> str | None:
-    judgement, overall, selection = pair.judgement, verdict.overall, Selection(config.selection)
+    facts, overall, selection = facts_of(pair), verdict.overall, Selection(config.selection)
     if selection is Selection.UNFILTERED:
         return None
     if overall is None:
-        return f"{judgement.status}: {judgement.reason or 'no reason given'}"
+        return f"{facts.status}: {facts.reason or 'no reason given'}"
     if selection is Selection.WORST:
         return None if overall < config.threshold else f"too good: overall {overall:.2f}, asked for the worst"
-    if judgement.critical_failures and not verdict.by_person:
-        return f"critical failure: {', '.join(judgement.critical_failures)}"
+    if facts.critical_failures and not verdict.by_person:
+        return f"critical failure: {', '.join(facts.critical_failures)}"
     if overall < config.threshold:
         return f"below the threshold: overall {overall:.2f}, golden from {config.threshold:g}"
     return doubt_about(pair, verdict, config.disagreement)
@@ -159,7 +180,7 @@ def _objection_to_score(pair: Pair, verdict: Verdict, config: Curation) -> str |
 def _best_of_each_prompt(candidates: Sequence[Candidate], count: int, rejects: Rejects) -> list[Candidate]:
     groups: dict[str, list[Candidate]] = defaultdict(list)
     for item in candidates:
-        groups[item.prompt].append(item)
+        groups[item.lesson.prompt].append(item)
     return [item for group in groups.values() for item in _best(group, count, rejects)]
 
 
@@ -169,29 +190,36 @@ def _best(group: list[Candidate], count: int, rejects: Rejects) -> list[Candidat
     corrected = ranked[0].taught_by == PERSON
     kept: dict[str, Candidate] = {}
     for item in ranked:
-        if item.answer in kept:
-            rejects.add(item.pair, f"duplicate: same prompt and answer as {kept[item.answer].pair.interaction.id}")
+        answer = item.lesson.answer
+        if answer in kept:
+            rejects.add(item.pair, f"duplicate: same prompt and answer as {kept[answer].pair.key.interaction_id}")
         elif corrected and item.taught_by != PERSON:
-            rejects.add(item.pair, f"corrected: a person answered this prompt in {ranked[0].pair.interaction.id}")
+            rejects.add(item.pair, f"corrected: a person answered this prompt in {ranked[0].pair.key.interaction_id}")
         elif len(kept) == count:
             rejects.add(item.pair, f"not the best of its prompt: {count} of its answers kept already")
         else:
-            kept[item.answer] = item
+            kept[answer] = item
     return list(kept.values())
 
 
-def without_near_duplicates(items: Sequence[Candidate], threshold: float, rejects: Rejects) -> list[Candidate]:
+def without_near_duplicates(items: Sequence[Candidate], twins: Twins[Fingerprint], rejects: Rejects) -> list[Candidate]:
     """One of each cluster of near-duplicates: going down the ranks, whatever is like one that is kept goes."""
     ranked = _best_first(items)
-    prints = [fingerprint(item.messages, item.pair.interaction.state) for item in ranked]
-    return _without_twins(ranked, likenesses(prints, threshold), "near-duplicate", rejects)
+    found = twins.find(
+        [item.lesson.words for item in ranked],
+        lambda place: fingerprint(ranked[place].messages, ranked[place].pair.interaction.state),
+    )
+    return _without_twins(ranked, found, "near-duplicate", rejects)
 
 
-def without_same_meaning(items: Sequence[Candidate], threshold: float, rejects: Rejects) -> list[Candidate]:
+def without_same_meaning(items: Sequence[Candidate], twins: Twins[Gist], rejects: Rejects) -> list[Candidate]:
     """One of each cluster that says the same in another order or inflection, the highest rank of it."""
     ranked = _best_first(items)
-    gists = [gist(item.messages, item.pair.interaction.state) for item in ranked]
-    return _without_twins(ranked, same_in_meaning(gists, threshold), "same in meaning", rejects)
+    found = twins.find(
+        [item.lesson.gist for item in ranked],
+        lambda place: gist(ranked[place].messages, ranked[place].pair.interaction.state),
+    )
+    return _without_twins(ranked, found, "same in meaning", rejects)
 
 
 def _best_first(items: Sequence[Candidate]) -> list[Candidate]:
@@ -212,5 +240,5 @@ def _without_twins(
             kept.append(place)
         else:
             dropped.add(place)
-            rejects.add(candidate.pair, f"{reason}: {twin[1]:.2f} like {ranked[twin[0]].pair.interaction.id}")
+            rejects.add(candidate.pair, f"{reason}: {twin[1]:.2f} like {ranked[twin[0]].pair.key.interaction_id}")
     return [ranked[place] for place in kept]

@@ -16,25 +16,27 @@ from selftune.curation.corrections import describe_corrections, without_worse_co
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.known_harm import warn_of_known_harm
 from selftune.curation.noise import estimate_noise
+from selftune.curation.notes import Notebook, read_again
 from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.select import Candidate, Rejects, as_said, count_reasons, select, sift, without_near_duplicates
 from selftune.curation.tokens import count_lesson_tokens, describe_tokens
 from selftune.curation.traits import SYNTHETIC, Origins
+from selftune.curation.twins import Finders
 from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
 from selftune.plugins import load_plugin
 from selftune.records import Dataset, DatasetKind, Example, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from selftune.context import Context
     from selftune.curation.base import Filter, Judged, Pair, Yardstick
     from selftune.curation.preference.pairs import Paired, PairingRules
     from selftune.records import Message
 
-STAGE_VERSION: Final = 2
+STAGE_VERSION: Final = 3
 
 
 def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
@@ -48,24 +50,28 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         UnknownNameError: the config names a selection or a filter that there is not.
     """
     check_curation(config)
-    rejects = Rejects()
-    pairs = tuple(judged.pairs)
-    origins = Origins(pairs)
-    apart = _renderable(_set_apart(pairs, judged.yardsticks, config, rejects), config, rejects)
+    with Notebook(context.notes) as notebook:
+        pairs = notebook.recall(judged.pairs)
+        dataset = _curate(pairs, judged, config, context)
+        notebook.keep(pairs)
+    return dataset
+
+
+def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, context: Context) -> Dataset:
+    rejects, origins, finders = Rejects(), Origins(pairs), Finders(context.notes, config)
+    apart = _renderable(_set_apart(pairs, judged.yardsticks, config, finders, rejects), config, rejects)
     find = _find_pairs if config.kind == DatasetKind.PREFERENCE else _find_answers
-    found = find(apart, judged, config, context.seed, rejects)
+    found = find(apart, judged, config, context.seed, finders, rejects)
     chosen, shares = balance(found.golden, origins, config, rejects)
     if found.paired:
         reject_partners(found.paired, chosen, rejects)
     _check_enough(chosen, rejects, len(found.held) + len(apart.sealed), judged.learnt_before, config)
     refuse_unbalanced(shares.kinds, config)
     context.report(Progress(done=len(chosen), total=len(pairs), note="golden"))
-    train, holdout = (
-        tuple(_example(item, messages, origins) for item in items for messages in rendered(item, config))
-        for items in (chosen, found.held)
-    )
+    train, holdout = (tuple(_examples(items, origins, config)) for items in (chosen, found.held))
     story = Story(
         chosen=chosen,
+        answers=tuple(example.messages[-1].content for example in train),
         holdout=holdout,
         clean_room=len(apart.sealed),
         rejects=rejects.listed(),
@@ -94,7 +100,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
                 describe_rendering(chosen, train, config),
             )
         ),
-        clean_room=tuple(pair.interaction.id for pair in apart.sealed),
+        clean_room=tuple(pair.key.interaction_id for pair in apart.sealed),
         kinds=shares.kinds,
         # Of the pool alone: what is held out must not steer what is generated next.
         weaknesses=find_weaknesses(
@@ -126,11 +132,18 @@ class _Found:
     rules: PairingRules | None = None
 
 
-def _set_apart(pairs: tuple[Pair, ...], yardsticks: Sequence[Yardstick], config: Curation, rejects: Rejects) -> _Apart:
+def _set_apart(
+    pairs: tuple[Pair, ...], yardsticks: Sequence[Yardstick], config: Curation, finders: Finders, rejects: Rejects
+) -> _Apart:
     """Held out before selection: a test made only of favourites flatters every model."""
     filters: tuple[Filter, ...] = tuple(load_plugin("selftune.filters", name)() for name in config.filters)
     split = draw_holdout(
-        pairs, config.holdout_share, config.holdout_seed, config.near_duplicate, config.clean_room_share
+        pairs,
+        config.holdout_share,
+        config.holdout_seed,
+        config.near_duplicate,
+        config.clean_room_share,
+        twins=finders.prompts,
     )
     measured = Measured((*yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
     return _Apart(
@@ -149,23 +162,27 @@ def _renderable(apart: _Apart, config: Curation, rejects: Rejects) -> _Apart:
     return replace(apart, learnable=learnable, held=held)
 
 
-def _find_answers(apart: _Apart, judged: Judged, config: Curation, seed: int, rejects: Rejects) -> _Found:
+def _find_answers(
+    apart: _Apart, judged: Judged, config: Curation, seed: int, finders: Finders, rejects: Rejects
+) -> _Found:
     """The best answers, and everything held out as it was said, good or bad."""
     del judged
     settled = set_aside_unsure(apart.learnable, config.threshold, config.sure, rejects)
     return _Found(
-        golden=select(settled, config, seed, rejects),
+        golden=select(settled, config, seed, rejects, finders),
         held=tuple(as_said(pair, place) for place, pair in enumerate(apart.held)),
     )
 
 
-def _find_pairs(apart: _Apart, judged: Judged, config: Curation, seed: int, rejects: Rejects) -> _Found:
+def _find_pairs(
+    apart: _Apart, judged: Judged, config: Curation, seed: int, finders: Finders, rejects: Rejects
+) -> _Found:
     """Pairs of a better and a worse answer, one of each cluster, and those of what is held out."""
     del seed
     rules = pairing_rules(config, judged.champion)
     paired = pair_up(apart.learnable, rules, apart.filters, rejects)
     return _Found(
-        golden=tuple(without_near_duplicates(paired.candidates, config.near_duplicate, rejects)),
+        golden=tuple(without_near_duplicates(paired.candidates, finders.lessons, rejects)),
         held=pair_up(apart.held, rules, apart.filters, rejects).candidates,
         paired=paired,
         rules=rules,
@@ -183,7 +200,7 @@ def _check_enough(
             f"none of {judged} judged interactions can be learnt from ({held} held out). {commonest}".strip(),
             next_step="Add interactions or corrections, or look at single ones with `selftune why ID`.",
         )
-    new = len({item.pair.interaction.id for item in chosen} - learnt)
+    new = len({item.pair.key.interaction_id for item in chosen} - learnt)
     if new < config.trigger:
         raise BelowTriggerError(
             f"{new} new golden interactions, {config.trigger - new} more are needed to train. {commonest}".strip(),
@@ -192,7 +209,14 @@ def _check_enough(
         )
 
 
-def _example(item: Candidate, messages: tuple[Message, ...], origins: Origins) -> Example:
+def _examples(items: Sequence[Candidate], origins: Origins, config: Curation) -> Iterator[Example]:
+    for item, pair in zip(items, read_again(item.pair for item in items), strict=True):
+        at_hand, synthetic = replace(item, pair=pair), origins.origin_of(item.pair) == SYNTHETIC
+        for messages in rendered(at_hand, config):
+            yield _example(at_hand, messages, synthetic=synthetic)
+
+
+def _example(item: Candidate, messages: tuple[Message, ...], *, synthetic: bool) -> Example:
     # The salt goes with the text that it hides: the same words under the same salt give the same dataset digest.
     return Example(
         salt=item.pair.interaction.salt,
@@ -200,7 +224,7 @@ def _example(item: Candidate, messages: tuple[Message, ...], origins: Origins) -
         judgement_id=item.pair.judgement.id,
         messages=messages,
         taught_by=item.taught_by,
-        synthetic=origins.origin_of(item.pair.interaction) == SYNTHETIC,
+        synthetic=synthetic,
         rejected=item.rejected,
         pairing=item.pairing,
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from selftune.records import Trigger
+from selftune.curation.facts import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from selftune.curation.base import Pair
-    from selftune.records import Interaction, Message
+    from selftune.curation.base import Facts, Pair
 
 REAL: Final = "real"
 SYNTHETIC: Final = "synthetic"
@@ -22,8 +20,6 @@ JOINT: Final = " + "
 
 # What answers a question that stands in the log already: an answer drawn again, or written anew by a teacher.
 _ANSWERED_AGAIN: Final = frozenset({"resampled", "corrected"})
-_GENERATED: Final = "generated"
-_SLOT: Final = re.compile(r"[\"“«`][^\"”»`]{1,200}[\"”»`]|\w*\d\w*|(?<=\w\s)[^\W\d_]\w*")
 
 
 @dataclass(frozen=True)
@@ -32,28 +28,24 @@ class Origins:
 
     pairs: Sequence[Pair]
 
-    def author_of(self, interaction: Interaction) -> str | None:
+    def author_of(self, pair: Pair) -> str | None:
         """The pseudonym; without one the source, since a file of unknown people is one author; None for an owner."""
-        asked = self._asked(interaction)
-        return None if asked.author_is_owner else asked.author or f"all of {asked.source}"
+        return self._asked(pair).author
 
-    def origin_of(self, interaction: Interaction) -> str:
+    def origin_of(self, pair: Pair) -> str:
         """`synthetic` for what no person asked, else `real`."""
-        asked = self._asked(interaction)
-        made_up = asked.trigger is Trigger.SIMULATED or _GENERATED in asked.flags
-        return SYNTHETIC if made_up else REAL
+        return SYNTHETIC if self._asked(pair).made_up else REAL
 
-    def _asked(self, interaction: Interaction) -> Interaction:
-        if _ANSWERED_AGAIN.isdisjoint(interaction.flags):
-            return interaction
-        return self._first.get(interaction.conversation, interaction)
+    def _asked(self, pair: Pair) -> Facts:
+        facts = facts_of(pair)
+        return facts if _ANSWERED_AGAIN.isdisjoint(facts.marks) else self._first.get(facts.conversation, facts)
 
     @cached_property
-    def _first(self) -> Mapping[str, Interaction]:
-        found: dict[str, Interaction] = {}
-        for pair in self.pairs:
-            if _ANSWERED_AGAIN.isdisjoint(pair.interaction.flags):
-                found.setdefault(pair.interaction.conversation, pair.interaction)
+    def _first(self) -> Mapping[str, Facts]:
+        found: dict[str, Facts] = {}
+        for facts in map(facts_of, self.pairs):
+            if _ANSWERED_AGAIN.isdisjoint(facts.marks):
+                found.setdefault(facts.conversation, facts)
         return found
 
 
@@ -73,15 +65,5 @@ def shows(kind: str, name: str) -> bool:
     return kind == name or name in kind.split(JOINT)
 
 
-def template_of(messages: Sequence[Message]) -> str:
-    """The skeleton of the last question: its words, with a slot for each number, quotation and name."""
-    turns = [message.content for message in messages if message.role == "user"]
-    return " ".join(_SLOT.sub(_slot, turns[-1]).lower().split()) if turns else ""
-
-
-def _slot(found: re.Match[str]) -> str:
-    return found[0] if found[0].islower() else "_"
-
-
 def _applicable(pair: Pair) -> frozenset[str]:
-    return frozenset(item.name for item in pair.judgement.criteria if item.score is not None)
+    return frozenset(name for name, _ in facts_of(pair).scores)

@@ -8,11 +8,11 @@ is left and still frequent stands as a weakness on any topic. Nothing here asks 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from selftune.curation.meaning import content_words
+from selftune.curation.facts import facts_of
 from selftune.records import Weakness
 from selftune.scoring.intervals import wilson_interval
 
@@ -27,11 +27,9 @@ _SHOWN: Final = 5
 _TOPIC_WORDS: Final = 3
 _MOST_TOPICS: Final = 10
 _COMMON_SHARE: Final = 0.6
-_SHORTEST: Final = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Scored:
+class _Scored(NamedTuple):
     """One answer's score on one criterion, and the words of its question."""
 
     pair: Pair
@@ -40,7 +38,7 @@ class _Scored:
 
     @property
     def conversation(self) -> str:
-        return self.pair.interaction.conversation
+        return facts_of(self.pair).conversation
 
 
 def find_weaknesses(
@@ -56,10 +54,10 @@ def find_weaknesses(
     """
     by_criterion: dict[str, list[_Scored]] = defaultdict(list)
     for pair in pairs:
-        words = _content_words(pair)
-        for criterion in pair.judgement.criteria:
-            if criterion.score is not None:
-                by_criterion[criterion.name].append(_Scored(pair=pair, score=criterion.score, words=words))
+        facts = facts_of(pair)
+        words = frozenset(facts.words)
+        for name, score in facts.scores:
+            by_criterion[name].append(_Scored(pair, score, words))
     found = [
         weakness
         for name, scored in sorted(by_criterion.items())
@@ -68,19 +66,14 @@ def find_weaknesses(
     return tuple(sorted(found, key=lambda one: (-one.conversations, one.mean, one.criterion, one.topic)))[:most]
 
 
-def _content_words(pair: Pair) -> frozenset[str]:
-    turns = [message.content for message in pair.interaction.prompt if message.role == "user"]
-    return frozenset(word for word in content_words(turns[-1]) if len(word) >= _SHORTEST) if turns else frozenset()
-
-
 def _weaknesses_of(criterion: str, scored: Sequence[_Scored], low_below: float, least: int) -> Iterator[Weakness]:
     talks: dict[str, list[_Scored]] = defaultdict(list)
     for item in scored:
         talks[item.conversation].append(item)
     words = {name: _words_of(items) for name, items in talks.items()}
-    low_words = {name: _words_of(item for item in items if item.score < low_below) for name, items in talks.items()}
-    met = Counter(word for held in words.values() for word in held)
-    low = Counter(word for held in low_words.values() for word in held)
+    low_words = {name: _words_of([item for item in items if item.score < low_below]) for name, items in talks.items()}
+    met = Counter(chain.from_iterable(words.values()))
+    low = Counter(chain.from_iterable(low_words.values()))
     base_rate = sum(any(item.score < low_below for item in items) for items in talks.values()) / len(talks)
     for _ in range(_MOST_TOPICS):
         word = _worst_word(met, low, least, base_rate)
@@ -97,15 +90,19 @@ def _weaknesses_of(criterion: str, scored: Sequence[_Scored], low_below: float, 
         yield _weakness(criterion, ANY_TOPIC, rest)
 
 
-def _words_of(items: Iterable[_Scored]) -> frozenset[str]:
-    return frozenset(word for item in items for word in item.words)
+def _words_of(items: Sequence[_Scored]) -> frozenset[str]:
+    return items[0].words if len(items) == 1 else frozenset().union(*(item.words for item in items))
 
 
 def _worst_word(met: Counter[str], low: Counter[str], least: int, base_rate: float) -> str | None:
     """The word whose conversations are low surely more often than the criterion is on the whole; None without any."""
-    bounds = {word: wilson_interval(hits, met[word], _LEVEL)[0] for word, hits in low.items() if hits >= least}
-    sure = [word for word, bound in bounds.items() if bound > base_rate]
-    return max(sure, key=lambda word: (bounds[word], low[word], word), default=None)
+    counted: dict[tuple[int, int], str] = {}
+    for word, hits in low.items():
+        # No lower bound lies above the share itself.
+        if hits >= least and hits > base_rate * (of := met[word]):
+            counted[hits, of] = max(word, counted.get((hits, of), ""))
+    bounds = {word: (wilson_interval(hits, of, _LEVEL)[0], hits, word) for (hits, of), word in counted.items()}
+    return max((word for word, found in bounds.items() if found[0] > base_rate), key=bounds.__getitem__, default=None)
 
 
 def _topic(word: str, low: Sequence[_Scored]) -> str:
@@ -116,9 +113,9 @@ def _topic(word: str, low: Sequence[_Scored]) -> str:
 
 
 def _weakness(criterion: str, topic: str, low: Sequence[_Scored]) -> Weakness:
-    ids = [item.pair.interaction.id for item in sorted(low, key=lambda item: item.score)]
+    ids = [item.pair.key.interaction_id for item in sorted(low, key=lambda item: item.score)]
     return Weakness(
-        salt=low[0].pair.interaction.salt,
+        salt=facts_of(low[0].pair).salt,
         criterion=criterion,
         topic=topic,
         conversations=len({item.conversation for item in low}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from selftune.curation.base import Judged, Pair, Yardstick
+from selftune.curation.base import Judged, Key, Pair, Yardstick
 from selftune.curation.corrections import find_correctable
 from selftune.gate.base import Evidence
 from selftune.judges.calibration.canaries import CANARY
@@ -13,7 +13,7 @@ from selftune.loop.correcting import Corrections
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from selftune.builds.config import BuildConfig
     from selftune.context import Context
@@ -34,28 +34,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JudgedLog:
-    """Every judged interaction so far, by this judge and rubric, oldest first, with what other judges said of it."""
+    """Judged interactions in an order, each with what other judges said of it; read when somebody asks for them."""
 
-    judgement_ids: tuple[str, ...]
+    names: tuple[Key, ...]
     store: Store
-    opinions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @classmethod
+    def of(cls, judgement_ids: Iterable[str], store: Store) -> JudgedLog:
+        """What these judgements judged, with nobody else's opinion."""
+        judgements = store.records(judgement_ids, Judgement)
+        return cls(tuple(Key(judgement.interaction_id, judgement.id) for judgement in judgements), store)
 
     def __iter__(self) -> Iterator[Pair]:
-        opinions = dict(self.opinions)
-        for judgement_id in self.judgement_ids:
-            judgement = self.store.record(judgement_id, Judgement)
-            yield Pair(
-                interaction=self.store.record(judgement.interaction_id, Interaction),
-                judgement=judgement,
-                opinions=tuple(
-                    self.store.record(opinion, Judgement) for opinion in opinions.get(judgement.interaction_id, ())
-                ),
-            )
+        return self.read(self.names)
+
+    def keys(self) -> Iterator[Key]:
+        """What names each pair, in the order of the log."""
+        return iter(self.names)
+
+    def read(self, keys: Sequence[Key]) -> Iterator[Pair]:
+        """The pairs of these names, in this order."""
+        interactions = self.store.records((key.interaction_id for key in keys), Interaction)
+        judgements = self.store.records((key.judgement_id for key in keys), Judgement)
+        for key, interaction, judgement in zip(keys, interactions, judgements, strict=True):
+            opinions = tuple(self.store.records(key.opinion_ids, Judgement))
+            yield Pair(interaction=interaction, judgement=judgement, opinions=opinions)
 
     @property
     def identity(self) -> str:
         """Names a step that read this log."""
-        return digest_of([self.judgement_ids, self.opinions] if self.opinions else self.judgement_ids)
+        return digest_of(self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +132,8 @@ class Plan:
     def judged(self, judgements: Stored[Judgement]) -> Judged:
         """All that has been judged so far, this cycle's judgements among it: each generation learns from everything."""
         del judgements  # They are in the store already; asking for them here keeps the order of the story.
-        ids = latest_judgements(self.store, self.judge_identity, self.judging.rubric_digest)
-        opinions = other_opinions(self.store, self.judge_identity, self.judging.rubric_digest)
-        log = JudgedLog(ids, self.store, opinions)
         return Judged(
-            pairs=log,
+            pairs=judged_log(self.store, self.judge_identity, self.judging.rubric_digest),
             watermark=self.watermark,
             learnt_before=self.learnt_before,
             champion=self.champion.digest,
@@ -157,33 +162,30 @@ class Plan:
         )
 
 
+def judged_log(store: Store, judge: JudgeIdentity, rubric_digest: str | None) -> JudgedLog:
+    """Every judged interaction so far, by this judge and rubric, oldest first, with what other judges said of it."""
+    superseded = store.superseded()
+    latest: dict[str, str] = {}
+    opinions: dict[str, dict[str, str]] = {}
+    for verdict in store.verdicts(rubric_digest):
+        if verdict.interaction_id in superseded or CANARY in verdict.flags:
+            continue
+        if verdict.judge == judge:
+            latest.pop(verdict.interaction_id, None)
+            latest[verdict.interaction_id] = verdict.judgement_id
+        else:
+            opinions.setdefault(verdict.interaction_id, {})[verdict.judge.name] = verdict.judgement_id
+    return JudgedLog(
+        tuple(Key(said, found, tuple(opinions.get(said, {}).values())) for said, found in latest.items()), store
+    )
+
+
 def latest_judgements(store: Store, judge: JudgeIdentity, rubric_digest: str | None) -> tuple[str, ...]:
     """The last judgement of each interaction by this judge and rubric, in the order they were made.
 
     Of a conversation that grew, only the newest version counts. Fixed transcripts are the judge's test, no lessons.
     """
-    superseded = store.superseded()
-    by_interaction: dict[str, str] = {}
-    for _, judgement in store.each(Judgement):
-        if judgement.interaction_id in superseded or CANARY in judgement.flags:
-            continue
-        if judgement.judge == judge and judgement.rubric_digest == rubric_digest:
-            by_interaction.pop(judgement.interaction_id, None)
-            by_interaction[judgement.interaction_id] = judgement.id
-    return tuple(by_interaction.values())
-
-
-def other_opinions(
-    store: Store, judge: JudgeIdentity, rubric_digest: str | None
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """For each interaction the last judgement of every other judge by this rubric, a person's among them."""
-    latest: dict[str, dict[str, str]] = {}
-    for _, judgement in store.each(Judgement):
-        if CANARY in judgement.flags:
-            continue
-        if judgement.judge != judge and judgement.rubric_digest == rubric_digest:
-            latest.setdefault(judgement.interaction_id, {})[judgement.judge.name] = judgement.id
-    return tuple((interaction_id, tuple(by_judge.values())) for interaction_id, by_judge in latest.items())
+    return tuple(key.judgement_id for key in judged_log(store, judge, rubric_digest).names)
 
 
 def last_learnt(store: Store) -> Dataset | None:

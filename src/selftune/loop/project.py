@@ -70,6 +70,7 @@ class Project:
             now=utc_now,
             draw_salt=lambda: secrets.token_hex(_SALT_BYTES),
             count_tokens=self._count_tokens,
+            notes=self.hidden / "notes",
         )
 
     def _count_tokens(self, conversations: Iterable[Sequence[Message]]) -> int | None:

@@ -456,7 +456,7 @@ def _candidate(preference: Preference, order: int, rules: PairingRules) -> Candi
     chosen, rejected = preference.chosen, preference.rejected
     return Candidate(
         pair=chosen.pair,
-        messages=(*preference.prompt, Message(role="assistant", content=chosen.text)),
+        written=(*preference.prompt, Message(role="assistant", content=chosen.text)),
         taught_by=chosen.by,
         rank=(-float(list(Verdict).index(preference.verdict)), preference.margin or 0.0),
         order=order,

@@ -1,0 +1,71 @@
+"""Which of many texts are alike: held against each other now, or found in an index that is kept from night to night."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from selftune.curation.alike import compare
+from selftune.curation.meaning import SameMeaning
+from selftune.curation.near import NearDuplicates
+from selftune.curation.neighbours import Neighbours
+from selftune.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from selftune.curation.alike import Alike, Likeness
+    from selftune.curation.config import Curation
+    from selftune.curation.meaning import Gist
+    from selftune.curation.near import Fingerprint
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Twins(Protocol[T_contra]):
+    """Finds twins among texts, by one kind of likeness."""
+
+    def find(self, names: Sequence[int | None], item_at: Callable[[int], T_contra]) -> Iterable[Likeness]:
+        """Every two places that are alike; equal ones once, against the first.
+
+        Args:
+            names: What `Sketch.name` says of each; None for what is like nothing.
+            item_at: The text at a place, for those that are met for the first time.
+        """
+        ...
+
+
+class AtHand(Generic[T]):
+    """Holds all texts against each other and keeps nothing."""
+
+    def __init__(self, alike: Alike[T]) -> None:
+        self._alike = alike
+
+    def find(self, names: Sequence[int | None], item_at: Callable[[int], T]) -> Iterable[Likeness]:
+        """Every two places that are alike."""
+        return compare(self._alike, map(item_at, range(len(names))))
+
+
+class Kept(Generic[T]):
+    """Holds only what is new against what is kept in a folder."""
+
+    def __init__(self, folder: Path, alike: Alike[T]) -> None:
+        self._neighbours = Neighbours(folder, alike)
+
+    def find(self, names: Sequence[int | None], item_at: Callable[[int], T]) -> Iterable[Likeness]:
+        """Every two places that are alike; what is kept is made again where it is damaged."""
+        try:
+            return list(self._neighbours.find(names, item_at))
+        except DamagedFileError:
+            return list(self._neighbours.find(names, item_at))
+
+
+class Finders:
+    """What finds twins among prompts, among lessons, and among what lessons mean; in a folder they are kept."""
+
+    def __init__(self, folder: Path | None, config: Curation) -> None:
+        near, meaning = NearDuplicates(config.near_duplicate), SameMeaning(config.same_in_meaning)
+        self.prompts: Twins[Fingerprint] = AtHand(near) if folder is None else Kept(folder / "prompts", near)
+        self.lessons: Twins[Fingerprint] = AtHand(near) if folder is None else Kept(folder / "lessons", near)
+        self.meanings: Twins[Gist] = AtHand(meaning) if folder is None else Kept(folder / "meanings", meaning)
