@@ -15,6 +15,7 @@ from selftune.records import (
     FileDigest,
     GenerationParameters,
     Message,
+    Prompting,
     Run,
     RunStatus,
     ServingForm,
@@ -84,6 +85,14 @@ def test_base_is_built_and_its_parity_is_measured_as_served(context):
 def test_the_same_base_builds_to_the_same_digest_twice(context):
     config = BuildConfig(form="base", parity_prompts=0)
     assert build(context.base, config, context).digest == build(context.base, config, context).digest
+
+
+def test_how_a_build_is_prompted_is_a_fact_of_it_and_does_not_change_what_answers(context):
+    whole = build(context.base, BuildConfig(form="base", parity_prompts=0), context)
+    served = build(context.base, BuildConfig(form="base", parity_prompts=0, prompting=Prompting.AS_SERVED), context)
+    assert (whole.prompting, served.prompting) == (Prompting.DIALOGUE, Prompting.AS_SERVED)
+    assert whole.digest == served.digest
+    assert whole.id != served.id
 
 
 @pytest.mark.parametrize(("form", "quantisation"), [("adapter", "F16"), ("merged", "F16"), ("quantised", "Q8_0")])

@@ -8,7 +8,13 @@ from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError
 from selftune.gate.policies import load_policy
 from selftune.loop.config import BuildSection, CurationSection, ProjectConfig
-from selftune.loop.planning import refuse_learning_to_govern, refuse_other_prompting, refuse_related_judge
+from selftune.loop.ejected import eject
+from selftune.loop.planning import (
+    make_curation,
+    refuse_learning_to_govern,
+    refuse_other_prompting,
+    refuse_related_judge,
+)
 from selftune.records import JudgeIdentity, Prompting
 from selftune.testing import fake_base, fake_build
 
@@ -76,3 +82,13 @@ def test_a_governor_whose_turns_would_be_learnt_is_refused():
     with pytest.raises(ConfigError, match="governor 'ROBIN' would be learnt") as refused:
         refuse_learning_to_govern(replace(codex, governor="ROBIN"))
     assert "as_served" in refused.value.next_step
+
+
+def test_only_lessons_as_served_carry_the_codex_in_force(project):
+    whole = make_curation(project)
+    assert (whole.rendering, whole.codex) == (WHOLE, None)
+    own = eject(project.folder, "codex", "brick_robin")
+    own.write_text(own.read_text().replace('version = "1"', 'version = "2"'))
+    served = make_curation(replace(project, config=config_with(SERVED, SERVED)))
+    assert served.rendering is SERVED
+    assert served.codex.version == "2"
