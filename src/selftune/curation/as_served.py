@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.codex.calls import call_of
 from selftune.codex.reading import find_persona, is_governor, reference_to
 from selftune.curation.filters import control_token_in
+from selftune.curation.notes import read_again
 from selftune.curation.render import correction_of
 from selftune.records import Message, Prompting
 
@@ -30,9 +31,9 @@ def keep_renderable(pairs: Iterable[Pair], config: Curation, rejects: Rejects) -
     codex = config.codex
     if config.rendering != Prompting.AS_SERVED or codex is None:
         return tuple(pairs)
-    kept = []
-    for pair in pairs:
-        objection = objection_to(pair.interaction, codex)
+    kept, listed = [], tuple(pairs)
+    for pair, at_hand in zip(listed, read_again(listed), strict=True):
+        objection = objection_to(at_hand.interaction, codex)
         if objection is None:
             kept.append(pair)
         else:
@@ -78,7 +79,7 @@ def describe_rendering(chosen: Sequence[Candidate], train: Sequence[Example], co
     """A line for the card where lessons are not learnt as they were said."""
     if config.rendering != Prompting.AS_SERVED or config.codex is None:
         return ""
-    lessons = len({item.pair.interaction.id for item in chosen})
+    lessons = len({item.pair.key.interaction_id for item in chosen})
     return (
         f"\nRendered as served: {len(train)} examples out of {lessons} lessons, one for each call of a persona, under "
         f"the prompts of codex {config.codex.name!r} ({config.codex.id[:24]}); the governor is heard and not learnt.\n"

@@ -11,7 +11,7 @@ from selftune.curation.facts import facts_of
 from selftune.curation.mixture import mix
 from selftune.curation.traits import kinds_of, shows
 from selftune.errors import UnbalancedError
-from selftune.records import KindCount
+from selftune.records import KindCount, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +33,7 @@ class Cap:
         key: Where the share is set.
         part_of: The part of an item; None for one that no cap concerns.
         names_itself: Whether the part's name may be shown: a pseudonym may not.
+        may_vanish: Whether nothing of it may be left, where there is something else.
     """
 
     what: str
@@ -40,6 +41,7 @@ class Cap:
     share: float
     part_of: Callable[[Candidate], str | None]
     names_itself: bool = False
+    may_vanish: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class Shares:
         templates: Different skeletons of the last question.
         top_template: Share of the commonest.
         repeated: Copies among the examples.
+        causes: How many were caused by what, the commonest first: a person, the system itself, an import, a simulation.
     """
 
     kinds: tuple[KindCount, ...]
@@ -63,6 +66,7 @@ class Shares:
     templates: int
     top_template: float
     repeated: int
+    causes: tuple[tuple[str, int], ...]
 
 
 def balance(
@@ -87,12 +91,16 @@ def balance(
                 part_of=lambda item: item.lesson.template),
             Cap(what="come from one author who is no owner", key="max_share_per_author", share=author_cap,
                 part_of=lambda item: authors[item.order]),
+            Cap(what="answer what the system asked itself", key="max_share_motivator",
+                share=config.max_share_motivator, may_vanish=True,
+                part_of=lambda item: _self_set(origins.cause_of(item.pair))),
         ),
     )  # fmt: skip
     _reject_lost((*mixed.left_out, *over), kept, rejects)
     counts = count_kinds(items, kept, kinds)
     ordered = tuple(sorted(kept, key=lambda item: (item.order, item.copy)))
-    return ordered, _shares_of(ordered, counts, authors, author_cap)
+    causes = Counter(origins.cause_of(item.pair) for item in ordered)
+    return ordered, _shares_of(ordered, counts, authors, author_cap, tuple(causes.most_common()))
 
 
 def author_share(authors: int, config: Curation) -> float:
@@ -128,7 +136,7 @@ def _hold(items: list[Candidate], cap: Cap) -> tuple[list[Candidate], list[tuple
         part = cap.part_of(item)
         (kept if part is None else groups[part]).append(item)
     most = largest_cap([len(group) for group in groups.values()], cap.share, exempt=len(kept))
-    if groups and most == 0:
+    if groups and most == 0 and not (cap.may_vanish and kept):
         raise UnbalancedError(
             f"no more than {cap.share:.0%} of the examples may {cap.what}, and {len(groups)} can't make up a whole.",
             next_step=f"Set {cap.key} under [curation] to {1 / len(groups):.2f} or more, or add others.",
@@ -232,8 +240,16 @@ def _reject_lost(dropped: Sequence[tuple[Candidate, str]], kept: Sequence[Candid
             rejects.add(item.pair, reason)
 
 
+def _self_set(cause: str) -> str | None:
+    return cause if cause == Trigger.MOTIVATOR else None
+
+
 def _shares_of(
-    items: Sequence[Candidate], kinds: tuple[KindCount, ...], authors: Mapping[int, str | None], author_cap: float
+    items: Sequence[Candidate],
+    kinds: tuple[KindCount, ...],
+    authors: Mapping[int, str | None],
+    author_cap: float,
+    causes: tuple[tuple[str, int], ...],
 ) -> Shares:
     by_author = Counter(name for item in items if (name := authors[item.order]) is not None)
     by_template = Counter(item.lesson.template for item in items)
@@ -245,6 +261,7 @@ def _shares_of(
         templates=len(by_template),
         top_template=_top_share(by_template, len(items)),
         repeated=sum(item.copy > 0 for item in items),
+        causes=causes,
     )
 
 

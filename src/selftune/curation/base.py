@@ -21,6 +21,8 @@ class Facts:
         author: The pseudonym; without one all of the source, since a file of unknown people is one author; None for an
             owner.
         made_up: No person asked it.
+        trigger: What caused it.
+        dissonance: Of each turn, where it was measured.
         marks: Flags of the interaction.
         corrected: A person put an answer of their own in the model's place.
         answered: The assistant said something.
@@ -39,6 +41,8 @@ class Facts:
     generated_by: str | None
     author: str | None
     made_up: bool
+    trigger: str
+    dissonance: tuple[float, ...]
     marks: tuple[str, ...]
     corrected: bool
     answered: bool

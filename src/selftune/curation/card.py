@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.balance import MANY_AUTHORS
 from selftune.curation.config import Curation, Selection
+from selftune.curation.dissonance import summarise_dissonance
 from selftune.curation.facts import facts_of
 from selftune.curation.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.select import PERSON, count_reasons
 from selftune.curation.style import measure_style
 from selftune.curation.traits import shows
-from selftune.records import Plot
+from selftune.records import Plot, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +73,8 @@ def write_card(story: Story, config: Curation) -> str:
         *(f"- {share:.0%} from {name}" for name, share in mixture_of(chosen)),
         "",
         *_balance(story.shares, config),
+        _causes(story.shares, config),
+        *filter(None, (summarise_dissonance([facts_of(item.pair).dissonance for item in chosen]),)),
         _voice(story.shares.kinds, config),
         "",
         _style(measure_style(story.answers)),
@@ -120,6 +123,14 @@ def _balance(shares: Shares, config: Curation) -> list[str]:
     templates = f"{shares.templates} templates, the commonest in {shares.top_template:.0%}."
     repeated = f"{shares.repeated} lessons stand in it again, as the mixture asks." if shares.repeated else ""
     return [*lines, "", " ".join(filter(None, (authors, templates, repeated)))]
+
+
+def _causes(shares: Shares, config: Curation) -> str:
+    """Who asked: people, or the system itself (mission A6)."""
+    counts, total = dict(shares.causes), sum(count for _, count in shares.causes)
+    own = counts.get(Trigger.MOTIVATOR, 0)
+    told = ", ".join(f"{cause} {count}" for cause, count in shares.causes)
+    return f"Caused by {told}; {own / total:.0%} by the system itself, at most {config.max_share_motivator:.0%} may be."
 
 
 def _voice(kinds: Sequence[KindCount], config: Curation) -> str:

@@ -56,6 +56,7 @@ class Curation:
         clean_room_share: Share of the held-out conversations that nobody looks at before a person opens them.
         max_share_per_author: Largest share of the examples by one author who is no declared owner.
         max_share_of_few_authors: The same while there are fewer than 50 such authors; 1 for no cap.
+        max_share_motivator: Largest share of what the system asked itself in idle time; 0 to learn from none of it.
         max_share_per_kind: Largest share of one kind of behaviour; what is over it is left out. 1 for no cap.
         max_share_per_template: Largest share of one skeleton of the question; 1 for no cap.
         one_sided_above: Share of one kind among several above which the set is refused; 1 to allow any.
@@ -90,6 +91,7 @@ class Curation:
     clean_room_share: float = 0.2
     max_share_per_author: float = 0.02
     max_share_of_few_authors: float = 1.0
+    max_share_motivator: float = 0.5
     max_share_per_kind: float = 1.0
     max_share_per_template: float = 1.0
     one_sided_above: float = 0.75
@@ -128,6 +130,7 @@ def check_curation(config: Curation) -> None:
         ("clean_room_share", config.clean_room_share, 0.0, 1.0),
         ("max_share_per_author", config.max_share_per_author, 0.001, 1.0),
         ("max_share_of_few_authors", config.max_share_of_few_authors, 0.001, 1.0),
+        ("max_share_motivator", config.max_share_motivator, 0.0, 1.0),
         ("max_share_per_kind", config.max_share_per_kind, 0.001, 1.0),
         ("max_share_per_template", config.max_share_per_template, 0.001, 1.0),
         ("one_sided_above", config.one_sided_above, 0.0, 1.0),

@@ -21,10 +21,13 @@ def tell_dissonance(by_turn: Sequence[float]) -> str:
 
 
 def summarise_dissonance(dialogues: Sequence[Sequence[float]]) -> str:
-    """A set of lessons in a sentence: how many carry a measure, and whether they end lower than they rose."""
+    """A set of lessons in a sentence: how many carry a measure, and whether they end lower than they rose.
+
+    Empty where nothing was measured.
+    """
     measured = [values for values in dialogues if values]
     if not measured:
-        return "Dissonance: measured in none of the lessons."
+        return ""
     fell = sum(values[-1] < max(values) for values in measured)
     return (
         f"Dissonance: measured in {len(measured)} of {len(dialogues)} lessons; in the median "

@@ -59,6 +59,8 @@ def measure_facts(pair: Pair) -> Facts:
         generated_by=said.generated_by,
         author=None if said.author_is_owner else said.author or f"all of {said.source}",
         made_up=said.trigger is Trigger.SIMULATED or _GENERATED in said.flags,
+        trigger=said.trigger.value,
+        dissonance=said.dissonance,
         marks=said.flags,
         corrected=correction_of(said) is not None,
         answered=bool(spoken),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from selftune.curation.preference.pairs import Paired, PairingRules
     from selftune.records import Message
 
-STAGE_VERSION: Final = 3
+STAGE_VERSION: Final = 4
 
 
 def curate(judged: Judged, config: Curation, context: Context) -> Dataset:

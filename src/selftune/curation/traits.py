@@ -36,6 +36,10 @@ class Origins:
         """`synthetic` for what no person asked, else `real`."""
         return SYNTHETIC if self._asked(pair).made_up else REAL
 
+    def cause_of(self, pair: Pair) -> str:
+        """What caused it: a person, the system itself in idle time, an import, a simulation."""
+        return self._asked(pair).trigger
+
     def _asked(self, pair: Pair) -> Facts:
         facts = facts_of(pair)
         return facts if _ANSWERED_AGAIN.isdisjoint(facts.marks) else self._first.get(facts.conversation, facts)

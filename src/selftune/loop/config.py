@@ -169,6 +169,7 @@ class CurationSection:
     `as_served`, one example for each call of a persona under its own system message. It must be as the release is
     prompted.
     `trigger` = 0 leaves it to the profile: in solo as many as let the gate see a gain (20 to 500), in team 500.
+    `max_share_motivator` is the most that may answer what the system asked itself in idle time.
     `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
     """
 
@@ -182,6 +183,7 @@ class CurationSection:
     selection: str = "best"
     max_share_per_author: float = 0.02
     max_share_of_few_authors: float = 1.0
+    max_share_motivator: float = 0.5
     max_share_per_kind: float = 1.0
     max_share_per_template: float = 1.0
     one_sided_above: float = 0.75

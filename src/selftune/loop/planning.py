@@ -296,6 +296,7 @@ def make_curation(project: Project) -> Curation:
         holdout_seed=config.project.seed,
         max_share_per_author=section.max_share_per_author,
         max_share_of_few_authors=section.max_share_of_few_authors,
+        max_share_motivator=section.max_share_motivator,
         max_share_per_kind=section.max_share_per_kind,
         max_share_per_template=section.max_share_per_template,
         one_sided_above=section.one_sided_above,
