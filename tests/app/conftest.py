@@ -6,8 +6,9 @@ import pytest
 
 from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
 from selftune.loop.project import HIDDEN, Project, prepare_hidden
+from selftune.records import Release
 from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
+from selftune.testing import fake_base, fake_build
 
 
 @pytest.fixture
@@ -26,3 +27,15 @@ def project(tmp_path):
             base=fake_base("fake"),
             base_folder=tmp_path,
         )
+
+
+@pytest.fixture
+def released(project):
+    """The same with its base in service, as `init` leaves it."""
+    build = fake_build()
+    release = Release(
+        version="v1.0", generation=0, alias="champion", build_id=build.id, build_digest=build.digest, model_file="m",
+        decision_id=None, replaced=None, reason="the base", config_edit=(), approvals=(), health=(), proof=None,
+    )  # fmt: skip
+    project.store.save([build, release], event="made by a test")
+    return project

@@ -71,26 +71,26 @@ def real_log(project, tmp_path, count=40):
 
 
 @pytest.mark.parametrize("share", [0.2, 0.8])
-def test_a_prepared_set_has_the_share_that_was_asked_for_and_says_of_each_example_what_it_is(project, tmp_path, share):
-    real_log(project, tmp_path)
-    prepared = prepare(project, share=share)
+def test_a_prepared_set_has_the_share_that_was_asked_for_and_says_of_each_example_what_it_is(released, tmp_path, share):
+    real_log(released, tmp_path)
+    prepared = prepare(released, share=share)
     total = prepared.real + prepared.synthetic
     assert abs(prepared.real - share * total) <= 1
-    dataset = project.store.last(Dataset)
+    dataset = released.store.last(Dataset)
     assert dataset.id == prepared.dataset.id
     assert sum(example.synthetic for example in dataset.train) == prepared.synthetic
     assert {example.taught_by for example in dataset.train if example.synthetic} == {"rule"}
     assert prepared.held_real
     assert prepared.held_synthetic
-    assert prepare(project, share=share).dataset.id == dataset.id
+    assert prepare(released, share=share).dataset.id == dataset.id
 
 
-def test_what_the_log_can_not_give_is_refused_with_the_figures(project, tmp_path):
+def test_what_the_log_can_not_give_is_refused_with_the_figures(released, tmp_path):
     with pytest.raises(UnbalancedError, match="0 real lessons at a share of 50% make a set of 0"):
-        prepare(project, share=0.5)
-    real_log(project, tmp_path)
+        prepare(released, share=0.5)
+    real_log(released, tmp_path)
     with pytest.raises(UnbalancedError, match="500 were asked for, which needs 250 real ones"):
-        prepare(project, share=0.5, at_least=500)
+        prepare(released, share=0.5, at_least=500)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.95, 1.0])
@@ -107,10 +107,10 @@ def test_the_ratio_of_the_config_is_the_mixture_of_the_cycle():
         mix_of(CurationSection(data_mix_ratio=0.3, mixture=(("real", 0.5),)))
 
 
-def test_right_turns_of_the_log_stand_in_the_file_as_real_and_grown_ones_do_not_come_back(project, tmp_path):
-    real_log(project, tmp_path, count=26)
-    prepare(project, share=0.5)
-    grown = grow_file(tmp_path / "both.jsonl", count=26, seed=1, project=project, extract=True)
+def test_right_turns_of_the_log_stand_in_the_file_as_real_and_grown_ones_do_not_come_back(released, tmp_path):
+    real_log(released, tmp_path, count=26)
+    prepare(released, share=0.5)
+    grown = grow_file(tmp_path / "both.jsonl", count=26, seed=1, project=released, extract=True)
     lines = [json.loads(line) for line in (tmp_path / "both.jsonl").read_text().splitlines()]
     origins = Counter(line["origin"] for line in lines)
     assert 0 < grown.extracted <= 26
