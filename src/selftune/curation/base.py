@@ -30,9 +30,8 @@ class Facts:
         status: Of the judgement, with `reason`, `critical_failures` and `flags`.
         scores: Each criterion that applies, and its score.
         words: What the last question is about.
-        said: Names the conversation, whatever its white space.
+        said: A digest of the conversation, whatever its white space.
         votes: Overall of each verdict that has one, and whether it names a critical failure.
-        asked: Names what the prompt is compared by with others.
     """
 
     salt: str
@@ -56,7 +55,6 @@ class Facts:
     words: tuple[str, ...]
     said: str
     votes: tuple[tuple[float, bool], ...]
-    asked: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +78,13 @@ class Note:
     """What has been measured of a pair so far; what nobody has asked for yet is None.
 
     Attributes:
+        asked: Names what the prompt is compared by with others.
         said: The conversation as a lesson; `taught` with the person's correction as its answer.
         objections: What the filters of a name said.
     """
 
     facts: Facts | None = None
+    asked: int | None = None
     said: Lesson | None = None
     taught: Lesson | None = None
     objections: dict[str, str | None] = field(default_factory=dict)
@@ -103,6 +103,11 @@ class Pair:
     def key(self) -> Key:
         """What names it."""
         return Key(self.interaction.id, self.judgement.id, tuple(one.id for one in self.opinions))
+
+    @property
+    def conversation(self) -> str:
+        """Names the conversation that it is of."""
+        return self.interaction.conversation
 
     @property
     def identity(self) -> str:

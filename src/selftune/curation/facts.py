@@ -34,6 +34,14 @@ def facts_of(pair: Pair) -> Facts:
     return facts
 
 
+def asked_name(pair: Pair) -> int:
+    """What names the prompt among those it is compared with: out of the note, or measured now."""
+    name = pair.note.asked
+    if name is None:
+        name = pair.note.asked = _NEAR.sketch(asked_print(pair.interaction)).name
+    return name
+
+
 def lesson_in(pair: Pair, *, corrected: bool) -> Lesson:
     """What the pair teaches, as it was said or as a person corrected it: out of its note, or measured now."""
     lesson = pair.note.taught if corrected else pair.note.said
@@ -74,7 +82,6 @@ def measure_facts(pair: Pair) -> Facts:
         words=_topic_of(said),
         said=digest_of([said.state or "", *(normalise(message.content) for message in spoken)]),
         votes=tuple((overall, bool(one.critical_failures)) for one, overall in _scored((judged, *pair.opinions))),
-        asked=_NEAR.sketch(asked_print(said)).name,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.chance import uniform
-from selftune.curation.facts import asked_print, facts_of
+from selftune.curation.facts import asked_name, asked_print
 from selftune.curation.near import NearDuplicates
 from selftune.curation.twins import AtHand
 
@@ -50,8 +50,7 @@ def draw_holdout(
     clusters = cluster_conversations(pairs, twins or AtHand(NearDuplicates(near_duplicate)))
     places: dict[str, list[Pair]] = {_POOL: [], _HELD: [], _CLEAN: []}
     for pair in pairs:
-        conversation = facts_of(pair).conversation
-        cluster = clusters.get(conversation, conversation)
+        cluster = clusters.get(pair.conversation, pair.conversation)
         if uniform(seed, cluster) >= share:
             places[_POOL].append(pair)
         else:
@@ -61,7 +60,7 @@ def draw_holdout(
 
 def cluster_conversations(pairs: Sequence[Pair], twins: Twins[Fingerprint]) -> dict[str, str]:
     """For each conversation that is not alone in its cluster the oldest one of it."""
-    conversations = [facts_of(pair).conversation for pair in pairs]
+    conversations = [pair.conversation for pair in pairs]
     met: dict[str, int] = {}
     for place, conversation in enumerate(conversations):
         met.setdefault(conversation, place)
@@ -73,8 +72,10 @@ def cluster_conversations(pairs: Sequence[Pair], twins: Twins[Fingerprint]) -> d
             conversation = above
         return conversation
 
-    asked = [facts_of(pair).asked for pair in pairs]
-    for alike in twins.find(asked, lambda place: asked_print(pairs[place].interaction)):
+    found = twins.find(
+        len(pairs), lambda place: asked_name(pairs[place]), lambda place: asked_print(pairs[place].interaction)
+    )
+    for alike in found:
         older, younger = sorted(
             (find(conversations[alike.first]), find(conversations[alike.second])), key=met.__getitem__
         )

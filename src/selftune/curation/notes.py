@@ -15,7 +15,7 @@ from zlib import crc32
 
 from selftune.curation import alike, base, facts, filters, meaning, near, render, skeletons
 from selftune.curation.base import Log, Note, Pair
-from selftune.curation.facts import facts_of
+from selftune.curation.facts import asked_name, facts_of
 from selftune.records import digest_file, digest_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class Recalled(Pair):
         """What names it."""
         key: Key = self.__dict__["_key"]
         return key
+
+    @property
+    def conversation(self) -> str:
+        """Names the conversation that it is of."""
+        return facts_of(self).conversation
 
     @property
     def log(self) -> Log:
@@ -204,6 +209,7 @@ def _recall(connection: sqlite3.Connection, keys: Sequence[Key], log: Log) -> It
     missing = [key for key in keys if key.interaction_id not in notes]
     for key, pair in zip(missing, log.read(missing), strict=True):
         facts_of(pair)
+        asked_name(pair)
         notes[key.interaction_id] = pair.note
     _write(connection, [(key, notes[key.interaction_id]) for key in missing])
     return (Recalled(key, notes[key.interaction_id], log) for key in keys)

@@ -206,7 +206,8 @@ def without_near_duplicates(items: Sequence[Candidate], twins: Twins[Fingerprint
     """One of each cluster of near-duplicates: going down the ranks, whatever is like one that is kept goes."""
     ranked = _best_first(items)
     found = twins.find(
-        [item.lesson.words for item in ranked],
+        len(ranked),
+        lambda place: ranked[place].lesson.words,
         lambda place: fingerprint(ranked[place].messages, ranked[place].pair.interaction.state),
     )
     return _without_twins(ranked, found, "near-duplicate", rejects)
@@ -216,7 +217,8 @@ def without_same_meaning(items: Sequence[Candidate], twins: Twins[Gist], rejects
     """One of each cluster that says the same in another order or inflection, the highest rank of it."""
     ranked = _best_first(items)
     found = twins.find(
-        [item.lesson.gist for item in ranked],
+        len(ranked),
+        lambda place: ranked[place].lesson.gist,
         lambda place: gist(ranked[place].messages, ranked[place].pair.interaction.state),
     )
     return _without_twins(ranked, found, "same in meaning", rejects)

@@ -11,7 +11,7 @@ from selftune.curation.neighbours import Neighbours
 from selftune.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from selftune.curation.alike import Alike, Likeness
@@ -26,12 +26,15 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class Twins(Protocol[T_contra]):
     """Finds twins among texts, by one kind of likeness."""
 
-    def find(self, names: Sequence[int | None], item_at: Callable[[int], T_contra]) -> Iterable[Likeness]:
+    def find(
+        self, count: int, name_at: Callable[[int], int | None], item_at: Callable[[int], T_contra]
+    ) -> Iterable[Likeness]:
         """Every two places that are alike; equal ones once, against the first.
 
         Args:
-            names: What `Sketch.name` says of each; None for what is like nothing.
-            item_at: The text at a place, for those that are met for the first time.
+            count: How many places there are.
+            name_at: What `Sketch.name` says of the text at a place; None for what is like nothing.
+            item_at: The text itself; asked for where there is no other way.
         """
         ...
 
@@ -42,9 +45,10 @@ class AtHand(Generic[T]):
     def __init__(self, alike: Alike[T]) -> None:
         self._alike = alike
 
-    def find(self, names: Sequence[int | None], item_at: Callable[[int], T]) -> Iterable[Likeness]:
+    def find(self, count: int, name_at: Callable[[int], int | None], item_at: Callable[[int], T]) -> Iterable[Likeness]:
         """Every two places that are alike."""
-        return compare(self._alike, map(item_at, range(len(names))))
+        del name_at
+        return compare(self._alike, map(item_at, range(count)))
 
 
 class Kept(Generic[T]):
@@ -53,8 +57,9 @@ class Kept(Generic[T]):
     def __init__(self, folder: Path, alike: Alike[T]) -> None:
         self._neighbours = Neighbours(folder, alike)
 
-    def find(self, names: Sequence[int | None], item_at: Callable[[int], T]) -> Iterable[Likeness]:
+    def find(self, count: int, name_at: Callable[[int], int | None], item_at: Callable[[int], T]) -> Iterable[Likeness]:
         """Every two places that are alike; what is kept is made again where it is damaged."""
+        names = [name_at(place) for place in range(count)]
         try:
             return list(self._neighbours.find(names, item_at))
         except DamagedFileError:
