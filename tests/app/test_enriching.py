@@ -10,7 +10,9 @@ from typing import ClassVar
 
 import pytest
 
-from selftune.app.enriching import EnrichedSource, enrich_log, find_teacher, redacted
+from selftune.app.enriching import EnrichedSource, enrich_log, redacted
+from selftune.app.growing import grow_file
+from selftune.app.teachers import find_teacher
 from selftune.curation.growth.passages import Passage
 from selftune.errors import ConfigError, MissingFileError, UsageError
 from selftune.evals.suites import load_suite
@@ -137,3 +139,16 @@ def test_the_teacher_of_the_config_answers_where_it_is_named(project, tmp_path, 
     made = enrich_log(configured(project, teacher=named), documents=documents, prompts=prompts, teacher="teacher")
     assert made.added == 1
     assert FakeTeacher.asked[0]["model"] == "fake-teacher"
+
+
+def test_grown_cases_are_answered_by_the_named_teacher_too_and_only_right_answers_count(project, tmp_path, teacher):
+    named = TeacherSection(endpoint=teacher.rpartition("/")[0] + "/v1", model="fake-teacher")
+    grown = grow_file(
+        tmp_path / "out.jsonl", count=2, seed=0, teacher="teacher", project=configured(project, teacher=named)
+    )
+    assert grown.teacher == "fake-teacher"
+    assert (grown.quality.asked, grown.quality.examples) == (2, 0), "it talks of bees whatever it is asked"
+    assert len(FakeTeacher.asked) == 8
+    far = TeacherSection(endpoint="https://teacher.example/v1", model="big")
+    with pytest.raises(ConfigError, match=r"\[egress\] does not allow it"):
+        grow_file(tmp_path / "b.jsonl", count=2, seed=0, teacher="teacher", project=configured(project, teacher=far))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from selftune.app.growing import CHAMPION, suites_of
+from selftune.app.growing import suites_of
+from selftune.app.teachers import CHAMPION, find_teacher
 from selftune.curation.filters import InCharacter
 from selftune.curation.growth.enrich import SourceBook, enrich
 from selftune.curation.growth.passages import Passage, read_passages
@@ -16,7 +16,6 @@ from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.interactions.privacy.redaction import Redactor
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent
-from selftune.loop.planning import make_teaching
 from selftune.loop.privacy import door_of, rules_of
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.loop.service import serving_release
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from selftune.records import Suite
 
 SOURCE: Final = "enriched"
-# The model under [teacher] in selftune.toml.
-TEACHER: Final = "teacher"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,28 +98,6 @@ class EnrichedSource:
             return stack.enter_context(context.serve(self.champion, slots=self.slots)), self.champion.digest
         assert self.teaching is not None, "one of the two answers"  # noqa: S101 - can't happen
         return EndpointTeacher(self.teaching, context.work), self.teaching.model
-
-
-def find_teacher(project: Project, name: str) -> Teaching:
-    """The teacher under [teacher], or a model behind a server of this machine: `http://127.0.0.1:PORT/MODEL`.
-
-    Raises:
-        UsageError: the address is none, or names no model.
-        ConfigError: it lies beyond this machine and [egress] does not name it, or [teacher] says too little.
-    """
-    teaching = make_teaching(project.config)
-    if name != TEACHER:
-        parts = urlsplit(name)
-        model = parts.path.strip("/")
-        if parts.scheme != "http" or parts.hostname is None or parts.port is None or not model:
-            raise UsageError(
-                f"{name!r} names no teacher.",
-                next_step="Write champion, teacher, or http://127.0.0.1:PORT/MODEL, as --teacher.",
-            )
-        here = f"http://{parts.hostname}:{parts.port}/v1"
-        teaching = Teaching(endpoint=here, model=model, rules=teaching.rules, at_once=project.config.capture.slots)
-    reach_teacher(teaching)
-    return teaching
 
 
 def enrich_log(

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.app.teachers import CHAMPION, TEACHER, find_teacher
 from selftune.curation.growth.answers import RULE, Rule, Sampled, messages_of
 from selftune.curation.growth.cases import FAMILIES
 from selftune.curation.growth.grow import grow
@@ -18,6 +19,7 @@ from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES, load_suite
 from selftune.loop.ejected import find_text
 from selftune.loop.service import serving_release
+from selftune.loop.teaching import EndpointTeacher
 from selftune.records import Build, Dataset, GenerationParameters, Interaction
 
 if TYPE_CHECKING:
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.records import Message, Suite
 
-CHAMPION: Final = "champion"
-TEACHERS: Final = (RULE, CHAMPION)
+TEACHERS: Final = (RULE, CHAMPION, TEACHER)
 _DRAWS: Final = 4
 
 
@@ -64,9 +65,9 @@ def grow_file(
     """
     if out.exists():
         raise UsageError(f"there is a file {out} already.", next_step="Name another file with --out.")
-    if project is None and (extract or steer or teacher == CHAMPION):
+    if project is None and (extract or steer or teacher in {CHAMPION, TEACHER}):
         raise UsageError(
-            "champion, log and weaknesses belong to a project.", next_step="Name one with --project FOLDER."
+            "champion, teacher, log and weaknesses belong to a project.", next_step="Name one with --project FOLDER."
         )
     growth, by = _grow(count, seed, teacher, project, families_of(project) if steer else tuple(FAMILIES))
     cited = tuple(_extracted(project)) if extract and project is not None else ()
@@ -95,6 +96,8 @@ def _grow(count: int, seed: int, teacher: str, project: Project | None, families
         appointed: Teacher = Rule(seed=seed)
         if teacher == CHAMPION and project is not None:
             appointed = _champion(stack, project, seed)
+        if teacher == TEACHER and project is not None:
+            appointed = _endpoint(project, seed)
         return grow(count, seed, appointed, suites_of(project), families), appointed.name
 
 
@@ -108,6 +111,14 @@ def _champion(stack: ExitStack, project: Project, seed: int) -> Sampled:
         temperature=capture.temperature, max_tokens=generation.max_tokens, stop=generation.stop
     )
     return Sampled(served=served, name=build.digest, parameters=parameters, draws=_DRAWS, seed=seed)
+
+
+def _endpoint(project: Project, seed: int) -> Sampled:
+    """The teacher under [teacher]. Cases are made up, so nobody's consent is asked; a host far off is, by [egress]."""
+    teaching, temperature = find_teacher(project, TEACHER), project.config.capture.temperature
+    parameters = GenerationParameters(temperature=temperature, max_tokens=teaching.max_tokens)
+    served = EndpointTeacher(teaching)
+    return Sampled(served=served, name=served.name, parameters=parameters, draws=_DRAWS, seed=seed)
 
 
 def _extracted(project: Project) -> Iterator[Cited]:

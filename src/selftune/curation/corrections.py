@@ -59,7 +59,7 @@ def find_correctable(pairs: Sequence[Pair], config: Curation, most: int) -> tupl
     pool = sift(split.pool, filters, Rejects())
     learnable = _learnable(pool, config)
     tried = {corrected_id(pair.interaction) for pair in pairs}
-    best: dict[str, Pair] = {}
+    best: dict[str, tuple[float, Pair]] = {}
     served = {_prompt_of(pair) for pair in pool if pair.interaction.id in learnable}
     for pair in pool:
         prompt = _prompt_of(pair)
@@ -69,9 +69,9 @@ def find_correctable(pairs: Sequence[Pair], config: Curation, most: int) -> tupl
         if pair.interaction.id in tried or corrected_id(pair.interaction) is not None:
             served.add(prompt)
             best.pop(prompt, None)
-        elif prompt not in best or overall > (verdict_on(best[prompt]).overall or overall):
-            best[prompt] = pair
-    return tuple(best.values())[:most]
+        elif prompt not in best or overall > best[prompt][0]:
+            best[prompt] = overall, pair
+    return tuple(pair for _, pair in best.values())[:most]
 
 
 def _learnable(pool: Sequence[Pair], config: Curation) -> frozenset[str]:

@@ -43,7 +43,7 @@ def grow(
     out: _Out,
     n: Annotated[int, typer.Option("--n", min=2, help="How many cases; 500 to 1,000 make a set.")] = 800,
     seed: Annotated[int, typer.Option(help="All chance comes from here.")] = 0,
-    teacher: Annotated[str, typer.Option(help="Who answers: rule, or champion (sampled, and selected).")] = "rule",
+    teacher: Annotated[str, typer.Option(help="Who answers: rule, or champion or teacher (sampled).")] = "rule",
     extract: Annotated[bool, typer.Option("--extract", help="Put right turns of the project's log in it too.")] = False,
     steer: Annotated[bool, typer.Option("--steer", help="More of what the newest dataset shows as weak.")] = False,
     project: _InProject = None,
