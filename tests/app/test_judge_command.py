@@ -55,12 +55,15 @@ def test_import_prints_what_came_of_each_file_and_names_every_row_without_a_verd
         path.write_text(json.dumps({"summary": {"judge_model": "j", "overall_mean": 2.5}, "results": some}))
     told = run("judge", "import", str(mixed), str(outage), "--project", str(tmp_path))
     assert told.exit_code == 0
+    corrected = "corrected 8.00 [1.33, 9.90] (n = 1), the judge's own 7.50 (n = 1)"
+    easy = f"  difficulty easy: raw 0.00 (n = 2), {corrected}, 1 unscored"
     assert told.stdout.splitlines() == [
         "mixed.json: 1 of 3 scored by j, 2 unscored",
-        "  mean 8.00 (95 % 1.33 to 9.90, n = 1); the file says 2.50, failures counted",
+        f"  all: raw 0.00 (n = 3), {corrected}, 2 unscored",
+        "  the file says 2.50, in which 2 failures stand as zeros: b, c",
         "  the judge's own overall: -0.50 from ours at most, far off in 0",
-        "  difficulty easy: 8.00 (n = 1 of 2, the file says 0.00)",
-        "  difficulty hard: no score (n = 0 of 1, the file says 0.00)",
+        easy,
+        "  difficulty hard: raw 0.00 (n = 1), corrected: no score, 1 unscored",
         "  the judge failed: Parse error: b, c",
         "outage.json: OUTAGE of the judge, 0 of 2 scored by j, 2 unscored",
         "  the judge failed: Parse error: b, c",

@@ -9,6 +9,7 @@ import pytest
 
 from selftune.app.judging import import_judged
 from selftune.errors import MissingFileError, UnknownNameError, UsageError
+from selftune.judges.adopted import describe_adopted, warn_of_mixing
 from selftune.judges.rubric import load_rubric
 from selftune.records import Interaction, Judgement, JudgementStatus, Quarantined
 
@@ -47,13 +48,14 @@ def judged_file(folder, rows, name="judged.json"):
 
 def test_every_row_is_scored_or_named_and_a_missing_overall_is_no_zero(project, tmp_path):
     (one,) = import_judged(project, [judged_file(tmp_path, ROWS)])
-    assert (one.rows, one.scored, one.outage, one.judge) == (4, 3, False, "judge-1")
+    assert (one.whole.rows, one.whole.scored, one.outage, one.judge) == (4, 3, False, "judge-1")
     assert one.unscored == (("lost", "the judge failed: Parse error"),)
-    assert one.mean == pytest.approx(8.1)
-    assert one.interval is not None
-    assert one.interval[0] < 8.1 < one.interval[1]
+    assert one.whole.mean == pytest.approx(8.1)
+    assert (one.whole.own_mean, one.whole.own) == (pytest.approx(7.5), 2)
+    assert one.whole.interval is not None
+    assert one.whole.interval[0] < 8.1 < one.whole.interval[1]
     assert one.stated_mean == 3.75
-    assert (one.without_own, one.zeroed, one.hidden) == (("bare",), ("bare",), ("hard",))
+    assert (one.without_own, one.zeroed, one.hidden) == (("bare",), ("bare", "lost"), ("hard",))
     assert one.largest_gap == pytest.approx(-1.2)
     kept = [record for _, record in project.store.each(Judgement)]
     assert [item.status.value for item in kept] == ["scored"] * 3 + ["unscored"]
@@ -63,6 +65,21 @@ def test_every_row_is_scored_or_named_and_a_missing_overall_is_no_zero(project, 
     assert "slang" in kept[1].criteria[-1].reasoning
     assert kept[0].judge.lineage == ("judge-1",)
     assert kept[0].rubric_digest == load_rubric("character").id
+
+
+def test_raw_and_corrected_stand_side_by_side_and_are_not_to_be_mixed(project, tmp_path):
+    good = judged_file(tmp_path, [row("fine", verdict(overall_score=8.1), 8.1)] * 2, "good.json")
+    bad = judged_file(tmp_path, ROWS, "bad.json")
+    outcome = import_judged(project, [good, bad])
+    told = "\n".join(line for one in outcome for line in describe_adopted(one))
+    assert "all: raw 3.75 (n = 4), corrected 8.10 [" in told
+    assert "(n = 3), the judge's own 7.50 (n = 2), 1 unscored" in told
+    assert "the file says 3.75, in which 2 failures stand as zeros: bare, lost" in told
+    mind, step = warn_of_mixing(outcome)
+    assert mind.startswith("mind: hold raw against raw and corrected against corrected")
+    assert "corrected 8.10 to 8.10, raw 3.75 to 3.75; mixed it would read 8.10 to 3.75, 4.35 of it from 2 zeros" in step
+    assert list(warn_of_mixing(outcome[:1])) == []
+    assert list(warn_of_mixing([outcome[0], outcome[0]])) == []
 
 
 def test_each_category_and_difficulty_has_its_raw_and_corrected_mean(project, tmp_path):
@@ -99,7 +116,7 @@ def test_a_file_on_which_the_judge_always_failed_is_an_outage_and_gives_no_mean(
     rows = [row(str(n), failed("Judge error:  no\nkey")) for n in range(3)]
     (one,) = import_judged(project, [judged_file(tmp_path, rows)])
     assert one.outage
-    assert (one.scored, one.mean, one.interval) == (0, None, None)
+    assert (one.whole.scored, one.whole.mean, one.whole.interval) == (0, None, None)
     assert {reason for _, reason in one.unscored} == {"the judge failed: Judge error: no key"}
 
 
@@ -112,7 +129,7 @@ def test_verdicts_by_another_rubric_are_unscored_but_no_outage(project, tmp_path
 def test_a_judge_that_means_a_zero_gets_its_zero(project, tmp_path):
     zeros = {name: {"score": 0, "justification": "Out of the frame."} for name in [*PARTS, "character_integrity"]}
     (one,) = import_judged(project, [judged_file(tmp_path, [row("none", zeros | {"overall_score": 0})])])
-    assert (one.scored, one.mean, one.largest_gap) == (1, 0, 0)
+    assert (one.whole.scored, one.whole.mean, one.largest_gap) == (1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +146,7 @@ def test_a_judge_that_means_a_zero_gets_its_zero(project, tmp_path):
 )
 def test_a_verdict_with_a_fault_is_unscored_with_the_reason(project, tmp_path, scores, reason):
     (one,) = import_judged(project, [judged_file(tmp_path, [row("odd", scores)])])
-    assert (one.scored, one.outage) == (0, False)
+    assert (one.whole.scored, one.outage) == (0, False)
     assert reason in one.unscored[0][1]
 
 
@@ -167,12 +184,12 @@ def test_a_file_of_another_kind_is_refused_before_anything_comes_in(project, tmp
 # Counted and averaged without the code under test: rows scored, unscored, without an overall of the judge's own, of
 # those shown as a zero by the file; the mean of ours, and the file's own.
 FIELD = {
-    "eval-orpo-v3b-judged-20260326-083716.json": (0, 36, 0, 0, None, 0.0),
-    "eval-orpo-v3b-judged-20260326-final.json": (32, 4, 5, 5, 4.675, 3.41),
-    "eval-orpo-v4-judged-20260327-215302.json": (31, 5, 8, 8, 2.984, 1.74),
-    "eval-qwen3-sft-v2-judged-20260330-080742.json": (31, 5, 6, 0, 2.634, 2.19),
+    "eval-orpo-v3b-judged-20260326-083716.json": (0, 36, 0, 36, None, 0.0),
+    "eval-orpo-v3b-judged-20260326-final.json": (32, 4, 5, 9, 4.675, 3.41),
+    "eval-orpo-v4-judged-20260327-215302.json": (31, 5, 8, 13, 2.984, 1.74),
+    "eval-qwen3-sft-v2-judged-20260330-080742.json": (31, 5, 6, 5, 2.634, 2.19),
     "eval-qwen3-v1-judged-20260329-215556.json": (36, 0, 3, 0, 8.814, 8.8),
-    "eval-qwen3-v3-lr8e6-judged-20260330-125201.json": (35, 1, 3, 0, 8.084, 7.84),
+    "eval-qwen3-v3-lr8e6-judged-20260330-125201.json": (35, 1, 3, 1, 8.084, 7.84),
 }
 
 
@@ -181,11 +198,11 @@ def test_the_verdicts_of_the_field_come_in_whole_with_every_failure_named(projec
     outcome = {one.file: one for one in import_judged(project, paths)}
     assert {
         name: (
-            one.scored,
+            one.whole.scored,
             len(one.unscored),
             len(one.without_own),
             len(one.zeroed),
-            None if one.mean is None else round(one.mean, 3),
+            None if one.whole.mean is None else round(one.whole.mean, 3),
             one.stated_mean,
         )
         for name, one in outcome.items()
@@ -197,6 +214,10 @@ def test_the_verdicts_of_the_field_come_in_whole_with_every_failure_named(projec
         assert stated == pytest.approx(summary["by_category"] | summary["by_difficulty"], abs=0.0051)
     criticals = [sum(part.critical for part in one.parts if part.by == "category") for one in outcome.values()]
     assert criticals == [0, 24, 22, 25, 7, 11]
+    (slip,) = (line for line in warn_of_mixing(list(outcome.values())) if "-v4-" in line)
+    assert (
+        "corrected 8.81 to 2.98, raw 8.80 to 1.74; mixed it would read 8.81 to 1.74, 1.24 of it from 13 zeros" in slip
+    )
     kept = [record for _, record in project.store.each(Judgement)]
     assert (len(kept), sum(item.status is JudgementStatus.SCORED for item in kept)) == (216, 165)
     reasons = {reason for one in outcome.values() for _, reason in one.unscored}

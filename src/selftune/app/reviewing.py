@@ -18,6 +18,7 @@ from selftune.judges.calibration.measure import category_of
 from selftune.judges.calibration.words import describe_drift
 from selftune.judges.purse import Purse
 from selftune.judges.rubric import load_rubric
+from selftune.judges.tally import tally_by_category
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.calibrating import calibrate, calibration_line, drift_of
 from selftune.loop.ejected import rubric_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from selftune.judges.bias import BatchBias
     from selftune.judges.calibration.measure import Calibration
+    from selftune.judges.tally import Tally
     from selftune.loop.executor import Timing
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Rubric
@@ -219,6 +221,13 @@ def check_after_batch(project: Project, timings: Iterable[Timing]) -> tuple[str,
 def report_calibration(project: Project) -> Calibration:
     """All that is on record about the project's judge."""
     return calibrate(project, *appointed_judge(project))
+
+
+def report_scores(project: Project) -> tuple[Tally, ...]:
+    """The latest scores of the project's judge: ours beside its own, all of them and by category."""
+    identity, rubric = appointed_judge(project)
+    ids = latest_judgements(project.store, identity, rubric.id)
+    return tally_by_category((project.store.record(judgement_id, Judgement) for judgement_id in ids), rubric)
 
 
 def report_bias(project: Project) -> BatchBias:

@@ -12,7 +12,6 @@ from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from selftune.judges.adopted import Adopted, Part
 
 STAGES: Final = {
     "judge": "Score what is new; say why where there is no score.",
@@ -63,6 +62,7 @@ def judge_import(
     """Bring in answers that another tool's judge scored; the overall is computed anew, a failure is no zero."""
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import import_judged
+    from selftune.judges.adopted import describe_adopted, warn_of_mixing
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
@@ -71,7 +71,9 @@ def judge_import(
         print_json(outcome)
         return
     for one in outcome:
-        typer.echo("\n".join(_told(one)))
+        typer.echo("\n".join(describe_adopted(one)))
+    for line in warn_of_mixing(outcome):
+        typer.echo(line)
 
 
 @_judge.command("compare")
@@ -99,34 +101,6 @@ def judge_compare(
         print_json(outcome)
     else:
         typer.echo("\n".join(in_words(outcome)))
-
-
-def _told(one: Adopted) -> list[str]:
-    """What came of one file, as lines."""
-    counts = f"{one.scored} of {one.rows} scored by {one.judge}, {len(one.unscored)} unscored"
-    lines = [f"{one.file}: {'OUTAGE of the judge, ' if one.outage else ''}{counts}"]
-    if one.mean is not None and one.interval is not None:
-        low, high = one.interval
-        stated = "" if one.stated_mean is None else f"; the file says {one.stated_mean:.2f}, failures counted"
-        lines.append(f"  mean {one.mean:.2f} (95 % {low:.2f} to {high:.2f}, n = {one.scored}){stated}")
-    if one.largest_gap is not None:
-        lines.append(
-            f"  the judge's own overall: {one.largest_gap:+.2f} from ours at most, far off in {len(one.hidden)}"
-        )
-    if one.without_own:
-        zeroed = f", in the file a zero: {', '.join(one.zeroed)}" if one.zeroed else ""
-        lines.append(f"  no overall of the judge's own: {', '.join(one.without_own)}{zeroed}")
-    lines += [] if one.outage else map(_told_part, one.parts)
-    reasons = dict.fromkeys(reason for _, reason in one.unscored)
-    named = (f"  {reason}: {', '.join(row for row, why in one.unscored if why == reason)}" for reason in reasons)
-    return [*lines, *named]
-
-
-def _told_part(part: Part) -> str:
-    ours = "no score" if part.mean is None else f"{part.mean:.2f}"
-    stated = "" if part.stated_mean is None else f", the file says {part.stated_mean:.2f}"
-    critical = f", critical failures in {part.critical}" if part.critical else ""
-    return f"  {part.by} {part.name}: {ours} (n = {part.scored} of {part.rows}{stated}){critical}"
 
 
 def _command(stage: str) -> Callable[..., None]:
