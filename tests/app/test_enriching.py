@@ -141,6 +141,18 @@ def test_the_teacher_of_the_config_answers_where_it_is_named(project, tmp_path, 
     assert FakeTeacher.asked[0]["model"] == "fake-teacher"
 
 
+def test_a_teacher_of_this_machine_sees_no_secret_of_the_documents_either(project, tmp_path, teacher):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "bees.md").write_text("Bees shiver in winter. Ask jane@mail.example about bees.")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("How do bees keep warm?\n")
+    enrich_log(project, documents=documents, prompts=prompts, teacher=teacher)
+    seen = json.dumps(FakeTeacher.asked)
+    assert "[email-1]" in seen
+    assert "jane@mail" not in seen
+
+
 def test_grown_cases_are_answered_by_the_named_teacher_too_and_only_right_answers_count(project, tmp_path, teacher):
     named = TeacherSection(endpoint=teacher.rpartition("/")[0] + "/v1", model="fake-teacher")
     grown = grow_file(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selftune.app.reports.canaries import plant, search
+from selftune.app.reports.planting import plant, search
 from selftune.interactions.privacy.canaries import draw_canaries, load_canaries
 
 
@@ -26,9 +26,23 @@ def planted(tmp_path_factory):
 
 def test_no_found_secret_is_in_any_file_of_a_real_project(planted):
     assert planted.leaks == ()
-    assert planted.files > 5
+    assert planted.files > 20
     assert planted.examples > 50
     assert planted.aside == 100
+
+
+def test_they_were_planted_on_every_way(planted):
+    ways = dict(planted.ways)
+    assert {name.split()[0] for name in ways} >= {
+        "openai",
+        "otel",
+        "langfuse",
+        "inspect",
+        "open_webui_feedback",
+        "a4ps",
+    }
+    assert {"statements", "documents for a teacher", "verdicts of another tool", "exports"} <= ways.keys()
+    assert min(ways.values()) >= 100
 
 
 def test_no_authors_name_is_in_any_file_of_a_real_project(planted):
@@ -36,8 +50,16 @@ def test_no_authors_name_is_in_any_file_of_a_real_project(planted):
 
 
 def test_what_was_missed_is_named_and_little(planted):
-    assert len(planted.missed) <= 5
+    assert len(planted.missed) <= 2
     assert all(canary.disguise == "lines" for canary in planted.missed)
+
+
+def test_where_nothing_is_looked_for_each_way_leaves_them_in_its_files(tmp_path):
+    """The control: the search finds what the door would have taken out."""
+    few = [canary for canary in load_canaries() if canary.kind == "email" and canary.disguise == "plain"][:4]
+    plant(tmp_path, few, rules="[capture]\nredact = []\n")
+    files = {leak.partition(":")[0] for leak in search(tmp_path / "project", few)}
+    assert {"store.db", "golden_interactions.jsonl", "sharegpt", "told.txt"} <= files
 
 
 def test_the_search_sees_every_canary_in_a_file_that_nobody_redacted(tmp_path):

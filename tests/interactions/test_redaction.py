@@ -140,6 +140,38 @@ def test_a_broken_line_of_json_is_searched_as_what_it_says():
     assert redact(raw) == '{"text": "mail:\\n[email-1] or [card-1]'
 
 
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_json_in_json_is_searched_however_often_it_was_escaped(times):
+    text = f"I set the secret to {KEY[:14]}\n  {KEY[14:]}."
+    for _ in range(times):
+        text = json.dumps({"text": text})
+    hidden = redact(text)
+    assert KEY[:14] not in hidden
+    assert KEY[14:] not in hidden
+    for _ in range(times):
+        hidden = json.loads(hidden)["text"]
+    assert hidden == "I set the secret to [api_key-1]."
+
+
+def test_a_thousand_backslashes_come_to_an_end():
+    assert redact("\\" * 4000 + "n") == "\\" * 4000 + "n"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Write to > o.connor.we\n> i@uni-x.example please.", "Write to > [email-1] please."),
+        ("See below:\njane@mail.example", "See below:\n[email-1]"),
+        ("It is done\njane@mail.example", "It is done\n[email-1]"),
+        ("You can get me on 00 33 1 9\n9 00 61 56", "You can get me on [phone-1]"),
+        ("Ring +49 30 23125 042\n2 eggs", "Ring [phone-1]\n2 eggs"),
+        ("Ring +49 30 23125 042\n12 eggs", "Ring [phone-1]\n12 eggs"),
+    ],
+)
+def test_a_line_break_takes_its_own_half_along_and_not_its_neighbours(text, left):
+    assert redact(text) == left
+
+
 def test_one_secret_in_two_spellings_keeps_one_number():
     redactor = Redactor(KINDS)
     assert redactor.redact("4111 1111 1111 1111") == redactor.redact("4111-1111-1111-1111") == "[card-1]"
@@ -234,6 +266,8 @@ HOSTILE = {
     "an address per word": "a\u200b@b.cc " * 8_000,
     "nearly an account": "DE12 A1\n" * 12_000,
     "nearly a card": "4111-" * 20_000,
+    "nearly a name after a name": "o.connor.we\n" * 15_000,
+    "escape upon escape": "\\" * 60_000,
 }
 
 

@@ -17,7 +17,7 @@ from selftune.judges.judged_files import read_judged_file
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.executor import Silent
-from selftune.loop.privacy import door_of
+from selftune.loop.privacy import NotesDoor, door_of, rules_of
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.records import Interaction, Judgement, JudgementStatus, Message, Quarantined
 
@@ -45,7 +45,8 @@ def import_judged(
         UnknownNameError: no rubric has that name.
     """
     text, codex = find_text(project.folder, "rubric", rubric), codex_of(project.folder, project.config)
-    config = Adopting(rubric=text, rubric_digest=load_rubric(text, codex).id, codex=codex)
+    door = NotesDoor(rules_of(project.config))
+    config = Adopting(rubric=text, rubric_digest=load_rubric(text, codex).id, codex=codex, door=door)
     files = [(path, read_judged_file(path)) for path in paths]
     with hold_lease(project):
         executor = make_executor(project, observer or Silent())

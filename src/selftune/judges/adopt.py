@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from selftune.judges.judged_files import number, read_judged_file
 from selftune.judges.overall import holistic_score, weighted_overall
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from selftune.judges.judged_files import JudgedRow
     from selftune.records import Codex, Criterion, Rubric
 
-STAGE_VERSION: Final = 1
+STAGE_VERSION: Final = 2
 
 NAMED_BY_THE_JUDGE: Final = "named_by_the_judge"
 FAILED: Final = "the judge failed"
@@ -38,11 +38,24 @@ class JudgedAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class Adopting:
-    """By which rubric the verdicts were given: a shipped name or a file's path, what it quotes, and its digest."""
+    """By which rubric the verdicts were given: a shipped name or a file's path, what it quotes, and its digest.
+
+    Attributes:
+        door: What the judge's words pass before they are kept; without one they stay as they are.
+    """
 
     rubric: str
     rubric_digest: str
     codex: Codex | None = None
+    door: Door | None = None
+
+
+class Door(Protocol):
+    """What the words of another tool's judge pass before they are kept: they may quote what a person said."""
+
+    def clean(self, text: str) -> str:
+        """The text as it may be kept."""
+        ...
 
 
 def adopt(inputs: JudgedAnswers, config: Adopting, context: Context) -> Iterator[Judgement]:
@@ -55,7 +68,8 @@ def adopt(inputs: JudgedAnswers, config: Adopting, context: Context) -> Iterator
     rubric, file = load_rubric(config.rubric, config.codex), read_judged_file(inputs.path)
     for row, interaction_id in zip(file.rows, inputs.interaction_ids, strict=True):
         if interaction_id is not None:
-            yield adopt_row(row, file.judge_model, rubric, interaction_id, context.draw_salt())
+            judgement = adopt_row(row, file.judge_model, rubric, interaction_id, context.draw_salt())
+            yield judgement if config.door is None else _through(config.door, judgement)
 
 
 def adopt_row(row: JudgedRow, judge_model: str, rubric: Rubric, interaction_id: str, salt: str) -> Judgement:
@@ -77,6 +91,14 @@ def adopt_row(row: JudgedRow, judge_model: str, rubric: Rubric, interaction_id: 
         overall=weighted_overall(criteria, rubric),
         judge_overall=holistic_score(criteria, rubric),
         critical_failures=(NAMED_BY_THE_JUDGE,) if row.scores.get("critical_failures") else (),
+    )
+
+
+def _through(door: Door, judgement: Judgement) -> Judgement:
+    return replace(
+        judgement,
+        criteria=tuple(replace(one, reasoning=door.clean(one.reasoning)) for one in judgement.criteria),
+        reason=None if judgement.reason is None else door.clean(judgement.reason),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.interactions.config import Capture
-from selftune.interactions.door import clean
+from selftune.interactions.door import clean, clean_text
 from selftune.interactions.privacy.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
@@ -28,6 +28,17 @@ class TodaysRules:
         if clean(interaction, self.rules) == interaction:
             return None
         return "it was kept under older rules: the door would redact or mend it today"
+
+
+@dataclass(frozen=True)
+class NotesDoor:
+    """The door for a text that belongs to no interaction, such as what another tool's judge wrote."""
+
+    rules: Capture
+
+    def clean(self, text: str) -> str:
+        """The text, mended and redacted."""
+        return clean_text(text, self.rules)
 
 
 def door_of(project: Project) -> Capture:

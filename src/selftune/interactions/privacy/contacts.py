@@ -28,10 +28,15 @@ _EMAIL_OVER_LINES: Final = re.compile(
     rf"{_LOCAL}@(?:(?:{_LABEL}\.)*(?:{_LABEL})?-?{NEW_LINE}\.?(?:{_LABEL}\.)+"
     rf"|(?:{_LABEL}\.)+{NEW_LINE}|(?:{_LABEL}\.)*{_LABEL}{NEW_LINE}\.)[A-Za-z]{{2,24}}(?![A-Za-z0-9.@(=])"
 )
+# Cut before the at sign: what stands on the line before must look like the beginning of one (`o.connor`, not `See`).
+_EMAIL_CUT_EARLY: Final = re.compile(
+    rf"(?<![A-Za-zÀ-ɏ0-9._%+/-])[A-Za-zÀ-ɏ0-9]{{1,32}}(?:[._+-][A-Za-zÀ-ɏ0-9]{{1,32}}){{1,4}}{NEW_LINE}"
+    rf"[A-Za-zÀ-ɏ0-9._%+-]{{1,64}}@(?:{_LABEL}\.){{1,4}}[A-Za-z]{{2,24}}(?![A-Za-z0-9(=])"
+)
 
 # --- Telephone --------------------------------------------------------------------------------------------------------
 
-_GAP: Final = r"[ .()/-]{0,2}(?:\r?\n[ \t>#]*(?=\d{3}))?"
+_GAP: Final = r"[ .()/-]{0,2}(?:\r?\n[ \t>#]*(?=\d{3}|\d{1,2}[ .-]\d\d))?"
 _DIALLED: Final = r"(?P<number>\(?\d[\d ()./-]{5,18}\d)(?!\d)"
 # E.164, behind its plus sign or what is dialled for it
 _INTERNATIONAL: Final = rf"[1-9]\d{{0,2}}{_GAP}(?:\d{_GAP}){{5,11}}\d(?![\w%])"
@@ -136,7 +141,8 @@ _LONGEST_LINE: Final = 100
 
 def find_emails(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each e-mail address; the host may be cut by a line break, the signs written as words."""
-    yield from (match.span() for match in _EMAIL_OVER_LINES.finditer(text))
+    for pattern in (_EMAIL_CUT_EARLY, _EMAIL_OVER_LINES):
+        yield from (match.span() for match in pattern.finditer(text))
     yield from (match.span() for match in _EMAIL.finditer(text))
     yield from (match.span() for match in _EMAIL_IN_WORDS.finditer(text))
 

@@ -72,7 +72,9 @@ class Redactor:
             view = uncover(text)
             if view is not None:
                 within = [kind for kind in kinds if kind in hideable]
-                for start, end, kind in self._search(view.text, within, disguises[after:]):
+                # JSON in JSON is escaped twice; each time makes the text shorter, so this comes to an end.
+                deeper = disguises if uncover is unescape else disguises[after:]
+                for start, end, kind in self._search(view.text, within, deeper):
                     yield *view.original_span(start, end), kind
         for kind in _possible(kinds, text):
             yield from ((start, end, kind) for start, end in _finder(kind)(text))
