@@ -17,6 +17,7 @@ from selftune.curation.config import Curation
 from selftune.curation.corrections import CORRECTED, find_correctable
 from selftune.curation.stage import curate
 from selftune.errors import BudgetError, ConfigError, NothingToTrainOnError, ServingError
+from selftune.gate.policies import load_policy
 from selftune.interactions.stage import capture
 from selftune.judges.config import Judging
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
@@ -221,15 +222,30 @@ def test_words_that_may_not_be_sent_reach_no_teacher(tmp_path):
     assert told[-1].note == "corrections, 1 may not be sent out"
 
 
+CODE = JudgeIdentity(name="checks", version="1")
+SMALL = load_policy("small")
+
+
 def test_off_by_default_and_refused_where_half_is_said():
-    assert make_corrector(ProjectConfig()) is None
+    assert make_corrector(ProjectConfig(), CODE, SMALL) is None
     named = TeacherSection(endpoint="https://teacher.example/v1", model=TEACHER, corrects=True)
     with pytest.raises(ConfigError, match=r"\[egress\] does not allow it"):
-        make_corrector(ProjectConfig(teacher=named))
+        make_corrector(ProjectConfig(teacher=named), CODE, SMALL)
     with pytest.raises(ConfigError, match="needs an endpoint and a model"):
-        make_corrector(ProjectConfig(teacher=TeacherSection(corrects=True)))
-    allowed = make_corrector(ProjectConfig(teacher=named, egress=EgressSection(allow=("teacher.example",))))
-    assert allowed is not None
+        make_corrector(ProjectConfig(teacher=replace(named, endpoint="")), CODE, SMALL)
+    allowed = EgressSection(allow=("teacher.example",))
+    assert make_corrector(ProjectConfig(teacher=named, egress=allowed), CODE, SMALL) is not None
+
+
+def test_no_judge_lets_in_the_corrections_of_its_own_family():
+    here = TeacherSection(endpoint="http://127.0.0.1:1/v1", model="qwen3-32b", corrects=True)
+    kin = JudgeIdentity(name="oracle:qwen2.5-7b", version="1", lineage=("qwen2.5-7b",))
+    with pytest.raises(ConfigError, match="no stranger to the teacher"):
+        make_corrector(ProjectConfig(teacher=here), kin, SMALL)
+    reported = replace(SMALL, independence="reported")
+    assert make_corrector(ProjectConfig(teacher=here), kin, reported) is not None
+    stranger = JudgeIdentity(name="oracle:mistral-7b", version="1", lineage=("mistral-7b",))
+    assert make_corrector(ProjectConfig(teacher=here), stranger, SMALL) is not None
 
 
 def test_the_budget_bounds_the_corrections_and_the_rest_is_told(tmp_path):

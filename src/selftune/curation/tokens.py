@@ -29,5 +29,5 @@ def conversations_of(lessons: Iterable[Example]) -> Iterator[tuple[Message, ...]
 def describe_tokens(tokens: int | None, lessons: int) -> str:
     """The count in one line for the card."""
     if tokens is None:
-        return "Tokens: not counted; the base's files or the packages for training are not here.\n"
-    return f"{tokens:,} tokens by the base's own template, {tokens / lessons:.0f} a lesson.\n"
+        return "\nTokens: not counted; the base's files or the packages for training are not here.\n"
+    return f"\n{tokens:,} tokens by the base's own template, {tokens / lessons:.0f} a lesson.\n"

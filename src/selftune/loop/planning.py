@@ -93,7 +93,7 @@ def make_plan(project: Project) -> Plan:
         judging=judging,
         judge_identity=identity,
         calibration=calibration_line(project, identity, rubric),
-        corrector=make_corrector(config),
+        corrector=make_corrector(config, identity, policy),
         curation=replace(
             make_curation(project),
             trigger=trigger_of(project, policy, evaluation.suite),
@@ -131,15 +131,26 @@ def refuse_related_judge(judge: JudgeIdentity, base: BaseModel, policy: Policy) 
     Raises:
         ConfigError: they descend from one family, or nobody knows what the judge descends from.
     """
+    _refuse_kin(judge, Party(role="base", name=base.name, lineage=(base.name,)), policy)
+
+
+def refuse_related_teacher(judge: JudgeIdentity, teacher: str, policy: Policy) -> None:
+    """The same of a teacher whose corrections the judge lets in: each family likes its own words best.
+
+    Raises:
+        ConfigError: they descend from one family, or nobody knows what one of them descends from.
+    """
+    _refuse_kin(judge, Party(role="teacher", name=teacher, lineage=(teacher,)), policy)
+
+
+def _refuse_kin(judge: JudgeIdentity, other: Party, policy: Policy) -> None:
     if policy.independence != "required":
         return
-    found = check_independence(
-        judges=(Party(role="judge", name=judge.name, lineage=judge.lineage),),
-        candidate=Party(role="base", name=base.name, lineage=(base.name,)),
-    )
+    parties = (Party(role="judge", name=judge.name, lineage=judge.lineage),)
+    found = check_independence(judges=parties, candidate=other)
     if found.check.status is not CheckStatus.PASS:
         raise ConfigError(
-            f"the judge is no stranger to the model: {found.in_words}.",
+            f"the judge is no stranger to the {'model' if other.role == 'base' else other.role}: {found.in_words}.",
             next_step="Name a judge of another family under [judge], or write your own policy with "
             '`selftune eject policy` and set independence = "reported" there.',
         )
@@ -224,14 +235,16 @@ def make_member(member: PanelMember) -> Member:
     )
 
 
-def make_corrector(config: ProjectConfig) -> Teaching | None:
+def make_corrector(config: ProjectConfig, judge: JudgeIdentity, policy: Policy) -> Teaching | None:
     """The teacher that corrects answers in each cycle; None where the project has not asked for it.
 
     Raises:
-        ConfigError: it was asked for, and endpoint, model or key is missing, or the host may not be reached.
+        ConfigError: it was asked for, and endpoint, model or key is missing, the host may not be reached, or the
+            judge may be its kin.
     """
     if not config.teacher.corrects:
         return None
+    refuse_related_teacher(judge, config.teacher.model, policy)
     teaching = make_teaching(config)
     reach_teacher(teaching)
     return teaching
