@@ -11,6 +11,7 @@ from selftune.app.cli.main import app, register_commands
 from selftune.app.codices import codex_in_force, lint_codex, prompt_of
 from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError, UnknownNameError
+from selftune.judges.rubric import shipped_rubrics
 from selftune.loop.ejected import eject
 
 
@@ -51,15 +52,26 @@ def test_the_prompt_of_a_persona_is_what_it_is_to_be_called_with(tmp_path):
 
 
 def test_the_shipped_codex_holds_all_that_the_shipped_rubrics_quote(tmp_path):
-    linted = lint_codex(tmp_path)
-    assert linted.faults == ()
-    assert "golden" in linted.rubrics
+    for name in shipped_rubrics():
+        eject(tmp_path, "rubric", name)
+    assert lint_codex(tmp_path).faults == ()
+    assert set(lint_codex(tmp_path).rubrics) == set(shipped_rubrics())
+
+
+def test_a_shipped_rubric_that_is_not_in_force_may_quote_what_it_likes(tmp_path):
+    own = eject(tmp_path, "codex", "brick_robin")
+    own.write_text(own.read_text().replace('"LEGO Batman"', '"Night Hero"'))
+    assert lint_codex(tmp_path).faults == ()
+    (tmp_path / "selftune.toml").write_text('[judge]\nrubric = "golden"\n')
+    (fault,) = lint_codex(tmp_path).faults
+    assert "'codex:brick.lego_batman'" in fault
 
 
 def test_a_rubric_that_quotes_in_vain_and_a_persona_without_pillars_are_found(tmp_path):
     own = eject(tmp_path, "codex", "brick_robin")
     text = own.read_text()
     own.write_text(text[: text.rindex("[[personas.pillars]]")])
+    eject(tmp_path, "rubric", "golden")
     rubric = eject(tmp_path, "rubric", "council")
     rubric.rename(rubric.with_stem("mine"))
     mine = tmp_path / "rubrics" / "mine.toml"

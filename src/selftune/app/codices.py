@@ -65,7 +65,7 @@ def prompt_of(folder: Path, name: str) -> str:
 
 
 def lint_codex(folder: Path) -> Linted:
-    """Hold the codex in force against every rubric of the project, and against itself.
+    """Hold the codex in force against the judge's rubric, every other one of the project's own, and itself.
 
     Raises:
         ConfigError: it is no sound codex; nothing else is looked at then.
@@ -73,7 +73,7 @@ def lint_codex(folder: Path) -> Linted:
     config = _config_of(folder)
     codex = codex_of(folder, config)
     own = sorted(path.stem for path in (folder / RUBRICS.folder).glob(f"*{RUBRICS.endings[0]}"))
-    rubrics = tuple(dict.fromkeys((config.judge.rubric, *RUBRICS.names(), *own)))
+    rubrics = tuple(dict.fromkeys((config.judge.rubric, *own)))
     faults = (*_bare_personas(codex), *_broken_quotes(folder, codex, rubrics))
     return Linted(codex=codex.name, rubrics=rubrics, faults=faults)
 

@@ -114,6 +114,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "judge": plan.judge_identity.name,
         "judging costs": _judging_costs(plan),
         "trigger": f"{plan.curation.trigger} new golden items, overall at least {plan.curation.threshold}",
+        "dialogues": f"learnt as {plan.curation.rendering}, as what serves is prompted",
         "recipe": plan.recipe.name,
         "form": f"{plan.form.form} {plan.form.quantisation}",
         "suite": f"{suite.name}, {len(suite.items)} items",

@@ -74,6 +74,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
         case Build():
             made_by = ", ".join(record.tools)
             yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {made_by}"
+            yield f"dialogues are brought to it as {record.prompting.value}"
             yield f"run {record.run_id or 'none: it is the base'}"
         case Run():
             yield f"{record.recipe}: {record.status.value} after {record.steps} steps; {record.passes:.1f} passes"
