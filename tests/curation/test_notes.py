@@ -16,7 +16,7 @@ from selftune.curation.base import Judged, Key, Yardstick
 from selftune.curation.config import Curation
 from selftune.curation.notes import Notebook, Recalled
 from selftune.curation.stage import curate
-from selftune.records import Consent, Feedback, JudgeIdentity
+from selftune.records import Consent, DatasetKind, Feedback, JudgeIdentity, Message, Rejected
 from selftune.testing import fake_context
 
 if TYPE_CHECKING:
@@ -211,3 +211,13 @@ def test_while_another_process_writes_the_notes_a_night_does_without(tmp_path):
     assert recalled == tuple(pairs)
     assert not any(isinstance(one, Recalled) for one in recalled)
     assert night(pairs, tmp_path)[0].id == before.id
+
+
+def test_pairs_that_were_chosen_in_the_log_are_found_again_in_a_second_night(tmp_path):
+    lost = Rejected(at=1, messages=(Message(role="assistant", content="Worse one."),))
+    pairs = [pair(f"p{number}", f"Question {number} of many?", rejected=(lost,)) for number in range(6)]
+    config = replace(SET, kind=DatasetKind.PREFERENCE, holdout_share=0.0)
+    night(pairs, tmp_path, config)
+    kept, _ = night(pairs, tmp_path, config)
+    assert len(kept.train) > 0
+    assert kept.id == from_scratch(pairs, tmp_path, config).id

@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
+from selftune.curation.base import Pair
 from selftune.curation.confidence import doubt_about, verdict_on
 from selftune.curation.near import normalise
 from selftune.curation.render import conversation_of, correction_of, lesson_of
@@ -22,7 +23,7 @@ from selftune.records import Message, PairFacts, digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selftune.curation.base import Filter, Pair
+    from selftune.curation.base import Filter
     from selftune.curation.config import Curation
     from selftune.curation.select import Rejects
     from selftune.records import Interaction, Rejected
@@ -256,7 +257,8 @@ def _lost_answers(
         ended = _ending_at(pair.interaction, lost.at, lost.messages)
         text = _text_of(ended)
         answer = Answer(pair=pair, text=text or "", by=lost.generated_by, place=place)
-        as_said = replace(pair, interaction=replace(pair.interaction, messages=ended, feedback=None, rejected=()))
+        said = replace(pair.interaction, messages=ended, feedback=None, rejected=())
+        as_said = Pair(interaction=said, judgement=pair.judgement, opinions=pair.opinions)
         objection = next((reason for each in desk.filters if (reason := each.objection(as_said))), None)
         if text is None or ended[:-1] != prompt:
             desk.drop("no text: what lost is a call, several turns or nothing at all", answer)
