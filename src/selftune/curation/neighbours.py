@@ -11,12 +11,11 @@ in the order asked for, whenever somebody asks.
 
 from __future__ import annotations
 
-from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from selftune.curation.alike import CROWD, Likeness, lead
-from selftune.errors import DamagedFileError
+from selftune.curation.index_file import open_index, run_all
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,11 +28,9 @@ T = TypeVar("T")
 _VERSION: Final = 1
 # Items read at a time.
 _BATCH: Final = 2_000
-_CACHE_KIB: Final = 8_000
 _FILE: Final = "neighbours.db"
 
 _TABLES: Final = """
-CREATE TABLE form (form TEXT NOT NULL);
 CREATE TABLE print (name INTEGER PRIMARY KEY, block INTEGER NOT NULL, spread INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX print_in_block ON print (block);
 CREATE TABLE body (name INTEGER PRIMARY KEY, body BLOB NOT NULL);
@@ -72,35 +69,11 @@ class Neighbours(Generic[T]):
         Raises:
             DamagedFileError: the file was damaged while it was read; the next call makes it anew.
         """
-        import sqlite3
-
-        try:
-            with closing(self._open()) as database:
-                self._settle(database, names, item_at)
-                self._meet_in_crowds(database)
-                yield from _found(database)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            self._path.unlink(missing_ok=True)
-            raise DamagedFileError(
-                f"the index of neighbours {self._path} is damaged: {error}.",
-                next_step="Nothing is lost: run it again, and the index is made anew.",
-            ) from error
-
-    def _open(self) -> sqlite3.Connection:
-        """The file, empty where it was not of today's form."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         form = f"{_VERSION} {self._crowd} {self._alike.form}"
-        if _form_of(self._path) != form:
-            self._path.unlink(missing_ok=True)
-        database = _connect(self._path)
-        database.execute("BEGIN IMMEDIATE")
-        if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
-            _run(database, _TABLES)
-            database.execute("INSERT INTO form VALUES (?)", (form,))
-        _run(database, _OF_THIS_NIGHT)
-        return database
+        with open_index(self._path, form, _TABLES, _OF_THIS_NIGHT) as database:
+            self._settle(database, names, item_at)
+            self._meet_in_crowds(database)
+            yield from _found(database)
 
     def _settle(self, database: sqlite3.Connection, names: Sequence[int | None], item_at: Callable[[int], T]) -> None:
         known = ((place, name) for place, name in enumerate(names) if name is not None)
@@ -115,9 +88,9 @@ class Neighbours(Generic[T]):
         if not database.execute("SELECT 1 FROM gone LIMIT 1").fetchone():
             return
         self._spread(database, _LEAVING)
-        _run(database, _FORGET)
+        run_all(database, _FORGET)
         database.execute(_SHRUNK, {"crowd": self._crowd})
-        _run(database, _NO_CROWD + _MEET_AGAIN)
+        run_all(database, _NO_CROWD + _MEET_AGAIN)
         self._link(database)
 
     def _learn(self, database: sqlite3.Connection, item_at: Callable[[int], T]) -> None:
@@ -130,7 +103,7 @@ class Neighbours(Generic[T]):
                 "INSERT INTO print (name, block) VALUES (?, ?)", ((one[0], one[1]) for one in sketches)
             )
         self._spread(database, _NO_LONGER_ALONE)
-        _run(database, _LEARN)
+        run_all(database, _LEARN)
         # Where much is new, one look along all buckets is quicker than one into each.
         ((much,),) = database.execute(_MUCH_IS_NEW)
         for statement in (_GROWN if much else _GROWN_HERE_AND_THERE, _PART, _PARTED, _CROWD, _MEET):
@@ -139,7 +112,7 @@ class Neighbours(Generic[T]):
 
     def _spread(self, database: sqlite3.Connection, chosen: str) -> None:
         """Which buckets those chosen lie in, into `moved`."""
-        _run(database, "DELETE FROM moving; DELETE FROM moved")
+        run_all(database, "DELETE FROM moving; DELETE FROM moved")
         database.execute(chosen)
         bodies = database.execute(_MOVING)
         while batch := bodies.fetchmany(_BATCH):
@@ -169,38 +142,6 @@ class Neighbours(Generic[T]):
         for _, members in groupby(database.execute(_IN_CROWDS), key=lambda row: row[0]):
             bodies = ((place, body_of(name)) for _, place, name in members)
             database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?, ?)", lead(bodies, self._alike, self._crowd))
-
-
-def _form_of(path: Path) -> str | None:
-    """What kind of likeness a file holds; None when there is none, or none that can be read."""
-    import sqlite3
-
-    if not path.exists():
-        return None
-    try:
-        with closing(_connect(path)) as database:
-            ((form,),) = database.execute("SELECT form FROM form")
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorname == "SQLITE_BUSY":
-            raise
-        return None
-    return str(form)
-
-
-def _run(database: sqlite3.Connection, script: str) -> None:
-    """Statement by statement: `executescript` would end the transaction."""
-    for statement in script.split(";"):
-        database.execute(statement)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    import sqlite3
-
-    database = sqlite3.connect(path, isolation_level=None)
-    # Erased words must be gone from the file; it can be made anew, so one wait for the disk per night is enough.
-    for pragma in ("secure_delete = ON", "synchronous = NORMAL", f"cache_size = -{_CACHE_KIB}", "temp_store = FILE"):
-        database.execute(f"PRAGMA {pragma}")
-    return database
 
 
 def _found(database: sqlite3.Connection) -> Iterator[Likeness]:
