@@ -29,7 +29,7 @@ class Facts:
         voices: Name and overall of each judge that counts, the highest first; of people alone where one judged.
         status: Of the judgement, with `reason`, `critical_failures` and `flags`.
         scores: Each criterion that applies, and its score.
-        words: What the last question is about.
+        words: What the last question is about, with a space between two.
         said: A digest of the conversation, whatever its white space.
         votes: Overall of each verdict that has one, and whether it names a critical failure.
     """
@@ -52,7 +52,7 @@ class Facts:
     critical_failures: tuple[str, ...]
     flags: tuple[str, ...]
     scores: tuple[tuple[str, float], ...]
-    words: tuple[str, ...]
+    words: str
     said: str
     votes: tuple[tuple[float, bool], ...]
 

@@ -102,9 +102,9 @@ def measure_lesson(messages: Sequence[Message], state: str | None) -> Lesson:
     )
 
 
-def _topic_of(interaction: Interaction) -> tuple[str, ...]:
+def _topic_of(interaction: Interaction) -> str:
     turns = [message.content for message in interaction.prompt if message.role == "user"]
-    return tuple(sorted({word for word in content_words(turns[-1]) if len(word) >= _SHORTEST})) if turns else ()
+    return " ".join(sorted({word for word in content_words(turns[-1]) if len(word) >= _SHORTEST})) if turns else ""
 
 
 def _scored(judgements: Iterable[Judgement]) -> Iterator[tuple[Judgement, float]]:

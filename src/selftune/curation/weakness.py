@@ -7,8 +7,9 @@ is left and still frequent stands as a weakness on any topic. Nothing here asks 
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
-from itertools import chain
+from itertools import count
 from statistics import fmean
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,7 +18,7 @@ from selftune.records import Weakness
 from selftune.scoring.intervals import wilson_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selftune.curation.base import Pair
 
@@ -30,15 +31,19 @@ _COMMON_SHARE: Final = 0.6
 
 
 class _Scored(NamedTuple):
-    """One answer's score on one criterion, and the words of its question."""
+    """One answer's score on one criterion, and the words of its question by their places in a vocabulary."""
 
     pair: Pair
     score: float
-    words: frozenset[str]
+    numbers: bytes
 
     @property
     def conversation(self) -> str:
         return facts_of(self.pair).conversation
+
+    @property
+    def words(self) -> list[str]:
+        return facts_of(self.pair).words.split()
 
 
 def find_weaknesses(
@@ -53,56 +58,89 @@ def find_weaknesses(
         most: How many are listed.
     """
     by_criterion: dict[str, list[_Scored]] = defaultdict(list)
+    vocabulary: defaultdict[str, int] = defaultdict(count().__next__)
     for pair in pairs:
         facts = facts_of(pair)
-        words = frozenset(facts.words)
+        numbers = array("q", map(vocabulary.__getitem__, facts.words.split())).tobytes()
         for name, score in facts.scores:
-            by_criterion[name].append(_Scored(pair, score, words))
+            by_criterion[name].append(_Scored(pair, score, numbers))
     found = [
         weakness
         for name, scored in sorted(by_criterion.items())
-        for weakness in _weaknesses_of(name, scored, low_below, least_conversations)
+        for weakness in _weaknesses_of(name, scored, vocabulary, low_below, least_conversations)
     ]
     return tuple(sorted(found, key=lambda one: (-one.conversations, one.mean, one.criterion, one.topic)))[:most]
 
 
-def _weaknesses_of(criterion: str, scored: Sequence[_Scored], low_below: float, least: int) -> Iterator[Weakness]:
+def _weaknesses_of(
+    criterion: str, scored: Sequence[_Scored], vocabulary: Mapping[str, int], low_below: float, least: int
+) -> Iterator[Weakness]:
     talks: dict[str, list[_Scored]] = defaultdict(list)
     for item in scored:
         talks[item.conversation].append(item)
-    words = {name: _words_of(items) for name, items in talks.items()}
-    low_words = {name: _words_of([item for item in items if item.score < low_below]) for name, items in talks.items()}
-    met = Counter(chain.from_iterable(words.values()))
-    low = Counter(chain.from_iterable(low_words.values()))
-    base_rate = sum(any(item.score < low_below for item in items) for items in talks.values()) / len(talks)
+    listed = list(talks.values())
+    base_rate = sum(any(item.score < low_below for item in items) for items in listed) / len(listed)
+    table = _Table(listed, vocabulary, low_below)
     for _ in range(_MOST_TOPICS):
-        word = _worst_word(met, low, least, base_rate)
+        word = table.worst_word(least, base_rate)
         if word is None:
             break
-        touched = [name for name, held in words.items() if word in held]
-        failed = [item for name in touched for item in talks[name] if item.score < low_below and word in item.words]
+        touched = [item for talk in table.take_out(word) for item in listed[talk]]
+        failed = [item for item in touched if item.score < low_below and word in item.words]
         yield _weakness(criterion, _topic(word, failed), failed)
-        for name in touched:
-            met.subtract(words.pop(name))
-            low.subtract(low_words.pop(name))
-    rest = [item for name in words for item in talks[name] if item.score < low_below]
+    rest = [item for talk in table.left() for item in listed[talk] if item.score < low_below]
     if len({item.conversation for item in rest}) >= least:
         yield _weakness(criterion, ANY_TOPIC, rest)
 
 
-def _words_of(items: Sequence[_Scored]) -> frozenset[str]:
-    return items[0].words if len(items) == 1 else frozenset().union(*(item.words for item in items))
+class _Table:
+    """Which word stands in which conversation, and in which that scored low with it; counted in arrays."""
 
+    def __init__(self, talks: Sequence[Sequence[_Scored]], vocabulary: Mapping[str, int], low_below: float) -> None:
+        import numpy as np
 
-def _worst_word(met: Counter[str], low: Counter[str], least: int, base_rate: float) -> str | None:
-    """The word whose conversations are low surely more often than the criterion is on the whole; None without any."""
-    counted: dict[tuple[int, int], str] = {}
-    for word, hits in low.items():
+        items = [item for talk in talks for item in talk]
+        sizes = [len(item.numbers) // 8 for item in items]
+        word = np.frombuffer(b"".join(item.numbers for item in items), dtype=np.int64)
+        talk = np.repeat(np.repeat(np.arange(len(talks)), list(map(len, talks))), sizes)
+        low = np.repeat(np.array([item.score < low_below for item in items]), sizes)
+        # A word stands once in a conversation; it scored low there when it did so once.
+        once = np.lexsort((~low, word, talk))
+        word, talk, low = word[once], talk[once], low[once]
+        new = np.ones(len(word), dtype=bool)
+        new[1:] = (word[1:] != word[:-1]) | (talk[1:] != talk[:-1])
+        self._word, self._talk, self._low = word[new], talk[new], low[new]
+        self._left = np.ones(len(talks), dtype=bool)
+        self._names, self._number = list(vocabulary), vocabulary
+
+    def worst_word(self, least: int, base_rate: float) -> str | None:
+        """The word whose conversations are low surely more often than is usual; None without any."""
+        import numpy as np
+
+        here = self._left[self._talk]
+        met = np.bincount(self._word[here], minlength=len(self._names))
+        low = np.bincount(self._word[here & self._low], minlength=len(self._names))
         # No lower bound lies above the share itself.
-        if hits >= least and hits > base_rate * (of := met[word]):
-            counted[hits, of] = max(word, counted.get((hits, of), ""))
-    bounds = {word: (wilson_interval(hits, of, _LEVEL)[0], hits, word) for (hits, of), word in counted.items()}
-    return max((word for word, found in bounds.items() if found[0] > base_rate), key=bounds.__getitem__, default=None)
+        likely = np.flatnonzero((low >= least) & (low > base_rate * met))
+        counts = {(int(low[word]), int(met[word])) for word in likely}
+        bounds = {each: wilson_interval(*each, _LEVEL)[0] for each in counts}
+        surely = [(bound, hits, of) for (hits, of), bound in bounds.items() if bound > base_rate]
+        if not surely:
+            return None
+        _, hits, of = max(surely)
+        return max(self._names[word] for word in likely if low[word] == hits and met[word] == of)
+
+    def take_out(self, word: str) -> list[int]:
+        """The conversations left that hold a word; from now on they are none of those that are left."""
+        held = self._talk[self._word == self._number[word]]
+        touched: list[int] = held[self._left[held]].tolist()
+        self._left[touched] = False
+        return touched
+
+    def left(self) -> list[int]:
+        """The conversations that nobody took out."""
+        found: list[int] = self._left.nonzero()[0].tolist()
+        return found
 
 
 def _topic(word: str, low: Sequence[_Scored]) -> str:
