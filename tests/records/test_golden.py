@@ -153,6 +153,7 @@ def test_the_public_names_are_these():
         "digest_of",
         "digest_of_each",
         "encode_record",
+        "reads_back",
         "record_types",
     ]
     assert all(hasattr(selftune.records, name) for name in selftune.records.__all__)

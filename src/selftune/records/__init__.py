@@ -26,6 +26,7 @@ from selftune.records.codec import (
     digest_of,
     digest_of_each,
     encode_record,
+    reads_back,
     record_types,
 )
 from selftune.records.codex import Codex, Identity, Persona, Pillar, Principle
@@ -127,5 +128,6 @@ __all__ = [
     "digest_of",
     "digest_of_each",
     "encode_record",
+    "reads_back",
     "record_types",
 ]

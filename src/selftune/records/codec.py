@@ -30,6 +30,7 @@ __all__ = [
     "digest_of_each",
     "digest_of_sealed",
     "encode_record",
+    "reads_back",
     "record_types",
     "to_builtins",
 ]
@@ -130,6 +131,11 @@ def decode_record(text: str | bytes, expected: type[R] | None = None) -> R:
     # Where `cached_property` would put it: to seal what was just parsed costs a third of taking the record apart again.
     record.__dict__["id"] = f"{kind}:{digest_sealed(cls, body)}"
     return record  # type: ignore[return-value]
+
+
+def reads_back(text: str, record: Record) -> bool:
+    """Whether a text is read as just this record; it is not where a field holds what its type does not allow."""
+    return _read_typed(text, type(record)) == record
 
 
 def _read_typed(text: str | bytes, cls: type[Record]) -> Record:

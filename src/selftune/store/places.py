@@ -7,7 +7,6 @@ store holds plain digests and keys made of them; they still count, and an entry 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from dataclasses import replace
@@ -25,7 +24,7 @@ _SHORT: Final = 16
 
 def source_key(secret: bytes, *parts: str) -> str:
     """A place in a source as a keyed hash: it recognises the place and tells nothing to who lacks the key."""
-    return hmac.new(secret, "\x00".join(parts).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, "\x00".join(parts).encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def keyed(secret: bytes, record: R) -> R:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from sqlalchemy import delete, func, insert, select
 
 from selftune.errors import IntegrityError, UnknownNameError
-from selftune.records import Interaction, Record, decode_record, encode_record
+from selftune.records import Interaction, Record, decode_record, encode_record, reads_back
 from selftune.store.facts import add_facts
-from selftune.store.recognition import Recognition
+from selftune.store.recognition import Met, Recognition
 from selftune.store.tables import RECORDS, SOURCES, VERSIONS
 
 if TYPE_CHECKING:
@@ -41,16 +41,16 @@ def keep_records(connection: Connection, records: Sequence[Record], *, secret: b
     """Insert what is new; what is known adds nothing and answers with the earlier id (see `recognition`)."""
     recognition = Recognition(connection=connection, secret=secret)
     recognition.look_up(records)
-    known = _known_ids(connection, [record.id for record in records])
+    each_met = [recognition.meet(record) for record in records]
+    known = _known_ids(connection, [new.id for met in each_met for new in _new_of(met)])
     ids: list[str] = []
     added: dict[str, Record] = {}
     versions: list[dict[str, str]] = []
     tightened: set[str] = set()
-    for record in records:
-        met = recognition.meet(record)
+    for met in each_met:
         ids += [name for name in (met.known, met.record.id if met.record else None) if name is not None]
         tightened |= {one.id for one in met.tightened}
-        for new in (*met.tightened, *((met.record,) if met.record else ())):
+        for new in _new_of(met):
             if new.id in known:
                 continue
             added[new.id] = new
@@ -66,6 +66,10 @@ def keep_records(connection: Connection, records: Sequence[Record], *, secret: b
         new=tuple((record.KIND, name) for name, record in added.items() if name not in tightened),
         tightened=tuple((record.KIND, name) for name, record in added.items() if name in tightened),
     )
+
+
+def _new_of(met: Met) -> tuple[Record, ...]:
+    return met.tightened if met.record is None else (*met.tightened, met.record)
 
 
 def read_record(connection: Connection, record_id: str) -> Record:
@@ -171,8 +175,7 @@ def _readable_body(record: Record) -> str:
         TypeError: a field holds what its type does not allow, so the record could never be read again.
     """
     body = encode_record(record)
-    read: Record = decode_record(body)
-    if read != record:
+    if not reads_back(body, record):
         raise TypeError(f"a {record.KIND} record would not read back as itself: check the types of its fields")
     return body
 
