@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from selftune.app.reports.corrections import CORRECTORS, simulate
 from selftune.app.ways import way_of
 from selftune.curation.base import Judged, Pair
 from selftune.curation.config import Curation
-from selftune.curation.corrections import CORRECTED, find_correctable
+from selftune.curation.corrections import CORRECTED, CORRECTS, find_correctable, without_worse_corrections
+from selftune.curation.select import Rejects
 from selftune.curation.stage import curate
 from selftune.errors import BudgetError, ConfigError, NothingToTrainOnError, ServingError
 from selftune.gate.policies import load_policy
@@ -348,3 +350,42 @@ def test_after_kill_9_what_was_kept_is_not_paid_for_again(tmp_path, place, calls
         whole = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert whole.stdout.strip() == "4"
     assert len(server.asked) == calls
+
+
+def pairs_by(lift: float, count: int) -> list[Pair]:
+    """So many originals at 3.0 to 4.4 and their corrections, the first one golden by luck."""
+    pairs = []
+    for place in range(count):
+        original = _pair(said(f"o{place}", "FAIR"))
+        before = 3.0 + 0.1 * place
+        again = said(
+            f"c{place}", "Anew.", generated_by=TEACHER, flags=(CORRECTED, f"{CORRECTS}{original.interaction.id}")
+        )
+        after = 4.8 if place == 0 else before + lift
+        for one, overall in ((original, before), (_pair(again), after)):
+            verdict = replace(one.judgement, overall=overall)
+            pairs.append(Pair(interaction=one.interaction, judgement=verdict))
+    return pairs
+
+
+@pytest.mark.parametrize(("lift", "count", "kept"), [(-0.5, 10, 0), (-0.5, 9, 1), (0.1, 10, 10), (0.0, 10, 1)])
+def test_a_teacher_whose_corrections_lower_scores_on_average_gets_none_in_not_even_the_lucky_ones(lift, count, kept):
+    pairs, rejects = pairs_by(lift, count), Rejects()
+    left = [pair for pair in without_worse_corrections(pairs, pairs, rejects) if CORRECTED in pair.interaction.flags]
+    assert len(left) == kept
+    reasons = {reject.reason.partition(":")[0] for reject in rejects.listed()}
+    assert reasons <= {"by a corrector that does not help", "no better for its correction"}
+    assert ("by a corrector that does not help" in reasons) == (kept == 0)
+
+
+def test_the_card_tells_how_much_a_teacher_changes_a_score(project):
+    with FakeJudgeServer(fake_judge).running() as judges, FakeJudgeServer(says("PERFECT.")).running() as server:
+        dataset = night(project, judges, server, *(said(f"{n}", f"A FAIR one, number {n}.") for n in range(12)))
+    assert "fake-teacher changes a score by +2.00 on average (95 % +2.00 to +2.00, n = 12)." in dataset.card
+
+
+def test_the_report_shows_what_a_noisy_judge_lets_in():
+    found = {corrector.lift: simulate(corrector) for corrector in CORRECTORS}
+    assert found[-0.4].entered == found[-1.5].entered == 0
+    assert found[0.4].entered > found[0.0].entered > 0
+    assert found[0.4].better / found[0.4].entered > 0.9

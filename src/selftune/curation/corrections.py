@@ -7,7 +7,10 @@ answer does. Both versions stay in the log.
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.certainty import set_aside_unsure
@@ -19,9 +22,10 @@ from selftune.curation.render import conversation_of, correction_of
 from selftune.curation.select import Rejects, count_reasons, sift
 from selftune.plugins import load_plugin
 from selftune.records import digest_of
+from selftune.scoring.intervals import normal_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from selftune.curation.base import Filter, Pair
     from selftune.curation.config import Curation
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
 
 CORRECTED: Final = "corrected"
 CORRECTS: Final = "corrects:"
+# Of fewer corrections a mean says nothing about their teacher.
+_FEWEST: Final = 10
+_LEVEL: Final = 0.95
 
 
 def corrected_id(interaction: Interaction) -> str | None:
@@ -100,25 +107,26 @@ def _is_plain(interaction: Interaction) -> bool:
     return last is not None and last.role == "assistant" and last.persona is None and not last.tool_calls
 
 
-def without_worse_corrections(pairs: Sequence[Pair], every: Iterable[Pair], rejects: Rejects) -> tuple[Pair, ...]:
-    """Pairs without the corrections that the judge finds no better than what they correct; they are rejected.
+def without_worse_corrections(pairs: Sequence[Pair], every: Sequence[Pair], rejects: Rejects) -> tuple[Pair, ...]:
+    """Pairs without the corrections that make it no better; they are rejected.
 
-    An answer with a critical failure is beaten by any that has none.
+    One by one that is where the judge scores the correction no higher, all together where a teacher's corrections score
+    no higher on average: a noisy judge lets some of the worst in by chance, and only their mean gives that away. An
+    answer with a critical failure is beaten by any that has none.
 
     Args:
         pairs: What may be learnt from.
         every: All that was judged, what may not be learnt from among it.
         rejects: Takes what goes.
     """
-    corrections = {pair.key.interaction_id: name for pair in pairs if (name := _corrects(pair))}
-    if not corrections:
+    if not any(map(_corrects, pairs)):
         return tuple(pairs)
-    wanted = frozenset(corrections.values())
-    before = {pair.key.interaction_id: pair for pair in every if pair.key.interaction_id in wanted}
+    lifts = measure_lifts(every)
+    useless = {one.teacher: one for one in lifts if len(one.lifts) >= _FEWEST and fmean(one.lifts) <= 0}
+    by_correction = {name: lift for one in lifts for name, lift in one.by_correction}
     kept = []
     for pair in pairs:
-        original = before.get(corrections.get(pair.key.interaction_id, ""))
-        objection = None if original is None else _objection_to_correction(pair, original)
+        objection = _objection_to_correction(pair, by_correction, useless) if _corrects(pair) else None
         if objection is None:
             kept.append(pair)
         else:
@@ -126,29 +134,78 @@ def without_worse_corrections(pairs: Sequence[Pair], every: Iterable[Pair], reje
     return tuple(kept)
 
 
-def _objection_to_correction(pair: Pair, original: Pair) -> str | None:
-    after, before = verdict_on(pair).overall, verdict_on(original).overall
-    if after is None or before is None or facts_of(original).critical_failures or after > before:
+@dataclass(frozen=True, kw_only=True)
+class Lifts:
+    """By how much each correction of a teacher scores above what it corrects, by the correction's interaction."""
+
+    teacher: str
+    by_correction: tuple[tuple[str, float], ...]
+
+    @property
+    def lifts(self) -> tuple[float, ...]:
+        """The differences alone."""
+        return tuple(lift for _, lift in self.by_correction)
+
+    @property
+    def in_words(self) -> str:
+        """Their mean with its interval and n."""
+        n, mean = len(self.lifts), fmean(self.lifts)
+        if n < _FEWEST:
+            return f"{mean:+.2f} on average (n = {n}, too few for more)"
+        half = normal_quantile(_LEVEL) * stdev(self.lifts) / math.sqrt(n)
+        return f"{mean:+.2f} on average (95 % {mean - half:+.2f} to {mean + half:+.2f}, n = {n})"
+
+
+def measure_lifts(every: Sequence[Pair]) -> tuple[Lifts, ...]:
+    """For each teacher its corrections against what they correct.
+
+    Not where either has no score, nor where the original has a critical failure: an overall says nothing of that.
+    """
+    corrections = [(pair, name) for pair in every if (name := _corrects(pair))]
+    wanted = {name for _, name in corrections}
+    before = {
+        pair.key.interaction_id: overall
+        for pair in every
+        if pair.key.interaction_id in wanted
+        and not facts_of(pair).critical_failures
+        and (overall := verdict_on(pair).overall) is not None
+    }
+    found: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for pair, name in corrections:
+        after = verdict_on(pair).overall
+        if after is not None and name in before:
+            found[_teacher_of(pair)].append((pair.key.interaction_id, after - before[name]))
+    return tuple(Lifts(teacher=teacher, by_correction=tuple(lifts)) for teacher, lifts in found.items())
+
+
+def _teacher_of(pair: Pair) -> str:
+    return facts_of(pair).generated_by or "unknown"
+
+
+def _objection_to_correction(pair: Pair, lifts: Mapping[str, float], useless: Mapping[str, Lifts]) -> str | None:
+    teacher, lift = _teacher_of(pair), lifts.get(pair.key.interaction_id)
+    if teacher in useless:
+        return f"by a corrector that does not help: {teacher} changes a score by {useless[teacher].in_words}"
+    if lift is None or lift > 0:
         return None
-    return f"no better for its correction: {after:.2f} after {before:.2f} in {original.key.interaction_id}"
+    return f"no better for its correction: {lift:+.2f} against {_corrects(pair)}"
 
 
-def describe_corrections(pairs: Iterable[Pair], chosen: Sequence[Candidate], rejects: Sequence[Reject]) -> str:
+def describe_corrections(pairs: Sequence[Pair], chosen: Sequence[Candidate], rejects: Sequence[Reject]) -> str:
     """What became of the answers that a teacher wrote anew, for the card; empty when there are none."""
-    corrections = {pair.key.interaction_id: facts_of(pair) for pair in pairs if _corrects(pair)}
+    corrections = {pair.key.interaction_id: _teacher_of(pair) for pair in pairs if _corrects(pair)}
     if not corrections:
         return ""
     learnt = {item.pair.key.interaction_id for item in chosen} & corrections.keys()
     failed = [reject for reject in rejects if reject.interaction_id in corrections]
     elsewhere = len(corrections) - len(learnt) - len({reject.interaction_id for reject in failed})
-    teachers = Counter(one.generated_by or "unknown" for one in corrections.values())
-    by = ", ".join(f"{name} ({count})" for name, count in teachers.most_common())
+    by = ", ".join(f"{name} ({count})" for name, count in Counter(corrections.values()).most_common())
     held = f", {elsewhere} held out" if elsewhere else ""
     counted = f"{len(corrections)} answers were written anew by {by}: {len(learnt)} learnt, {len(failed)} not{held}."
-    return "\n".join(
-        [
-            "",
-            f"Corrections: {counted}",
-            *(f"- {reason}: {count}" for reason, count in count_reasons(failed).most_common()),
-        ]
-    )
+    lines = [
+        f"Corrections: {counted}",
+        *(f"{one.teacher} changes a score by {one.in_words}." for one in measure_lifts(pairs)),
+        "",
+        *(f"- {reason}: {count}" for reason, count in count_reasons(failed).most_common()),
+    ]
+    return "\n" + "\n".join(lines) + "\n"
