@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.curation.base import Pair
-    from selftune.records import Dataset
+    from selftune.records import Dataset, Interaction
 
 SET = Curation(trigger=1, holdout_share=0.2, clean_room_share=0.3, near_duplicate=0.7, one_sided_above=1.0)
 WORDS = ("harbour", "master", "writes", "every", "arrival", "into", "green", "book", "before", "second", "bell", "noon")
@@ -49,6 +49,9 @@ class KeptLog:
             self.taken.append(key.interaction_id)
             # As a store would: nothing that was measured comes with it.
             yield replace(drawer[key])
+
+    def said(self, keys: Sequence[Key]) -> Iterator[Interaction]:
+        return (one.interaction for one in self.read(keys))
 
 
 def made_up(count: int, seed: int = 0) -> list[Pair]:

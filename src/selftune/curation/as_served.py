@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.codex.calls import call_of
 from selftune.codex.reading import find_persona, is_governor, reference_to
 from selftune.curation.filters import control_token_in
-from selftune.curation.notes import read_again
+from selftune.curation.notes import with_words
 from selftune.curation.render import correction_of
 from selftune.records import Message, Prompting
 
@@ -32,7 +32,7 @@ def keep_renderable(pairs: Iterable[Pair], config: Curation, rejects: Rejects) -
     if config.rendering != Prompting.AS_SERVED or codex is None:
         return tuple(pairs)
     kept, listed = [], tuple(pairs)
-    for pair, at_hand in zip(listed, read_again(listed), strict=True):
+    for pair, at_hand in zip(listed, with_words(listed), strict=True):
         objection = objection_to(at_hand.interaction, codex)
         if objection is None:
             kept.append(pair)

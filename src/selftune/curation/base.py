@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from selftune.records import Interaction, Judgement
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
     """What choosing asks of a judged interaction, measured once.
 
@@ -57,7 +57,7 @@ class Facts:
     votes: tuple[tuple[float, bool], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Lesson:
     """What a lesson is told apart by.
 
@@ -73,7 +73,7 @@ class Lesson:
     gist: int | None
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Note:
     """What has been measured of a pair so far; what nobody has asked for yet is None.
 
@@ -133,6 +133,10 @@ class Log(Protocol):
 
     def read(self, keys: Sequence[Key]) -> Iterator[Pair]:
         """The pairs of these names, in this order."""
+        ...
+
+    def said(self, keys: Sequence[Key]) -> Iterator[Interaction]:
+        """Their interactions alone, in this order."""
         ...
 
 

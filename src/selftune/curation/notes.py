@@ -40,8 +40,9 @@ _TABLES: Final = (
 class Recalled(Pair):
     """A pair of which there is a note; interaction and judgements are read when somebody asks for them."""
 
-    def __init__(self, key: Key, note: Note, log: Log) -> None:
+    def __init__(self, key: Key, note: Note, log: Log, said: Interaction | None = None) -> None:
         # A frozen dataclass is filled in this way; `Pair.__init__` would need what is not read yet.
+        object.__setattr__(self, "_said", said)
         object.__setattr__(self, "note", note)
         object.__setattr__(self, "_key", key)
         object.__setattr__(self, "_log", log)
@@ -72,7 +73,8 @@ class Recalled(Pair):
     @property
     def interaction(self) -> Interaction:
         """Read now, unless it was."""
-        return self._whole().interaction
+        said: Interaction | None = self.__dict__["_said"]
+        return said or self._whole().interaction
 
     @property
     def judgement(self) -> Judgement:
@@ -188,12 +190,13 @@ def in_batches(items: Iterable[T], size: int = _BATCH) -> Iterator[list[T]]:
         yield batch
 
 
-def read_again(pairs: Iterable[Pair]) -> Iterator[Pair]:
-    """The same pairs with their words, read many at a time; those that are at hand as they are."""
+def with_words(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """The same pairs with their interactions, read many at a time; those that are at hand as they are."""
     for batch in in_batches(pairs):
         late = [pair for pair in batch if isinstance(pair, Recalled)]
-        words = iter(late[0].log.read([pair.key for pair in late]) if late else ())
-        yield from (next(words) if isinstance(pair, Recalled) else pair for pair in batch)
+        words = iter(late[0].log.said([pair.key for pair in late]) if late else ())
+        for pair in batch:
+            yield Recalled(pair.key, pair.note, pair.log, next(words)) if isinstance(pair, Recalled) else pair
 
 
 def _recall(connection: sqlite3.Connection, keys: Sequence[Key], log: Log) -> Iterator[Pair]:

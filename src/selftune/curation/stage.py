@@ -16,7 +16,7 @@ from selftune.curation.corrections import describe_corrections, without_worse_co
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.known_harm import warn_of_known_harm
 from selftune.curation.noise import estimate_noise
-from selftune.curation.notes import Notebook, read_again
+from selftune.curation.notes import Notebook, with_words
 from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.select import Candidate, Rejects, as_said, count_reasons, select, sift, without_near_duplicates
@@ -210,7 +210,7 @@ def _check_enough(
 
 
 def _examples(items: Sequence[Candidate], origins: Origins, config: Curation) -> Iterator[Example]:
-    for item, pair in zip(items, read_again(item.pair for item in items), strict=True):
+    for item, pair in zip(items, with_words(item.pair for item in items), strict=True):
         at_hand, synthetic = replace(item, pair=pair), origins.origin_of(item.pair) == SYNTHETIC
         for messages in rendered(at_hand, config):
             yield _example(at_hand, messages, synthetic=synthetic)
@@ -221,7 +221,7 @@ def _example(item: Candidate, messages: tuple[Message, ...], *, synthetic: bool)
     return Example(
         salt=item.pair.interaction.salt,
         interaction_id=item.pair.interaction.id,
-        judgement_id=item.pair.judgement.id,
+        judgement_id=item.pair.key.judgement_id,
         messages=messages,
         taught_by=item.taught_by,
         synthetic=synthetic,

@@ -34,12 +34,9 @@ class _Scored(NamedTuple):
     """One answer's score on one criterion, and the words of its question by their places in a vocabulary."""
 
     pair: Pair
+    conversation: str
     score: float
     numbers: bytes
-
-    @property
-    def conversation(self) -> str:
-        return facts_of(self.pair).conversation
 
     @property
     def words(self) -> list[str]:
@@ -63,7 +60,7 @@ def find_weaknesses(
         facts = facts_of(pair)
         numbers = array("q", map(vocabulary.__getitem__, facts.words.split())).tobytes()
         for name, score in facts.scores:
-            by_criterion[name].append(_Scored(pair, score, numbers))
+            by_criterion[name].append(_Scored(pair, facts.conversation, score, numbers))
     found = [
         weakness
         for name, scored in sorted(by_criterion.items())
@@ -104,12 +101,14 @@ class _Table:
         word = np.frombuffer(b"".join(item.numbers for item in items), dtype=np.int64)
         talk = np.repeat(np.repeat(np.arange(len(talks)), list(map(len, talks))), sizes)
         low = np.repeat(np.array([item.score < low_below for item in items]), sizes)
-        # A word stands once in a conversation; it scored low there when it did so once.
-        once = np.lexsort((~low, word, talk))
-        word, talk, low = word[once], talk[once], low[once]
-        new = np.ones(len(word), dtype=bool)
-        new[1:] = (word[1:] != word[:-1]) | (talk[1:] != talk[:-1])
-        self._word, self._talk, self._low = word[new], talk[new], low[new]
+        if len(items) > len(talks):
+            # A word counts once in a conversation; it scored low there when it did so once.
+            once = np.lexsort((~low, word, talk))
+            word, talk, low = word[once], talk[once], low[once]
+            new = np.ones(len(word), dtype=bool)
+            new[1:] = (word[1:] != word[:-1]) | (talk[1:] != talk[:-1])
+            word, talk, low = word[new], talk[new], low[new]
+        self._word, self._talk, self._low = word, talk, low
         self._left = np.ones(len(talks), dtype=bool)
         self._names, self._number = list(vocabulary), vocabulary
 

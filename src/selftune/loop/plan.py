@@ -60,6 +60,10 @@ class JudgedLog:
             opinions = tuple(self.store.records(key.opinion_ids, Judgement))
             yield Pair(interaction=interaction, judgement=judgement, opinions=opinions)
 
+    def said(self, keys: Sequence[Key]) -> Iterator[Interaction]:
+        """Their interactions alone, in this order."""
+        return self.store.records((key.interaction_id for key in keys), Interaction)
+
     @property
     def identity(self) -> str:
         """Names a step that read this log."""
