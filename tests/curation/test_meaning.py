@@ -12,7 +12,7 @@ from curation_pairs import judged, pair
 
 from selftune.curation.alike import cross
 from selftune.curation.config import Curation
-from selftune.curation.lsh import buckets_of, rows_for
+from selftune.curation.lsh import bands_for, buckets_of
 from selftune.curation.meaning import content_words, gist, likeness_of, same_in_meaning
 from selftune.curation.near import Fingerprint, NearDuplicates, jaccard, likenesses, shingles_of
 from selftune.curation.stage import curate
@@ -146,9 +146,9 @@ def test_two_answers_to_one_prompt_that_say_different_things_stay(tmp_path):
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
-def test_a_pair_at_the_threshold_is_missed_once_in_a_million_at_most(threshold):
-    rows = rows_for(threshold)
-    assert (1 - threshold**rows) ** (128 // rows) <= 1e-6
+def test_a_pair_at_the_threshold_is_missed_once_in_a_million_at_most_and_no_band_is_wasted(threshold):
+    rows, bands = bands_for(threshold)
+    assert (1 - threshold**rows) ** bands <= 1e-6 < (1 - threshold**rows) ** (bands - 1)
     assert (1 - threshold ** (rows + 1)) ** (128 // (rows + 1)) > 1e-6
 
 
@@ -158,7 +158,7 @@ def bodies(sets) -> list[bytes]:
 
 def meet(sets, blocks, threshold: float) -> set[tuple[int, int]]:
     """Which two places share a bucket."""
-    spread = [set(one) for one in buckets_of(blocks, bodies(sets), rows_for(threshold))]
+    spread = [set(one) for one in buckets_of(blocks, bodies(sets), threshold)]
     return {(one, two) for one, two in combinations(range(len(spread)), 2) if spread[one] & spread[two]}
 
 

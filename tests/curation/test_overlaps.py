@@ -128,3 +128,13 @@ def test_a_night_that_is_cut_off_leaves_the_night_before(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         Overlaps(tmp_path).find(names, asked_at, [], POOL.__getitem__)
     assert kept(tmp_path, POOL, EXAMS) == anew(POOL, EXAMS)
+
+
+def test_an_exam_that_leaves_takes_its_likeness_with_it(tmp_path):
+    asked = [("which ship left the old harbour with salted fish before the storm", None)]
+    near = ("fish salted with harbour old the left ship which storm the before yesterday", None)
+    nearer = ("before the storm which ship left the old harbour with salted fish", None)
+    both = kept(tmp_path, asked, [(near, "near"), (nearer, "nearer")])
+    assert both == anew(asked, [(near, "near"), (nearer, "nearer")])
+    assert both[0].endswith("nearer")
+    assert kept(tmp_path, asked, [(near, "near")]) == anew(asked, [(near, "near")]) != {}

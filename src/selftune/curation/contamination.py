@@ -12,7 +12,7 @@ from zlib import crc32
 
 from selftune.curation.alike import Sketch, cross
 from selftune.curation.base import Yardstick
-from selftune.curation.lsh import buckets_of, rows_for
+from selftune.curation.lsh import buckets_of
 from selftune.curation.meaning import STEM_LETTERS, embed, gist, likeness_in_words
 from selftune.curation.near import HASHES, hash_words, normalise, number_of
 from selftune.records import Message
@@ -62,19 +62,19 @@ class Neighbouring:
     """Likeness of the gists of questions with equal facts: two of three beginnings of words shared, vectors alike."""
 
     threshold = NEIGHBOUR
-    form = f"exams 1 {NEIGHBOUR} {_SHARED_STEMS} {_MISSED} {embed.name} {embed.size} {HASHES}"
+    form = f"exams 2 {NEIGHBOUR} {_SHARED_STEMS} {_MISSED} {embed.name} {embed.size} {HASHES}"
 
     def sketch(self, item: Gist) -> Sketch | None:
         """The words in alphabetical order; None of a text without words."""
-        if not item.words:
-            return None
         facts, words = number_of(item.facts), " ".join(sorted(item.words))
+        if not words:
+            return None
         return Sketch(hash((facts, number_of(words))), facts, words.encode("utf-8", "surrogatepass"))
 
     def spread(self, blocks: Sequence[int], bodies: Sequence[bytes]) -> Iterator[Sequence[int]]:
         """Bands of a MinHash signature of how the words begin."""
         sets = [array("q", map(crc32, _stems_of(body))).tobytes() for body in bodies]
-        return buckets_of(blocks, sets, rows_for(_SHARED_STEMS, _MISSED))
+        return buckets_of(blocks, sets, _SHARED_STEMS, _MISSED)
 
     def similarity(self, one: bytes, other: bytes) -> float:
         """The cosine of the vectors; 0 where too few words begin alike."""
@@ -83,8 +83,10 @@ class Neighbouring:
 
 
 def _stems_of(words: bytes) -> frozenset[bytes]:
+    if words.isascii():
+        return frozenset([word[:STEM_LETTERS] for word in words.split(b" ")])
     spelt = words.decode("utf-8", "surrogatepass").split(" ")
-    return frozenset("".join({f"{word[:STEM_LETTERS]} " for word in spelt}).encode("utf-8", "surrogatepass").split())
+    return frozenset(word[:STEM_LETTERS].encode("utf-8", "surrogatepass") for word in spelt)
 
 
 @dataclass(frozen=True)

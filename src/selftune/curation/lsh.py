@@ -11,7 +11,7 @@ Sets hold signed 64-bit numbers that are hashes already, as `array("q")` in byte
 from __future__ import annotations
 
 from array import array
-from itertools import islice, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -25,22 +25,29 @@ _BATCH: Final = 4_000
 _MISSED: Final = 1e-6
 
 
-def buckets_of(blocks: Sequence[int], sets: Sequence[bytes], rows: int) -> Iterator[array[int]]:
-    """For each set its buckets, one a band of so many rows; sets of different blocks meet in none."""
-    bands = range(_PLACES // rows)
-    for block, signature in zip(blocks, _signatures(sets), strict=True):
+def buckets_of(
+    blocks: Sequence[int], sets: Sequence[bytes], threshold: float, missed: float = _MISSED
+) -> Iterator[array[int]]:
+    """For each set its buckets: two of one block and a similarity of `threshold` share none with chance `missed`."""
+    rows, bands = bands_for(threshold, missed)
+    for block, signature in zip(blocks, _signatures(sets, rows * bands), strict=True):
         # The hash of a tuple of numbers is the same in every process; that of a text is not.
-        parts = zip(repeat(block), bands, *(islice(signature, row, None, rows) for row in range(rows)), strict=False)
+        parts = zip(repeat(block, bands), range(bands), *(signature[row::rows] for row in range(rows)), strict=True)
         yield array("q", map(hash, parts))
 
 
-def rows_for(threshold: float, missed: float = _MISSED) -> int:
-    """The most places a band can have so that no more than `missed` of the pairs at the threshold are; 1 at least."""
-    fitting = (rows for rows in range(_PLACES, 1, -1) if (1 - threshold**rows) ** (_PLACES // rows) <= missed)
-    return next(fitting, 1)
+def bands_for(threshold: float, missed: float = _MISSED) -> tuple[int, int]:
+    """Rows of a band and how many bands: the longest that miss no more than they may, and no more than are needed."""
+    rows = next((rows for rows in range(_PLACES, 1, -1) if _unseen(threshold, rows, _PLACES // rows) <= missed), 1)
+    most = _PLACES // rows
+    return rows, next((bands for bands in range(1, most) if _unseen(threshold, rows, bands) <= missed), most)
 
 
-def _signatures(sets: Sequence[bytes]) -> Iterator[list[int]]:
+def _unseen(similarity: float, rows: int, bands: int) -> float:
+    return (1 - similarity**rows) ** bands
+
+
+def _signatures(sets: Sequence[bytes], places: int) -> Iterator[list[int]]:
     from rensa import RMinHash
 
     for start in range(0, len(sets), _BATCH):
@@ -50,4 +57,4 @@ def _signatures(sets: Sequence[bytes]) -> Iterator[list[int]]:
             ends.append(ends[-1] + len(each) // ends.itemsize)
         hashes = array("Q")
         hashes.frombytes(b"".join(batch))
-        yield from RMinHash.digest_matrix_from_flat_token_hashes(hashes, ends, _PLACES, _SEED).to_rows()
+        yield from RMinHash.digest_matrix_from_flat_token_hashes(hashes, ends, places, _SEED).to_rows()

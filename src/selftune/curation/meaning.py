@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from selftune.curation.alike import Sketch, compare
-from selftune.curation.near import HASHES, digest_facts, normalise, number_of, quotations
+from selftune.curation.near import HASHES, digest_facts, has_marks, normalise, number_of, quotations
 from selftune.scoring.embedding import HashedWords, cosine
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _INSIDE: Final = re.compile(r"(?<=[^.!?…:\s]\s)[^\W_]+")
-_DIGIT: Final = re.compile(r"\d")
 _NUMBER: Final = re.compile(r"\w*\d\w*")
 _NEGATIONS: Final = frozenset({"not", "no", "never", "none", "nothing", "without", "cannot"})
 _CONTRACTED: Final = ("n't", "n\u2019t")
@@ -40,11 +39,20 @@ embed: Final = HashedWords()
 
 
 class Gist(NamedTuple):
-    """What a text is compared by: its facts as a digest, the beginnings of its content words, and these in order."""
+    """What a text is compared by: its facts as a digest, and the content words of each turn under its role."""
 
     facts: str
-    stems: frozenset[str]
-    words: tuple[str, ...]
+    told: tuple[tuple[str, Sequence[str]], ...]
+
+    @property
+    def stems(self) -> frozenset[str]:
+        """How the words begin, question and answer told apart: two questions with one answer are two lessons."""
+        return frozenset(f"{role}: {word[:STEM_LETTERS]}" for role, spoken in self.told for word in spoken)
+
+    @property
+    def words(self) -> list[str]:
+        """All of them, in order."""
+        return [word for _, spoken in self.told for word in spoken]
 
 
 class SameMeaning:
@@ -59,9 +67,9 @@ class SameMeaning:
 
     def sketch(self, item: Gist) -> Sketch | None:
         """The words in alphabetical order, for the vector knows none; None of a text without words."""
-        if not item.stems or self.threshold > 1:
-            return None
         words = " ".join(sorted(item.words))
+        if not words or self.threshold > 1:
+            return None
         block = number_of("\n".join((item.facts, *sorted(item.stems))))
         return Sketch(hash((block, number_of(words))), block, words.encode("utf-8", "surrogatepass"))
 
@@ -94,14 +102,15 @@ def gist(messages: Iterable[Message], state: str | None) -> Gist:
     system = [normalise(message.content) for message in listed if message.role == "system"]
     text = normalise("\n".join(message.content for message in listed if message.role != "system"))
     names = [] if text.islower() else [word for word in _INSIDE.findall(text) if not word.islower() and word != "I"]
-    numbers = _NUMBER.findall(text) if _DIGIT.search(text) else []
+    numbers = _NUMBER.findall(text) if has_marks(text) else []
     told = [(message.role, _WORD.findall(message.content.lower())) for message in listed if message.role != "system"]
-    negated = sum(word in _NEGATIONS for _, spoken in told for word in spoken) + sum(map(text.count, _CONTRACTED))
+    negated = sum(map(_count_negations, (spoken for _, spoken in told))) + sum(map(text.count, _CONTRACTED))
     facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, str(negated), *numbers)
-    # Question and answer are told apart, for two questions with one answer are two lessons.
-    words = [(role, word) for role, spoken in told for word in _content_of(spoken)]
-    stems = frozenset(f"{role}: {word[:STEM_LETTERS]}" for role, word in words)
-    return Gist(facts, stems, tuple(word for _, word in words))
+    return Gist(facts, tuple((role, _content_of(spoken)) for role, spoken in told))
+
+
+def _count_negations(spoken: Sequence[str]) -> int:
+    return 0 if _NEGATIONS.isdisjoint(spoken) else sum(word in _NEGATIONS for word in spoken)
 
 
 def _content_of(spoken: Sequence[str]) -> Sequence[str]:

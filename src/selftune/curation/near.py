@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from selftune.curation.alike import Sketch, compare
-from selftune.curation.lsh import buckets_of, rows_for
+from selftune.curation.lsh import buckets_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ Shingles = frozenset[int]
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019.]\w+)*")
 _QUOTED: Final = re.compile(r"[\"“«]([^\"”»]{1,200})[\"”»]|`([^`]{1,200})`")
-_MARK: Final = re.compile(r"[\"“«`]")
+_MARK: Final = re.compile(r"[\"“«`\d]")
 _DIGIT: Final = re.compile(r"\d")
 _SHINGLE_WORDS: Final = 3
 HASHES: Final = f"{sys.implementation.cache_tag} {sys.hash_info.algorithm} {sys.hash_info.width} {sys.byteorder}"
@@ -51,7 +51,7 @@ class NearDuplicates:
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
-        self.form = f"near 1 {threshold} {HASHES}"
+        self.form = f"near 2 {threshold} {HASHES}"
 
     def sketch(self, item: Fingerprint) -> Sketch:
         """The shingles in their facts."""
@@ -62,7 +62,7 @@ class NearDuplicates:
         """Bands of a MinHash signature; above a threshold of 1 nothing meets."""
         if self.threshold > 1:
             return (() for _ in bodies)
-        return buckets_of(blocks, bodies, rows_for(self.threshold))
+        return buckets_of(blocks, bodies, self.threshold)
 
     def similarity(self, one: bytes, other: bytes) -> float:
         """Exactly measured."""
@@ -71,7 +71,7 @@ class NearDuplicates:
 
 def normalise(text: str) -> str:
     """The text in normal form C with each run of white space as one space."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
 
 
 def fingerprint(messages: Iterable[Message], state: str | None) -> Fingerprint:
@@ -82,8 +82,8 @@ def fingerprint(messages: Iterable[Message], state: str | None) -> Fingerprint:
     words = _WORD.findall(text)
     # Most texts in lower case hold no such word: one look at the whole spares one at each.
     marked = [] if text.islower() else sorted({word for word in words if not word.islower()})
-    numbers = sorted(filter(_DIGIT.search, words)) if _DIGIT.search(text) else []
-    facts = digest_facts(state or "", *system, "", *quotations(text), "", *marked, *numbers)
+    quoted, numbers = (quotations(text), sorted(filter(_DIGIT.search, words))) if has_marks(text) else ([], [])
+    facts = digest_facts(state or "", *system, "", *quoted, "", *marked, *numbers)
     return Fingerprint(facts, _shingles(words))
 
 
@@ -100,7 +100,12 @@ def number_of(text: str) -> int:
 
 def quotations(text: str) -> list[str]:
     """What stands in quotation marks or as code, each once, in alphabetical order."""
-    return sorted({first or second for first, second in _QUOTED.findall(text)}) if _MARK.search(text) else []
+    return sorted({first or second for first, second in _QUOTED.findall(text)}) if has_marks(text) else []
+
+
+def has_marks(text: str) -> bool:
+    """Whether it holds a quotation mark or a digit at all: most texts do not, and one look spares many."""
+    return _MARK.search(text) is not None
 
 
 def shingles_of(text: str) -> Shingles:
