@@ -12,12 +12,15 @@ import pytest
 
 from selftune.app.enriching import EnrichedSource, enrich_log, redacted
 from selftune.app.growing import grow_file
-from selftune.app.teachers import find_teacher
+from selftune.app.teachers import describe_corrector, find_teacher
 from selftune.curation.growth.passages import Passage
-from selftune.errors import ConfigError, MissingFileError, UsageError
+from selftune.errors import ConfigError, MissingFileError, ServingError, UsageError
 from selftune.evals.suites import load_suite
 from selftune.interactions.config import Capture
+from selftune.judges.fake import FakeJudgeServer
+from selftune.judges.purse import Prices
 from selftune.loop.config import EgressSection, TeacherSection
+from selftune.loop.teaching import Teaching
 from selftune.records import Interaction, Trigger
 
 EXAM = load_suite("state_obedience").items[0].messages[-1].content
@@ -164,3 +167,34 @@ def test_grown_cases_are_answered_by_the_named_teacher_too_and_only_right_answer
     far = TeacherSection(endpoint="https://teacher.example/v1", model="big")
     with pytest.raises(ConfigError, match=r"\[egress\] does not allow it"):
         grow_file(tmp_path / "b.jsonl", count=2, seed=0, teacher="teacher", project=configured(project, teacher=far))
+
+
+def test_an_outage_half_way_costs_no_answer_twice(project, tmp_path):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "bees.md").write_text("Bees shiver in winter.")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("".join(f"Question {number}?\n" for number in range(6)))
+    here = TeacherSection(endpoint="", model="fake-teacher", at_once=1)
+    with FakeJudgeServer(lambda number, body: (200, "So.", "stop") if number < 4 else (401, "", "")).running() as first:
+        named = configured(project, teacher=replace(here, endpoint=first.url))
+        with pytest.raises(ServingError, match="HTTP 401"):
+            enrich_log(named, documents=documents, prompts=prompts, teacher="teacher")
+    with FakeJudgeServer(lambda number, body: (200, "So.", "stop")).running() as second:
+        named = configured(project, teacher=replace(here, endpoint=second.url))
+        enrich_log(named, documents=documents, prompts=prompts, teacher="teacher")
+    assert project.store.count(Interaction) == 6
+    assert len(second.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "100 at most, by m; no prices given"),
+        ({"prices": Prices(prompt=3.0)}, "100 at most, by m; no budget set"),
+        ({"prices": Prices(prompt=3.0), "budget_usd": 2.0, "most": 5}, "5 at most, by m; $2.00 at most"),
+    ],
+)
+def test_the_plan_says_what_corrections_may_cost(changes, told):
+    assert describe_corrector(Teaching(endpoint="http://127.0.0.1:1/v1", model="m", **changes)) == told
+    assert describe_corrector(None) == "none"

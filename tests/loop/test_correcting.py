@@ -28,7 +28,7 @@ from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.config import EgressSection, ProjectConfig, TeacherSection
 from selftune.loop.correcting import Corrections, ask_to_correct
-from selftune.loop.executor import Silent, Stored
+from selftune.loop.executor import Silent, Stored, describe
 from selftune.loop.news import read_news
 from selftune.loop.plan import JudgedLog, judged_log
 from selftune.loop.planning import make_corrector
@@ -300,6 +300,17 @@ def test_what_was_answered_is_found_again_and_what_was_spent_still_counts(tmp_pa
         assert len(list(Corrections(pairs=pairs, teaching=asked).read(fake_context(tmp_path, work=work)))) == 4
         assert len(server.asked) == 4 >= before
     assert float(work.kept["teacher-spent"]) == pytest.approx(4 * 0.002)
+
+
+def test_a_budget_that_pays_for_no_correction_stops_and_a_larger_one_is_the_same_step(tmp_path):
+    with FakeJudgeServer(says("PERFECT."), usage=USAGE).running() as server:
+        asked = teaching(server, prices=PRICES, budget_usd=0.000001)
+        source = Corrections(pairs=(_pair(said("a", "FAIR")),), teaching=asked)
+        with pytest.raises(BudgetError, match="the teacher's budget of"):
+            list(source.read(fake_context(tmp_path)))
+        richer = replace(asked, budget_usd=9.0, endpoint="http://127.0.0.1:9/v1", at_once=1)
+        assert describe(richer) == describe(asked)
+        assert describe(replace(asked, model="another")) != describe(asked)
 
 
 def test_a_spent_budget_is_told_by_name_to_whoever_must_have_every_answer(tmp_path):

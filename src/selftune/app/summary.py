@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from selftune.app.teachers import describe_corrector
 from selftune.evals.summaries import summarise
 from selftune.records import (
     Arm,
@@ -113,6 +114,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "more answers each": getattr(plan.sources[-1], "answers_per_prompt", 0),
         "judge": plan.judge_identity.name,
         "judging costs": _judging_costs(plan),
+        "corrections": describe_corrector(plan.corrector),
         "trigger": f"{plan.curation.trigger} new golden items, overall at least {plan.curation.threshold}",
         "dialogues": f"learnt as {plan.curation.rendering}, as what serves is prompted",
         "recipe": plan.recipe.name,

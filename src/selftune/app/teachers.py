@@ -37,3 +37,16 @@ def find_teacher(project: Project, name: str) -> Teaching:
         teaching = Teaching(endpoint=here, model=model, rules=teaching.rules, at_once=project.config.capture.slots)
     reach_teacher(teaching)
     return teaching
+
+
+def describe_corrector(teaching: Teaching | None) -> str:
+    """How many answers a cycle would have written anew, by whom, and what that may cost at most."""
+    if teaching is None:
+        return "none"
+    if teaching.prices.at_most(prompt_bytes=1, max_tokens=1) == 0:
+        cost = "no prices given"
+    elif teaching.budget_usd is None:
+        cost = "no budget set"
+    else:
+        cost = f"${teaching.budget_usd:.2f} at most"
+    return f"{teaching.most} at most, by {teaching.model}; {cost}"

@@ -46,6 +46,7 @@ class Corrections:
         Where the budget ends, so do the corrections: the rest waits for a person, or for the next night.
 
         Raises:
+            BudgetError: it does not pay for a single one.
             ConfigError: the teacher may not be reached.
             ServingError: the teacher does not answer.
         """
@@ -59,6 +60,8 @@ class Corrections:
                 yield _corrected(pair.interaction, answer, teacher.name, context.draw_salt())
                 done += 1
         except BudgetError:
+            if done == 0:
+                raise
             ended = ", then the budget was used up"
         withheld = f", {len(self.pairs) - len(pairs)} may not be sent out" if len(pairs) < len(self.pairs) else ""
         context.report(Progress(done=done, total=len(self.pairs), note=f"corrections{ended}{withheld}"))

@@ -69,6 +69,11 @@ class Teaching:
     prices: Prices = FREE
     budget_usd: float | None = None
 
+    @property
+    def identity(self) -> str:
+        """Names a step by what can change an answer: with more money or at another port it is the same teacher's."""
+        return digest_of(["teaching", self.model, self.max_tokens, self.rules])
+
 
 def reach_teacher(teaching: Teaching) -> Endpoint:
     """The endpoint of a teacher.
