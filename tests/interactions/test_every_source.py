@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selftune.interactions.config import Capture
+from selftune.interactions.formats.a4ps import A4PSLog
 from selftune.interactions.formats.alpaca import Alpaca
 from selftune.interactions.formats.chatgpt import ChatGPTExport
 from selftune.interactions.formats.chatml import ChatML
@@ -22,8 +23,9 @@ from selftune.interactions.formats.langfuse import LangfuseExport
 from selftune.interactions.formats.lm_studio import LMStudioChat
 from selftune.interactions.formats.open_webui import OpenWebUIExport
 from selftune.interactions.formats.open_webui_feedback import OpenWebUIFeedback
-from selftune.interactions.formats.openai import OpenAIMessages
+from selftune.interactions.formats.openai import OpenAIMessages, StateSet
 from selftune.interactions.formats.pairs import Pairs
+from selftune.interactions.formats.preferred import PreferredOutputs
 from selftune.interactions.formats.sharegpt import ShareGPT
 from selftune.interactions.formats.sillytavern import SillyTavernChat
 from selftune.interactions.formats.spans import GenAISpans
@@ -57,7 +59,17 @@ TREE = {
     "a": {"parentId": "q", "role": "assistant", "content": "Yo", "model": "m"},
     "b": {"parentId": "q", "role": "assistant", "content": "No"},
 }
+STATE = {"role": "system", "content": '== STATE ==\n{"n": 1}\n== END STATE =='}
 SAMPLES: tuple[tuple[type, Any], ...] = (
+    (
+        A4PSLog,
+        {"task_id": "t", "trigger": "user", "prompt": "Hi", "transcript": [{"persona": "BRICK", "content": "Yo"}]},
+    ),
+    (StateSet, {"messages": [STATE, *TURNS], "id": 1}),
+    (
+        PreferredOutputs,
+        {"input": {"messages": TURNS[:1]}, "preferred_output": TURNS[1:], "non_preferred_output": TURNS[1:]},
+    ),
     (
         GenAISpans,
         {

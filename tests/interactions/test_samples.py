@@ -90,7 +90,7 @@ def test_the_broken_texts_cover_each_way_of_breaking():
     [
         ("- task_id: [", "not YAML"),
         ("a: &a [1, 1]\nb: [*a, *a]\n", "refers back to parts of itself"),
-        ("- !!python/object:os.system {}\n", "not YAML"),
+        ("- !!python/object:os.system {}\n", "none that JSON has something for"),
         ("- prompt: .nan\n  transcript: []\n", "NaN is not JSON"),
         ("- prompt: p\n  transcript: " + "[" * 70 + "]" * 70 + "\n", "nested deeper than 64"),
     ],

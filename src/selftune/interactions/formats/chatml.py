@@ -25,7 +25,8 @@ _START: Final = "<|im_start|>"
 _END: Final = "<|im_end|>"
 _BOM: Final = b"\xef\xbb\xbf"
 _TURN: Final = re.compile(
-    r"<\|im_start\|>(?P<role>\w+)(?: name=(?P<name>[^\n]*))?\n(?P<text>.*?)(?P<end><\|im_end\|>|(?=<\|im_start\|>)|\Z)",
+    r"<\|im_start\|>(?P<role>\w+)(?: name=(?P<name>[^\r\n]*))?\r?\n"
+    r"(?P<text>.*?)(?P<end><\|im_end\|>|(?=<\|im_start\|>)|\Z)",
     re.DOTALL,
 )
 _BETWEEN: Final = re.compile(r"<\|endoftext\|>|\s+")

@@ -5,6 +5,7 @@ The form: https://inspect.aisi.org.uk/eval-logs.html
 
 from __future__ import annotations
 
+import codecs
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -76,7 +77,7 @@ def _samples(path: Path) -> Iterator[Entry]:
             f"{path.name} is one JSON document of more than {_DOCUMENT_BYTES:,} bytes.",
             next_step="Convert it with Inspect: `inspect log convert --to eval`.",
         )
-    text, flags = decode_text(path.read_bytes())
+    text, flags = decode_text(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     try:
         log = as_mapping(parse_json(text, _no_number), "the log")
         if log.keys() == {"about", "sample"}:

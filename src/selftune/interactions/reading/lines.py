@@ -83,7 +83,7 @@ def _yaml_entries(path: Path, positions: Positions, limits: Limits) -> Iterator[
     try:
         if len(text) > limits.line_bytes:
             raise UnreadableError(f"more than {limits.line_bytes:,} bytes of YAML; turn it into JSONL")
-        values = read_yaml(text)
+        values = read_yaml(text, deepest=MAX_DEPTH)
     except ValueError as error:
         place, raw = "the document", text[: limits.kept_bytes]
         yield Entry(position=positions.of(text.encode()), place=place, raw=raw, fault=str(error), flags=flags)
