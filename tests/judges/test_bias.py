@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from selftune.judges.bias import describe_bias, measure_bias
+from selftune.judges.pairwise import FIRST_WON, LAST_WON, ORDER_DEPENDENT
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 
+CODE = JudgeIdentity(name="test", version="1")
+MODEL = JudgeIdentity(name="oracle:qwen3", version="1", lineage=("qwen3-8b",))
 
-def pair(number, answer, score, prompt=None):
+
+def pair(number, answer, score, prompt=None, *, by=None, judge=CODE):
     said = Interaction(
         salt=str(number),
         conversation=str(number),
@@ -22,12 +27,13 @@ def pair(number, answer, score, prompt=None):
         ),
         source="test",
         position=str(number),
+        generated_by=by,
     )
     verdict = Judgement(
         salt=str(number),
         interaction_id=said.id,
         rubric_digest="r",
-        judge=JudgeIdentity(name="test", version="1"),
+        judge=judge,
         status=JudgementStatus.UNSCORED if score is None else JudgementStatus.SCORED,
         overall=score,
     )
@@ -104,3 +110,71 @@ def test_welchs_interval_is_that_of_a_worked_example():
     assert measure_bias(log).lists.value == pytest.approx(20.61 - 22.135)
     # The quantile of t at 9.9 degrees of freedom is 2.231; the standard error 0.968.
     assert (high - low) / 2 == pytest.approx(2.231 * 0.968, rel=0.03)
+
+
+def is_kin(writer, judge):
+    return writer.startswith("qwen") and judge.lineage[0].startswith("qwen")
+
+
+def swapped(*flags):
+    """What a judge said of pairs in both orders."""
+    _, verdict = pair(0, "An answer.", 3.0, judge=MODEL)
+    return [replace(verdict, salt=str(place), flags=some) for place, some in enumerate(flags)]
+
+
+def test_a_judge_that_favours_its_own_family_shows_against_the_same_prompts():
+    draw, log = random.Random(2), []
+    for place in range(80):
+        own = place % 2 == 0
+        score = 3.0 + draw.random() + own
+        by = "qwen2.5-7b" if own else "llama-3"
+        log.append(pair(place, words(10), score, f"Q{place // 2}", by=by, judge=MODEL))
+    bias = measure_bias(log, is_kin=is_kin)
+    assert bias.kin is not None
+    assert bias.kin.interval is not None
+    assert bias.kin.interval[0] > 0
+    assert (bias.kin.n, bias.kin.others) == (40, 40)
+    assert bias.kin_wins is not None
+    assert (bias.kin_wins.value, bias.kin_wins.n) == (1.0, 40)
+    told = describe_bias(bias)
+    assert any(line.startswith("mind: an answer that is by the judge's own family: +") for line in told)
+    assert any(
+        line.startswith("mind: of two answers to one prompt that by its own family got more in") for line in told
+    )
+
+
+def test_without_favour_the_interval_holds_nought_and_nobody_is_warned():
+    draw = random.Random(3)
+    log = [
+        pair(
+            place, words(10), draw.choice([2.0, 3.0, 4.0]), f"Q{place}", by=("qwen3", "llama-3")[place % 2], judge=MODEL
+        )
+        for place in range(200)
+    ]
+    (line,) = (line for line in describe_bias(measure_bias(log, is_kin=is_kin)) if "family" in line)
+    assert not line.startswith("mind:")
+    assert "n = 100 against 100" in line
+
+
+def test_what_was_not_measured_of_a_model_is_said_so_and_code_has_neither_kin_nor_places():
+    by_model = describe_bias(measure_bias([pair(n, words(n + 1), 3.0, judge=MODEL) for n in range(5)]))
+    assert [line.split(":")[0] for line in by_model] == ["self-preference", "position"]
+    assert all("not measured" in line for line in by_model)
+    assert describe_bias(measure_bias([pair(n, words(n + 1), 3.0) for n in range(5)])) == ()
+
+
+def test_a_judge_that_prefers_the_first_place_shows_and_one_that_only_wavers_does_not():
+    leaning = swapped(*[(ORDER_DEPENDENT, FIRST_WON)] * 20, *[()] * 20)
+    bias = measure_bias([pair(0, "An answer.", 3.0, judge=MODEL)], swapped=leaning)
+    assert bias.swapped is not None
+    assert (bias.swapped.value, bias.swapped.n) == (0.5, 40)
+    assert bias.first_place is not None
+    assert (bias.first_place.value, bias.first_place.n) == (1.0, 20)
+    told = describe_bias(bias)
+    assert any(line.startswith("asked in both orders: the same winner in 50% [") for line in told)
+    assert any(line.startswith("mind: where one place won in both orders it was the first in 100%") for line in told)
+    wavering = swapped(*[(ORDER_DEPENDENT, FIRST_WON), (ORDER_DEPENDENT, LAST_WON), (ORDER_DEPENDENT,)] * 6)
+    bias = measure_bias([pair(0, "An answer.", 3.0, judge=MODEL)], swapped=wavering)
+    assert bias.first_place is not None
+    assert (bias.first_place.value, bias.first_place.n) == (0.5, 12)
+    assert not any(line.startswith("mind: where") for line in describe_bias(bias))

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from selftune.errors import BudgetError
 from selftune.judges.config import Judging
 from selftune.judges.fake import FAKE_MODEL, FakeJudgeServer, fake_verdict
-from selftune.judges.pairwise import Contest, PairwiseJudge, compare_answers, kept_first, kept_last
+from selftune.judges.pairwise import (
+    FIRST_WON,
+    LAST_WON,
+    ORDER_DEPENDENT,
+    Contest,
+    PairwiseJudge,
+    compare_answers,
+    kept_first,
+    kept_last,
+)
 from selftune.judges.purse import Prices, Purse
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
@@ -81,7 +90,7 @@ def test_the_better_answer_wins_in_both_orders_and_the_prompt_says_nothing_of_wh
 
 def test_a_judge_that_prefers_a_place_finds_nothing_but_ties():
     said, _ = judged(prefers(lambda first, second: 1.0), pair("a longer answer", "short"))
-    assert (said.overall, said.flags) == (3, ("order_dependent",))
+    assert (said.overall, said.flags) == (3, (ORDER_DEPENDENT, FIRST_WON))
     assert said.criteria[0].spread == 4
     assert "kept answer first:" in said.criteria[0].reasoning
 
@@ -177,3 +186,43 @@ def test_contests_without_a_verdict_are_named_and_count_for_nobody():
 def test_a_purse_that_is_empty_stops_a_comparison():
     with pytest.raises(BudgetError):
         compared(50, 1.0, purse=Purse(0.0001), prices=Prices(prompt=1.0, completion=1.0))
+
+
+def told_judge(favourite):
+    """A FAKE judge that knows who is who, as in the 50 escalating prompts of the field: it names its favourite."""
+
+    def behave(number, body):
+        turns = [json.loads(line) for line in body["messages"][1]["content"].split("\n") if line.startswith("{")]
+        seats = [place for place, turn in enumerate(turns[-2:]) if favourite in json.dumps(turn)]
+        # The one contestant whom it is told to be the favourite; without a name the one that stands first.
+        score = RUBRIC.lowest if not seats or seats[0] == 0 else RUBRIC.highest
+        return 200, fake_verdict(dict.fromkeys(NAMES, score)), "stop"
+
+    return behave
+
+
+def test_the_known_flaw_of_a_fixed_order_with_names_wins_everything_and_here_nothing():
+    """Mission D13: the order of the contestants is fixed and the judge is told which is which."""
+    contests = [
+        Contest(prompt=(Message(role="user", content=f"Q{n}"),), ours=f"a{n}", theirs=f"b{n}") for n in range(12)
+    ]
+    favourite = "madison-v4"
+    with FakeJudgeServer(told_judge(favourite)).running() as server:
+        asking = PairwiseJudge.from_config(config(server))
+        found = compare_answers(asking, contests, RUBRIC, draw_salt=lambda: f"{random.random()}")
+        # The control: the flawed protocol, one order and a name on the seat, gives all twelve to the favourite.
+        named = [Contest(prompt=c.prompt, ours=f"{favourite}: {c.ours}", theirs=f"rival: {c.theirs}") for c in contests]
+        flawed = compare_answers(asking, named, RUBRIC, draw_salt=lambda: f"{random.random()}")
+        asked = server.asked[: 2 * len(contests)]
+    assert (found.wins, found.ties, found.losses, found.consistent) == (0, 12, 0, 0)
+    assert (flawed.wins, flawed.consistent) == (12, 12)
+    assert not any(favourite in json.dumps(body) or FAKE_MODEL in json.dumps(body["messages"]) for body in asked)
+
+
+def test_a_verdict_that_the_order_decides_says_which_place_won():
+    with FakeJudgeServer(prefers(lambda first, second: RUBRIC.lowest)).running() as server:
+        first = PairwiseJudge.from_config(config(server)).judge(pair("good", "bad"), RUBRIC, "salt")
+    with FakeJudgeServer(prefers(lambda first, second: RUBRIC.highest)).running() as server:
+        last = PairwiseJudge.from_config(config(server)).judge(pair("good", "bad"), RUBRIC, "salt")
+    assert first.flags == (ORDER_DEPENDENT, FIRST_WON)
+    assert last.flags == (ORDER_DEPENDENT, LAST_WON)

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from selftune.app.batches import tell_batch
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.reviewing import plain, run_review, scale_keys
-from selftune.app.cli.stages import _plain
+from selftune.app.cli.stages import _plain, _told_of_batch
 from selftune.app.reviewing import (
     Reviewing,
     appointed_judge,
@@ -235,7 +236,8 @@ def test_the_commands_work_from_a_shell(project):
     shown = CliRunner().invoke(app, ["judge", "report", "--project", folder])
     assert "1 of 200 labels" in shown.stdout
     assert "1 of 200 labels, NOT VERIFIED" in shown.stdout
-    assert "what its last 8 scores go with:\n  nothing to compare" in shown.stdout
+    assert "what its last 8 scores by rubric golden go with:\n  self-preference: not measured" in shown.stdout
+    assert "its scores, computed by us and given by itself:\n  all: corrected " in shown.stdout
     as_json = json.loads(CliRunner().invoke(app, ["judge", "report", "--json", "--project", folder]).stdout)
     assert as_json["calibrated"] is False
     assert as_json["bias"]["n"] == 8
@@ -305,10 +307,20 @@ def test_without_two_answers_to_one_prompt_there_is_nothing_to_swap(project):
 
 def test_a_batch_tells_in_json_what_its_scores_go_with(project):
     ids = tuple(item.id for _, item in project.store.each(Judgement))
-    told = _plain("judge", Stored(ids, project.store))
+    told = _plain(project, "judge", Stored(ids, project.store))
     assert told["ids"] == list(ids)
     assert told["totals"].scored == told["bias"].n == 8
-    assert "bias" not in _plain("capture", Stored(ids, project.store))
+    assert "bias" not in _plain(project, "capture", Stored(ids, project.store))
+
+
+def test_a_batch_tells_in_words_what_it_cost_and_what_its_scores_go_with(project):
+    ids = tuple(item.id for _, item in project.store.each(Judgement))
+    totals, heading, *lines = _told_of_batch(project, Stored(ids, project.store))
+    assert totals.startswith("8 judged, 0 unscored")
+    assert heading == "what its last 8 scores by rubric golden go with:"
+    assert [line.split(":")[0].strip() for line in lines] == ["self-preference", "position"]
+    assert tell_batch(project, judged_in(reused=False)) == (heading, *lines)
+    assert tell_batch(project, judged_in(reused=True)) == ()
 
 
 def judged_in(reused):

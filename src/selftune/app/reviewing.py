@@ -10,7 +10,6 @@ from selftune.errors import ConfigError, NothingNewError
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import review as say_reviewed
 from selftune.judges.asking import ask_all
-from selftune.judges.bias import measure_bias
 from selftune.judges.calibration.canaries import CANARY, canaries
 from selftune.judges.calibration.draw import Candidate, draw_for_review
 from selftune.judges.calibration.human import human_identity, is_human, judge_by_hand
@@ -31,7 +30,6 @@ from selftune.records import Interaction, Judgement, JudgementStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from selftune.judges.bias import BatchBias
     from selftune.judges.calibration.measure import Calibration
     from selftune.judges.tally import Tally
     from selftune.loop.executor import Timing
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 # Judges that lie further apart than this share of the scale dispute an interaction.
 _DISPUTED_FROM: Final = 0.25
 _DISAGREEMENT: Final = "disagreement"
-_MOST_FOR_BIAS: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,14 +225,6 @@ def report_scores(project: Project) -> tuple[Tally, ...]:
     identity, rubric = appointed_judge(project)
     ids = latest_judgements(project.store, identity, rubric.id)
     return tally_by_category((project.store.record(judgement_id, Judgement) for judgement_id in ids), rubric)
-
-
-def report_bias(project: Project) -> BatchBias:
-    """What the latest scores of the project's judge go with that they should not."""
-    identity, rubric = appointed_judge(project)
-    ids = latest_judgements(project.store, identity, rubric.id)[-_MOST_FOR_BIAS:]
-    verdicts = (project.store.record(judgement_id, Judgement) for judgement_id in ids)
-    return measure_bias((project.store.record(item.interaction_id, Interaction), item) for item in verdicts)
 
 
 def judge_canaries(project: Project) -> Sequence[Judgement]:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from selftune.records import Rubric
 
 ORDER_DEPENDENT: Final = "order_dependent"
+# Of verdicts that depend on the order: in both orders the answer in this place won.
+FIRST_WON: Final = "first_place_won"
+LAST_WON: Final = "last_place_won"
 _NO_PAIR: Final = "there is no second answer to compare with"
 _LEVEL: Final = 0.95
 
@@ -190,11 +193,11 @@ def _combine(
     if failed is not None:
         return replace(said, reason=failed.reason)
     mirrored = replace(first, criteria=tuple(_mirror(item, rubric) for item in first.criteria))
-    overalls = [weighted_overall(one.criteria, rubric) for one in (mirrored, last)]
+    overalls = weighted_overall(mirrored.criteria, rubric), weighted_overall(last.criteria, rubric)
     criteria = tuple(map(_mean, mirrored.criteria, last.criteria))
     depends = len({_side(overall, rubric) for overall in overalls}) > 1
     overall = _middle(rubric) if depends else weighted_overall(criteria, rubric)
-    flags = dict.fromkeys((*first.flags, *last.flags, *((ORDER_DEPENDENT,) if depends else ())))
+    flags = dict.fromkeys((*first.flags, *last.flags, *(_place_flags(*overalls, rubric) if depends else ())))
     return replace(
         said,
         status=JudgementStatus.SCORED,
@@ -204,6 +207,13 @@ def _combine(
         flags=tuple(flags),
         reason=None,
     )
+
+
+def _place_flags(kept_first: float | None, kept_last: float | None, rubric: Rubric) -> tuple[str, ...]:
+    """What there is to say of a verdict that the order decides: which place wins, where one does in both orders."""
+    sides = _side(kept_first, rubric), _side(kept_last, rubric)
+    place = {(1, -1): (FIRST_WON,), (-1, 1): (LAST_WON,)}.get(sides, ())
+    return (ORDER_DEPENDENT, *place)
 
 
 def _middle(rubric: Rubric) -> float:

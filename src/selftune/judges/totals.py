@@ -72,3 +72,14 @@ def add_up(judgements: Iterable[Judgement]) -> Totals:
         cost_usd=cost,
         models=tuple(sorted(models)),
     )
+
+
+def describe_totals(totals: Totals) -> str:
+    """One line: how many have a score and, where a model judged, what all of them and each one cost."""
+    counts = f"{totals.judged:,} judged, {totals.judged - totals.scored:,} unscored"
+    tokens = totals.prompt_tokens + totals.completion_tokens
+    if not totals.calls or not totals.judged:
+        return counts
+    read = f" ({totals.cached_tokens:,} of them read before)" if totals.cached_tokens else ""
+    whole = f"{totals.calls:,} calls, {tokens:,} tokens{read}, ${totals.cost_usd:.4f}"
+    return f"{counts}: {whole}; each {tokens / totals.judged:,.0f} tokens, ${totals.cost_usd / totals.judged:.5f}"

@@ -18,7 +18,7 @@ from selftune.judges.shares import share_of
 from selftune.records import Judgement, JudgementStatus, Statement, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from selftune.judges.calibration.measure import Drift
     from selftune.loop.config import CalibrationSection, ProjectConfig
@@ -72,6 +72,11 @@ def drift_of(project: Project, identity: JudgeIdentity, rubric: Rubric) -> Drift
     """How the judge's scores of the fixed transcripts have moved; None before it was given them twice."""
     found = _collect(project.store, identity, rubric, {item.id for item in canaries()})
     return _drift(found, rubric)
+
+
+def swapped_pairs(store: Store, identity: JudgeIdentity, rubric: Rubric) -> Sequence[Judgement]:
+    """What the model behind this judge said of pairs in both orders."""
+    return _collect(store, identity, rubric, ()).swapped
 
 
 def refuse_uncalibrated(project: Project, identity: JudgeIdentity, rubric: Rubric) -> None:

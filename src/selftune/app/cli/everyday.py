@@ -123,6 +123,7 @@ def cycle(
     json: AsJson = False,
 ) -> None:
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
+    from selftune.app.batches import tell_batch
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import limit_spending
     from selftune.app.reviewing import check_after_batch, judge_line
@@ -136,14 +137,14 @@ def cycle(
             _show_plan(make_plan(opened), json=json)
             return
         report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds)
-        drift = check_after_batch(opened, report.timings)
+        drift, bias = check_after_batch(opened, report.timings), tell_batch(opened, report.timings)
         if json:
             from selftune.app.summary import generation_summary
 
-            print_json(generation_summary(opened, report) | {"judge": judge_line(opened), "drift": drift})
+            print_json(generation_summary(opened, report) | {"judge": judge_line(opened), "drift": drift, "bias": bias})
         else:
             _show_report(report)
-            typer.echo("\n".join((judge_line(opened), *drift)))
+            typer.echo("\n".join((judge_line(opened), *drift, *bias)))
     sys.exit(_exit_code(report))
 
 

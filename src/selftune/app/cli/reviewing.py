@@ -53,24 +53,24 @@ def review(
 
 def report(project: Folder = HERE, json: AsJson = False) -> None:
     """How far the judge agrees with people, with another judge and with itself; and whether it is calibrated."""
+    from selftune.app.batches import report_bias, tell_bias
     from selftune.app.cli.screen import print_json
-    from selftune.app.reviewing import report_bias, report_calibration, report_scores
-    from selftune.judges.bias import describe_bias
+    from selftune.app.reviewing import report_calibration, report_scores
     from selftune.judges.calibration.words import describe_calibration, describe_line
     from selftune.judges.tally import describe_tally
     from selftune.loop.project import open_project
     from selftune.records.codec import to_builtins
 
     with open_project(project) as opened:
-        found, bias, scores = report_calibration(opened), report_bias(opened), report_scores(opened)
+        found, scores = report_calibration(opened), report_scores(opened)
+        bias, confounds = report_bias(opened), tell_bias(opened)
     if json:
         summary = {"calibrated": found.calibrated, "missing": found.shortfalls, "line": describe_line(found)}
         print_json(summary | {"figures": to_builtins(found), "bias": to_builtins(bias), "scores": to_builtins(scores)})
         return
-    confounds = describe_bias(bias) or ("nothing to compare: too few answers, or all alike",)
     typer.echo("\n".join(describe_calibration(found)))
     typer.echo("\n  ".join(("its scores, computed by us and given by itself:", *map(describe_tally, scores))))
-    typer.echo("\n  ".join((f"what its last {bias.n} scores go with:", *confounds)))
+    typer.echo("\n".join(confounds))
 
 
 def judge_again(project: Folder = HERE, json: AsJson = False) -> None:

@@ -12,6 +12,9 @@ from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from selftune.loop.executor import Stored
+    from selftune.loop.project import Project
+    from selftune.records import Judgement
 
 STAGES: Final = {
     "judge": "Score what is new; say why where there is no score.",
@@ -26,7 +29,6 @@ STAGES: Final = {
 
 _PANEL: Final = "Stage by stage"
 # Enough to see what scores go with, whatever the size of the log.
-_MOST_FOR_BIAS: Final = 5000
 _judge = typer.Typer()
 
 
@@ -118,28 +120,34 @@ def _run(stage: str, project: Path, *, json: bool, budget_usd: float | None = No
 
     with open_project(project) as opened:
         output = go_until(limit_spending(opened, budget_usd), stage, Stages(make_console(stderr=True)))
-        plain = _plain(stage, output) if json else None
+        told = _told_of_batch(opened, output) if stage == "judge" else ()
+        plain = _plain(opened, stage, output) if json else None
     if json:
         print_json(plain)
     else:
-        typer.echo(_describe(output))
+        typer.echo("\n".join((_describe(output), *told)))
     _exit(output)
 
 
-def _plain(stage: str, output: Any) -> Any:
-    from selftune.judges.bias import measure_bias
+def _told_of_batch(project: Project, output: Stored[Judgement]) -> tuple[str, ...]:
+    """What a batch of verdicts came to and cost, and what its scores go with."""
+    from selftune.app.batches import tell_bias
+    from selftune.judges.totals import add_up, describe_totals
+
+    return (describe_totals(add_up(output)), *tell_bias(project, output.ids))
+
+
+def _plain(project: Project, stage: str, output: Any) -> Any:
+    from selftune.app.batches import report_bias
     from selftune.judges.totals import add_up
     from selftune.loop.executor import Stored
-    from selftune.records import Interaction, Judgement
 
     if not isinstance(output, Stored):
         return {"id": output.id, "record": output}
     ids = {"ids": list(output.ids)}
     if stage != "judge":
         return ids
-    newest = Stored[Judgement](output.ids[-_MOST_FOR_BIAS:], output.store)
-    judged = ((output.store.record(item.interaction_id, Interaction), item) for item in newest)
-    return ids | {"totals": add_up(output), "bias": measure_bias(judged)}
+    return ids | {"totals": add_up(output), "bias": report_bias(project, output.ids)}
 
 
 def _describe(output: Any) -> str:
