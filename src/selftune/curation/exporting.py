@@ -6,7 +6,8 @@ import os
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from selftune.curation.exports import FORMATS
 from selftune.curation.exports.base import CannotCarryError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from selftune.curation.exports.base import Format
     from selftune.records import Dataset, Example
+
+# Rows that are written by one call.
+_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,19 +71,19 @@ def export(dataset: Dataset, format_name: str, path: Path, *, split: str = "trai
     fitting = FORMATS[format_name]
     lost: Counter[str] = Counter()
     left_out: dict[str, list[str]] = defaultdict(list)
-    bodies = list(_bodies(fitting, examples, lost, left_out))
-    if examples and not bodies:
-        raise UsageError(
-            f"none of {len(examples)} examples fits the format {format_name}: {', '.join(left_out)}.",
-            next_step="Choose a format that carries more, such as axolotl or parquet.",
-        )
+    write = _write_parquet if format_name == "parquet" else _write_lines
     with _new_file(path) as draft:
-        (_write_parquet if format_name == "parquet" else _write_lines)(bodies, draft)
+        written = write(_bodies(fitting, examples, lost, left_out), draft)
+        if examples and not written:
+            raise UsageError(
+                f"none of {len(examples)} examples fits the format {format_name}: {', '.join(left_out)}.",
+                next_step="Choose a format that carries more, such as axolotl or parquet.",
+            )
     return Exported(
         dataset_id=dataset.id,
         format=format_name,
         path=str(path),
-        written=len(bodies),
+        written=written,
         lost=tuple(Lost(what=what, examples=count) for what, count in sorted(lost.items())),
         left_out=tuple(LeftOut(reason=reason, interaction_ids=tuple(ids)) for reason, ids in left_out.items()),
         note=fitting.note.replace("FILE", path.name),
@@ -106,7 +110,8 @@ def _bodies(
         except CannotCarryError as error:
             left_out[str(error)].append(example.interaction_id)
             continue
-        lost.update(row.lost)
+        if row.lost:
+            lost.update(row.lost)
         yield row.body
 
 
@@ -139,15 +144,18 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _write_lines(bodies: Iterable[dict[str, Any]], path: Path) -> None:
+def _write_lines(bodies: Iterable[dict[str, Any]], path: Path) -> int:
     import msgspec
 
-    encoder = msgspec.json.Encoder()
+    encoder, source, written = msgspec.json.Encoder(), iter(bodies), 0
     with path.open("wb") as stream:
-        stream.writelines(encoder.encode(body) + b"\n" for body in bodies)
+        while lines := list(islice(source, _AT_ONCE)):
+            stream.write(encoder.encode_lines(lines))
+            written += len(lines)
+    return written
 
 
-def _write_parquet(bodies: Sequence[dict[str, Any]], path: Path) -> None:
+def _write_parquet(bodies: Iterable[dict[str, Any]], path: Path) -> int:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -160,6 +168,8 @@ def _write_parquet(bodies: Sequence[dict[str, Any]], path: Path) -> None:
     call = pa.struct({"id": pa.string(), "type": pa.string(), "function": function})
     texts = ("role", "content", "persona", "reasoning_content", "tool_call_id")
     message = pa.struct({**{name: pa.string() for name in texts}, "tool_calls": pa.list_(call)})
-    columns = ("prompt", "chosen", "rejected") if bodies and "prompt" in bodies[0] else ("messages",)
+    rows = list(bodies)
+    columns = ("prompt", "chosen", "rejected") if rows and "prompt" in rows[0] else ("messages",)
     schema = pa.schema({name: pa.list_(message) for name in columns})
-    parquet.write_table(pa.Table.from_pylist(list(bodies), schema=schema), path, compression="zstd")
+    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), path, compression="zstd")
+    return len(rows)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from selftune.curation.exports.base import CannotCarryError, Carries, Row, fit
 
 if TYPE_CHECKING:
     from selftune.records import Example
+
+
+_CARRIES: Final = Carries(rejected=True)
 
 
 class Alpaca:
@@ -17,7 +20,7 @@ class Alpaca:
 
     def row(self, example: Example) -> Row:
         """The example, its last question as the instruction."""
-        fitted = fit(example, Carries(rejected=True))
+        fitted = fit(example, _CARRIES)
         prompt = list(fitted.prompt)
         body: dict[str, Any] = {}
         if prompt[0].role == "system":

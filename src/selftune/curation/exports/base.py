@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from selftune.records import Example, Message
@@ -12,14 +12,14 @@ REASONING: Final = "reasoning"
 PERSONAS: Final = "personas"
 REJECTED: Final = "rejected answers"
 RESULTS: Final = "results of calls that no tool turn repeats"
+_NOTHING: Final = frozenset[str]()
 
 
 class CannotCarryError(ValueError):
     """A format can't hold this conversation without changing what it says; the text says why."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One example as a format holds it, and what of the example it does not hold."""
 
     body: dict[str, Any]
@@ -58,8 +58,7 @@ class Carries:
     any_order: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
+class Fitted(NamedTuple):
     """A conversation as far as a format carries it: the prompt, the answer, the worse answer, and what is lost."""
 
     prompt: tuple[Message, ...]
@@ -79,23 +78,36 @@ def fit(example: Example, carries: Carries) -> Fitted:
     messages = example.messages
     if not messages or messages[-1].role != "assistant":
         raise CannotCarryError("it does not end with an answer")
-    if not carries.tools and any(message.tool_calls or message.role == "tool" for message in messages):
+    plain = all(map(_is_plain, messages))
+    if not plain and not carries.tools and any(message.tool_calls or message.role == "tool" for message in messages):
         raise CannotCarryError("it calls tools")
     if not carries.any_order:
         check_order(messages)
+    lost = [REJECTED] if example.rejected is not None and not carries.rejected else []
+    if not plain:
+        lost += _losses(messages, carries)
+        messages = tuple(_without(message, carries) for message in messages)
+    return Fitted(
+        prompt=messages[:-1],
+        answer=messages[-1],
+        rejected=example.rejected if carries.rejected else None,
+        lost=frozenset(lost) if lost else _NOTHING,
+    )
+
+
+def _is_plain(message: Message) -> bool:
+    """Whether it holds nothing but words; nearly all do, and any format carries these."""
+    beside = message.tool_calls or message.reasoning is not None or message.persona is not None
+    return not beside and message.role != "tool"
+
+
+def _losses(messages: tuple[Message, ...], carries: Carries) -> list[str]:
     lost = {
         REASONING: not carries.reasoning and any(message.reasoning for message in messages),
         PERSONAS: not carries.personas and any(message.persona for message in messages),
-        REJECTED: not carries.rejected and example.rejected is not None,
         RESULTS: _holds_unrepeated_result(messages),
     }
-    fitted = tuple(_without(message, carries) for message in messages)
-    return Fitted(
-        prompt=fitted[:-1],
-        answer=fitted[-1],
-        rejected=example.rejected if carries.rejected else None,
-        lost=frozenset(name for name, is_lost in lost.items() if is_lost),
-    )
+    return [name for name, is_lost in lost.items() if is_lost]
 
 
 def check_order(messages: tuple[Message, ...]) -> None:

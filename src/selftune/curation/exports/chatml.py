@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _START: Final = "<|im_start|>"
 _END: Final = "<|im_end|>"
+_CARRIES: Final = Carries(personas=True, any_order=True)
 
 
 class ChatML:
@@ -20,7 +21,7 @@ class ChatML:
 
     def row(self, example: Example) -> Row:
         """The example as one text; a control token in the words would open a turn of its own."""
-        fitted = fit(example, Carries(personas=True, any_order=True))
+        fitted = fit(example, _CARRIES)
         text = "".join(_turn(message) for message in (*fitted.prompt, fitted.answer))
         return Row(body={"text": text}, lost=fitted.lost)
 

@@ -84,6 +84,7 @@ def message_rows(messages: Sequence[Message]) -> list[dict[str, Any]]:
     made = 0
     for message in messages:
         row: dict[str, Any] = {"role": message.role, "content": message.content}
+        rows.append(row)
         if message.persona is not None:
             row["persona"] = message.persona
         if message.reasoning is not None:
@@ -99,7 +100,6 @@ def message_rows(messages: Sequence[Message]) -> list[dict[str, Any]]:
             unanswered += [(name, call.result) for name, call in zip(names, message.tool_calls, strict=True)]
         if message.role == "tool":
             row["tool_call_id"] = _answered(message.content, unanswered)
-        rows.append(row)
     return rows
 
 

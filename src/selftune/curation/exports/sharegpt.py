@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _SPEAKERS: Final = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 _ASKING: Final = frozenset({"human", "observation"})
+_CARRIES: Final = Carries(tools=True, rejected=True, any_order=True)
 
 
 class ShareGPT:
@@ -21,7 +22,7 @@ class ShareGPT:
 
     def row(self, example: Example) -> Row:
         """The example's turns; one that both speaks and calls has no place."""
-        fitted = fit(example, Carries(tools=True, rejected=True, any_order=True))
+        fitted = fit(example, _CARRIES)
         prompt, answer = [_turn(message) for message in fitted.prompt], _turn(fitted.answer)
         if fitted.rejected is None:
             return Row(body={"conversations": [*prompt, answer]}, lost=fitted.lost)
