@@ -8,6 +8,7 @@ import random
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from selftune.scoring.agreement import (
     Weighting,
@@ -125,3 +126,47 @@ def test_the_interval_of_kappa_covers_the_true_value_as_often_as_it_says(n, nois
         covered += low <= true <= high
     # At a coverage of 0.95, fewer than 181 of 200 come once in a hundred times (exact binomial).
     assert covered >= 181
+
+
+def error_of_fleiss(pairs):
+    """The large-sample standard error of quadratically weighted kappa, from the table and not by leaving pairs out.
+
+    Fleiss, Cohen and Everitt, "Large sample standard errors of kappa and weighted kappa", Psychological Bulletin 72
+    (1969), 323-327, equation 12, with weights of agreement 1 - (i - j)^2 / 16.
+    """
+    n, scores = len(pairs), [1.0, 2.0, 3.0, 4.0, 5.0]
+    share = {(i, j): pairs.count((i, j)) / n for i in scores for j in scores}
+    weight = {(i, j): 1 - (i - j) ** 2 / 16 for i in scores for j in scores}
+    rows = {i: sum(share[i, j] for j in scores) for i in scores}
+    columns = {j: sum(share[i, j] for i in scores) for j in scores}
+    of_row = {i: sum(weight[i, j] * columns[j] for j in scores) for i in scores}
+    of_column = {j: sum(weight[i, j] * rows[i] for i in scores) for j in scores}
+    seen = sum(share[pair] * weight[pair] for pair in share)
+    chance = sum(rows[i] * columns[j] * weight[i, j] for i in scores for j in scores)
+    spread = sum(
+        share[i, j] * (weight[i, j] * (1 - chance) - (of_row[i] + of_column[j]) * (1 - seen)) ** 2
+        for i in scores
+        for j in scores
+    )
+    return math.sqrt((spread - (seen * chance - 2 * chance + seen) ** 2) / n) / (1 - chance) ** 2
+
+
+@pytest.mark.parametrize("noise", [0.4, 0.8, 1.6, 3.0])
+def test_the_interval_of_kappa_is_as_wide_as_the_formula_of_fleiss_cohen_and_everitt_makes_it(noise):
+    draw = random.Random(7)
+    pairs = [draw_pair(draw, noise) for _ in range(400)]
+    found = measure_kappa(pairs)
+    assert found.interval is not None
+    z = [math.atanh(limit) for limit in found.interval]
+    by_formula = 2 * 1.96 * error_of_fleiss(pairs) / (1 - found.value**2)
+    assert z[1] - z[0] == pytest.approx(by_formula, rel=0.05)
+
+
+@given(PAIRS)
+def test_the_rank_correlation_is_that_of_an_independent_implementation(pairs):
+    ones, others = zip(*pairs, strict=True)
+    found = spearman(pairs)
+    if found is None:
+        assert len(set(ones)) == 1 or len(set(others)) == 1
+    else:
+        assert found == pytest.approx(float(spearmanr(ones, others).statistic), abs=1e-9)
