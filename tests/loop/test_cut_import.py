@@ -22,10 +22,18 @@ import sys
 from pathlib import Path
 
 from selftune.loop.config import ProjectConfig
+from selftune.loop.executor import Silent
 from selftune.loop.intake import import_files
 from selftune.loop.project import Project
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base
+
+class WaitsToBeKilled(Silent):
+    def progressed(self, stage, progress):
+        if sys.argv[3:] == [str(progress.done)]:
+            print("here", flush=True)
+            sys.stdin.read()
+
 
 folder = Path(sys.argv[1])
 with Store.open(folder) as store:
@@ -37,7 +45,7 @@ with Store.open(folder) as store:
         base=fake_base(),
         base_folder=folder,
     )
-    (done,) = import_files(project, [Path(sys.argv[2])])
+    (done,) = import_files(project, [Path(sys.argv[2])], observer=WaitsToBeKilled())
 print(done.added, done.known, done.broken)
 """
 
@@ -56,15 +64,46 @@ def run(folder, log, failpoint: str | None = None) -> subprocess.CompletedProces
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+def killed_at(folder, log, progress: str) -> None:
+    """Run until so many entries were read, and kill it there from outside."""
+    command = [sys.executable, "-c", IMPORT, str(folder), str(log), progress]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+
+
+def made(tmp_path):
+    folder, log = tmp_path / "project", tmp_path / "log.jsonl"
+    (folder / ".selftune" / "keys").mkdir(parents=True)
+    make_machine_key(folder / ".selftune" / "keys")
+    log.write_text("".join(json.dumps(entry(number)) + "\n" for number in range(LINES)))
+    return folder, log
+
+
+def test_an_import_that_somebody_kills_in_the_middle_twice_loses_nothing_and_doubles_nothing(tmp_path):
+    folder, log = made(tmp_path)
+    for progress in ("600", "1200"):
+        killed_at(folder, log, progress)
+    with Store.open(folder) as store:
+        kept = store.count(Interaction) + store.count(Quarantined)
+    assert kept == 1000
+    done = run(folder, log)
+    assert done.returncode == 0, done.stderr
+    added, known, broken = map(int, done.stdout.split())
+    assert (added + broken, known) == (LINES - kept, kept)
+    with Store.open(folder) as store:
+        assert store.count(Interaction) + store.count(Quarantined) == LINES
+    assert verify.verify(folder / ".selftune" / "ledger").entries == LINES + 1
+
+
 @pytest.mark.parametrize(
     ("failpoint", "kept", "left"),
     [("before-capture", 0, LINES), ("batch-capture", 500, LINES - 500), ("kept-capture", LINES, 0)],
 )
 def test_an_import_that_is_killed_goes_on_where_it_was(failpoint, kept, left, tmp_path):
-    folder, log = tmp_path / "project", tmp_path / "log.jsonl"
-    (folder / ".selftune" / "keys").mkdir(parents=True)
-    make_machine_key(folder / ".selftune" / "keys")
-    log.write_text("".join(json.dumps(entry(number)) + "\n" for number in range(LINES)))
+    folder, log = made(tmp_path)
     assert run(folder, log, failpoint).returncode == -signal.SIGKILL
     with Store.open(folder) as store:
         assert store.count(Interaction) + store.count(Quarantined) == kept
