@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -56,9 +57,10 @@ class Corrections:
         answers = teacher.answers(map(ask_to_correct, pairs), parameters)
         done, ended = 0, ""
         try:
-            for pair, answer in zip(pairs, answers, strict=True):
-                yield _corrected(pair.interaction, answer, teacher.name, context.draw_salt())
-                done += 1
+            with closing(answers):
+                for pair, answer in zip(pairs, answers, strict=True):
+                    yield _corrected(pair.interaction, answer, teacher.name, context.draw_salt())
+                    done += 1
         except BudgetError:
             if done == 0:
                 raise

@@ -27,7 +27,7 @@ from selftune.loop.privacy import TodaysRules
 from selftune.records import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from aiohttp import ClientSession
 
@@ -145,7 +145,7 @@ class EndpointTeacher:
 
     def answers(
         self, requests: Iterable[ChatRequest], parameters: GenerationParameters
-    ) -> Iterator[Answer | RequestRefusedError]:
+    ) -> Generator[Answer | RequestRefusedError, None, None]:
         """The same, a request that the endpoint refuses being answered by its error."""
         calls = (self._call(request, parameters) for request in requests)
         waiting: deque[asyncio.Task[Answer | RequestRefusedError]] = deque()
