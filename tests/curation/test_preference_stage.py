@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from curation_pairs import judged, pair
 
+from selftune.app.reports import lengths
 from selftune.curation.base import Judged, Pair
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.stage import curate
@@ -127,3 +128,17 @@ def test_pairs_of_teacher_and_students_come_out_of_other_people_s_files(tmp_path
 
 # Of 25 + 50 imported pairs and 399 taught prompts: what is left when lengths are matched.
 FOUND = (58, 314)
+
+
+def test_the_report_on_lengths_says_when_nothing_was_measured(monkeypatch):
+    monkeypatch.delenv("SELFTUNE_FIELD_DATA", raising=False)
+    (figure,) = lengths.report().figures
+    assert figure.measured == "not measured: SELFTUNE_FIELD_DATA is not set"
+
+
+def test_the_default_gap_costs_a_few_of_other_people_s_pairs(field_data, monkeypatch):
+    monkeypatch.setenv("SELFTUNE_FIELD_DATA", str(field_data))
+    told = {figure.name: figure.measured for figure in lengths.report().figures}
+    assert told["no rule"].startswith("384 pairs")
+    assert told["a gap of 10% at most (the default)"].startswith(f"{sum(FOUND)} pairs")
+    assert told["a gap of 2% at most"].startswith("303 pairs; chosen less rejected +13 words (95 % -1 to +27)")
