@@ -78,13 +78,14 @@ class Note:
     """What has been measured of a pair so far; what nobody has asked for yet is None.
 
     Attributes:
-        asked: Names what the prompt is compared by with others.
+        asked: Names what the prompt is compared by with others; `question` names what it asks, for exams.
         said: The conversation as a lesson; `taught` with the person's correction as its answer.
         objections: What the filters of a name said.
     """
 
     facts: Facts | None = None
     asked: int | None = None
+    question: int | None = None
     said: Lesson | None = None
     taught: Lesson | None = None
     objections: dict[str, str | None] = field(default_factory=dict)

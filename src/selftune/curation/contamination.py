@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NEIGHBOUR: Final = 0.8
 CONTAMINATED: Final = "contaminated"
+HELD_QUESTION: Final = "a held-out question"
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019.]\w+)*")
 _GRAM_WORDS: Final = 8
@@ -137,7 +138,11 @@ def decontaminate(pairs: Sequence[Pair], measured: Measured, rejects: Rejects) -
     """The pairs whose questions measure nothing; each other one is rejected with what it lies too close to."""
     if not measured.yardsticks:
         return tuple(pairs)
-    found = find_overlaps([asked_in(pair.interaction) for pair in pairs], measured)
+    return leave_out(pairs, find_overlaps([asked_in(pair.interaction) for pair in pairs], measured), rejects)
+
+
+def leave_out(pairs: Sequence[Pair], found: Mapping[int, str], rejects: Rejects) -> tuple[Pair, ...]:
+    """The pairs that nothing was found against; each other one is rejected with what it lies too close to."""
     for place, reason in sorted(found.items()):
         rejects.add(pairs[place], f"{CONTAMINATED}: {reason}")
     return tuple(pair for place, pair in enumerate(pairs) if place not in found)
@@ -165,7 +170,7 @@ def held_yardsticks(pairs: Iterable[Pair]) -> Iterator[Yardstick]:
         text, state = question_of(pair.interaction), pair.interaction.state
         if (text, state) not in seen:
             seen.add((text, state))
-            yield Yardstick(name="a held-out question", text=text, state=state)
+            yield Yardstick(name=HELD_QUESTION, text=text, state=state)
 
 
 def name_question(text: str, state: str | None) -> int:

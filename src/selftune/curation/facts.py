@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.base import Facts, Lesson
+from selftune.curation.contamination import asked_in, name_question
 from selftune.curation.meaning import SameMeaning, content_words, gist
 from selftune.curation.near import NearDuplicates, fingerprint, normalise
 from selftune.curation.render import conversation_of, correction_of, lesson_of
@@ -39,6 +40,14 @@ def asked_name(pair: Pair) -> int:
     name = pair.note.asked
     if name is None:
         name = pair.note.asked = _NEAR.sketch(asked_print(pair.interaction)).name
+    return name
+
+
+def question_name(pair: Pair) -> int:
+    """What names the question among those that may lie close to an exam: out of the note, or measured now."""
+    name = pair.note.question
+    if name is None:
+        name = pair.note.question = name_question(*asked_in(pair.interaction))
     return name
 
 

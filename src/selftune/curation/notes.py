@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from zlib import crc32
 
-from selftune.curation import alike, base, facts, filters, meaning, near, render, skeletons
+from selftune.curation import alike, base, contamination, facts, filters, meaning, near, render, skeletons
 from selftune.curation.base import Log, Note, Pair
-from selftune.curation.facts import asked_name, facts_of
+from selftune.curation.facts import asked_name, facts_of, question_name
 from selftune.records import digest_file, digest_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ T = TypeVar("T")
 _FILE: Final = "notes.db"
 _BATCH: Final = 500
 # What a note says depends on these; when one of them changes, so do the notes.
-_MEASURED_BY: Final = (alike, base, facts, filters, meaning, near, render, skeletons)
+_MEASURED_BY: Final = (alike, base, contamination, facts, filters, meaning, near, render, skeletons)
 _TABLES: Final = (
     "CREATE TABLE form (name TEXT NOT NULL)",
     "CREATE TABLE notes (interaction TEXT PRIMARY KEY, key TEXT NOT NULL, body BLOB NOT NULL, sum INTEGER NOT NULL)",
@@ -97,10 +97,14 @@ class Recalled(Pair):
 class Notebook:
     """The notes of one log, in a folder of their own; without a folder nothing is kept.
 
-    One process writes them at a time. A second one does without; so does one that can't write there.
+    One process writes them at a time; a second one does without.
+
+    Attributes:
+        folder: Where what belongs to the notes may be kept too; None where nothing is.
     """
 
     def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
         self._path = None if folder is None else folder / _FILE
         self._connection: sqlite3.Connection | None = None
 
@@ -120,6 +124,7 @@ class Notebook:
         Pairs that are at hand stay as they are. Notes of what is no longer in the log are deleted.
         """
         if self._connection is None or not isinstance(pairs, Log):
+            self.folder = None
             return tuple(pairs)
         try:
             return self._recall_all(self._connection, pairs)
@@ -213,6 +218,7 @@ def _recall(connection: sqlite3.Connection, keys: Sequence[Key], log: Log) -> It
     for key, pair in zip(missing, log.read(missing), strict=True):
         facts_of(pair)
         asked_name(pair)
+        question_name(pair)
         notes[key.interaction_id] = pair.note
     _write(connection, [(key, notes[key.interaction_id]) for key in missing])
     return (Recalled(key, notes[key.interaction_id], log) for key in keys)

@@ -11,7 +11,6 @@ from selftune.curation.balance import balance, refuse_unbalanced
 from selftune.curation.card import Story, draw_plots, mixture_of, write_card
 from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.config import Curation, check_curation
-from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.corrections import describe_corrections, without_worse_corrections
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.known_harm import warn_of_known_harm
@@ -52,13 +51,13 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
     check_curation(config)
     with Notebook(context.notes) as notebook:
         pairs = notebook.recall(judged.pairs)
-        dataset = _curate(pairs, judged, config, context)
+        dataset = _curate(pairs, judged, config, Finders(notebook.folder, config), context)
         notebook.keep(pairs)
     return dataset
 
 
-def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, context: Context) -> Dataset:
-    rejects, origins, finders = Rejects(), Origins(pairs), Finders(context.notes, config)
+def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: Finders, context: Context) -> Dataset:
+    rejects, origins = Rejects(), Origins(pairs)
     apart = _renderable(_set_apart(pairs, judged.yardsticks, config, finders, rejects), config, rejects)
     find = _find_pairs if config.kind == DatasetKind.PREFERENCE else _find_answers
     found = find(apart, judged, config, context.seed, finders, rejects)
@@ -145,11 +144,11 @@ def _set_apart(
         config.clean_room_share,
         twins=finders.prompts,
     )
-    measured = Measured((*yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
+    pool = finders.without_exams(
+        sift(split.pool, filters, rejects), yardsticks, (*split.held, *split.clean_room), rejects
+    )
     return _Apart(
-        learnable=without_worse_corrections(
-            decontaminate(sift(split.pool, filters, rejects), measured, rejects), pairs, rejects
-        ),
+        learnable=without_worse_corrections(pool, pairs, rejects),
         held=sift(split.held, filters, rejects),
         sealed=sift(split.clean_room, filters, rejects),
         filters=filters,
