@@ -147,7 +147,7 @@ def keep_ours(path: Path) -> dict[str, int]:
 
 def count_dropped(pairs: Sequence[Pair], threshold: float) -> int:
     """How many are near-duplicates of an earlier one."""
-    prints = [fingerprint(conversation_of(pair.interaction), None) for pair in pairs]
+    prints = (fingerprint(conversation_of(pair.interaction), None) for pair in pairs)
     return len({alike.second for alike in likenesses(prints, threshold)})
 
 

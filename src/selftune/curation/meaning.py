@@ -102,10 +102,10 @@ def gist(messages: Iterable[Message], state: str | None) -> Gist:
     system = [normalise(message.content) for message in listed if message.role == "system"]
     text = normalise("\n".join(message.content for message in listed if message.role != "system"))
     names = [] if text.islower() else [word for word in _INSIDE.findall(text) if not word.islower() and word != "I"]
-    numbers = _NUMBER.findall(text) if has_marks(text) else []
+    quoted, numbers = (quotations(text), _NUMBER.findall(text)) if has_marks(text) else ([], [])
     told = [(message.role, _WORD.findall(message.content.lower())) for message in listed if message.role != "system"]
     negated = sum(map(_count_negations, (spoken for _, spoken in told))) + sum(map(text.count, _CONTRACTED))
-    facts = digest_facts(state or "", *system, "", *quotations(text), "", *names, str(negated), *numbers)
+    facts = digest_facts(state or "", *system, "", *quoted, "", *names, str(negated), *numbers)
     return Gist(facts, tuple((role, _content_of(spoken)) for role, spoken in told))
 
 

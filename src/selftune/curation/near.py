@@ -33,8 +33,11 @@ Shingles = frozenset[int]
 _WORD: Final = re.compile(r"\w+(?:['\u2019.]\w+)*")
 _QUOTED: Final = re.compile(r"[\"“«]([^\"”»]{1,200})[\"”»]|`([^`]{1,200})`")
 _MARK: Final = re.compile(r"[\"“«`\d]")
+_ASCII_MARKS: Final = '"`0123456789'
 _DIGIT: Final = re.compile(r"\d")
 _SHINGLE_WORDS: Final = 3
+# Words whose numbers are at hand: some megabytes, and most of what people write.
+_MOST_WORDS: Final = 50_000
 HASHES: Final = f"{sys.implementation.cache_tag} {sys.hash_info.algorithm} {sys.hash_info.width} {sys.byteorder}"
 """What numbers out of tuples depend on: how this Python hashes."""
 
@@ -105,7 +108,7 @@ def quotations(text: str) -> list[str]:
 
 def has_marks(text: str) -> bool:
     """Whether it holds a quotation mark or a digit at all: most texts do not, and one look spares many."""
-    return _MARK.search(text) is not None
+    return any(map(text.__contains__, _ASCII_MARKS)) if text.isascii() else _MARK.search(text) is not None
 
 
 def shingles_of(text: str) -> Shingles:
@@ -120,9 +123,22 @@ def _shingles(words: Sequence[str]) -> Shingles:
     return frozenset(map(hash, zip(hashed, hashed[1:], hashed[2:], strict=False)))
 
 
-def hash_words(words: Sequence[str]) -> list[int]:
-    """CRC-32 of each word in lower case: numbers that mean the same in every process."""
-    return [crc32(word) for word in " ".join(words).lower().encode("utf-8", "surrogatepass").split(b" ")]
+class _Numbers(dict[str, int]):
+    """The CRC-32 of each word in lower case, worked out once while it is met often."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MOST_WORDS:
+            self.clear()
+        number = self[word] = crc32(word.lower().encode("utf-8", "surrogatepass"))
+        return number
+
+
+_number_of_word: Final = _Numbers().__getitem__
+
+
+def hash_words(words: Iterable[str]) -> list[int]:
+    """For each word, whatever its case, a number that means the same in every process."""
+    return list(map(_number_of_word, words))
 
 
 @lru_cache(maxsize=256)
@@ -137,6 +153,6 @@ def jaccard(first: Collection[int], second: Collection[int]) -> float:
     return shared / union if union else 1.0
 
 
-def likenesses(prints: Sequence[Fingerprint], threshold: float) -> Iterator[Likeness]:
+def likenesses(prints: Iterable[Fingerprint], threshold: float) -> Iterator[Likeness]:
     """Every pair with equal facts and a similarity of at least `threshold`; equal ones once, against the first."""
     return compare(NearDuplicates(threshold), prints)
