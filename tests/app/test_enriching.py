@@ -17,9 +17,10 @@ from selftune.curation.growth.passages import Passage
 from selftune.errors import ConfigError, MissingFileError, ServingError, UsageError
 from selftune.evals.suites import load_suite
 from selftune.interactions.config import Capture
+from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.judges.fake import FakeJudgeServer
 from selftune.judges.purse import Prices
-from selftune.loop.config import EgressSection, TeacherSection
+from selftune.loop.config import CaptureSection, EgressSection, TeacherSection
 from selftune.loop.teaching import Teaching
 from selftune.records import Interaction, Trigger
 
@@ -198,3 +199,24 @@ def test_an_outage_half_way_costs_no_answer_twice(project, tmp_path):
 def test_the_plan_says_what_corrections_may_cost(changes, told):
     assert describe_corrector(Teaching(endpoint="http://127.0.0.1:1/v1", model="m", **changes)) == told
     assert describe_corrector(None) == "none"
+
+
+def test_a_hosted_teacher_reads_redacted_documents_where_all_agree(project, tmp_path, monkeypatch):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "bees.md").write_text("Ask jane.doe@example.com about bees in winter.")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("How do bees keep warm in winter?\n")
+    for variable in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    far = {
+        "teacher": TeacherSection(endpoint="http://teacher.example/v1", model="big"),
+        "egress": EgressSection(allow=("teacher.example",)),
+        "capture": CaptureSection(consent=ConsentLevel.SEND),
+    }
+    with FakeJudgeServer(lambda number, body: (200, "They shiver.", "stop")).running() as server:
+        monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+        made = enrich_log(configured(project, **far), documents=documents, prompts=prompts, teacher="teacher")
+    assert (made.added, made.cited) == (1, 1)
+    assert "[email-1] about bees" in str(server.asked)
+    assert "jane.doe" not in str(server.asked)

@@ -228,6 +228,37 @@ CODE = JudgeIdentity(name="checks", version="1")
 SMALL = load_policy("small")
 
 
+@pytest.fixture
+def hosted(monkeypatch):
+    """A labelled fake teacher as a hosted one: the proxy of the environment leads to it."""
+    for variable in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TEACHER_KEY", "not a key")
+    with FakeJudgeServer(says("PERFECT.")).running() as server:
+        monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+        yield server
+
+
+def test_a_hosted_teacher_gets_what_may_be_sent_and_nothing_else(tmp_path, hosted):
+    send = Consent(keep=True, train=True, send=True)
+    pairs = (
+        _pair(said("agreed", "FAIR", consent=send)),
+        _pair(said("silent", "FAIR")),
+        _pair(said("older", "FAIR. Write to jane.doe@example.com.", consent=send)),
+    )
+    far = Teaching(
+        endpoint="http://teacher.example/v1", model=TEACHER, egress=("teacher.example",), api_key_env="TEACHER_KEY"
+    )
+    (made,) = Corrections(pairs=pairs, teaching=far).read(fake_context(tmp_path))
+    assert made.task_id == "agreed"
+    (headers,) = hosted.headers
+    assert headers["Host"] == "teacher.example"
+    assert headers["Authorization"] == "Bearer not a key"
+    words = str(hosted.asked)
+    assert "Question agreed?" in words
+    assert not any(kept_here in words for kept_here in ("silent", "jane.doe", "older"))
+
+
 def test_off_by_default_and_refused_where_half_is_said():
     assert make_corrector(ProjectConfig(), CODE, SMALL) is None
     named = TeacherSection(endpoint="https://teacher.example/v1", model=TEACHER, corrects=True)
@@ -396,7 +427,7 @@ def test_the_card_tells_how_much_a_teacher_changes_a_score(project):
 
 
 def test_the_report_shows_what_a_noisy_judge_lets_in():
-    found = {corrector.lift: simulate(corrector) for corrector in CORRECTORS}
+    found = {corrector.lift: simulate(corrector, answers=300) for corrector in CORRECTORS}
     assert found[-0.4].entered == found[-1.5].entered == 0
     assert found[0.4].entered > found[0.0].entered > 0
     assert found[0.4].better / found[0.4].entered > 0.9

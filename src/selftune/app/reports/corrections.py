@@ -67,12 +67,12 @@ def report() -> Section:
     )
 
 
-def simulate(corrector: Corrector, seed: int = _SEED) -> Entered:
-    """One corrector's night, through the rules of the curator."""
+def simulate(corrector: Corrector, seed: int = _SEED, answers: int = _ANSWERS) -> Entered:
+    """One corrector's night over so many answers, through the rules of the curator."""
     rng = random.Random(f"corrections:{seed}:{corrector.name}")  # noqa: S311 - draws must repeat, not be secret
     truth: dict[str, tuple[float, float]] = {}
     pairs: list[Pair] = []
-    for place in range(_ANSWERS):
+    for place in range(answers):
         true = rng.gauss(_TRUE_MEAN, _TRUE_SD)
         original = _judged(f"answer {place}", (), rng.gauss(true, _NOISE_SD))
         if _overall(original) >= _THRESHOLD:
