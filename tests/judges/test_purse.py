@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,7 +73,11 @@ def test_each_verdict_says_what_it_cost_and_the_batch_what_it_came_to(tmp_path):
         got = list(judge(log(4), config(server), fake_context(tmp_path, report=heard.append)))
     assert [item.cost_usd for item in got] == pytest.approx([0.0111] * 4)
     assert (got[0].prompt_tokens, got[0].completion_tokens, got[0].cached_tokens) == (3000, 500, 2000)
-    assert heard[-1].note == "judged, 14,000 tokens, $0.0444"
+    planned = heard[0].note
+    assert planned.startswith("4 to judge: about ")
+    assert planned.endswith(", by the size of the transcripts")
+    tokens, cost = re.findall(r"about ([\d,]+) tokens, (\$[\d.]+)", planned)[0]
+    assert heard[-1].note == f"judged, 14,000 of about {tokens} tokens, $0.0444 of about {cost}"
 
 
 def test_a_failed_try_is_paid_for_too_and_an_answer_that_nobody_counted_at_its_most(tmp_path):

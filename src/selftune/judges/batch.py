@@ -14,6 +14,7 @@ from selftune.records import JudgementStatus
 from selftune.scoring.poses import Pose
 
 if TYPE_CHECKING:
+    from selftune.judges.bill import Bill
     from selftune.records import Judgement, Rubric
 
 MOST_UNSUPPORTED: Final = 0.2
@@ -37,6 +38,7 @@ class Batch:
         recalled: How many were paid for before, and cost nothing now.
         tokens: Of all calls now, prompts and verdicts.
         cost_usd: What they cost, by the prices in the config.
+        planned: What they were said to come to before the first call.
         models: Which models the endpoint says gave the scored ones.
     """
 
@@ -54,6 +56,7 @@ class Batch:
         self.tokens = 0
         self.cost_usd = 0.0
         self.models: set[str] = set()
+        self.planned: Bill | None = None
 
     def add(self, judgement: Judgement) -> None:
         """Count one more."""
@@ -89,10 +92,10 @@ class Batch:
         told = [f"{count} {what}" for what, count in facts.items() if count]
         if len(self.models) > 1:
             told.append(f"by {len(self.models)} models: {', '.join(sorted(self.models))}")
-        if self.tokens:
-            told.append(f"{self.tokens:,} tokens")
-        if self.cost_usd:
-            told.append(f"${self.cost_usd:.4f}")
+        if self.planned is not None:
+            told.append(self.planned.compare(self.tokens, self.cost_usd))
+        elif self.tokens:
+            told.append(f"{self.tokens:,} tokens, ${self.cost_usd:.4f}")
         return ", ".join(["judged", *told])
 
     def refuse_invented_quotes(self, judge_name: str) -> None:

@@ -76,6 +76,13 @@ class Judging:
     spoiled_copies_from: float | None = None
 
     @property
+    def prices_of_a_verdict(self) -> tuple[Prices, ...]:
+        """What the tokens of each call cost that makes one verdict."""
+        if self.members:
+            return tuple(member.prices for member in self.members if member.endpoint or self.endpoint)
+        return (self.prices, self.prices) if self.name == "pairwise" else (self.prices,)
+
+    @property
     def identity(self) -> str:
         """Names a step by what can change a verdict: prices, a budget and the number of calls at a time can't.
 

@@ -11,6 +11,7 @@ from selftune.errors import BudgetError, JudgeMissingError
 from selftune.failpoints import reach
 from selftune.judges.base import JudgesMany
 from selftune.judges.batch import Batch
+from selftune.judges.bill import plan_bill
 from selftune.judges.injection.guard import guard
 from selftune.judges.purse import Purse
 from selftune.judges.recall import InOrder, Recall
@@ -20,11 +21,12 @@ from selftune.records import JudgementStatus
 from selftune.scoring.poses import find_constants
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
 
     from selftune.context import Context
     from selftune.judges.base import Judge
     from selftune.judges.config import Judging
+    from selftune.judges.purse import Prices
     from selftune.records import Interaction, Judgement, Rubric
 
 STAGE_VERSION: Final = 5
@@ -52,7 +54,15 @@ def judge(interactions: Iterable[Interaction], config: Judging, context: Context
     constants = find_constants(log) if appointed.identity.lineage else frozenset[bytes]()
     rubric = load_rubric(config.rubric, config.codex)
     appointed = guard(appointed, spoiled_copies_from=config.spoiled_copies_from, constants=constants)
-    return judge_by(appointed, log, rubric, context, budget_usd=config.budget_usd, required=config.required)
+    return judge_by(
+        appointed,
+        log,
+        rubric,
+        context,
+        budget_usd=config.budget_usd,
+        required=config.required,
+        prices=config.prices_of_a_verdict,
+    )
 
 
 def judge_by(
@@ -63,11 +73,17 @@ def judge_by(
     *,
     budget_usd: float | None = None,
     required: bool = True,
+    prices: Sequence[Prices] = (),
 ) -> Iterator[Judgement]:
-    """The same with a judge at hand."""
+    """The same with a judge at hand; no bill is planned without the prices of each call that makes a verdict."""
     batch = Batch(rubric)
     if isinstance(appointed, JudgesMany):
-        asked = _asked(appointed, interactions, rubric, context, budget_usd, batch)
+        recall = Recall(appointed, rubric, context)
+        if prices:
+            batch.planned = plan_bill(appointed, rubric, recall.over(interactions), context, prices)
+        if batch.planned is not None:
+            context.report(Progress(done=0, total=batch.planned.verdicts, note=batch.planned.describe()))
+        asked = _asked(appointed, interactions, rubric, context, budget_usd, batch, recall)
     else:
         asked = (appointed.judge(interaction, rubric, context.draw_salt()) for interaction in interactions)
     # Closed at once when something stops it: calls under way and their connections end with it.
@@ -94,11 +110,12 @@ def _asked(
     context: Context,
     budget_usd: float | None,
     batch: Batch,
+    recall: Recall,
 ) -> Generator[Judgement, None, None]:
     """Verdicts in order, those that were paid for before among them; each new one is kept before anything else."""
     # What an earlier try of this step has spent, or may have spent when it was cut off, counts.
     purse = Purse(budget_usd, float(context.work.get(_SPENT) or 0))
-    recall, line = Recall(appointed, rubric, context), InOrder()
+    line = InOrder()
 
     def take(judgements: list[Judgement]) -> None:
         for judgement in judgements:

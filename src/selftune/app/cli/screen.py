@@ -104,9 +104,11 @@ class Stages:
         self._bars.start()
         self._task = self._bars.add_task(TITLES.get(stage, stage), total=None, note="")
 
-    def progressed(self, stage: str, progress: Progress) -> None:  # noqa: ARG002 - one bar at a time
-        """The bar moves."""
+    def progressed(self, stage: str, progress: Progress) -> None:
+        """The bar moves; what judging will cost is a line of its own, before it costs anything."""
         self._last = progress
+        if stage == "judge" and progress.total and not progress.done:
+            self._console.print(f"    {progress.note}", highlight=False)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=progress.done, total=progress.total, note=progress.note)
 
