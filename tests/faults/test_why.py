@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selftune.loop.project import open_project
-from selftune.records import Dataset, Interaction, Judgement
+from selftune.records import Codex, Dataset, Interaction, Judgement, Rubric
 
 pytestmark = pytest.mark.needs("train", "serve")
 
@@ -28,6 +28,17 @@ def test_the_way_of_a_lesson_leads_from_its_file_to_what_serves_it(promoted):
     out = told(promoted, reject.interaction_id)
     assert f"not learnt: {reject.reason} (dataset" in out
     assert "trained on" not in out
+
+
+def test_a_verdict_leads_to_the_words_that_it_was_given_by(promoted):
+    with open_project(promoted.folder) as project:
+        judgement = project.store.last(Judgement)
+        rubric, codex = (project.store.last(kind) for kind in (Rubric, Codex))
+    assert f"by {judgement.rubric_digest}, asked nothing: no model judged" in told(promoted, judgement.id)
+    assert judgement.rubric_digest == rubric.id
+    criteria = told(promoted, rubric.id)
+    assert all(f"{one.name} (weight {one.weight:g}): {one.description}" in criteria for one in rubric.criteria)
+    assert "ALFRED, governor" in told(promoted, codex.id)
 
 
 def test_what_came_in_after_the_last_cycle_is_said_to_be_waiting(promoted):

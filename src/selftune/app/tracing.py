@@ -10,6 +10,7 @@ from selftune.app.ways import way_of
 from selftune.errors import UsageError
 from selftune.records import (
     Build,
+    Codex,
     Dataset,
     Decision,
     Evaluation,
@@ -17,6 +18,7 @@ from selftune.records import (
     Judgement,
     Record,
     Release,
+    Rubric,
     Run,
 )
 
@@ -88,8 +90,23 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"{record.judge.name}: {record.status.value} {record.overall if record.overall is not None else ''}"
             yield from (f"  {one.name}: {one.score} - {one.reasoning}" for one in record.criteria)
             yield f"interaction {record.interaction_id}"
+            yield f"by {record.rubric_digest}, asked {record.prompt_digest or 'nothing: no model judged'}"
+        case Rubric() | Codex():
+            yield from _lines_to_judge_by(record)
         case Interaction():
             yield from (f"  {message.role}: {message.content}" for message in record.messages)
             yield from way_of(project, record)
         case _:
             yield record.KIND
+
+
+def _lines_to_judge_by(text: Rubric | Codex) -> Iterator[str]:
+    yield f"{text.name} {text.version}"
+    if isinstance(text, Rubric):
+        yield f"{text.lowest:g} to {text.highest:g}, golden from {text.golden:g}: {text.description}"
+        yield from (f"  {one.name} (weight {one.weight:g}): {one.description}" for one in text.criteria)
+        yield text.persona
+    else:
+        yield text.identity.text.strip()
+        yield from (f"  {one.name}: {one.text.strip()}" for one in text.identity.principles)
+        yield from (f"  {one.name}, {one.role}: {one.text.strip()}" for one in text.personas)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.errors import LockedError, NotYet
 from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
+from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.cycle import run_cycle
 from selftune.loop.executor import Executor, Silent
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.loop.executor import Observer, Timing
+    from selftune.loop.plan import Plan
     from selftune.loop.project import Project
     from selftune.release.base import Promotion
     from selftune.release.live import LiveStatus
@@ -130,7 +132,7 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
             if promotion is not None:
                 return finish_promotion(project, promotion, step)
             project.check_base_files()
-            plan = make_plan(project)
+            plan = plan_on_record(project)
             ending = run_cycle(plan, step)
         except NotYet as halt:
             return halted_report(project, halt, step)
@@ -154,9 +156,23 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
             return step(release, promotion, make_target(project))
         project.check_base_files()
         try:
-            return run_cycle(make_plan(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
+            return run_cycle(plan_on_record(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
         except ReachedStage as reached:
             return reached.output
+
+
+def plan_on_record(project: Project) -> Plan:
+    """The plan of the next cycle; the rubric it judges by is kept with what it quotes, so that a verdict can be traced.
+
+    Raises:
+        NothingNewError: as `make_plan`.
+        ConfigError: as `make_plan`.
+    """
+    plan = make_plan(project)
+    codex = plan.judging.codex
+    rubric = load_rubric(plan.judging.rubric, codex)
+    project.store.save([rubric] if codex is None else [codex, rubric], event="to be judged by")
+    return plan
 
 
 def start_service(project: Project, observer: Observer | None = None) -> LiveStatus:
