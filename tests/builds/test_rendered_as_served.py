@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from selftune.builds.gguf_writer import write_gguf
 from selftune.builds.tensor_types import Quantisation
@@ -91,3 +95,27 @@ def test_the_two_shapes_are_not_the_same_bytes(served):
     tokenizer, client = served
     first = next(calls_in(TALK, CODEX))
     assert learnt(tokenizer, first)[0] != asked(client, TALK.messages[:2])
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(
+    str.strip
+)
+SPEAKERS = st.sampled_from(["user", "BRICK", "ROBIN", "ALFRED"])
+
+
+@given(st.lists(st.tuples(SPEAKERS, WORDS), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_said_each_call_is_learnt_in_the_bytes_that_serve(served, drawn):
+    tokenizer, client = served
+    messages = tuple(
+        Message(role="user", content=text) if who == "user" else Message(role="assistant", content=text, persona=who)
+        for who, text in (("user", "Weigh it."), *drawn)
+    )
+    talk = replace(TALK, messages=messages)
+    firsts = [place for place, one in enumerate(messages) if place and one.persona != messages[place - 1].persona]
+    called = [place for place in firsts if messages[place].persona in {"BRICK", "ROBIN"}]
+    for place, example in zip(called, calls_in(talk, CODEX), strict=True):
+        shown, written = learnt(tokenizer, example)
+        assert shown == asked(client, call_of(CODEX, find_persona(CODEX, messages[place].persona), messages[:place]))
+        assert written.startswith(messages[place].content)
+        assert written.endswith(tokenizer.eos_token)

@@ -9,6 +9,7 @@ from curation_pairs import judged, pair
 
 from selftune.codex.calls import call_of, system_prompt_of
 from selftune.codex.reading import find_persona, load_codex
+from selftune.curation.as_served import calls_in, objection_to
 from selftune.curation.config import Curation
 from selftune.curation.stage import curate
 from selftune.errors import ConfigError, UnknownNameError
@@ -134,3 +135,16 @@ def test_another_codex_makes_another_dataset(tmp_path):
 def test_a_rendering_that_can_t_be_is_refused(tmp_path, changes, error, message):
     with pytest.raises(error, match=message):
         lessons(pair("a", **TALK), config=replace(CONFIG, **changes), tmp_path=tmp_path)
+
+
+def test_several_turns_of_one_persona_in_a_row_are_one_answer_since_nobody_was_called_in_between(tmp_path):
+    item = pair("a", **dialogue(("BRICK", "Walls."), ("brick", "And a moat."), ("ROBIN", "Doors.")))
+    dataset = lessons(item, tmp_path=tmp_path)
+    assert [example.messages[-1].content for example in dataset.train] == ["Walls.\n\nAnd a moat.", "Doors."]
+
+
+def test_a_persona_that_speaks_before_anybody_asked_is_heard_and_not_learnt():
+    hm, what = said("assistant", "Hm.", "BRICK"), said("assistant", "What?", "ROBIN")
+    (call,) = calls_in(pair("a", messages=(hm, what)).interaction, CODEX)
+    assert [message.content for message in call[1:]] == ["BRICK: Hm.", "What?"]
+    assert objection_to(pair("b", messages=(hm,)).interaction, CODEX).startswith("nobody was asked")

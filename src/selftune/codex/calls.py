@@ -34,6 +34,9 @@ def call_of(codex: Codex, persona: Persona, before: Sequence[Message]) -> tuple[
     Its own turns stand as the assistant's; whatever others said since, the person among them, is one user's message,
     each persona's words behind its name. A system message of the conversation goes behind the persona's own. What was
     thought and what tools were called stays with the one who did.
+
+    It ends with a user's message unless the persona itself spoke last or nobody has spoken: a server would take its
+    last words for the beginning of the answer, so nobody is called then.
     """
     system = [message.content for message in before if message.role == "system"]
     opening = "\n\n".join((system_prompt_of(codex, persona), *system))

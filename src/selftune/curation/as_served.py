@@ -6,6 +6,7 @@ judge, who is the same governor.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from selftune.codex.calls import call_of
@@ -59,20 +60,26 @@ def objection_to(interaction: Interaction, codex: Codex) -> str | None:
     if correction_of(interaction) is not None:
         return "a person corrected the dialogue as a whole, which no persona was asked for"
     if next(calls_in(interaction, codex), None) is None:
-        return "nobody but the governor speaks"
+        return "nobody was asked: the governor alone speaks, or a persona before any other"
     token = next(filter(None, (control_token_in(message.content) for message in interaction.messages)), None)
     return None if token is None else f"control token {token!r} in what a persona heard"
 
 
 def calls_in(interaction: Interaction, codex: Codex) -> Iterator[tuple[Message, ...]]:
-    """Each call of a persona that answers, in the order of the dialogue, with what it said as the answer to learn."""
-    for place, message in enumerate(interaction.messages):
-        persona = None if message.persona is None else find_persona(codex, message.persona)
-        if persona is None or message.role != "assistant" or is_governor(codex, persona.name):
+    """Each call of a persona that answers, in the order of the dialogue, with what it said as the answer to learn.
+
+    What a persona says in several turns in a row is one answer: in between nobody was called.
+    """
+    place = 0
+    for _, run in groupby(interaction.messages, key=_speaker):
+        turns = list(run)
+        before, place = interaction.messages[:place], place + len(turns)
+        persona = None if turns[0].persona is None else find_persona(codex, turns[0].persona)
+        if persona is None or turns[0].role != "assistant" or is_governor(codex, persona.name):
             continue
-        if message.content.strip() or message.tool_calls:
-            answer = Message(role="assistant", content=message.content, tool_calls=message.tool_calls)
-            yield (*call_of(codex, persona, interaction.messages[:place]), answer)
+        call, answer = call_of(codex, persona, before), _one_answer(turns)
+        if call[-1].role == "user" and (answer.content or answer.tool_calls):
+            yield (*call, answer)
 
 
 def describe_rendering(chosen: Sequence[Candidate], train: Sequence[Example], config: Curation) -> str:
@@ -83,6 +90,17 @@ def describe_rendering(chosen: Sequence[Candidate], train: Sequence[Example], co
     return (
         f"\nRendered as served: {len(train)} examples out of {lessons} lessons, one for each call of a persona, under "
         f"the prompts of codex {config.codex.name!r} ({config.codex.id[:24]}); the governor is heard and not learnt.\n"
+    )
+
+
+def _speaker(message: Message) -> tuple[str, str]:
+    return message.role, reference_to(message.persona or "")
+
+
+def _one_answer(turns: Sequence[Message]) -> Message:
+    content = "\n\n".join(turn.content for turn in turns if turn.content.strip())
+    return Message(
+        role="assistant", content=content, tool_calls=tuple(call for turn in turns for call in turn.tool_calls)
     )
 
 
