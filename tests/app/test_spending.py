@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from selftune.app.judging import expected_cost, limit_spending
-from selftune.records import JudgeIdentity, Judgement, JudgementStatus
+from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 
 MODEL = JudgeIdentity(name="oracle:m", version="1", lineage=("m",))
 IDS = [f"interaction:{number:064x}" for number in range(10)]
@@ -16,6 +16,12 @@ def judgement(interaction_id: str, cost: float, judge: JudgeIdentity = MODEL, **
     return Judgement(salt="s", interaction_id=interaction_id, rubric_digest="r", judge=judge, cost_usd=cost, **scored)
 
 
+def said(number: int) -> Interaction:
+    words = (Message(role="user", content=f"Question {number}?"), Message(role="assistant", content="Yes."))
+    facts = {"conversation": f"c{number}", "task_id": "chat", "source": "log", "position": f"line {number}"}
+    return Interaction(salt="s", trigger=Trigger.USER, messages=words, **facts)
+
+
 def test_code_costs_nothing_and_a_judge_without_a_record_is_unknown(project):
     assert expected_cost(project.store, JudgeIdentity(name="checks", version="1"), IDS).startswith("nothing")
     assert expected_cost(project.store, MODEL, IDS).startswith("unknown")
@@ -23,11 +29,12 @@ def test_code_costs_nothing_and_a_judge_without_a_record_is_unknown(project):
 
 def test_the_mean_of_what_this_judge_has_cost_is_taken_times_what_is_not_on_record(project):
     other = replace(MODEL, name="oracle:dear")
-    records = [judgement(IDS[0], 0.01), judgement(IDS[1], 0.03), judgement(IDS[2], 9.0, other)]
-    failed = judgement(IDS[3], 5.0, status=JudgementStatus.UNSCORED, overall=None, reason="HTTP 500")
+    ids = project.store.save(map(said, range(10)), event="captured")
+    records = [judgement(ids[0], 0.01), judgement(ids[1], 0.03), judgement(ids[2], 9.0, other)]
+    failed = judgement(ids[3], 5.0, status=JudgementStatus.UNSCORED, overall=None, reason="HTTP 500")
     project.store.save([*records, failed], event="judged")
-    assert expected_cost(project.store, MODEL, IDS) == ("about $0.16: 8 verdicts at $0.0200, the mean of 2 on record")
-    assert expected_cost(project.store, MODEL, IDS, more_answers=3).startswith("about $0.76: 38 verdicts")
+    assert expected_cost(project.store, MODEL, ids) == ("about $0.16: 8 verdicts at $0.0200, the mean of 2 on record")
+    assert expected_cost(project.store, MODEL, ids, more_answers=3).startswith("about $0.76: 38 verdicts")
 
 
 def test_a_budget_on_the_command_line_stands_for_the_one_in_the_config(project):

@@ -98,8 +98,8 @@ def test_verdicts_are_told_without_their_reasons(store):
     kept = [record for _, record in store.each(Judgement)][:4]
     assert [one.judgement_id for one in told] == [record.id for record in kept]
     assert [one.interaction_id for one in told] == [ids[0], ids[0], ids[1], ids[2]]
-    assert [(one.judge, one.overall, one.status, one.flags) for one in told] == [
-        (record.judge, record.overall, record.status, record.flags) for record in kept
+    assert [(one.judge, one.overall, one.status, one.flags, one.cost_usd) for one in told] == [
+        (record.judge, record.overall, record.status, record.flags, record.cost_usd) for record in kept
     ]
     assert [one.critical for one in told] == [False, False, False, True]
     assert list(store.verdicts("sha256:00")) == told

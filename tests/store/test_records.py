@@ -214,6 +214,15 @@ def test_a_damaged_row_is_found_when_it_is_read(store, project, old: str, new: s
         list(store.each(Interaction))
 
 
+def test_every_damaged_record_is_found_by_reading_all_of_them(store, project):
+    ids = store.save([interaction(1), rubric("a"), interaction(2), interaction(3)], event="captured")
+    assert list(store.damaged()) == []
+    tamper(project, "UPDATE records SET body = replace(body, 'question 2', 'question 1')")
+    tamper(project, "UPDATE records SET body = '{' WHERE kind = 'rubric'")
+    tamper(project, "UPDATE records SET body = NULL WHERE id = ?", ids[3])
+    assert list(store.damaged()) == [ids[1], ids[2]]
+
+
 def test_an_erased_record_is_said_to_be_erased_and_not_damaged(store, project):
     (name,) = store.save([interaction(1)], event="captured")
     tamper(project, "UPDATE records SET body = NULL")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
 
 _LEAST_FREE_BYTES: Final = 1 << 30
+_NAMED: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,7 @@ def _project(folder: Path) -> Iterator[Finding]:
             yield Finding(level="ok", what=f"project {project.config.project.name!r} on base {project.base.name!r}")
             yield Finding(level="ok", what=project.store.sqlite_note)
             yield from _release(project)
+            yield _records(project)
             yield from _ledger(folder)
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
@@ -90,6 +92,19 @@ def _release(project: Project) -> Iterator[Finding]:
         yield Finding(level="ok", what=f"{release.version} is intact on disk")
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
+
+
+def _records(project: Project) -> Finding:
+    """Whether every record is the one that its id names; only what is read would tell."""
+    damaged = list(project.store.damaged())
+    if not damaged:
+        return Finding(level="ok", what="every record is the one that its id names")
+    named = ", ".join(damaged[:_NAMED])
+    return Finding(
+        level="bad",
+        what=f"damaged records: {len(damaged)}, among them {named}",
+        mend="Restore .selftune/store.db from a backup.",
+    )
 
 
 def _ledger(folder: Path) -> Iterator[Finding]:

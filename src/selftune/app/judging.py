@@ -78,10 +78,10 @@ def expected_cost(store: Store, judge: JudgeIdentity, interaction_ids: Sequence[
         return "nothing: the judge is code"
     costs: list[float] = []
     known: set[str] = set()
-    for _, judgement in store.each(Judgement):
-        if judgement.judge == judge and judgement.status is JudgementStatus.SCORED:
-            costs.append(judgement.cost_usd)
-            known.add(judgement.interaction_id)
+    for verdict in store.verdicts():
+        if verdict.judge == judge and verdict.status is JudgementStatus.SCORED:
+            costs.append(verdict.cost_usd)
+            known.add(verdict.interaction_id)
     if not any(costs):
         return "unknown: no verdict on record says what one costs"
     asked = len(set(interaction_ids) - known) + more_answers * len(interaction_ids)

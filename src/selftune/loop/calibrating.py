@@ -43,9 +43,9 @@ class _Verdicts:
 def calibrate(project: Project, identity: JudgeIdentity, rubric: Rubric) -> Calibration:
     """Everything on record about this judge under this rubric: people, other judges, itself, fixed transcripts."""
     others = {
-        judgement.interaction_id
-        for _, judgement in project.store.each(Judgement)
-        if judgement.rubric_digest == rubric.id and judgement.judge != identity and not is_human(judgement.judge)
+        verdict.interaction_id
+        for verdict in project.store.verdicts(rubric.id)
+        if verdict.judge != identity and not is_human(verdict.judge)
     }
     wanted = others | labelled(project.store) | {item.id for item in canaries()}
     return _measure(_collect(project.store, identity, rubric, wanted), identity, rubric, project.config)
@@ -116,14 +116,16 @@ def labelled(store: Store) -> frozenset[str]:
 
 def _collect(store: Store, identity: JudgeIdentity, rubric: Rubric, wanted: Collection[str]) -> _Verdicts:
     found = _Verdicts()
-    for _, judgement in store.each(Judgement):
-        if judgement.rubric_digest != rubric.id or judgement.status is not JudgementStatus.SCORED:
-            continue
+    chosen = (
+        verdict.judgement_id
+        for verdict in store.verdicts(rubric.id)
+        if verdict.status is JudgementStatus.SCORED
+        and (verdict.interaction_id in wanted or verdict.judge.name.startswith(PAIRWISE))
+    )
+    for judgement in store.records(chosen, Judgement):
         if _is_pairwise(judgement):
             if judgement.judge.lineage == identity.lineage:
                 found.swapped.append(judgement)
-        elif judgement.interaction_id not in wanted:
-            continue
         elif judgement.judge == identity:
             found.ours[judgement.interaction_id].append(judgement)
         elif is_human(judgement.judge):

@@ -63,6 +63,7 @@ class Verdict(NamedTuple):
     overall: float | None
     critical: bool
     flags: tuple[str, ...]
+    cost_usd: float
 
 
 def number_of(conversation: str) -> int:
@@ -262,8 +263,9 @@ def read_verdicts(connection: Connection, rubric_digest: str | None, *, after: i
     """The next judgements by a rubric, or by any, oldest first; those whose interaction was never kept are left out."""
     said = RECORDS.alias("said")
     columns = JUDGEMENTS.c.sequence, RECORDS.c.id, said.c.id, SITTINGS.c.judge, SITTINGS.c.rubric_digest
+    told = JUDGEMENTS.c.status, JUDGEMENTS.c.overall, JUDGEMENTS.c.critical, JUDGEMENTS.c.flags, JUDGEMENTS.c.cost_usd
     asked = (
-        select(*columns, JUDGEMENTS.c.status, JUDGEMENTS.c.overall, JUDGEMENTS.c.critical, JUDGEMENTS.c.flags)
+        select(*columns, *told)
         .join(SITTINGS, SITTINGS.c.id == JUDGEMENTS.c.sitting)
         .join(RECORDS, RECORDS.c.sequence == JUDGEMENTS.c.sequence)
         .join(said, said.c.sequence == JUDGEMENTS.c.interaction)
@@ -273,7 +275,7 @@ def read_verdicts(connection: Connection, rubric_digest: str | None, *, after: i
     )
     if rubric_digest is not None:
         asked = asked.where(SITTINGS.c.rubric_digest == rubric_digest)
-    return [_verdict(*row) for row in connection.execute(asked)]
+    return [_verdict(*tuple(row)) for row in connection.execute(asked)]
 
 
 def _verdict(
@@ -286,6 +288,7 @@ def _verdict(
     overall: float | None,
     critical: bool,
     flags: str,
+    cost_usd: float,
 ) -> Verdict:
     return Verdict(
         sequence=sequence,
@@ -297,6 +300,7 @@ def _verdict(
         overall=overall,
         critical=critical,
         flags=tuple(flags.split("\n")) if flags else (),
+        cost_usd=cost_usd,
     )
 
 

@@ -159,6 +159,26 @@ def read_page(
     return [(row.sequence, row.id, row.body) for row in connection.execute(page)]
 
 
+def read_any_page(connection: Connection, *, after: int, until: int, limit: int) -> list[tuple[int, str, str]]:
+    """The same of every kind, without those whose words were erased."""
+    page = (
+        select(RECORDS.c.sequence, RECORDS.c.id, RECORDS.c.body)
+        .where(RECORDS.c.sequence > after, RECORDS.c.sequence <= until, RECORDS.c.body.is_not(None))
+        .order_by(RECORDS.c.sequence)
+        .limit(limit)
+    )
+    return [(row.sequence, row.id, row.body) for row in connection.execute(page)]
+
+
+def is_sound(record_id: str, body: str) -> bool:
+    """Whether a body holds just the record that the id names."""
+    try:
+        check_body(record_id, body)
+    except IntegrityError:
+        return False
+    return True
+
+
 def last_sequence(connection: Connection, kind: str | None) -> int:
     """The greatest ingest sequence, of a kind or of all; 0 for none."""
     last = select(func.max(RECORDS.c.sequence))

@@ -182,6 +182,16 @@ class Store:
                 bodies = rows.read_bodies(connection, batch)
             yield from (rows.check_kind(record_id, bodies[record_id], kind) for record_id in batch)
 
+    def damaged(self) -> Iterator[str]:
+        """Read every record that was not erased; ids of those whose content is not what their id names."""
+        with reading(self._engine) as connection:
+            until = rows.last_sequence(connection, None)
+        for _, record_id, body in self._pages(
+            lambda connection, after: rows.read_any_page(connection, after=after, until=until, limit=_BATCH), 0
+        ):
+            if not rows.is_sound(record_id, body):
+                yield record_id
+
     def count(self, kind: type[Record]) -> int:
         """How many records of a kind there are."""
         with reading(self._engine) as connection:
