@@ -1,0 +1,140 @@
+"""How an answer failed: wrong, refused, too short, in another language, made up; or nobody can tell.
+
+For answers that a scorer has failed already; it says nothing about right ones. What it is not sure of is `unknown`: a
+class that is guessed would steer what is generated next.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from enum import StrEnum
+from typing import Final
+
+from selftune.scoring.reading import mentions, normalise, proper_words, sentences, words
+
+
+class Failure(StrEnum):
+    """The class of a failed answer."""
+
+    WRONG = "wrong"
+    REFUSED = "refused"
+    TOO_SHORT = "too_short"
+    OFF_LANGUAGE = "off_language"
+    HALLUCINATED = "hallucinated"
+    UNKNOWN = "unknown"
+
+
+# Whoever refuses says so at once, and says little else.
+_WHERE_REFUSED: Final = 2
+_LONGEST_REFUSAL: Final = 120
+_REFUSES: Final = re.compile(
+    r"\b(?:i(?:'m| am) (?:really |very |so )?sorry,? but i|i(?:'m| am) (?:unable|not able|not allowed|not permitted) to"
+    r"|i (?:can't|cannot|can not|won't|will not|must decline|have to decline|refuse|decline)\b(?! \W?personally)"
+    r"|(?:that|this) is (?:not something|nothing) (?:that )?i (?:can|will)|i'd (?:rather|prefer) not"
+    r"|(?:can't|cannot|unable to) (?:help|assist|comply|answer|provide|discuss|fulfil))",
+    re.IGNORECASE,
+)
+# Enough letters and small words to tell a language by; fewer could be a name or a quotation.
+_FEWEST_LETTERS: Final = 20
+_FEWEST_SMALL_WORDS: Final = 4
+_FEWEST_FOREIGN: Final = 2
+# Letters that stand in formulas and quotations of any language.
+_QUOTED: Final = frozenset({"latin", "greek", "mathematical", "double-struck", "script", "black-letter", "micro"})
+_MOSTLY: Final = 0.6
+_SMALL_WORDS: Final = {
+    "en": "the and of to is that it for with as this are was you not but have from they be by an or which",
+    "de": "der die das und ist nicht ein eine zu mit für auf den von dem sich auch es ich sie wir wird sind im",
+    "fr": "le la les et est un une des du pas que pour dans qui sur avec au ce il elle nous vous sont ne je",
+    "es": "el la los las y es un una que de no por con para en se su como lo del al pero más son está",
+    "it": "il la le e è un una che di non per con in si del della sono come ma lo gli nel anche più ha",
+    "pt": "o a os as e é um uma que de não por com para em se do da como mais mas são ao na no",
+    "nl": "de het een en is niet van te dat in op met voor zijn aan er maar ook als bij ik je wij worden",
+}
+_LANGUAGES: Final = re.compile(
+    r"\b(?:translat|language|english|german|deutsch|french|fran[cç]ais|spanish|español|italian|portuguese|dutch|chinese"
+    r"|mandarin|japanese|korean|russian|arabic|hindi|latin|greek|turkish|polish|hebrew)",
+    re.IGNORECASE,
+)
+
+
+def classify_failure(
+    question: str, answer: str, *, expected: str | None = None, sources: str | None = None, least_words: int = 1
+) -> Failure:
+    """The class of an answer that failed, the plainest first.
+
+    Args:
+        question: What was asked, with all that the model was shown.
+        answer: What it said.
+        expected: What a right answer holds; None where nobody knows.
+        sources: All that the answer may rest on beside the question; None where it may rest on anything, and then
+            nothing can be called made up.
+        least_words: With fewer an answer can't be right.
+    """
+    said = normalise(answer)
+    if len(words(said)) < max(1, least_words):
+        return Failure.TOO_SHORT
+    if _refuses(said):
+        return Failure.REFUSED
+    if _off_language(question, said):
+        return Failure.OFF_LANGUAGE
+    if sources is not None and invented(said, f"{question}\n{sources}\n{expected or ''}"):
+        return Failure.HALLUCINATED
+    return Failure.UNKNOWN if expected is None or mentions(said, expected) else Failure.WRONG
+
+
+def invented(answer: str, known: str) -> tuple[str, ...]:
+    """Names, numbers and quotations of an answer that stand nowhere in what it may rest on."""
+    return tuple(dict.fromkeys(word for word in proper_words(answer) if not mentions(known, word.strip(".,:"))))
+
+
+def language_of(text: str) -> str | None:
+    """The script of a text, and for Latin letters its language by its small words; None where that is not sure.
+
+    Scripts go by the first word of their Unicode names: `cjk`, `cyrillic`, `arabic`. Seven languages are known.
+    """
+    letters = [letter for letter in text if letter.isalpha()]
+    if len(letters) < _FEWEST_LETTERS and not any(_script(letter) != "latin" for letter in letters):
+        return None
+    scripts = Counter(map(_script, letters))
+    if not scripts:
+        return None
+    script, count = scripts.most_common(1)[0]
+    if count < _MOSTLY * len(letters):
+        return None
+    return script if script != "latin" else _latin_language(words(text))
+
+
+def _latin_language(said: tuple[str, ...]) -> str | None:
+    # Different ones: "do" and "a" are Portuguese too, and English says them over and over.
+    hits = Counter({name: len(set(said) & set(small.split())) for name, small in _SMALL_WORDS.items()})
+    (name, most), (_, next_most) = hits.most_common(2)
+    return name if most >= _FEWEST_SMALL_WORDS and next_most <= _MOSTLY * most else None
+
+
+def _refuses(answer: str) -> bool:
+    """Whether the answer as a whole declines; a long one that begins so has gone on to say something."""
+    opening = " ".join(sentences(answer)[:_WHERE_REFUSED])
+    return _REFUSES.search(opening) is not None and len(words(answer)) <= _LONGEST_REFUSAL
+
+
+def _off_language(question: str, answer: str) -> bool:
+    """Whether the answer is in another language than the question, which speaks of none, or lapses into its script."""
+    if _LANGUAGES.search(question):
+        return False
+    asked, said = language_of(question), language_of(answer)
+    foreign = _scripts(answer) - _scripts(question) - _QUOTED
+    return bool(foreign) or (asked is not None and said is not None and asked != said)
+
+
+def _scripts(text: str) -> set[str]:
+    """The scripts of which at least two letters stand in a text."""
+    counts = Counter(map(_script, filter(str.isalpha, text)))
+    return {script for script, count in counts.items() if count >= _FEWEST_FOREIGN}
+
+
+def _script(letter: str) -> str:
+    if letter.isascii():
+        return "latin"
+    return unicodedata.name(letter, "unknown").split(" ", 1)[0].lower()
