@@ -13,9 +13,10 @@ import pytest
 
 from selftune.app.reports.corrections import CORRECTORS, simulate
 from selftune.app.ways import way_of
-from selftune.curation.base import Judged, Pair
+from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.curation.config import Curation
 from selftune.curation.corrections import CORRECTED, CORRECTS, find_correctable, without_worse_corrections
+from selftune.curation.holdout import draw_holdout
 from selftune.curation.select import Rejects
 from selftune.curation.stage import curate
 from selftune.errors import BudgetError, ConfigError, NothingToTrainOnError, ServingError
@@ -46,6 +47,7 @@ from selftune.records import (
     Judgement,
     JudgementStatus,
     Message,
+    ToolCall,
     Trigger,
 )
 from selftune.testing import MemoryWork, fake_context
@@ -54,6 +56,7 @@ RUBRIC = load_rubric("golden")
 NAMES = [item.name for item in RUBRIC.criteria]
 TEACHER = "fake-teacher"
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100}
+CALL = ToolCall(name="ring", arguments="{}")
 PRICES = Prices(prompt=1.0, completion=10.0)
 CURATION = Curation(trigger=1, holdout_share=0.0, near_duplicate=2.0, same_in_meaning=2.0, one_sided_above=1.0)
 # What the fake judge gives an answer that holds the word.
@@ -97,7 +100,7 @@ def night(project, judge_server, teacher_server, *items, **changes):
     with hold_lease(project):
         step = make_executor(project, Silent())
         list(step(judge, kept, judging))
-        found = find_correctable(pairs(), CURATION, 100)
+        found = find_correctable(Judged(pairs=pairs()), CURATION, 100)
         source = Corrections(pairs=found, teaching=teaching(teacher_server, **changes))
         list(step(judge, step(capture, (source,), door_of(project)), judging))
         return curate(Judged(pairs=pairs()), CURATION, project.context())
@@ -152,6 +155,48 @@ def test_a_golden_answer_that_is_no_better_than_the_doubtful_one_it_corrects_nev
 
 def _judgements(project):
     return [item.id for _, item in project.store.each(Judgement)]
+
+
+def test_nobody_pays_for_what_could_never_be_learnt_from():
+    """Close to an exam, without consent, with tool calls, a dialogue; and all where faults are chosen on purpose."""
+    calls = (Message(role="user", content="Ring?"), Message(role="assistant", content="FAIR", tool_calls=(CALL,)))
+    talk = (Message(role="user", content="Discuss."), Message(role="assistant", content="FAIR", persona="BRICK"))
+    pairs = (
+        _pair(said("plain", "FAIR")),
+        _pair(said("exam", "FAIR")),
+        _pair(said("private", "FAIR", consent=Consent(keep=True, train=False, send=False))),
+        _pair(said("calls", "FAIR", messages=calls)),
+        _pair(said("talk", "FAIR", messages=talk)),
+    )
+    judged = Judged(pairs=pairs, yardsticks=(Yardstick(name="suite/1", text="Question exam?"),))
+    assert [pair.interaction.salt for pair in find_correctable(judged, CURATION, 100)] == ["plain"]
+    assert find_correctable(judged, CURATION, 0) == ()
+    assert find_correctable(judged, replace(CURATION, selection="worst"), 100) == ()
+
+
+def test_nobody_pays_for_what_is_held_out():
+    pairs = tuple(_pair(said(f"n{number}", "FAIR")) for number in range(40))
+    config = replace(CURATION, holdout_share=0.5)
+    split = draw_holdout(pairs, 0.5, config.holdout_seed, config.near_duplicate, config.clean_room_share)
+    assert split.held
+    assert split.clean_room
+    assert find_correctable(Judged(pairs=pairs), config, 100) == split.pool
+
+
+def test_of_one_prompt_the_best_answer_is_corrected_and_none_where_one_is_golden():
+    def scored(name: str, overall: float, prompt: str) -> Pair:
+        messages = (Message(role="user", content=prompt), Message(role="assistant", content=f"FAIR {name}"))
+        found = _pair(said(name, "", messages=messages))
+        return Pair(interaction=found.interaction, judgement=replace(found.judgement, overall=overall))
+
+    pairs = (
+        scored("a", 0.0, "Who?"),
+        scored("b", 2.0, "Who?"),
+        scored("c", 1.0, "Who?"),
+        scored("d", 3.0, "Where?"),
+        scored("e", 4.9, "Where?"),
+    )
+    assert find_correctable(Judged(pairs=pairs), CURATION, 100) == (pairs[1],)
 
 
 def test_an_answer_is_corrected_once_and_no_correction_is_news(project):

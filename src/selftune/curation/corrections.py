@@ -14,12 +14,14 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.certainty import set_aside_unsure
-from selftune.curation.confidence import doubt_about, verdict_on
+from selftune.curation.confidence import verdict_on
+from selftune.curation.config import Selection
+from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.facts import facts_of
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.near import normalise
-from selftune.curation.render import conversation_of, correction_of
-from selftune.curation.select import Rejects, count_reasons, sift
+from selftune.curation.render import conversation_of
+from selftune.curation.select import Rejects, count_reasons, objection_to_score, sift
 from selftune.plugins import load_plugin
 from selftune.records import digest_of
 from selftune.scoring.intervals import normal_quantile
@@ -27,7 +29,7 @@ from selftune.scoring.intervals import normal_quantile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from selftune.curation.base import Filter, Pair
+    from selftune.curation.base import Filter, Judged, Pair, Yardstick
     from selftune.curation.config import Curation
     from selftune.curation.select import Candidate
     from selftune.records import Interaction, Reject
@@ -53,47 +55,46 @@ def _named_in(flags: Iterable[str]) -> str | None:
     return next((flag.removeprefix(CORRECTS) for flag in flags if flag.startswith(CORRECTS)), None)
 
 
-def find_correctable(pairs: Sequence[Pair], config: Curation, most: int) -> tuple[Pair, ...]:
+def find_correctable(judged: Judged, config: Curation, most: int) -> tuple[Pair, ...]:
     """At most so many answers that are worth a correction: the best of each prompt that has no answer to learn yet.
 
-    Only what could be learnt from is looked at, so nothing held out is, and nothing without consent; an answer is
-    corrected once. Dialogues of personas and answers with tool calls are left as they are.
+    Only what could be learnt from is looked at, so nothing held out is, nothing close to an exam, and nothing without
+    consent; an answer is corrected once. Dialogues of personas and answers with tool calls are left as they are.
     """
-    filters: tuple[Filter, ...] = tuple(load_plugin("selftune.filters", name)() for name in config.filters)
-    split = draw_holdout(
-        pairs, config.holdout_share, config.holdout_seed, config.near_duplicate, config.clean_room_share
-    )
-    pool = sift(split.pool, filters, Rejects())
+    if config.selection != Selection.BEST:
+        return ()
+    pairs = tuple(judged.pairs)
+    pool = _pool(pairs, judged.yardsticks, config)
     learnable = _learnable(pool, config)
-    tried = {corrected_id(pair.interaction) for pair in pairs}
+    tried = {_corrects(pair) for pair in pairs}
+    done = {_prompt_of(pair) for pair in pool if pair.key.interaction_id in learnable}
+    done |= {_prompt_of(pair) for pair in pool if pair.key.interaction_id in tried or _corrects(pair)}
     best: dict[str, tuple[float, Pair]] = {}
-    served = {_prompt_of(pair) for pair in pool if pair.interaction.id in learnable}
     for pair in pool:
-        prompt = _prompt_of(pair)
-        overall = verdict_on(pair).overall
-        if prompt in served or overall is None or not _is_plain(pair.interaction):
+        prompt, overall = _prompt_of(pair), verdict_on(pair).overall
+        if prompt in done or overall is None or not _is_plain(pair.interaction):
             continue
-        if pair.interaction.id in tried or corrected_id(pair.interaction) is not None:
-            served.add(prompt)
-            best.pop(prompt, None)
-        elif prompt not in best or overall > best[prompt][0]:
+        if prompt not in best or overall > best[prompt][0]:
             best[prompt] = overall, pair
     return tuple(pair for _, pair in best.values())[:most]
 
 
+def _pool(pairs: Sequence[Pair], yardsticks: Sequence[Yardstick], config: Curation) -> tuple[Pair, ...]:
+    filters: tuple[Filter, ...] = tuple(load_plugin("selftune.filters", name)() for name in config.filters)
+    split = draw_holdout(
+        pairs, config.holdout_share, config.holdout_seed, config.near_duplicate, config.clean_room_share
+    )
+    measured = Measured((*yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
+    return decontaminate(sift(split.pool, filters, Rejects()), measured, Rejects())
+
+
 def _learnable(pool: Sequence[Pair], config: Curation) -> frozenset[str]:
     """Ids of the answers that are golden beyond doubt, or corrected by a person."""
-    sure = set_aside_unsure(pool, config.threshold, config.sure, Rejects())
     return frozenset(
-        pair.interaction.id for pair in sure if correction_of(pair.interaction) or _is_golden(pair, config)
+        pair.key.interaction_id
+        for pair in set_aside_unsure(pool, config.threshold, config.sure, Rejects())
+        if facts_of(pair).corrected or objection_to_score(pair, verdict_on(pair), config) is None
     )
-
-
-def _is_golden(pair: Pair, config: Curation) -> bool:
-    verdict = verdict_on(pair)
-    failed = bool(pair.judgement.critical_failures) and not verdict.by_person
-    good = verdict.overall is not None and verdict.overall >= config.threshold and not failed
-    return good and doubt_about(pair, verdict, config.disagreement) is None
 
 
 def _prompt_of(pair: Pair) -> str:

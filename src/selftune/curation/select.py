@@ -143,7 +143,7 @@ def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rej
         rejects.add(pair, "no answer: the assistant said nothing")
         return None
     verdict = verdict_on(pair)
-    objection = _objection_to_score(pair, verdict, config)
+    objection = objection_to_score(pair, verdict, config)
     if objection:
         rejects.add(pair, objection)
         return None
@@ -162,7 +162,8 @@ def _score_to_choose_by(overall: float | None, selection: Selection) -> float:
     return overall if selection is Selection.BEST else -overall
 
 
-def _objection_to_score(pair: Pair, verdict: Verdict, config: Curation) -> str | None:
+def objection_to_score(pair: Pair, verdict: Verdict, config: Curation) -> str | None:
+    """Why what was found in an answer keeps it out of the lessons; None when it does not."""
     facts, overall, selection = facts_of(pair), verdict.overall, Selection(config.selection)
     if selection is Selection.UNFILTERED:
         return None

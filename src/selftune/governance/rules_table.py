@@ -74,6 +74,11 @@ HOUSE_RULES: Final = (
         where="selftune.curation.filters:NotSuspected",
     ),
     _HouseRule(
+        name="no_worse_correction",
+        what="A teacher's correction is learnt from only if it is golden and scores higher than what it corrects.",
+        where="selftune.curation.corrections:without_worse_corrections",
+    ),
+    _HouseRule(
         name="calibrated_judge",
         what='With `[calibration] uncalibrated = "refused"` only a calibrated judge chooses lessons.',
         where="selftune.loop.calibrating:refuse_uncalibrated",

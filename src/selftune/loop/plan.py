@@ -123,8 +123,8 @@ class Plan:
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
         """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
         affordable = self.judging_after(judgements).budget_usd != 0
-        pairs = tuple(self.judged(judgements).pairs) if affordable else ()
-        return Corrections(pairs=find_correctable(pairs, self.curation, corrector.most), teaching=corrector)
+        pairs = find_correctable(self.judged(judgements), self.curation, corrector.most) if affordable else ()
+        return Corrections(pairs=pairs, teaching=corrector)
 
     def judging_after(self, judgements: Stored[Judgement]) -> Judging:
         """The same judge with what these verdicts left of its budget."""
