@@ -1,0 +1,25 @@
+"""`selftune doctor` reads every record: what counts and chooses no longer does."""
+
+from __future__ import annotations
+
+from selftune.app.health import _records
+from selftune.records import Interaction, Message, Trigger
+from selftune.store.dialect import sqlite_module
+
+
+def said(number: int) -> Interaction:
+    words = (Message(role="user", content=f"Question {number}?"), Message(role="assistant", content="Yes."))
+    facts = {"conversation": f"c{number}", "task_id": "chat", "source": "log", "position": f"line {number}"}
+    return Interaction(salt="s", trigger=Trigger.USER, messages=words, **facts)
+
+
+def test_a_damaged_record_is_named_and_the_others_are_not(project):
+    ids = project.store.save(map(said, range(3)), event="captured")
+    assert _records(project).level == "ok"
+    connection = sqlite_module().connect(project.folder / ".selftune" / "store.db")
+    with connection:
+        connection.execute("UPDATE records SET body = replace(body, 'Question 1', 'Question 7')")
+    connection.close()
+    found = _records(project)
+    assert (found.level, found.what) == ("bad", f"damaged records: 1, among them {ids[1]}")
+    assert "backup" in found.mend
