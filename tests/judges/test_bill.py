@@ -104,7 +104,8 @@ def test_the_sums_over_a_batch_tell_what_each_verdict_cost(tmp_path):
     with FakeJudgeServer(praise, usage={"prompt_tokens": 3000, "completion_tokens": 500}).running() as server:
         got, _ = batch(server, tmp_path, log(4))
     assert describe_totals(add_up(got)) == (
-        "4 judged, 0 unscored: 4 calls, 14,000 tokens, $0.0660; each 3,500 tokens, $0.01650"
+        "4 judged, 0 unscored; all of them, whenever they were paid for: 4 calls, 14,000 tokens, $0.0660; "
+        "each 3,500 tokens, $0.01650"
     )
     assert Bill(verdicts=1, tokens=0.0, cost_usd=0.0, on_record=0).compare(5, 0.0) == "5 of about 0 tokens"
 

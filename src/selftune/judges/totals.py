@@ -82,4 +82,5 @@ def describe_totals(totals: Totals) -> str:
         return counts
     read = f" ({totals.cached_tokens:,} of them read before)" if totals.cached_tokens else ""
     whole = f"{totals.calls:,} calls, {tokens:,} tokens{read}, ${totals.cost_usd:.4f}"
-    return f"{counts}: {whole}; each {tokens / totals.judged:,.0f} tokens, ${totals.cost_usd / totals.judged:.5f}"
+    each = f"{tokens / totals.judged:,.0f} tokens, ${totals.cost_usd / totals.judged:.5f}"
+    return f"{counts}; all of them, whenever they were paid for: {whole}; each {each}"
