@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,17 @@ from selftune.app.ways import way_of
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.loop.intake import import_files, preview_files
 from selftune.loop.news import read_news
+from selftune.loop.plan import judged_log, learnt_ids
 from selftune.loop.runner import hold_lease
-from selftune.records import Interaction
+from selftune.records import (
+    Dataset,
+    DatasetKind,
+    Example,
+    Interaction,
+    JudgeIdentity,
+    Judgement,
+    JudgementStatus,
+)
 
 
 def turns(count: int) -> list[dict]:
@@ -122,6 +132,63 @@ def test_a_mark_that_is_written_into_the_file_later_tightens_what_is_kept(projec
     assert foreseen.known == 1
     assert sorted(allowed(project)) == [(mark == "keep", False, False), (True, True, False)]
     assert len(read_news(project, 0).fresh) == 1
+
+
+JUDGE = JudgeIdentity(name="checks", version="1")
+
+
+def judged(project):
+    """Everything kept, scored by a judge."""
+    verdicts = [
+        Judgement(
+            salt=one.salt,
+            interaction_id=one.id,
+            rubric_digest="rubric:1",
+            judge=JUDGE,
+            status=JudgementStatus.SCORED,
+            overall=5.0,
+        )
+        for _, one in project.store.each(Interaction)
+    ]
+    project.store.save(verdicts, event="judged")
+
+
+def curated(project) -> set[tuple[str, int]]:
+    """Source and number of turns of what curation takes in."""
+    pairs = judged_log(project.store, JUDGE, "rubric:1")
+    return {(pair.interaction.source, len(pair.interaction.messages)) for pair in pairs}
+
+
+def test_what_was_taken_back_is_in_no_later_dataset_nor_is_what_was_made_of_it(project, tmp_path):
+    path = log(tmp_path / "log.jsonl", {"messages": turns(2)})
+    import_files(project, [path, log(tmp_path / "other.jsonl", {"messages": turns(4)})])
+    for _, one in list(project.store.each(Interaction)):
+        project.store.save([replace(one, source="resampled", position=f"again {one.id}")], event="captured")
+    judged(project)
+    everything = {("openai:log.jsonl", 2), ("openai:other.jsonl", 4), ("resampled", 2), ("resampled", 4)}
+    assert curated(project) == everything
+    import_files(project, [path], consent=ConsentLevel.KEEP)
+    assert curated(project) == {("openai:other.jsonl", 4), ("resampled", 4)}
+
+
+def test_words_that_may_only_no_longer_be_sent_are_judged_anew_and_no_new_lesson(project, tmp_path):
+    path = log(tmp_path / "log.jsonl", {"messages": turns(2)})
+    import_files(project, [path], consent=ConsentLevel.SEND)
+    ((_, first),) = project.store.each(Interaction)
+    dataset = Dataset(
+        kind=DatasetKind.SFT,
+        train=(Example(salt="", messages=first.messages, interaction_id=first.id, judgement_id=None),),
+        holdout=(),
+        rejects=(),
+        mixture=(),
+        watermark=0,
+        config_digest="",
+        card="",
+    )
+    assert learnt_ids(project.store, dataset) == {first.id}
+    import_files(project, [path], consent=ConsentLevel.TRAIN)
+    (fresh,) = read_news(project, 0).fresh
+    assert learnt_ids(project.store, dataset) == {first.id, fresh.id}
 
 
 def test_what_may_be_used_for_less_says_so_to_whoever_asks_why(project, tmp_path):

@@ -11,6 +11,7 @@ from selftune.gate.base import Evidence
 from selftune.judges.calibration.canaries import CANARY
 from selftune.loop.correcting import Corrections
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
+from selftune.store.consent import TIGHTENED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -201,6 +202,16 @@ def last_learnt(store: Store) -> Dataset | None:
     return store.record(run.dataset_id, Dataset)
 
 
-def learnt_ids(dataset: Dataset | None) -> frozenset[str]:
-    """The interactions among a dataset's training examples."""
-    return frozenset() if dataset is None else frozenset(example.interaction_id for example in dataset.train)
+def learnt_ids(store: Store, dataset: Dataset | None) -> frozenset[str]:
+    """The interactions among a dataset's training examples, and those that stand in for one under a stricter consent.
+
+    The same words are no new lesson because they may now be used for less.
+    """
+    learnt = frozenset() if dataset is None else frozenset(example.interaction_id for example in dataset.train)
+    stand_ins: set[str] = set()
+    for interaction_id in learnt & store.superseded():
+        later = store.later_version(interaction_id)
+        while later is not None and TIGHTENED in store.record(later, Interaction).flags:
+            stand_ins.add(later)
+            later = store.later_version(later)
+    return learnt | stand_ins

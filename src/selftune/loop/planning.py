@@ -87,7 +87,7 @@ def make_plan(project: Project) -> Plan:
         generation=serving.generation + 1,
         watermark=news.watermark,
         new_interactions=len(fresh),
-        learnt_before=learnt_ids(learnt),
+        learnt_before=learnt_ids(store, learnt),
         sources=make_sources(config, fresh, champion, door),
         capture=door,
         judging=judging,
