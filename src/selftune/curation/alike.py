@@ -23,6 +23,9 @@ CROWD: Final = 64
 """Of more than so many that share a bucket, no more than so many are held against all others in it."""
 
 
+_NOBODY: Final[set[int]] = set()
+
+
 class Likeness(NamedTuple):
     """Two places in a sequence whose texts are alike, the earlier one first, and how much."""
 
@@ -99,17 +102,30 @@ def cross(alike: Alike[T], here: Iterable[T], there: Iterable[T]) -> Iterator[Li
     measuring.sort()
     blocks = {one.block for one, _ in measuring}
     asked = [(one, place) for one, place in asked if one.block in blocks]
-    met: dict[int, list[int]] = defaultdict(list)
-    for at, buckets in enumerate(_spread(alike, [one for one, _ in measuring])):
-        for bucket in buckets:
-            if len(met[bucket]) < CROWD:
-                met[bucket].append(at)
-    for (one, place), buckets in zip(asked, _spread(alike, [one for one, _ in asked]), strict=True):
-        for at in sorted({at for bucket in buckets for at in met.get(bucket, ())}):
-            other, other_place = measuring[at]
+    spread = [list(_spread(alike, [one for one, _ in side])) for side in (asked, measuring)]
+    for at, met in enumerate(_crossings(*spread)):
+        (one, place), others = asked[at], [measuring[other] for other in sorted(met)]
+        for other, other_place in others:
             similarity = alike.similarity(one.body, other.body)
             if similarity >= alike.threshold:
                 yield Likeness(place, other_place, similarity)
+
+
+def _crossings(here: Sequence[Sequence[int]], there: Sequence[Sequence[int]]) -> Sequence[set[int]]:
+    """For each place here those there that share a bucket with it, of each bucket the first `CROWD`."""
+    met: list[set[int]] = [_NOBODY] * len(here)
+    for band in range(len(there[0]) if there else 0):
+        first_in: dict[int, int] = {}
+        more_in: dict[int, list[int]] = {}
+        for at, buckets in enumerate(there):
+            first = first_in.setdefault(buckets[band], at)
+            if first != at and len(more := more_in.setdefault(buckets[band], [first])) < CROWD:
+                more.append(at)
+        for place, buckets in enumerate(here):
+            first = first_in.get(buckets[band], -1)
+            if first >= 0:
+                met[place] = met[place].union(more_in.get(buckets[band], (first,)))
+    return met
 
 
 def _spread(alike: Alike[T], sketches: Sequence[Sketch]) -> Iterator[Sequence[int]]:
