@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # persona that is asked in a hundred ways to be another one may well have a few sentences for that.
 MANY_QUESTIONS: Final = 10
 LEAST_SHARE: Final = 0.2
+_COUNTERS: Final = 9
 # Greetings come back as they are.
 FEWEST_ECHOED: Final = 6
 _SHORT_ANSWER: Final = 3
@@ -86,7 +87,8 @@ def find_pose(interaction: Interaction, constants: frozenset[bytes] = frozenset(
 def find_constants(interactions: Iterable[Interaction]) -> frozenset[bytes]:
     """The answers that make up a fifth of what one model said, and were given to questions about different things.
 
-    The log is read twice and little of it held: the commonest answers are found with a fixed number of counters.
+    The log is read once, and once more where an answer may be so common. Little of it is held: the commonest ones are
+    found with a fixed number of counters.
 
     Source:
         J. Misra and D. Gries, "Finding repeated elements", Science of Computer Programming 2 (1982), 143-152.
@@ -94,7 +96,7 @@ def find_constants(interactions: Iterable[Interaction]) -> frozenset[bytes]:
     often = _commonest(interactions)
     answered, given = Counter[str | None](), Counter[tuple[str | None, bytes]]()
     topics: dict[tuple[str | None, bytes], list[frozenset[str]]] = defaultdict(list)
-    for item in interactions:
+    for item in interactions if often else ():
         name = _named(item)
         answered[item.generated_by] += 1
         if name not in often or not _counts(item.answer or "", _question(item)):
@@ -158,12 +160,24 @@ def _named(interaction: Interaction) -> bytes:
 
 
 def _commonest(interactions: Iterable[Interaction]) -> frozenset[bytes]:
-    """Every answer that makes up the least share of what its model said, or more; perhaps others too."""
+    """Every answer that makes up the least share of what its model said, or more; perhaps others too.
+
+    With k counters a name that stands n times among N is left with a count of n - N / (k + 1) or more.
+    """
     models: dict[str | None, dict[bytes, int]] = defaultdict(dict)
+    answered = Counter[str | None]()
     for item in interactions:
-        counters, name = models[item.generated_by], _named(item)
-        if name in counters or len(counters) < 1 / LEAST_SHARE:
+        by, name = item.generated_by, _named(item)
+        counters = models[by]
+        answered[by] += 1
+        if name in counters or len(counters) < _COUNTERS:
             counters[name] = counters.get(name, 0) + 1
         else:
-            models[item.generated_by] = {each: count - 1 for each, count in counters.items() if count > 1}
-    return frozenset(name for counters in models.values() for name in counters)
+            models[by] = {each: count - 1 for each, count in counters.items() if count > 1}
+    sure = LEAST_SHARE - 1 / (_COUNTERS + 1)
+    return frozenset(
+        name
+        for by, counters in models.items()
+        for name, count in counters.items()
+        if answered[by] >= MANY_QUESTIONS and count >= sure * answered[by]
+    )
