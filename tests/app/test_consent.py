@@ -62,6 +62,15 @@ def test_without_a_word_the_projects_own_level_counts(folder, log):
     assert item.author.startswith("person-")
 
 
+def test_an_import_under_less_says_how_many_it_takes_back_before_and_after(folder, log):
+    run("import", str(log), "--project", str(folder))
+    again = ("import", str(log), "--consent", "keep", "--project", str(folder))
+    assert "1 kept already could be used for less" in run(*again, "--dry-run").stdout
+    assert "1 kept already may be used for less" in run(*again).stdout
+    assert kept(folder)[-1].consent == Consent(keep=True, train=False, send=False)
+    assert "for less" not in run(*again).stdout
+
+
 def test_an_unknown_level_is_refused_and_nothing_comes_in(folder, log):
     assert isinstance(run("import", str(log), "--consent", "all", "--project", str(folder)).exception, UnknownNameError)
     assert kept(folder) == []

@@ -204,7 +204,7 @@ def test_nothing_is_ever_used_for_more_than_the_least_that_was_said_of_it(tmp_pa
     with Store.open(tmp_path_factory.mktemp("project")) as store:
         for entry in entries:
             least[entry.position] = entry.consent.stricter(least.get(entry.position, SEND))
-            told, before = list(store.preview([entry])), store.last_sequence()
+            told, before = [met.adds for met in store.preview([entry])], store.last_sequence()
             save(store, entry)
             assert told == [store.last_sequence() > before]
         size = store.last_sequence()

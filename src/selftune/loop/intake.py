@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
     from selftune.records import Message
+    from selftune.store.recognition import Met
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class Imported:
     Attributes:
         known: Entries that were imported before.
         broken: Entries that were set aside.
-        tightened: Entries that are kept already and may be used for less from now on; not known in a preview.
+        tightened: Entries that are kept already and may be used for less from now on.
     """
 
     path: str
@@ -87,12 +88,23 @@ def preview_files(
     items, ahead = tee((path, item) for path, sources in opened for item in capture(sources, rules, project.context()))
     counts: Counter[tuple[Path, str]] = Counter()
     # The store looks ahead by a batch, and so much is all that is held.
-    for (path, item), is_new in zip(items, project.store.preview(item for _, item in ahead), strict=True):
-        aside = isinstance(item, Quarantined) or not item.consent.keep
-        counts[path, "known" if not is_new else "broken" if aside else "added"] += 1
+    for (path, _), met in zip(items, project.store.preview(item for _, item in ahead), strict=True):
+        counts[path, _outcome(met)] += 1
+        counts[path, "tightened"] += len(met.tightened)
     return tuple(
-        _told(path, format_name, counts[path, "added"], counts[path, "known"], counts[path, "broken"]) for path in files
+        replace(
+            _told(path, format_name, counts[path, "added"], counts[path, "known"], counts[path, "broken"]),
+            tightened=counts[path, "tightened"],
+        )
+        for path in files
     )
+
+
+def _outcome(met: Met) -> str:
+    """Which of the counts an entry falls under."""
+    if met.record is None:
+        return "known"
+    return "broken" if isinstance(met.record, Quarantined) else "added"
 
 
 def _import_one(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from selftune.ledger.verify import Frontier
     from selftune.records import JudgeIdentity
     from selftune.store.facts import Progress, Said, Span, Verdict
+    from selftune.store.recognition import Met
 
 R = TypeVar("R", bound=Record)
 # A row of a page, its place first.
@@ -308,8 +309,8 @@ class Store:
         with reading(self._engine) as connection:
             return history.read_tree(connection)[0].size
 
-    def preview(self, records: Iterable[Record]) -> Iterator[bool]:
-        """Of each record in turn, whether saving it would add it; nothing is written, not even a missing import key."""
+    def preview(self, records: Iterable[Record]) -> Iterator[Met]:
+        """Of each record in turn, what saving it would do; nothing is written, not even a missing import key."""
         source = iter(records)
         with reading(self._engine) as connection:
             made = (self._folder / "keys" / _IMPORT_KEY).exists()
@@ -317,7 +318,7 @@ class Store:
             recognition = Recognition(connection=connection, secret=secret)
             while batch := list(islice(source, _BATCH)):
                 recognition.look_up(batch)
-                yield from (recognition.meet(record).adds for record in batch)
+                yield from map(recognition.meet, batch)
                 recognition.forget_found()
 
     def waiting(self) -> Iterator[Quarantined]:

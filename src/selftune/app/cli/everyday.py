@@ -108,7 +108,8 @@ def import_logs(
             f"{one.broken} {'would be set aside' if dry_run else 'set aside'} ({one.format}: {one.why})"
         )
         if one.tightened:
-            typer.echo(f"  {one.tightened} kept already may be used for less from now on: its author allows less.")
+            may = "could" if dry_run else "may"
+            typer.echo(f"  {one.tightened} kept already {may} be used for less from now on: their authors allow less.")
     if dry_run:
         typer.echo("Nothing was written.")
     elif any(one.broken for one in outcome):
