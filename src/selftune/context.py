@@ -147,8 +147,8 @@ class Context:
         elapsed: Monotonic seconds, for durations only.
         now: UTC time as ISO 8601, for what must be said to a person; never part of a decision.
         draw_salt: A fresh random salt for a record that quotes people.
-        count_tokens: How many tokens conversations take by the base's own template, or None where its files are not
-            here; None where nobody counts.
+        count_tokens: How many tokens each conversation takes by the base's own template, or None where its files are
+            not here; None where nobody counts.
         notes: A folder for what can be made again at any time; None where nothing is kept.
     """
 
@@ -163,7 +163,7 @@ class Context:
     elapsed: Callable[[], float]
     now: Callable[[], str]
     draw_salt: Callable[[], str]
-    count_tokens: Callable[[Iterable[Sequence[Message]]], int | None] | None = None
+    count_tokens: Callable[[Sequence[Sequence[Message]]], Sequence[int] | None] | None = None
     notes: Path | None = None
 
 

@@ -18,9 +18,9 @@ SET = Curation(trigger=1, holdout_share=0.0)
 SAID = (Message(role="user", content="Who are you?"), Message(role="assistant", content="Lark."))
 
 
-def count_words(conversations) -> int:
+def count_words(conversations) -> list[int]:
     """A counter whose tokens are words."""
-    return sum(len(message.content.split()) for messages in conversations for message in messages)
+    return [sum(len(message.content.split()) for message in messages) for messages in conversations]
 
 
 def test_record_and_card_hold_the_tokens_of_the_lessons_alone(tmp_path):
@@ -68,3 +68,30 @@ def test_pairs_count_their_rejected_answers_too(tmp_path):
     config = replace(SET, kind=DatasetKind.PREFERENCE)
     dataset = curate(judged(good, bad), config, replace(fake_context(tmp_path), count_tokens=count_words))
     assert dataset.tokens == 3 + 7 + 3 + 6
+
+
+def test_a_second_night_counts_what_is_new_alone_and_forgets_what_is_no_lesson_any_more(tmp_path):
+    asked: list[int] = []
+
+    def count(conversations):
+        asked.append(len(conversations))
+        return count_words(conversations)
+
+    context = replace(fake_context(tmp_path), count_tokens=count, notes=tmp_path / "notes")
+    first, second, third = (pair(name, f"Where is {name}?", f"In place {name}.") for name in ("a", "b", "c"))
+    assert curate(judged(first, second), SET, context).tokens == 2 * (3 + 3)
+    assert curate(judged(first, second, third), SET, context).tokens == 3 * (3 + 3)
+    assert asked == [2, 1]
+    assert curate(judged(third), SET, context).tokens == 3 + 3
+    assert curate(judged(first), SET, context).tokens == 3 + 3
+    assert asked == [2, 1, 0, 1]
+    assert b"place" not in (tmp_path / "notes" / "tokens.db").read_bytes()
+
+
+def test_another_tokenizer_counts_anew(tmp_path):
+    context = replace(fake_context(tmp_path), count_tokens=count_words, notes=tmp_path / "notes")
+    log = judged(pair("a", "Where?", "Here."))
+    assert curate(log, SET, context).tokens == 2
+    base = replace(context.base, tokenizer_digest="other")
+    other = replace(context, base=base, count_tokens=lambda said: [7 for _ in said])
+    assert curate(log, SET, other).tokens == 7

@@ -18,7 +18,7 @@ from selftune.serving.llama_cpp import LlamaCpp
 from selftune.store import BlobStore, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from selftune.records import BaseModel, Message
 
@@ -73,7 +73,7 @@ class Project:
             notes=self.hidden / "notes",
         )
 
-    def _count_tokens(self, conversations: Iterable[Sequence[Message]]) -> int | None:
+    def _count_tokens(self, conversations: Sequence[Sequence[Message]]) -> Sequence[int] | None:
         from selftune.training.rows import count_tokens
 
         return count_tokens(self.base_folder, conversations)

@@ -14,12 +14,13 @@ from selftune.errors import UsageError
 from selftune.training.base import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from selftune.records import Example, Message
 
 IGNORED: Final = -100
+_BATCH: Final = 256
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -37,17 +38,25 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def count_tokens(folder: Path, conversations: Iterable[Sequence[Message]]) -> int | None:
-    """Tokens of all conversations by the base's own template; None without its files or the packages for training."""
+def count_tokens(folder: Path, conversations: Sequence[Sequence[Message]]) -> Sequence[int] | None:
+    """Tokens of each conversation by the base's own template; None without its files or the packages for training."""
+    if not conversations:
+        return ()
     if not (folder / "tokenizer.json").is_file():
         return None
     try:
         tokenizer = load_tokenizer(folder)
     except ImportError:
         return None
-    plain = ([{"role": message.role, "content": message.content} for message in messages] for messages in conversations)
-    texts = (tokenizer.apply_chat_template(messages, tokenize=False) for messages in plain)
-    return sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
+    counts: list[int] = []
+    for start in range(0, len(conversations), _BATCH):
+        plain = [
+            [{"role": message.role, "content": message.content} for message in messages]
+            for messages in conversations[start : start + _BATCH]
+        ]
+        texts = [tokenizer.apply_chat_template(messages, tokenize=False) for messages in plain]
+        counts += map(len, tokenizer(texts, add_special_tokens=False)["input_ids"])
+    return counts
 
 
 class RowMaker:
