@@ -168,7 +168,7 @@ def _check_rendering(config: Curation) -> None:
         raise ConfigError(
             "[curation] rendering = 'as_served' has no meaning for pairs of answers: a worse answer of a single call "
             "stands in no log.",
-            next_step='Set rendering = "dialogue", or kind = "sft", in selftune.toml.',
+            next_step='Set kind = "sft" in selftune.toml; pairs are learnt where what serves is prompted as dialogue.',
         )
 
 
