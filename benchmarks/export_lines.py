@@ -87,7 +87,7 @@ def main(count: int = 20_000, rounds: int = 10) -> None:
             export(dataset, "openai", path)
             return time.process_time() - began
 
-        sides = {
+        sides: dict[str, Callable[[], float]] = {
             "selftune": ours,
             "json-asdict": lambda: loop("json-asdict", by_asdict, plain),
             "json": lambda: loop("json", by_hand, plain),
