@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -138,6 +139,20 @@ def test_a_panel_of_endpoints_judges_a_log_in_order_asks_each_once_and_nobody_tw
         again = list(judge(log(30), asking, fake_context(tmp_path, records=got)))
         assert again == got
         assert [len(server.asked) for server in servers] == [30, 30, 30]
+
+
+def test_the_members_of_a_panel_work_at_the_same_time(tmp_path):
+    """Each server answers only once the other one was asked as well."""
+    both = Barrier(2, timeout=5.0)
+
+    def together(n, body):
+        both.wait()
+        return answers(4.0)(n, body)
+
+    with ExitStack() as stack:
+        servers = [stack.enter_context(FakeJudgeServer(together).running()) for _ in range(2)]
+        got = list(judge(log(3), config(*servers, at_once=1), fake_context(tmp_path)))
+    assert [item.overall for item in got] == [4.0] * 3
 
 
 def test_a_member_that_is_down_costs_a_panel_of_three_nothing_and_a_panel_of_two_its_verdicts(tmp_path):

@@ -135,7 +135,8 @@ def test_what_an_earlier_try_paid_for_a_member_stays_in_the_price_of_the_verdict
             list(judge(log(1), asking, fake_context(tmp_path, work=work)))
         (said,) = judge(log(1), asking, fake_context(tmp_path, work=work.survives()))
     assert said.cost_usd == pytest.approx(2 * 110e-6)
-    assert [len(server.asked) for server in servers] == [1, 1]
+    # The other one's call may have been under way when the process ended.
+    assert (len(servers[0].asked), len(servers[1].asked)) in {(1, 1), (1, 2)}
 
 
 def test_a_member_that_failed_is_asked_again(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -100,6 +101,20 @@ class _Tally:
     model: str | None = None
 
 
+# The loop that sittings opened now share; each has one of its own where there is none.
+_SHARED: ContextVar[asyncio.Runner | None] = ContextVar("shared event loop", default=None)
+
+
+@contextmanager
+def at_one_table(runner: asyncio.Runner) -> Iterator[None]:
+    """Sittings that are opened inside share this event loop: while one is waited for, the calls of all go on."""
+    token = _SHARED.set(runner)
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
 class OracleSitting:
     """One batch of verdicts at an endpoint: a context manager that holds its connections and its event loop."""
 
@@ -120,12 +135,15 @@ class OracleSitting:
         self._purse = purse
         self._tasks: set[asyncio.Task[Judgement]] = set()
         self._ready: list[asyncio.Task[Judgement]] = []
-        self._runner = asyncio.Runner()
+        shared = _SHARED.get()
+        self._owns_loop = shared is None
+        self._runner = asyncio.Runner() if shared is None else shared
         self._open = AsyncExitStack()
         self._called: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._runner.__enter__()
+        if self._owns_loop:
+            self._runner.__enter__()
         self._runner.run(self._connect())
         return self
 
@@ -133,7 +151,8 @@ class OracleSitting:
         try:
             self._runner.run(self._close())
         finally:
-            self._runner.close()
+            if self._owns_loop:
+                self._runner.close()
 
     async def _connect(self) -> None:
         at_once, seconds = self._config.at_once, self._config.timeout_seconds

@@ -5,6 +5,7 @@ The median and not the mean: one judge that was talked into a score, or fell for
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from selftune.errors import ConfigError
 from selftune.judges.base import JudgesMany
 from selftune.judges.bundle import BundleSitting, Part
+from selftune.judges.oracle import at_one_table
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.parts import keep_parts
 from selftune.judges.purse import Purse
@@ -91,7 +93,7 @@ class PanelJudge:
     @contextmanager
     def sit(self, rubric: Rubric, purse: Purse, work: Work | None = None) -> Iterator[BundleSitting]:
         """A batch in which every member is asked about every interaction, and what it says is kept by its name."""
-        with ExitStack() as stack:
+        with asyncio.Runner() as runner, ExitStack() as stack:
 
             def seat(member: Judge) -> Part:
                 if not isinstance(member, JudgesMany):
@@ -99,7 +101,9 @@ class PanelJudge:
                 sitting = stack.enter_context(member.sit(rubric, purse, work))
                 return Part(sitting=keep_parts(sitting, member, rubric, work))
 
-            yield BundleSitting(list(map(seat, self._members)), partial(self._combine, rubric=rubric))
+            with at_one_table(runner):
+                parts = list(map(seat, self._members))
+            yield BundleSitting(parts, partial(self._combine, rubric=rubric))
 
     def _combine(
         self, interaction: Interaction, salt: str, verdicts: Sequence[Judgement], *, rubric: Rubric
