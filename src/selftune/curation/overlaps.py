@@ -83,7 +83,10 @@ class Overlaps:
         run_all(database, "DELETE FROM night; DELETE FROM fresh; DELETE FROM piece; DELETE FROM gone")
         # Of places with one name the first is read.
         database.executemany("INSERT OR IGNORE INTO night VALUES (?, ?)", ((one, at) for at, one in enumerate(names)))
-        run_all(database, _FORGET.format(side=side))
+        database.execute(_GONE.format(side=side))
+        # What is erased is sought in all pieces: not where nothing is.
+        if database.execute("SELECT 1 FROM gone").fetchone():
+            run_all(database, _FORGET.format(side=side))
         new = database.execute(_NEW.format(side=side))
         while batch := new.fetchmany(_BATCH):
             measured = [(name, measure_question(*item_at(place))) for name, place in batch]
@@ -146,10 +149,10 @@ CREATE TEMP TABLE fresh (name INTEGER PRIMARY KEY, state INTEGER, plain INTEGER,
 CREATE TEMP TABLE piece (part INTEGER, name INTEGER);
 CREATE TEMP TABLE shared (gram INTEGER, asked INTEGER, exam INTEGER);
 """
+_GONE: Final = "INSERT INTO gone SELECT name FROM {side} EXCEPT SELECT name FROM night"
 _FORGET: Final = """
-INSERT INTO gone SELECT name FROM {side} EXCEPT SELECT name FROM night;
-DELETE FROM {side}_gram WHERE EXISTS (SELECT 1 FROM gone) AND name IN (SELECT name FROM gone);
-DELETE FROM {side}_bucket WHERE EXISTS (SELECT 1 FROM gone) AND name IN (SELECT name FROM gone);
+DELETE FROM {side}_gram WHERE name IN (SELECT name FROM gone);
+DELETE FROM {side}_bucket WHERE name IN (SELECT name FROM gone);
 DELETE FROM {side}_body WHERE name IN (SELECT name FROM gone);
 DELETE FROM likeness WHERE {side} IN (SELECT name FROM gone);
 DELETE FROM {side} WHERE name IN (SELECT name FROM gone)
@@ -159,7 +162,7 @@ INSERT INTO {side} SELECT name, state, plain, block, 0 FROM fresh;
 INSERT INTO {side}_body SELECT name, body FROM fresh;
 INSERT INTO {side}_gram SELECT part, name FROM piece ORDER BY part, name
 """
-_NEW: Final = "SELECT name, place FROM night WHERE name NOT IN (SELECT name FROM {side})"
+_NEW: Final = "SELECT name, place FROM night WHERE name NOT IN (SELECT name FROM {side}) ORDER BY place"
 _NOW_MEETING: Final = """
 SELECT name, block, body FROM {side} JOIN {side}_body USING (name)
     WHERE NOT spread AND block IN (SELECT block FROM {other} WHERE block IS NOT NULL)
