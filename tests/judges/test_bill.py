@@ -107,6 +107,14 @@ def test_the_sums_over_a_batch_tell_what_each_verdict_cost(tmp_path):
         "4 judged, 0 unscored; all of them, whenever they were paid for: 4 calls, 14,000 tokens, $0.0660; "
         "each 3,500 tokens, $0.01650"
     )
+
+
+def test_where_nothing_costs_no_money_is_told(tmp_path):
+    with FakeJudgeServer(praise).running() as server:
+        got, heard = batch(server, tmp_path, log(2), prices=Prices())
+    told = [describe_totals(add_up(got)), *(progress.note for progress, _ in heard)]
+    assert "tokens" in told[0]
+    assert not any("$" in line for line in told)
     assert Bill(verdicts=1, tokens=0.0, cost_usd=0.0, on_record=0).compare(5, 0.0) == "5 of about 0 tokens"
 
 

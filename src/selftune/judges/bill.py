@@ -45,7 +45,8 @@ class Bill:
     def describe(self) -> str:
         """The plan in words."""
         basis = f"as {self.on_record} on record" if self.on_record else "by the size of the transcripts"
-        return f"{self.verdicts:,} to judge: about {self.tokens:,.0f} tokens, ${self.cost_usd:.4f}, {basis}"
+        cost = f", ${self.cost_usd:.4f}" if self.cost_usd else ""
+        return f"{self.verdicts:,} to judge: about {self.tokens:,.0f} tokens{cost}, {basis}"
 
     def compare(self, tokens: int, cost_usd: float) -> str:
         """What it has come to so far beside what was planned."""

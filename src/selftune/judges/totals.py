@@ -81,6 +81,8 @@ def describe_totals(totals: Totals) -> str:
     if not totals.calls or not totals.judged:
         return counts
     read = f" ({totals.cached_tokens:,} of them read before)" if totals.cached_tokens else ""
-    whole = f"{totals.calls:,} calls, {tokens:,} tokens{read}, ${totals.cost_usd:.4f}"
-    each = f"{tokens / totals.judged:,.0f} tokens, ${totals.cost_usd / totals.judged:.5f}"
+    whole = f"{totals.calls:,} calls, {tokens:,} tokens{read}"
+    each = f"{tokens / totals.judged:,.0f} tokens"
+    if totals.cost_usd:
+        whole, each = f"{whole}, ${totals.cost_usd:.4f}", f"{each}, ${totals.cost_usd / totals.judged:.5f}"
     return f"{counts}; all of them, whenever they were paid for: {whole}; each {each}"
