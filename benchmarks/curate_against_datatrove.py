@@ -33,7 +33,7 @@ from selftune.curation.base import Pair, Yardstick
 from selftune.curation.config import Curation
 from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.holdout import draw_holdout
-from selftune.curation.near import NearDuplicates, fingerprint, likenesses
+from selftune.curation.near import Fingerprint, NearDuplicates, fingerprint, likenesses
 from selftune.curation.neighbours import Neighbours
 from selftune.curation.render import conversation_of
 from selftune.curation.select import Rejects
@@ -165,7 +165,9 @@ def keep_peer(python: str, path: Path) -> tuple[float, int] | None:
 
 def measure_nights(path: Path) -> tuple[float, float]:
     """Seconds of the index's first night on 99 of 100 rows, and of the second, which finds all pairs of all rows."""
-    alike, names, items = NearDuplicates(Curation().near_duplicate), [], []
+    alike = NearDuplicates(Curation().near_duplicate)
+    names: list[int] = []
+    items: list[Fingerprint] = []
     began = time.process_time()
     first = None
     with tempfile.TemporaryDirectory() as folder:
