@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.curation.chance import uniform
 from selftune.curation.facts import asked_name, asked_print
 from selftune.curation.near import NearDuplicates
+from selftune.curation.notes import Words
 from selftune.curation.twins import AtHand
 
 if TYPE_CHECKING:
@@ -72,9 +73,8 @@ def cluster_conversations(pairs: Sequence[Pair], twins: Twins[Fingerprint]) -> d
             conversation = above
         return conversation
 
-    found = twins.find(
-        len(pairs), lambda place: asked_name(pairs[place]), lambda place: asked_print(pairs[place].interaction)
-    )
+    words = Words(pairs)
+    found = twins.find(len(pairs), lambda place: asked_name(pairs[place]), lambda place: asked_print(words.at(place)))
     for alike in found:
         older, younger = sorted(
             (find(conversations[alike.first]), find(conversations[alike.second])), key=met.__getitem__

@@ -38,11 +38,20 @@ _TABLES: Final = (
 
 
 class Recalled(Pair):
-    """A pair of which there is a note; interaction and judgements are read when somebody asks for them."""
+    """A pair of which there is a note; interaction and judgements are read when somebody asks for them.
 
-    def __init__(self, key: Key, note: Note, log: Log, said: Interaction | None = None) -> None:
+    Attributes:
+        is_new: Whether it was measured this night, so that its words will be asked for again.
+    """
+
+    is_new: bool
+
+    def __init__(
+        self, key: Key, note: Note, log: Log, said: Interaction | None = None, *, is_new: bool = False
+    ) -> None:
         # A frozen dataclass is filled in this way; `Pair.__init__` would need what is not read yet.
         object.__setattr__(self, "_said", said)
+        object.__setattr__(self, "is_new", is_new)
         object.__setattr__(self, "note", note)
         object.__setattr__(self, "_key", key)
         object.__setattr__(self, "_log", log)
@@ -204,6 +213,22 @@ def with_words(pairs: Iterable[Pair]) -> Iterator[Pair]:
             yield Recalled(pair.key, pair.note, pair.log, next(words)) if isinstance(pair, Recalled) else pair
 
 
+class Words:
+    """The interactions of pairs, asked for in rising order: what is new is read many at a time."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._pairs = pairs
+        self._ahead: dict[int, Pair] = {}
+
+    def at(self, place: int) -> Interaction:
+        """The interaction at a place."""
+        if place not in self._ahead:
+            coming = range(place, min(place + _BATCH, len(self._pairs)))
+            wanted = [at for at in coming if at == place or getattr(self._pairs[at], "is_new", False)]
+            self._ahead = dict(zip(wanted, with_words(self._pairs[at] for at in wanted), strict=True))
+        return self._ahead[place].interaction
+
+
 def _recall(connection: sqlite3.Connection, keys: Sequence[Key], log: Log) -> Iterator[Pair]:
     """A pair for each key; what has no note yet is read, measured and written down."""
     names = {key.interaction_id: digest_of(key) for key in keys}
@@ -221,7 +246,8 @@ def _recall(connection: sqlite3.Connection, keys: Sequence[Key], log: Log) -> It
         question_name(pair)
         notes[key.interaction_id] = pair.note
     _write(connection, [(key, notes[key.interaction_id]) for key in missing])
-    return (Recalled(key, notes[key.interaction_id], log) for key in keys)
+    new = set(missing)
+    return (Recalled(key, notes[key.interaction_id], log, is_new=key in new) for key in keys)
 
 
 def _write(connection: sqlite3.Connection, notes: Sequence[tuple[Key, Note]]) -> None:

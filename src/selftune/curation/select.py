@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from selftune.curation.facts import facts_of, lesson_in, measure_lesson
 from selftune.curation.filters import Consented
 from selftune.curation.meaning import gist
 from selftune.curation.near import fingerprint
+from selftune.curation.notes import with_words
 from selftune.curation.render import conversation_of, lesson_of
 from selftune.curation.twins import Finders
 from selftune.records import Reject
@@ -64,6 +65,11 @@ class Candidate:
         if self.written is not None:
             return self.written
         return (lesson_of if self.corrected else conversation_of)(self.pair.interaction)
+
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether its words must be read to know what it is told apart by."""
+        return (self.pair.note.taught if self.corrected else self.pair.note.said) is None
 
     @cached_property
     def lesson(self) -> Lesson:
@@ -127,7 +133,8 @@ def select(
     """
     finders = finders or Finders(None, config)
     candidates = [_candidate(pair, order, config, seed, rejects) for order, pair in enumerate(pairs)]
-    chosen = _best_of_each_prompt([item for item in candidates if item], config.answers_per_prompt, rejects)
+    met = _with_new_words([item for item in candidates if item])
+    chosen = _best_of_each_prompt(met, config.answers_per_prompt, rejects)
     unique = without_near_duplicates(chosen, finders.lessons, rejects)
     distinct = without_same_meaning(unique, finders.meanings, rejects)
     return tuple(sorted(distinct, key=lambda item: item.order))
@@ -153,6 +160,13 @@ def _candidate(pair: Pair, order: int, config: Curation, seed: int, rejects: Rej
         rank=(_score_to_choose_by(verdict.overall, selection), uniform(seed, pair.key.interaction_id)),
         order=order,
     )
+
+
+def _with_new_words(items: Sequence[Candidate]) -> list[Candidate]:
+    """The same; those that nobody has measured as lessons so far have their words at hand."""
+    new = [place for place, item in enumerate(items) if item.is_unmeasured]
+    words = dict(zip(new, with_words(items[place].pair for place in new), strict=True))
+    return [replace(item, pair=words[place]) if place in words else item for place, item in enumerate(items)]
 
 
 def _score_to_choose_by(overall: float | None, selection: Selection) -> float:

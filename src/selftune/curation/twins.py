@@ -18,6 +18,7 @@ from selftune.curation.facts import question_name
 from selftune.curation.meaning import SameMeaning
 from selftune.curation.near import NearDuplicates
 from selftune.curation.neighbours import Neighbours
+from selftune.curation.notes import Words
 from selftune.curation.overlaps import Overlaps
 from selftune.errors import DamagedFileError
 
@@ -99,16 +100,15 @@ class Finders:
             return decontaminate(pairs, Measured((*yardsticks, *held_yardsticks(held))), rejects)
         exams = [(name_question(one.text, one.state), one.name) for one in yardsticks]
         exams += [(question_name(pair), HELD_QUESTION) for pair in held]
+        held_words = Words(held)
 
         def exam_at(place: int) -> Asked:
             if place < len(yardsticks):
                 return yardsticks[place].text, yardsticks[place].state
-            return asked_in(held[place - len(yardsticks)].interaction)
+            return asked_in(held_words.at(place - len(yardsticks)))
 
-        asked = [question_name(pair) for pair in pairs]
-        found = again_if_damaged(
-            lambda: overlaps.find(asked, lambda place: asked_in(pairs[place].interaction), exams, exam_at)
-        )
+        asked, words = [question_name(pair) for pair in pairs], Words(pairs)
+        found = again_if_damaged(lambda: overlaps.find(asked, lambda place: asked_in(words.at(place)), exams, exam_at))
         return leave_out(pairs, found, rejects)
 
 
