@@ -149,6 +149,7 @@ def test_a_new_exam_is_held_against_what_was_learnt_before(tmp_path):
         {"selection": "worst", "threshold": 4.9},
         {"holdout_share": 0.5},
         {"sure": 0.6},
+        {"kind": "preference", "judge_noise": 0.1},
     ],
 )
 def test_another_config_gets_what_it_asks_for_over_notes_of_the_old_one(change, tmp_path):

@@ -179,10 +179,11 @@ def _find_pairs(
     """Pairs of a better and a worse answer, one of each cluster, and those of what is held out."""
     del seed
     rules = pairing_rules(config, judged.champion)
-    paired = pair_up(apart.learnable, rules, apart.filters, rejects)
+    # Both answers of every pair are looked at word for word: nothing of this can be told from notes.
+    paired = pair_up(tuple(with_words(apart.learnable)), rules, apart.filters, rejects)
     return _Found(
         golden=tuple(without_near_duplicates(paired.candidates, finders.lessons, rejects)),
-        held=pair_up(apart.held, rules, apart.filters, rejects).candidates,
+        held=pair_up(tuple(with_words(apart.held)), rules, apart.filters, rejects).candidates,
         paired=paired,
         rules=rules,
     )
