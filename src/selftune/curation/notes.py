@@ -231,7 +231,7 @@ class Words:
 
 def _recall(connection: sqlite3.Connection, keys: Sequence[Key], log: Log) -> Iterator[Pair]:
     """A pair for each key; what has no note yet is read, measured and written down."""
-    names = {key.interaction_id: digest_of(key) for key in keys}
+    names = {key.interaction_id: _verdicts_of(key) for key in keys}
     marks = ",".join("?" * len(keys))
     rows = connection.execute(f"SELECT * FROM notes WHERE interaction IN ({marks})", list(names))  # noqa: S608 - marks
     notes = {
@@ -250,8 +250,13 @@ def _recall(connection: sqlite3.Connection, keys: Sequence[Key], log: Log) -> It
     return (Recalled(key, notes[key.interaction_id], log, is_new=key in new) for key in keys)
 
 
+def _verdicts_of(key: Key) -> str:
+    """What a note rests on beside the interaction: the judgement, and what others said."""
+    return " ".join((key.judgement_id, *key.opinion_ids))
+
+
 def _write(connection: sqlite3.Connection, notes: Sequence[tuple[Key, Note]]) -> None:
-    rows = [(key.interaction_id, digest_of(key), body, crc32(body)) for key, body in zip(
+    rows = [(key.interaction_id, _verdicts_of(key), body, crc32(body)) for key, body in zip(
         (key for key, _ in notes), (_write_note(note) for _, note in notes), strict=True)]  # fmt: skip
     connection.execute("BEGIN")
     connection.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)", rows)
