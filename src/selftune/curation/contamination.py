@@ -106,7 +106,7 @@ class Measured:
         # Two sets meet without a step of Python each; a set and a mapping do not.
         return {gram: known[gram] for gram in grams_of(text) & self._gram_sets[state]} if known else {}
 
-    def find_neighbours(self, asked: Sequence[Gist]) -> Mapping[int, tuple[str, float]]:
+    def find_neighbours(self, asked: Iterable[Gist]) -> Mapping[int, tuple[str, float]]:
         """For each place whose gist is near that of a yardstick with the same facts, the nearest one and how near."""
         nearest: dict[int, tuple[str, float]] = {}
         for place, other, likeness in cross(Neighbouring(), asked, self._gists):
@@ -232,7 +232,7 @@ def _in_part(asked: Sequence[Asked], measured: Measured) -> Mapping[int, str]:
 
 
 def _in_meaning(asked: Sequence[Asked], measured: Measured) -> Mapping[int, str]:
-    nearest = measured.find_neighbours([_gist(*one) for one in asked])
+    nearest = measured.find_neighbours(_gist(*one) for one in asked)
     return {place: in_meaning(*found) for place, found in nearest.items()}
 
 
