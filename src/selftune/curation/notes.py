@@ -222,6 +222,8 @@ class Words:
 
     def at(self, place: int) -> Interaction:
         """The interaction at a place."""
+        if not isinstance(self._pairs[place], Recalled):
+            return self._pairs[place].interaction
         if place not in self._ahead:
             coming = range(place, min(place + _BATCH, len(self._pairs)))
             wanted = [at for at in coming if at == place or getattr(self._pairs[at], "is_new", False)]
