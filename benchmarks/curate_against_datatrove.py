@@ -28,13 +28,13 @@ from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from selftune.curation.alike import compare
 from selftune.curation.base import Pair, Yardstick
 from selftune.curation.config import Curation
-from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.holdout import draw_holdout
-from selftune.curation.near import Fingerprint, NearDuplicates, fingerprint, likenesses
-from selftune.curation.neighbours import Neighbours
+from selftune.curation.likeness.alike import compare
+from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
+from selftune.curation.likeness.near import Fingerprint, NearDuplicates, fingerprint, likenesses
+from selftune.curation.likeness.neighbours import Neighbours
 from selftune.curation.render import conversation_of
 from selftune.curation.select import Rejects
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger

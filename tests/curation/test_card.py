@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 from curation_pairs import judged, pair
 
+from selftune.curation.card.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.config import Curation
 from selftune.curation.noise import estimate_noise
-from selftune.curation.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.render import publish_card
 from selftune.curation.stage import curate
 from selftune.curation.style import measure_style

@@ -9,7 +9,7 @@ from curation_pairs import judged, pair
 
 from selftune.curation.base import Yardstick
 from selftune.curation.config import Curation
-from selftune.curation.contamination import Measured, decontaminate, grams_of
+from selftune.curation.likeness.contamination import Measured, decontaminate, grams_of
 from selftune.curation.select import Rejects
 from selftune.curation.stage import curate
 from selftune.records import Message

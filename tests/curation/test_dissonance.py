@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftune.curation.dissonance import summarise_dissonance, tell_dissonance
+from selftune.curation.card.dissonance import summarise_dissonance, tell_dissonance
 
 SCORES = st.lists(st.floats(0, 1), max_size=6)
 

@@ -16,7 +16,7 @@ from selftune.curation.growth.checks import objections
 from selftune.curation.growth.grow import grams, grow, held_out
 from selftune.curation.growth.quality import assess, write_quality
 from selftune.curation.growth.steer import steered
-from selftune.curation.near import normalise
+from selftune.curation.likeness.near import normalise
 from selftune.errors import UsageError
 from selftune.evals.suites import SUITES, load_suite
 from selftune.records import GenerationParameters, Message, Weakness

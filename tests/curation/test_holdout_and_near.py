@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from selftune.bases.reference.language import draw_prompts, golden_answer
 from selftune.curation.config import Curation
 from selftune.curation.holdout import cluster_conversations, draw_holdout
-from selftune.curation.near import Fingerprint, NearDuplicates, fingerprint, jaccard, likenesses, shingles_of
+from selftune.curation.likeness.near import Fingerprint, NearDuplicates, fingerprint, jaccard, likenesses, shingles_of
+from selftune.curation.likeness.twins import AtHand
 from selftune.curation.stage import curate
-from selftune.curation.twins import AtHand
 from selftune.records import Message
 from selftune.testing import fake_context
 

@@ -10,11 +10,11 @@ from random import Random
 import pytest
 from curation_pairs import judged, pair
 
-from selftune.curation.alike import cross
 from selftune.curation.config import Curation
-from selftune.curation.lsh import bands_for, buckets_of
-from selftune.curation.meaning import content_words, gist, likeness_of, same_in_meaning
-from selftune.curation.near import Fingerprint, NearDuplicates, jaccard, likenesses, shingles_of
+from selftune.curation.likeness.alike import cross
+from selftune.curation.likeness.lsh import bands_for, buckets_of
+from selftune.curation.likeness.meaning import content_words, gist, likeness_of, same_in_meaning
+from selftune.curation.likeness.near import Fingerprint, NearDuplicates, jaccard, likenesses, shingles_of
 from selftune.curation.stage import curate
 from selftune.records import Message
 from selftune.testing import fake_context

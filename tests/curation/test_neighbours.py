@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftune.curation.alike import CROWD, Likeness, Sketch, compare
-from selftune.curation.meaning import SameMeaning, gist
-from selftune.curation.near import Fingerprint, NearDuplicates, fingerprint, shingles_of
-from selftune.curation.neighbours import Neighbours
+from selftune.curation.likeness.alike import CROWD, Likeness, Sketch, compare
+from selftune.curation.likeness.meaning import SameMeaning, gist
+from selftune.curation.likeness.near import Fingerprint, NearDuplicates, fingerprint, shingles_of
+from selftune.curation.likeness.neighbours import Neighbours
 from selftune.errors import DamagedFileError
 from selftune.records import Message
 
@@ -207,7 +207,7 @@ def test_the_fingerprint_of_a_text_is_the_same_in_every_process():
     """Names outlive the night: a hash that is salted per process would find nothing again."""
     name = NEAR.sketch(fingerprint((Message(role="user", content="Harbour closes at 12."),), None)).name
     code = (
-        "from selftune.curation.near import NearDuplicates, fingerprint\n"
+        "from selftune.curation.likeness.near import NearDuplicates, fingerprint\n"
         "from selftune.records import Message\n"
         'said = (Message(role="user", content="Harbour closes at 12."),)\n'
         "print(NearDuplicates(0.5).sketch(fingerprint(said, None)).name)"

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.curation.base import Yardstick
-from selftune.curation.contamination import Measured, find_overlaps, name_question
-from selftune.curation.overlaps import Overlaps
+from selftune.curation.likeness.contamination import Measured, find_overlaps, name_question
+from selftune.curation.likeness.overlaps import Overlaps
 
 WORDS = ["harbour", "master", "writes", "every", "arrival", "into", "green", "book", "closes", "it", "at", "noon"]
 STATES = (None, "", '{"colour": "red"}')

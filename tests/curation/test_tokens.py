@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from curation_pairs import judged, pair
 
+from selftune.curation.card.known_harm import warn_of_known_harm
+from selftune.curation.card.tokens import conversations_of
 from selftune.curation.config import Curation
-from selftune.curation.known_harm import warn_of_known_harm
 from selftune.curation.stage import curate
-from selftune.curation.tokens import conversations_of
 from selftune.records import DatasetKind, Example, KindCount, Message
 from selftune.testing import fake_context
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selftune.curation.card.dissonance import tell_dissonance
 from selftune.curation.corrections import corrected_id
-from selftune.curation.dissonance import tell_dissonance
 from selftune.records import Dataset, Decision, Interaction, Judgement, JudgementStatus, Release, Run
 
 if TYPE_CHECKING:

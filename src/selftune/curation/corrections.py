@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.confidence import verdict_on
 from selftune.curation.config import Selection
-from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.facts import facts_of
 from selftune.curation.holdout import draw_holdout
-from selftune.curation.near import normalise
+from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
+from selftune.curation.likeness.near import normalise
 from selftune.curation.render import conversation_of
 from selftune.curation.select import Rejects, count_reasons, objection_to_score, sift
 from selftune.plugins import load_plugin

@@ -6,8 +6,8 @@ from collections import defaultdict
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.holdout import draw_holdout
+from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.select import Rejects, select, sift
 from selftune.curation.traits import kinds_of
 from selftune.plugins import load_plugin

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.base import Facts, Lesson
-from selftune.curation.contamination import asked_in, name_question
-from selftune.curation.meaning import SameMeaning, content_words, gist
-from selftune.curation.near import NearDuplicates, fingerprint, normalise
+from selftune.curation.likeness.contamination import asked_in, name_question
+from selftune.curation.likeness.meaning import SameMeaning, content_words, gist
+from selftune.curation.likeness.near import NearDuplicates, fingerprint, normalise
 from selftune.curation.render import conversation_of, correction_of, lesson_of
 from selftune.curation.skeletons import template_of
 from selftune.records import JudgementStatus, Trigger, digest_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.curation.base import Pair
-    from selftune.curation.near import Fingerprint
+    from selftune.curation.likeness.near import Fingerprint
     from selftune.records import Interaction, Judgement, Message
 
 HUMAN: Final = "human:"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.chance import uniform
 from selftune.curation.facts import asked_name, asked_print
-from selftune.curation.near import NearDuplicates
+from selftune.curation.likeness.near import NearDuplicates
+from selftune.curation.likeness.twins import AtHand
 from selftune.curation.notes import Words
-from selftune.curation.twins import AtHand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.curation.base import Pair
-    from selftune.curation.near import Fingerprint
-    from selftune.curation.twins import Twins
+    from selftune.curation.likeness.near import Fingerprint
+    from selftune.curation.likeness.twins import Twins
 
 _POOL: Final = "pool"
 _HELD: Final = "held"

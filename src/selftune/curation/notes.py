@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 from zlib import crc32
 
-from selftune.curation import alike, base, contamination, facts, filters, meaning, near, render, skeletons
+from selftune.curation import base, facts, filters, render, skeletons
 from selftune.curation.base import Log, Note, Pair
 from selftune.curation.facts import asked_name, facts_of, question_name
+from selftune.curation.likeness import alike, contamination, meaning, near
 from selftune.records import digest_file, digest_of
 
 if TYPE_CHECKING:

@@ -13,23 +13,23 @@ from selftune.curation.confidence import doubt_about, verdict_on
 from selftune.curation.config import Selection
 from selftune.curation.facts import facts_of, lesson_in, measure_lesson
 from selftune.curation.filters import Consented
-from selftune.curation.meaning import gist
-from selftune.curation.near import fingerprint
+from selftune.curation.likeness.meaning import gist
+from selftune.curation.likeness.near import fingerprint
+from selftune.curation.likeness.twins import Finders
 from selftune.curation.notes import with_words
 from selftune.curation.render import conversation_of, lesson_of
-from selftune.curation.twins import Finders
 from selftune.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from selftune.curation.alike import Likeness
     from selftune.curation.base import Filter, Lesson, Pair
     from selftune.curation.confidence import Verdict
     from selftune.curation.config import Curation
-    from selftune.curation.meaning import Gist
-    from selftune.curation.near import Fingerprint
-    from selftune.curation.twins import Twins
+    from selftune.curation.likeness.alike import Likeness
+    from selftune.curation.likeness.meaning import Gist
+    from selftune.curation.likeness.near import Fingerprint
+    from selftune.curation.likeness.twins import Twins
     from selftune.records import Message, PairFacts
 
 PERSON: Final = "person"

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Final
 from selftune.context import Progress
 from selftune.curation.as_served import describe_rendering, keep_renderable, rendered
 from selftune.curation.balance import balance, refuse_unbalanced
-from selftune.curation.card import Story, draw_plots, mixture_of, write_card
+from selftune.curation.card.known_harm import warn_of_known_harm
+from selftune.curation.card.tokens import count_lesson_tokens, describe_tokens
+from selftune.curation.card.write import Story, draw_plots, mixture_of, write_card
 from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.corrections import describe_corrections, without_worse_corrections
 from selftune.curation.holdout import draw_holdout
-from selftune.curation.known_harm import warn_of_known_harm
+from selftune.curation.likeness.twins import Finders
 from selftune.curation.noise import estimate_noise
 from selftune.curation.notes import Notebook, with_words
 from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.select import Candidate, Rejects, as_said, count_reasons, select, sift, without_near_duplicates
-from selftune.curation.tokens import count_lesson_tokens, describe_tokens
 from selftune.curation.traits import SYNTHETIC, Origins
-from selftune.curation.twins import Finders
 from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
 from selftune.plugins import load_plugin

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.reports.base import Figure, Section
 from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.curation.config import Curation
-from selftune.curation.contamination import CONTAMINATED
+from selftune.curation.likeness.contamination import CONTAMINATED
 from selftune.curation.stage import curate
 from selftune.errors import UnbalancedError
 from selftune.records import (

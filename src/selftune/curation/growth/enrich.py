@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.context import ChatRequest
 from selftune.curation.growth.grow import grams
 from selftune.curation.growth.passages import Bm25
-from selftune.curation.near import normalise
+from selftune.curation.likeness.near import normalise
 from selftune.records import Message, digest_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.growth.cases import FAMILIES, draw_cases, places
 from selftune.curation.growth.checks import objections
-from selftune.curation.near import normalise
+from selftune.curation.likeness.near import normalise
 from selftune.errors import UsageError
 from selftune.scoring.state import parse_state
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.meaning import content_words
+from selftune.curation.likeness.meaning import content_words
 from selftune.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:

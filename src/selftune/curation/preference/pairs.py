@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.base import Pair
 from selftune.curation.confidence import doubt_about, verdict_on
-from selftune.curation.near import normalise
+from selftune.curation.likeness.near import normalise
 from selftune.curation.render import conversation_of, correction_of, lesson_of
 from selftune.curation.select import PERSON, Candidate
 from selftune.records import Message, PairFacts, digest_of

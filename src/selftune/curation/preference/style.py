@@ -13,7 +13,7 @@ from collections import Counter
 from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.near import normalise
+from selftune.curation.likeness.near import normalise
 from selftune.records import StyleContrast
 
 if TYPE_CHECKING:

@@ -14,15 +14,15 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from selftune.curation.alike import CROWD, Likeness, lead
-from selftune.curation.index_file import open_index, run_all
+from selftune.curation.likeness.alike import CROWD, Likeness, lead
+from selftune.curation.likeness.index_file import open_index, run_all
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from selftune.curation.alike import Alike
+    from selftune.curation.likeness.alike import Alike
 
 T = TypeVar("T")
 _VERSION: Final = 1

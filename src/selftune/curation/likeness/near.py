@@ -19,13 +19,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
-from selftune.curation.alike import Sketch, compare
-from selftune.curation.lsh import buckets_of
+from selftune.curation.likeness.alike import Sketch, compare
+from selftune.curation.likeness.lsh import buckets_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from selftune.curation.alike import Likeness
+    from selftune.curation.likeness.alike import Likeness
     from selftune.records import Message
 
 Shingles = frozenset[int]

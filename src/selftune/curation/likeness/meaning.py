@@ -10,14 +10,14 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from selftune.curation.alike import Sketch, compare
-from selftune.curation.near import HASHES, digest_facts, has_marks, normalise, number_of, quotations
+from selftune.curation.likeness.alike import Sketch, compare
+from selftune.curation.likeness.near import HASHES, digest_facts, has_marks, normalise, number_of, quotations
 from selftune.scoring.embedding import HashedWords, cosine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from selftune.curation.alike import Likeness
+    from selftune.curation.likeness.alike import Likeness
     from selftune.records import Message
 
 _WORD: Final = re.compile(r"[^\W_]+")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.index_file import open_index
+from selftune.curation.likeness.index_file import open_index
 from selftune.records import digest_of
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
-from selftune.curation.alike import Sketch, cross
 from selftune.curation.base import Yardstick
-from selftune.curation.lsh import buckets_of
-from selftune.curation.meaning import STEM_LETTERS, embed, gist, likeness_in_words
-from selftune.curation.near import HASHES, hash_words, normalise, number_of
+from selftune.curation.likeness.alike import Sketch, cross
+from selftune.curation.likeness.lsh import buckets_of
+from selftune.curation.likeness.meaning import STEM_LETTERS, embed, gist, likeness_in_words
+from selftune.curation.likeness.near import HASHES, hash_words, normalise, number_of
 from selftune.records import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selftune.curation.base import Pair
-    from selftune.curation.meaning import Gist
+    from selftune.curation.likeness.meaning import Gist
     from selftune.curation.select import Rejects
     from selftune.records import Interaction
 

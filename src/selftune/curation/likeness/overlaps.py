@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.alike import CROWD
-from selftune.curation.contamination import (
+from selftune.curation.likeness.alike import CROWD
+from selftune.curation.likeness.contamination import (
     COMMON_FROM,
     NEIGHBOUR,
     Neighbouring,
@@ -20,14 +20,14 @@ from selftune.curation.contamination import (
     measure_question,
     word_for_word,
 )
-from selftune.curation.index_file import open_index, run_all
+from selftune.curation.likeness.index_file import open_index, run_all
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from selftune.curation.contamination import Asked
+    from selftune.curation.likeness.contamination import Asked
 
 _VERSION: Final = 1
 _FILE: Final = "overlaps.db"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from selftune.curation.alike import compare
-from selftune.curation.contamination import (
+from selftune.curation.facts import question_name
+from selftune.curation.likeness.alike import compare
+from selftune.curation.likeness.contamination import (
     HELD_QUESTION,
     Measured,
     asked_in,
@@ -14,24 +15,23 @@ from selftune.curation.contamination import (
     leave_out,
     name_question,
 )
-from selftune.curation.facts import question_name
-from selftune.curation.meaning import SameMeaning
-from selftune.curation.near import NearDuplicates
-from selftune.curation.neighbours import Neighbours
+from selftune.curation.likeness.meaning import SameMeaning
+from selftune.curation.likeness.near import NearDuplicates
+from selftune.curation.likeness.neighbours import Neighbours
+from selftune.curation.likeness.overlaps import Overlaps
 from selftune.curation.notes import Words
-from selftune.curation.overlaps import Overlaps
 from selftune.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from selftune.curation.alike import Alike, Likeness
     from selftune.curation.base import Pair, Yardstick
     from selftune.curation.config import Curation
-    from selftune.curation.contamination import Asked
-    from selftune.curation.meaning import Gist
-    from selftune.curation.near import Fingerprint
+    from selftune.curation.likeness.alike import Alike, Likeness
+    from selftune.curation.likeness.contamination import Asked
+    from selftune.curation.likeness.meaning import Gist
+    from selftune.curation.likeness.near import Fingerprint
     from selftune.curation.select import Rejects
 
 T = TypeVar("T")

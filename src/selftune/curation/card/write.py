@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.balance import MANY_AUTHORS
+from selftune.curation.card.dissonance import summarise_dissonance
+from selftune.curation.card.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.config import Curation, Selection
-from selftune.curation.dissonance import summarise_dissonance
 from selftune.curation.facts import facts_of
-from selftune.curation.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.select import PERSON, count_reasons
 from selftune.curation.style import measure_style
 from selftune.curation.traits import shows
