@@ -131,6 +131,52 @@ def test_a_log_of_many_prompts_does_not_keep_the_champion_busy_for_hours(tmp_pat
     assert [item.task_id for item in drawn] == ["t0", "t0", "t1", "t1", "t2", "t2"]
 
 
+class KeptInMemory:
+    """Answers of other days, by place."""
+
+    identity = "memory"
+
+    def __init__(self, answers):
+        self._at = {(answer.source, answer.position): answer for answer in answers}
+
+    def find(self, source, position):
+        return self._at.get((source, position))
+
+
+def test_a_second_night_asks_what_the_first_one_left_and_gives_the_rest_again(tmp_path):
+    originals = list(
+        ServedUsers(prompts=prompts(5), build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))
+    )
+
+    def night(kept, serve):
+        source = Resampled(
+            interactions=originals, build=fake_build(), answers_per_prompt=2, most_prompts=3, kept=KeptInMemory(kept)
+        )
+        return list(source.read(fake_context(tmp_path, serve=serve, work=MemoryWork(tmp_path))))
+
+    first = night([], FakeServe(echo))
+    second = night(first, serve := FakeServe(echo))
+    assert [item.task_id for item in first] == ["t0", "t0", "t1", "t1", "t2", "t2"]
+    assert [item.task_id for item in second] == [f"t{number // 2}" for number in range(10)]
+    assert second[:6] == first
+    assert len(serve.started[0].asked) == 4
+    assert night(second, idle := FakeServe(echo)) == second
+    assert idle.started == []
+
+
+def test_another_champion_is_asked_all_of_it_again(tmp_path):
+    originals = list(
+        ServedUsers(prompts=prompts(2), build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))
+    )
+    first = list(
+        Resampled(interactions=originals, build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))
+    )
+    successor = replace(fake_build(), system_prompt="Be brief.")
+    after = Resampled(interactions=originals, build=successor, kept=KeptInMemory(first))
+    drawn = list(after.read(fake_context(tmp_path, serve=(serve := FakeServe(echo)), work=MemoryWork(tmp_path))))
+    assert len(serve.started[0].asked) == len(drawn) == len(first)
+
+
 def test_resampling_repeats_under_the_same_seed_only(tmp_path):
     originals = list(
         ServedUsers(prompts=prompts(1), build=fake_build()).read(fake_context(tmp_path, serve=FakeServe(echo)))

@@ -220,3 +220,14 @@ def test_a_dry_run_writes_nothing_not_even_a_key(tmp_path):
         assert [met.adds for met in store.preview([chat(2), chat(4), chat(2)])] == [True, True, False]
         assert store.last_sequence() == 0
     assert not (tmp_path / ".selftune" / "keys" / "import.key").exists()
+
+
+def test_what_was_kept_is_found_again_by_its_place_and_in_its_newest_version(store):
+    store.save([chat(2)], event="captured")
+    (newer,) = store.save([chat(4)], event="captured")
+    found = store.kept_at("chatgpt:a.json", chat(2).position)
+    assert found is not None
+    assert found.id == newer
+    assert store.save([found], event="captured") == [newer]
+    assert store.kept_at("chatgpt:a.json", f"{9:064x}:0") is None
+    assert store.kept_at("chatgpt:b.jsonl", "line 1") is None

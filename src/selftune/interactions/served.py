@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from selftune.context import ChatRequest, Progress
 from selftune.errors import RequestRefusedError
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from selftune.records import Build
 
 T = TypeVar("T")
+
+# What is to be answered, and the answer that is kept already.
+_Wanted = tuple[Interaction, Interaction | None]
 
 _CHUNK: Final = 256
 
@@ -67,7 +70,9 @@ class ServedUsers:
     def read(self, context: Context) -> Iterator[Interaction]:
         """One interaction a prompt, in the order of the prompts; answers from before a crash are not asked again."""
         drafts = (self._draft(prompt) for prompt in self.prompts)
-        yield from _answered(drafts, self.build, self.parameters, self.slots, self.door, context)
+        yield from _answered(
+            ((draft, None) for draft in drafts), self.build, self.parameters, self.slots, self.door, context
+        )
 
     def _draft(self, prompt: UserPrompt) -> Interaction:
         return Interaction(
@@ -85,13 +90,27 @@ class ServedUsers:
         )
 
 
+class KeptAnswers(Protocol):
+    """What was answered on other days: a champion that stays is not asked the same question twice."""
+
+    @property
+    def identity(self) -> str:
+        """The same whatever is kept: after a cut the same step must be found, though it kept answers itself."""
+        ...
+
+    def find(self, source: str, position: str) -> Interaction | None:
+        """The answer that is kept for this place; None when there is none."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resampled:
     """More answers by a served build to the prompts of interactions: what rejection sampling selects from.
 
-    Each prompt is asked once for all interactions that share it, and no more than `most_prompts` are: a log of ten
-    thousand brought in at once would otherwise keep the champion busy for hours before anything is judged. The words of
-    someone who does not consent to training are not asked again. Conversation, author and consent stay those of the
+    Each prompt is asked once for all interactions that share it, and no more than `most_prompts` are asked of the
+    server: a log of ten thousand brought in at once would otherwise keep the champion busy for hours before anything is
+    judged. Answers in `kept` are given again without asking, so every night goes on where the last one ended. The words
+    of someone who does not consent to training are not asked again. Conversation, author and consent stay those of the
     first who asked.
     """
 
@@ -104,18 +123,29 @@ class Resampled:
     max_tokens: int = 128
     slots: int = 1
     door: Capture = field(default_factory=Capture)
+    kept: KeptAnswers | None = None
 
     def read(self, context: Context) -> Iterator[Interaction]:
         """`answers_per_prompt` interactions a prompt; answers from before a crash are not asked again."""
         parameters = GenerationParameters(
             temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens, stop=self.build.generation.stop
         )
-        drafts = (
-            self._draft(original, parameters, draw)
-            for original in islice(_first_of_each_prompt(self.interactions), self.most_prompts)
-            for draw in range(self.answers_per_prompt)
-        )
-        yield from _answered(drafts, self.build, parameters, self.slots, self.door, context)
+        yield from _answered(self._wanted(parameters), self.build, parameters, self.slots, self.door, context)
+
+    def _wanted(self, parameters: GenerationParameters) -> Iterator[_Wanted]:
+        """Every prompt that is answered already, and as many others as may be asked."""
+        asked = 0
+        for original in _first_of_each_prompt(self.interactions):
+            drafts = [self._draft(original, parameters, draw) for draw in range(self.answers_per_prompt)]
+            wanted = [(draft, self._kept(draft)) for draft in drafts]
+            if any(answer is None for _, answer in wanted):
+                if asked == self.most_prompts:
+                    continue
+                asked += 1
+            yield from wanted
+
+    def _kept(self, draft: Interaction) -> Interaction | None:
+        return None if self.kept is None else self.kept.find(draft.source, draft.position)
 
     def _draft(self, original: Interaction, parameters: GenerationParameters, draw: int) -> Interaction:
         return Interaction(
@@ -154,26 +184,28 @@ def _position(
 
 
 def _answered(
-    drafts: Iterator[Interaction],
+    wanted: Iterator[_Wanted],
     build: Build,
     parameters: GenerationParameters,
     slots: int,
     door: Capture,
     context: Context,
 ) -> Iterator[Interaction]:
-    """Drafts with the served build's answer, in order; the server starts only when something is left to ask."""
+    """Drafts with the served build's answer, kept or new, in order; the server starts only when one is left to ask."""
     done = 0
     with ExitStack() as stack:
         name = digest_of(["answers", build.digest, parameters, context.seed])
         pages = stack.enter_context(AnswerPages(context.work, name))
         served: Served | None = None
-        for chunk in _chunks(drafts, _CHUNK):
-            missing = [draft for draft in chunk if draft.position not in pages]
+        for chunk in _chunks(wanted, _CHUNK):
+            missing = [draft for draft, kept in chunk if kept is None and draft.position not in pages]
             if missing and served is None:
                 served = stack.enter_context(context.serve(build, slots=slots))
             fresh = _ask(missing, served, parameters, door, context) if served else iter(())
-            for draft in chunk:
-                if draft.position in pages:
+            for draft, kept in chunk:
+                if kept is not None:
+                    yield kept
+                elif draft.position in pages:
                     yield pages.take(draft.position)
                 else:
                     pages.keep(interaction := next(fresh))

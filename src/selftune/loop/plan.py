@@ -82,6 +82,22 @@ class Logged:
         yield from self.interactions
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The store, asked for answers of other days."""
+
+    store: Store
+
+    @property
+    def identity(self) -> str:
+        """The same whatever the store holds, so that a step that kept answers itself is found after a cut."""
+        return "the store"
+
+    def find(self, source: str, position: str) -> Interaction | None:
+        """The answer that is kept for this place; None when there is none."""
+        return self.store.kept_at(source, position)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """One turn of the loop: what goes in, the configs in force, and what stands against the candidate.

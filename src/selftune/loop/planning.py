@@ -25,7 +25,7 @@ from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.news import read_news, refuse_when_nothing_new
-from selftune.loop.plan import Logged, Plan, last_learnt, learnt_ids
+from selftune.loop.plan import Kept, Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.loop.teaching import Teaching, reach_teacher
@@ -88,7 +88,7 @@ def make_plan(project: Project) -> Plan:
         watermark=news.watermark,
         new_interactions=len(fresh),
         learnt_before=learnt_ids(store, learnt),
-        sources=make_sources(config, fresh, champion, door),
+        sources=make_sources(project, fresh, champion, door),
         capture=door,
         judging=judging,
         judge_identity=identity,
@@ -177,22 +177,21 @@ def refuse_other_prompting(config: ProjectConfig, champion: Build) -> None:
             )
 
 
-def make_sources(
-    config: ProjectConfig, fresh: Stored[Interaction], champion: Build, door: Capture
-) -> tuple[Source, ...]:
+def make_sources(project: Project, fresh: Stored[Interaction], champion: Build, door: Capture) -> tuple[Source, ...]:
     """The new part of the log, and more answers by the champion to the same prompts."""
-    logged = Logged(interactions=fresh)
-    if config.capture.answers_per_prompt == 0:
+    logged, config = Logged(interactions=fresh), project.config.capture
+    if config.answers_per_prompt == 0:
         return (logged,)
     more = Resampled(
         interactions=fresh,
         build=champion,
-        answers_per_prompt=config.capture.answers_per_prompt,
-        most_prompts=config.capture.most_prompts,
-        temperature=config.capture.temperature,
+        answers_per_prompt=config.answers_per_prompt,
+        most_prompts=config.most_prompts,
+        temperature=config.temperature,
         max_tokens=champion.generation.max_tokens,
-        slots=config.capture.slots,
+        slots=config.slots,
         door=door,
+        kept=Kept(project.store),
     )
     return (logged, more)
 

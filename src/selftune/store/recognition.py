@@ -252,6 +252,13 @@ class Recognition:
         return source_key(self.secret, "thread", scope, own, *opening)
 
 
+def known_at(connection: Connection, keys: Iterable[str]) -> str | None:
+    """The record that is known under one of these keys; None for an entry that is new, or whose record is gone."""
+    asked = select(SOURCES.c.record_id).where(SOURCES.c.key.in_(keys), SOURCES.c.record_id.is_not(None))
+    found: str | None = connection.execute(asked.limit(1)).scalar()
+    return found
+
+
 def _opening(interaction: Interaction) -> tuple[Message, ...]:
     """What was said up to the first answer."""
     messages = interaction.messages

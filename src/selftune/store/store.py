@@ -16,13 +16,13 @@ from selftune.errors import BudgetError, IntegrityError, MissingFileError, Usage
 from selftune.failpoints import reach
 from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
-from selftune.records import Judgement, Quarantined, Record
+from selftune.records import Interaction, Judgement, Quarantined, Record
 from selftune.store import facts, history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
-from selftune.store.places import came_in_keys, source_key
-from selftune.store.recognition import Recognition
+from selftune.store.places import came_in_keys, entry_keys, source_key
+from selftune.store.recognition import Recognition, known_at
 from selftune.store.tables import LEDGER, RECORDS, SOURCES, STEPS, VERSIONS
 
 if TYPE_CHECKING:
@@ -320,6 +320,12 @@ class Store:
                 recognition.look_up(batch)
                 yield from map(recognition.meet, batch)
                 recognition.forget_found()
+
+    def kept_at(self, source: str, position: str) -> Interaction | None:
+        """The newest version of what was kept from this place; None when nothing is."""
+        with reading(self._engine) as connection:
+            found = known_at(connection, entry_keys(self._secret(connection), Interaction.KIND, source, position))
+        return None if found is None else self.record(self.later_version(found) or found, Interaction)
 
     def waiting(self) -> Iterator[Quarantined]:
         """What was set aside and has not come in since, by a retry or by another import; oldest first."""
