@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kept_records import mirror_of, tamper
 from sqlalchemy import insert, select
@@ -198,6 +198,7 @@ ENTRIES = st.builds(line, st.sampled_from(LEVELS), st.integers(0, 23))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(entries=[line(NONE, 8), line(KEEP, 1), line(KEEP, 9)])
 @given(entries=st.lists(ENTRIES, max_size=9))
 def test_nothing_is_ever_used_for_more_than_the_least_that_was_said_of_it(tmp_path_factory, entries):
     least: dict[str, Consent] = {}

@@ -141,6 +141,9 @@ class Recognition:
         # What is widened by nobody in words is not widened.
         before = self.in_force.of(known.id)
         agreed = before.stricter(record.consent)
+        for other in self._alike(names.words):
+            # The same words may stand elsewhere, under less.
+            agreed = agreed.stricter(self.in_force.of(other))
         same_agreement = replace(record, consent=agreed)
         standing = compare(known, version_of(same_agreement, ""), whole=thread is Thread.WHOLE)
         if standing is Standing.APART:
