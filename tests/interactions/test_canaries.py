@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selftune.app.reports.planting import plant, search
+from selftune.app.planting import plant, search
 from selftune.interactions.privacy.canaries import draw_canaries, load_canaries
 
 
