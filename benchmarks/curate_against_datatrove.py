@@ -158,7 +158,10 @@ def keep_peer(python: str, path: Path) -> tuple[float, int] | None:
     if subprocess.run([python, "-c", "import datatrove"], capture_output=True, check=False).returncode:
         return None
     with tempfile.TemporaryDirectory() as home:
-        done = subprocess.run([python, "-c", PEER, str(path), home], capture_output=True, text=True, check=True)
+        # It writes a folder of logs to where it stands.
+        done = subprocess.run(
+            [python, "-c", PEER, str(path), home], capture_output=True, text=True, check=True, cwd=home
+        )
     seconds, kept = done.stdout.strip().splitlines()[-1].split()
     return float(seconds), int(kept)
 
