@@ -139,8 +139,8 @@ class KeptInMemory:
     def __init__(self, answers):
         self._at = {(answer.source, answer.position): answer for answer in answers}
 
-    def find(self, source, position):
-        return self._at.get((source, position))
+    def find(self, source, positions):
+        return {place: self._at[source, place] for place in positions if (source, place) in self._at}
 
 
 def test_a_second_night_asks_what_the_first_one_left_and_gives_the_rest_again(tmp_path):

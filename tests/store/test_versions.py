@@ -225,9 +225,9 @@ def test_a_dry_run_writes_nothing_not_even_a_key(tmp_path):
 def test_what_was_kept_is_found_again_by_its_place_and_in_its_newest_version(store):
     store.save([chat(2)], event="captured")
     (newer,) = store.save([chat(4)], event="captured")
-    found = store.kept_at("chatgpt:a.json", chat(2).position)
-    assert found is not None
-    assert found.id == newer
-    assert store.save([found], event="captured") == [newer]
-    assert store.kept_at("chatgpt:a.json", f"{9:064x}:0") is None
-    assert store.kept_at("chatgpt:b.jsonl", "line 1") is None
+    place, unknown = chat(2).position, f"{9:064x}:0"
+    found = store.kept_at("chatgpt:a.json", [unknown, place])
+    assert {position: kept.id for position, kept in found.items()} == {place: newer}
+    assert store.save(found.values(), event="captured") == [newer]
+    assert store.kept_at("chatgpt:b.jsonl", ["line 1"]) == {}
+    assert store.kept_at("chatgpt:b.jsonl", []) == {}

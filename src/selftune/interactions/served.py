@@ -24,7 +24,7 @@ from selftune.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selftune.context import Answer, Context, Served
     from selftune.records import Build
@@ -98,8 +98,8 @@ class KeptAnswers(Protocol):
         """The same whatever is kept: after a cut the same step must be found, though it kept answers itself."""
         ...
 
-    def find(self, source: str, position: str) -> Interaction | None:
-        """The answer that is kept for this place; None when there is none."""
+    def find(self, source: str, positions: Sequence[str]) -> Mapping[str, Interaction]:
+        """The answers that are kept for these places, by place."""
         ...
 
 
@@ -135,17 +135,23 @@ class Resampled:
     def _wanted(self, parameters: GenerationParameters) -> Iterator[_Wanted]:
         """Every prompt that is answered already, and as many others as may be asked."""
         asked = 0
-        for original in _first_of_each_prompt(self.interactions):
-            drafts = [self._draft(original, parameters, draw) for draw in range(self.answers_per_prompt)]
-            wanted = [(draft, self._kept(draft)) for draft in drafts]
-            if any(answer is None for _, answer in wanted):
-                if asked == self.most_prompts:
-                    continue
-                asked += 1
-            yield from wanted
+        for originals in _chunks(_first_of_each_prompt(self.interactions), _CHUNK):
+            drafts = [
+                [self._draft(one, parameters, draw) for draw in range(self.answers_per_prompt)] for one in originals
+            ]
+            kept = self._find_kept([draft for group in drafts for draft in group])
+            for group in drafts:
+                wanted = [(draft, kept.get(draft.position)) for draft in group]
+                if any(answer is None for _, answer in wanted):
+                    if asked == self.most_prompts:
+                        continue
+                    asked += 1
+                yield from wanted
 
-    def _kept(self, draft: Interaction) -> Interaction | None:
-        return None if self.kept is None else self.kept.find(draft.source, draft.position)
+    def _find_kept(self, drafts: Sequence[Interaction]) -> Mapping[str, Interaction]:
+        if self.kept is None or not drafts:
+            return {}
+        return self.kept.find(drafts[0].source, [draft.position for draft in drafts])
 
     def _draft(self, original: Interaction, parameters: GenerationParameters, draw: int) -> Interaction:
         return Interaction(

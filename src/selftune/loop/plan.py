@@ -93,9 +93,9 @@ class Kept:
         """The same whatever the store holds, so that a step that kept answers itself is found after a cut."""
         return "the store"
 
-    def find(self, source: str, position: str) -> Interaction | None:
-        """The answer that is kept for this place; None when there is none."""
-        return self.store.kept_at(source, position)
+    def find(self, source: str, positions: Sequence[str]) -> Mapping[str, Interaction]:
+        """The answers that are kept for these places, by place."""
+        return self.store.kept_at(source, positions)
 
 
 @dataclass(frozen=True, kw_only=True)

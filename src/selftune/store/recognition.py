@@ -255,11 +255,14 @@ class Recognition:
         return source_key(self.secret, "thread", scope, own, *opening)
 
 
-def known_at(connection: Connection, keys: Iterable[str]) -> str | None:
-    """The record that is known under one of these keys; None for an entry that is new, or whose record is gone."""
-    asked = select(SOURCES.c.record_id).where(SOURCES.c.key.in_(keys), SOURCES.c.record_id.is_not(None))
-    found: str | None = connection.execute(asked.limit(1)).scalar()
-    return found
+def known_at(connection: Connection, secret: bytes, source: str, positions: Iterable[str]) -> dict[str, str]:
+    """By position the newest version of the interaction that came from there; none where it is new, or gone."""
+    keys = {key: place for place in positions for key in entry_keys(secret, Interaction.KIND, source, place)}
+    asked = select(SOURCES.c.key, SOURCES.c.record_id).where(SOURCES.c.key.in_(keys))
+    found = {keys[row.key]: row.record_id for row in connection.execute(asked) if row.record_id is not None}
+    in_force = InForce(connection=connection)
+    in_force.look_up(found.values())
+    return {place: in_force.newest(record_id) for place, record_id in found.items()}
 
 
 def _opening(interaction: Interaction) -> tuple[Message, ...]:

@@ -21,7 +21,7 @@ from selftune.store import facts, history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
-from selftune.store.places import came_in_keys, entry_keys, source_key
+from selftune.store.places import came_in_keys, source_key
 from selftune.store.recognition import Recognition, known_at
 from selftune.store.tables import LEDGER, RECORDS, SOURCES, STEPS, VERSIONS
 
@@ -321,11 +321,11 @@ class Store:
                 yield from map(recognition.meet, batch)
                 recognition.forget_found()
 
-    def kept_at(self, source: str, position: str) -> Interaction | None:
-        """The newest version of what was kept from this place; None when nothing is."""
+    def kept_at(self, source: str, positions: Sequence[str]) -> dict[str, Interaction]:
+        """The newest version of what was kept from each of these places; a place that is new has none."""
         with reading(self._engine) as connection:
-            found = known_at(connection, entry_keys(self._secret(connection), Interaction.KIND, source, position))
-        return None if found is None else self.record(self.later_version(found) or found, Interaction)
+            found = known_at(connection, self._secret(connection), source, positions)
+        return dict(zip(found, self.records(found.values(), Interaction), strict=True))
 
     def waiting(self) -> Iterator[Quarantined]:
         """What was set aside and has not come in since, by a retry or by another import; oldest first."""
