@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftune.gate.statistics import (
+from selftune.gate.statistics.paired import (
     counted_interval,
     detectable_gain,
     difference_interval,

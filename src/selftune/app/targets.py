@@ -12,7 +12,7 @@ from selftune.records import Arm, Dataset, Interaction, Run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selftune.gate.statistics import Difference
+    from selftune.gate.statistics.paired import Difference
     from selftune.loop.project import Project
     from selftune.records import Decision
 

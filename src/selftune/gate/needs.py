@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.gate.comparison import Comparison, compare, unit_scores_of
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import Guarded
-from selftune.gate.statistics import items_needed, spread_of
+from selftune.gate.statistics.paired import items_needed, spread_of
 from selftune.records import CheckStatus
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import ConfigError
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Guarded, fall_status
 from selftune.gate.rules.validity import missing_categories
-from selftune.gate.statistics import counted_interval, detectable_gain
+from selftune.gate.statistics.paired import counted_interval, detectable_gain
 from selftune.records import CheckStatus
 
 if TYPE_CHECKING:

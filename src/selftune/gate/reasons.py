@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.gate.base import Evidence
-    from selftune.gate.statistics import Difference
+    from selftune.gate.statistics.paired import Difference
     from selftune.records import Check
 
 _REFUSED: Final = frozenset({Outcome.REJECT, Outcome.INCONCLUSIVE})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selftune.gate.statistics import Difference, paired_difference
+from selftune.gate.statistics.paired import Difference, paired_difference
 from selftune.scoring.units import unit_scores
 
 if TYPE_CHECKING:

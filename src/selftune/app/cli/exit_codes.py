@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from selftune.gate.referee.verdict import Finding
     from selftune.records import Outcome
 
 
@@ -29,8 +30,8 @@ MEANINGS: Final = {
     ExitCode.OK: "done, or nothing to do",
     ExitCode.ERROR: "something failed",
     ExitCode.USAGE: "the command, the config or a file is wrong",
-    ExitCode.REJECTED: "the gate said no",
-    ExitCode.INCONCLUSIVE: "the gate is not sure",
+    ExitCode.REJECTED: "the gate said no; in a comparison, worse",
+    ExitCode.INCONCLUSIVE: "the gate or the comparison is not sure",
     ExitCode.WAITING: "waits for a person",
     ExitCode.LOCKED: "another runner holds the project",
     ExitCode.BUDGET: "the time, money or disk space is used up",
@@ -47,6 +48,16 @@ def code_of(outcome: Outcome) -> ExitCode:
         "inconclusive": ExitCode.INCONCLUSIVE,
         "invalid": ExitCode.INVALID,
     }[outcome.value]
+
+
+def finding_code(finding: Finding) -> ExitCode:
+    """What a comparison ends with."""
+    return {
+        "better": ExitCode.OK,
+        "worse": ExitCode.REJECTED,
+        "inconclusive": ExitCode.INCONCLUSIVE,
+        "invalid": ExitCode.INVALID,
+    }[finding.value]
 
 
 def system_exit_code(error: OSError) -> ExitCode:

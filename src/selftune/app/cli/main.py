@@ -58,11 +58,23 @@ def options(
 
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
-    from selftune.app.cli import codex, datasets, everyday, examples, growing, house, reviewing, searching, stages
+    from selftune.app.cli import (
+        codex,
+        comparing,
+        datasets,
+        everyday,
+        examples,
+        growing,
+        house,
+        reviewing,
+        searching,
+        stages,
+    )
 
     everyday.register(app)
     stages.register(app)
     reviewing.register(app)
+    comparing.register(app)
     house.register(app)
     codex.register(app)
     searching.register(app)

@@ -66,7 +66,7 @@ def report() -> Section:
 
 
 def _recall(name: str, canaries: Sequence[Canary], promised: float) -> Figure:
-    from selftune.gate.statistics import wilson_interval
+    from selftune.scoring.intervals import wilson_interval
 
     found = sum(canary.is_hidden_in(Redactor(REDACTED).redact(canary.text)) for canary in canaries)
     low, high = wilson_interval(found, len(canaries), _LEVEL)

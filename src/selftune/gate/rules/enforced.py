@@ -11,7 +11,7 @@ from selftune.records import Check, CheckStatus, Outcome
 if TYPE_CHECKING:
     from selftune.gate.base import Evidence
     from selftune.gate.config import Policy
-    from selftune.gate.statistics import Difference
+    from selftune.gate.statistics.paired import Difference
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from selftune.records import Arm, Check, CheckStatus
 if TYPE_CHECKING:
     from selftune.gate.base import Evidence
     from selftune.gate.config import Policy
-    from selftune.gate.statistics import Difference
+    from selftune.gate.statistics.paired import Difference
     from selftune.scoring.units import Mean
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from selftune.gate.comparison import Comparison, compare, unit_scores_of
 from selftune.gate.rules.enforced import HARM_SHOWN, MUST_BE_SHOWN, EnforcedRule, in_words
 from selftune.gate.rules.validity import NO_CANDIDATE
-from selftune.gate.statistics import Difference, paired_difference
+from selftune.gate.statistics.paired import Difference, paired_difference
 from selftune.records import Check, CheckStatus
 from selftune.scoring.units import mean_of
 

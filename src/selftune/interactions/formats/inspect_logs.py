@@ -70,6 +70,29 @@ class InspectLog:
         return read_from(samples, self.path.name, "inspect", _parse, context)
 
 
+def read_log(path: Path) -> tuple[Mapping[str, Any], Iterator[Mapping[str, Any]]]:
+    """What a log says of all its samples, and each sample, whole: for whoever reads the scores.
+
+    Raises:
+        UsageError: the log can't be read.
+    """
+    try:
+        if not zipfile.is_zipfile(path):
+            log = as_mapping(parse_json(decode_text(path.read_bytes())[0], _no_number), "the log")
+            return log, (as_mapping(one, "a sample") for one in as_list(log.get("samples") or [], "'samples'"))
+        with zipfile.ZipFile(path) as archive:
+            head = next((name for name in _HEADS if name in archive.namelist()), None)
+            log = {} if head is None else as_mapping(parse_json(_text(archive, head), _no_number), "the log")
+            samples = [as_mapping(parse_json(_text(archive, name), _no_number), name) for name in _named(archive)]
+            return log, iter(samples)
+    except (zipfile.BadZipFile, NotImplementedError, UnreadableError, OSError) as error:
+        raise UsageError(f"{path.name} can't be read as a log of Inspect: {error}.", next_step=_CONVERT) from error
+
+
+def _named(archive: zipfile.ZipFile) -> list[str]:
+    return sorted(name for name in archive.namelist() if name.startswith("samples/") and name.endswith(".json"))
+
+
 def _samples(path: Path) -> Iterator[Entry]:
     """The samples of a log in one document, each with what the log says of all."""
     if path.stat().st_size > _DOCUMENT_BYTES:
@@ -102,7 +125,7 @@ def _archived(path: Path) -> Iterator[Entry]:
             names = archive.namelist()
             head = next((name for name in _HEADS if name in names), None)
             about = {} if head is None else _about(parse_json(_text(archive, head), _no_number))
-            for name in sorted(name for name in names if name.startswith("samples/") and name.endswith(".json")):
+            for name in _named(archive):
                 yield _sample(archive, name, about, positions)
     except (zipfile.BadZipFile, NotImplementedError, UnreadableError, OSError) as error:
         raise UsageError(f"{path.name} can't be read as a log of Inspect: {error}.", next_step=_CONVERT) from error

@@ -1,0 +1,137 @@
+"""`selftune compare`: two score files, a verdict; no project is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.app.scores.base import Asked
+from selftune.app.scores.files import read_scores
+from selftune.errors import UsageError
+from selftune.gate.policies import load_policy
+from selftune.gate.referee.compare import referee
+from selftune.gate.referee.pairing import MixedScalesError
+from selftune.gate.referee.verdict import Terms
+
+if TYPE_CHECKING:
+    from selftune.gate.referee.verdict import ArmSummary, Part, Verdict
+    from selftune.gate.statistics.effects import Bimodality
+    from selftune.records.scores import ScoreSheet
+
+_ARM: Final = "#"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the command line asks of a comparison; None for what it leaves open."""
+
+    policy: str | None = None
+    metric: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    max_unscored: float | None = None
+    scale: tuple[float, float] | None = None
+
+
+def compare_files(champion: str, candidate: str, wishes: Wishes) -> Verdict:
+    """Read two files, or two arms of one (`FILE#ARM`), and compare them.
+
+    Raises:
+        MissingFileError, UsageError, UnknownNameError: a file, a column, an arm or the policy is wrong.
+    """
+    sheets = [_read(where, role, wishes) for where, role in ((champion, "champion"), (candidate, "candidate"))]
+    try:
+        return referee(sheets[0], sheets[1], terms_of(wishes), scale=wishes.scale)
+    except MixedScalesError as error:
+        raise UsageError(
+            f"the two arms do not seem to be scored on one scale: {error}.",
+            next_step="Name the scale of both, if it is one: --scale 0 10.",
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"the scores can't be compared: {error}.", next_step="Name the scale: --scale 0 10."
+        ) from error
+
+
+def terms_of(wishes: Wishes) -> Terms:
+    """The terms of the policy, else the defaults; what the command line names goes before both."""
+    terms = Terms()
+    if wishes.policy is not None:
+        policy = load_policy(wishes.policy)
+        terms = Terms(
+            alpha=policy.alpha, power=policy.power, least_gain=policy.least_gain, max_unscored=policy.max_unscored
+        )
+    if wishes.max_unscored is None:
+        return terms
+    return Terms(alpha=terms.alpha, power=terms.power, least_gain=terms.least_gain, max_unscored=wishes.max_unscored)
+
+
+def _read(where: str, role: str, wishes: Wishes) -> ScoreSheet:
+    path, named, arm = Path(where), False, role
+    if not path.is_file() and _ARM in where:
+        file, _, arm = where.rpartition(_ARM)
+        path, named = Path(file), True
+    return read_scores(path, Asked(metric=wishes.metric, arm=arm, arm_is_named=named, columns=wishes.columns))
+
+
+def as_document(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as `--json` prints it."""
+    unpaired = verdict.unpaired
+    return {
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "difference": verdict.difference,
+        "interval": verdict.interval,
+        "p_value": verdict.p_value,
+        "n": verdict.n,
+        "items_needed": verdict.items_needed,
+        "method": verdict.method,
+        "unpaired": {
+            "difference": unpaired.difference if unpaired else None,
+            "interval": unpaired.interval if unpaired else None,
+            "p_value": unpaired.p_value if unpaired else None,
+        },
+        "arms": {"champion": _arm(verdict.champion), "candidate": _arm(verdict.candidate)},
+        "checks": [
+            {
+                "name": check.name,
+                "measured": check.measured,
+                "threshold": check.threshold,
+                "interval": check.interval,
+                "n": check.n,
+                "status": check.status,
+            }
+            for check in verdict.checks
+        ],
+        "warnings": list(verdict.warnings),
+    }
+
+
+def _arm(arm: ArmSummary) -> dict[str, Any]:
+    return {
+        "mean": arm.mean,
+        "interval": arm.interval,
+        "n": arm.n,
+        "judge_overall_mean": arm.judge_overall_mean,
+        "by_category": _parts(arm.by_category),
+        "by_difficulty": _parts(arm.by_difficulty),
+        "by_agent": _parts(arm.by_agent),
+        "critical_failures": arm.critical_failures,
+        "unscored": [{"item_id": row.item_id, "reason": row.reason} for row in arm.unscored],
+        "bimodality": _heaps(arm.bimodality),
+    }
+
+
+def _parts(parts: tuple[Part, ...]) -> dict[str, Any]:
+    return {part.name: {"mean": part.mean, "n": part.n, "critical_failures": part.critical} for part in parts}
+
+
+def _heaps(found: Bimodality | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "coefficient": found.coefficient,
+        "two_heaps": found.two_heaps,
+        "low": {"mean": found.low[0], "n": found.low[1]},
+        "high": {"mean": found.high[0], "n": found.high[1]},
+    }

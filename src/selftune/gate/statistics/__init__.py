@@ -1,0 +1,1 @@
+"""The arithmetic of comparisons: pure functions, each with the source of its formula."""

@@ -1,0 +1,117 @@
+"""What paired scores show of a difference: the method follows from what was measured, and is named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Final
+
+from selftune.gate.statistics.bootstrap import studentised_interval
+from selftune.gate.statistics.clusters import clustered_mean, gather
+from selftune.gate.statistics.flips import DRAWN, flip_signs
+from selftune.gate.statistics.paired import difference_interval, sign_flip_p_value
+from selftune.scoring.intervals import normal_quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.gate.statistics.clusters import ClusteredMean, Clusters
+
+MANY: Final = 20_000
+"""From so many items on a normal interval stands in for the resampled one: they no longer differ."""
+
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanDifference:
+    """Candidate minus champion, mean over items.
+
+    Attributes:
+        interval: [low, high] at the level asked for, two-sided, within what the scale allows.
+        p_value: Of "the arms are exchangeable", two-sided.
+        spread: Standard deviation of one item's difference; with clusters, what it would be for an equal error.
+        clusters: Independent units behind the n items.
+    """
+
+    mean: float
+    interval: tuple[float, float]
+    p_value: float
+    n: int
+    clusters: int
+    spread: float
+    method: str
+
+
+def mean_difference(
+    differences: Sequence[float], labels: Sequence[str] | None, *, level: float, width: float
+) -> MeanDifference:
+    """The mean of paired differences on a scale that is `width` wide.
+
+    Right-or-wrong scores get the interval of Bonett and Price and McNemar's test, others the sign-flip test and the
+    interval that it leaves, above `MANY` items the normal interval and test. The interval is never clear of zero where
+    the test is not: a few items that happen to agree prove nothing.
+
+    Raises:
+        ValueError: there are no differences, or one is wider than the scale.
+    """
+    if not all(abs(d) <= width * (1 + _ROUNDING) for d in differences):
+        raise ValueError("a difference is wider than the scale")
+    clusters = gather(differences, labels)
+    found = clustered_mean(clusters)
+    if found.error is None:
+        low, high, p_value, method = -width, width, 1.0, "one cluster shows nothing"
+    elif found.n > MANY:
+        low, high, p_value, method = _normal(found, found.error, level)
+    elif found.clusters == found.n and all(abs(d) in (0.0, width) for d in differences):
+        low, high, p_value, method = _counted([d / width for d in differences], width, level)
+    else:
+        low, high, p_value, method = _flipped(clusters, level)
+    if p_value > 1 - level:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return MeanDifference(
+        mean=found.mean,
+        interval=(max(-width, low), min(width, high)),
+        p_value=p_value,
+        n=found.n,
+        clusters=found.clusters,
+        spread=width if found.error is None else found.error * math.sqrt(found.n),
+        method=_named(method, found),
+    )
+
+
+def mean_interval(values: Sequence[float], level: float, scale: tuple[float, float]) -> tuple[float, float] | None:
+    """Interval [low, high] of the mean of one arm, within its scale; None with a single value."""
+    clusters = gather(values)
+    found = clustered_mean(clusters)
+    if found.error is None:
+        return None
+    if found.n > MANY:
+        low, high, *_ = _normal(found, found.error, level)
+    else:
+        low, high = studentised_interval(clusters, level)
+    return max(scale[0], low), min(scale[1], high)
+
+
+def _normal(found: ClusteredMean, error: float, level: float) -> tuple[float, float, float, str]:
+    reach = normal_quantile(level) * error
+    z = abs(found.mean) / error if error else (math.inf if found.mean else 0.0)
+    return found.mean - reach, found.mean + reach, 2 * NormalDist().cdf(-z), "normal interval and test"
+
+
+def _counted(signs: Sequence[float], width: float, level: float) -> tuple[float, float, float, str]:
+    low, high = difference_interval(signs, level)
+    p_value, test = sign_flip_p_value(signs)
+    return low * width, high * width, p_value, f"Bonett-Price interval, {test}"
+
+
+def _flipped(clusters: Clusters, level: float) -> tuple[float, float, float, str]:
+    found = flip_signs(clusters, level)
+    flips = "every flip" if found.exact else f"{DRAWN:,} flips"
+    return *found.interval, found.p_value, f"sign-flip test and its interval ({flips})"
+
+
+def _named(method: str, found: ClusteredMean) -> str:
+    clustered = "" if found.clusters == found.n else f" over {found.clusters} clusters"
+    return f"paired{clustered}; {method}"

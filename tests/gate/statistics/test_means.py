@@ -1,0 +1,120 @@
+"""The interval and the test of a mean difference: exact on small cases, honest on equal arms."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from statistics import fmean
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selftune.gate.statistics.clusters import clustered_mean, gather
+from selftune.gate.statistics.flips import EXACT, flip_signs
+from selftune.gate.statistics.means import MANY, mean_difference, mean_interval
+
+law = settings(deadline=None, max_examples=60)
+DIFFERENCES = st.lists(st.floats(-1, 1).map(lambda d: round(d, 3)), min_size=2, max_size=EXACT)
+
+
+def brute_p_value(differences: list[float]) -> float:
+    observed = abs(sum(differences)) - 1e-9
+    sums = [sum(s * d for s, d in zip(signs, differences, strict=True)) for signs in _signs(len(differences))]
+    return sum(abs(total) >= observed for total in sums) / len(sums)
+
+
+def _signs(count: int) -> itertools.product[tuple[int, ...]]:
+    return itertools.product((1, -1), repeat=count)
+
+
+@law
+@given(DIFFERENCES)
+def test_the_p_value_of_few_items_counts_every_assignment_of_signs(differences: list[float]) -> None:
+    found = flip_signs(gather(differences), 0.95)
+    assert found.exact
+    assert found.p_value == pytest.approx(brute_p_value(differences))
+
+
+@law
+@given(DIFFERENCES)
+def test_interval_and_test_never_contradict_each_other(differences: list[float]) -> None:
+    found = mean_difference(differences, None, level=0.95, width=1.0)
+    low, high = found.interval
+    if low > 0 or high < 0:
+        assert found.p_value <= 0.05 + 1e-12
+    assert low - 1e-9 <= found.mean <= high + 1e-9
+
+
+@law
+@given(DIFFERENCES, st.floats(0.1, 20))
+def test_another_scale_stretches_the_interval_and_leaves_the_test(differences: list[float], factor: float) -> None:
+    small = mean_difference(differences, None, level=0.95, width=1.0)
+    large = mean_difference([d * factor for d in differences], None, level=0.95, width=factor)
+    assert large.p_value == pytest.approx(small.p_value)
+    assert large.interval == pytest.approx([end * factor for end in small.interval], abs=1e-6 * factor)
+
+
+@law
+@given(DIFFERENCES)
+def test_swapping_the_arms_turns_the_interval_round(differences: list[float]) -> None:
+    one = mean_difference(differences, None, level=0.95, width=1.0)
+    other = mean_difference([-d for d in differences], None, level=0.95, width=1.0)
+    assert other.p_value == pytest.approx(one.p_value)
+    assert [-end for end in reversed(other.interval)] == pytest.approx(one.interval, abs=1e-6)
+
+
+def test_a_few_items_that_agree_prove_nothing() -> None:
+    found = mean_difference([0.5, 0.5, 0.5], None, level=0.95, width=1.0)
+    assert found.p_value == 0.25
+    assert found.interval[0] <= 0
+
+
+def test_what_comes_in_clusters_counts_as_clusters() -> None:
+    differences = [0.1, 0.3, 0.2, 0.4, 0.25, 0.15, 0.35, 0.05]
+    labels = ["a", "a", "a", "a", "b", "b", "b", "b"]
+    alone = mean_difference(differences, None, level=0.95, width=1.0)
+    together = mean_difference(differences, labels, level=0.95, width=1.0)
+    assert alone.p_value < 0.05 < together.p_value
+    assert together.clusters == 2
+    assert "clusters" in together.method
+
+
+def test_one_cluster_shows_nothing() -> None:
+    found = mean_difference([0.5, 0.6], ["a", "a"], level=0.95, width=1.0)
+    assert found.interval == (-1.0, 1.0)
+    assert found.p_value == 1.0
+
+
+def test_the_clustered_error_of_single_items_is_the_plain_one() -> None:
+    values = [0.1, 0.4, 0.7, 0.2]
+    spread = math.sqrt(sum((v - fmean(values)) ** 2 for v in values) / 3)
+    assert clustered_mean(gather(values)).error == pytest.approx(spread / 2)
+
+
+def test_copies_of_an_item_in_its_cluster_add_no_certainty() -> None:
+    values = [0.1, 0.4, 0.7, 0.2]
+    tripled = gather([v for v in values for _ in range(3)], [str(v) for v in values for _ in range(3)])
+    assert clustered_mean(tripled).error == pytest.approx(clustered_mean(gather(values)).error)
+
+
+def test_above_many_items_a_normal_interval_stands_in_and_says_so() -> None:
+    found = mean_difference([0.2, -0.1] * (MANY // 2 + 1), None, level=0.95, width=1.0)
+    assert "normal" in found.method
+    assert found.interval[0] < 0.05 < found.interval[1]
+
+
+def test_a_difference_wider_than_the_scale_is_refused() -> None:
+    with pytest.raises(ValueError, match="wider"):
+        mean_difference([0.0, 11.0], None, level=0.95, width=10.0)
+
+
+def test_the_interval_of_one_arm_stays_on_its_scale() -> None:
+    interval = mean_interval([9.9, 10.0, 9.8, 9.7, 10.0, 9.6, 10.0, 9.9] * 3, 0.95, (0.0, 10.0))
+    assert interval is not None
+    assert 9.5 < interval[0] < interval[1] <= 10.0
+    assert mean_interval([4.0], 0.95, (0.0, 10.0)) is None
+
+
+def test_an_arm_of_nearly_equal_scores_shows_nothing_of_its_spread() -> None:
+    assert mean_interval([10.0, 10.0, 10.0, 10.0, 10.0, 9.7], 0.95, (0.0, 10.0)) == (0.0, 10.0)

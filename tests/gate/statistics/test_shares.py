@@ -1,0 +1,140 @@
+"""Shares, effects, many tests and bets: held against published figures."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selftune.gate.statistics.effects import bimodality, cohens_d
+from selftune.gate.statistics.many import LordPlan, benjamini_hochberg, level_of_test
+from selftune.gate.statistics.sequence import bet
+from selftune.gate.statistics.shares import clopper_pearson, newcombe_interval, two_share_p_value
+from selftune.gate.statistics.student import t_quantile, t_two_sided, welch
+
+law = settings(deadline=None, max_examples=60)
+
+
+def test_the_exact_interval_of_a_share_is_the_published_one() -> None:
+    # Newcombe, Stat. Med. 17 (1998), 857-872, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for hits, n, low, high in (
+        (81, 263, 0.2527, 0.3676),
+        (15, 148, 0.0578, 0.1617),
+        (0, 20, 0.0, 0.1684),
+        (1, 29, 0.0009, 0.1776),
+    ):
+        assert clopper_pearson(hits, n, 0.95) == pytest.approx((low, high), abs=5e-5)
+
+
+@law
+@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_exact_interval_holds_the_share(counts: tuple[int, int]) -> None:
+    hits, n = counts
+    low, high = clopper_pearson(hits, n, 0.95)
+    assert 0 <= low <= hits / n <= high <= 1
+
+
+def test_the_interval_of_two_shares_is_the_published_one() -> None:
+    # Newcombe, Stat. Med. 17 (1998), 873-890, table II, method 10: 56/70 less 48/80, 9/10 less 3/10, 0/10 less 0/20.
+    assert newcombe_interval(56, 70, 48, 80, 0.95) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert newcombe_interval(9, 10, 3, 10, 0.95) == pytest.approx((0.1705, 0.8090), abs=5e-5)
+    assert newcombe_interval(0, 10, 0, 20, 0.95) == pytest.approx((-0.1611, 0.2775), abs=5e-5)
+
+
+def test_two_equal_shares_show_nothing() -> None:
+    assert two_share_p_value(5, 10, 5, 10) == pytest.approx(1.0)
+    assert two_share_p_value(0, 10, 0, 10) == 1.0
+    assert two_share_p_value(9, 10, 3, 10) < 0.05
+
+
+def test_the_t_distribution_is_the_tabled_one() -> None:
+    for level, freedom, t in ((0.95, 9, 2.262), (0.95, 1, 12.706), (0.99, 30, 2.750), (0.9, 4, 2.132)):
+        assert t_quantile(level, freedom) == pytest.approx(t, abs=6e-4)
+    assert t_two_sided(0.0, 5) == pytest.approx(1.0)
+
+
+def test_welch_is_the_textbooks() -> None:
+    # Two arms without and with a spread of their own; figures by hand: error^2 = 1/5 * 2.5 + 1/4 * 5/3.
+    found = welch([1, 2, 3, 4, 5], [6, 7, 8, 9], 0.95)
+    assert found.difference == pytest.approx(4.5)
+    assert found.p_value is not None
+    assert found.p_value < 0.01
+    assert welch([1, 1], [1, 1], 0.95).interval is None
+    assert welch([1], [2, 3], 0.95).p_value is None
+
+
+def test_adjusted_p_values_are_the_published_ones() -> None:
+    # Benjamini and Hochberg (1995), section 4: fifteen comparisons, of which four stand at q = 0.05.
+    p_values = [
+        0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240,
+        0.4262, 0.5719, 0.6528, 0.7590, 1.0,
+    ]  # fmt: skip
+    assert sum(p <= 0.05 for p in benjamini_hochberg(p_values)) == 4
+
+
+@law
+@given(st.lists(st.floats(0, 1), max_size=20))
+def test_adjusting_keeps_the_order_and_lowers_nothing(p_values: list[float]) -> None:
+    adjusted = benjamini_hochberg(p_values)
+    assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
+    ranked = [q for _, q in sorted(zip(p_values, adjusted, strict=True))]
+    assert ranked == sorted(ranked)
+
+
+def test_what_nights_may_spend_never_passes_alpha_before_a_finding() -> None:
+    plan = LordPlan()
+    assert sum(level_of_test(number, (), plan) for number in range(1, 20_000)) <= plan.wealth
+    assert level_of_test(5, (4,), plan) > level_of_test(5, (), plan)
+    with pytest.raises(ValueError, match="numbered"):
+        level_of_test(3, (3,), plan)
+
+
+def test_equal_nights_are_promoted_in_no_more_than_alpha_of_all_years() -> None:
+    draw, plan, wrong = random.Random(7), LordPlan(), 0
+    for _ in range(1000):
+        wrong += any(draw.random() <= level_of_test(night, (), plan) for night in range(1, 201))
+    assert wrong <= 1000 * 0.05 + 2.33 * math.sqrt(1000 * 0.05 * 0.95)
+
+
+def test_an_effect_is_measured_in_spreads() -> None:
+    assert cohens_d([1, 2, 3], [2, 3, 4]) == pytest.approx(1.0)
+    assert cohens_d([1, 1], [2, 2]) is None
+    assert cohens_d([1], [2]) is None
+
+
+def test_two_heaps_are_seen_and_one_is_not() -> None:
+    draw = random.Random(3)
+    heaps = bimodality([draw.gauss(2, 0.5) for _ in range(18)] + [draw.gauss(9, 0.5) for _ in range(18)])
+    one = bimodality([draw.gauss(6, 1) for _ in range(36)])
+    assert heaps is not None
+    assert heaps.two_heaps
+    assert (heaps.low[1], heaps.high[1]) == (18, 18)
+    assert one is not None
+    assert not one.two_heaps
+    assert bimodality([1.0] * 20) is None
+    assert bimodality([1.0, 2.0]) is None
+
+
+def test_bets_find_a_gain_and_say_when() -> None:
+    draw = random.Random(5)
+    found = bet([draw.choice((1.0, 1.0, 1.0, -1.0)) for _ in range(120)], 0.05)
+    assert found.decided_at is not None
+    assert found.p_value <= 0.05
+    assert found.interval[0] > 0
+
+
+def test_looking_after_every_item_of_equal_arms_errs_in_no_more_than_alpha() -> None:
+    draw, wrong = random.Random(11), 0
+    for _ in range(200):
+        found = bet([draw.choice((1.0, -1.0, 0.0)) for _ in range(60)], 0.05)
+        wrong += found.decided_at is not None
+    assert wrong <= 200 * 0.05 + 2.33 * math.sqrt(200 * 0.05 * 0.95)
+
+
+def test_bets_refuse_what_is_no_difference() -> None:
+    for differences in ([], [2.0]):
+        with pytest.raises(ValueError, match="bets need"):
+            bet(differences, 0.05)
