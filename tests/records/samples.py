@@ -291,6 +291,11 @@ SAMPLES: tuple[Record, ...] = (
                 turn_of_break=2,
                 unscored_reason="the scorer was cut off",
                 repeat=1,
+                tier="held_out",
+                weight=0.5,
+                turns=("I am Zo\u00eb.", "Zo\u00eb"),
+                failure="refused",
+                measures=(("paths_cited", 2.0),),
             ),
         ),
         wall_seconds=3.25,
@@ -367,8 +372,14 @@ SAMPLES: tuple[Record, ...] = (
                 expect='{"value": "Zo\u00eb"}',
                 pair="p1",
                 agent="ada",
+                scorer="regex",
+                reference="It says the name.",
+                weight=2.0,
+                tier="extended",
+                follow_ups=("Are you sure?",),
             ),
         ),
+        repeats=30,
     ),
     Rubric(
         name="tone",
@@ -410,6 +421,8 @@ GROWN = {
     "dataset": "-tokens",
     "rubric": "-persona",
     "build": "-prompting",
+    "suite": "-tiers",
+    "evaluation": "-turns",
 }
 
 

@@ -17,12 +17,18 @@ class Score:
         value: 0 to 1; None when it could not be scored, then `unscored_reason` says why.
         reasons: What was found, in words a person can check against the answer.
         critical_failures: Names of failures that no mean may hide.
+        turn_of_break: In a conversation, the turn at which the model gave way, from 1; None if it held.
+        failure: What kind of failure it is, as `scoring.failures` names them.
+        measures: Further figures by name.
     """
 
     value: float | None
     reasons: tuple[str, ...] = ()
     critical_failures: tuple[str, ...] = ()
     unscored_reason: str | None = None
+    turn_of_break: int | None = None
+    failure: str | None = None
+    measures: tuple[tuple[str, float], ...] = ()
 
 
 class Scorer(Protocol):

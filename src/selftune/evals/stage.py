@@ -72,8 +72,13 @@ def _outcome(question: Question, reply: Reply, scorer: Scorer) -> ItemOutcome:
         pair=item.pair,
         agent=item.agent,
         critical_failures=score.critical_failures,
+        turn_of_break=score.turn_of_break,
         unscored_reason=score.unscored_reason,
         repeat=question.repeat,
+        tier=item.tier,
+        weight=item.weight,
+        failure=score.failure,
+        measures=score.measures,
     )
 
 

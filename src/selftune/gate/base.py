@@ -11,6 +11,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SuiteEvidence:
+    """What the arms did on a further suite: it may stop a candidate, and never promotes one.
+
+    Attributes:
+        others: The base and the prompt-only control, where they were evaluated on it.
+    """
+
+    suite: Suite
+    champion: Evaluation
+    candidate: Evaluation | None
+    others: tuple[tuple[Arm, Evaluation], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that is known about a candidate when it stands before the gate.
 
@@ -18,6 +32,7 @@ class Evidence:
         candidate: None when there is no candidate to evaluate, because its run did not finish.
         others: Further arms that were evaluated on the same suite: the base, the prompt-only control.
         judge: Who selected the data that the candidate learnt from; None when nothing was selected by a judge.
+        further: What the arms did on suites beside the one that decides.
     """
 
     champion: Evaluation
@@ -28,6 +43,7 @@ class Evidence:
     candidate_build: Build | None
     champion_build: Build
     judge: JudgeIdentity | None
+    further: tuple[SuiteEvidence, ...] = ()
 
 
 class Rule(Protocol):

@@ -27,7 +27,10 @@ class ItemOutcome:
         score: 0 to 1; None when it could not be scored, with the reason beside it.
         pair: Items of one pair count together: both right or nothing.
         critical_failures: Names of failures no mean may hide.
-        turn_of_break: In a multi-turn item, the turn at which the model gave way; None if it held.
+        turn_of_break: In a multi-turn item, the turn at which the model gave way, from 1; None if it held.
+        turns: What the model said turn by turn, in a multi-turn item; `answer` is the last of them.
+        failure: What kind of failure it is, as `scoring.failures` names them; None where it is none or nobody looked.
+        measures: Further figures of this answer by name, such as cited paths that exist and that do not.
     """
 
     item_id: str
@@ -42,6 +45,11 @@ class ItemOutcome:
     turn_of_break: int | None = None
     unscored_reason: str | None = None
     repeat: int = 0
+    tier: str = "gold"
+    weight: float = 1.0
+    turns: tuple[str, ...] = ()
+    failure: str | None = None
+    measures: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

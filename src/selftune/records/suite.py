@@ -12,7 +12,15 @@ from selftune.records.interaction import Message
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteItem:
-    """One thing asked of the model; `expect` is JSON text that only the suite's scorer reads."""
+    """One thing asked of the model; `expect` is JSON text that only the item's scorer reads.
+
+    Attributes:
+        scorer: Who scores it, where that is not the suite's own scorer.
+        reference: What a good answer holds, for a judge or a reader.
+        weight: How much it counts in a mean beside the other items.
+        tier: `gold`, `extended` or `held_out`: the last is never looked at while something is being improved.
+        follow_ups: What is said next, turn by turn, whatever the model answers; the item is then a conversation.
+    """
 
     id: str
     category: str
@@ -22,11 +30,20 @@ class SuiteItem:
     expect: str
     pair: str | None = None
     agent: str | None = None
+    scorer: str | None = None
+    reference: str | None = None
+    weight: float = 1.0
+    tier: str = "gold"
+    follow_ups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suite(Record):
-    """Items, how they are asked and who scores them. `unit` is `pair` or `item`: what a mean is taken over."""
+    """Items, how they are asked and who scores them. `unit` is `pair` or `item`: what a mean is taken over.
+
+    Attributes:
+        repeats: How many answers are drawn for each item, each with a seed of its own.
+    """
 
     KIND: ClassVar[str] = "suite"
 
@@ -39,3 +56,4 @@ class Suite(Record):
     generation: GenerationParameters
     seed: int
     items: tuple[SuiteItem, ...]
+    repeats: int = 1

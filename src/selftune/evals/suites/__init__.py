@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 SUITES: Final = Shipped(kind="suite", package="selftune.evals", folder="suites", endings=(".yaml", ".yml"))
 
-_HEADER: Final = {
+_HEADER: Final[dict[str, Any]] = {
     "name": str,
     "version": str,
     "description": str,
@@ -26,8 +27,9 @@ _HEADER: Final = {
     "generation": dict,
     "seed": int,
     "items": list,
+    "repeats": int,
 }
-_ITEM: Final = {
+_ITEM: Final[dict[str, Any]] = {
     "id": str,
     "pair": str,
     "category": str,
@@ -36,10 +38,18 @@ _ITEM: Final = {
     "agent": str,
     "messages": list,
     "expect": dict,
+    "scorer": str,
+    "reference": str,
+    "weight": (int, float),
+    "tier": str,
+    "follow_ups": list,
 }
-_MAY_LACK: Final = frozenset({"pair", "agent", "generation"})
+_MAY_LACK: Final = frozenset(
+    {"pair", "agent", "generation", "repeats", "scorer", "reference", "weight", "tier", "follow_ups"}
+)
 _UNITS: Final = ("pair", "item")
 _ROLES: Final = ("system", "user", "assistant", "tool")
+_TIERS: Final = ("gold", "extended", "held_out")
 _PAIR: Final = 2
 
 
@@ -99,12 +109,13 @@ def suite_from(entries: Any, *, where: str) -> Suite:
         generation=_generation(header.get("generation", {}), where),
         seed=header["seed"],
         items=tuple(_item(entry, f"{where}, item {place}") for place, entry in enumerate(header["items"], start=1)),
+        repeats=header.get("repeats", 1),
     )
     _refuse_misfits(suite, where)
     return suite
 
 
-def _checked(entries: Any, known: Mapping[str, type], where: str) -> dict[str, Any]:
+def _checked(entries: Any, known: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The entries, all of them known, of the right type, and none missing."""
     if not isinstance(entries, dict):
         raise ConfigError(f"{where} is no mapping.", next_step=f"Give it the keys {', '.join(known)}.")
@@ -112,7 +123,7 @@ def _checked(entries: Any, known: Mapping[str, type], where: str) -> dict[str, A
         if key not in known:
             raise ConfigError(f"{where}: unknown key {key!r}.", next_step=offer(str(key), known))
         if not isinstance(value, known[key]) or isinstance(value, bool):
-            wanted = known[key].__name__
+            wanted = getattr(known[key], "__name__", "number")
             raise ConfigError(f"{where}: {key} is no {wanted}: {value!r}.", next_step=f"Write a {wanted}; quote texts.")
     missing = [key for key in known if key not in entries and key not in _MAY_LACK]
     if missing:
@@ -145,6 +156,11 @@ def _item(entry: Any, where: str) -> SuiteItem:
         expect=canonical_json(facts["expect"]),
         pair=facts.get("pair"),
         agent=facts.get("agent"),
+        scorer=facts.get("scorer"),
+        reference=facts.get("reference"),
+        weight=float(facts.get("weight", 1.0)),
+        tier=facts.get("tier", _TIERS[0]),
+        follow_ups=tuple(facts.get("follow_ups", ())),
     )
 
 
@@ -165,6 +181,8 @@ def _problems(suite: Suite) -> Iterable[str]:
         yield f"unit is {suite.unit!r}, not one of {', '.join(_UNITS)}"
     if not suite.items:
         yield "it has no item"
+    if suite.repeats < 1:
+        yield f"repeats is {suite.repeats}, below 1"
     doubled = [item for item, times in Counter(item.id for item in suite.items).items() if times > 1]
     if doubled:
         yield f"id {doubled[0]!r} stands twice"
@@ -179,6 +197,12 @@ def _misplaced(suite: Suite) -> Iterable[str]:
             yield f"item {item.id!r} is of category {item.category!r}, which the suite does not declare"
         if not item.messages or item.messages[-1].role != "user":
             yield f"item {item.id!r} does not end with a user's turn"
+        if item.tier not in _TIERS:
+            yield f"item {item.id!r} is of tier {item.tier!r}, not one of {', '.join(_TIERS)}"
+        if not (math.isfinite(item.weight) and item.weight > 0):
+            yield f"item {item.id!r} weighs {item.weight}, which is no positive number"
+        if not all(isinstance(turn, str) and turn.strip() for turn in item.follow_ups):
+            yield f"item {item.id!r} has a follow-up that is no text"
     empty = set(suite.categories) - {item.category for item in suite.items}
     if empty:
         yield f"category {min(empty)!r} is declared, but has no item"
