@@ -1,4 +1,4 @@
-"""What is asked, how often and how many at a time."""
+"""What is asked, how often and how many at a time, and who grades what code can't score."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from selftune.evals.base import Grader
     from selftune.records import Suite
 
 
@@ -14,10 +15,12 @@ class EvaluationConfig:
     """How an arm is evaluated; equal for all arms of a comparison.
 
     Attributes:
-        repeats: How often each item is asked, each time with other seeds.
+        repeats: How often each item is asked, each time with other seeds; a suite may ask for more.
         slots: Parallel slots of the server; batching changes bits, so it is part of the proof.
         batch: Answers that are kept together; a crash loses at most so many.
         patience: Failures in a row after which the server is taken for gone.
+        canary: Answers that are graded before the others are asked for; with none of them graded, nothing more is paid.
+        grader: Who grades the items that name a judge; None where every item is scored by code.
     """
 
     suite: Suite
@@ -25,3 +28,10 @@ class EvaluationConfig:
     slots: int = 1
     batch: int = 32
     patience: int = 5
+    canary: int = 4
+    grader: Grader | None = None
+
+    @property
+    def rounds(self) -> int:
+        """How often each item is asked: as often as the suite wants, or more."""
+        return max(self.repeats, self.suite.repeats)
