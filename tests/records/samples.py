@@ -377,9 +377,11 @@ SAMPLES: tuple[Record, ...] = (
                 weight=2.0,
                 tier="extended",
                 follow_ups=("Are you sure?",),
+                origin="interaction:1",
             ),
         ),
         repeats=30,
+        purpose="regression",
     ),
     Rubric(
         name="tone",
@@ -421,7 +423,7 @@ GROWN = {
     "dataset": "-tokens",
     "rubric": "-persona",
     "build": "-prompting",
-    "suite": "-tiers",
+    "suite": "-purpose",
     "evaluation": "-turns",
 }
 

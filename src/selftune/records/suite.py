@@ -20,6 +20,7 @@ class SuiteItem:
         weight: How much it counts in a mean beside the other items.
         tier: `gold`, `extended` or `held_out`: the last is never looked at while something is being improved.
         follow_ups: What is said next, turn by turn, whatever the model answers; the item is then a conversation.
+        origin: Where it comes from: the id of an interaction or a decision, or the sentence it was drafted from.
     """
 
     id: str
@@ -35,6 +36,7 @@ class SuiteItem:
     weight: float = 1.0
     tier: str = "gold"
     follow_ups: tuple[str, ...] = ()
+    origin: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,8 @@ class Suite(Record):
 
     Attributes:
         repeats: How many answers are drawn for each item, each with a seed of its own.
+        purpose: `gate`, it may decide; `regression`, grown of what was put right, it may stop a candidate and promotes
+            none; `screen`, a part of a suite for a cheap look, it decides nothing.
     """
 
     KIND: ClassVar[str] = "suite"
@@ -57,3 +61,4 @@ class Suite(Record):
     seed: int
     items: tuple[SuiteItem, ...]
     repeats: int = 1
+    purpose: str = "gate"

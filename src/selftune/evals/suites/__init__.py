@@ -28,6 +28,7 @@ _HEADER: Final[dict[str, Any]] = {
     "seed": int,
     "items": list,
     "repeats": int,
+    "purpose": str,
 }
 _ITEM: Final[dict[str, Any]] = {
     "id": str,
@@ -43,13 +44,27 @@ _ITEM: Final[dict[str, Any]] = {
     "weight": (int, float),
     "tier": str,
     "follow_ups": list,
+    "origin": str,
 }
 _MAY_LACK: Final = frozenset(
-    {"pair", "agent", "generation", "repeats", "scorer", "reference", "weight", "tier", "follow_ups"}
+    {
+        "pair",
+        "agent",
+        "generation",
+        "repeats",
+        "scorer",
+        "reference",
+        "weight",
+        "tier",
+        "follow_ups",
+        "origin",
+        "purpose",
+    }
 )
 _UNITS: Final = ("pair", "item")
 _ROLES: Final = ("system", "user", "assistant", "tool")
-_TIERS: Final = ("gold", "extended", "held_out")
+TIERS: Final = ("gold", "extended", "held_out")
+PURPOSES: Final = ("gate", "regression", "screen")
 _PAIR: Final = 2
 
 
@@ -110,6 +125,7 @@ def suite_from(entries: Any, *, where: str) -> Suite:
         seed=header["seed"],
         items=tuple(_item(entry, f"{where}, item {place}") for place, entry in enumerate(header["items"], start=1)),
         repeats=header.get("repeats", 1),
+        purpose=header.get("purpose", PURPOSES[0]),
     )
     _refuse_misfits(suite, where)
     return suite
@@ -159,8 +175,9 @@ def _item(entry: Any, where: str) -> SuiteItem:
         scorer=facts.get("scorer"),
         reference=facts.get("reference"),
         weight=float(facts.get("weight", 1.0)),
-        tier=facts.get("tier", _TIERS[0]),
+        tier=facts.get("tier", TIERS[0]),
         follow_ups=tuple(facts.get("follow_ups", ())),
+        origin=facts.get("origin"),
     )
 
 
@@ -183,6 +200,8 @@ def _problems(suite: Suite) -> Iterable[str]:
         yield "it has no item"
     if suite.repeats < 1:
         yield f"repeats is {suite.repeats}, below 1"
+    if suite.purpose not in PURPOSES:
+        yield f"purpose is {suite.purpose!r}, not one of {', '.join(PURPOSES)}"
     doubled = [item for item, times in Counter(item.id for item in suite.items).items() if times > 1]
     if doubled:
         yield f"id {doubled[0]!r} stands twice"
@@ -197,8 +216,8 @@ def _misplaced(suite: Suite) -> Iterable[str]:
             yield f"item {item.id!r} is of category {item.category!r}, which the suite does not declare"
         if not item.messages or item.messages[-1].role != "user":
             yield f"item {item.id!r} does not end with a user's turn"
-        if item.tier not in _TIERS:
-            yield f"item {item.id!r} is of tier {item.tier!r}, not one of {', '.join(_TIERS)}"
+        if item.tier not in TIERS:
+            yield f"item {item.id!r} is of tier {item.tier!r}, not one of {', '.join(TIERS)}"
         if not (math.isfinite(item.weight) and item.weight > 0):
             yield f"item {item.id!r} weighs {item.weight}, which is no positive number"
         if not all(isinstance(turn, str) and turn.strip() for turn in item.follow_ups):
