@@ -1,4 +1,4 @@
-"""Shares, effects, many tests and bets: held against published figures."""
+"""Shares, effects and bets: held against published figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.gate.statistics.effects import bimodality, cohens_d
-from selftune.gate.statistics.many import LordPlan, benjamini_hochberg, level_of_test
 from selftune.gate.statistics.sequence import bet
 from selftune.gate.statistics.shares import clopper_pearson, newcombe_interval, two_share_p_value
 from selftune.gate.statistics.student import t_quantile, t_two_sided, welch
@@ -64,39 +63,6 @@ def test_welch_is_the_textbooks() -> None:
     assert found.p_value < 0.01
     assert welch([1, 1], [1, 1], 0.95).interval is None
     assert welch([1], [2, 3], 0.95).p_value is None
-
-
-def test_adjusted_p_values_are_the_published_ones() -> None:
-    # Benjamini and Hochberg (1995), section 4: fifteen comparisons, of which four stand at q = 0.05.
-    p_values = [
-        0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240,
-        0.4262, 0.5719, 0.6528, 0.7590, 1.0,
-    ]  # fmt: skip
-    assert sum(p <= 0.05 for p in benjamini_hochberg(p_values)) == 4
-
-
-@law
-@given(st.lists(st.floats(0, 1), max_size=20))
-def test_adjusting_keeps_the_order_and_lowers_nothing(p_values: list[float]) -> None:
-    adjusted = benjamini_hochberg(p_values)
-    assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
-    ranked = [q for _, q in sorted(zip(p_values, adjusted, strict=True))]
-    assert ranked == sorted(ranked)
-
-
-def test_what_nights_may_spend_never_passes_alpha_before_a_finding() -> None:
-    plan = LordPlan()
-    assert sum(level_of_test(number, (), plan) for number in range(1, 20_000)) <= plan.wealth
-    assert level_of_test(5, (4,), plan) > level_of_test(5, (), plan)
-    with pytest.raises(ValueError, match="numbered"):
-        level_of_test(3, (3,), plan)
-
-
-def test_equal_nights_are_promoted_in_no_more_than_alpha_of_all_years() -> None:
-    draw, plan, wrong = random.Random(7), LordPlan(), 0
-    for _ in range(1000):
-        wrong += any(draw.random() <= level_of_test(night, (), plan) for night in range(1, 201))
-    assert wrong <= 1000 * 0.05 + 2.33 * math.sqrt(1000 * 0.05 * 0.95)
 
 
 def test_an_effect_is_measured_in_spreads() -> None:
