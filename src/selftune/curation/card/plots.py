@@ -6,6 +6,8 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from selftune.drawing import frame, shorten
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +16,6 @@ _LABELS: Final = 190  # where the bars begin
 _ROOM: Final = 60  # for the number behind a bar
 _ROW: Final = 22
 _TOP: Final = 34
-_LETTERS: Final = 28
 _STYLE: Final = (
     "text{font:12px system-ui,'DejaVu Sans',sans-serif;fill:#16202e}.title{font-weight:600;font-size:13px}"
     ".before{fill:#c3cfe2}.after{fill:#4a6fa5}"
@@ -55,21 +56,13 @@ def _row(place: int, label: str, before: Sequence[int], count: int, scale: Seque
     longest = max(number for _, number in bars)
     at = _LABELS + _span(longest, most) + 6
     told = f"{count} of {before[0]}" if before and before[0] != count else str(count)
-    text = f'<text x="{_LABELS - 8}" y="{top + 11}" text-anchor="end">{escape(_short(label))}</text>'
+    text = f'<text x="{_LABELS - 8}" y="{top + 11}" text-anchor="end">{escape(shorten(label))}</text>'
     return f'{text}{drawn}<text x="{at}" y="{top + 11}">{told}</text>'
 
 
 def _frame(title: str, rows: int, drawn: Sequence[str]) -> str:
-    height = _TOP + rows * _ROW + 8
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" role="img">'
-    name = escape(title)
-    caption = f'<text class="title" x="8" y="20">{name}</text>'
-    return "\n".join([head, f"<title>{name}</title>", f"<style>{_STYLE}</style>", caption, *drawn, "</svg>", ""])
+    return frame(title, drawn, width=_WIDTH, height=_TOP + rows * _ROW + 8, style=_STYLE)
 
 
 def _span(number: int, most: int) -> int:
     return round((_WIDTH - _LABELS - _ROOM) * number / most)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"

@@ -1,0 +1,170 @@
+"""A page as one HTML file that asks nothing of anybody: no script, no request, its style and drawings inside."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.reporting.pages.figures import NOTHING
+from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Points, Said, Section, Table, Transcript
+from selftune.app.reporting.pages.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.app.reporting.pages.parts import Answer, Part, Row
+
+# Nothing may be fetched, whatever the page holds; styles inside it are ours.
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_TINTS: Final = {f"{name}-{step}" for name in ("heat", "shift") for step in range(7)} | {"good", "bad", "unsure"}
+_OUTCOMES: Final = {"promote": "good", "better": "good", "reject": "bad", "worse": "bad", "invalid": "bad"}
+_FIGURE: Final = re.compile(r"[-+<≥≤$]?\s?[\d.,]+\s?%?(?:\s.*)?")
+_SLUG: Final = re.compile(r"[^a-z0-9]+")
+
+
+def as_html(page: Page) -> str:
+    """The page as a file of its own."""
+    title = _inline(page.title)
+    sections = [(f"s{place}-{_slug(section.title)}", section) for place, section in enumerate(page.sections, start=1)]
+    body = [
+        '<a class="skip" href="#main">To the text</a>',
+        f"<header><h1>{title}</h1>",
+        _outcome(page.outcome),
+        *(f'<p class="lead">{_inline(sentence)}</p>' for sentence in page.lead),
+        "</header>",
+        _contents(sections),
+        '<main id="main">',
+        *(_section(anchor, section) for anchor, section in sections),
+        "</main>",
+        f"<footer>{_inline(page.foot)}</footer>" if page.foot else "",
+    ]
+    return "\n".join(
+        ["<!DOCTYPE html>", '<html lang="en">', _head(title), "<body>", *filter(None, body), "</body>", "</html>", ""]
+    )
+
+
+def _head(title: str) -> str:
+    return (
+        '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><meta name="referrer" content="no-referrer">'
+        f"<title>{title}</title><style>\n{_style()}</style></head>"
+    )
+
+
+@cache
+def _style() -> str:
+    return files("selftune.app.reporting.pages").joinpath("page.css").read_text(encoding="utf-8")
+
+
+def _outcome(outcome: str) -> str:
+    if not outcome:
+        return ""
+    tint = _OUTCOMES.get(outcome.partition(":")[0], "unsure")
+    return f'<p class="outcome {tint}">{_inline(outcome)}</p>'
+
+
+def _contents(sections: Sequence[tuple[str, Section]]) -> str:
+    links = "".join(f'<li><a href="#{anchor}">{_inline(section.title)}</a></li>' for anchor, section in sections)
+    return f'<nav aria-label="Contents"><ul>{links}</ul></nav>' if len(sections) > 1 else ""
+
+
+def _section(anchor: str, section: Section) -> str:
+    title = _inline(section.title)
+    parts = "\n".join(map(_part, section.parts))
+    if section.folded:
+        return (
+            f'<section id="{anchor}" aria-label="{title}"><h2>{title}</h2>\n'
+            f"<details><summary>Show</summary>\n{parts}\n</details></section>"
+        )
+    return f'<section id="{anchor}" aria-label="{title}"><h2>{title}</h2>\n{parts}\n</section>'
+
+
+def _part(part: Part) -> str:
+    match part:
+        case Said():
+            return f"<p>{_inline(part.text)}</p>"
+        case Points():
+            return "<ul>" + "".join(f"<li>{_inline(point)}</li>" for point in part.points) + "</ul>"
+        case Table():
+            return _table(part)
+        case Drawing():
+            return f"<figure>{_named(part)}<figcaption>{_inline(part.alt)}</figcaption></figure>"
+        case Transcript():
+            return _transcript(part)
+
+
+def _named(part: Drawing) -> str:
+    """The drawing, with its words for those who do not see it."""
+    return part.svg.replace('role="img"', f'role="img" aria-label="{_inline(part.alt)}"', 1)
+
+
+def _table(table: Table) -> str:
+    caption = _inline(table.caption)
+    kinds = [_kind(column) for column in zip(*table.rows, strict=True)] if table.rows else [""] * len(table.head)
+    head = "".join(
+        f'<th scope="col"{_classes(kind)}>{_inline(str(name))}</th>'
+        for name, kind in zip(table.head, kinds, strict=True)
+    )
+    rows = "\n".join(_row(row, kinds) for row in table.rows)
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>"
+    )
+
+
+def _kind(column: Sequence[str | Cell]) -> str:
+    """Whether a column holds figures, which stand to the right, or words."""
+    texts = [text for cell in column if (text := _text(cell)) not in {"", NOTHING}]
+    if texts and all(_FIGURE.fullmatch(text) for text in texts):
+        return "figure"
+    return "words" if any(len(text) > 24 for text in texts) else ""  # noqa: PLR2004 - such a column needs room
+
+
+def _row(row: Row, kinds: Sequence[str]) -> str:
+    first, *others = row
+    tint = first.tint if isinstance(first, Cell) else ""
+    cells = "".join(
+        f"<td{_classes(kind, cell.tint if isinstance(cell, Cell) else '')}>{_inline(_text(cell))}</td>"
+        for cell, kind in zip(others, kinds[1:], strict=True)
+    )
+    return f'<tr><th scope="row"{_classes(tint)}>{_inline(_text(first))}</th>{cells}</tr>'
+
+
+def _text(cell: str | Cell) -> str:
+    return cell.text if isinstance(cell, Cell) else cell
+
+
+def _classes(*names: str) -> str:
+    known = [name for name in names if name in _TINTS or name in {"figure", "words"}]
+    return f' class="{" ".join(known)}"' if known else ""
+
+
+def _transcript(part: Transcript) -> str:
+    asked = "".join(
+        f'<div class="asked"><div class="who">{_inline(speaker)}</div>{_quoted(text)}</div>'
+        for speaker, text in part.asked
+    )
+    answers = "".join(map(_answer, part.answers))
+    note = f'<p class="note">{_inline(part.note)}</p>' if part.note else ""
+    return f'<article><h3>{_inline(part.name)}</h3>{note}{asked}<div class="answers">{answers}</div></article>'
+
+
+def _answer(answer: Answer) -> str:
+    who = f"<strong>{_inline(answer.name)}</strong> {_inline(answer.note)}"
+    return f'<div><div class="who">{who}</div>{_quoted(answer.text)}</div>'
+
+
+def _quoted(text: str) -> str:
+    """What somebody said, in its own direction of writing."""
+    return f'<p class="said" dir="auto">{escape(plain(text))}</p>'
+
+
+def _inline(text: str) -> str:
+    return escape(" ".join(plain(text).split()))
+
+
+def _slug(title: str) -> str:
+    return _SLUG.sub("-", title.lower()).strip("-")
