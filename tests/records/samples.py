@@ -14,6 +14,7 @@ from pathlib import Path
 from selftune.records import (
     Arm,
     BaseModel,
+    BlindPair,
     Build,
     BuildOrigin,
     Check,
@@ -299,6 +300,9 @@ SAMPLES: tuple[Record, ...] = (
             ),
         ),
         wall_seconds=3.25,
+        deterministic=True,
+        judge_calls=2,
+        cost_usd=0.125,
     ),
     Decision(
         outcome=Outcome.INCONCLUSIVE,
@@ -325,6 +329,17 @@ SAMPLES: tuple[Record, ...] = (
         n=96,
         items_needed=400,
         next_step="Add 304 pairs to the suite.",
+        picks=(f"statement:{'2' * 64}",),
+    ),
+    BlindPair(
+        salt="06ff",
+        interaction_id=f"interaction:{'1' * 64}",
+        champion_build_id=f"build:{'a' * 64}",
+        candidate_build_id=f"build:{'b' * 64}",
+        champion_answer="Good night.",
+        candidate_answer="Sleep well, Zo\u00eb.",
+        candidate_left=True,
+        seed=3,
     ),
     Release(
         version="v1.1",
@@ -423,8 +438,9 @@ GROWN = {
     "dataset": "-tokens",
     "rubric": "-persona",
     "build": "-prompting",
+    "decision": "-picks",
     "suite": "-purpose",
-    "evaluation": "-turns",
+    "evaluation": "-cost",
 }
 
 

@@ -90,6 +90,7 @@ def test_the_public_names_are_these():
     assert selftune.records.__all__ == [
         "Arm",
         "BaseModel",
+        "BlindPair",
         "Build",
         "BuildOrigin",
         "Check",

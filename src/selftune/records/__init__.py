@@ -2,11 +2,13 @@
 
     Interaction → Judgement → Dataset → Run → Build → Evaluation → Decision → Release
 
-Beside the eight: `Statement` (what a person says about any record), `Quarantined` (a line that could not be read),
+Beside the eight: `Statement` (what a person says about any record), `BlindPair` (two answers that a person chooses
+between), `Quarantined` (a line that could not be read),
 the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
 from selftune.records.base_model import BaseModel
+from selftune.records.blind_pair import BlindPair
 from selftune.records.build import (
     Build,
     BuildOrigin,
@@ -65,6 +67,7 @@ from selftune.records.suite import Suite, SuiteItem
 __all__ = [
     "Arm",
     "BaseModel",
+    "BlindPair",
     "Build",
     "BuildOrigin",
     "Check",

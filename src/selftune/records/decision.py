@@ -51,6 +51,7 @@ class Decision(Record):
         items_needed: Units needed for the policy's power when inconclusive.
         next_step: The cheapest next step when the answer is not promote.
         build_id: The candidate that is promoted or refused; the only one this decision speaks of.
+        picks: The statements of people who chose between the arms' answers, in the order they were said.
     """
 
     KIND: ClassVar[str] = "decision"
@@ -69,3 +70,4 @@ class Decision(Record):
     n: int = 0
     items_needed: int | None = None
     next_step: str | None = None
+    picks: tuple[str, ...] = ()

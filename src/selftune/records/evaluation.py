@@ -54,7 +54,13 @@ class ItemOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Record):
-    """Outcomes of one arm. `scorer_lineage` names the models behind the scores: empty when the scorer is code."""
+    """Outcomes of one arm. `scorer_lineage` names the models behind the scores: empty when the scorer is code.
+
+    Attributes:
+        deterministic: Whether the server gave one answer twice at temperature 0; None when nobody asked.
+        judge_calls: How often a judge was asked for its scores.
+        cost_usd: What these calls cost, by the prices in the config.
+    """
 
     KIND: ClassVar[str] = "evaluation"
 
@@ -69,6 +75,9 @@ class Evaluation(Record):
     seeds: tuple[int, ...]
     outcomes: tuple[ItemOutcome, ...]
     wall_seconds: float = 0.0
+    deterministic: bool | None = None
+    judge_calls: int = 0
+    cost_usd: float = 0.0
 
     @property
     def unscored(self) -> tuple[ItemOutcome, ...]:

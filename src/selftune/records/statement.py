@@ -20,6 +20,7 @@ class StatementKind(StrEnum):
     HOLD = "hold"
     RETIREMENT = "retirement"
     AMENDMENT = "amendment"
+    PICK = "pick"
 
 
 @dataclass(frozen=True, kw_only=True)
