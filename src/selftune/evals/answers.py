@@ -1,14 +1,15 @@
-"""Asking a served build every item of a suite, and keeping what it said."""
+"""Asking a served build every item of a suite, turn by turn, and keeping what it said."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+import random
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from selftune.context import ChatRequest, Progress, spread_seeds
-from selftune.errors import ServingError
-from selftune.records import digest_of
+from selftune.errors import RequestRefusedError, ServingError
+from selftune.records import Message, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,14 +18,33 @@ if TYPE_CHECKING:
     from selftune.evals.config import EvaluationConfig
     from selftune.records import Build, GenerationParameters, Suite, SuiteItem
 
+_SEEDS: Final = 2**31
+_SELF_TEST_TOKENS: Final = 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One item in one repeat, as it is asked."""
+    """One item in one repeat, at its place among all questions.
 
+    Its first answer is drawn with `seed`, the later ones with the seeds after it.
+    """
+
+    place: int
     item: SuiteItem
     repeat: int
-    request: ChatRequest
+    seed: int
+
+    @property
+    def turns(self) -> int:
+        """How many answers it asks for."""
+        return 1 + len(self.item.follow_ups)
+
+    def request(self, said: Sequence[Reply]) -> ChatRequest:
+        """What is asked after these replies: the model's own words stand in the history."""
+        history = list(self.item.messages)
+        for reply, follow_up in zip(said, self.item.follow_ups, strict=False):
+            history += [Message(role="assistant", content=reply.text), Message(role="user", content=follow_up)]
+        return ChatRequest(messages=tuple(history), seed=(self.seed + len(said)) % _SEEDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,47 +56,108 @@ class Reply:
     failure: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """A question and what was answered to it, turn by turn; where it was not played to its end, the last says why."""
+
+    question: Question
+    replies: tuple[Reply, ...]
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The answers, one for each turn."""
+        return tuple(reply.text for reply in self.replies)
+
+    @property
+    def failure(self) -> str | None:
+        """Why it was not played to its end; None when it was."""
+        failure = self.replies[-1].failure
+        return failure if failure is None or len(self.replies) == 1 else f"turn {len(self.replies)}: {failure}"
+
+
 def questions_of(suite: Suite, seeds: Sequence[int]) -> tuple[Question, ...]:
     """Every item in every repeat; the same seeds ask the same, whichever build answers.
 
     A build's own system prompt is no part of a question: whatever serves the build puts it before each of them.
     """
+    drawn = (
+        (item, repeat, seed)
+        for repeat, drawn_for_all in enumerate(seeds)
+        for item, seed in zip(suite.items, spread_seeds(drawn_for_all, len(suite.items)), strict=True)
+    )
     return tuple(
-        Question(
-            item=item,
-            repeat=repeat,
-            request=ChatRequest(messages=item.messages, seed=drawn),
-        )
-        for repeat, seed in enumerate(seeds)
-        for item, drawn in zip(suite.items, spread_seeds(seed, len(suite.items)), strict=True)
+        Question(place=place, item=item, repeat=repeat, seed=seed) for place, (item, repeat, seed) in enumerate(drawn)
     )
 
 
-def collect_answers(
-    served: Served, questions: Sequence[Question], build: Build, config: EvaluationConfig, context: Context
-) -> tuple[Reply, ...]:
-    """One reply per question, in order; what an earlier try of this step got from the same server is not asked again.
+def drawn_order(suite: Suite, questions: Sequence[Question]) -> tuple[Question, ...]:
+    """The questions in the order in which they are asked: drawn, and the same for every arm."""
+    order = list(questions)
+    random.Random(suite.seed).shuffle(order)  # noqa: S311 - the draw must repeat, not be secret
+    return tuple(order)
 
-    Raises:
-        ServingError: the server failed `config.patience` times in a row; what it said so far is kept.
+
+def answers_alike(served: Served, question: Question, parameters: GenerationParameters) -> bool | None:
+    """Whether the server gives the same answer twice at temperature 0; None when it gives none.
+
+    It is the first that the server is asked, so that it is warm when the questions come.
     """
-    kept = Kept(context, tag=digest_of([served.proof, build.digest, config.suite, config.repeats]))
-    replies = kept.load()
-    missing = [place for place in range(len(questions)) if place not in replies]
-    fresh: dict[int, Reply] = {}
-    asked = _ask([questions[place] for place in missing], served, config)
+    greedy = replace(parameters, temperature=0.0, max_tokens=min(parameters.max_tokens, _SELF_TEST_TOKENS))
     try:
-        for done, (place, reply) in enumerate(zip(missing, asked, strict=True), start=len(replies) + 1):
-            fresh[place] = reply
-            context.report(Progress(done=done, total=len(questions), note=questions[place].item.category))
-            if len(fresh) >= config.batch:
-                replies |= fresh
-                kept.save(fresh)
-                fresh = {}
-    finally:
-        kept.save(fresh)
-    replies |= fresh
-    return tuple(replies[place] for place in range(len(questions)))
+        first, second = (served.chat(question.request(()), greedy).text for _ in range(2))
+    except ServingError:
+        return None
+    return first == second
+
+
+class Interview:
+    """Asks a served build these questions; what an earlier try of this step heard is not asked again."""
+
+    def __init__(
+        self, served: Served, questions: Sequence[Question], build: Build, config: EvaluationConfig, context: Context
+    ) -> None:
+        self._served = served
+        self._config = config
+        self._context = context
+        self._kept = Kept(context, tag=digest_of([served.proof, build.digest, config.suite, config.rounds]))
+        self._said: list[list[Reply]] = [[] for _ in questions]
+        for (place, turn), reply in sorted(self._kept.load().items()):
+            # A turn whose predecessor is missing answers nothing that will be asked.
+            if turn == len(self._said[place]):
+                self._said[place].append(reply)
+        self._done = sum(map(len, self._said))
+        self._total = sum(question.turns for question in questions)
+
+    def play(self, questions: Sequence[Question]) -> tuple[Played, ...]:
+        """Play these to their end, one turn of all of them after the other, and give what was answered, in order.
+
+        A conversation in which an answer is missing ends there.
+
+        Raises:
+            ServingError: the server failed `config.patience` times in a row; what it said so far is kept.
+        """
+        for turn in range(max((question.turns for question in questions), default=0)):
+            self._ask_turn([question for question in questions if self._waits_for(question, turn)], turn)
+        return tuple(Played(question=question, replies=tuple(self._said[question.place])) for question in questions)
+
+    def _waits_for(self, question: Question, turn: int) -> bool:
+        said = self._said[question.place]
+        return len(said) == turn < question.turns and not (said and said[-1].failure)
+
+    def _ask_turn(self, questions: Sequence[Question], turn: int) -> None:
+        requests = [question.request(self._said[question.place]) for question in questions]
+        fresh: dict[tuple[int, int], Reply] = {}
+        try:
+            for question, reply in zip(questions, _ask(requests, self._served, self._config), strict=True):
+                self._said[question.place].append(reply)
+                fresh[question.place, turn] = reply
+                self._done += 1
+                self._context.report(Progress(done=self._done, total=self._total, note=question.item.category))
+                if len(fresh) >= self._config.batch:
+                    self._kept.save(fresh)
+                    fresh = {}
+        finally:
+            self._kept.save(fresh)
 
 
 class Kept:
@@ -87,37 +168,46 @@ class Kept:
         self._tag = tag.removeprefix("sha256:")[:16]
         self._parts = 0
 
-    def load(self) -> dict[int, Reply]:
-        """Every answer kept so far, by its question's place."""
-        found: dict[int, Reply] = {}
+    def load(self) -> dict[tuple[int, int], Reply]:
+        """Every answer kept so far, by its question's place and its turn."""
+        found: dict[tuple[int, int], Reply] = {}
         while (part := self._work.get(self._key(self._parts))) is not None:
-            found |= {int(place): Reply(**facts) for place, facts in json.loads(part).items()}
+            for name, facts in json.loads(part).items():
+                place, turn = map(int, name.split("."))
+                found[place, turn] = Reply(**facts)
             self._parts += 1
         return found
 
-    def save(self, replies: dict[int, Reply]) -> None:
+    def save(self, replies: dict[tuple[int, int], Reply]) -> None:
         """Keep answers as the next part; a failure is not kept, so that it is tried again."""
-        answered = {place: asdict(reply) for place, reply in replies.items() if reply.failure is None}
+        answered = {
+            f"{place}.{turn}": asdict(reply) for (place, turn), reply in replies.items() if reply.failure is None
+        }
         if answered:
             self._work.put(self._key(self._parts), json.dumps(answered).encode())
             self._parts += 1
 
     def _key(self, number: int) -> str:
-        return f"answers-{self._tag}-{number:05d}"
+        return f"turns-{self._tag}-{number:05d}"
 
 
-def _ask(questions: Sequence[Question], served: Served, config: EvaluationConfig) -> Iterator[Reply]:
-    """Replies in order; a question that fails is asked once more, then its failure is the reply."""
+def _ask(requests: Sequence[ChatRequest], served: Served, config: EvaluationConfig) -> Iterator[Reply]:
+    """Replies in order; a request that fails is made once more, then its failure is the reply."""
     parameters = config.suite.generation
     failures = 0
-    rest = list(questions)
+    rest = list(requests)
     while rest:
         answered = 0
         try:
-            for answer in served.chat_many([question.request for question in rest], parameters):
+            for answer in served.chat_many(rest, parameters):
                 answered += 1
                 failures = 0
                 yield _reply(answer)
+        except RequestRefusedError as error:
+            # A fault of this one request, such as a conversation that has grown too long: the server is well.
+            failures = 0
+            yield Reply(failure=f"the server refused the request: {error.message}")
+            rest = rest[answered + 1 :]
         except ServingError:
             reply = _ask_again(rest[answered], served, parameters)
             failures = failures + 1 if reply.failure else 0
@@ -133,9 +223,9 @@ def _ask(questions: Sequence[Question], served: Served, config: EvaluationConfig
             return
 
 
-def _ask_again(question: Question, served: Served, parameters: GenerationParameters) -> Reply:
+def _ask_again(request: ChatRequest, served: Served, parameters: GenerationParameters) -> Reply:
     try:
-        return _reply(served.chat(question.request, parameters))
+        return _reply(served.chat(request, parameters))
     except ServingError as error:
         return Reply(failure=f"the server failed twice: {error.message}")
 

@@ -5,84 +5,84 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import spread_seeds
-from selftune.evals.answers import collect_answers, questions_of
-from selftune.evals.base import Score
-from selftune.plugins import load_plugin
-from selftune.records import Evaluation, ItemOutcome, digest_of
+from selftune.errors import JudgeMissingError
+from selftune.evals.answers import Interview, answers_alike, drawn_order, questions_of
+from selftune.evals.scoring import Scoring, load_scorer, outcome_of
+from selftune.records import Evaluation, digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from selftune.context import Context
-    from selftune.evals.answers import Question, Reply
-    from selftune.evals.base import Scorer
+    from selftune.evals.base import Score, Scorer
     from selftune.evals.config import EvaluationConfig
     from selftune.records import Build
 
-STAGE_VERSION: Final = 1
+STAGE_VERSION: Final = 2
 
 
 def evaluate(build: Build, config: EvaluationConfig, context: Context) -> Evaluation:
     """Serve a build, ask it every item of the suite, and score what it says.
 
-    An item that the server or the scorer failed on has no score and says why; it is never a zero.
+    An item that the server, the scorer or the judge failed on has no score and says why; it is never a zero.
 
     Raises:
-        UnknownNameError: the suite's scorer is not registered.
+        UnknownNameError: a scorer of the suite is not registered.
+        ConfigError: an item is to be graded by a judge, and none is named.
         ServingError: the server did not start, did not prove itself, or is gone; what it said so far is kept.
+        JudgeMissingError: the judge grades none of the first answers, or is gone; what it said so far is kept.
+        BudgetError: the money for judging is used up; what it paid for is kept.
     """
-    scorer: Scorer = load_plugin("selftune.scorers", config.suite.scorer)()
-    return evaluate_with(scorer, build, config, context)
+    return evaluate_with(load_scorer, build, config, context)
 
 
-def evaluate_with(scorer: Scorer, build: Build, config: EvaluationConfig, context: Context) -> Evaluation:
-    """`evaluate` with a scorer at hand."""
+def evaluate_with(
+    load: Callable[[str], Scorer], build: Build, config: EvaluationConfig, context: Context
+) -> Evaluation:
+    """`evaluate` with another way to find a scorer by its name."""
     suite = config.suite
+    scoring = Scoring(suite, config.grader, load)
     # The suite's own seed, not the step's: whenever an arm is evaluated, it is asked with the same draws.
-    seeds = tuple(spread_seeds(suite.seed, config.repeats))
+    seeds = tuple(spread_seeds(suite.seed, config.rounds))
     questions = questions_of(suite, seeds)
+    drawn = drawn_order(suite, questions)
     began = context.elapsed()
     with context.serve(build, slots=config.slots) as served:
-        replies = collect_answers(served, questions, build, config, context)
+        alike = answers_alike(served, drawn[0], suite.generation)
+        interview = Interview(served, questions, build, config, context)
+        canary = [question for question in drawn if scoring.is_graded(question)][: config.canary]
+        refuse_when_none_is_graded(scoring.score(interview.play(canary), context))
+        played = sorted(interview.play(drawn), key=lambda one: one.question.place)
         proof = served.proof
+    # The server is gone by now: a judge on this machine has its memory.
+    scores = scoring.score(played, context)
     return Evaluation(
         build_id=build.id,
         build_digest=build.digest,
         proof=proof,
         suite=suite.name,
         suite_digest=digest_of(suite),
-        scorer=scorer.name,
-        scorer_lineage=scorer.lineage,
+        scorer=scoring.name,
+        scorer_lineage=scoring.lineage,
         generation=suite.generation,
         seeds=seeds,
-        outcomes=tuple(_outcome(question, reply, scorer) for question, reply in zip(questions, replies, strict=True)),
+        outcomes=tuple(map(outcome_of, played, scores)),
         wall_seconds=context.elapsed() - began,
+        deterministic=alike,
+        judge_calls=sum(score.calls for score in scores),
+        cost_usd=sum(score.cost_usd for score in scores),
     )
 
 
-def _outcome(question: Question, reply: Reply, scorer: Scorer) -> ItemOutcome:
-    item = question.item
-    score = _score(question, reply, scorer)
-    cut = ("the answer was cut at the token limit",) if reply.cut else ()
-    return ItemOutcome(
-        item_id=item.id,
-        category=item.category,
-        difficulty=item.difficulty,
-        score=score.value,
-        answer=reply.text,
-        reasons=(*score.reasons, *cut),
-        pair=item.pair,
-        agent=item.agent,
-        critical_failures=score.critical_failures,
-        turn_of_break=score.turn_of_break,
-        unscored_reason=score.unscored_reason,
-        repeat=question.repeat,
-        tier=item.tier,
-        weight=item.weight,
-        failure=score.failure,
-        measures=score.measures,
-    )
+def refuse_when_none_is_graded(scores: Sequence[Score]) -> None:
+    """Stop before the rest is asked for and paid when a judge could do nothing with the first answers.
 
-
-def _score(question: Question, reply: Reply, scorer: Scorer) -> Score:
-    if reply.failure is not None:
-        return Score(value=None, unscored_reason=reply.failure)
-    return scorer.score(question.item, reply.text)
+    Raises:
+        JudgeMissingError: none of them has a score.
+    """
+    if scores and all(score.value is None for score in scores):
+        raise JudgeMissingError(
+            f"the judge at the gate graded none of the first {len(scores)} answers: {scores[0].unscored_reason}.",
+            next_step="See that its endpoint answers (`selftune doctor`), then run the same command again: what was "
+            "answered and graded so far is kept.",
+        )
