@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from statistics import fmean
 
 import pytest
@@ -37,13 +38,39 @@ def test_the_p_value_of_few_items_counts_every_assignment_of_signs(differences: 
 
 
 @law
-@given(DIFFERENCES)
-def test_interval_and_test_never_contradict_each_other(differences: list[float]) -> None:
-    found = mean_difference(differences, None, level=0.95, width=1.0)
-    low, high = found.interval
-    if low > 0 or high < 0:
-        assert found.p_value <= 0.05 + 1e-12
-    assert low - 1e-9 <= found.mean <= high + 1e-9
+@given(DIFFERENCES, st.floats(-1.5, 1.5))
+def test_the_interval_holds_the_shifts_that_the_test_does_not_refute(differences: list[float], shift: float) -> None:
+    low, high = flip_signs(gather(differences), 0.95).interval
+    if min(abs(shift - low), abs(shift - high)) > 1e-6:
+        assert (low <= shift <= high) is (brute_p_value([d - shift for d in differences]) > 0.05)
+
+
+@law
+@given(st.lists(st.tuples(st.floats(-1, 1), st.sampled_from("abcdefgh")), min_size=2, max_size=30))
+def test_clusters_turn_their_signs_together(members: list[tuple[float, str]]) -> None:
+    clusters = gather([value for value, _ in members], [label for _, label in members])
+    found = flip_signs(clusters, 0.95)
+    assert found.p_value == pytest.approx(brute_p_value(list(clusters.totals)))
+
+
+@law
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.3, 1.0]), min_size=2, max_size=40), st.sampled_from([0.9, 0.95]))
+def test_interval_and_test_never_contradict_each_other(differences: list[float], level: float) -> None:
+    for kind in (differences, [float(d > 0) - float(d < 0) for d in differences]):
+        found = mean_difference(kind, None, level=level, width=1.0)
+        low, high = found.interval
+        if abs(found.p_value - (1 - level)) > 1e-9:
+            assert (low > 0 or high < 0) is (found.p_value < 1 - level)
+        assert low - 1e-9 <= found.mean <= high + 1e-9
+
+
+@law
+@given(DIFFERENCES, st.randoms(use_true_random=False))
+def test_the_order_of_few_items_does_not_matter(differences: list[float], draw: random.Random) -> None:
+    mixed = draw.sample(differences, len(differences))
+    there, back = (mean_difference(each, None, level=0.95, width=1.0) for each in (differences, mixed))
+    assert back.p_value == pytest.approx(there.p_value)
+    assert back.interval == pytest.approx(there.interval)
 
 
 @law
@@ -102,6 +129,13 @@ def test_above_many_items_a_normal_interval_stands_in_and_says_so() -> None:
     found = mean_difference([0.2, -0.1] * (MANY // 2 + 1), None, level=0.95, width=1.0)
     assert "normal" in found.method
     assert found.interval[0] < 0.05 < found.interval[1]
+
+
+def test_many_items_of_few_clusters_are_few() -> None:
+    values = [0.3, -0.1, 0.2, 0.1] * (MANY // 4 + 1)
+    found = mean_difference(values, [str(place % 4) for place in range(len(values))], level=0.95, width=1.0)
+    assert "normal" not in found.method
+    assert found.interval[0] <= 0 <= found.interval[1]
 
 
 def test_a_difference_wider_than_the_scale_is_refused() -> None:

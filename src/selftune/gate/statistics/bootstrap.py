@@ -13,7 +13,7 @@ Source:
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from selftune.gate.statistics.clusters import clustered_mean
 
@@ -53,19 +53,30 @@ def _distances(clusters: Clusters, centre: float, resamples: int, seed: int, pla
     """How far draws' means lie from the mean, in errors of their own: the one at this place, the nearest first."""
     import numpy as np
 
-    totals, sizes = np.asarray(clusters.totals), np.asarray(clusters.sizes, dtype=float)
-    draw, count = np.random.default_rng(seed), len(totals)
+    sizes = np.asarray(clusters.sizes, dtype=float)
+    # Residuals, so that squares of a small spread about a large mean keep their digits.
+    residuals = np.asarray(clusters.totals) - centre * sizes
+    draw, count = np.random.default_rng(seed), len(sizes)
     found = np.empty(resamples)
     step = max(1, _ROOM // count)
     for start in range(0, resamples, step):
-        chosen = draw.integers(0, count, (min(step, resamples - start), count))
-        sums, held = totals[chosen], sizes[chosen]
-        n = held.sum(axis=1)
-        mean = sums.sum(axis=1) / n
-        residuals = sums - mean[:, None] * held
-        error = np.sqrt(count / (count - 1) * np.einsum("ij,ij->i", residuals, residuals)) / n
-        away = np.abs(mean - centre)
-        flat = error <= _ROUNDING * np.maximum(1.0, np.abs(mean))
-        far = np.where(away <= _ROUNDING, 0.0, np.inf)
-        found[start : start + len(chosen)] = np.where(flat, far, away / np.where(flat, 1.0, error))
+        chosen = draw.integers(0, count, (min(step, resamples - start), count), dtype=np.uint32)
+        total, squares = _sums(residuals, residuals**2, chosen)
+        if (sizes == sizes[0]).all():
+            n, crossed, squared_sizes = count * sizes[0], sizes[0] * total, count * sizes[0] ** 2
+        else:
+            n, squared_sizes = _sums(sizes, sizes**2, chosen)
+            crossed = (residuals * sizes)[chosen].sum(axis=1)
+        away = total / n
+        within = squares - 2 * away * crossed + away**2 * squared_sizes
+        error = np.sqrt(count / (count - 1) * np.maximum(within, 0.0)) / n
+        flat = error <= _ROUNDING * max(1.0, abs(centre))
+        far = np.where(np.abs(away) <= _ROUNDING, 0.0, np.inf)
+        found[start : start + len(chosen)] = np.where(flat, far, np.abs(away) / np.where(flat, 1.0, error))
     return float(np.partition(found, place)[place])
+
+
+def _sums(values: Any, others: Any, chosen: Any) -> tuple[Any, Any]:
+    """Both over each row of what was chosen, looked up once: the real part and the imaginary part of one number."""
+    sums = (values + 1j * others)[chosen].sum(axis=1)
+    return sums.real, sums.imag

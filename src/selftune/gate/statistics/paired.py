@@ -1,4 +1,4 @@
-"""The arithmetic of a paired comparison, each formula with its source; standard library only.
+"""The arithmetic of a paired comparison, each formula with its source.
 
 The comparison is between two arms that answered the same units, so everything here speaks of differences: candidate
 minus champion, one per unit, each between -1 and 1.
@@ -10,21 +10,23 @@ vetoes cost an equal candidate is bounded before the run (`selftune.gate.plannin
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
+from selftune.gate.statistics.clusters import gather
+from selftune.gate.statistics.flips import flip_signs
 from selftune.scoring.intervals import normal_quantile, wilson_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "Difference",
     "counted_interval",
     "detectable_gain",
     "difference_interval",
+    "interval_p_value",
     "items_needed",
     "paired_difference",
     "sign_flip_p_value",
@@ -32,11 +34,8 @@ __all__ = [
     "wilson_interval",
 ]
 
-EXACT_FLIPS: Final = 12
-"""Up to so many non-zero differences every assignment of signs is counted (4,096 of them)."""
-
-DRAWN_FLIPS: Final = 4_999
 _ROUNDING: Final = 1e-9
+_ANY_LEVEL: Final = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,24 +105,36 @@ def counted_interval(gained: int, lost: int, n: int, level: float) -> tuple[floa
 
 
 def _interval(total: float, squares: float, units: int, level: float) -> tuple[float, float]:
+    mean, error = _with_made_up_units(total, squares, units)
+    margin = normal_quantile(level) * error
+    return max(-1.0, mean - margin), min(1.0, mean + margin)
+
+
+def _with_made_up_units(total: float, squares: float, units: int) -> tuple[float, float]:
+    """Mean and standard error with one unit won and one lost."""
     n = units + 2
     mean = total / n
-    margin = normal_quantile(level) * math.sqrt(((squares + 2) / n - mean * mean) / n)
-    return max(-1.0, mean - margin), min(1.0, mean + margin)
+    return mean, math.sqrt(((squares + 2) / n - mean * mean) / n)
+
+
+def interval_p_value(differences: Sequence[float]) -> float:
+    """The two-sided p-value that goes with `difference_interval`: the two never contradict each other."""
+    _refuse_odd(differences)
+    mean, error = _with_made_up_units(math.fsum(differences), math.fsum(d * d for d in differences), len(differences))
+    return 2 * NormalDist().cdf(-abs(mean) / error)
 
 
 def sign_flip_p_value(differences: Sequence[float]) -> tuple[float, str]:
     """Two-sided p-value of "the arms are exchangeable", and the name of the test that gave it.
 
     Where all non-zero differences have the same size this is McNemar's test in its mid-p form (exact binomial, half the
-    weight of the observed outcome). Otherwise every sign assignment is counted when at most `EXACT_FLIPS` differences
-    are non-zero, else `DRAWN_FLIPS` of them are drawn with a fixed seed and the observed one is added to them.
+    weight of the observed outcome). Otherwise it is the sign-flip test of `flips`; units without a difference have no
+    sign to flip.
 
     Source:
         M. W. Fagerland, S. Lydersen and P. Laake, "The McNemar test for binary matched-pairs data: mid-p and asymptotic
         are better than exact conditional", BMC Med. Res. Methodol. 13 (2013) 91; R. A. Fisher, "The Design of
-        Experiments" (1935), section 21; B. Phipson and G. K. Smyth, "Permutation p-values should never be zero", Stat.
-        Appl. Genet. Mol. Biol. 9 (2010) 39.
+        Experiments" (1935), section 21.
 
     Raises:
         ValueError: there are no differences, or one lies outside [-1, 1].
@@ -132,12 +143,8 @@ def sign_flip_p_value(differences: Sequence[float]) -> tuple[float, str]:
     sizes = [abs(difference) for difference in differences if difference]
     if not sizes or max(sizes) - min(sizes) < _ROUNDING:
         return _mcnemar_mid_p(sum(d > 0 for d in differences), sum(d < 0 for d in differences)), "McNemar mid-p"
-    observed = abs(math.fsum(differences)) - _ROUNDING
-    if len(sizes) <= EXACT_FLIPS:
-        sums = _signed_sums(sizes)
-        return sum(abs(total) >= observed for total in sums) / len(sums), "exact sign-flip test"
-    beyond = sum(abs(total) >= observed for total in _drawn_sums(sizes))
-    return (beyond + 1) / (DRAWN_FLIPS + 1), "drawn sign-flip test"
+    flipped = flip_signs(gather([difference for difference in differences if difference]), _ANY_LEVEL)
+    return flipped.p_value, f"{'exact' if flipped.exact else 'drawn'} sign-flip test"
 
 
 def _mcnemar_mid_p(gained: int, lost: int) -> float:
@@ -148,23 +155,6 @@ def _mcnemar_mid_p(gained: int, lost: int) -> float:
         ways = ways * (discordant - k) // (k + 1)
     # Both tails at half the weight of the outcome itself; whole numbers until the one division, so it can't overflow.
     return (2 * below + ways) / (1 << discordant)
-
-
-def _signed_sums(sizes: Sequence[float]) -> list[float]:
-    """The sum under each of the 2**n assignments of signs."""
-    sums = [0.0]
-    for size in sizes:
-        sums = [total + signed for total in sums for signed in (size, -size)]
-    return sums
-
-
-def _drawn_sums(sizes: Sequence[float]) -> Iterator[float]:
-    """Sums under drawn signs; eight signs are one byte, looked up, which makes it eight times as fast."""
-    draw = random.Random(len(sizes))  # noqa: S311 - the same evidence must give the same p-value
-    tables = [_signed_sums(sizes[start : start + 8]) for start in range(0, len(sizes), 8)]
-    for _ in range(DRAWN_FLIPS):
-        signs = draw.randbytes(len(tables))
-        yield sum(table[byte % len(table)] for table, byte in zip(tables, signs, strict=True))
 
 
 def _refuse_odd(differences: Sequence[float]) -> None:
