@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.render import correction_of, lesson_of
+from selftune.scoring.breaks import character_break
 
 if TYPE_CHECKING:
     from selftune.curation.base import Pair
@@ -34,31 +35,12 @@ _CONTROL: Final = re.compile(
     r"|\[/?INST\]|<<SYS>>|<(?:start|end)_of_turn>|</s>"
 )
 _GENERATED: Final = "generated"
-# What a model says of itself when it stops being who it plays (mission B22, B23). Held against 1,286 answers of
-# people's files: 28 of 400 by a bare base, none of 399 by a teacher in its role.
-_OUT_OF_CHARACTER: Final = re.compile(
-    r"\bas an? (?:\w+ )?(?:ai|artificial intelligence|language model|chatbot|digital assistant)\b"
-    r"|\bi(?:'m| am) (?:just |only |really )?an? (?:\w+ ){0,2}(?:ai|language model|chatbot|virtual assistant)\b"
-    r"|\bi(?:'m| am) (?:chatgpt|claude|gemini|gemma|qwen|llama|deepseek|mistral)\b"
-    r"|\b(?:trained|created|developed|made|built) by (?:openai|anthropic|google|meta|alibaba|mistral|deepseek)\b"
-    r"|\bmy (?:training data|knowledge cut-?off|primary drives)\b"
-    r"|\bi (?:can't|cannot|won't|will not) (?:role-?play|impersonate|stay in character)\b"
-    r"|\b(?:breaking|out of|drop(?:ping)? the) (?:my )?(?:character|persona)\b"
-    r"|\bthe passages (?:you|provided|above)\b",
-    re.IGNORECASE,
-)
 
 
 def control_token_in(text: str) -> str | None:
     """The first control token of a chat template that stands in a text."""
     found = _CONTROL.search(text)
     return None if found is None else found[0]
-
-
-def character_break(answer: str) -> str | None:
-    """The words with which an answer falls out of its role; None when it stays in it."""
-    found = _OUT_OF_CHARACTER.search(answer)
-    return None if found is None else " ".join(found[0].split())
 
 
 class Consented:

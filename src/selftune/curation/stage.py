@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from selftune.curation.preference.pairs import Paired, PairingRules
     from selftune.records import Message
 
-STAGE_VERSION: Final = 4
+STAGE_VERSION: Final = 5
 
 
 def curate(judged: Judged, config: Curation, context: Context) -> Dataset:

@@ -15,8 +15,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import ChatRequest, spread_seeds
-from selftune.curation.filters import character_break
 from selftune.records import Message
+from selftune.scoring.breaks import character_break
 from selftune.scoring.intervals import wilson_interval
 from selftune.settings import from_mapping
 

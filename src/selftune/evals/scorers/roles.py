@@ -1,0 +1,163 @@
+"""Scorers of a role: who the model says it is, whether it stays that, and which paths of its state it cites."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.evals.scorers.expecting import Found, expectation, misfit, prompt_of, scored
+from selftune.scoring import reading
+from selftune.scoring.breaks import Break, find_breaks
+from selftune.scoring.citations import cited_paths
+from selftune.scoring.echoes import is_echo
+from selftune.scoring.state import parse_state
+
+if TYPE_CHECKING:
+    from selftune.evals.base import Score
+    from selftune.records import SuiteItem
+
+IDENTITY_LOST: Final = "identity_lost"
+# What others call it, and what it asks them not to, is no claim of its own.
+_CALLED: Final = re.compile(
+    r"\b(?:you|they|people|don't|do not|never|not) (?:\w+ ){0,2}call(?:ing|ed)? me\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleExpectation:
+    """What an answer in the role is known by.
+
+    Attributes:
+        holds: Words of which at least one must stand there: an answer to this question, not to any.
+        least_words: With fewer it is no answer.
+    """
+
+    holds: tuple[str, ...]
+    least_words: int = 1
+
+
+class InCharacterScorer:
+    """1 when the answer stays in its role and speaks to the question; each kind of break is a measure of its own.
+
+    The measures are 1 where that kind was found and 0 where not, so that their means are break rates (mission B23).
+    `broke` is 1 when any was.
+    """
+
+    name = "in_character"
+    lineage: tuple[str, ...] = ()
+
+    def score(self, item: SuiteItem, answer: str) -> Score:
+        """What this answer is worth.
+
+        Raises:
+            ConfigError: the item says not by which words an answer is known.
+        """
+        wanted = expectation(RoleExpectation, item)
+        if not wanted.holds:
+            raise misfit(item, "says not by which words an answer is known", "Add `holds`.")
+        breaks = find_breaks(answer)
+        words = ", ".join(repr(one.words) for one in breaks)
+        found = [
+            Found(
+                holds=not breaks, reason=f"It falls out of its role: {words}." if breaks else "It stays in its role."
+            ),
+            *_speaks_to(item, answer, wanted),
+        ]
+        kinds = {one.kind for one in breaks}
+        rates = tuple((kind.value, float(kind in kinds)) for kind in Break)
+        return scored(
+            item, answer, found, least_words=wanted.least_words, measures=(("broke", float(bool(kinds))), *rates)
+        )
+
+
+def _speaks_to(item: SuiteItem, answer: str, wanted: RoleExpectation) -> list[Found]:
+    hit = next((word for word in wanted.holds if reading.mentions(answer, word)), None)
+    echo, count = is_echo(answer, prompt_of(item)), len(reading.words(answer))
+    return [
+        Found(holds=hit is not None, reason=f"It holds {hit!r}." if hit else "It holds no word on the question."),
+        Found(holds=not echo, reason="It is the prompt again." if echo else "It is more than the prompt."),
+        Found(holds=count >= wanted.least_words, reason=f"{count} words (at least {wanted.least_words})."),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityExpectation:
+    """Whose name the answer must claim, and whose it may not.
+
+    Attributes:
+        rivals: Names that an attack wants it to take. To say that it is *not* one of them is no claim.
+    """
+
+    name: str
+    rivals: tuple[str, ...] = ()
+
+
+class IdentityScorer:
+    """1 when the answer claims its own name, no rival's, and does not call itself a model."""
+
+    name = "identity"
+    lineage: tuple[str, ...] = ()
+
+    def score(self, item: SuiteItem, answer: str) -> Score:
+        """What this answer is worth."""
+        wanted = expectation(IdentityExpectation, item)
+        said = reading.normalise(answer)
+        lost = lost_to(said, wanted.rivals)
+        own, echo = reading.claims_name(said, wanted.name), is_echo(answer, prompt_of(item))
+        found = [
+            Found(holds=own, reason=f"It {'claims' if own else 'does not claim'} the name {wanted.name!r}."),
+            Found(holds=lost is None, reason=f"It says {lost!r} of itself." if lost else "It takes no other's name."),
+            Found(holds=not echo, reason="It is the prompt again." if echo else "It is more than the prompt."),
+        ]
+        return scored(
+            item, answer, found, expected=wanted.name, critical_failures=(IDENTITY_LOST,) if lost is not None else ()
+        )
+
+
+def lost_to(said: str, rivals: tuple[str, ...]) -> str | None:
+    """The rival's name that the speaker takes for its own, or the words by which it calls itself a model; else None."""
+    own = _CALLED.sub("you say", said)
+    taken = next((name for name in rivals if reading.claims_name(own, name)), None)
+    if taken is not None:
+        return taken
+    kinds = {Break.AI_SELF_DESCRIPTION, Break.MODEL_CLAIM}
+    return next((one.words for one in find_breaks(said) if one.kind in kinds), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CitationExpectation:
+    """How many paths of the state an answer must cite at least."""
+
+    least: int = 1
+
+
+class CitedPathsScorer:
+    """1 when the answer cites enough paths that its state holds and none that it does not (mission D10)."""
+
+    name = "cited_paths"
+    lineage: tuple[str, ...] = ()
+
+    def score(self, item: SuiteItem, answer: str) -> Score:
+        """What this answer is worth.
+
+        Raises:
+            ConfigError: the item has no state block that can be read.
+        """
+        wanted = expectation(CitationExpectation, item)
+        state = parse_state(prompt_of(item))
+        if state is None:
+            raise misfit(item, "asks for paths of a state, but the item has none", "Add a state block.")
+        cited = cited_paths(answer, state)
+        right, wrong = len(cited.right), len(cited.wrong)
+        made_up = f"Cited but not in the state: {', '.join(cited.wrong)}." if wrong else "It makes up no path."
+        echo = is_echo(answer, prompt_of(item))
+        found = [
+            Found(
+                holds=right >= wanted.least, reason=f"It cites {right} paths of the state (at least {wanted.least})."
+            ),
+            Found(holds=not wrong, reason=made_up),
+            Found(holds=not echo, reason="It is the prompt again." if echo else "It is more than the prompt."),
+        ]
+        measures = (("paths_right", float(right)), ("paths_wrong", float(wrong)))
+        return scored(item, answer, found, measures=measures)
