@@ -13,10 +13,10 @@ GROUP ?=
 SHARD ?= 1/1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev-install demo demo-real test check bench report soak clean
+.PHONY: help install dev-install demo demo-real test check coverage-statistics bench report soak clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
 
 install: ## make .venv and install selftune into it
 	@$(PYTHON) install.py --venv $(VENV)
@@ -40,6 +40,11 @@ check: dev-install ## lint, format, types, import contracts, docs
 	$(BIN)/mypy install.py .ci/check_demo.py docs benchmarks
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+coverage-statistics: dev-install ## every branch of the gate's statistics is run by their own tests
+	@$(BIN)/python -m coverage run --branch --source=selftune.gate.statistics -m pytest -q \
+		tests/gate/statistics tests/gate/test_gate_statistics.py
+	@$(BIN)/python -m coverage report --show-missing --fail-under=100
 
 bench: dev-install ## every benchmark, its ratio last
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
