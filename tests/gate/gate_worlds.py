@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from selftune.gate.base import Evidence
+from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.records import (
     Arm,
     Build,
@@ -173,3 +173,29 @@ def with_candidate(evidence: Evidence, **changes: Any) -> Evidence:
     """The same evidence, the candidate's evaluation changed."""
     assert evidence.candidate is not None
     return replace(evidence, candidate=replace(evidence.candidate, **changes))
+
+
+def with_further(
+    evidence: Evidence,
+    name: str,
+    champion: dict[str, bool | None],
+    candidate: dict[str, bool | None],
+    base: dict[str, bool | None] | None = None,
+    *,
+    suite: Suite | None = None,
+) -> Evidence:
+    """The same evidence and one more suite, of one category unless it is given; the base is asked it where it is."""
+    suite = replace(suite or make_suite(len(champion), categories=("item",)), name=name)
+    old, new = evidence.champion_build, evidence.candidate_build
+    asked = SuiteEvidence(
+        suite=suite,
+        champion=make_evaluation(old, suite, champion),
+        candidate=make_evaluation(new, suite, candidate),
+        others=() if base is None else ((Arm.BASE, make_evaluation(old, suite, base)),),
+    )
+    return replace(evidence, further=(*evidence.further, asked))
+
+
+def right_up_to(right: int, units: int = 100, category: str = "item") -> dict[str, bool | None]:
+    """The first so many units right, the others wrong."""
+    return {f"{category}-{number}": number < right for number in range(units)}

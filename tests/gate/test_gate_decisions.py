@@ -9,8 +9,10 @@ from pathlib import Path
 import gate_worlds as worlds
 import pytest
 
+from selftune.gate.config import SuiteDemand
 from selftune.gate.policies import load_policy
 from selftune.gate.reasons import next_step_for
+from selftune.gate.rules.further import REGRESSION
 from selftune.gate.stage import decide
 from selftune.records import (
     Arm,
@@ -425,7 +427,11 @@ def test_a_decision_pins_the_build_the_policy_and_the_evaluations() -> None:
 def test_every_declared_rule_leaves_a_check() -> None:
     suite = worlds.make_suite(40, agents=("x", "y"))
     policy = replace(SMALL, guarded=("tone",), floors=(("field", 0.1),))
-    decision = decide_on(worlds.better_evidence(suite=suite), policy)
+    evidence = worlds.better_evidence(suite=suite)
+    for name in ("guarded_one", "plain_one", REGRESSION):
+        evidence = worlds.with_further(evidence, name, *2 * (worlds.right_up_to(50),))
+    policy = replace(policy, suites=(("guarded_one", SuiteDemand(guarded=True)),))
+    decision = decide_on(evidence, policy)
     assert {check.name.partition(":")[0] for check in decision.checks} == set(policy.rules)
 
 

@@ -11,6 +11,7 @@ from selftune.gate.policies import load_policy
 from selftune.gate.reasons import NEXT_BY_FAMILY
 from selftune.gate.rules import declared_rules, enforced_rules, rules_for
 from selftune.gate.rules.enforced import DOUBT, HARM_SHOWN, MUST_BE_SHOWN, VALIDITY
+from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, Parity
 from selftune.gate.rules.independence import Independence
@@ -119,6 +120,38 @@ class TestCriticalFailures(OnSmall):
     bad = worlds.with_candidate(
         GOOD, outcomes=tuple(replace(one, critical_failures=("x",)) for one in GOOD.candidate.outcomes)
     )
+
+
+EQUAL = worlds.with_further(GOOD, "general", *3 * (worlds.right_up_to(50, 400),))
+DUMBER = worlds.with_further(GOOD, "general", worlds.right_up_to(200, 400), worlds.right_up_to(100, 400))
+
+
+class OnFurther(OnSmall):
+    policy = replace(SMALL, suites=())
+    good = EQUAL
+    bad = DUMBER
+
+
+class TestFurtherSound(OnFurther):
+    bad = worlds.with_further(GOOD, "general", worlds.right_up_to(50), dict.fromkeys(worlds.right_up_to(50)))
+
+    def subject() -> FurtherSound:
+        return FurtherSound("general")
+
+
+class TestNoWorse(OnFurther):
+    def subject() -> NoWorse:
+        return NoWorse("general")
+
+
+class TestNoWorseShown(OnFurther):
+    def subject() -> NoWorseShown:
+        return NoWorseShown("general")
+
+
+class TestRegression(OnFurther):
+    def subject() -> Regression:
+        return Regression("general")
 
 
 class TestIndependence(OnSmall):

@@ -30,12 +30,12 @@ class Steps:
 def plan(corrector: Teaching | None):
     return SimpleNamespace(
         sources=("log",), capture=None, judging=None, curation=None, recipe=None, policy=None, evaluation=None,
-        corrector=corrector,
+        corrector=corrector, further=(),
         corrections=lambda teacher, judgements: f"corrections by {teacher.model}",
         judging_after=lambda judgements: None,
         judged=lambda judgements: "all judged",
         arms_against=lambda candidate: (),
-        evidence=lambda run, candidate, evaluations: None,
+        evidence=lambda run, candidate, evaluations, further: None,
     )  # fmt: skip
 
 

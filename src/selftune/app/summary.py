@@ -121,6 +121,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "form": f"{plan.form.form} {plan.form.quantisation}",
         "suite": f"{suite.name}, {len(suite.items)} items",
         "arms": ", ".join(arm.value for arm, _ in plan.arms_against(plan.champion)),
+        "further suites": ", ".join(f"{one.name}, {len(one.items)} items" for one in plan.suites_beside) or "none",
         "policy": plan.policy.name,
         "champion": plan.serving.version,
     }

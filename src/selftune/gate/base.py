@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from selftune.records import Arm
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from selftune.gate.config import Policy
-    from selftune.records import Arm, Build, Check, Evaluation, JudgeIdentity, Run, Suite
+    from selftune.records import Build, Check, Evaluation, JudgeIdentity, Run, Suite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,32 @@ class Evidence:
     champion_build: Build
     judge: JudgeIdentity | None
     further: tuple[SuiteEvidence, ...] = ()
+
+    def on(self, further: SuiteEvidence) -> Evidence:
+        """The same candidate as a further suite shows it, for rules that look at one suite."""
+        return replace(
+            self,
+            champion=further.champion,
+            candidate=further.candidate,
+            others=further.others,
+            suite=further.suite,
+            further=(),
+        )
+
+    def on_each_further(self) -> Iterator[Evidence]:
+        """The candidate as each further suite shows it."""
+        return map(self.on, self.further)
+
+    def on_suite(self, name: str) -> Evidence | None:
+        """The candidate as the suite of this name shows it; None where nobody was asked it."""
+        if name == self.suite.name:
+            return self
+        return next((each for each in self.on_each_further() if each.suite.name == name), None)
+
+    def against_base(self) -> Evidence | None:
+        """The candidate beside the base instead of the champion; None where the base was not evaluated."""
+        base = dict(self.others).get(Arm.BASE)
+        return None if base is None else replace(self, champion=base)
 
 
 class Rule(Protocol):

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from selftune.records import digest_of
 
 EVERY_CATEGORY: Final = "*"
 """Stands in `guarded` for all categories that a suite declares."""
+
+
+class Against(StrEnum):
+    """Whom a candidate must not fall behind on a suite."""
+
+    CHAMPION = "champion"
+    BASE = "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteDemand:
+    """What is asked of a candidate on one suite beside the one that decides.
+
+    Attributes:
+        against: Whom it is held against: who serves now, or the base that every generation starts from.
+        margin: It may not fall behind by more.
+        guarded: That it does not must be shown; otherwise only harm that is shown stops it.
+        required: A project that does not evaluate the suite can't use the policy.
+    """
+
+    against: Against = Against.CHAMPION
+    margin: float = 0.1
+    guarded: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +56,7 @@ class Policy:
         max_unscored: Largest share of items without a score, in either arm.
         min_units: Fewest scored units in a category; with fewer it is not measured.
         independence: `required`: who selected the data must not grade the result; `reported`: it is only printed.
+        suites: Further suites by name, each with what is asked there; one that is not named gets `SuiteDemand()`.
     """
 
     name: str
@@ -50,6 +76,7 @@ class Policy:
     max_unscored: float = 0.05
     min_units: int = 12
     independence: str = "required"
+    suites: tuple[tuple[str, SuiteDemand], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -59,3 +86,12 @@ class Policy:
     def guarded_among(self, categories: tuple[str, ...]) -> tuple[str, ...]:
         """The guarded categories, `*` spelt out as these."""
         return categories if EVERY_CATEGORY in self.guarded else self.guarded
+
+    def demand_on(self, suite: str) -> SuiteDemand:
+        """What is asked of a candidate on a further suite."""
+        return dict(self.suites).get(suite, SuiteDemand())
+
+    @property
+    def required_suites(self) -> tuple[str, ...]:
+        """Further suites without which the policy can't be used."""
+        return tuple(name for name, demand in self.suites if demand.required)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from selftune.gate.comparison import Comparison, compare, unit_scores_of
+from selftune.gate.rules.further import NoWorseShown, held_against
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import Guarded
 from selftune.gate.statistics.paired import items_needed, spread_of
@@ -20,14 +21,18 @@ if TYPE_CHECKING:
 def units_needed(check: Check, evidence: Evidence, policy: Policy) -> int | None:
     """Units with which this check could be settled, at the policy's power; None where more units would not help.
 
-    For a gain: what shows the measured one, or the least gain where less was measured. For a guarded category: what
-    lifts its interval above the cap if its mean stays where it is.
+    For a gain: what shows the measured one, or the least gain where less was measured. For a guarded category or suite:
+    what lifts its interval above the cap if its mean stays where it is.
     """
     family, _, place = check.name.partition(":")
-    if check.status is not CheckStatus.NOT_SHOWN or family not in {Gain.family, Guarded.family}:
+    if check.status is not CheckStatus.NOT_SHOWN:
         return None
-    comparison = compare(evidence)
-    return _for_gain(comparison, policy) if family == Gain.family else _for_bound(comparison.of_category(place), policy)
+    if family == Gain.family:
+        return _for_gain(compare(evidence), policy)
+    if family == Guarded.family:
+        return _for_bound(compare(evidence).of_category(place), policy.guarded_cap, policy)
+    compared = held_against(place, evidence, policy) if family == NoWorseShown.family else None
+    return None if compared is None else _for_bound(compared, policy.demand_on(place).margin, policy)
 
 
 def _for_gain(comparison: Comparison, policy: Policy) -> int | None:
@@ -36,9 +41,9 @@ def _for_gain(comparison: Comparison, policy: Policy) -> int | None:
     return items_needed(spread_of(differences), gain, alpha=policy.alpha, power=policy.power) if gain else None
 
 
-def _for_bound(comparison: Comparison, policy: Policy) -> int | None:
+def _for_bound(comparison: Comparison, cap: float, policy: Policy) -> int | None:
     differences = comparison.differences
-    room = math.fsum(differences) / len(differences) + policy.guarded_cap
+    room = math.fsum(differences) / len(differences) + cap
     if room <= 0:
         return None
     return items_needed(spread_of(differences), room, alpha=1 - policy.level, power=policy.power)

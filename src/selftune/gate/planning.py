@@ -13,15 +13,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
+from selftune.gate.config import Against
+from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Guarded, fall_status
 from selftune.gate.rules.validity import missing_categories
 from selftune.gate.statistics.paired import counted_interval, detectable_gain
 from selftune.records import CheckStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from selftune.gate.config import Policy
+    from selftune.gate.rules.enforced import EnforcedRule
     from selftune.records import Suite, SuiteItem
 
 DISCORDANCE: Final = 0.1
@@ -51,45 +54,87 @@ class Forecast:
     detectable_gain: float
 
 
-def plan_check(policy: Policy, suite: Suite) -> None:
-    """Refuse a policy that cannot decide on this suite.
+@dataclass(frozen=True, kw_only=True)
+class Veto:
+    """One comparison that may stop a candidate: over n units, a fall of `cap`, whose absence must be `shown` or not.
+
+    Attributes:
+        where: What would have to grow for it to see better: a category or an agent of the suite, or a further suite.
+    """
+
+    name: str
+    where: str
+    n: int
+    cap: float
+    shown: bool
+
+
+def plan_check(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> None:
+    """Refuse a policy that cannot decide on this suite and those beside it.
 
     Raises:
-        ConfigError: a guarded category is not in the suite, a category has too few units to be measured, or an equal
-            candidate would pass all vetoes less than 80 % of the time; the message says what would help.
+        ConfigError: a guarded category is not in the suite, a suite that the policy requires is not evaluated, a part
+            has too few units to be measured, or an equal candidate would pass all vetoes less than 80 % of the time;
+            the message says what would help.
     """
+    _refuse_missing(policy, suite, further)
+    _refuse_few(policy, suite, further)
+    found = forecast(policy, suite, further)
+    if found.pass_chance < LEAST_CHANCE:
+        names = ", ".join(repr(one.name) for one in (suite, *further))
+        raise ConfigError(
+            f"under policy {policy.name!r} a candidate as good as the champion would pass all vetoes on suite "
+            f"{names} in {found.pass_chance:.0%} of cases ({LEAST_CHANCE:.0%} are needed); "
+            f"the weakest is {found.weakest}.",
+            next_step=_remedy(policy, suite, further),
+        )
+
+
+def _refuse_missing(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
     missing = missing_categories(policy, suite)
     if missing:
         raise ConfigError(
             f"suite {suite.name!r} has no item in guarded category {missing[0]!r} of policy {policy.name!r}.",
             next_step=f"Add items of {missing[0]!r} to the suite, or drop the guard from the policy.",
         )
+    evaluated = {one.name for one in (suite, *further)}
+    absent = [name for name in policy.required_suites if name not in evaluated]
+    if absent:
+        raise ConfigError(
+            f"policy {policy.name!r} requires suite {absent[0]!r}, and the project does not evaluate it.",
+            next_step=f'Add "{absent[0]}" to further under [evaluation] in selftune.toml, or drop it from the policy.',
+        )
+
+
+def _refuse_few(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
     sizes = Counter(category for category, _ in _units(suite))
-    few = [category for category in suite.categories if sizes[category] < policy.min_units]
+    parts = [(f"category {name!r} of suite {suite.name!r}", sizes[name], suite.unit) for name in suite.categories]
+    parts += [(f"suite {one.name!r}", len(_units(one)), one.unit) for one in further if one.name != REGRESSION]
+    few = next((part for part in parts if part[1] < policy.min_units), None)
     if few:
+        what, n, unit = few
         raise ConfigError(
-            f"category {few[0]!r} of suite {suite.name!r} has {sizes[few[0]]} {suite.unit}s; "
-            f"policy {policy.name!r} measures none below {policy.min_units}.",
-            next_step=f"Add {policy.min_units - sizes[few[0]]} {suite.unit}s, or lower min_units in the policy.",
-        )
-    found = forecast(policy, suite)
-    if found.pass_chance < LEAST_CHANCE:
-        raise ConfigError(
-            f"under policy {policy.name!r} a candidate as good as the champion would pass all vetoes on suite "
-            f"{suite.name!r} in {found.pass_chance:.0%} of cases ({LEAST_CHANCE:.0%} are needed); "
-            f"the weakest is {found.weakest}.",
-            next_step=_remedy(policy, suite),
+            f"{what} has {n} {unit}s; policy {policy.name!r} measures none below {policy.min_units}.",
+            next_step=f"Add {policy.min_units - n} {unit}s, or lower min_units in the policy.",
         )
 
 
-def forecast(policy: Policy, suite: Suite) -> Forecast:
-    """How often an equal candidate passes, and how small a gain can be seen.
+def needs_base(policy: Policy, suite: Suite) -> bool:
+    """Whether a rule holds the candidate against the base on this further suite, so that the base is asked it too."""
+    return policy.demand_on(suite.name).against is Against.BASE
+
+
+def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> Forecast:
+    """How often an equal candidate passes, and how small a gain can be seen on the suite that decides.
 
     Reckoned exactly for right-or-wrong units of which `DISCORDANCE` differ between equal arms, vetoes taken as
     independent. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise.
     """
     units = _units(suite)
-    chances = dict(_chances(policy, suite))
+    chances = {veto.name: _passed(veto, policy) for veto in vetoes_of(policy, suite, further)}
+    if CriticalFailures.family in policy.rules:
+        # Growth that is clear of noise by chance alone: one side of the interval's error.
+        chances[CriticalFailures.family] = (1 + policy.level) / 2
     n = len(units)
     spread = math.sqrt((DISCORDANCE * n + 2) / (n + 2))
     return Forecast(
@@ -108,33 +153,62 @@ def _units(suite: Suite) -> list[tuple[str, str | None]]:
     return [(item.category, item.agent) for item in first.values()]
 
 
-def _chances(policy: Policy, suite: Suite, least: int = 0) -> Iterator[tuple[str, float]]:
-    """Each veto's name and how often an equal candidate passes it, if every part of the suite had `least` units."""
+def vetoes_of(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> Iterator[Veto]:
+    """Each comparison that may stop a candidate under this policy, on the suite that decides and on those beside it."""
     units = _units(suite)
     by_category = Counter(category for category, _ in units)
-    by_agent = Counter(agent for _, agent in units if agent is not None)
     guarded = policy.guarded_among(suite.categories) if Guarded.family in policy.rules else ()
     for category in suite.categories:
-        n = max(by_category[category], least)
+        where, n = f"category {category!r}", by_category[category]
         if category in guarded:
-            yield f"{Guarded.family}:{category}", _chance(n, policy.guarded_cap, policy.level, shown=True)
+            yield Veto(name=f"{Guarded.family}:{category}", where=where, n=n, cap=policy.guarded_cap, shown=True)
         elif CategoryCap.family in policy.rules:
-            yield f"{CategoryCap.family}:{category}", _chance(n, policy.category_cap, policy.level, shown=False)
+            yield Veto(name=f"{CategoryCap.family}:{category}", where=where, n=n, cap=policy.category_cap, shown=False)
     if AgentCap.family in policy.rules:
-        for agent, n in by_agent.items():
-            yield f"{AgentCap.family}:{agent}", _chance(max(n, least), policy.agent_cap, policy.level, shown=False)
-    if CriticalFailures.family in policy.rules:
-        # Growth that is clear of noise by chance alone: one side of the interval's error.
-        yield CriticalFailures.family, (1 + policy.level) / 2
+        for agent, n in Counter(agent for _, agent in units if agent is not None).items():
+            where = f"agent {agent!r}"
+            yield Veto(name=f"{AgentCap.family}:{agent}", where=where, n=n, cap=policy.agent_cap, shown=False)
+    for one in further:
+        yield from _vetoes_beside(policy, one)
 
 
-def _remedy(policy: Policy, suite: Suite) -> str:
-    n = min(Counter(category for category, _ in _units(suite)).values())
+def _vetoes_beside(policy: Policy, suite: Suite) -> Iterator[Veto]:
+    where, n, demand = f"suite {suite.name!r}", len(_units(suite)), policy.demand_on(suite.name)
+    rule: type[EnforcedRule] = NoWorseShown if demand.guarded else NoWorse
+    if suite.name == REGRESSION:
+        if Regression.family in policy.rules:
+            yield Veto(name=f"{Regression.family}:{suite.name}", where=where, n=n, cap=0.0, shown=False)
+    elif rule.family in policy.rules:
+        yield Veto(name=f"{rule.family}:{suite.name}", where=where, n=n, cap=demand.margin, shown=demand.guarded)
+
+
+def _passed(veto: Veto, policy: Policy, least: int = 0) -> float:
+    """How often an equal candidate passes a veto, were it over at least so many units."""
+    return _chance(max(veto.n, least), veto.cap, policy.level, shown=veto.shown)
+
+
+def _remedy(policy: Policy, suite: Suite, further: Sequence[Suite]) -> str:
+    """How far the weakest part, or where that is not enough every part, would have to grow."""
+    vetoes = sorted(vetoes_of(policy, suite, further), key=lambda veto: _passed(veto, policy))
+    constant = forecast(policy, suite, further).pass_chance / math.prod(_passed(veto, policy) for veto in vetoes)
+    for growing in (vetoes[:1], vetoes):
+        others = constant * math.prod(_passed(veto, policy) for veto in vetoes[len(growing) :])
+        n = _grown_to(growing, LEAST_CHANCE / others, policy) if others >= LEAST_CHANCE else None
+        if n is not None:
+            beside = " and further suite" if any(veto.where.startswith("suite") for veto in growing) else ""
+            what = growing[0].where if len(growing) == 1 else f"every category{beside}"
+            return f"Bring {what} to about {n} {suite.unit}s, or raise the caps in the policy."
+    return "Raise the caps in the policy: no number of items would do."
+
+
+def _grown_to(vetoes: Sequence[Veto], chance: float, policy: Policy) -> int | None:
+    """Units at which an equal candidate passes these vetoes so often, grown by a twentieth at a time; None for none."""
+    n = min(veto.n for veto in vetoes)
     while n < _MOST_UNITS:
         n += max(1, n // 20)
-        if math.prod(chance for _, chance in _chances(policy, suite, n)) >= LEAST_CHANCE:
-            return f"Bring every category to about {n} {suite.unit}s, or raise the caps in the policy."
-    return "Raise the caps in the policy: no number of items would do."
+        if math.prod(_passed(veto, policy, n) for veto in vetoes) >= chance:
+            return n
+    return None
 
 
 @cache

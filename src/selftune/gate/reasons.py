@@ -35,6 +35,10 @@ NEXT_BY_FAMILY: Final = {
     "agent_cap": "Add golden items of the agent that fell, and train again; the old model keeps serving.",
     "floor": "Add golden items of the category below its floor, and train again; the old model keeps serving.",
     "critical_failures": "Read the items with critical failures, correct them, and train again.",
+    "further_sound": "See what the further suite lacks (server, scorer, conditions), mend it and evaluate again.",
+    "no_worse": "Add golden items of what the further suite asks, and train again; the old model keeps serving.",
+    "no_worse_shown": "Add golden items of what the further suite asks, and train again; the old model keeps serving.",
+    "regression": "Read the items that broke again, add golden items like them, and train again.",
     "other_arms": "Evaluate the other arms again on the same suite.",
     "independence": "Name another judge for the data or another scorer for the suite; code and your own picks count.",
 }
@@ -46,6 +50,7 @@ _WITHOUT_TRAINING: Final = frozenset(
         "arms_differ",
         "proofs_match",
         "guarded_present",
+        "further_sound",
         "parity",
         "other_arms",
     }

@@ -221,12 +221,19 @@ class BuildSection:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSection:
-    """[evaluation]: the suite, by name or path, how often it is asked, and in how many slots."""
+    """[evaluation]: the suite, by name or path, how often it is asked, and in how many slots.
+
+    `further` names suites beside it: they may stop a candidate, by what the policy asks of them, and never promote one.
+    A project's own `suites/regression.yaml` is one of them without being named, and so are up to `holdout_items` prompts
+    of the log that were held out (0 for none), where there is a judge that may grade them.
+    """
 
     suite: str = "state_obedience"
+    further: tuple[str, ...] = ()
     repeats: int = 1
     slots: int = 8
     prompt_only: str = ""
+    holdout_items: int = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +241,29 @@ class GateSection:
     """[gate]: the policy a promotion must meet, by name or path."""
 
     policy: str = "small"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateJudgeSection:
+    """[gate_judge]: the judge that grades what code can't, on suites that ask for one and on what was held out.
+
+    It is another one than under [judge]: who chose the lessons does not grade the exam, nor does kin of the model.
+    Where a suite names no rubric, `rubric` is it. Without a `name` there is no such judge: suites that need one are
+    refused, and what was held out is graded only where the judge of the lessons is code. `budget_usd` is what grading
+    one arm on one suite may cost.
+    """
+
+    name: str = ""
+    rubric: str = "golden"
+    endpoint: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    at_once: int = 8
+    timeout_seconds: float = 120.0
+    usd_per_million_input: float = 0.0
+    usd_per_million_output: float = 0.0
+    usd_per_million_cached_input: float | None = None
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +307,7 @@ class ProjectConfig:
     build: BuildSection = field(default_factory=BuildSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     gate: GateSection = field(default_factory=GateSection)
+    gate_judge: GateJudgeSection = field(default_factory=GateJudgeSection)
     serving: ServingSection = field(default_factory=ServingSection)
     governance: GovernanceSection = field(default_factory=GovernanceSection)
     egress: EgressSection = field(default_factory=EgressSection)

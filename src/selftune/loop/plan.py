@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from selftune.curation.base import Judged, Key, Pair, Yardstick
 from selftune.curation.corrections import find_correctable
-from selftune.gate.base import Evidence
+from selftune.gate.base import Evidence, SuiteEvidence
+from selftune.gate.planning import needs_base
 from selftune.judges.calibration.canaries import CANARY
 from selftune.loop.correcting import Corrections
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from selftune.judges.config import Judging
     from selftune.loop.executor import Stored
     from selftune.loop.teaching import Teaching
-    from selftune.records import Build, Evaluation, JudgeIdentity, Release
+    from selftune.records import Build, Evaluation, JudgeIdentity, Release, Suite
     from selftune.release.base import Promotion
     from selftune.release.config import Target
     from selftune.store import Store
@@ -109,6 +110,7 @@ class Plan:
         calibration: Whether people have been shown to agree with the judge, in one line for the card.
         yardsticks: What measures the model; nothing close to it is learnt from.
         champion: The build that serves now.
+        further: Suites that may stop the candidate beside the one that decides, and how they are asked.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
         promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
         corrector: The teacher that writes answers anew which are not good enough; None for none.
@@ -136,6 +138,7 @@ class Plan:
     serving: Release
     promotion: Callable[[Build, Decision], Promotion]
     corrector: Teaching | None = None
+    further: tuple[EvaluationConfig, ...] = ()
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
         """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
@@ -169,7 +172,27 @@ class Plan:
             yield Arm.CANDIDATE, candidate
         yield from self.others
 
-    def evidence(self, run: Run, candidate: Build | None, evaluations: Mapping[Arm, Evaluation]) -> Evidence:
+    @property
+    def suites_beside(self) -> tuple[Suite, ...]:
+        """The suites beside the one that decides."""
+        return tuple(asked.suite for asked in self.further)
+
+    def arms_beside(self, asked: EvaluationConfig, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
+        """Who is asked a further suite; nobody where no candidate can be stopped by it."""
+        if candidate is None:
+            return
+        yield Arm.CHAMPION, self.champion
+        yield Arm.CANDIDATE, candidate
+        if needs_base(self.policy, asked.suite):
+            yield from ((arm, build) for arm, build in self.others if arm is Arm.BASE)
+
+    def evidence(
+        self,
+        run: Run,
+        candidate: Build | None,
+        evaluations: Mapping[Arm, Evaluation],
+        further: Mapping[str, Mapping[Arm, Evaluation]],
+    ) -> Evidence:
         """What the gate looks at."""
         return Evidence(
             champion=evaluations[Arm.CHAMPION],
@@ -180,7 +203,20 @@ class Plan:
             candidate_build=candidate,
             champion_build=self.champion,
             judge=self.judge_identity,
+            further=tuple(
+                _beside(asked.suite, arms) for asked in self.further if (arms := further.get(asked.suite.name))
+            ),
         )
+
+
+def _beside(suite: Suite, arms: Mapping[Arm, Evaluation]) -> SuiteEvidence:
+    """What the arms did on one further suite."""
+    return SuiteEvidence(
+        suite=suite,
+        champion=arms[Arm.CHAMPION],
+        candidate=arms[Arm.CANDIDATE],
+        others=tuple((arm, one) for arm, one in arms.items() if arm not in {Arm.CHAMPION, Arm.CANDIDATE}),
+    )
 
 
 def judged_log(store: Store, judge: JudgeIdentity, rubric_digest: str | None) -> JudgedLog:

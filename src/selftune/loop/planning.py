@@ -24,6 +24,7 @@ from selftune.judges.stage import judge
 from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
 from selftune.loop.ejected import codex_of, find_text
+from selftune.loop.further import further_suites
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Kept, Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
@@ -76,7 +77,8 @@ def make_plan(project: Project) -> Plan:
     refuse_when_nothing_readable(project, fresh, judging)
     evaluation = make_evaluation(project)
     policy = load_policy(find_text(project.folder, "policy", config.gate.policy))
-    plan_check(policy, evaluation.suite)
+    further = further_suites(project, evaluation.suite)
+    plan_check(policy, evaluation.suite, [asked.suite for asked in further])
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
     rubric = load_rubric(judging.rubric, judging.codex)
@@ -99,10 +101,11 @@ def make_plan(project: Project) -> Plan:
             trigger=trigger_of(project, policy, evaluation.suite),
             disagreement=gap_on_scale(judging),
         ),
-        yardsticks=make_yardsticks(project.folder, evaluation.suite),
+        yardsticks=make_yardsticks(project.folder, evaluation.suite, *(asked.suite for asked in further)),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
         evaluation=evaluation,
+        further=further,
         policy=policy,
         target=make_target(project),
         champion=champion,

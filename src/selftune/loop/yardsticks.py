@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from selftune.records import Suite
 
 
-def make_yardsticks(folder: Path, suite: Suite) -> tuple[Yardstick, ...]:
-    """The questions of the suite in force, and of each suite in the project's folder."""
+def make_yardsticks(folder: Path, *in_force: Suite) -> tuple[Yardstick, ...]:
+    """The questions of the suites in force, and of each suite in the project's folder."""
     own = sorted((folder / SUITES.folder).glob(f"*{SUITES.endings[0]}"))
-    suites = {one.id: one for one in (suite, *map(load_suite, map(str, own)))}
+    suites = {one.id: one for one in (*in_force, *map(load_suite, map(str, own)))}
     return tuple(
         Yardstick(
             name=f"item {item.id} of {one.name}",

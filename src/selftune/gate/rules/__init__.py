@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.gain import Gain, OtherArms
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, Parity
 from selftune.gate.rules.independence import Independence
@@ -30,6 +31,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     ArmsDiffer,
     ProofsMatch,
     GuardedPresent,
+    FurtherSound,
     Parity,
     Gain,
     CategoryCap,
@@ -37,6 +39,9 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     AgentCap,
     Floor,
     CriticalFailures,
+    NoWorse,
+    NoWorseShown,
+    Regression,
     Independence,
     OtherArms,
 )

@@ -1,0 +1,42 @@
+"""Suites beside the one that decides: which a project has, and how they are asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import ConfigError
+from selftune.evals.config import EvaluationConfig
+from selftune.evals.suites import SUITES, load_suite
+from selftune.gate.rules.further import REGRESSION
+from selftune.loop.ejected import find_text
+
+if TYPE_CHECKING:
+    from selftune.loop.project import Project
+    from selftune.records import Suite
+
+GROWN: Final = (REGRESSION,)
+"""Suites that grow in the project's own folder, and are asked without being named in the config."""
+
+
+def further_suites(project: Project, first: Suite) -> tuple[EvaluationConfig, ...]:
+    """What else the arms are asked, beside `first`; equal for every arm.
+
+    Raises:
+        UnknownNameError: no suite has a name that the config gives.
+        ConfigError: it is no sound suite, or two in force have the same name.
+    """
+    section = project.config.evaluation
+    found: dict[str, EvaluationConfig] = {}
+    for name in dict.fromkeys((*section.further, *_grown(project))):
+        suite = load_suite(find_text(project.folder, "suite", name))
+        if suite.name in {first.name, *found}:
+            raise ConfigError(
+                f"[evaluation] names suite {suite.name!r} twice.", next_step="Drop it from further in selftune.toml."
+            )
+        found[suite.name] = EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots)
+    return tuple(found.values())
+
+
+def _grown(project: Project) -> tuple[str, ...]:
+    folder = project.folder / SUITES.folder
+    return tuple(name for name in GROWN if (folder / f"{name}{SUITES.endings[0]}").is_file())

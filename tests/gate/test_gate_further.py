@@ -1,0 +1,160 @@
+"""Suites beside the one that decides stop a candidate, and never promote one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import gate_worlds as worlds
+import pytest
+
+from selftune.errors import ConfigError
+from selftune.gate.config import Against, SuiteDemand
+from selftune.gate.planning import forecast, needs_base, plan_check
+from selftune.gate.policies import load_policy
+from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression
+from selftune.gate.stage import decide
+from selftune.records import CheckStatus, Outcome
+from selftune.testing import fake_context
+
+SMALL = load_policy("small")
+BETTER = worlds.better_evidence()
+TO_BASE = replace(SMALL, suites=(("general", SuiteDemand(against=Against.BASE, margin=0.02)),))
+
+
+def decide_on(evidence, policy=SMALL):
+    return decide(evidence, policy, fake_context(Path()))
+
+
+def beside(champion: int, candidate: int, base: int | None = None, units: int = 400, name: str = "general"):
+    arms = [None if right is None else worlds.right_up_to(right, units) for right in (champion, candidate, base)]
+    return worlds.with_further(BETTER, name, *arms)
+
+
+def further_suite(units: int, name: str = "general"):
+    return replace(worlds.make_suite(units, categories=("item",)), name=name)
+
+
+def test_a_candidate_that_got_dumber_than_the_base_is_refused_however_much_it_gained() -> None:
+    decision = decide_on(beside(champion=150, candidate=150, base=200), TO_BASE)
+    assert decision.outcome is Outcome.REJECT
+    assert "general -0.12" in decision.reason
+    assert "against the base" in decision.reason
+
+
+def test_both_shipped_policies_ask_whether_it_got_dumber_than_the_base() -> None:
+    for name in ("small", "strict"):
+        demand = load_policy(name).demand_on("general")
+        assert (demand.against, demand.margin) == (Against.BASE, 0.02)
+        assert needs_base(load_policy(name), further_suite(300))
+
+
+def test_without_the_base_on_record_it_is_not_measured_and_not_promoted() -> None:
+    decision = decide_on(beside(champion=150, candidate=150), TO_BASE)
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert "was not asked of the candidate and the base" in decision.reason
+
+
+def test_a_suite_that_no_one_named_in_the_policy_is_held_against_the_champion() -> None:
+    policy = replace(SMALL, suites=())
+    assert not needs_base(policy, further_suite(300))
+    assert decide_on(beside(champion=200, candidate=200), policy).outcome is Outcome.PROMOTE
+    decision = decide_on(beside(champion=200, candidate=120), policy)
+    assert decision.outcome is Outcome.REJECT
+    assert "newly broken: item-120" in decision.reason
+
+
+def test_a_gain_on_a_further_suite_promotes_nothing() -> None:
+    evidence = worlds.better_evidence(gain=0.0, seed=1)
+    evidence = worlds.with_further(evidence, "general", worlds.right_up_to(10), worlds.right_up_to(90))
+    assert decide_on(evidence, replace(SMALL, suites=())).outcome is not Outcome.PROMOTE
+
+
+def test_a_fall_that_may_be_noise_is_printed_and_stops_only_where_the_suite_is_guarded() -> None:
+    evidence = beside(champion=52, candidate=49, units=100)
+    plain = replace(SMALL, suites=(("general", SuiteDemand(margin=0.02)),))
+    guarded = replace(SMALL, suites=(("general", SuiteDemand(margin=0.02, guarded=True)),))
+    assert NoWorse("general").check(evidence, plain).status is CheckStatus.NOT_SHOWN
+    assert decide_on(evidence, plain).outcome is Outcome.PROMOTE
+    assert NoWorseShown("general").check(evidence, guarded).status is CheckStatus.NOT_SHOWN
+    decision = decide_on(evidence, guarded)
+    assert decision.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_guarded_suite_within_reach_says_how_many_items_would_show_it() -> None:
+    guarded = replace(SMALL, suites=(("general", SuiteDemand(margin=0.04, guarded=True)),))
+    decision = decide_on(beside(champion=52, candidate=52, units=100), replace(guarded, level=0.999))
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert decision.items_needed > 100
+    assert "of general" in decision.next_step
+
+
+def test_an_outage_on_a_further_suite_makes_the_comparison_invalid() -> None:
+    silent = dict.fromkeys(worlds.right_up_to(50))
+    decision = decide_on(worlds.with_further(BETTER, "council", worlds.right_up_to(50), silent))
+    assert decision.outcome is Outcome.INVALID
+    assert "council: unscored" in decision.reason
+
+
+def test_a_base_that_was_asked_under_other_conditions_is_no_base() -> None:
+    evidence = beside(champion=200, candidate=200, base=200)
+    asked = evidence.further[0]
+    ((arm, base),) = asked.others
+    other = replace(asked, others=((arm, replace(base, seeds=(99,))),))
+    decision = decide_on(replace(evidence, further=(other,)), TO_BASE)
+    assert decision.outcome is Outcome.INVALID
+    assert "the arms differ in seeds" in decision.reason
+
+
+def test_a_suite_with_too_few_items_is_not_measured() -> None:
+    check = NoWorse("general").check(beside(champion=5, candidate=5, units=8), replace(SMALL, suites=()))
+    assert check.status is CheckStatus.NOT_MEASURED
+    assert "only 8 pairs of general" in check.detail
+
+
+def test_a_required_suite_that_nobody_asked_is_not_measured_and_refused_when_planned() -> None:
+    policy = replace(SMALL, suites=(("general", SuiteDemand(required=True)),))
+    decision = decide_on(BETTER, policy)
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert "suite 'general' was not asked" in decision.reason
+    with pytest.raises(ConfigError, match="requires suite 'general'") as refused:
+        plan_check(policy, BETTER.suite)
+    assert "further under [evaluation]" in refused.value.next_step
+    plan_check(policy, BETTER.suite, [further_suite(300)])
+
+
+@pytest.mark.parametrize(
+    ("champion", "candidate", "units", "status"),
+    [(3, 3, 3, CheckStatus.PASS), (3, 2, 3, CheckStatus.NOT_SHOWN), (40, 25, 40, CheckStatus.FAIL)],
+)
+def test_each_item_of_the_regression_suite_counts_however_few_there_are(champion, candidate, units, status) -> None:
+    evidence = beside(champion, candidate, units=units, name=REGRESSION)
+    assert Regression(REGRESSION).check(evidence, SMALL).status is status
+    assert (decide_on(evidence).outcome is Outcome.REJECT) is (status is CheckStatus.FAIL)
+
+
+def test_a_regression_suite_in_which_nothing_was_scored_is_not_measured() -> None:
+    blank = dict.fromkeys(worlds.right_up_to(3, 3))
+    evidence = worlds.with_further(BETTER, REGRESSION, blank, blank)
+    assert Regression(REGRESSION).check(evidence, SMALL).status is CheckStatus.NOT_MEASURED
+
+
+def test_planning_counts_the_vetoes_of_further_suites() -> None:
+    suite, more = BETTER.suite, [further_suite(100), further_suite(20, REGRESSION)]
+    alone, together = forecast(SMALL, suite).pass_chance, forecast(SMALL, suite, more).pass_chance
+    assert 0.8 < together < alone
+
+
+def test_a_guarded_margin_that_few_items_cannot_show_is_refused_with_the_items_it_needs() -> None:
+    policy = replace(SMALL, suites=(("general", SuiteDemand(margin=0.1, guarded=True)),))
+    with pytest.raises(ConfigError, match="the weakest is no_worse_shown:general") as refused:
+        plan_check(policy, BETTER.suite, [further_suite(40)])
+    assert "Bring suite 'general' to about" in refused.value.next_step
+    needed = int(refused.value.next_step.split("about ")[1].split()[0])
+    plan_check(policy, BETTER.suite, [further_suite(needed)])
+
+
+def test_a_further_suite_with_too_few_items_is_refused_but_not_the_regression_suite() -> None:
+    with pytest.raises(ConfigError, match="suite 'general' has 8 pairs"):
+        plan_check(SMALL, BETTER.suite, [further_suite(8)])
+    plan_check(SMALL, BETTER.suite, [further_suite(2, REGRESSION)])

@@ -1,0 +1,101 @@
+"""Which suites are asked beside the one that decides, and of whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from selftune.errors import ConfigError, UnknownNameError
+from selftune.evals.suites import load_suite
+from selftune.gate.config import Against, SuiteDemand
+from selftune.gate.policies import load_policy
+from selftune.loop.config import EvaluationSection
+from selftune.loop.cycle import run_cycle
+from selftune.loop.ejected import eject
+from selftune.loop.further import further_suites
+from selftune.loop.plan import Plan
+from selftune.records import Arm, Outcome, RunStatus
+from selftune.testing import fake_build
+
+FIRST = load_suite("state_obedience")
+PLAIN = "state_obedience_plain"
+
+
+def with_further(project, *names: str):
+    return replace(project, config=replace(project.config, evaluation=EvaluationSection(further=names)))
+
+
+def test_a_project_asks_nothing_more_unless_it_names_it(project):
+    assert further_suites(project, FIRST) == ()
+
+
+def test_suites_that_are_named_are_asked_in_that_order(project):
+    (asked,) = further_suites(with_further(project, PLAIN), FIRST)
+    assert asked.suite.name == PLAIN
+    assert asked.slots == project.config.evaluation.slots
+
+
+def test_the_suite_that_decides_is_not_asked_twice(project):
+    with pytest.raises(ConfigError, match="names suite 'state_obedience' twice"):
+        further_suites(with_further(project, "state_obedience"), FIRST)
+
+
+def test_a_name_that_no_suite_has_is_refused(project):
+    with pytest.raises(UnknownNameError):
+        further_suites(with_further(project, "stat_obedience"), FIRST)
+
+
+def test_a_regression_suite_in_the_project_is_asked_without_being_named(project):
+    own = eject(project.folder, "suite", PLAIN)
+    own.rename(own.with_name("regression.yaml"))
+    grown = own.with_name("regression.yaml")
+    grown.write_text(grown.read_text().replace(f"name: {PLAIN}", "name: regression"))
+    assert [asked.suite.name for asked in further_suites(project, FIRST)] == ["regression"]
+
+
+def plan_of(policy, *suites: str):
+    champion, base = fake_build("v1"), fake_build()
+    asked = tuple(SimpleNamespace(suite=SimpleNamespace(name=name, items=())) for name in suites)
+    return SimpleNamespace(policy=policy, champion=champion, others=((Arm.BASE, base),), further=asked)
+
+
+def test_the_base_is_asked_where_the_policy_holds_the_candidate_against_it():
+    policy = replace(load_policy("small"), suites=(("general", SuiteDemand(against=Against.BASE)),))
+    plan = plan_of(policy, "general", "council")
+    general, council = plan.further
+    arms = [[arm for arm, _ in Plan.arms_beside(plan, asked, fake_build("tuned"))] for asked in (general, council)]
+    assert arms == [[Arm.CHAMPION, Arm.CANDIDATE, Arm.BASE], [Arm.CHAMPION, Arm.CANDIDATE]]
+
+
+def test_without_a_candidate_nobody_is_asked_more():
+    plan = plan_of(load_policy("small"), "general")
+    assert list(Plan.arms_beside(plan, plan.further[0], None)) == []
+
+
+def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_said():
+    taken, seen = [], {}
+
+    def step(stage, inputs, config):
+        taken.append((stage.__name__, inputs, config))
+        return SimpleNamespace(status=RunStatus.FINISHED, outcome=Outcome.REJECT)
+
+    def evidence(run, candidate, evaluations, further):
+        seen.update(further)
+
+    asked = SimpleNamespace(suite=SimpleNamespace(name="general"))
+    nothing = dict.fromkeys(("sources", "capture", "judging", "curation", "recipe", "form", "policy", "corrector"))
+    plan = SimpleNamespace(
+        **nothing,
+        evaluation="first",
+        further=(asked,),
+        judged=lambda judgements: None,
+        arms_against=lambda candidate: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new")),
+        arms_beside=lambda config, candidate: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new"), (Arm.BASE, "base")),
+        evidence=evidence,
+    )
+    run_cycle(plan, step)
+    asks = [(inputs, config) for name, inputs, config in taken if name == "evaluate"]
+    assert asks == [("old", "first"), ("new", "first"), ("old", asked), ("new", asked), ("base", asked)]
+    assert list(seen["general"]) == [Arm.CHAMPION, Arm.CANDIDATE, Arm.BASE]
