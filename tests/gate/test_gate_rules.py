@@ -7,6 +7,7 @@ from dataclasses import replace
 import gate_worlds as worlds
 import pytest
 
+from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
 from selftune.gate.reasons import NEXT_BY_FAMILY
 from selftune.gate.rules import declared_rules, enforced_rules, rules_for
@@ -15,6 +16,7 @@ from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Reg
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, Parity
 from selftune.gate.rules.independence import Independence
+from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -157,6 +159,12 @@ class TestRegression(OnFurther):
 class TestIndependence(OnSmall):
     subject = Independence
     bad = replace(GOOD, judge=None)
+
+
+class TestPersonsPicks(OnSmall):
+    subject = PersonsPicks
+    good = replace(GOOD, picks=Picks(choices=(Choice.CANDIDATE,) * 8))
+    bad = replace(GOOD, picks=Picks(choices=(Choice.CHAMPION,) * 8))
 
 
 def test_every_rule_is_contracted_or_only_reports() -> None:

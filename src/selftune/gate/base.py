@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from selftune.gate.picks.base import Picks
 from selftune.records import Arm
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Evidence:
         others: Further arms that were evaluated on the same suite: the base, the prompt-only control.
         judge: Who selected the data that the candidate learnt from; None when nothing was selected by a judge.
         further: What the arms did on suites beside the one that decides.
+        picks: What people chose between the two builds' answers, blind.
     """
 
     champion: Evaluation
@@ -48,6 +50,7 @@ class Evidence:
     champion_build: Build
     judge: JudgeIdentity | None
     further: tuple[SuiteEvidence, ...] = ()
+    picks: Picks = Picks()  # noqa: RUF009 - a frozen value
 
     def on(self, further: SuiteEvidence) -> Evidence:
         """The same candidate as a further suite shows it, for rules that look at one suite."""

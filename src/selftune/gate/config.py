@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from selftune.gate.picks.base import PicksMay
 from selftune.records import digest_of
 
 EVERY_CATEGORY: Final = "*"
@@ -55,6 +56,7 @@ class Policy:
         max_critical_failures: Most critical failures a candidate may have; None for no limit.
         max_unscored: Largest share of items without a score, in either arm.
         min_units: Fewest scored units in a category; with fewer it is not measured.
+        picks: `may_promote`: a person's blind picks may stand in for a gain that is not shown; `reported`: never.
         independence: `required`: who selected the data must not grade the result; `reported`: it is only printed.
         suites: Further suites by name, each with what is asked there; one that is not named gets `SuiteDemand()`.
     """
@@ -75,6 +77,7 @@ class Policy:
     max_critical_failures: int | None = None
     max_unscored: float = 0.05
     min_units: int = 12
+    picks: PicksMay = PicksMay.BE_REPORTED
     independence: str = "required"
     suites: tuple[tuple[str, SuiteDemand], ...] = ()
 

@@ -39,6 +39,7 @@ NEXT_BY_FAMILY: Final = {
     "no_worse": "Add golden items of what the further suite asks, and train again; the old model keeps serving.",
     "no_worse_shown": "Add golden items of what the further suite asks, and train again; the old model keeps serving.",
     "regression": "Read the items that broke again, add golden items like them, and train again.",
+    "picks": "Gather golden items like the answers you preferred, and train again; the old model keeps serving.",
     "other_arms": "Evaluate the other arms again on the same suite.",
     "independence": "Name another judge for the data or another scorer for the suite; code and your own picks count.",
 }

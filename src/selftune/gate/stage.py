@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.gate.comparison import compare
 from selftune.gate.needs import units_needed
+from selftune.gate.picks.words import promoted_by_picks, step_by_picks
 from selftune.gate.reasons import next_step_for, reason_for
 from selftune.gate.rules import rules_for
+from selftune.gate.weighing import picks_could_settle, weigh
 from selftune.records import Arm, Decision, Outcome
 
 if TYPE_CHECKING:
@@ -16,12 +18,10 @@ if TYPE_CHECKING:
     from selftune.context import Context
     from selftune.gate.base import Evidence
     from selftune.gate.config import Policy
-    from selftune.gate.rules.enforced import EnforcedRule
-    from selftune.records import Check
+    from selftune.gate.statistics.paired import Difference
+    from selftune.gate.weighing import Checked, Weighed
 
 STAGE_VERSION: Final = 1
-
-_GRAVEST_FIRST: Final = (Outcome.INVALID, Outcome.REJECT, Outcome.INCONCLUSIVE)
 
 
 def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
@@ -31,13 +31,14 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
     was not measured never promotes. The answer depends on the evidence and the policy alone, not on time or chance.
     """
     del context
-    checked = [(rule, rule.check(evidence, policy)) for rule in rules_for(policy, evidence)]
-    outcome, stopped = _outcome(checked)
+    checked: list[Checked] = [(rule, rule.check(evidence, policy)) for rule in rules_for(policy, evidence)]
+    weighed = weigh(checked)
+    outcome, stopped = weighed.outcome, weighed.stopped
     found = compare(evidence).difference(1 - policy.alpha)
     needed = units_needed(stopped[0], evidence, policy) if outcome is Outcome.INCONCLUSIVE else None
     return Decision(
         outcome=outcome,
-        reason=reason_for(outcome, stopped, found, evidence),
+        reason=_reason(weighed, found, evidence),
         checks=tuple(check for _, check in checked),
         arms=_arms(evidence),
         policy=policy.name,
@@ -49,18 +50,25 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
         p_value=found.p_value if found else None,
         n=found.n if found else 0,
         items_needed=needed,
-        next_step=next_step_for(outcome, stopped, needed, evidence),
+        next_step=_cheapest(checked, weighed, needed, evidence, policy),
+        picks=evidence.picks.statement_ids,
     )
 
 
-def _outcome(checked: Sequence[tuple[EnforcedRule, Check]]) -> tuple[Outcome, tuple[Check, ...]]:
-    """The gravest consequence, and the checks that have it."""
-    consequences = [(rule.consequence.of(check.status), check) for rule, check in checked]
-    for outcome in _GRAVEST_FIRST:
-        stopped = tuple(check for consequence, check in consequences if consequence is outcome)
-        if stopped:
-            return outcome, stopped
-    return Outcome.PROMOTE, ()
+def _reason(weighed: Weighed, found: Difference | None, evidence: Evidence) -> str:
+    if weighed.outcome is Outcome.PROMOTE and weighed.picked is not None:
+        return promoted_by_picks(weighed.picked, weighed.excused)
+    return reason_for(weighed.outcome, weighed.stopped, found, evidence)
+
+
+def _cheapest(
+    checked: Sequence[Checked], weighed: Weighed, needed: int | None, evidence: Evidence, policy: Policy
+) -> str | None:
+    """What could change the answer; picks first where they could settle it: nothing is written or trained for them."""
+    step = next_step_for(weighed.outcome, weighed.stopped, needed, evidence)
+    could = weighed.outcome is Outcome.INCONCLUSIVE and picks_could_settle(checked, weighed.stopped)
+    picking = step_by_picks(evidence.picks, policy) if could else None
+    return step if picking is None else f"{picking} Otherwise: {step}"
 
 
 def _arms(evidence: Evidence) -> tuple[tuple[Arm, str], ...]:

@@ -1,15 +1,15 @@
 """A bet on blind picks that may be looked at after each of them, without fooling oneself.
 
 Somebody bets, pick by pick, that the person takes the candidate in three of four picks. If the candidate is no better,
-so that whatever was picked before the next pick takes it with a chance q of at most a half, the capital is multiplied in
-the mean by q * 0.75 / 0.5 + (1 - q) * 0.25 / 0.5 = 0.5 + q <= 1: it is a supermartingale that starts at 1, and by
-Ville's inequality (1939) it ever reaches 1 / alpha with a chance of at most alpha, whenever the person stops. A second
-bet is on the champion in the same way; the one that gets there first decides. Ties are dropped: the bet is on the picks
-that took a side, and a person who sees no difference gives no evidence of one.
+so that a pick takes it with a chance q of at most a half, whatever was picked before, the capital is multiplied in the
+mean by q * 0.75 / 0.5 + (1 - q) * 0.25 / 0.5 = 0.5 + q <= 1: it is a supermartingale that starts at 1, and by Ville's
+inequality (1939) it ever reaches 1 / alpha with a chance of at most alpha, whenever the person stops. A second bet is
+on the champion in the same way; the one that gets there first decides. Ties are dropped: the bet is on the picks that
+took a side, and a person who sees no difference gives no evidence of one.
 
-Sources: A. Wald, "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16 (1945), 117-186: the
-capital is the ratio of his test, here without its lower limit. P. Gruenwald, R. de Heide and W. Koolen, "Safe testing",
-J. R. Stat. Soc. B 86 (2024), 1091-1128: no other bet grows faster where the person prefers the candidate so often.
+Sources: A. Wald, "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16 (1945), 117-186:
+the capital is the ratio of his test, here without its lower limit. P. Gruenwald, R. de Heide and W. Koolen, "Safe
+testing", J. R. Stat. Soc. B 86 (2024), 1091-1128: no other bet grows faster where the preference is the one bet on.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Reg
 from selftune.gate.rules.gain import Gain, OtherArms
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, Parity
 from selftune.gate.rules.independence import Independence
+from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -34,6 +35,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     FurtherSound,
     Parity,
     Gain,
+    PersonsPicks,
     CategoryCap,
     Guarded,
     AgentCap,

@@ -58,12 +58,14 @@ class EnforcedRule(ABC):
         settings: The policy's fields it reads; setting one without declaring the rule is refused.
         consequence: What follows when its check does not pass.
         required: Without it no decision means anything, so that a policy can't leave it out.
+        yields_to_picks: Statuses in which a person's blind picks may stand in for what was not shown.
     """
 
     family: ClassVar[str]
     consequence: ClassVar[Consequence]
     settings: ClassVar[tuple[str, ...]] = ()
     required: ClassVar[bool] = False
+    yields_to_picks: ClassVar[frozenset[CheckStatus]] = frozenset()
 
     @classmethod
     def needed(cls, policy: Policy, evidence: Evidence) -> tuple[EnforcedRule, ...]:

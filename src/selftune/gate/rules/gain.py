@@ -23,6 +23,7 @@ class Gain(EnforcedRule):
     consequence = MUST_BE_SHOWN
     settings = ("alpha", "power", "least_gain")
     required = True
+    yields_to_picks = frozenset({CheckStatus.NOT_SHOWN})
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
         """Fails when even the interval's upper bound lies below the least gain; between, the gain is not shown."""

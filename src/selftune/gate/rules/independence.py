@@ -19,6 +19,7 @@ class Independence(EnforcedRule):
     family = "independence"
     consequence = DOUBT
     settings = ("independence",)
+    yields_to_picks = frozenset({CheckStatus.FAIL})
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
         """Fails when judge, scorer and candidate share a model; deterministic checks are exempt, and it says so."""
