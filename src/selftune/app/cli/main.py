@@ -69,6 +69,7 @@ def register_commands() -> None:
         reviewing,
         searching,
         stages,
+        suites,
     )
 
     everyday.register(app)
@@ -81,6 +82,7 @@ def register_commands() -> None:
     growing.register(app)
     examples.register(app)
     datasets.register(app)
+    suites.register(app)
 
 
 def main() -> None:

@@ -123,7 +123,7 @@ def suite_from(entries: Any, *, where: str) -> Suite:
         categories=tuple(header["categories"]),
         generation=_generation(header.get("generation", {}), where),
         seed=header["seed"],
-        items=tuple(_item(entry, f"{where}, item {place}") for place, entry in enumerate(header["items"], start=1)),
+        items=tuple(item_from(entry, f"{where}, item {place}") for place, entry in enumerate(header["items"], start=1)),
         repeats=header.get("repeats", 1),
         purpose=header.get("purpose", PURPOSES[0]),
     )
@@ -161,7 +161,12 @@ def _generation(entries: dict[str, Any], where: str) -> GenerationParameters:
     return GenerationParameters(**given)
 
 
-def _item(entry: Any, where: str) -> SuiteItem:
+def item_from(entry: Any, where: str) -> SuiteItem:
+    """An item from its entry; whether it fits a suite is for `suite_from` to say.
+
+    Raises:
+        ConfigError: a key is unknown, missing or of the wrong type.
+    """
     facts = _checked(entry, _ITEM, where)
     return SuiteItem(
         id=facts["id"],

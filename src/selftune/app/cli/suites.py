@@ -1,0 +1,161 @@
+"""The command group `suite`: what measures the model, looked at, linted, brought in, grown and cut down."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.app.suites.linting import LintedSuite
+    from selftune.app.suites.looking import Listed, Shown
+    from selftune.evals.coverage import Part
+
+_suite = typer.Typer(no_args_is_help=True, help="Suites: what measures the model.")
+_Named = Annotated[str, typer.Argument(help="A suite by name, or its file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Hang these commands on the app."""
+    app.add_typer(_suite, name="suite", rich_help_panel="The house")
+
+
+@_suite.command("list")
+def suite_list(project: Folder = HERE, json: AsJson = False) -> None:
+    """The suites of this project, and those that come with the package."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.suites.looking import list_suites
+
+    found = list_suites(project)
+    if json:
+        print_json({"suites": found})
+    else:
+        typer.echo("\n".join(map(_line, found)))
+
+
+def _line(one: Listed) -> str:
+    where = "own" if one.own else "shipped"
+    use = "" if one.purpose == "gate" else f", {one.purpose}: promotes nothing"
+    drafts = f", {one.drafts} drafts wait for you" if one.drafts else ""
+    counted = f"{one.items} items in {one.units} pairs" if one.unit == "pair" else f"{one.items} items"
+    return f"{one.name} ({where}{use}): {counted}, {len(one.categories)} categories, scorer {one.scorer}{drafts}"
+
+
+@_suite.command("show")
+def suite_show(
+    name: _Named,
+    items: Annotated[bool, typer.Option("--items", help="Print what each item asks.")] = False,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Open the clean room: print held-out items as well.")
+    ] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """What is in a suite, and what one case of it is worth; held-out items stay unread unless you ask for them."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.suites.looking import show
+
+    found = show(project, name, held_out=held_out)
+    if json:
+        print_json(found)
+    else:
+        typer.echo("\n".join(_shown(found, items=items or held_out)))
+
+
+def _shown(found: Shown, *, items: bool) -> Iterator[str]:
+    coverage = found.coverage
+    yield f"{found.name}, version {found.version}: {found.description}"
+    if found.purpose != "gate":
+        yield f"It is a {found.purpose} suite: it promotes nothing."
+    repeats = f", each asked {found.repeats} times" if found.repeats > 1 else ""
+    pairs = f" in {coverage.units} pairs" if coverage.unit == "pair" else ""
+    worth = "" if coverage.worth is None else f": one case = {coverage.worth:.3f}"
+    yield f"{coverage.items} items{pairs}{repeats}{worth}"
+    for title, parts in (
+        ("tier", coverage.tiers),
+        ("category", coverage.categories),
+        ("difficulty", coverage.difficulties),
+        ("agent", coverage.agents),
+    ):
+        yield from (f"  {title} {_part(part, coverage.unit)}" for part in parts)
+    yield "scored by " + ", ".join(f"{scorer} ({count})" for scorer, count in found.scorers)
+    if items:
+        for item in found.items:
+            yield f"\n{item.id} [{item.category}, {item.tier}, {item.difficulty}, {item.scorer}]"
+            yield item.asks
+            if item.origin:
+                yield f"from {item.origin}"
+    if found.hidden:
+        yield f"{found.hidden} items are held out and not shown: --held-out opens the clean room."
+
+
+def _part(part: Part, unit: str) -> str:
+    worth = f"one case = {1 / part.units:.3f}" if part.units else "none"
+    count = f"{part.units} pairs" if unit == "pair" else f"{part.items} items"
+    return f"{part.name}: {count}, {worth}"
+
+
+@_suite.command("lint")
+def suite_lint(
+    name: _Named,
+    policy: Annotated[str, typer.Option(help="Hold it against this policy; the project's own by default.")] = "",
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """What is wrong with a suite, before it costs a night; exit code 3 where a cycle would have to refuse it."""
+    from selftune.app.cli.exit_codes import ExitCode
+    from selftune.app.cli.screen import print_json
+    from selftune.app.suites.linting import lint_in
+
+    linted = lint_in(project, name, policy=policy)
+    if json:
+        print_json(linted)
+    else:
+        typer.echo("\n".join(_linted(linted)))
+    if linted.errors:
+        sys.exit(ExitCode.REJECTED)
+
+
+def _linted(linted: LintedSuite) -> Iterator[str]:
+    for one in linted.findings:
+        yield f"{one.grade.value} {one.code}: {one.sentence}."
+        yield f"  {one.next_step}"
+    coverage = linted.coverage
+    pairs = f" in {coverage.units} pairs" if coverage.unit == "pair" else ""
+    worth = "" if coverage.worth is None else f": one case = {coverage.worth:.3f}"
+    against = "no policy" if linted.policy is None else f"policy {linted.policy}"
+    seen = "" if linted.detectable_gain is None else f", which sees gains from {linted.detectable_gain:.3f} up"
+    yield f"{linted.suite}, {coverage.items} items{pairs}{worth}. Held against {against}{seen}."
+    if linted.datasets:
+        yield f"Searched for in {linted.datasets} datasets."
+    errors = len(linted.errors)
+    yield f"{errors} errors, {len(linted.findings) - errors} warnings."
+
+
+@_suite.command("import")
+def suite_import(
+    file: Annotated[Path, typer.Argument(help="Prompts as .jsonl or .csv: Foundry's, or your own.")],
+    name: Annotated[str, typer.Option(help="What the suite is to be called; the file's name by default.")] = "",
+    scorer: Annotated[str, typer.Option(help="Who scores items that name nobody; a judge by default.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a suite of that name.")] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Write a file of prompts as a suite of the project, ids and difficulty kept."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.suites.importing import import_suite
+    from selftune.app.suites.looking import show
+
+    path = import_suite(file, project, name=name, scorer=scorer, force=force)
+    found = show(project, str(path))
+    if json:
+        print_json({"path": str(path), "suite": found.name, "coverage": found.coverage})
+        return
+    typer.echo("\n".join(_shown(found, items=False)))
+    typer.echo(f"Written to {path}. Next: selftune suite lint {found.name}")

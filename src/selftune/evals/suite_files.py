@@ -1,0 +1,65 @@
+"""A suite as the YAML that the reader of suites takes back, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.records import Suite, SuiteItem
+from selftune.records.codec import to_builtins
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DEFAULTS: Final = {
+    kind: {field.name: field.default for field in fields(kind) if field.name != "expect"} for kind in (Suite, SuiteItem)
+}
+
+
+def suite_text(suite: Suite, comment: str = "") -> str:
+    """The suite as YAML; what stands at its default is left out. `comment` stands above it, a line for each line."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes texts of several lines as they read."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            """Two items that say the same say it twice: an anchor is nothing for a person to read."""
+            del data
+            return True
+
+    def represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+    Dumper.add_representer(str, represent_text)
+    entries = _without_defaults(suite) | {
+        "generation": to_builtins(suite.generation),
+        "items": [item_entry(item) for item in suite.items],
+    }
+    text = yaml.dump(entries, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return "".join(f"# {line}\n" for line in comment.splitlines()) + text
+
+
+def write_suite(suite: Suite, path: Path, comment: str = "") -> None:
+    """The file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.draft")
+    with draft.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(suite_text(suite, comment))
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def item_entry(item: SuiteItem) -> dict[str, Any]:
+    """An item as its entry in the YAML."""
+    messages = [{"role": message.role, "content": message.content} for message in item.messages]
+    return _without_defaults(item) | {"messages": messages, "expect": json.loads(item.expect)}
+
+
+def _without_defaults(value: Suite | SuiteItem) -> dict[str, Any]:
+    defaults = _DEFAULTS[type(value)]
+    kept = {name: getattr(value, name) for name in defaults if getattr(value, name) != defaults[name]}
+    return {name: to_builtins(item) for name, item in kept.items()}
