@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from selftune.gate.statistics.paired import (
     counted_interval,
-    detectable_gain,
     difference_interval,
-    items_needed,
+    interval_p_value,
     paired_difference,
     sign_flip_p_value,
     spread_of,
     wilson_interval,
 )
+from selftune.gate.statistics.power import items_needed
 
 law = settings(deadline=None, max_examples=60)
 
@@ -132,6 +132,20 @@ def test_a_higher_level_never_gives_a_narrower_interval(found: list[float]) -> N
     assert lower <= low <= high <= higher
 
 
+def test_the_spread_of_units_counts_the_two_that_are_made_up() -> None:
+    # By hand: 2 / 4 of the squares of 1, 1 and of the made-up 1 and -1, less the square of the mean 2 / 4.
+    assert spread_of([1.0, 1.0]) == pytest.approx(math.sqrt(1 - 0.25))
+    assert spread_of([0.0, 0.0]) == pytest.approx(math.sqrt(0.5))
+
+
+@law
+@given(differences)
+def test_interval_and_its_own_test_never_contradict_each_other(found: list[float]) -> None:
+    low, high = difference_interval(found, 0.95)
+    if abs(interval_p_value(found) - 0.05) > 1e-9:
+        assert (low > 0 or high < 0) is (interval_p_value(found) < 0.05)
+
+
 @law
 @given(differences)
 def test_p_values_lie_between_nought_and_one(found: list[float]) -> None:
@@ -168,24 +182,6 @@ def test_the_interval_covers_a_true_gain_of_graded_scores() -> None:
         low, high = difference_interval(found, 0.95)
         missed += not low <= 0.2 <= high
     assert missed <= 43
-
-
-def test_items_needed_gives_the_planning_table() -> None:
-    # One score's spread 0.2, arms correlated at 0.5, one-sided 5 %, power 80 %: 619 pairs for 0.02 and 99 for 0.05.
-    assert items_needed(0.2, 0.02, alpha=0.1, power=0.8) == 619
-    assert items_needed(0.2, 0.05, alpha=0.1, power=0.8) == 99
-
-
-def test_no_number_of_items_shows_nothing() -> None:
-    with pytest.raises(ValueError, match="gain of nothing"):
-        items_needed(0.2, 0.0, alpha=0.05, power=0.8)
-
-
-@law
-@given(st.floats(0.05, 1), st.integers(10, 2000))
-def test_detectable_gain_and_items_needed_are_inverse(spread: float, n: int) -> None:
-    gain = detectable_gain(spread, n, alpha=0.05, power=0.8)
-    assert items_needed(spread, gain, alpha=0.05, power=0.8) in {n, n + 1}
 
 
 def test_the_planned_power_is_reached_in_simulation() -> None:

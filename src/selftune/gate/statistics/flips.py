@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from selftune.gate.statistics.clusters import Clusters
 
-EXACT: Final = 13
+EXACT: Final = 16
 """Up to so many clusters every assignment of signs is counted."""
 
 DRAWN: Final = 9_999

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Difference",
     "counted_interval",
-    "detectable_gain",
     "difference_interval",
     "interval_p_value",
-    "items_needed",
+    "mcnemar_mid_p",
     "paired_difference",
     "sign_flip_p_value",
     "spread_of",
@@ -142,12 +141,13 @@ def sign_flip_p_value(differences: Sequence[float]) -> tuple[float, str]:
     _refuse_odd(differences)
     sizes = [abs(difference) for difference in differences if difference]
     if not sizes or max(sizes) - min(sizes) < _ROUNDING:
-        return _mcnemar_mid_p(sum(d > 0 for d in differences), sum(d < 0 for d in differences)), "McNemar mid-p"
+        return mcnemar_mid_p(sum(d > 0 for d in differences), sum(d < 0 for d in differences)), "McNemar mid-p"
     flipped = flip_signs(gather([difference for difference in differences if difference]), _ANY_LEVEL)
     return flipped.p_value, f"{'exact' if flipped.exact else 'drawn'} sign-flip test"
 
 
-def _mcnemar_mid_p(gained: int, lost: int) -> float:
+def mcnemar_mid_p(gained: int, lost: int) -> float:
+    """Two-sided mid-p of McNemar's test; for its source see `sign_flip_p_value`."""
     discordant, fewer = gained + lost, min(gained, lost)
     ways, below = 1, 0
     for k in range(fewer):

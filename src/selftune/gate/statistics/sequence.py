@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,62 +46,57 @@ def bet(differences: Sequence[float], alpha: float) -> AnytimeResult:
     """
     if not differences or not all(-1 <= d <= 1 for d in differences) or not 0 < alpha < 1:
         raise ValueError("bets need differences between -1 and 1, and a chance to be wrong")
-    shares = [(d + 1) / 2 for d in differences]
-    stakes = _stakes(shares, alpha)
-    greatest, decided = 0.0, None
-    zero = _Capital(0.5)
-    for place, (share, stake) in enumerate(zip(shares, stakes, strict=True), start=1):
-        zero.take(share, stake)
-        greatest = max(greatest, zero.log_capital)
-        if decided is None and greatest >= -math.log(alpha):
-            decided = place
+    import numpy as np
+
+    shares = (np.asarray(differences) + 1) / 2
+    stakes = stakes_on(shares, alpha)
+    capital = log_capital(shares, stakes, 0.5)
+    decisive = capital >= -math.log(alpha)
     low, high = _interval(shares, stakes, alpha)
     return AnytimeResult(
-        n=len(shares), p_value=math.exp(-greatest), interval=(2 * low - 1, 2 * high - 1), decided_at=decided
+        n=len(shares),
+        p_value=math.exp(-max(0.0, float(capital.max()))),
+        interval=(2 * low - 1, 2 * high - 1),
+        decided_at=int(decisive.argmax()) + 1 if decisive.any() else None,
     )
 
 
-class _Capital:
-    """Half the money bet on a mean above `mean`, half on one below."""
+def stakes_on(shares: Any, alpha: float) -> Any:
+    """How much to bet on each item [..., items], from those before it alone; shares run from 0 to 1."""
+    import numpy as np
 
-    def __init__(self, mean: float) -> None:
-        self._mean = mean
-        self._above = self._below = 0.0
-
-    def take(self, share: float, stake: float) -> None:
-        above = min(stake, _MOST / self._mean) if self._mean > 0 else stake
-        below = min(stake, _MOST / (1 - self._mean)) if self._mean < 1 else stake
-        self._above += math.log1p(above * (share - self._mean))
-        self._below += math.log1p(-below * (share - self._mean))
-
-    @property
-    def log_capital(self) -> float:
-        larger, smaller = max(self._above, self._below), min(self._above, self._below)
-        return larger + math.log1p(math.exp(smaller - larger)) - math.log(2)
+    n = np.arange(1, shares.shape[-1] + 1)
+    so_far = (0.5 + np.cumsum(shares, axis=-1)) / (n + 1)
+    squares = np.cumsum((shares - so_far) ** 2, axis=-1)
+    before = np.concatenate((np.zeros_like(squares[..., :1]), squares[..., :-1]), axis=-1)
+    variance = (0.25 + before) / n
+    return np.sqrt(2 * math.log(2 / alpha) / (variance * n * np.log(1 + n)))
 
 
-def _stakes(shares: Sequence[float], alpha: float) -> list[float]:
-    """How much to bet on each item, from those before it alone."""
-    total, squares, stakes = 0.5, 0.25, []
-    for n, share in enumerate(shares, start=1):
-        variance = squares / n
-        stakes.append(math.sqrt(2 * math.log(2 / alpha) / (variance * n * math.log(1 + n))))
-        total += share
-        squares += (share - total / (n + 1)) ** 2
-    return stakes
+def log_capital(shares: Any, stakes: Any, mean: Any) -> Any:
+    """What a start of 1 has become after each item, as a logarithm: half is bet on more than `mean`, half on less.
+
+    `mean` is one number from 0 to 1, or an array whose last axis has length 1: then the answer has a row for each.
+    """
+    import numpy as np
+
+    mean = np.asarray(mean, dtype=float)
+    with np.errstate(divide="ignore"):
+        most_above, most_below = _MOST / mean, _MOST / (1 - mean)
+    above = np.cumsum(np.log1p(np.minimum(stakes, most_above) * (shares - mean)), axis=-1)
+    below = np.cumsum(np.log1p(-np.minimum(stakes, most_below) * (shares - mean)), axis=-1)
+    return np.logaddexp(above, below) - math.log(2)
 
 
-def _interval(shares: Sequence[float], stakes: Sequence[float], alpha: float) -> tuple[float, float]:
+def _interval(shares: Any, stakes: Any, alpha: float) -> tuple[float, float]:
     """The means that the bets do not refute; those between two refuted ones of a grid count as not refuted."""
-    refuted = []
-    for step in range(_GRID + 1):
-        capital, out = _Capital(step / _GRID), False
-        for share, stake in zip(shares, stakes, strict=True):
-            capital.take(share, stake)
-            out = out or capital.log_capital >= -math.log(alpha)
-        refuted.append(out)
-    kept = [step for step, out in enumerate(refuted) if not out]
-    if not kept:
-        centre = math.fsum(shares) / len(shares)
+    import numpy as np
+
+    refuted = np.array(
+        [bool((log_capital(shares, stakes, step / _GRID) >= -math.log(alpha)).any()) for step in range(_GRID + 1)]
+    )
+    kept = np.flatnonzero(~refuted)
+    if not len(kept):
+        centre = float(shares.mean())
         return centre, centre
-    return max(0.0, (kept[0] - 1) / _GRID), min(1.0, (kept[-1] + 1) / _GRID)
+    return max(0.0, (int(kept[0]) - 1) / _GRID), min(1.0, (int(kept[-1]) + 1) / _GRID)

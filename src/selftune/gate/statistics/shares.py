@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from selftune.gate.statistics.student import incomplete_beta
 from selftune.scoring.intervals import wilson_interval
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _HALVINGS: Final = 80
 
@@ -27,35 +25,18 @@ def clopper_pearson(hits: int, n: int, level: float) -> tuple[float, float]:
     if n < 1 or not 0 <= hits <= n:
         raise ValueError(f"{hits} hits of {n} are no share")
     tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else _solve(lambda share: 1 - _at_most(hits - 1, n, share) >= tail)
-    high = 1.0 if hits == n else _solve(lambda share: _at_most(hits, n, share) <= tail)
+    low = 0.0 if hits == 0 else _beta_quantile(tail, hits, n - hits + 1)
+    high = 1.0 if hits == n else _beta_quantile(1 - tail, hits + 1, n - hits)
     return low, high
 
 
-def _solve(beyond: Callable[[float], bool]) -> float:
-    """The least share from which a condition holds."""
+def _beta_quantile(chance: float, a: int, b: int) -> float:
+    """The share below which a beta distribution has this chance; k hits of n go with a = k + 1 and b = n - k."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if beyond(middle) else (middle, high)
+        low, high = (low, middle) if incomplete_beta(middle, a, b) >= chance else (middle, high)
     return high
-
-
-def _at_most(hits: int, n: int, share: float) -> float:
-    """The chance of at most so many hits of n."""
-    if share <= 0:
-        return 1.0
-    if share >= 1:
-        return float(hits >= n)
-    logs = [
-        math.lgamma(n + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(n - k + 1)
-        + k * math.log(share)
-        + (n - k) * math.log1p(-share)
-        for k in range(hits + 1)
-    ]
-    return min(1.0, math.fsum(map(math.exp, logs)))
 
 
 def newcombe_interval(hits: int, n: int, other_hits: int, other_n: int, level: float) -> tuple[float, float]:

@@ -1,0 +1,140 @@
+"""How many items it takes to see a gain, and how small a gain so many items can show. Standard library only.
+
+Everything here is for paired differences, one per item; `spread` is their standard deviation, as `mean_difference` and
+`spread_of` measure it. The tests behind it are those of `means` and `equivalence`.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Final
+
+from selftune.gate.statistics.paired import counted_interval, mcnemar_mid_p
+from selftune.gate.statistics.student import t_quantile
+
+_NORMAL: Final = NormalDist()
+_LEAST: Final = 2
+_RARE: Final = 1e-9
+
+
+def detectable_gain(spread: float, n: int, *, alpha: float, power: float) -> float:
+    """The smallest true mean difference that n items show with so much power, in a two-sided test at `alpha`.
+
+    The noncentral t distribution in its normal approximation, which holds to a point of power from eight items on.
+
+    Source:
+        J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 2nd ed. (1988), chapter 2; M. Abramowitz and
+        I. A. Stegun, "Handbook of Mathematical Functions" (1964), 26.7.10.
+
+    Raises:
+        ValueError: a single item shows nothing.
+    """
+    if n < _LEAST:
+        raise ValueError("a single item shows nothing")
+    place, stretch = _rejects_from(n, alpha)
+    return (place + _NORMAL.inv_cdf(power) * stretch) * spread / math.sqrt(n)
+
+
+def power_of(spread: float, n: int, *, gain: float, alpha: float) -> float:
+    """The chance that n items show a true mean difference `gain`: `detectable_gain` solved for the power."""
+    if n < _LEAST:
+        raise ValueError("a single item shows nothing")
+    place, stretch = _rejects_from(n, alpha)
+    return _NORMAL.cdf((gain * math.sqrt(n) / spread - place) / stretch)
+
+
+def _rejects_from(n: int, alpha: float) -> tuple[float, float]:
+    """Where the test begins to reject, in standard errors, and how much the error's own error blurs that."""
+    t, freedom = t_quantile(1 - alpha, n - 1), n - 1
+    return t * (1 - 1 / (4 * freedom)), math.sqrt(1 + t * t / (2 * freedom))
+
+
+def items_needed(spread: float, gain: float, *, alpha: float, power: float) -> int:
+    """The fewest items that show a true mean difference `gain` with so much power: `detectable_gain` solved for n.
+
+    Raises:
+        ValueError: the gain is not above 0.
+    """
+    if gain <= 0:
+        raise ValueError("no number of items shows a gain of nothing")
+    normal = ((_NORMAL.inv_cdf(1 - alpha / 2) + _NORMAL.inv_cdf(power)) * spread / gain) ** 2
+    n = max(_LEAST, math.ceil(normal))
+    while detectable_gain(spread, n, alpha=alpha, power=power) > gain:
+        n += 1
+    return n
+
+
+def items_needed_for_equality(spread: float, margin: float, *, alpha: float, power: float, width: float = 1.0) -> int:
+    """The fewest items that show two equal arms equivalent within a margin, by two one-sided tests at `alpha` each.
+
+    The two made-up units of `equivalence` are reckoned in.
+
+    Source:
+        S. A. Julious, "Sample sizes for clinical trials with normal data", Stat. Med. 23 (2004), 1921-1986, section 5.
+
+    Raises:
+        ValueError: the margin is not above 0.
+    """
+    if margin <= 0:
+        raise ValueError("nothing is equivalent within a margin of nothing")
+    n = _LEAST
+    while _power_for_equality(spread, n, margin, alpha, width) < power:
+        # In steps of a hundredth: items are not counted more finely than they are known.
+        n += max(1, n // 100)
+    return n
+
+
+def _power_for_equality(spread: float, n: int, margin: float, alpha: float, width: float) -> float:
+    held = n + 2
+    error = math.sqrt(((n * spread**2 + 2 * width**2) / held) / held)
+    room = margin / error - t_quantile(1 - 2 * alpha, held - 1)
+    # The made-up units add to the error that is reckoned with, not to how much means vary.
+    reach = room * error * held / (math.sqrt(n) * spread) if spread else math.copysign(math.inf, room)
+    return max(0.0, 2 * _NORMAL.cdf(reach) - 1)
+
+
+def power_of_counts(n: int, *, gained: float, lost: float, alpha: float) -> float:
+    """The chance that n right-or-wrong items show a gain, when each is gained or lost with these chances: exact.
+
+    A gain is shown as in `means`: the interval of Bonett and Price lies above zero, and McNemar's mid-p is at most
+    alpha.
+
+    Source:
+        M. A. Schork and G. W. Williams, "Number of observations required for the comparison of two correlated
+        proportions", Commun. Stat. B 9 (1980), 349-357: the sum over the number of items that differ.
+
+    Raises:
+        ValueError: the chances are none.
+    """
+    differing = gained + lost
+    if not (min(gained, lost) >= 0 and 0 < differing <= 1):
+        raise ValueError("an item is gained or lost with chances that sum to at most 1")
+    shown = 0.0
+    for discordant in range(n + 1):
+        weight = _binomial(discordant, n, differing)
+        if weight > _RARE:
+            least = _fewest_gained(discordant, n, alpha)
+            shown += weight * math.fsum(
+                _binomial(wins, discordant, gained / differing) for wins in range(least, discordant + 1)
+            )
+    return shown
+
+
+def _fewest_gained(discordant: int, n: int, alpha: float) -> int:
+    """Of so many differing items, how many must be gained to show a gain; more than there are if none would do."""
+    low, high = discordant // 2, discordant + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        lost = discordant - middle
+        shown = counted_interval(middle, lost, n, 1 - alpha)[0] > 0 and mcnemar_mid_p(middle, lost) <= alpha
+        low, high = (low, middle) if shown else (middle, high)
+    return high
+
+
+def _binomial(k: int, n: int, p: float) -> float:
+    """The chance of k of n."""
+    if p <= 0 or p >= 1:
+        return float(k == (n if p >= 1 else 0))
+    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p))
