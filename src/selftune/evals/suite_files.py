@@ -63,3 +63,12 @@ def _without_defaults(value: Suite | SuiteItem) -> dict[str, Any]:
     defaults = _DEFAULTS[type(value)]
     kept = {name: getattr(value, name) for name in defaults if getattr(value, name) != defaults[name]}
     return {name: to_builtins(item) for name, item in kept.items()}
+
+
+def keep_out_of_git(path: Path) -> None:
+    """See that git leaves a file or folder of people's words alone; what the list says already stays as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    listing = path.parent / ".gitignore"
+    known = listing.read_text(encoding="utf-8") if listing.exists() else "# People's words stay out of git.\n"
+    if path.name not in known.splitlines():
+        listing.write_text(f"{known}{path.name}\n", encoding="utf-8")

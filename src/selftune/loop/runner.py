@@ -18,6 +18,7 @@ from selftune.loop.executor import Executor, Silent
 from selftune.loop.leavings import leave_for_people
 from selftune.loop.pending import pending_decision, pending_promotion
 from selftune.loop.planning import make_plan
+from selftune.loop.regressions import grow_regressions
 from selftune.loop.service import make_target, put_right, serving_release
 from selftune.records import Decision, Release
 from selftune.release.live import LiveServer
@@ -224,6 +225,9 @@ def close_cycle(project: Project, ending: Release | Decision, step: Executor) ->
     decision = project.store.last(Decision) if isinstance(ending, Release) else ending
     if decision is not None:
         leave_for_people(project, decision, step.timings)
+        added = grow_regressions(project, decision).added
+        if added:
+            step.observer.told(f"{len(added)} mended items are tested from now on: selftune suite show regression")
     project.store.checkpoint()
 
 

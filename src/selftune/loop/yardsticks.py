@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from selftune.curation.base import Yardstick
 from selftune.evals.suites import SUITES, load_suite
+from selftune.gate.rules.further import REGRESSION
 from selftune.interactions.reading.assemble import find_state
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def make_yardsticks(folder: Path, *in_force: Suite) -> tuple[Yardstick, ...]:
-    """The questions of the suites in force, and of each suite in the project's folder."""
+    """The questions of the suites in force, and of each suite in the project's folder.
+
+    All but those of the regression suite: what was put right is learnt from on purpose, and only a fall counts there.
+    """
     own = sorted((folder / SUITES.folder).glob(f"*{SUITES.endings[0]}"))
     suites = {one.id: one for one in (*in_force, *map(load_suite, map(str, own)))}
     return tuple(
@@ -25,5 +29,6 @@ def make_yardsticks(folder: Path, *in_force: Suite) -> tuple[Yardstick, ...]:
             state=find_state(item.messages),
         )
         for one in suites.values()
+        if one.purpose != REGRESSION
         for item in one.items
     )
