@@ -82,14 +82,14 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
         return SimpleNamespace(status=RunStatus.FINISHED, outcome=Outcome.REJECT)
 
     def evidence(run, candidate, evaluations, further):
-        seen.update(further)
+        seen.update((suite.name, arms) for suite, arms in further)
 
     asked = SimpleNamespace(suite=SimpleNamespace(name="general"))
     nothing = dict.fromkeys(("sources", "capture", "judging", "curation", "recipe", "form", "policy", "corrector"))
     plan = SimpleNamespace(
         **nothing,
         evaluation="first",
-        further=(asked,),
+        further_after=lambda dataset: (asked,),
         judged=lambda judgements: None,
         arms_against=lambda candidate: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new")),
         arms_beside=lambda config, candidate: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new"), (Arm.BASE, "base")),
@@ -99,3 +99,14 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
     asks = [(inputs, config) for name, inputs, config in taken if name == "evaluate"]
     assert asks == [("old", "first"), ("new", "first"), ("old", asked), ("new", asked), ("base", asked)]
     assert list(seen["general"]) == [Arm.CHAMPION, Arm.CANDIDATE, Arm.BASE]
+
+
+def test_what_the_dataset_holds_out_is_asked_after_the_further_suites():
+    held = SimpleNamespace(suite=SimpleNamespace(name="holdout"))
+    plan = plan_of(load_policy("small"), "general")
+    plan.store = "store"
+    for asked, expected in ((held, [*plan.further, held]), (None, [*plan.further])):
+        plan.holdout = SimpleNamespace(asked_of=lambda dataset, read, asked=asked: asked)
+        assert list(Plan.further_after(plan, "dataset")) == expected
+    plan.holdout = None
+    assert Plan.further_after(plan, "dataset") == plan.further

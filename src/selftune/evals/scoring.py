@@ -33,8 +33,8 @@ class Scoring:
         if graded and grader is None:
             raise ConfigError(
                 f"suite {suite.name!r} is scored by {graded[0]!r}, and no judge is named for the gate.",
-                next_step="Name one that is no kin of the model and did not choose its lessons: [gate.judge] name, "
-                "endpoint and model in selftune.toml.",
+                next_step="Name one that is no kin of the model and did not choose its lessons: name, endpoint and "
+                "model under [gate_judge] in selftune.toml.",
             )
         self._default = suite.scorer
         self._code = {name: load(name) for name in names if not is_graded(name)}

@@ -75,12 +75,12 @@ def evaluate_with(
 
 
 def refuse_when_none_is_graded(scores: Sequence[Score]) -> None:
-    """Stop before the rest is asked for and paid when a judge could do nothing with the first answers.
+    """Stop before the rest is asked for and paid when a judge was asked and could do nothing with the first answers.
 
     Raises:
         JudgeMissingError: none of them has a score.
     """
-    if scores and all(score.value is None for score in scores):
+    if any(score.calls for score in scores) and all(score.value is None for score in scores):
         raise JudgeMissingError(
             f"the judge at the gate graded none of the first {len(scores)} answers: {scores[0].unscored_reason}.",
             next_step="See that its endpoint answers (`selftune doctor`), then run the same command again: what was "

@@ -224,8 +224,8 @@ class EvaluationSection:
     """[evaluation]: the suite, by name or path, how often it is asked, and in how many slots.
 
     `further` names suites beside it: they may stop a candidate, by what the policy asks of them, and never promote one.
-    A project's own `suites/regression.yaml` is one of them without being named, and so are up to `holdout_items` prompts
-    of the log that were held out (0 for none), where there is a judge that may grade them.
+    A project's own `suites/regression.yaml` is one of them without being named, and so are up to `holdout_items`
+    prompts of the log that were held out (0 for none), where there is a judge that may grade them.
     """
 
     suite: str = "state_obedience"

@@ -37,10 +37,10 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
     run = step(train, dataset, plan.recipe)
     candidate = step(build, run, plan.form) if run.status is RunStatus.FINISHED else None
     evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in plan.arms_against(candidate)}
-    further = {
-        asked.suite.name: {arm: step(evaluate, served, asked) for arm, served in plan.arms_beside(asked, candidate)}
-        for asked in plan.further
-    }
+    further = [
+        (asked.suite, {arm: step(evaluate, served, asked) for arm, served in plan.arms_beside(asked, candidate)})
+        for asked in plan.further_after(dataset)
+    ]
     decision = step(decide, plan.evidence(run, candidate, evaluations, further), plan.policy)
     if candidate is None or decision.outcome is not Outcome.PROMOTE:
         return decision

@@ -9,6 +9,7 @@ from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import SUITES, load_suite
 from selftune.gate.rules.further import REGRESSION
 from selftune.loop.ejected import find_text
+from selftune.loop.grading import make_gate_judge
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
@@ -33,7 +34,8 @@ def further_suites(project: Project, first: Suite) -> tuple[EvaluationConfig, ..
             raise ConfigError(
                 f"[evaluation] names suite {suite.name!r} twice.", next_step="Drop it from further in selftune.toml."
             )
-        found[suite.name] = EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots)
+        grader = make_gate_judge(project, suite)
+        found[suite.name] = EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots, grader=grader)
     return tuple(found.values())
 
 

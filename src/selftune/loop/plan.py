@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from selftune.interactions.config import Capture
     from selftune.judges.config import Judging
     from selftune.loop.executor import Stored
+    from selftune.loop.holdout import Holdout
     from selftune.loop.teaching import Teaching
     from selftune.records import Build, Evaluation, JudgeIdentity, Release, Suite
     from selftune.release.base import Promotion
@@ -110,6 +111,7 @@ class Plan:
         calibration: Whether people have been shown to agree with the judge, in one line for the card.
         yardsticks: What measures the model; nothing close to it is learnt from.
         champion: The build that serves now.
+        holdout: How what is held out of the log is asked and graded beside them; None where nobody may grade it.
         further: Suites that may stop the candidate beside the one that decides, and how they are asked.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
         promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
@@ -139,6 +141,7 @@ class Plan:
     promotion: Callable[[Build, Decision], Promotion]
     corrector: Teaching | None = None
     further: tuple[EvaluationConfig, ...] = ()
+    holdout: Holdout | None = None
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
         """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
@@ -177,6 +180,11 @@ class Plan:
         """The suites beside the one that decides."""
         return tuple(asked.suite for asked in self.further)
 
+    def further_after(self, dataset: Dataset) -> tuple[EvaluationConfig, ...]:
+        """What else the arms are asked: the further suites, and what this dataset holds out."""
+        held = None if self.holdout is None else self.holdout.asked_of(dataset, self.store)
+        return self.further if held is None else (*self.further, held)
+
     def arms_beside(self, asked: EvaluationConfig, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
         """Who is asked a further suite; nobody where no candidate can be stopped by it."""
         if candidate is None:
@@ -191,7 +199,7 @@ class Plan:
         run: Run,
         candidate: Build | None,
         evaluations: Mapping[Arm, Evaluation],
-        further: Mapping[str, Mapping[Arm, Evaluation]],
+        further: Sequence[tuple[Suite, Mapping[Arm, Evaluation]]],
     ) -> Evidence:
         """What the gate looks at."""
         return Evidence(
@@ -203,9 +211,7 @@ class Plan:
             candidate_build=candidate,
             champion_build=self.champion,
             judge=self.judge_identity,
-            further=tuple(
-                _beside(asked.suite, arms) for asked in self.further if (arms := further.get(asked.suite.name))
-            ),
+            further=tuple(_beside(suite, arms) for suite, arms in further if arms),
         )
 
 

@@ -25,6 +25,8 @@ from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.further import further_suites
+from selftune.loop.grading import make_gate_judge, refuse_related_graders
+from selftune.loop.holdout import make_holdout
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Kept, Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
@@ -81,6 +83,8 @@ def make_plan(project: Project) -> Plan:
     plan_check(policy, evaluation.suite, [asked.suite for asked in further])
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
+    holdout = make_holdout(project, judging, champion.generation, policy)
+    refuse_related_graders((evaluation, *further, holdout), identity, project, policy)
     rubric = load_rubric(judging.rubric, judging.codex)
     refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)
@@ -106,6 +110,7 @@ def make_plan(project: Project) -> Plan:
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
         evaluation=evaluation,
         further=further,
+        holdout=holdout,
         policy=policy,
         target=make_target(project),
         champion=champion,
@@ -375,7 +380,8 @@ def make_evaluation(project: Project) -> EvaluationConfig:
     """The suite and how it is asked; equal for every arm."""
     section = project.config.evaluation
     suite = load_suite(find_text(project.folder, "suite", section.suite))
-    return EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots)
+    grader = make_gate_judge(project, suite)
+    return EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots, grader=grader)
 
 
 def control_arms(project: Project) -> tuple[tuple[Arm, Build], ...]:
