@@ -57,6 +57,13 @@ def review(
     return _say(StatementKind.REVIEW, subject, author, text, context, door, author_is_model=author_is_model)
 
 
+def pick(
+    subject: str, *, author: str, text: str, context: Context, door: Capture, evidence: tuple[str, ...] = ()
+) -> Statement:
+    """Which of two answers a person took who did not know whose they are; never a model's."""
+    return _say(StatementKind.PICK, subject, author, text, context, door, evidence=evidence)
+
+
 def answer(
     doubt: Statement, *, author: str, text: str, context: Context, door: Capture, author_is_model: bool = False
 ) -> Statement:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import LockedError, NotYet
+from selftune.gate.stage import decide
 from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
 from selftune.judges.rubric import load_rubric
@@ -17,10 +18,11 @@ from selftune.loop.cycle import run_cycle
 from selftune.loop.executor import Executor, Silent
 from selftune.loop.leavings import leave_for_people
 from selftune.loop.pending import pending_decision, pending_promotion
+from selftune.loop.picks import decide_by_picks
 from selftune.loop.planning import make_plan
 from selftune.loop.regressions import grow_regressions
 from selftune.loop.service import make_target, put_right, serving_release
-from selftune.records import Decision, Release
+from selftune.records import Decision, Outcome, Release
 from selftune.release.live import LiveServer
 from selftune.release.stage import release
 
@@ -128,6 +130,7 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
     with hold_lease(project):
         check_breaker(project)
         step = make_executor(project, observer or Silent(), seconds=seconds)
+        again = weigh_picks(project, step)
         try:
             promotion = settle(project, step.observer)
             if promotion is not None:
@@ -136,7 +139,7 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
             plan = plan_on_record(project)
             ending = run_cycle(plan, step)
         except NotYet as halt:
-            return halted_report(project, halt, step)
+            return halted_report(project, halt, step, again)
         close_cycle(project, ending, step)
         return ended_report(project, plan.generation, ending, step)
 
@@ -150,11 +153,14 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
     with hold_lease(project):
         check_breaker(project)
         step = make_executor(project, observer or Silent())
+        again = weigh_picks(project, step)
         promotion = settle(project, step.observer)
         if promotion is not None:
             if stage != release.__name__:
                 return promotion.decision
             return step(release, promotion, make_target(project))
+        if again is not None and stage == decide.__name__:
+            return again
         project.check_base_files()
         try:
             return run_cycle(plan_on_record(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
@@ -213,6 +219,14 @@ def check_breaker(project: Project) -> None:
     require_closed_breaker(project.store, project.config.governance.approve_every, public_key=public_key)
 
 
+def weigh_picks(project: Project, step: Executor) -> Decision | None:
+    """The last decision made again, if somebody has picked since; a promotion among them is then carried out."""
+    again = decide_by_picks(project, step)
+    if again is not None and again.outcome is not Outcome.PROMOTE:
+        leave_for_people(project, again, step.timings)
+    return again
+
+
 def finish_promotion(project: Project, promotion: Promotion, step: Executor) -> CycleReport:
     """Carry out what was decided before: a crash lay between, or a person's yes has come."""
     ending = step(release, promotion, make_target(project))
@@ -231,11 +245,11 @@ def close_cycle(project: Project, ending: Release | Decision, step: Executor) ->
     project.store.checkpoint()
 
 
-def halted_report(project: Project, halt: NotYet, step: Executor) -> CycleReport:
-    """A cycle that ended early, on purpose; with the decision if one waits for a person."""
+def halted_report(project: Project, halt: NotYet, step: Executor, again: Decision | None = None) -> CycleReport:
+    """A cycle that ended early, on purpose; with the decision if one waits for a person, or was made again by picks."""
     return CycleReport(
         generation=serving_release(project).generation + 1,
-        decision=pending_decision(project),
+        decision=pending_decision(project) or again,
         release=None,
         halted=Halted(reason=halt.message, next_step=halt.next_step, exit_code=halt.exit_code),
         timings=tuple(step.timings),

@@ -66,6 +66,7 @@ def register_commands() -> None:
         examples,
         growing,
         house,
+        picking,
         reviewing,
         searching,
         stages,
@@ -75,6 +76,7 @@ def register_commands() -> None:
     everyday.register(app)
     stages.register(app)
     reviewing.register(app)
+    picking.register(app)
     comparing.register(app)
     house.register(app)
     codex.register(app)

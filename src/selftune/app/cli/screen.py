@@ -24,6 +24,7 @@ TITLES: Final = {
     "build": "Building",
     "evaluate": "Testing",
     "decide": "Deciding",
+    "decide_again": "Weighing picks",
     "release": "Releasing",
 }
 _MARKS: Final = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "not_shown": "[yellow]not shown[/]"}

@@ -38,6 +38,11 @@ def decide_again(inputs: Reopened, policy: Policy, context: Context) -> Decision
     So no veto is lost: every check of before is weighed again as it was measured.
     """
     del context
+    return weigh_again(inputs, policy)
+
+
+def weigh_again(inputs: Reopened, policy: Policy) -> Decision:
+    """`decide_again` as a function of what it looks at alone."""
     decision, picks = inputs.decision, inputs.picks
     others = [check for check in decision.checks if _family(check) != PersonsPicks.family]
     picked = check_picks(picks, policy)

@@ -79,6 +79,11 @@ def bet(choices: Sequence[Choice], alpha: float) -> Bet:
     )
 
 
+def picks_at_best(alpha: float) -> int:
+    """How many picks in a row for one side settle it."""
+    return math.ceil(-math.log(alpha) / log_ratio(1, 1, plan_of(alpha)))
+
+
 def plan_of(alpha: float) -> SequentialPlan:
     """The bet as the walk of Wald's test; its lower limit and its cap are not looked at."""
     return SequentialPlan(alternative=ALTERNATIVE, alpha=alpha)
