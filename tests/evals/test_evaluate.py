@@ -166,6 +166,21 @@ def test_a_request_that_the_server_refuses_is_unscored_and_no_sign_of_a_dead_ser
     assert found.deterministic is None
 
 
+def test_a_bare_suite_is_asked_without_its_system_messages_and_is_no_comparison_for_the_whole_one(
+    tmp_path: Path, suite: Suite
+) -> None:
+    serve = FakeServe(obedient)
+    whole, bare = (
+        evaluate_with(echo, fake_build(), EvaluationConfig(suite=suite, bare=bare), fake_context(tmp_path, serve=serve))
+        for bare in (False, True)
+    )
+    roles = [{message.role for request in asked(server) for message in request.messages} for server in serve.started]
+    assert roles == [{"system", "user"}, {"user"}]
+    assert (whole.suite, bare.suite) == ("tiny", "tiny, bare")
+    assert whole.suite_digest != bare.suite_digest
+    assert [one.score for one in bare.outcomes] == [1.0] * 4
+
+
 def test_repeats_are_drawn_with_different_seeds(tmp_path: Path, suite: Suite) -> None:
     serve = FakeServe(obedient)
     context = fake_context(tmp_path, serve=serve)

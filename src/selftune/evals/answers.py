@@ -24,7 +24,7 @@ _SELF_TEST_TOKENS: Final = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One item in one repeat, at its place among all questions.
+    """One item in one repeat, at its place among all questions; `opening` is what the model is shown of it at first.
 
     Its first answer is drawn with `seed`, the later ones with the seeds after it.
     """
@@ -33,6 +33,7 @@ class Question:
     item: SuiteItem
     repeat: int
     seed: int
+    opening: tuple[Message, ...]
 
     @property
     def turns(self) -> int:
@@ -41,7 +42,7 @@ class Question:
 
     def request(self, said: Sequence[Reply]) -> ChatRequest:
         """What is asked after these replies: the model's own words stand in the history."""
-        history = list(self.item.messages)
+        history = list(self.opening)
         for reply, follow_up in zip(said, self.item.follow_ups, strict=False):
             history += [Message(role="assistant", content=reply.text), Message(role="user", content=follow_up)]
         return ChatRequest(messages=tuple(history), seed=(self.seed + len(said)) % _SEEDS)
@@ -75,8 +76,8 @@ class Played:
         return failure if failure is None or len(self.replies) == 1 else f"turn {len(self.replies)}: {failure}"
 
 
-def questions_of(suite: Suite, seeds: Sequence[int]) -> tuple[Question, ...]:
-    """Every item in every repeat; the same seeds ask the same, whichever build answers.
+def questions_of(suite: Suite, seeds: Sequence[int], *, bare: bool = False) -> tuple[Question, ...]:
+    """Every item in every repeat, `bare` without system messages; the same seeds ask the same of every build.
 
     A build's own system prompt is no part of a question: whatever serves the build puts it before each of them.
     """
@@ -86,7 +87,14 @@ def questions_of(suite: Suite, seeds: Sequence[int]) -> tuple[Question, ...]:
         for item, seed in zip(suite.items, spread_seeds(drawn_for_all, len(suite.items)), strict=True)
     )
     return tuple(
-        Question(place=place, item=item, repeat=repeat, seed=seed) for place, (item, repeat, seed) in enumerate(drawn)
+        Question(
+            place=place,
+            item=item,
+            repeat=repeat,
+            seed=seed,
+            opening=tuple(said for said in item.messages if not (bare and said.role == "system")),
+        )
+        for place, (item, repeat, seed) in enumerate(drawn)
     )
 
 
@@ -119,7 +127,7 @@ class Interview:
         self._served = served
         self._config = config
         self._context = context
-        self._kept = Kept(context, tag=digest_of([served.proof, build.digest, config.suite, config.rounds]))
+        self._kept = Kept(context, tag=digest_of([served.proof, build.digest, config.asked_digest, config.rounds]))
         self._said: list[list[Reply]] = [[] for _ in questions]
         for (place, turn), reply in sorted(self._kept.load().items()):
             # A turn whose predecessor is missing answers nothing that will be asked.

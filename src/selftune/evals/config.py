@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.records import digest_of
+
 if TYPE_CHECKING:
     from selftune.evals.base import Grader
     from selftune.records import Suite
@@ -21,6 +23,8 @@ class EvaluationConfig:
         patience: Failures in a row after which the server is taken for gone.
         canary: Answers that are graded before the others are asked for; with none of them graded, nothing more is paid.
         grader: Who grades the items that name a judge; None where every item is scored by code.
+        bare: Whether items are asked without their system messages, though scored by them: what an experiment takes
+            away to see what the words around a question do for a model.
     """
 
     suite: Suite
@@ -30,6 +34,17 @@ class EvaluationConfig:
     patience: int = 5
     canary: int = 4
     grader: Grader | None = None
+    bare: bool = False
+
+    @property
+    def asked(self) -> str:
+        """What is asked, by name: the suite, and that it was stripped where it was."""
+        return f"{self.suite.name}, bare" if self.bare else self.suite.name
+
+    @property
+    def asked_digest(self) -> str:
+        """Names what is asked, letter by letter; equal for the arms of a comparison."""
+        return digest_of(["bare", self.suite]) if self.bare else digest_of(self.suite)
 
     @property
     def rounds(self) -> int:

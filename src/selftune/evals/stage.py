@@ -8,7 +8,7 @@ from selftune.context import spread_seeds
 from selftune.errors import JudgeMissingError
 from selftune.evals.answers import Interview, answers_alike, drawn_order, questions_of
 from selftune.evals.scoring import Scoring, load_scorer, outcome_of
-from selftune.records import Evaluation, digest_of
+from selftune.records import Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def evaluate_with(
     scoring = Scoring(suite, config.grader, load)
     # The suite's own seed, not the step's: whenever an arm is evaluated, it is asked with the same draws.
     seeds = tuple(spread_seeds(suite.seed, config.rounds))
-    questions = questions_of(suite, seeds)
+    questions = questions_of(suite, seeds, bare=config.bare)
     drawn = drawn_order(suite, questions)
     began = context.elapsed()
     with context.serve(build, slots=config.slots) as served:
@@ -60,8 +60,8 @@ def evaluate_with(
         build_id=build.id,
         build_digest=build.digest,
         proof=proof,
-        suite=suite.name,
-        suite_digest=digest_of(suite),
+        suite=config.asked,
+        suite_digest=config.asked_digest,
         scorer=scoring.name,
         scorer_lineage=scoring.lineage,
         generation=suite.generation,
