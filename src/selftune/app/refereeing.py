@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.scores.base import Asked
 from selftune.app.scores.files import read_scores
 from selftune.errors import UsageError
-from selftune.gate.policies import load_policy
+from selftune.gate.policies import load_policy, policy_from, policy_text
 from selftune.gate.referee.compare import referee
 from selftune.gate.referee.pairing import MixedScalesError
 from selftune.gate.referee.verdict import Terms
+from selftune.settings import read_toml
 
 if TYPE_CHECKING:
-    from selftune.gate.referee.verdict import ArmSummary, Part, Verdict
+    from selftune.gate.config import Policy
+    from selftune.gate.referee.verdict import ArmSummary, Part, Shift, Verdict
     from selftune.gate.statistics.effects import Bimodality
     from selftune.records.scores import ScoreSheet
 
 _ARM: Final = "#"
+_SMALL: Final = "small"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +42,10 @@ def compare_files(champion: str, candidate: str, wishes: Wishes) -> Verdict:
     Raises:
         MissingFileError, UsageError, UnknownNameError: a file, a column, an arm or the policy is wrong.
     """
+    policy = None if wishes.policy is None else _policy(wishes.policy)
     sheets = [_read(where, role, wishes) for where, role in ((champion, "champion"), (candidate, "candidate"))]
     try:
-        return referee(sheets[0], sheets[1], terms_of(wishes), scale=wishes.scale)
+        return referee(sheets[0], sheets[1], _terms(policy, wishes.max_unscored), scale=wishes.scale, policy=policy)
     except MixedScalesError as error:
         raise UsageError(
             f"the two arms do not seem to be scored on one scale: {error}.",
@@ -53,17 +57,23 @@ def compare_files(champion: str, candidate: str, wishes: Wishes) -> Verdict:
         ) from error
 
 
-def terms_of(wishes: Wishes) -> Terms:
+def _policy(name_or_path: str) -> Policy:
+    """A policy that may leave out its name and its rules: the rules are then those of the shipped policy `small`."""
+    where = f"policy {Path(name_or_path).name}"
+    entries = read_toml(policy_text(name_or_path), where)
+    if "rules" not in entries:
+        entries["rules"] = list(load_policy(_SMALL).rules)
+    return policy_from({"name": Path(name_or_path).stem} | entries, where=where)
+
+
+def _terms(policy: Policy | None, max_unscored: float | None) -> Terms:
     """The terms of the policy, else the defaults; what the command line names goes before both."""
     terms = Terms()
-    if wishes.policy is not None:
-        policy = load_policy(wishes.policy)
+    if policy is not None:
         terms = Terms(
             alpha=policy.alpha, power=policy.power, least_gain=policy.least_gain, max_unscored=policy.max_unscored
         )
-    if wishes.max_unscored is None:
-        return terms
-    return Terms(alpha=terms.alpha, power=terms.power, least_gain=terms.least_gain, max_unscored=wishes.max_unscored)
+    return terms if max_unscored is None else replace(terms, max_unscored=max_unscored)
 
 
 def _read(where: str, role: str, wishes: Wishes) -> ScoreSheet:
@@ -91,7 +101,7 @@ def as_document(verdict: Verdict) -> dict[str, Any]:
             "interval": unpaired.interval if unpaired else None,
             "p_value": unpaired.p_value if unpaired else None,
         },
-        "arms": {"champion": _arm(verdict.champion), "candidate": _arm(verdict.candidate)},
+        "arms": {"champion": _arm(verdict.champion, ()), "candidate": _arm(verdict.candidate, verdict.shifts)},
         "checks": [
             {
                 "name": check.name,
@@ -107,23 +117,38 @@ def as_document(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _arm(arm: ArmSummary) -> dict[str, Any]:
+def _arm(arm: ArmSummary, shifts: tuple[Shift, ...]) -> dict[str, Any]:
     return {
         "mean": arm.mean,
         "interval": arm.interval,
         "n": arm.n,
         "judge_overall_mean": arm.judge_overall_mean,
-        "by_category": _parts(arm.by_category),
-        "by_difficulty": _parts(arm.by_difficulty),
-        "by_agent": _parts(arm.by_agent),
+        "by_category": _parts(arm.by_category, "category", shifts),
+        "by_difficulty": _parts(arm.by_difficulty, "difficulty", shifts),
+        "by_agent": _parts(arm.by_agent, "agent", shifts),
         "critical_failures": arm.critical_failures,
         "unscored": [{"item_id": row.item_id, "reason": row.reason} for row in arm.unscored],
         "bimodality": _heaps(arm.bimodality),
     }
 
 
-def _parts(parts: tuple[Part, ...]) -> dict[str, Any]:
-    return {part.name: {"mean": part.mean, "n": part.n, "critical_failures": part.critical} for part in parts}
+def _parts(parts: tuple[Part, ...], kind: str, shifts: tuple[Shift, ...]) -> dict[str, Any]:
+    """Each part by name; the candidate's with how it moved, paired, against the champion's."""
+    moved = {shift.name: shift for shift in shifts if shift.kind == kind}
+    return {
+        part.name: {"mean": part.mean, "n": part.n, "critical_failures": part.critical}
+        | ({"change": _change(moved[part.name])} if part.name in moved else {})
+        for part in parts
+    }
+
+
+def _change(shift: Shift) -> dict[str, Any]:
+    return {
+        "difference": shift.difference,
+        "interval": shift.interval,
+        "adjusted_p_value": shift.p_value,
+        "n": shift.n,
+    }
 
 
 def _heaps(found: Bimodality | None) -> dict[str, Any] | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 LABELS: Final = ("category", "difficulty", "agent", "cluster")
 """What an item can be labelled by."""
+
+MOST: Final = 1e12
+"""A score that lies farther from 0 is refused: sums of squares of such numbers say nothing."""
 
 _NONE: Final = -1
 
@@ -25,6 +27,7 @@ class ScoredRow(NamedTuple):
         judge_overall: What the judge itself gave as overall, where ours is computed.
         stated: What the file shows as the row's score, failures counted as it counts them.
         critical: Whether a critical failure is named.
+        asked: What was asked, as text or a digest of it; two arms whose texts differ were not asked the same.
     """
 
     item_id: str
@@ -38,6 +41,15 @@ class ScoredRow(NamedTuple):
     judge_overall: float | None = None
     stated: float | None = None
     critical: bool = False
+    asked: str | None = None
+
+
+class ScoredBlock(NamedTuple):
+    """Many rows at once, each of an item of its own and with a score; labels by what they are."""
+
+    item_ids: Sequence[str]
+    scores: array[float]
+    labels: tuple[tuple[str, Sequence[str | None]], ...]
 
 
 class UnscoredRow(NamedTuple):
@@ -75,12 +87,12 @@ class SheetFacts:
 class ScoreSheet:
     """The scores of one arm by item, in columns: a million items fit in little memory. Repeats are averaged."""
 
-    def __init__(self, rows: Iterable[ScoredRow], facts: SheetFacts) -> None:
+    def __init__(self, rows: Iterable[ScoredRow | ScoredBlock], facts: SheetFacts) -> None:
         """Read the rows once.
 
         Raises:
             RepeatedRowError: an item stands twice with the same repeat.
-            ValueError: a score is no finite number.
+            ValueError: a score is no number within ±`MOST`.
         """
         self.facts = facts
         self.rows = 0
@@ -90,12 +102,14 @@ class ScoreSheet:
         self._scores = _Means()
         self._own = _Means()
         self._stated = _Means()
+        self._asked: dict[int, int] = {}
         self._labels = {what: _Labels() for what in LABELS}
-        self._columns = tuple(self._labels.values())
-        self._repeats: set[tuple[int, str]] = set()
+        repeats: set[tuple[int, str]] = set()
         for row in rows:
-            self._take(row)
-        self._repeats.clear()
+            if isinstance(row, ScoredRow):
+                self._take(row, repeats)
+            else:
+                self._take_block(row)
 
     @property
     def items(self) -> Mapping[str, int]:
@@ -106,6 +120,11 @@ class ScoreSheet:
         """Mean over the scored repeats of an item; None where there is none."""
         return self._scores.at(self._places.get(item_id))
 
+    def by_place(self) -> list[float | None]:
+        """The score of each item, in the order of the file."""
+        found = list(self._scores)
+        return found + [None] * (len(self._places) - len(found))
+
     def judge_overall(self, item_id: str) -> float | None:
         """The judge's own overall of an item; None where it gave none."""
         return self._own.at(self._places.get(item_id))
@@ -114,10 +133,34 @@ class ScoreSheet:
         """What the file shows as an item's score, failures counted as it counts them."""
         return self._stated.at(self._places.get(item_id))
 
+    @property
+    def states(self) -> bool:
+        """Whether the file shows scores beside ours."""
+        return bool(self._stated)
+
+    @property
+    def has_own(self) -> bool:
+        """Whether the judge gave overalls of its own."""
+        return bool(self._own)
+
+    def question_at(self, place: int) -> int | None:
+        """A number for what was asked, equal for equal texts while this process runs; None where nobody says."""
+        return self._asked.get(place)
+
+    @property
+    def has_questions(self) -> bool:
+        """Whether any row says what was asked."""
+        return bool(self._asked)
+
     def label(self, what: str, item_id: str) -> str | None:
         """What an item is labelled with; `what` is one of `LABELS`."""
         place = self._places.get(item_id)
         return None if place is None else self._labels[what].at(place)
+
+    def labels(self, what: str) -> list[str | None]:
+        """What each item is labelled with, in the order of the file."""
+        found = list(self._labels[what])
+        return found + [None] * (len(self._places) - len(found))
 
     def has(self, what: str) -> bool:
         """Whether any item bears such a label."""
@@ -133,28 +176,46 @@ class ScoreSheet:
         """The scores of all scored items, in the order of the file."""
         return [score for score in self._scores if score is not None]
 
-    def _take(self, row: ScoredRow) -> None:
+    def _take(self, row: ScoredRow, repeats: set[tuple[int, str]]) -> None:  # noqa: C901 - flat, and runs a million times
+        item_id, score, reason, category, difficulty, agent, cluster, repeat, own, stated, critical, asked = row
         self.rows += 1
         known = len(self._places)
-        place = self._places.setdefault(row.item_id, known)
-        if place < known and (not row.repeat or (place, row.repeat) in self._repeats):
-            raise RepeatedRowError(row.item_id)
-        if row.repeat:
-            self._repeats.add((place, row.repeat))
-        if row.score is None:
-            self.unscored.append(UnscoredRow(row.item_id, row.reason or "no reason given"))
+        place = self._places.setdefault(item_id, known)
+        if place != known and (not repeat or (place, repeat) in repeats):
+            raise RepeatedRowError(item_id)
+        if repeat:
+            repeats.add((place, repeat))
+        if score is None:
+            self.unscored.append(UnscoredRow(item_id, reason or "no reason given"))
         else:
-            self._scores.add(place, row.score)
-        # Most files hold few of these: a look at each costs less than a call.
-        if row.judge_overall is not None:
-            self._own.add(place, row.judge_overall)
-        if row.stated is not None:
-            self._stated.add(place, row.stated)
-        for labels, word in zip(self._columns, (row.category, row.difficulty, row.agent, row.cluster), strict=True):
-            if word is not None:
-                labels.put(place, word)
-        if row.critical:
-            self.critical.add(row.item_id)
+            self._scores.add(place, score)
+        # Most files hold few of these: a look at each costs less than a call. An empty label is none.
+        if own is not None:
+            self._own.add(place, own)
+        if stated is not None:
+            self._stated.add(place, stated)
+        if category:
+            self._labels["category"].put(place, category)
+        if difficulty:
+            self._labels["difficulty"].put(place, difficulty)
+        if agent:
+            self._labels["agent"].put(place, agent)
+        if cluster:
+            self._labels["cluster"].put(place, cluster)
+        if critical:
+            self.critical.add(item_id)
+        if asked is not None:
+            self._asked[place] = hash(asked)
+
+    def _take_block(self, block: ScoredBlock) -> None:
+        first = len(self._places)
+        for place, item_id in enumerate(block.item_ids, start=first):
+            if self._places.setdefault(item_id, place) != place:
+                raise RepeatedRowError(item_id)
+        self.rows += len(block.scores)
+        self._scores.extend(first, block.scores)
+        for what, words in block.labels:
+            self._labels[what].extend(first, words)
 
 
 class _Means:
@@ -164,13 +225,16 @@ class _Means:
         self._totals = array("d")
         self._counts = array("L")
 
+    def __bool__(self) -> bool:
+        return bool(self._counts)
+
     def __iter__(self) -> Iterator[float | None]:
         for total, count in zip(self._totals, self._counts, strict=True):
-            yield total / count if count else None
+            yield total if count == 1 else total / count if count else None
 
     def add(self, place: int, value: float) -> None:
-        if not math.isfinite(value):
-            raise ValueError(f"a score of {value}")
+        if not -MOST <= value <= MOST:
+            raise ValueError(f"a score of {value:g}")
         if place == len(self._counts):
             self._totals.append(value)
             self._counts.append(1)
@@ -180,6 +244,16 @@ class _Means:
             self._counts.extend([0] * missing)
         self._totals[place] += value
         self._counts[place] += 1
+
+    def extend(self, first: int, values: array[float]) -> None:
+        """One value for each place from `first` on."""
+        if max(values) > MOST or min(values) < -MOST:
+            raise ValueError(f"a score of {max(values, key=abs):g}")
+        missing = first - len(self._counts)
+        self._totals.extend([0.0] * missing)
+        self._counts.extend([0] * missing)
+        self._totals.extend(values)
+        self._counts.extend([1] * len(values))
 
     def at(self, place: int | None) -> float | None:
         if place is None or place >= len(self._counts) or not self._counts[place]:
@@ -195,6 +269,10 @@ class _Labels:
         self.names: list[str] = []
         self._column = array("i")
 
+    def __iter__(self) -> Iterator[str | None]:
+        names = [*self.names, None]
+        return (names[code] for code in self._column)
+
     def put(self, place: int, word: str) -> None:
         code = self._codes.get(word)
         if code is None:
@@ -205,6 +283,16 @@ class _Labels:
             return
         self._column.extend([_NONE] * max(0, place + 1 - len(self._column)))
         self._column[place] = code
+
+    def extend(self, first: int, words: Sequence[str | None]) -> None:
+        """One word, or none, for each place from `first` on."""
+        for word in dict.fromkeys(words):
+            if word and word not in self._codes:
+                self._codes[word] = len(self.names)
+                self.names.append(word)
+        self._column.extend([_NONE] * (first - len(self._column)))
+        code = self._codes.get
+        self._column.extend([code(word, _NONE) if word else _NONE for word in words])
 
     def at(self, place: int) -> str | None:
         code = self._column[place] if place < len(self._column) else _NONE

@@ -11,11 +11,12 @@ from selftune.app.cli.everyday import AsJson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selftune.gate.referee.verdict import ArmSummary, Part, Verdict
+    from selftune.gate.referee.verdict import ArmSummary, Verdict
     from selftune.records import Check
 
 _PANEL: Final = "Every day"
 _FEW: Final = 10
+_SURE: Final = 0.001
 
 
 def register(app: typer.Typer) -> None:
@@ -69,10 +70,9 @@ def _show(verdict: Verdict) -> None:
     colour = {"better": "green", "worse": "red"}.get(verdict.outcome, "yellow")
     console.print(f"[bold {colour}]{verdict.outcome}[/]: {escape(verdict.reason)}.", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
-    for name in ("", "champion", "candidate"):
-        table.add_column(name, justify="right" if name else "left")
-    table.add_column("change", justify="right")
-    table.add_column("n", justify="right")
+    table.add_column("", overflow="fold")
+    for name in ("champion", "candidate", "change", "p", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in _rows(verdict):
         table.add_row(*map(escape, row))
     console.print(table)
@@ -82,54 +82,57 @@ def _show(verdict: Verdict) -> None:
 
 def _rows(verdict: Verdict) -> Iterator[tuple[str, ...]]:
     champion, candidate = verdict.champion, verdict.candidate
-    yield "all", _mean(champion), _mean(candidate), _signed(verdict.difference), str(verdict.n)
-    shifts = {shift.name: shift for shift in verdict.shifts}
-    theirs = {part.name: part for part in candidate.by_category}
-    for part in champion.by_category:
-        shift, other = shifts.get(part.name), theirs.get(part.name)
-        yield (
-            part.name,
-            f"{part.mean:.2f}",
-            f"{other.mean:.2f}" if other else "-",
-            f"{_signed(shift.difference)} [{shift.interval[0]:+.2f}, {shift.interval[1]:+.2f}]" if shift else "-",
-            str(shift.n) if shift else "0",
-        )
-    for label, ours, others in (
+    change = _change(verdict.difference, verdict.interval, verdict)
+    yield "all", _mean(champion.mean), _mean(candidate.mean), change, _chance(verdict.p_value), str(verdict.n)
+    moved = {(shift.kind, shift.name): shift for shift in verdict.shifts}
+    for kind, ours, theirs in (
+        ("category", champion.by_category, candidate.by_category),
         ("difficulty", champion.by_difficulty, candidate.by_difficulty),
         ("agent", champion.by_agent, candidate.by_agent),
     ):
-        yield from _by(label, ours, others)
-    yield "critical failures", str(champion.critical_failures), str(candidate.critical_failures), "", ""
-    yield "without a score", str(len(champion.unscored)), str(len(candidate.unscored)), "", ""
+        old, new = ({part.name: part.mean for part in parts} for parts in (ours, theirs))
+        for name in dict.fromkeys((*old, *new)):
+            shift = moved.get((kind, name))
+            yield (
+                name if kind == "category" else f"{kind}: {name}",
+                _mean(old.get(name)),
+                _mean(new.get(name)),
+                _change(shift.difference, shift.interval, verdict) if shift else "-",
+                _chance(shift.p_value) if shift else "-",
+                str(shift.n) if shift else "0",
+            )
+    yield "critical failures", str(champion.critical_failures), str(candidate.critical_failures), "", "", ""
+    yield "without a score", str(len(champion.unscored)), str(len(candidate.unscored)), "", "", ""
 
 
-def _by(label: str, ours: tuple[Part, ...], theirs: tuple[Part, ...]) -> Iterator[tuple[str, ...]]:
-    others = {part.name: part for part in theirs}
-    for part in ours:
-        other = others.get(part.name)
-        yield (
-            f"{label} {part.name}",
-            f"{part.mean:.2f}",
-            f"{other.mean:.2f}" if other else "-",
-            "",
-            f"{part.n}/{other.n if other else 0}",
-        )
+def _mean(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
-def _mean(arm: ArmSummary) -> str:
-    if arm.mean is None:
-        return "no score"
-    return f"{arm.mean:.2f}" + (f" [{arm.interval[0]:.2f}, {arm.interval[1]:.2f}]" if arm.interval else "")
+def _chance(p_value: float | None) -> str:
+    if p_value is None:
+        return "-"
+    return f"{p_value:.3f}" if p_value >= _SURE else f"<{_SURE:g}"
 
 
-def _signed(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
+def _change(mean: float | None, interval: tuple[float, float] | None, verdict: Verdict) -> str:
+    """The change and its interval; one that spans all that the scale allows is no news."""
+    if mean is None or interval is None:
+        return "-"
+    width = verdict.scale[1] - verdict.scale[0]
+    if interval[0] <= -width and interval[1] >= width:
+        return f"{mean:+.2f} too few to say"
+    return f"{mean:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}]"
 
 
 def _notes(verdict: Verdict) -> Iterator[str]:
     low, high = verdict.scale
-    yield f"{verdict.metric}, from {low:g} to {high:g}. {_sentence(verdict.method)}"
-    for arm, summary in (("champion", verdict.champion), ("candidate", verdict.candidate)):
+    yield f"Score: {verdict.metric}, from {low:g} to {high:g}. {_sentence(verdict.method)}"
+    arms = (("champion", verdict.champion), ("candidate", verdict.candidate))
+    yield f"Each arm by itself: {'; '.join(_alone(arm, summary) for arm, summary in arms)}."
+    if verdict.shifts:
+        yield f"The p-values of {_kinds(verdict)} are adjusted for looking at several (Benjamini-Hochberg)."
+    for arm, summary in arms:
         heaps = summary.bimodality
         if heaps is not None and heaps.two_heaps:
             yield (
@@ -139,14 +142,31 @@ def _notes(verdict: Verdict) -> Iterator[str]:
         if summary.unscored:
             named = ", ".join(f"{row.item_id} ({row.reason})" for row in summary.unscored[:_FEW])
             yield f"Without a score, {arm}: {named}{', …' if len(summary.unscored) > _FEW else ''}"
-    yield from (f"Check {check.name}: {check.status}, {check.detail}" for check in verdict.checks if _is_worth(check))
+    yield from (f"Check {check.name}: {_said(check)}, {check.detail}." for check in verdict.checks if _is_worth(check))
     yield from (f"Beware: {warning}." for warning in verdict.warnings)
     if verdict.items_needed is not None:
-        yield f"Next: about {verdict.items_needed} paired items would show the least gain worth having."
+        yield f"Next: about {verdict.items_needed:,} paired items would settle it; these are {verdict.n:,}."
+
+
+def _alone(arm: str, summary: ArmSummary) -> str:
+    if summary.mean is None:
+        return f"{arm} no score"
+    interval = summary.interval
+    around = "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+    return f"{arm} {summary.mean:.2f}{around} on {summary.n}"
+
+
+def _kinds(verdict: Verdict) -> str:
+    plural = {"category": "categories", "difficulty": "difficulties", "agent": "agents"}
+    return " and ".join(dict.fromkeys(plural[shift.kind] for shift in verdict.shifts))
 
 
 def _is_worth(check: Check) -> bool:
     return check.status != "pass" and check.name != "gain"
+
+
+def _said(check: Check) -> str:
+    return check.status.value.replace("_", " ")
 
 
 def _sentence(text: str | None) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.scores.base import Asked, ScoreReader, refuse
+from selftune.app.scores.cells import CSV
 from selftune.app.scores.foundry import JudgedAnswers
 from selftune.app.scores.inspect_ai import InspectScores
 from selftune.app.scores.lm_eval import HarnessSamples
@@ -25,7 +26,7 @@ READERS: Final[tuple[ScoreReader, ...]] = (
     HarnessSamples(),
     Tables(),
 )
-_TABLES: Final = frozenset({".csv", ".tsv"})
+_LINES: Final = frozenset({".jsonl", ".ndjson"})
 _DOCUMENT_BYTES: Final = 256 << 20
 
 
@@ -39,7 +40,7 @@ def read_scores(path: Path, asked: Asked) -> ScoreSheet:
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
     try:
-        return _reader_of(path).read(path, asked)
+        return _reader_of(path, asked).read(path, asked)
     except ValueError as error:
         raise refuse(path, _in_words(error)) from error
 
@@ -52,8 +53,8 @@ def _in_words(error: ValueError) -> str:
     return str(error)
 
 
-def _reader_of(path: Path) -> ScoreReader:
-    if path.suffix.lower() in _TABLES:
+def _reader_of(path: Path, asked: Asked) -> ScoreReader:
+    if path.suffix.lower() in CSV or asked.columns:
         return Tables()
     with path.open("rb") as stream:
         head = stream.read(4)
@@ -61,6 +62,9 @@ def _reader_of(path: Path) -> ScoreReader:
         return InspectScores()
     first = _first_object(path)
     reader = next((reader for reader in READERS if first is not None and reader.recognises(first)), None)
+    if reader is None and first is not None and path.suffix.lower() in _LINES:
+        # It says which columns there are, and which is missing.
+        return Tables()
     if reader is None:
         raise UsageError(
             f"{path.name} is no score file that we know.",

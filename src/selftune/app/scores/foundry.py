@@ -69,6 +69,7 @@ def _rows(file: JudgedFile, rubric: Rubric, metric: str) -> Iterator[ScoredRow]:
             judge_overall=judgement.judge_overall,
             stated=row.stated if metric == OVERALL else None,
             critical=bool(judgement.critical_failures),
+            asked=row.prompt or None,
         )
 
 

@@ -5,6 +5,7 @@ The form: https://inspect.aisi.org.uk/eval-logs.html; letters become numbers as 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.scores.base import Asked, numeric, refuse
@@ -92,7 +93,16 @@ def _rows(samples: Sequence[Mapping[str, Any]], metric: str) -> Iterator[ScoredR
             difficulty=difficulty,
             agent=agent,
             cluster=cluster,
+            asked=_asked(sample.get("input")),
         )
+
+
+def _asked(given: Any) -> str | None:
+    """What was asked, as text; chat messages carry ids of their own, so only role and content count."""
+    if isinstance(given, str) or given is None:
+        return given
+    turns = [(turn.get("role"), turn.get("content")) for turn in given if isinstance(turn, dict)]
+    return json.dumps(turns, sort_keys=True)
 
 
 def _label(about: Mapping[str, Any], name: str) -> str | None:

@@ -66,7 +66,12 @@ def _rows(path: Path, metric: str) -> Iterator[ScoredRow]:
                 item_id=str(sample.get("doc_id")),
                 score=score,
                 reason=None if score is not None else f"no number under {name!r}",
+                asked=_text(sample.get("doc_hash")),
             )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _metrics(sample: Mapping[str, Any]) -> list[str]:

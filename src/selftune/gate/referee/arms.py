@@ -24,8 +24,8 @@ def summarise(sheet: ScoreSheet, scale: tuple[float, float], level: float) -> Ar
         mean=fmean(scores) if scores else None,
         interval=mean_interval(scores, level, scale) if scores else None,
         n=len(scores),
-        judge_overall_mean=_mean(sheet.judge_overall(item) for item, _ in sheet.scored()),
-        stated_mean=_mean(map(sheet.stated, sheet.items)),
+        judge_overall_mean=_mean(sheet.judge_overall(item) for item, _ in sheet.scored()) if sheet.has_own else None,
+        stated_mean=_mean(map(sheet.stated, sheet.items)) if sheet.states else None,
         by_category=_parts(sheet, "category"),
         by_difficulty=_parts(sheet, "difficulty"),
         by_agent=_parts(sheet, "agent"),
@@ -45,10 +45,12 @@ def _parts(sheet: ScoreSheet, what: str) -> tuple[Part, ...]:
         return ()
     scores: dict[str, list[float]] = defaultdict(list)
     critical: dict[str, int] = defaultdict(int)
-    for item, score in sheet.scored():
-        if (name := sheet.label(what, item)) is not None:
+    for name, score in zip(sheet.labels(what), sheet.by_place(), strict=True):
+        if name is not None and score is not None:
             scores[name].append(score)
-            critical[name] += item in sheet.critical
+    for item in sheet.critical:
+        if (name := sheet.label(what, item)) is not None:
+            critical[name] += sheet.score(item) is not None
     return tuple(
         Part(name=name, mean=fmean(held), n=len(held), critical=critical[name]) for name, held in scores.items()
     )

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.gate.referee.arms import summarise
 from selftune.gate.referee.conditions import check_conditions, note_conditions
-from selftune.gate.referee.pairing import pair, scale_of
+from selftune.gate.referee.pairing import pair, refuse_outside, scale_of
 from selftune.gate.referee.shifts import find_shifts
 from selftune.gate.referee.verdict import Finding, Terms, Verdict
+from selftune.gate.referee.vetoes import check_vetoes, note_unread, stops
 from selftune.gate.statistics.effects import cohens_d
 from selftune.gate.statistics.means import mean_difference
-from selftune.gate.statistics.paired import items_needed
+from selftune.gate.statistics.power import items_needed
 from selftune.gate.statistics.student import welch
 from selftune.records import Check, CheckStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.gate.config import Policy
     from selftune.gate.referee.pairing import Paired
     from selftune.gate.statistics.means import MeanDifference
     from selftune.gate.statistics.student import Unpaired
@@ -24,30 +28,40 @@ if TYPE_CHECKING:
 
 _LEAST: Final = 2
 _ROUNDING: Final = 1e-9
+_HAIR: Final = 1e-3
 
 
 def referee(
-    champion: ScoreSheet, candidate: ScoreSheet, terms: Terms, *, scale: tuple[float, float] | None = None
+    champion: ScoreSheet,
+    candidate: ScoreSheet,
+    terms: Terms,
+    *,
+    scale: tuple[float, float] | None = None,
+    policy: Policy | None = None,
 ) -> Verdict:
     """Say whether the candidate is better, on the items that both arms have a score for.
 
     A doubt about the measurement comes first: then nothing is said of the candidate. `better` needs the interval clear
-    of zero and the difference at least the least gain; `worse` an interval that lies below zero.
+    of zero and the difference at least the least gain; `worse` an interval that lies below zero. The vetoes of a policy
+    can only keep a gain from being called better.
 
     Raises:
         MixedScalesError: the arms do not seem to be scored on one scale, and none was given.
+        ValueError: a score lies outside the scale that was given.
     """
     bounds = scale or scale_of(champion, candidate)
     paired = pair(champion, candidate)
     width, level = bounds[1] - bounds[0], 1 - terms.alpha
-    found = mean_difference(paired.differences, paired.labels, level=level, width=width) if paired.items else None
+    refuse_outside(bounds, champion, candidate)
+    found = mean_difference(paired.differences, paired.labels, level=level, width=width) if paired.places else None
     checks = check_conditions(champion, candidate, paired, terms)
     doubts = [check for check in checks if check.status is CheckStatus.FAIL]
+    vetoes = check_vetoes(champion, candidate, paired, bounds, policy) if policy and not doubts else ()
     least = terms.least_gain * width
-    outcome = _outcome(found, doubts, least)
+    outcome = _outcome(found, doubts, vetoes, least)
     return Verdict(
         outcome=outcome,
-        reason=_reason(outcome, found, doubts, least),
+        reason=_reason(outcome, found, doubts, vetoes, least),
         difference=found.mean if found else None,
         interval=found.interval if found else None,
         p_value=found.p_value if found else None,
@@ -57,22 +71,26 @@ def referee(
         scale=bounds,
         metric=candidate.facts.metric,
         unpaired=_unpaired(champion, candidate, level),
-        effect=_effect(champion, candidate, paired),
+        effect=_effect(paired),
         champion=summarise(champion, bounds, level),
         candidate=summarise(candidate, bounds, level),
         shifts=find_shifts(champion, paired, level=level, width=width),
-        checks=(*checks, *_gain_check(found, least)),
-        warnings=note_conditions(champion, candidate, paired, found, level=level, width=width, least=least),
+        checks=(*checks, *_gain_check(found, least), *vetoes),
+        warnings=(
+            *note_conditions(champion, candidate, paired, found, level=level, width=width, least=least),
+            *(note_unread(policy) if policy else ()),
+        ),
     )
 
 
-def _outcome(found: MeanDifference | None, doubts: list[Check], least: float) -> Finding:
+def _outcome(found: MeanDifference | None, doubts: Sequence[Check], vetoes: Sequence[Check], least: float) -> Finding:
     if doubts or found is None:
         return Finding.INVALID
     low, high = found.interval
-    if low > 0 and found.mean >= least - _ROUNDING:
-        return Finding.BETTER
-    return Finding.WORSE if high < 0 else Finding.INCONCLUSIVE
+    if high < 0:
+        return Finding.WORSE
+    gained = low > 0 and found.mean >= least - _ROUNDING
+    return Finding.BETTER if gained and not any(map(stops, vetoes)) else Finding.INCONCLUSIVE
 
 
 def _gain_check(found: MeanDifference | None, least: float) -> tuple[Check, ...]:
@@ -92,25 +110,47 @@ def _gain_check(found: MeanDifference | None, least: float) -> tuple[Check, ...]
     )
 
 
-def _reason(outcome: Finding, found: MeanDifference | None, doubts: list[Check], least: float) -> str:
+def _reason(
+    outcome: Finding, found: MeanDifference | None, doubts: Sequence[Check], vetoes: Sequence[Check], least: float
+) -> str:
     if outcome is Finding.INVALID or found is None:
         return "; ".join(check.detail for check in doubts) or "no item has a score in both arms"
     low, high = found.interval
     figures = f"{found.mean:+.2f} [{low:+.2f}, {high:+.2f}] on {found.n} paired items"
-    if outcome is Finding.BETTER:
-        return f"the candidate is better by {figures}"
-    if outcome is Finding.WORSE:
-        return f"the candidate is worse by {figures}"
-    if low > 0:
-        return f"a gain of {figures} is clear of noise, and smaller than the {least:g} that would be worth a change"
-    return f"a difference of {figures} is not clear of noise"
+    if outcome is not Finding.INCONCLUSIVE:
+        return f"the candidate is {outcome} by {figures}"
+    if low <= 0:
+        ruled_out = f", and a gain of {least:g} is ruled out" if high < least else ""
+        return f"a difference of {figures} is not clear of noise{ruled_out}"
+    return f"a gain of {figures} is clear of noise, {_stopped(found, vetoes, least)}"
+
+
+def _stopped(found: MeanDifference, vetoes: Sequence[Check], least: float) -> str:
+    """Why a gain that is clear of noise is not called better."""
+    if found.mean >= least - _ROUNDING:
+        return "but " + "; ".join(f"{check.name}: {check.detail}" for check in vetoes if stops(check))
+    if found.interval[1] < least:
+        return f"and shown to be smaller than the {least:g} worth a change"
+    return f"and smaller than the {least:g} that would be worth a change"
 
 
 def _needed(found: MeanDifference | None, least: float, terms: Terms) -> int | None:
-    """So many items would show the least gain; None when that is no gain at all, or items do not differ."""
-    if found is None or least <= 0 or found.spread <= 0:
+    """So many items would settle it; None where no number would.
+
+    Asked for is the number that shows the least gain. Where that many were there, and where a gain is clear of noise
+    yet smaller than the least, it is the number that tells the mean found from nothing or from the least gain. None
+    says that the question is settled (the least gain is ruled out, or a veto stands in the way), that every item
+    moved alike, or that the gain found is the least one to a hair.
+    """
+    if found is None or least <= 0 or found.spread <= 0 or found.interval[1] < least:
         return None
-    return max(found.n + 1, items_needed(found.spread, least, alpha=terms.alpha, power=terms.power))
+    low, needed = found.interval[0], items_needed(found.spread, least, alpha=terms.alpha, power=terms.power)
+    if low <= 0 and needed > found.n:
+        return needed
+    gap = least - found.mean if low > 0 else max(found.mean, least - found.mean)
+    if gap <= least * _HAIR:
+        return None
+    return max(found.n + 1, items_needed(found.spread, gap, alpha=terms.alpha, power=terms.power))
 
 
 def _unpaired(champion: ScoreSheet, candidate: ScoreSheet, level: float) -> Unpaired | None:
@@ -118,11 +158,8 @@ def _unpaired(champion: ScoreSheet, candidate: ScoreSheet, level: float) -> Unpa
     return welch(arms[0], arms[1], level) if all(arms) else None
 
 
-def _effect(champion: ScoreSheet, candidate: ScoreSheet, paired: Paired) -> float | None:
-    if len(paired.items) < _LEAST:
+def _effect(paired: Paired) -> float | None:
+    if len(paired.places) < _LEAST:
         return None
-    scores = [
-        [score for item in paired.items if (score := sheet.score(item)) is not None] for sheet in (champion, candidate)
-    ]
-    effect = cohens_d(scores[0], scores[1])
+    effect = cohens_d(paired.champion, paired.candidate)
     return effect if effect is None or math.isfinite(effect) else None

@@ -8,7 +8,7 @@ from selftune.gate.statistics.means import mean_difference
 from selftune.records import Check, CheckStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from selftune.gate.referee.pairing import Paired
     from selftune.gate.referee.verdict import Terms
@@ -22,12 +22,13 @@ _FEW: Final = 12
 
 def check_conditions(champion: ScoreSheet, candidate: ScoreSheet, paired: Paired, terms: Terms) -> tuple[Check, ...]:
     """What must hold before anything is said of the candidate; a failed one makes the comparison invalid."""
-    everything = len(set(champion.items) | set(candidate.items))
+    everything = paired.common + len(paired.asked_otherwise) + len(paired.alone)
     return (
         _unscored("champion", champion, terms),
         _unscored("candidate", candidate, terms),
         _enough(paired),
         _common(paired, everything, terms),
+        *_asked_alike(champion, candidate, paired, terms),
         *_same("judge", champion.facts.judge, candidate.facts.judge),
         *_same("rubric", champion.facts.rubric, candidate.facts.rubric),
         *_same("metric", champion.facts.metric, candidate.facts.metric),
@@ -53,7 +54,7 @@ def _unscored(arm: str, sheet: ScoreSheet, terms: Terms) -> Check:
 
 
 def _enough(paired: Paired) -> Check:
-    n = len(paired.items)
+    n = len(paired.places)
     return Check(
         name="paired_items",
         status=CheckStatus.PASS if n >= _LEAST_ITEMS else CheckStatus.FAIL,
@@ -67,15 +68,35 @@ def _enough(paired: Paired) -> Check:
 def _common(paired: Paired, everything: int, terms: Terms) -> Check:
     """An item that one arm was never asked is missing there, and what is missing may be what went wrong."""
     share = len(paired.alone) / everything if everything else 1.0
-    named = ", ".join(paired.alone[:_NAMED]) + (", …" if len(paired.alone) > _NAMED else "")
     return Check(
         name="same_items",
         status=CheckStatus.PASS if share <= terms.max_unscored else CheckStatus.FAIL,
-        detail=f"{len(paired.alone)} of {everything} items stand in one arm only{': ' if named else ''}{named}",
+        detail=f"{len(paired.alone)} of {everything} items stand in one arm only{_listed(paired.alone)}",
         measured=share,
         threshold=terms.max_unscored,
         n=everything,
     )
+
+
+def _asked_alike(champion: ScoreSheet, candidate: ScoreSheet, paired: Paired, terms: Terms) -> Iterator[Check]:
+    """The same id with another question is another item; only files that hold the questions can show it."""
+    if not (champion.has_questions and candidate.has_questions):
+        return
+    asked, n = paired.asked_otherwise, paired.common + len(paired.asked_otherwise)
+    share = len(asked) / n if n else 0.0
+    yield Check(
+        name="same_questions",
+        status=CheckStatus.PASS if share <= terms.max_unscored else CheckStatus.FAIL,
+        detail=f"{len(asked)} of {n} items ask something else in the other arm{_listed(asked)}",
+        measured=share,
+        threshold=terms.max_unscored,
+        n=n,
+    )
+
+
+def _listed(items: Sequence[str]) -> str:
+    """`: a, b, …`; nothing when there are none."""
+    return (": " if items else "") + ", ".join(items[:_NAMED]) + (", …" if len(items) > _NAMED else "")
 
 
 def _same(what: str, champion: str | None, candidate: str | None) -> Iterator[Check]:
@@ -104,6 +125,7 @@ def note_conditions(
     return (
         *_parameters(champion, candidate),
         *_alone(paired),
+        *_identical(paired),
         *_artefact(champion, candidate, found, level=level, width=width, least=least),
         *_raw_beside_ours(champion, candidate),
         *_few(found),
@@ -123,7 +145,20 @@ def _parameters(champion: ScoreSheet, candidate: ScoreSheet) -> Iterator[str]:
 
 def _alone(paired: Paired) -> Iterator[str]:
     if paired.alone:
-        yield f"{len(paired.alone)} items stand in one arm only and are left out: {', '.join(paired.alone[:_NAMED])}"
+        yield f"{len(paired.alone)} items stand in one arm only and are left out{_listed(paired.alone)}"
+    if paired.asked_otherwise:
+        yield (
+            f"{len(paired.asked_otherwise)} items ask something else in the other arm and are left out"
+            f"{_listed(paired.asked_otherwise)}"
+        )
+
+
+def _identical(paired: Paired) -> Iterator[str]:
+    if paired.differences and not any(paired.differences):
+        yield (
+            f"the two arms have the same score on each of {len(paired.differences)} items: the same file, or the same "
+            "model behind both"
+        )
 
 
 def _artefact(
@@ -136,10 +171,12 @@ def _artefact(
     least: float,
 ) -> Iterator[str]:
     """A difference that the files show, and that is gone once failures are no zeros and overalls are computed."""
+    if found is None or not (champion.states and candidate.states):
+        return
     items = [item for item in champion.items if item in candidate.items]
     pairs = [(champion.stated(item), candidate.stated(item)) for item in items]
     stated = [theirs - ours for ours, theirs in pairs if ours is not None and theirs is not None]
-    if not stated or found is None:
+    if not stated:
         return
     shown = mean_difference([max(-width, min(width, d)) for d in stated], None, level=level, width=width)
     signs = [_sign(one.mean, one.interval, least) for one in (shown, found)]
@@ -158,10 +195,7 @@ def _sign(mean: float, interval: tuple[float, float], least: float) -> int:
 
 def _raw_beside_ours(champion: ScoreSheet, candidate: ScoreSheet) -> Iterator[str]:
     """One file's scores are the judge's raw overalls, the other's are computed: they may not be set side by side."""
-    kinds = {
-        arm: any(sheet.judge_overall(item) is not None for item in sheet.items)
-        for arm, sheet in (("champion", champion), ("candidate", candidate))
-    }
+    kinds = {arm: sheet.has_own for arm, sheet in (("champion", champion), ("candidate", candidate))}
     if champion.facts.format != candidate.facts.format and len(set(kinds.values())) > 1:
         raw = next(arm for arm, computed in kinds.items() if not computed)
         yield (

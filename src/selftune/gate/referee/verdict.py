@@ -69,8 +69,13 @@ class ArmSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """How one category moved, paired, with a p-value adjusted for how many there are."""
+    """How one part of the items moved, paired, with a p-value adjusted for how many such parts there are.
 
+    Attributes:
+        kind: What it is a part by: `category`, `difficulty` or `agent`.
+    """
+
+    kind: str
     name: str
     difference: float
     interval: tuple[float, float]
@@ -85,7 +90,8 @@ class Verdict:
     Attributes:
         difference: Candidate minus champion, mean over the items that both have; None without any.
         n: Those items.
-        items_needed: How many would show the least gain with the power asked for; None unless inconclusive.
+        items_needed: How many would settle it with the power asked for; None unless it is inconclusive, and where no
+            number of items would: `reason` says which.
         unpaired: The same as two independent samples over all scored items.
         effect: Cohen's d.
     """

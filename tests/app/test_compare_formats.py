@@ -1,0 +1,208 @@
+"""`selftune compare` reads every format it names, and prints exactly what `--json` promises."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from selftune.app.cli.main import app, register_commands
+from selftune.errors import UnknownNameError, UsageError
+from selftune.records import Evaluation, GenerationParameters, ItemOutcome, encode_record
+from selftune.testing import fake_build, fake_proof
+
+if not app.registered_commands:
+    register_commands()
+
+KEYS = {
+    "outcome", "reason", "difference", "interval", "p_value", "n", "items_needed", "method", "unpaired", "arms",
+    "checks", "warnings",
+}  # fmt: skip
+ARM_KEYS = {
+    "mean", "interval", "n", "judge_overall_mean", "by_category", "by_difficulty", "by_agent", "critical_failures",
+    "unscored", "bimodality",
+}  # fmt: skip
+LOW = [3.0, 4.0, 5.0, 4.5, 3.5, 4.0, 5.5, 4.0, 3.0, 4.5, 5.0, 3.5]
+HIGH = [8.0, 8.5, 7.5, 9.0, 8.0, 7.5, 9.0, 8.5, 8.0, 7.0, 9.5, 8.0]
+
+
+def run(*words: object, catch: bool = True):
+    return CliRunner().invoke(app, ["compare", *map(str, words)], catch_exceptions=catch)
+
+
+def compared(*words: object) -> dict:
+    done = run(*words, "--json")
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    document = json.loads(done.stdout)
+    assert done.exit_code == {"better": 0, "worse": 3, "inconclusive": 4, "invalid": 8}[document["outcome"]]
+    return document
+
+
+def csv_file(path: Path, scores) -> Path:
+    path.write_text("item_id,score\n" + "".join(f"i{n},{score}\n" for n, score in enumerate(scores)))
+    return path
+
+
+def judged_file(path: Path, scores, *, without=()) -> Path:
+    """Five components a verdict, all equal, so that the weights give the same; the judge's own is 1 below."""
+    names = ("voice_authenticity", "rhetorical_pattern", "historical_accuracy", "position_fidelity",
+             "character_integrity")  # fmt: skip
+    rows = []
+    for n, score in enumerate(scores):
+        verdict = {name: {"score": score, "justification": "As it is."} for name in names}
+        verdict |= {"overall_score": score - 1, "critical_failures": ["breaks"] if score < 3.5 else []}
+        failed = {name: {"score": 0, "justification": "Parse error"} for name in names} | {"overall_score": 0.0}
+        rows.append({
+            "id": f"q-{n}", "category": "tone" if n % 2 else "facts", "difficulty": "hard", "prompt": f"Question {n}?",
+            "response": f"Answer {n}.", "scores": failed if n in without else verdict,
+            "overall_score": 0.0 if n in without else score - 1,
+        })  # fmt: skip
+    path.write_text(json.dumps({"summary": {"judge_model": "j"}, "results": rows}))
+    return path
+
+
+def inspect_file(path: Path, scores, **config) -> Path:
+    log = {
+        "version": 2, "status": "success", "eval": {"task": "t", "model": "m"}, "plan": {"config": config},
+        "samples": [
+            {"id": n, "epoch": 1, "input": f"Question {n}?", "target": "", "messages": [],
+             "metadata": {"category": "c"}, "scores": {"match": {"value": "C" if score > 6 else "I"}}}
+            for n, score in enumerate(scores)
+        ],
+    }  # fmt: skip
+    if path.suffix == ".eval":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("header.json", json.dumps({key: log[key] for key in log if key != "samples"}))
+            for sample in log["samples"]:
+                archive.writestr(f"samples/{sample['id']}_epoch_1.json", json.dumps(sample))
+    else:
+        path.write_text(json.dumps(log))
+    return path
+
+
+def harness_file(path: Path, scores, *, docs: str = "d") -> Path:
+    rows = [
+        {"doc_id": n, "doc_hash": f"{docs}{n}", "filtered_resps": [""], "filter": "none", "metrics": ["acc"],
+         "acc": float(score > 6)}
+        for n, score in enumerate(scores)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def evaluation_file(path: Path, scores) -> Path:
+    build = fake_build()
+    outcomes = tuple(
+        ItemOutcome(
+            item_id=f"i{n}", category="c", difficulty="easy", score=score / 10, answer="", reasons=(), agent="a",
+            pair=f"p{n // 2}",
+        )
+        for n, score in enumerate(scores)
+    )  # fmt: skip
+    record = Evaluation(
+        build_id=build.id, build_digest=build.digest, proof=fake_proof(build), suite="s", suite_digest="d", scorer="x",
+        scorer_lineage=(), generation=GenerationParameters(), seeds=(0,), outcomes=outcomes,
+    )  # fmt: skip
+    path.write_text(encode_record(record))
+    return path
+
+
+WRITERS = {
+    "judged.json": judged_file,
+    "inspect.json": inspect_file,
+    "inspect.eval": inspect_file,
+    "samples_t_2026.jsonl": harness_file,
+    "evaluation.json": evaluation_file,
+    "table.csv": csv_file,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_is_told_better_worse_and_not_sure(name, tmp_path):
+    for arm in ("old", "new"):
+        (tmp_path / arm).mkdir()
+    old, new = WRITERS[name](tmp_path / "old" / name, LOW), WRITERS[name](tmp_path / "new" / name, HIGH)
+    forth, back, same = compared(old, new), compared(new, old), compared(old, old)
+    assert [forth["outcome"], back["outcome"], same["outcome"]] == ["better", "worse", "inconclusive"]
+    assert forth["n"] == len(LOW)
+    assert forth["difference"] == pytest.approx(-back["difference"])
+
+
+def test_json_holds_exactly_what_it_promises(tmp_path):
+    old = judged_file(tmp_path / "old.json", LOW, without=(5, 6))
+    document = compared(old, judged_file(tmp_path / "new.json", HIGH), "--max-unscored", 0.2)
+    assert set(document) == KEYS
+    assert set(document["unpaired"]) == {"difference", "interval", "p_value"}
+    assert set(document["arms"]) == {"champion", "candidate"}
+    assert all(set(arm) == ARM_KEYS for arm in document["arms"].values())
+    assert all(
+        set(check) == {"name", "measured", "threshold", "interval", "n", "status"} for check in document["checks"]
+    )
+    champion = document["arms"]["champion"]
+    failed = {"reason": "the judge failed: Parse error"}
+    assert champion["unscored"] == [{"item_id": "q-5"} | failed, {"item_id": "q-6"} | failed]
+    scored = [score for n, score in enumerate(LOW) if n not in {5, 6}]
+    assert champion["mean"] == pytest.approx(sum(scored) / 10)
+    assert champion["judge_overall_mean"] == pytest.approx(sum(scored) / 10 - 1)
+    assert champion["critical_failures"] == 2
+    assert (champion["by_category"]["facts"]["n"], champion["by_difficulty"]["hard"]["n"]) == (5, 10)
+    change = document["arms"]["candidate"]["by_category"]["facts"]["change"]
+    assert set(change) == {"difference", "interval", "adjusted_p_value", "n"}
+    assert any("counted as zeros" in warning for warning in document["warnings"])
+
+
+def test_one_file_with_two_arms_and_columns_of_other_names(tmp_path):
+    table = tmp_path / "both.jsonl"
+    rows = [{"case": n, "who": who, "mark": score, "trial": 1} for who, scores in (("x", LOW), ("y", HIGH))
+            for n, score in enumerate(scores)]  # fmt: skip
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = ("--item", "case", "--score", "mark", "--arm", "who")
+    assert compared(f"{table}#x", f"{table}#y", *columns)["outcome"] == "better"
+    with pytest.raises(UnknownNameError, match="'z'"):
+        run(f"{table}#x", f"{table}#z", *columns, catch=False)
+    with pytest.raises(UsageError, match="has no column for the item; it has case, who, mark, trial"):
+        run(f"{table}#x", f"{table}#y", catch=False)
+
+
+def test_a_table_may_hold_labels_repeats_and_reasons(tmp_path):
+    def rows(scores, agent="a"):
+        lines = ["item_id,score,category,difficulty,agent,repeat,cluster,reason,critical"]
+        for n, score in enumerate(scores):
+            lines += [f"i{n},{score},c{n % 2},easy,{agent},{k},g{n // 2},,{n == 0}" for k in range(2)]
+        return "\n".join([*lines, "i99,,c0,easy,a,0,g9,the server was down,"]) + "\n"
+
+    (tmp_path / "old.csv").write_text(rows(LOW))
+    (tmp_path / "new.csv").write_text(rows(HIGH))
+    document = compared(tmp_path / "old.csv", tmp_path / "new.csv", "--max-unscored", 0.1)
+    assert (document["outcome"], document["n"]) == ("better", 12)
+    assert "over 6 clusters" in document["method"]
+    champion = document["arms"]["champion"]
+    assert champion["unscored"] == [{"item_id": "i99", "reason": "the server was down"}]
+    assert champion["critical_failures"] == 1
+    assert set(champion["by_agent"]) == {"a"}
+
+
+def test_other_parameters_and_other_questions_are_told_by_name(tmp_path):
+    warm = inspect_file(tmp_path / "old.json", LOW, temperature=0.7)
+    cold = inspect_file(tmp_path / "new.json", HIGH, temperature=1.0)
+    assert any(warning.startswith("temperature was 0.7") for warning in compared(warm, cold)["warnings"])
+    ours, theirs = harness_file(tmp_path / "a.jsonl", LOW), harness_file(tmp_path / "b.jsonl", HIGH, docs="e")
+    other = compared(ours, theirs)
+    assert (other["outcome"], other["n"]) == ("invalid", 0)
+    assert "ask something else in the other arm" in other["reason"]
+
+
+def test_the_table_for_people_reads_within_80_columns(tmp_path):
+    old, new = judged_file(tmp_path / "old.json", LOW), judged_file(tmp_path / "new.json", HIGH)
+    shown = run(old, new).stdout
+    table = shown[shown.index("champion") - 40 : shown.index("Score: overall")]
+    assert all(len(line) <= 80 for line in table.splitlines())
+    assert shown.startswith("better: the candidate is better by +4.08")
+    # Six pairs that all agree are two chances of 64: enough; the means stand beside them.
+    assert "facts" in table
+    three = run(judged_file(old, LOW[:6]), judged_file(new, HIGH[:6])).stdout
+    assert "too few to say" in three
+    assert "10.00" not in three.replace("from 0 to 10", "")
