@@ -34,11 +34,7 @@ def suite_text(suite: Suite, comment: str = "") -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
     Dumper.add_representer(str, represent_text)
-    entries = _without_defaults(suite) | {
-        "generation": to_builtins(suite.generation),
-        "items": [item_entry(item) for item in suite.items],
-    }
-    text = yaml.dump(entries, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.dump(suite_entries(suite), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
     return "".join(f"# {line}\n" for line in comment.splitlines()) + text
 
 
@@ -51,6 +47,14 @@ def write_suite(suite: Suite, path: Path, comment: str = "") -> None:
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(path)
+
+
+def suite_entries(suite: Suite) -> dict[str, Any]:
+    """A suite as the entries of its YAML."""
+    return _without_defaults(suite) | {
+        "generation": to_builtins(suite.generation),
+        "items": [item_entry(item) for item in suite.items],
+    }
 
 
 def item_entry(item: SuiteItem) -> dict[str, Any]:

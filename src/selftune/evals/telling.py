@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.evals.base import JUDGE
 from selftune.plugins import load_plugin
+from selftune.records import canonical_json
 from selftune.scoring.inference import infer_expectation
 from selftune.scoring.reading import normalise
 from selftune.scoring.state import parse_state
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from selftune.records import SuiteItem
 
 # A right answer of more words can be said in too many other ways.
-_MOST_WORDS: Final = 6
+_MOST_WORDS: Final = 3
+_STATE: Final = "state_obedience"
 _OUTER: Final = " \t\n.,;:!?\"'`*"
 
 
@@ -33,11 +35,17 @@ def with_telling_scorer(item: SuiteItem, right: str, wrong: str) -> SuiteItem:
     Either way the right answer stands in it as its reference.
     """
     for name, expect in _proposals(item, right):
-        proposed = replace(item, scorer=name, expect=json.dumps(expect, ensure_ascii=False), reference=right)
+        proposed = replace(item, scorer=name, expect=canonical_json(expect), reference=right)
         scorer = load_plugin("selftune.scorers", name)()
         if scorer.score(proposed, right).value == 1 and scorer.score(proposed, wrong).value == 0:
             return proposed
     return replace(item, scorer=JUDGE, expect="{}", reference=right)
+
+
+def with_state_scorer(item: SuiteItem) -> SuiteItem | None:
+    """The item held against the state that it is asked under; None where nothing there says what is right."""
+    wanted = next((expect for name, expect in _proposals(item, "") if name == _STATE), None)
+    return None if wanted is None else replace(item, scorer=_STATE, expect=canonical_json(wanted))
 
 
 def _proposals(item: SuiteItem, right: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -45,7 +53,7 @@ def _proposals(item: SuiteItem, right: str) -> Iterator[tuple[str, dict[str, Any
     systems = [message.content for message in item.messages if message.role == "system"]
     wanted = infer_expectation(parse_state(systems[0]), item.messages[-1].content) if systems else None
     if wanted is not None:
-        yield "state_obedience", {name: str(value) for name, value in asdict(wanted).items() if value is not None}
+        yield _STATE, {name: str(value) for name, value in asdict(wanted).items() if value is not None}
     try:
         tree = json.loads(right)
     except ValueError:

@@ -13,6 +13,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftune.app.suites.growing import Grown
     from selftune.app.suites.linting import LintedSuite
     from selftune.app.suites.looking import Listed, Shown
     from selftune.evals.coverage import Part
@@ -159,3 +160,53 @@ def suite_import(
         return
     typer.echo("\n".join(_shown(found, items=False)))
     typer.echo(f"Written to {path}. Next: selftune suite lint {found.name}")
+
+
+@_suite.command("grow")
+def suite_grow(
+    sentence: Annotated[str, typer.Argument(help="What it must do, as in \"Never say 'as an AI'\".")] = "",
+    suite: Annotated[str, typer.Option(help="The suite of the project that grows.")] = "own",
+    from_log: Annotated[
+        bool, typer.Option("--from-log", help="Draft from corrections, and from what was held out.")
+    ] = False,
+    teacher: Annotated[
+        str, typer.Option(help="Let this model draft from the sentence too: teacher, or http://127.0.0.1:PORT/MODEL.")
+    ] = "",
+    n: Annotated[int, typer.Option("--n", min=1, max=200, help="Drafts to ask a teacher for.")] = 20,
+    category: Annotated[str, typer.Option(help="Category of the items; named after the sentence by default.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Keep every draft that waits.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop every draft that waits.")] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Draft items and keep or drop each with one key; what nobody kept measures nothing."""
+    from selftune.app.cli.reviewing import plain, read_key
+    from selftune.app.cli.screen import print_json
+    from selftune.app.suites.growing import Growing, draft_into, pick_all, review
+    from selftune.errors import UsageError
+    from selftune.loop.project import open_project
+
+    if yes and drop:
+        raise UsageError("--yes keeps every draft, --drop drops it.", next_step="Give one of the two.")
+    with open_project(project) as opened:
+        growing = Growing(opened.folder, suite)
+        draft_into(growing, opened, sentence=sentence, category=category, from_log=from_log, teacher=teacher, n=n)
+        try:
+            if yes or drop:
+                pick_all(growing, keep=yes)
+            else:
+                review(growing, read_key=read_key, say=lambda text: typer.echo(plain(text), err=json))
+        finally:
+            # Ctrl-C too: what was kept becomes part of the suite.
+            grown = growing.finish()
+    if json:
+        print_json(grown)
+    else:
+        typer.echo("\n".join(_grown(grown)))
+
+
+def _grown(grown: Grown) -> Iterator[str]:
+    yield f"{grown.kept} kept, {grown.dropped} dropped, {grown.waiting} wait for you."
+    if grown.path is not None:
+        yield f"Suite {grown.suite} holds {grown.items} items: {grown.path}"
+        yield f'Next: selftune suite lint {grown.suite}; to ask it, add "{grown.suite}" to further under [evaluation].'

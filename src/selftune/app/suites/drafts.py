@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "drafts"
 _DRAFT: Final = "draft"
+_PLACED: Final = "placed"
 
 
 class Pick(StrEnum):
@@ -48,13 +49,9 @@ class DraftBook:
         self.path = folder / SUITES.folder / FOLDER / f"{suite}.jsonl"
         self._drafts: dict[str, Draft] = {}
         self._picks: dict[str, Pick] = {}
+        self._placed: set[str] = set()
         for line in self._lines():
-            if _DRAFT in line:
-                draft = Draft(item=item_from(line[_DRAFT], where=str(self.path)), by=line["by"])
-                self._drafts[draft.item.id] = draft
-            else:
-                (pick,) = (one for one in Pick if one in line)
-                self._picks[line[pick]] = pick
+            self._read(line)
 
     @property
     def waiting(self) -> tuple[Draft, ...]:
@@ -63,8 +60,9 @@ class DraftBook:
 
     @property
     def kept(self) -> tuple[SuiteItem, ...]:
-        """The items that a person wants, in the order in which they were drafted."""
-        return tuple(draft.item for name, draft in self._drafts.items() if self._picks.get(name) is Pick.KEEP)
+        """The items that a person wants and the suite does not hold yet, in the order in which they were drafted."""
+        wanted = (name for name in self._drafts if self._picks.get(name) is Pick.KEEP and name not in self._placed)
+        return tuple(self._drafts[name].item for name in wanted)
 
     def add(self, drafts: Iterable[Draft]) -> int:
         """Write down what is new among these; what was drafted before is not offered again. Returns how many are."""
@@ -77,6 +75,21 @@ class DraftBook:
         """Write down what a person says of a draft; it is on the disk before this returns."""
         self._append([{pick.value: draft.item.id}])
         self._picks[draft.item.id] = pick
+
+    def place(self, items: Iterable[SuiteItem]) -> None:
+        """Write down that the suite holds these now: what somebody takes out of it afterwards does not come back."""
+        names = [item.id for item in items]
+        self._append([{_PLACED: name} for name in names])
+        self._placed.update(names)
+
+    def _read(self, line: dict[str, Any]) -> None:
+        if _DRAFT in line:
+            draft = Draft(item=item_from(line[_DRAFT], where=str(self.path)), by=line["by"])
+            self._drafts[draft.item.id] = draft
+        elif _PLACED in line:
+            self._placed.add(line[_PLACED])
+        else:
+            self._picks |= {line[pick]: pick for pick in Pick if pick in line}
 
     def _append(self, lines: list[dict[str, Any]]) -> None:
         if not lines:
