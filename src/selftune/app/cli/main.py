@@ -67,6 +67,7 @@ def register_commands() -> None:
         growing,
         house,
         picking,
+        reporting,
         reviewing,
         searching,
         stages,
@@ -78,6 +79,7 @@ def register_commands() -> None:
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)
+    reporting.register(app)
     house.register(app)
     codex.register(app)
     searching.register(app)

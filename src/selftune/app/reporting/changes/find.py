@@ -31,7 +31,7 @@ READINGS: Final = 10
 """Pairs to read that are drawn by chance, and as many that stand out."""
 
 SAME_SHARE: Final = 0.05
-"""A share that moved by less, a rate by less than `SAME_RATE`, a count by less than this part of itself: hardly matters."""
+"""A share that moved by less hardly matters; nor does a rate by less than `SAME_RATE`, a count by that part of it."""
 
 SAME_RATE: Final = 0.5
 SAME_OF_MEAN: Final = 0.1
@@ -64,6 +64,11 @@ class Shift:
     p_value: float
     margin: float
     n: int
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether no answer of either model shows it."""
+        return not self.champion and not self.candidate
 
     @property
     def moved(self) -> Moved:
@@ -231,7 +236,9 @@ def _compare(trait: Trait, values: Sequence[tuple[float, float, str]]) -> MeanDi
     differences = [new - old for old, new, _ in values]
     # Counts have no scale; twice the largest difference is wide enough to cut off nothing.
     width = 1.0 if trait.kind is Kind.SHARE else 2 * max(map(abs, differences)) or 1.0
-    return mean_difference(differences, [label for _, _, label in values], level=LEVEL, width=width)
+    # Clusters that all stayed would leave an interval of no width, as if so many answers showed everything.
+    labels = [label for _, _, label in values] if any(differences) else None
+    return mean_difference(differences, labels, level=LEVEL, width=width)
 
 
 def _shift(trait: Trait, values: Sequence[tuple[float, float, str]], found: MeanDifference, p_value: float) -> Shift:

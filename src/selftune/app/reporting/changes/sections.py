@@ -51,7 +51,7 @@ def changes_page(changes: Changes) -> Page:
 def change_sections(changes: Changes) -> Iterator[Section]:
     """The figures behind the words, item by item, and the pairs worth reading."""
     if changes.shifts:
-        yield Section(title="How it sounds", parts=(_shifts(changes), Said(text=_how())))
+        yield Section(title="How it sounds", parts=(_shifts(changes), *_absent(changes), Said(text=_how())))
     if changes.names:
         yield Section(title="What it calls itself", parts=(_names(changes),))
     if changes.items:
@@ -62,7 +62,7 @@ def change_sections(changes: Changes) -> Iterator[Section]:
 def _how() -> str:
     return (
         f"Each figure is a mean over items, repeats averaged first; intervals hold at {LEVEL:.0%} for one trait, and a "
-        "trait is called changed when its p-value, adjusted for looking at all of them (Benjamini-Hochberg), is at most "
+        "trait is called changed when its p-value, adjusted for looking at all (Benjamini-Hochberg), is at most "
         f"{1 - LEVEL:.2f}. It is called the same when the interval lies within {SAME_SHARE:.0%} of the answers, "
         f"{SAME_RATE:g} in a hundred words, or {SAME_OF_MEAN:.0%} of a count. Word lists are English; reasoning counts "
         "where it stands in the answer. No trait says that an answer is good."
@@ -81,7 +81,17 @@ def _shifts(changes: Changes) -> Table:
         "items",
         "",
     )
-    return Table(caption="How the answers sound", head=head, rows=tuple(map(_shift, changes.shifts)))
+    return Table(
+        caption="How the answers sound",
+        head=head,
+        rows=tuple(_shift(one) for one in changes.shifts if not one.is_absent),
+    )
+
+
+def _absent(changes: Changes) -> Iterator[Part]:
+    absent = [one.trait.name for one in changes.shifts if one.is_absent]
+    if absent:
+        yield Said(text=f"In no answer of either: {', '.join(absent)}.")
 
 
 def _shift(one: Shift) -> Row:
@@ -117,7 +127,8 @@ def _items(changes: Changes) -> Iterator[Part]:
         yield _slopes(changes, scored)
     for what, items in (("Mended", changes.fixed), ("Newly broken", changes.broken)):
         yield _crossed(what, items, changes) if items else Said(text=f"{what}: no item.")
-    yield _worded(changes)
+    if any(item.difference for item in changes.items):
+        yield _worded(changes)
     for name, alone in (("the champion", changes.only_champion), ("the candidate", changes.only_candidate)):
         if alone:
             yield Said(text=f"Only {name} was asked, and left out: {_named(alone)}.")
@@ -154,7 +165,7 @@ def _crossed(what: str, items: Sequence[ItemChange], changes: Changes) -> Table:
 
 
 def _worded(changes: Changes) -> Table:
-    most = sorted(changes.items, key=lambda item: -item.difference)[:_FEW]
+    most = sorted((item for item in changes.items if item.difference), key=lambda item: -item.difference)[:_FEW]
     places = figures.places_of(changes.scale)
     rows = tuple(
         (

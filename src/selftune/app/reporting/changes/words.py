@@ -29,10 +29,8 @@ def tell_changes(changes: Changes) -> Iterator[str]:
     if not clear:
         yield "In how it sounds, no change is clear of chance."
     stayed = [one for one in changes.shifts if one.moved is Moved.SAME]
-    yield from (f"{one.trait.same}: {tell_figures(one)}." for one in stayed if one.champion or one.candidate)
-    unsure = [
-        one.trait.name for one in changes.shifts if one.moved is Moved.NOT_SHOWN and (one.champion or one.candidate)
-    ]
+    yield from (f"{one.trait.same}: {tell_figures(one)}." for one in stayed if not one.is_absent)
+    unsure = [one.trait.name for one in changes.shifts if one.moved is Moved.NOT_SHOWN and not one.is_absent]
     if unsure:
         answered = counted(len(changes.items), "item")
         yield f"Neither a change nor its absence is shown by {answered} in: {', '.join(unsure)}."

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reporting.pages.figures import counted, number, shift, signed
+from selftune.app.reporting.pages.figures import counted, mean, shift, signed
 from selftune.app.reporting.pages.plain import plain
 from selftune.drawing import frame, shorten
 
@@ -85,7 +85,7 @@ def _upright(css: str, x: float, top: float) -> str:
 
 
 def _span(span: Span, axis: _Axis, top: int, *, zero: float | None, places: int) -> Iterator[str]:
-    told = shift(span.value, span.interval, places) if zero is not None else number(span.value, places)
+    told = (shift if zero is not None else mean)(span.value, span.interval, places)
     yield _text(_LEFT, top + 12, span.label, letters=_BESIDE)
     yield _text(_RIGHT, top + 12, f"{told}  n={span.n}", css="soft", anchor="end")
     name = _direction(span.interval, zero)
@@ -128,7 +128,7 @@ class Slope:
 
 def draw_slopes(title: str, slopes: Sequence[Slope], scale: tuple[float, float], *, named: int = 6) -> str:
     """A line for each item from the champion's score to the candidate's; those that moved most are named."""
-    top, bottom, left, right = _TOP + 26, _TOP + 266, 120, 240
+    top, bottom, left, right = _TOP + 26, _TOP + 266, 70, 190
     axis = _Axis(low=scale[0], high=scale[1], start=bottom, end=top)
     drawn = [_text(left, _TOP + 8, "champion", anchor="end"), _text(right, _TOP + 8, "candidate")]
     for value, y in ((scale[0], bottom + 14), (scale[1], top - 4)):
@@ -154,7 +154,7 @@ def _names(wanted: Sequence[tuple[float, str]], x: float, lowest: float) -> Iter
     for place in range(len(heights) - 1, -1, -1):
         heights[place] = min(heights[place], lowest - _LINE * (len(heights) - 1 - place))
     for height, (_, words) in zip(heights, ordered, strict=True):
-        yield _text(x, height, words, letters=18)
+        yield _text(x, height, words, letters=26)
 
 
 def draw_distribution(

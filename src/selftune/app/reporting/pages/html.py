@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _TINTS: Final = {f"{name}-{step}" for name in ("heat", "shift") for step in range(7)} | {"good", "bad", "unsure"}
 _OUTCOMES: Final = {"promote": "good", "better": "good", "reject": "bad", "worse": "bad", "invalid": "bad"}
-_FIGURE: Final = re.compile(r"[-+<≥≤$]?\s?[\d.,]+\s?%?(?:\s.*)?")
+_FIGURE: Final = re.compile(r"(?:[-+<$]?\s?[\d.,]+\s?%?(?: (?:s|min|h|B|kB|MB|GB))?|\[[^\]]*\]|\s)+")
+_NAME: Final = 30  # letters of a row's name that stay on one line
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -130,7 +131,8 @@ def _row(row: Row, kinds: Sequence[str]) -> str:
         f"<td{_classes(kind, cell.tint if isinstance(cell, Cell) else '')}>{_inline(_text(cell))}</td>"
         for cell, kind in zip(others, kinds[1:], strict=True)
     )
-    return f'<tr><th scope="row"{_classes(tint)}>{_inline(_text(first))}</th>{cells}</tr>'
+    short = "name" if len(_text(first)) <= _NAME else ""
+    return f'<tr><th scope="row"{_classes(tint, short)}>{_inline(_text(first))}</th>{cells}</tr>'
 
 
 def _text(cell: str | Cell) -> str:
@@ -138,7 +140,7 @@ def _text(cell: str | Cell) -> str:
 
 
 def _classes(*names: str) -> str:
-    known = [name for name in names if name in _TINTS or name in {"figure", "words"}]
+    known = [name for name in names if name in _TINTS or name in {"figure", "words", "name"}]
     return f' class="{" ".join(known)}"' if known else ""
 
 

@@ -1,0 +1,100 @@
+"""Reports: `selftune report RECORD`, what changed between two models, and the page of everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+if TYPE_CHECKING:
+    from selftune.app.reporting.pages.parts import Page
+    from selftune.loop.project import Project
+
+_SHOW = "show"
+
+
+class _RecordsToo(TyperGroup):
+    """Takes what is no command of its own for the name of a record: `selftune report v1.2`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`show` stands before what names no command, options of it included."""
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = [_SHOW, *args]
+        return super().parse_args(ctx, args)
+
+
+group = typer.Typer(
+    cls=_RecordsToo,
+    help="What a decision, an evaluation or a run came to; `selftune report RECORD` is `selftune report show RECORD`.",
+)
+
+AsHtml = Annotated[Path | None, typer.Option("--html", help="Write one self-contained page into this file instead.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Hang this group on the app."""
+    group.command(_SHOW)(show)
+    group.command("changes")(changes)
+    app.add_typer(group, name="report", rich_help_panel="Every day")
+
+
+def show(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="A decision, an evaluation, a run or a version; the last decision by default."),
+    ] = None,
+    html: AsHtml = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """What a record came to: outcome first, then every figure with its n and interval, and the items to read."""
+    from selftune.app.reporting.naming import page_of
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = page_of(opened, names or [])
+    _give(page, html=html, json=json)
+
+
+def changes(
+    champion: Annotated[str, typer.Argument(help="An evaluation by id, or a file of answers.")],
+    candidate: Annotated[str, typer.Argument(help="The same of the model that may replace it.")],
+    html: AsHtml = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """What changed in the model: how it sounds, what was mended, what broke, and twenty pairs worth reading."""
+    from selftune.app.reporting.changes.find import find_changes
+    from selftune.app.reporting.changes.sections import changes_page
+    from selftune.app.reporting.naming import sheet_of
+
+    def sheets(opened: Project | None) -> Page:
+        return changes_page(find_changes(sheet_of(opened, champion), sheet_of(opened, candidate)))
+
+    if Path(champion).is_file() and Path(candidate).is_file():
+        page = sheets(None)
+    else:
+        from selftune.loop.project import open_project
+
+        with open_project(project) as opened:
+            page = sheets(opened)
+    _give(page, html=html, json=json)
+
+
+def _give(page: Page, *, html: Path | None, json: bool) -> None:
+    """The page where it was asked for: as data or Markdown on stdout, as HTML in a file."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.reporting.pages.html import as_html
+    from selftune.app.reporting.pages.markdown import as_markdown
+
+    if html is not None:
+        html.write_text(as_html(page), encoding="utf-8")
+        typer.echo(f"Written: {html}", err=True)
+    if json:
+        print_json(page)
+    elif html is None:
+        typer.echo(as_markdown(page), nl=False)

@@ -1,0 +1,56 @@
+"""What a decision cost: time, judge calls, money, memory; and what was made, file by file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.app.reporting.pages import figures
+from selftune.app.reporting.pages.parts import Said, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selftune.app.reporting.arms import ArmView
+    from selftune.app.reporting.pages.parts import Part, Row
+    from selftune.records import Build, FileDigest, Run
+
+
+def cost_parts(arms: Sequence[ArmView], run: Run | None) -> Iterator[Part]:
+    """Time and money of each step that a record tells of."""
+    rows: list[Row] = [_run_row(run)] if run else []
+    rows += [
+        (
+            f"evaluating {arm.name} on {arm.evaluation.suite}",
+            figures.seconds(arm.evaluation.wall_seconds),
+            str(arm.evaluation.judge_calls),
+            figures.dollars(arm.evaluation.cost_usd),
+        )
+        for arm in arms
+    ]
+    yield Table(caption="Time and cost", head=("step", "time", "judge calls", "cost"), rows=tuple(rows))
+    seconds = sum(arm.evaluation.wall_seconds for arm in arms) + (run.wall_seconds if run else 0.0)
+    dollars = sum(arm.evaluation.cost_usd for arm in arms) + (run.cost_usd if run else 0.0)
+    yield Said(text=f"Together {figures.seconds(seconds)} and {figures.dollars(dollars)}, without judging the log.")
+    if run:
+        yield Said(text=f"Training took at most {figures.size(run.peak_memory_bytes)} of memory.")
+
+
+def _run_row(run: Run) -> Row:
+    return (f"training ({run.recipe})", figures.seconds(run.wall_seconds), "0", figures.dollars(run.cost_usd))
+
+
+def artefact_parts(run: Run | None, builds: Sequence[tuple[str, Build]]) -> Iterator[Part]:
+    """Every file that was made, named by its digest."""
+    rows: list[Row] = []
+    if run is not None:
+        rows += [_file_row("adapter of the run", file) for file in run.adapter]
+    for name, build in builds:
+        rows += [_file_row(f"{name}, {build.form.value} {build.quantisation}", file) for file in build.files]
+    if rows:
+        yield Table(caption="Files, kept by digest", head=("of", "file", "size", "digest"), rows=tuple(rows))
+    else:
+        yield Said(text="No file was made.")
+
+
+def _file_row(of: str, file: FileDigest) -> Row:
+    return (of, file.name, figures.size(file.size_bytes), file.digest)

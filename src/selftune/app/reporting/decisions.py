@@ -1,0 +1,169 @@
+"""The page of one decision: the outcome, everything it rests on, and everything that speaks against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.reporting.answers import sheet_of_evaluation
+from selftune.app.reporting.arms import PLACES, arm_parts, difference_between, part_tables, view
+from selftune.app.reporting.changes.find import find_changes
+from selftune.app.reporting.changes.sections import change_sections
+from selftune.app.reporting.changes.words import tell_changes
+from selftune.app.reporting.costs import artefact_parts, cost_parts
+from selftune.app.reporting.evaluations import best_and_worst, conditions, unscored_parts
+from selftune.app.reporting.pages import figures
+from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
+from selftune.governance.doubts import open_doubts
+from selftune.records import Arm, Build, CheckStatus, Evaluation, Run, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selftune.app.reporting.arms import ArmView
+    from selftune.app.reporting.changes.find import Changes
+    from selftune.app.reporting.pages.parts import Part, Row
+    from selftune.app.reporting.suites import KnownSuites
+    from selftune.loop.project import Project
+    from selftune.records import Check, Decision
+
+_TINTS: Final = {CheckStatus.PASS: "good", CheckStatus.FAIL: "bad"}
+_ORDER: Final = (CheckStatus.FAIL, CheckStatus.NOT_MEASURED, CheckStatus.NOT_SHOWN, CheckStatus.PASS)
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A decision with all that it rests on.
+
+    Attributes:
+        arms: Champion first, then the candidate where there is one, then the controls.
+        changes: From champion to candidate; None without a candidate.
+        doubts: Open concerns and holds about the decision or anything it rests on.
+    """
+
+    decision: Decision
+    kept_at: str
+    arms: tuple[ArmView, ...]
+    changes: Changes | None
+    run: Run | None
+    builds: tuple[tuple[str, Build], ...]
+    doubts: tuple[Statement, ...]
+
+
+def tell_decision(project: Project, decision: Decision, suites: KnownSuites) -> Told:
+    """Read what a decision rests on, and reckon it again."""
+    store = project.store
+    evaluations = [(arm, store.record(evaluation_id, Evaluation)) for arm, evaluation_id in decision.arms]
+    evaluations.sort(key=lambda pair: list(Arm).index(pair[0]))
+    run = store.record(decision.run_id, Run) if decision.run_id else None
+    return Told(
+        decision=decision,
+        kept_at=store.saved_at(decision.id),
+        arms=tuple(view(arm.value, one, suites.unit_of(one)) for arm, one in evaluations),
+        changes=_changes(dict(evaluations), suites),
+        run=run,
+        builds=tuple((arm.value, store.record(one.build_id, Build)) for arm, one in evaluations),
+        doubts=_doubts(project, decision, [one for _, one in evaluations], run),
+    )
+
+
+def _changes(arms: dict[Arm, Evaluation], suites: KnownSuites) -> Changes | None:
+    if Arm.CHAMPION not in arms or Arm.CANDIDATE not in arms:
+        return None
+    sheets = (
+        sheet_of_evaluation(arms[arm], arm.value, suites.items_of(arms[arm])) for arm in (Arm.CHAMPION, Arm.CANDIDATE)
+    )
+    return find_changes(*sheets)
+
+
+def _doubts(
+    project: Project, decision: Decision, evaluations: Sequence[Evaluation], run: Run | None
+) -> tuple[Statement, ...]:
+    """Open doubts about any record that the decision rests on."""
+    about = {decision.id, decision.build_id, *(one.id for one in evaluations), *(one.build_id for one in evaluations)}
+    about |= {run.id, run.dataset_id} if run else set()
+    said = [statement for _, statement in project.store.each(Statement)]
+    return tuple(doubt for doubt in open_doubts(said, {}) if doubt.subject in about)
+
+
+def decision_page(told: Told, suites: KnownSuites) -> Page:
+    """The whole page."""
+    return Page(
+        title=f"Decision of {told.kept_at[:10]}",
+        outcome=told.decision.outcome.value,
+        lead=tuple(_lead(told)),
+        sections=tuple(decision_sections(told, suites)),
+        foot=f"{told.decision.id}, kept {told.kept_at}. Means, differences and shifts are reckoned again from the "
+        "outcomes on record whenever this page is made.",
+    )
+
+
+def _lead(told: Told) -> Iterator[str]:
+    yield told.decision.reason
+    if told.decision.next_step:
+        yield f"Next: {told.decision.next_step}"
+    yield from _contradictions(told)
+    doubts = figures.counted(len(told.doubts), "open concern")
+    yield f"{doubts}: {'; '.join(one.text for one in told.doubts)}" if told.doubts else "No open concern."
+
+
+def _contradictions(told: Told) -> Iterator[str]:
+    """Where the record's own difference is not what its outcomes come to; such a decision is to be doubted."""
+    arms = {arm.name: arm for arm in told.arms}
+    if told.decision.difference is None or not {Arm.CHAMPION.value, Arm.CANDIDATE.value} <= set(arms):
+        return
+    found = difference_between(arms[Arm.CHAMPION.value], arms[Arm.CANDIDATE.value])
+    if found is None or abs(found.mean - told.decision.difference) > _ROUNDING or found.n != told.decision.n:
+        reckoned = "nothing" if found is None else f"{figures.signed(found.mean, PLACES)} on {found.n}"
+        recorded = f"{figures.signed(told.decision.difference, PLACES)} on {told.decision.n}"
+        yield f"Beware: the record holds a difference of {recorded}; its outcomes come to {reckoned}."
+
+
+def decision_sections(told: Told, suites: KnownSuites) -> Iterator[Section]:
+    """Everything below the lead."""
+    yield Section(title="Checks", parts=(_checks(told.decision),))
+    if told.arms:
+        yield Section(title="Arms", parts=tuple(arm_parts(told.arms)))
+        yield Section(title="Parts", parts=tuple(part_tables(told.arms)))
+    if told.changes is not None:
+        points = Points(points=tuple(tell_changes(told.changes)))
+        yield Section(title="What changed in the model", parts=(points,))
+        yield from change_sections(told.changes)
+    yield from (best_and_worst(arm, suites) for arm in told.arms if arm.name in {Arm.CHAMPION, Arm.CANDIDATE})
+    if told.arms:
+        yield Section(title="Without a score", parts=tuple(unscored_parts(told.arms)))
+        yield Section(title="Conditions", parts=(conditions(told.arms),))
+    yield Section(title="Open concerns", parts=tuple(_concerns(told)))
+    yield Section(title="Cost", parts=tuple(cost_parts(told.arms, told.run)))
+    yield Section(title="Files", folded=True, parts=tuple(artefact_parts(told.run, told.builds)))
+
+
+def _checks(decision: Decision) -> Table:
+    """Every check, what stopped the candidate first."""
+    ordered = sorted(decision.checks, key=lambda check: _ORDER.index(check.status))
+    return Table(
+        caption=f"Every check of policy {decision.policy}, the gravest first",
+        head=("check", "status", "measured", "threshold", "interval", "n", "detail"),
+        rows=tuple(map(_check_row, ordered)),
+    )
+
+
+def _check_row(check: Check) -> Row:
+    return (
+        check.name,
+        Cell(text=check.status.value.replace("_", " "), tint=_TINTS.get(check.status, "unsure")),
+        figures.number(check.measured, PLACES),
+        figures.number(check.threshold, PLACES),
+        figures.interval(check.interval, PLACES) or figures.NOTHING,
+        figures.NOTHING if check.n is None else str(check.n),
+        check.detail,
+    )
+
+
+def _concerns(told: Told) -> Iterator[Part]:
+    if not told.doubts:
+        yield Said(text="Nobody has an open concern about this decision or anything it rests on.")
+        return
+    rows = tuple((one.kind.value, one.said_at, one.author, one.subject[:24], one.text) for one in told.doubts)
+    yield Table(caption="Open, word for word", head=("kind", "said", "by", "about", "text"), rows=rows)

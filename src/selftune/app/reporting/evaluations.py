@@ -1,0 +1,115 @@
+"""The page of one evaluation, or of several side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.reporting.answers import sheet_of_evaluation
+from selftune.app.reporting.arms import PLACES, arm_parts, part_tables, view
+from selftune.app.reporting.changes.sections import answer_of
+from selftune.app.reporting.costs import cost_parts
+from selftune.app.reporting.pages import figures
+from selftune.app.reporting.pages.parts import Page, Said, Section, Table, Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selftune.app.reporting.answers import Answered
+    from selftune.app.reporting.arms import ArmView
+    from selftune.app.reporting.pages.parts import Part
+    from selftune.app.reporting.suites import KnownSuites
+    from selftune.records import Evaluation
+
+EACH: Final = 3
+"""So many of the best and of the worst items are shown with their transcripts."""
+
+_NAMED: Final = 50
+
+
+def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: KnownSuites) -> Page:
+    """Evaluations side by side, the first one in front; each under the name given."""
+    arms = [view(name, one, suites.unit_of(one)) for name, one in evaluations]
+    asked = sorted({one.suite for _, one in evaluations})
+    return Page(
+        title=f"Evaluation on {' and '.join(asked)}",
+        lead=tuple(_lead(arms)),
+        sections=(
+            Section(title="Arms", parts=tuple(arm_parts(arms))),
+            Section(title="Parts", parts=tuple(part_tables(arms[:1] if len(arms) == 1 else arms))),
+            *(best_and_worst(arm, suites) for arm in arms[:EACH]),
+            Section(title="Without a score", parts=tuple(unscored_parts(arms))),
+            Section(title="Conditions", parts=(conditions(arms),)),
+            Section(title="Cost", parts=tuple(cost_parts(arms, None))),
+        ),
+        foot="Every figure is reckoned from the outcomes on record: " + ", ".join(one.id for _, one in evaluations),
+    )
+
+
+def _lead(arms: Sequence[ArmView]) -> Iterator[str]:
+    for arm in arms:
+        overall, worst = arm.summary.overall, arm.summary.lowest
+        lowest = f"; lowest in {worst[0]}, {figures.number(worst[1].value, PLACES)}" if worst else ""
+        over = figures.counted(overall.n, arm.summary.unit)
+        mean = figures.mean(overall.value, overall.interval, PLACES)
+        yield f"{arm.name}: {mean} over {over}{lowest}; {overall.unscored} without a score."
+    if len({arm.evaluation.suite_digest for arm in arms}) > 1:
+        yield "Beware: these were not asked the same suite, so their means can't be held against each other."
+
+
+def best_and_worst(arm: ArmView, suites: KnownSuites) -> Section:
+    """The items with the highest and the lowest score, with what was asked and answered."""
+    sheet = sheet_of_evaluation(arm.evaluation, arm.name, suites.items_of(arm.evaluation))
+    scored = sorted((one for one in sheet.answers if one.score is not None), key=lambda one: (one.score, one.item_id))
+    worst, best = scored[:EACH], scored[-EACH:][::-1] if len(scored) > EACH else []
+    parts = [
+        Transcript(
+            name=f"{what}: {one.item_id}",
+            note=one.category,
+            asked=one.asked,
+            answers=(answer_of(arm.name, one, PLACES),),
+        )
+        for what, some in (("best", best), ("worst", worst))
+        for one in some
+    ]
+    return Section(title=f"Best and worst items of {arm.name}", folded=True, parts=(*_note_on(scored), *parts))
+
+
+def _note_on(scored: Sequence[Answered]) -> Iterator[Part]:
+    if not scored:
+        yield Said(text="No item has a score.")
+        return
+    if not scored[0].asked:
+        yield Said(text="What was asked is not shown: the suite is not at hand as it was when it was asked.")
+    tied = sum(one.score == scored[0].score for one in scored)
+    if tied > EACH:
+        yield Said(text=f"{tied} items share the lowest score; those shown are the first by name.")
+
+
+def unscored_parts(arms: Sequence[ArmView]) -> Iterator[Part]:
+    """Every item that has no score, by name and with its reason; none of them counts as zero."""
+    rows = tuple((item_id, arm.name, reason) for arm in arms for item_id, reason in arm.summary.unscored)
+    if not rows:
+        yield Said(text="Every item has a score.")
+        return
+    beyond = f", the first {_NAMED}" if len(rows) > _NAMED else ""
+    caption = f"Left out of every mean, never counted as zero: {figures.counted(len(rows), 'answer')}{beyond}"
+    yield Table(caption=caption, head=("item", "arm", "reason"), rows=rows[:_NAMED])
+
+
+def conditions(arms: Sequence[ArmView]) -> Table:
+    """Under what each arm was asked: they must be equal for means to be compared."""
+    rows = tuple(
+        (
+            arm.name,
+            f"{arm.evaluation.suite} {arm.evaluation.suite_digest[:15]}",
+            arm.evaluation.scorer,
+            ", ".join(arm.evaluation.scorer_lineage) or "code, no model",
+            f"{arm.evaluation.generation.temperature:g}",
+            str(arm.evaluation.generation.max_tokens),
+            ", ".join(map(str, arm.evaluation.seeds)),
+            f"{arm.evaluation.proof.server}, {arm.evaluation.proof.model_digest[:15]}",
+        )
+        for arm in arms
+    )
+    head = ("arm", "suite", "scorer", "scorer's models", "temperature", "most tokens", "seeds", "served and proved")
+    return Table(caption="Conditions", head=head, rows=rows)

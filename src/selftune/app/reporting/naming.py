@@ -1,0 +1,99 @@
+"""From a name on the command line to the page it means."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from selftune.app.reporting.answers import sheet_of_evaluation, sheet_of_judged_file
+from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
+from selftune.app.reporting.evaluations import evaluation_page
+from selftune.app.reporting.runs import run_page
+from selftune.app.reporting.suites import KnownSuites
+from selftune.app.tracing import find
+from selftune.errors import UsageError
+from selftune.records import Dataset, Decision, Evaluation, Release, Run, decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.app.reporting.answers import AnswerSheet
+    from selftune.app.reporting.pages.parts import Page
+    from selftune.loop.project import Project
+
+
+def page_of(project: Project, names: Sequence[str]) -> Page:
+    """The page of a record: a decision, an evaluation, a run or a release; of several evaluations side by side.
+
+    Without a name it is the last decision.
+
+    Raises:
+        UsageError: several names are not all evaluations, or a record of this kind has no page.
+        UnknownNameError: no record begins like that.
+    """
+    suites = KnownSuites(project)
+    if len(names) > 1:
+        return evaluation_page([(name, _evaluation(project, name)) for name in names], suites)
+    record = find(project, names[0] if names else "")
+    if isinstance(record, Release) and record.decision_id is not None:
+        record = project.store.record(record.decision_id, Decision)
+    match record:
+        case Decision():
+            return decision_page(tell_decision(project, record, suites), suites)
+        case Evaluation():
+            return evaluation_page([(f"build {record.build_id[6:14]}", record)], suites)
+        case Run():
+            return _run(project, record, suites)
+        case _:
+            raise UsageError(
+                f"a {record.KIND} has no report.",
+                next_step=f"Name a decision, an evaluation, a run or a version; or: selftune why {record.id[:24]}",
+            )
+
+
+def _evaluation(project: Project, name: str) -> Evaluation:
+    record = find(project, name)
+    if not isinstance(record, Evaluation):
+        raise UsageError(
+            f"{name} is a {record.KIND}; only evaluations can stand side by side.", next_step="Name one at a time."
+        )
+    return record
+
+
+def _run(project: Project, run: Run, suites: KnownSuites) -> Page:
+    decisions = [decision for _, decision in project.store.each(Decision) if decision.run_id == run.id]
+    further = tuple(decision_sections(tell_decision(project, decisions[-1], suites), suites)) if decisions else ()
+    return run_page(run, project.store.record(run.dataset_id, Dataset), decisions, further)
+
+
+def sheet_of(project: Project | None, name: str) -> AnswerSheet:
+    """Answers by the file they stand in, or by the id of an evaluation in the project.
+
+    Raises:
+        UsageError: the file holds no answers, or the record is no evaluation.
+        IntegrityError: the record in the file is damaged.
+    """
+    path = Path(name)
+    if path.is_file():
+        evaluation = _evaluation_in(path)
+        if evaluation is None:
+            return sheet_of_judged_file(path)
+    elif project is None:
+        raise UsageError(
+            f"there is no file {name}, and no project here.", next_step="Check the path, or name --project."
+        )
+    else:
+        evaluation = _evaluation(project, name)
+    return sheet_of_evaluation(evaluation, path.stem or name, KnownSuites(project).items_of(evaluation))
+
+
+def _evaluation_in(path: Path) -> Evaluation | None:
+    """The evaluation that a file holds; None where it holds something else."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    ours = isinstance(found, dict) and found.get("record") == Evaluation.KIND
+    return decode_record(text, Evaluation) if ours else None

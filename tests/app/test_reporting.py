@@ -1,0 +1,312 @@
+"""A decision's report: what stopped it first, nothing without n and interval, and every figure reckoned again."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from selftune.app.cli.main import app, register_commands
+from selftune.app.reporting.decisions import decision_page, tell_decision
+from selftune.app.reporting.naming import page_of, sheet_of
+from selftune.app.reporting.pages.html import as_html
+from selftune.app.reporting.pages.markdown import as_markdown
+from selftune.app.reporting.suites import KnownSuites
+from selftune.errors import UnknownNameError, UsageError
+from selftune.evals.suites import SUITES, load_suite
+from selftune.gate.base import Evidence
+from selftune.gate.policies import load_policy
+from selftune.gate.stage import decide
+from selftune.records import (
+    Arm,
+    Dataset,
+    DatasetKind,
+    Evaluation,
+    ItemOutcome,
+    JudgeIdentity,
+    Outcome,
+    Parity,
+    Run,
+    RunStatus,
+    Statement,
+    StatementKind,
+    digest_of,
+    encode_record,
+)
+from selftune.testing import fake_base, fake_build, fake_context, fake_proof
+
+EACH = 20
+
+
+@cache
+def small_suite_text():
+    """The shipped suite with so many pairs in each category."""
+    entries = yaml.safe_load(SUITES.text("state_obedience"))
+    for name in entries["categories"]:
+        pairs = dict.fromkeys(one["pair"] for one in entries["items"] if one["category"] == name)
+        dropped = set(list(pairs)[EACH:])
+        entries["items"] = [one for one in entries["items"] if one["pair"] not in dropped]
+    return yaml.safe_dump(entries)
+
+
+def small_suite(folder):
+    """The same as a text of the project's own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "small.yaml").write_text(small_suite_text())
+    return load_suite(folder / "small.yaml")
+
+
+def evaluation_of(suite, build, right, **changes):
+    """An arm that got the pairs of which `right` is true; those of None have no score."""
+    outcomes = tuple(
+        ItemOutcome(
+            item_id=item.id,
+            category=item.category,
+            difficulty=item.difficulty,
+            score=None if right[item.pair] is None else float(right[item.pair]),
+            answer="As the state says." if right[item.pair] else "I made something up.",
+            reasons=("made up",),
+            pair=item.pair,
+            unscored_reason="the server was gone" if right[item.pair] is None else None,
+        )
+        for item in suite.items
+    )
+    facts = {
+        "build_id": build.id,
+        "build_digest": build.digest,
+        "proof": fake_proof(build),
+        "suite": suite.name,
+        "suite_digest": digest_of(suite),
+        "scorer": suite.scorer,
+        "scorer_lineage": (),
+        "generation": suite.generation,
+        "seeds": (11,),
+        "outcomes": outcomes,
+        "wall_seconds": 30.0,
+        "cost_usd": 0.25,
+    }
+    return Evaluation(**(facts | changes))
+
+
+def draw(pairs, share, seed):
+    chance = random.Random(seed)
+    return {pair: chance.random() < share for pair in pairs}
+
+
+class World:
+    """A project in which one candidate was decided on."""
+
+    def __init__(self, project, tmp_path, *, champion=0.4, candidate=0.9):
+        self.project = project
+        self.suite = small_suite(project.folder / "suites")
+        self.pairs = tuple(dict.fromkeys(item.pair for item in self.suite.items))
+        self.old = fake_build()
+        self.dataset = Dataset(
+            kind=DatasetKind.SFT, train=(), holdout=(), rejects=(), mixture=(), watermark=0, config_digest="sha256:0",
+            card="",
+        )  # fmt: skip
+        self.run = Run(
+            recipe="reference_sft", recipe_digest="sha256:0", dataset_id=self.dataset.id,
+            base_digest=fake_base("fake").digest, stage_history=("sft",), objective="sft", backend="fake",
+            status=RunStatus.FINISHED, seed=0, steps=60, planned_steps=60, passes=1.0, examples=480,
+            supervised_tokens=9_000, mean_abs_delta=0.001, wall_seconds=90.0, cost_usd=1.5,
+        )  # fmt: skip
+        self.new = fake_build(
+            "new", run_id=self.run.id, parity=(Parity(name="greedy", measured=1.0, threshold=0.9, n=20),)
+        )
+        self.champion = evaluation_of(self.suite, self.old, draw(self.pairs, champion, 1))
+        right = draw(self.pairs, candidate, 2) | {self.pairs[0]: None}
+        self.candidate = evaluation_of(self.suite, self.new, right)
+        evidence = Evidence(
+            champion=self.champion, candidate=self.candidate, others=((Arm.BASE, self.champion),), suite=self.suite,
+            run=self.run, candidate_build=self.new, champion_build=self.old,
+            judge=JudgeIdentity(name="checks", version="1"),
+        )  # fmt: skip
+        self.decision = decide(evidence, load_policy("small"), fake_context(tmp_path))
+        self.save(self.dataset, self.run, self.old, self.new, self.champion, self.candidate, self.decision)
+
+    def save(self, *records):
+        self.project.store.save(records, event="made by a test")
+
+    def page(self, *names):
+        return page_of(self.project, names)
+
+    def text(self, *names):
+        return as_markdown(self.page(*names))
+
+
+@pytest.fixture
+def world(project, tmp_path):
+    return World(project, tmp_path)
+
+
+def section(text, title):
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_outcome_and_its_reason_come_first(world):
+    lines = [line for line in world.text().splitlines() if line]
+    assert lines[1:3] == ["**promote**", world.decision.reason.replace("<", r"\<")]
+
+
+def test_every_check_is_shown_with_what_was_measured_and_what_stopped_it_stands_first(project, tmp_path):
+    rejected = World(project, tmp_path, champion=0.9, candidate=0.4)
+    assert rejected.decision.outcome is Outcome.REJECT
+    rows = section(rejected.text(), "Checks").splitlines()[4:]
+    shown = [row for row in rows if row.startswith("| ")]
+    assert len(shown) == len(rejected.decision.checks)
+    statuses = [row.split(" | ")[1] for row in shown]
+    assert statuses[0] == "fail"
+    assert statuses == sorted(statuses, key=["fail", "not measured", "not shown", "pass"].index)
+
+
+def test_a_negative_result_is_shown_with_all_that_a_positive_one_is(project, tmp_path, world):
+    titles = [one.title for one in world.page().sections]
+    rejected = World(project, tmp_path, champion=0.9, candidate=0.4)
+    assert [one.title for one in rejected.page().sections] == titles
+
+
+def test_no_mean_stands_alone(world):
+    arms = section(world.text(), "Arms")
+    for name in ("champion", "candidate", "base"):
+        row = next(line for line in arms.splitlines() if line.startswith(f"| {name} |"))
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[2].startswith("[")  # its interval
+        assert int(cells[3]) > 0  # its n
+        assert "(n=" in cells[6]  # its worst category
+        assert cells[7] != "-"  # its worst pair
+
+
+def test_unscored_items_are_named_and_counted_in_no_mean(world):
+    text = world.text()
+    named = section(text, "Without a score")
+    assert f"| {world.pairs[0]}a | candidate | the server was gone |" in named
+    row = next(line for line in section(text, "Arms").splitlines() if line.startswith("| candidate |"))
+    assert f"| {len(world.pairs) - 1} | 1 |" in row
+
+
+def test_what_was_asked_and_answered_can_be_read(world):
+    text = world.text()
+    item = world.suite.items[0]
+    assert "Pairs worth reading" in text
+    assert "As the state says." in section(text, "Best and worst items of candidate")
+    assert any(item.messages[-1].content in text for item in world.suite.items)
+    assert item.category in text
+
+
+def test_an_open_concern_stands_on_the_report_word_for_word_until_it_is_answered(world):
+    assert "No open concern." in world.text()
+    doubt = Statement(
+        salt="s", author="ann", author_is_model=False, subject=world.candidate.id, kind=StatementKind.CONCERN,
+        text="The tone items look copied.", said_at="2026-11-21T00:00:00+00:00",
+    )  # fmt: skip
+    world.save(doubt)
+    text = world.text()
+    assert "1 open concern: The tone items look copied." in text
+    assert "The tone items look copied." in section(text, "Open concerns")
+    answer = replace(doubt, salt="t", author="ben", subject=doubt.id, kind=StatementKind.SIGN_OFF, text="They are not.")
+    world.save(answer)
+    assert "No open concern." in world.text()
+
+
+def test_a_difference_that_its_outcomes_do_not_come_to_is_pointed_at(world):
+    suites = KnownSuites(world.project)
+    told = tell_decision(world.project, world.decision, suites)
+    assert "Beware" not in as_markdown(decision_page(told, suites))
+    bent = replace(told, decision=replace(world.decision, difference=0.9))
+    assert "Beware: the record holds a difference of +0.900" in as_markdown(decision_page(bent, suites))
+
+
+def test_costs_are_summed_over_what_the_records_tell(world):
+    costs = section(world.text(), "Cost")
+    assert "| training (reference_sft) | 1.5 min | 0 | $1.50 |" in costs
+    assert "Together 3.0 min and $2.25" in costs
+
+
+def test_a_suite_that_was_edited_since_is_not_taken_for_the_one_that_was_asked(world):
+    other = replace(world.candidate, suite_digest="sha256:other")
+    assert KnownSuites(world.project).items_of(other) == {}
+    world.save(other)
+    assert "What was asked is not shown" in world.text(other.id)
+
+
+def test_an_evaluation_a_run_and_a_version_have_pages_too(world):
+    assert "Best and worst items" in world.text(world.candidate.id)
+    run = world.text(world.run.id[:20])
+    assert "60 of 60 steps" in run
+    assert "What changed in the model" in run
+    assert world.text(world.decision.id[:24]) == world.text()
+
+
+def test_several_evaluations_stand_side_by_side(world):
+    text = world.text(world.champion.id, world.candidate.id)
+    assert text.count("| tone |") == 1
+    assert world.champion.id in text
+
+
+def test_only_evaluations_stand_side_by_side(world):
+    with pytest.raises(UsageError, match="only evaluations"):
+        world.page(world.champion.id, world.run.id)
+
+
+def test_what_has_no_page_is_sent_to_the_command_that_tells_of_it(world):
+    with pytest.raises(UsageError, match="a dataset has no report"):
+        world.page(world.dataset.id)
+    with pytest.raises(UnknownNameError):
+        world.page("decision:ffff")
+
+
+def test_answers_are_found_by_file_and_by_id(world, tmp_path):
+    path = tmp_path / "candidate.json"
+    path.write_text(encode_record(world.candidate))
+    by_file, by_id = sheet_of(world.project, str(path)), sheet_of(world.project, world.candidate.id)
+    assert by_file.answers == by_id.answers
+    with pytest.raises(UsageError, match="there is no file"):
+        sheet_of(None, str(tmp_path / "nothing.json"))
+
+
+# --- The command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runner():
+    register_commands()
+    return CliRunner()
+
+
+def test_a_record_can_be_named_right_behind_the_command(world, runner, tmp_path, monkeypatch):
+    monkeypatch.setattr("selftune.loop.project.find_base", lambda _: (fake_base("fake"), tmp_path))
+    where = ["--project", str(world.project.folder)]
+    world.project.store.close()
+    short = runner.invoke(app, ["report", world.decision.id, *where])
+    assert short.exit_code == 0, short.output
+    assert short.stdout.startswith("# Decision of ")
+    assert runner.invoke(app, ["report", "show", world.decision.id, *where]).stdout == short.stdout
+    assert runner.invoke(app, ["report", *where]).stdout == short.stdout
+    page = tmp_path / "page.html"
+    written = runner.invoke(app, ["report", "--html", str(page), *where])
+    assert written.exit_code == 0
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    parsed = json.loads(runner.invoke(app, ["report", "--json", *where]).stdout)
+    assert parsed["outcome"] == "promote"
+
+
+def test_changes_between_two_files_need_no_project(world, runner, tmp_path):
+    paths = [tmp_path / "old.json", tmp_path / "new.json"]
+    for path, record in zip(paths, (world.champion, world.candidate), strict=True):
+        path.write_text(encode_record(record))
+    found = runner.invoke(app, ["report", "changes", *map(str, paths)])
+    assert found.exit_code == 0, found.output
+    assert "Champion: old. Candidate: new." in found.stdout
+
+
+def test_the_page_is_one_file_that_holds_all(world):
+    html = as_html(world.page())
+    assert "http://" not in html.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in html
+    assert html.count("<svg") >= 3
