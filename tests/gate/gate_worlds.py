@@ -81,7 +81,8 @@ def _outcome(item: SuiteItem, right: bool | None) -> ItemOutcome:
         category=item.category,
         difficulty=item.difficulty,
         score=None if right is None else float(right),
-        answer="made up",
+        answer=f"made up for {item.id}",
+        tier=item.tier,
         reasons=(),
         pair=item.pair,
         agent=item.agent,
@@ -183,9 +184,10 @@ def with_further(
     base: dict[str, bool | None] | None = None,
     *,
     suite: Suite | None = None,
+    purpose: str = "gate",
 ) -> Evidence:
     """The same evidence and one more suite, of one category unless it is given; the base is asked it where it is."""
-    suite = replace(suite or make_suite(len(champion), categories=("item",)), name=name)
+    suite = replace(suite or make_suite(len(champion), categories=("item",)), name=name, purpose=purpose)
     old, new = evidence.champion_build, evidence.candidate_build
     asked = SuiteEvidence(
         suite=suite,
@@ -199,3 +201,29 @@ def with_further(
 def right_up_to(right: int, units: int = 100, category: str = "item") -> dict[str, bool | None]:
     """The first so many units right, the others wrong."""
     return {f"{category}-{number}": number < right for number in range(units)}
+
+
+def conversations(items: int, turns: int = 4) -> Suite:
+    """Single items of so many turns each."""
+    plain = make_suite(items, categories=("item",))
+    talks = [
+        replace(item, id=item.pair, pair=None, follow_ups=("And now?",) * (turns - 1)) for item in plain.items[::2]
+    ]
+    return replace(plain, unit="item", items=tuple(talks))
+
+
+def breaking_at(evidence: Evidence, turn: int) -> Evidence:
+    """The same evidence, the candidate giving way at this turn in each conversation of the last further suite."""
+    *before, asked = evidence.further
+    outcomes = tuple(replace(one, turn_of_break=turn) for one in asked.candidate.outcomes)
+    return replace(evidence, further=(*before, replace(asked, candidate=replace(asked.candidate, outcomes=outcomes))))
+
+
+def tiers(units: int) -> Suite:
+    """Single items, the first in the gold tier, the second in the extended, the third held out, and so on."""
+    plain = make_suite(units, categories=("item",))
+    names = ("gold", "extended", "held_out")
+    items = [
+        replace(item, id=item.pair, pair=None, tier=names[place % 3]) for place, item in enumerate(plain.items[::2])
+    ]
+    return replace(plain, unit="item", items=tuple(items))

@@ -26,13 +26,13 @@ def decide_on(evidence, policy=SMALL):
     return decide(evidence, policy, fake_context(Path()))
 
 
-def beside(champion: int, candidate: int, base: int | None = None, units: int = 400, name: str = "general"):
+def beside(champion: int, candidate: int, base: int | None = None, units: int = 400, name: str = "general", **changes):
     arms = [None if right is None else worlds.right_up_to(right, units) for right in (champion, candidate, base)]
-    return worlds.with_further(BETTER, name, *arms)
+    return worlds.with_further(BETTER, name, *arms, **changes)
 
 
-def further_suite(units: int, name: str = "general"):
-    return replace(worlds.make_suite(units, categories=("item",)), name=name)
+def further_suite(units: int, name: str = "general", **changes):
+    return replace(worlds.make_suite(units, categories=("item",)), name=name, **changes)
 
 
 def test_a_candidate_that_got_dumber_than_the_base_is_refused_however_much_it_gained() -> None:
@@ -91,9 +91,9 @@ def test_a_guarded_suite_within_reach_says_how_many_items_would_show_it() -> Non
 
 def test_an_outage_on_a_further_suite_makes_the_comparison_invalid() -> None:
     silent = dict.fromkeys(worlds.right_up_to(50))
-    decision = decide_on(worlds.with_further(BETTER, "council", worlds.right_up_to(50), silent))
+    decision = decide_on(worlds.with_further(BETTER, "manners", worlds.right_up_to(50), silent))
     assert decision.outcome is Outcome.INVALID
-    assert "council: unscored" in decision.reason
+    assert "manners: unscored" in decision.reason
 
 
 def test_a_base_that_was_asked_under_other_conditions_is_no_base() -> None:
@@ -128,19 +128,19 @@ def test_a_required_suite_that_nobody_asked_is_not_measured_and_refused_when_pla
     [(3, 3, 3, CheckStatus.PASS), (3, 2, 3, CheckStatus.NOT_SHOWN), (40, 25, 40, CheckStatus.FAIL)],
 )
 def test_each_item_of_the_regression_suite_counts_however_few_there_are(champion, candidate, units, status) -> None:
-    evidence = beside(champion, candidate, units=units, name=REGRESSION)
+    evidence = beside(champion, candidate, units=units, name=REGRESSION, purpose=REGRESSION)
     assert Regression(REGRESSION).check(evidence, SMALL).status is status
     assert (decide_on(evidence).outcome is Outcome.REJECT) is (status is CheckStatus.FAIL)
 
 
 def test_a_regression_suite_in_which_nothing_was_scored_is_not_measured() -> None:
     blank = dict.fromkeys(worlds.right_up_to(3, 3))
-    evidence = worlds.with_further(BETTER, REGRESSION, blank, blank)
+    evidence = worlds.with_further(BETTER, REGRESSION, blank, blank, purpose=REGRESSION)
     assert Regression(REGRESSION).check(evidence, SMALL).status is CheckStatus.NOT_MEASURED
 
 
 def test_planning_counts_the_vetoes_of_further_suites() -> None:
-    suite, more = BETTER.suite, [further_suite(100), further_suite(20, REGRESSION)]
+    suite, more = BETTER.suite, [further_suite(100), further_suite(20, REGRESSION, purpose=REGRESSION)]
     alone, together = forecast(SMALL, suite).pass_chance, forecast(SMALL, suite, more).pass_chance
     assert 0.8 < together < alone
 
@@ -157,4 +157,4 @@ def test_a_guarded_margin_that_few_items_cannot_show_is_refused_with_the_items_i
 def test_a_further_suite_with_too_few_items_is_refused_but_not_the_regression_suite() -> None:
     with pytest.raises(ConfigError, match="suite 'general' has 8 pairs"):
         plan_check(SMALL, BETTER.suite, [further_suite(8)])
-    plan_check(SMALL, BETTER.suite, [further_suite(2, REGRESSION)])
+    plan_check(SMALL, BETTER.suite, [further_suite(2, purpose=REGRESSION)])

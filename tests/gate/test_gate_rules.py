@@ -7,16 +7,22 @@ from dataclasses import replace
 import gate_worlds as worlds
 import pytest
 
+from selftune.gate.config import Against
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
 from selftune.gate.reasons import NEXT_BY_FAMILY
 from selftune.gate.rules import declared_rules, enforced_rules, rules_for
+from selftune.gate.rules.behaviour import OutputCollapse, TurnOfBreak
 from selftune.gate.rules.enforced import DOUBT, HARM_SHOWN, MUST_BE_SHOWN, VALIDITY
 from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.gain import Gain
-from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, Parity
+from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded
 from selftune.gate.rules.independence import Independence
+from selftune.gate.rules.leakage import LEAKAGE, Leakage
 from selftune.gate.rules.picks import PersonsPicks
+from selftune.gate.rules.serving import Parity, ServingForm
+from selftune.gate.rules.spread import SeedSpread
+from selftune.gate.rules.tiers import Extended, HeldOut
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -122,6 +128,63 @@ class TestCriticalFailures(OnSmall):
     bad = worlds.with_candidate(
         GOOD, outcomes=tuple(replace(one, critical_failures=("x",)) for one in GOOD.candidate.outcomes)
     )
+
+
+class TestServingForm(OnSmall):
+    subject = ServingForm
+    bad = worlds.with_candidate(GOOD, proof=replace(GOOD.candidate.proof, template_digest="sha256:other"))
+
+
+class TestSeedSpread(OnSmall):
+    subject = SeedSpread
+    bad = worlds.with_candidate(GOOD, generation=replace(GOOD.candidate.generation, temperature=1.0))
+
+
+class TestOutputCollapse(OnSmall):
+    bad = worlds.with_candidate(GOOD, outcomes=tuple(replace(one, answer="") for one in GOOD.candidate.outcomes))
+
+    def subject() -> OutputCollapse:
+        return OutputCollapse("worlds")
+
+
+TALKS = worlds.conversations(40)
+
+
+class TestTurnOfBreak(OnSmall):
+    good = worlds.with_further(GOOD, "battle", *2 * (worlds.right_up_to(40, 40),), suite=TALKS)
+    bad = worlds.breaking_at(worlds.with_further(GOOD, "battle", *2 * (worlds.right_up_to(40, 40),), suite=TALKS), 2)
+
+    def subject() -> TurnOfBreak:
+        return TurnOfBreak("battle")
+
+
+class OnTier(OnSmall):
+    """Items that half were right; nine tenths of them fall."""
+
+    good = worlds.with_further(GOOD, "rebuilt", *3 * (worlds.right_up_to(400, 800),), suite=worlds.tiers(800))
+    bad = worlds.with_further(
+        GOOD, "rebuilt", worlds.right_up_to(400, 800), worlds.right_up_to(40, 800), worlds.right_up_to(400, 800),
+        suite=worlds.tiers(800),
+    )  # fmt: skip
+
+
+class TestExtended(OnTier):
+    def subject() -> Extended:
+        return Extended("rebuilt", Against.BASE)
+
+
+class TestHeldOut(OnTier):
+    def subject() -> HeldOut:
+        return HeldOut("rebuilt", Against.CHAMPION)
+
+
+class TestLeakage(OnSmall):
+    good = worlds.with_further(GOOD, LEAKAGE, *3 * (worlds.right_up_to(20, 20),))
+    bad = worlds.with_further(
+        GOOD, LEAKAGE, worlds.right_up_to(20, 20), worlds.right_up_to(19, 20), worlds.right_up_to(20, 20)
+    )
+
+    subject = Leakage
 
 
 EQUAL = worlds.with_further(GOOD, "general", *3 * (worlds.right_up_to(50, 400),))

@@ -47,6 +47,15 @@ def test_a_name_that_no_suite_has_is_refused(project):
         further_suites(with_further(project, "stat_obedience"), FIRST)
 
 
+def test_a_screen_stops_nobody(project):
+    screen = eject(project.folder, "suite", PLAIN)
+    screen.write_text(
+        screen.read_text().replace("scorer: state_obedience\n", "scorer: state_obedience\npurpose: screen\n")
+    )
+    with pytest.raises(ConfigError, match="is a screen"):
+        further_suites(with_further(project, PLAIN), FIRST)
+
+
 def test_a_regression_suite_in_the_project_is_asked_without_being_named(project):
     own = eject(project.folder, "suite", PLAIN)
     own.rename(own.with_name("regression.yaml"))
@@ -57,7 +66,7 @@ def test_a_regression_suite_in_the_project_is_asked_without_being_named(project)
 
 def plan_of(policy, *suites: str):
     champion, base = fake_build("v1"), fake_build()
-    asked = tuple(SimpleNamespace(suite=SimpleNamespace(name=name, items=())) for name in suites)
+    asked = tuple(SimpleNamespace(suite=replace(FIRST, name=name)) for name in suites)
     return SimpleNamespace(policy=policy, champion=champion, others=((Arm.BASE, base),), further=asked)
 
 

@@ -38,6 +38,7 @@ class Evidence:
         others: Further arms that were evaluated on the same suite: the base, the prompt-only control.
         judge: Who selected the data that the candidate learnt from; None when nothing was selected by a judge.
         further: What the arms did on suites beside the one that decides.
+        nights: Of each earlier night that tested a gain, the oldest first, whether it promoted.
         picks: What people chose between the two builds' answers, blind.
     """
 
@@ -50,6 +51,7 @@ class Evidence:
     champion_build: Build
     judge: JudgeIdentity | None
     further: tuple[SuiteEvidence, ...] = ()
+    nights: tuple[bool, ...] = ()
     picks: Picks = Picks()  # noqa: RUF009 - a frozen value
 
     def on(self, further: SuiteEvidence) -> Evidence:
@@ -67,11 +69,14 @@ class Evidence:
         """The candidate as each further suite shows it."""
         return map(self.on, self.further)
 
+    def on_each_suite(self) -> Iterator[Evidence]:
+        """The candidate as each suite shows it, the one that decides first."""
+        yield replace(self, further=())
+        yield from self.on_each_further()
+
     def on_suite(self, name: str) -> Evidence | None:
         """The candidate as the suite of this name shows it; None where nobody was asked it."""
-        if name == self.suite.name:
-            return self
-        return next((each for each in self.on_each_further() if each.suite.name == name), None)
+        return next((each for each in self.on_each_suite() if each.suite.name == name), None)
 
     def against_base(self) -> Evidence | None:
         """The candidate beside the base instead of the champion; None where the base was not evaluated."""

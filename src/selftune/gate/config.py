@@ -20,6 +20,13 @@ class Against(StrEnum):
     BASE = "base"
 
 
+class AlphaOverNights(StrEnum):
+    """What many nights in a row do to alpha."""
+
+    EACH_NIGHT = "each_night"
+    LORD = "lord"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SuiteDemand:
     """What is asked of a candidate on one suite beside the one that decides.
@@ -29,12 +36,15 @@ class SuiteDemand:
         margin: It may not fall behind by more.
         guarded: That it does not must be shown; otherwise only harm that is shown stops it.
         required: A project that does not evaluate the suite can't use the policy.
+        floors: Category of the suite and the least score there, overall and for each agent, whatever the champion had:
+            the interval's lower bound must reach it. It holds too where this suite is the one that decides.
     """
 
     against: Against = Against.CHAMPION
     margin: float = 0.1
     guarded: bool = False
     required: bool = False
+    floors: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +68,12 @@ class Policy:
         min_units: Fewest scored units in a category; with fewer it is not measured.
         picks: `may_promote`: a person's blind picks may stand in for a gain that is not shown; `reported`: never.
         independence: `required`: who selected the data must not grade the result; `reported`: it is only printed.
+        alpha_over_nights: `each_night`: every night tests at alpha; `lord`: a season's nights share it out by LORD++.
+        extended_margin: On extended items the candidate may not fall behind the base by more.
+        held_out_margin: On held-out items it may not fall behind champion or base by more.
+        most_spread: Largest standard deviation of the candidate's mean over generation seeds.
+        least_seeds: Seeds that it takes to know that spread, where answers are drawn at a temperature.
+        collapse_margin: Share by which empty, looping or copied answers may grow.
         suites: Further suites by name, each with what is asked there; one that is not named gets `SuiteDemand()`.
     """
 
@@ -79,6 +95,12 @@ class Policy:
     min_units: int = 12
     picks: PicksMay = PicksMay.BE_REPORTED
     independence: str = "required"
+    alpha_over_nights: AlphaOverNights = AlphaOverNights.EACH_NIGHT
+    extended_margin: float = 0.02
+    held_out_margin: float = 0.02
+    most_spread: float = 0.04
+    least_seeds: int = 3
+    collapse_margin: float = 0.05
     suites: tuple[tuple[str, SuiteDemand], ...] = ()
 
     @property

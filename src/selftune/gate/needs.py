@@ -9,7 +9,8 @@ from selftune.gate.comparison import Comparison, compare, unit_scores_of
 from selftune.gate.rules.further import NoWorseShown, held_against
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import Guarded
-from selftune.gate.statistics.paired import items_needed, spread_of
+from selftune.gate.statistics.paired import spread_of
+from selftune.gate.statistics.power import items_needed
 from selftune.records import CheckStatus
 
 if TYPE_CHECKING:

@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
 from selftune.gate.config import Against
-from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression
-from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Guarded, fall_status
+from selftune.gate.rules.behaviour import TurnOfBreak
+from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression, has_own_rule
+from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fall_status
+from selftune.gate.rules.leakage import LEAKAGE
+from selftune.gate.rules.spread import SeedSpread
+from selftune.gate.rules.tiers import EXTENDED, HELD_OUT, has_tier
 from selftune.gate.rules.validity import missing_categories
-from selftune.gate.statistics.paired import counted_interval, detectable_gain
+from selftune.gate.statistics.paired import counted_interval
+from selftune.gate.statistics.power import detectable_gain
 from selftune.records import CheckStatus
 
 if TYPE_CHECKING:
@@ -69,16 +74,17 @@ class Veto:
     shown: bool
 
 
-def plan_check(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> None:
+def plan_check(policy: Policy, suite: Suite, further: Sequence[Suite] = (), *, repeats: int = 1) -> None:
     """Refuse a policy that cannot decide on this suite and those beside it.
 
     Raises:
         ConfigError: a guarded category is not in the suite, a suite that the policy requires is not evaluated, a part
-            has too few units to be measured, or an equal candidate would pass all vetoes less than 80 % of the time;
-            the message says what would help.
+            has too few units to be measured, answers are drawn with too few seeds, or an equal candidate would pass all
+            vetoes less than 80 % of the time; the message says what would help.
     """
     _refuse_missing(policy, suite, further)
     _refuse_few(policy, suite, further)
+    _refuse_few_seeds(policy, suite, repeats)
     found = forecast(policy, suite, further)
     if found.pass_chance < LEAST_CHANCE:
         names = ", ".join(repr(one.name) for one in (suite, *further))
@@ -91,12 +97,13 @@ def plan_check(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> N
 
 
 def _refuse_missing(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
-    missing = missing_categories(policy, suite)
-    if missing:
-        raise ConfigError(
-            f"suite {suite.name!r} has no item in guarded category {missing[0]!r} of policy {policy.name!r}.",
-            next_step=f"Add items of {missing[0]!r} to the suite, or drop the guard from the policy.",
-        )
+    for one in (suite, *further):
+        missing = missing_categories(policy, one, decides=one is suite)
+        if missing:
+            raise ConfigError(
+                f"suite {one.name!r} has no item in guarded category {missing[0]!r} of policy {policy.name!r}.",
+                next_step=f"Add items of {missing[0]!r} to the suite, or drop the guard from the policy.",
+            )
     evaluated = {one.name for one in (suite, *further)}
     absent = [name for name in policy.required_suites if name not in evaluated]
     if absent:
@@ -109,7 +116,14 @@ def _refuse_missing(policy: Policy, suite: Suite, further: Sequence[Suite]) -> N
 def _refuse_few(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
     sizes = Counter(category for category, _ in _units(suite))
     parts = [(f"category {name!r} of suite {suite.name!r}", sizes[name], suite.unit) for name in suite.categories]
-    parts += [(f"suite {one.name!r}", len(_units(one)), one.unit) for one in further if one.name != REGRESSION]
+    parts += [(f"suite {one.name!r}", len(_units(one)), one.unit) for one in further if not has_own_rule(one)]
+    parts += [part for one in (suite, *further) for part in _parts_with_a_floor(policy, one)]
+    parts += [
+        (f"tier {tier} of suite {one.name!r}", len(_units(one, tier)), one.unit)
+        for one in (suite, *further)
+        for tier in (EXTENDED, HELD_OUT)
+        if tier in policy.rules and has_tier(one, tier)
+    ]
     few = next((part for part in parts if part[1] < policy.min_units), None)
     if few:
         what, n, unit = few
@@ -119,9 +133,29 @@ def _refuse_few(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
         )
 
 
+def _parts_with_a_floor(policy: Policy, suite: Suite) -> Iterator[tuple[str, int, str]]:
+    """What a demand on this suite sets a floor for, category by category and agent by agent, with its units."""
+    for category, _ in policy.demand_on(suite.name).floors if Floor.family in policy.rules else ():
+        agents = [agent for named, agent in _units(suite) if named == category]
+        yield f"category {category!r} of suite {suite.name!r}", len(agents), suite.unit
+        for agent, n in Counter(agent for agent in agents if agent is not None).items():
+            yield f"{category!r} of agent {agent!r} in suite {suite.name!r}", n, suite.unit
+
+
 def needs_base(policy: Policy, suite: Suite) -> bool:
     """Whether a rule holds the candidate against the base on this further suite, so that the base is asked it too."""
-    return policy.demand_on(suite.name).against is Against.BASE
+    against = policy.demand_on(suite.name).against is Against.BASE and not has_own_rule(suite)
+    return against or suite.name == LEAKAGE or has_tier(suite, EXTENDED, HELD_OUT)
+
+
+def _refuse_few_seeds(policy: Policy, suite: Suite, repeats: int) -> None:
+    seeds = max(repeats, suite.repeats)
+    if SeedSpread.family in policy.rules and suite.generation.temperature > 0 and seeds < policy.least_seeds:
+        raise ConfigError(
+            f"suite {suite.name!r} draws its answers at temperature {suite.generation.temperature:g} with {seeds} "
+            f"seeds; policy {policy.name!r} needs {policy.least_seeds} to know their spread.",
+            next_step=f"Set repeats = {policy.least_seeds} under [evaluation] in selftune.toml.",
+        )
 
 
 def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> Forecast:
@@ -132,23 +166,29 @@ def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> For
     """
     units = _units(suite)
     chances = {veto.name: _passed(veto, policy) for veto in vetoes_of(policy, suite, further)}
+    # Growth that is clear of noise by chance alone: one side of the interval's error.
+    by_chance = (1 + policy.level) / 2
     if CriticalFailures.family in policy.rules:
-        # Growth that is clear of noise by chance alone: one side of the interval's error.
-        chances[CriticalFailures.family] = (1 + policy.level) / 2
+        chances[CriticalFailures.family] = by_chance
+    for one in (suite, *further) if TurnOfBreak.family in policy.rules else ():
+        if any(item.follow_ups for item in one.items):
+            chances[f"{TurnOfBreak.family}:{one.name}"] = by_chance
     n = len(units)
+    if SeedSpread.family in policy.rules and suite.generation.temperature > 0:
+        chances[SeedSpread.family] = _spread_chance(max(n, 1), policy.most_spread)
     spread = math.sqrt((DISCORDANCE * n + 2) / (n + 2))
     return Forecast(
         units=tuple(Counter(category for category, _ in units).items()),
         pass_chance=math.prod(chances.values()),
         weakest=min(chances, key=lambda name: chances[name]) if chances else None,
-        detectable_gain=detectable_gain(spread, max(n, 1), alpha=policy.alpha, power=policy.power),
+        detectable_gain=detectable_gain(spread, max(n, 2), alpha=policy.alpha, power=policy.power),
     )
 
 
-def _units(suite: Suite) -> list[tuple[str, str | None]]:
-    """Category and agent of each unit."""
+def _units(suite: Suite, tier: str | None = None) -> list[tuple[str, str | None]]:
+    """Category and agent of each unit, of one tier or of all."""
     first: dict[str, SuiteItem] = {}
-    for item in suite.items:
+    for item in suite.items if tier is None else [one for one in suite.items if one.tier == tier]:
         first.setdefault(item.pair if suite.unit == "pair" and item.pair is not None else item.id, item)
     return [(item.category, item.agent) for item in first.values()]
 
@@ -168,17 +208,26 @@ def vetoes_of(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> It
         for agent, n in Counter(agent for _, agent in units if agent is not None).items():
             where = f"agent {agent!r}"
             yield Veto(name=f"{AgentCap.family}:{agent}", where=where, n=n, cap=policy.agent_cap, shown=False)
+    for one in (suite, *further):
+        yield from _tier_vetoes(policy, one)
     for one in further:
         yield from _vetoes_beside(policy, one)
+
+
+def _tier_vetoes(policy: Policy, suite: Suite) -> Iterator[Veto]:
+    for tier, margin in ((EXTENDED, policy.extended_margin), (HELD_OUT, policy.held_out_margin)):
+        n = len(_units(suite, tier))
+        if n and tier in policy.rules:
+            where = f"the {tier} tier of suite {suite.name!r}"
+            yield Veto(name=f"{tier}:{suite.name}", where=where, n=n, cap=margin, shown=False)
 
 
 def _vetoes_beside(policy: Policy, suite: Suite) -> Iterator[Veto]:
     where, n, demand = f"suite {suite.name!r}", len(_units(suite)), policy.demand_on(suite.name)
     rule: type[EnforcedRule] = NoWorseShown if demand.guarded else NoWorse
-    if suite.name == REGRESSION:
-        if Regression.family in policy.rules:
-            yield Veto(name=f"{Regression.family}:{suite.name}", where=where, n=n, cap=0.0, shown=False)
-    elif rule.family in policy.rules:
+    if suite.purpose == REGRESSION and Regression.family in policy.rules:
+        yield Veto(name=f"{Regression.family}:{suite.name}", where=where, n=n, cap=0.0, shown=False)
+    elif rule.family in policy.rules and not has_own_rule(suite):
         yield Veto(name=f"{rule.family}:{suite.name}", where=where, n=n, cap=demand.margin, shown=demand.guarded)
 
 
@@ -209,6 +258,16 @@ def _grown_to(vetoes: Sequence[Veto], chance: float, policy: Policy) -> int | No
         if math.prod(_passed(veto, policy, n) for veto in vetoes) >= chance:
             return n
     return None
+
+
+def _spread_chance(n: int, limit: float) -> float:
+    """How often the means of three seeds over n units spread less than the limit, if `DISCORDANCE` is all their noise.
+
+    Two draws of one unit differ so often, so one draw has half of that as its variance. Of three means the sum of
+    squares over that variance follows chi-square with two degrees of freedom, which is an exponential. With more seeds
+    the limit is held more often.
+    """
+    return 1 - math.exp(-(limit**2) * n / (DISCORDANCE / 2))
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.gate.comparison import compare
 from selftune.gate.needs import units_needed
+from selftune.gate.nights import tonight
 from selftune.gate.picks.words import promoted_by_picks, step_by_picks
 from selftune.gate.reasons import next_step_for, reason_for
 from selftune.gate.rules import rules_for
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from selftune.gate.statistics.paired import Difference
     from selftune.gate.weighing import Checked, Weighed
 
-STAGE_VERSION: Final = 1
+STAGE_VERSION: Final = 2
 
 
 def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
@@ -31,6 +32,7 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
     was not measured never promotes. The answer depends on the evidence and the policy alone, not on time or chance.
     """
     del context
+    declared, policy = policy, tonight(policy, evidence.nights)
     checked: list[Checked] = [(rule, rule.check(evidence, policy)) for rule in rules_for(policy, evidence)]
     weighed = weigh(checked)
     outcome, stopped = weighed.outcome, weighed.stopped
@@ -42,7 +44,7 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
         checks=tuple(check for _, check in checked),
         arms=_arms(evidence),
         policy=policy.name,
-        policy_digest=policy.digest,
+        policy_digest=declared.digest,
         build_id=evidence.candidate_build.id if evidence.candidate_build else None,
         run_id=evidence.run.id if evidence.run else None,
         difference=found.mean if found else None,

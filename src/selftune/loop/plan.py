@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.curation.base import Judged, Key, Pair, Yardstick
 from selftune.curation.corrections import find_correctable
 from selftune.gate.base import Evidence, SuiteEvidence
+from selftune.gate.config import AlphaOverNights
 from selftune.gate.planning import needs_base
 from selftune.judges.calibration.canaries import CANARY
 from selftune.loop.correcting import Corrections
@@ -111,6 +112,7 @@ class Plan:
         calibration: Whether people have been shown to agree with the judge, in one line for the card.
         yardsticks: What measures the model; nothing close to it is learnt from.
         champion: The build that serves now.
+        nights: Of each earlier night that tested a gain, whether it promoted.
         holdout: How what is held out of the log is asked and graded beside them; None where nobody may grade it.
         further: Suites that may stop the candidate beside the one that decides, and how they are asked.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
@@ -142,6 +144,7 @@ class Plan:
     corrector: Teaching | None = None
     further: tuple[EvaluationConfig, ...] = ()
     holdout: Holdout | None = None
+    nights: tuple[bool, ...] = ()
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
         """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
@@ -212,6 +215,7 @@ class Plan:
             champion_build=self.champion,
             judge=self.judge_identity,
             further=tuple(_beside(suite, arms) for suite, arms in further if arms),
+            nights=self.nights if self.policy.alpha_over_nights is AlphaOverNights.LORD else (),
         )
 
 

@@ -11,9 +11,10 @@ from selftune.curation.render import is_left_out
 from selftune.curation.traits import REAL, SYNTHETIC
 from selftune.errors import ConfigError
 from selftune.evals.config import EvaluationConfig
+from selftune.evals.coverage import refuse_unsound
 from selftune.evals.suites import load_suite
+from selftune.gate.nights import nights_of
 from selftune.gate.planning import plan_check
-from selftune.gate.policies import load_policy
 from selftune.governance.independence import Party, check_independence
 from selftune.interactions.served import Resampled
 from selftune.judges.calibration.human import HUMAN
@@ -23,12 +24,14 @@ from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
+from selftune.loop.demands import demands_of
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.further import further_suites
 from selftune.loop.grading import make_gate_judge, refuse_related_graders
 from selftune.loop.holdout import make_holdout
 from selftune.loop.news import read_news, refuse_when_nothing_new
 from selftune.loop.plan import Kept, Logged, Plan, last_learnt, learnt_ids
+from selftune.loop.policy_lock import policy_of
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.loop.teaching import Teaching, reach_teacher
@@ -40,6 +43,7 @@ from selftune.records import (
     BuildOrigin,
     CheckStatus,
     DatasetKind,
+    Decision,
     Interaction,
     JudgementStatus,
     Prompting,
@@ -64,8 +68,8 @@ def make_plan(project: Project) -> Plan:
 
     Raises:
         NothingNewError: there is no new interaction.
-        ConfigError: a name in the config is unknown, the policy can't decide on this suite, or dialogues would be
-            learnt otherwise than the release is prompted.
+        ConfigError: a name in the config is unknown, the policy can't decide on these suites or was changed while a
+            candidate is being measured, or dialogues would be learnt otherwise than the release is prompted.
     """
     store, config = project.store, project.config
     learnt = last_learnt(store)
@@ -78,9 +82,11 @@ def make_plan(project: Project) -> Plan:
     judging = make_judging(project)
     refuse_when_nothing_readable(project, fresh, judging)
     evaluation = make_evaluation(project)
-    policy = load_policy(find_text(project.folder, "policy", config.gate.policy))
+    policy = policy_of(project)
     further = further_suites(project, evaluation.suite)
-    plan_check(policy, evaluation.suite, [asked.suite for asked in further])
+    suites = (evaluation.suite, *(asked.suite for asked in further))
+    refuse_unsound(evaluation.suite, demands_of(policy, evaluation.suite))
+    plan_check(policy, suites[0], suites[1:], repeats=evaluation.repeats)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
     holdout = make_holdout(project, judging, champion.generation, policy)
@@ -105,13 +111,14 @@ def make_plan(project: Project) -> Plan:
             trigger=trigger_of(project, policy, evaluation.suite),
             disagreement=gap_on_scale(judging),
         ),
-        yardsticks=make_yardsticks(project.folder, evaluation.suite, *(asked.suite for asked in further)),
+        yardsticks=make_yardsticks(project.folder, *suites),
         recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
         evaluation=evaluation,
         further=further,
         holdout=holdout,
         policy=policy,
+        nights=nights_of(decision for _, decision in store.each(Decision)),
         target=make_target(project),
         champion=champion,
         others=control_arms(project),

@@ -20,6 +20,7 @@ from selftune.loop.leavings import leave_for_people
 from selftune.loop.pending import pending_decision, pending_promotion
 from selftune.loop.picks import decide_by_picks
 from selftune.loop.planning import make_plan
+from selftune.loop.policy_lock import keep_policy
 from selftune.loop.regressions import grow_regressions
 from selftune.loop.service import make_target, put_right, serving_release
 from selftune.records import Decision, Outcome, Release
@@ -169,13 +170,14 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
 
 
 def plan_on_record(project: Project) -> Plan:
-    """The plan of the next cycle; the rubric it judges by is kept with what it quotes, so that a verdict can be traced.
+    """The plan of the next cycle; policy and rubric are put on record, so that decision and verdicts can be traced.
 
     Raises:
         NothingNewError: as `make_plan`.
         ConfigError: as `make_plan`.
     """
     plan = make_plan(project)
+    keep_policy(project)
     codex = plan.judging.codex
     rubric = load_rubric(plan.judging.rubric, codex)
     project.store.save([rubric] if codex is None else [codex, rubric], event="to be judged by")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from selftune.gate.rules.behaviour import OutputCollapse, TurnOfBreak
 from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.gain import Gain, OtherArms
-from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, Parity
+from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded
 from selftune.gate.rules.independence import Independence
+from selftune.gate.rules.leakage import Leakage
 from selftune.gate.rules.picks import PersonsPicks
+from selftune.gate.rules.serving import Parity, ServingForm
+from selftune.gate.rules.spread import SeedSpread
+from selftune.gate.rules.tiers import Extended, HeldOut
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -34,16 +39,23 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     GuardedPresent,
     FurtherSound,
     Parity,
+    ServingForm,
     Gain,
+    SeedSpread,
     PersonsPicks,
     CategoryCap,
     Guarded,
     AgentCap,
     Floor,
     CriticalFailures,
+    TurnOfBreak,
+    OutputCollapse,
+    Extended,
+    HeldOut,
     NoWorse,
     NoWorseShown,
     Regression,
+    Leakage,
     Independence,
     OtherArms,
 )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from selftune.gate.comparison import compare
 from selftune.gate.config import Against
 from selftune.gate.rules.enforced import HARM_SHOWN, MUST_BE_SHOWN, VALIDITY, EnforcedRule, in_words
-from selftune.gate.rules.harm import fall_status
+from selftune.gate.rules.harm import FALL_IN_WORDS, fall_status
+from selftune.gate.rules.leakage import LEAKAGE
 from selftune.gate.rules.validity import NO_CANDIDATE, EvaluationsComplete, ProofsMatch, SameConditions
 from selftune.records import Check, CheckStatus
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from selftune.gate.base import Evidence
     from selftune.gate.comparison import Comparison, PairedUnit
     from selftune.gate.config import Policy
+    from selftune.records import Suite
 
 REGRESSION = "regression"
-"""The suite that grows by every failure that was mended; it has a rule of its own."""
+"""The purpose of a suite that grows by every failure that was mended; it has a rule of its own."""
 
 _NAMED = 5
 
@@ -89,11 +91,7 @@ class NoWorse(_OnSuite):
             n = len(compared.units)
             return self.unmeasured(f"only {n} {compared.kind}s of {self.suite} were scored, {policy.min_units} needed")
         status = fall_status(found.mean, found.interval, demand.margin)
-        told = {
-            CheckStatus.PASS: f"no fall of {demand.margin:.2f} or more",
-            CheckStatus.FAIL: f"fell by {demand.margin:.2f} or more",
-            CheckStatus.NOT_SHOWN: f"a fall of {demand.margin:.2f} is neither shown nor ruled out",
-        }[status]
+        told = FALL_IN_WORDS[status].format(demand.margin)
         detail = f"{self.suite} {in_words(found)} against the {demand.against}: {told}{_broken(compared.units)}"
         return self.measured(status, detail, found, -demand.margin)
 
@@ -119,11 +117,21 @@ def held_against(suite: str, evidence: Evidence, policy: Policy) -> Comparison |
 
 
 def _places(policy: Policy, evidence: Evidence, *, guarded: bool) -> Iterator[str]:
-    """Suites that are held against champion or base, those among them that the policy guards or does not."""
-    asked = [each.suite.name for each in evidence.further if each.suite.name != REGRESSION]
+    """Suites that are held against champion or base, those among them that the policy guards or does not.
+
+    The suite that decides is among them where the policy names it.
+    """
+    beside = [each.suite for each in evidence.further if not has_own_rule(each.suite)]
+    deciding = [evidence.suite.name] if evidence.suite.name in dict(policy.suites) else []
+    asked = [*deciding, *(suite.name for suite in beside)]
     for name in dict.fromkeys((*asked, *policy.required_suites)):
         if policy.demand_on(name).guarded is guarded:
             yield name
+
+
+def has_own_rule(suite: Suite) -> bool:
+    """Whether a further suite is looked at by a rule of its own instead of being held against an arm as a whole."""
+    return suite.purpose == REGRESSION or suite.name == LEAKAGE
 
 
 class Regression(_OnSuite):
@@ -136,7 +144,7 @@ class Regression(_OnSuite):
     def needed(cls, policy: Policy, evidence: Evidence) -> tuple[EnforcedRule, ...]:
         """One, where the project has such a suite."""
         del policy
-        return tuple(cls(each.suite.name) for each in evidence.further if each.suite.name == REGRESSION)
+        return tuple(cls(each.suite.name) for each in evidence.further if each.suite.purpose == REGRESSION)
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
         """Fails when the fall is clear of noise; names what broke. However few its items are, each of them counts."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from selftune.gate.comparison import arm_mean, compare
+from selftune.gate.nights import alpha_in_words
 from selftune.gate.rules.enforced import DOUBT, MUST_BE_SHOWN, EnforcedRule, in_words
 from selftune.gate.rules.validity import NO_CANDIDATE
 from selftune.records import Arm, Check, CheckStatus
@@ -32,7 +34,10 @@ class Gain(EnforcedRule):
             return self.unmeasured(NO_CANDIDATE if evidence.candidate is None else "no unit was scored in both arms")
         if found.n < policy.min_units:
             return self.unmeasured(f"only {found.n} units were scored in both arms, {policy.min_units} are needed")
-        said = f"{in_words(found)}, p = {found.p_value:.2g}, {found.gained} gained, {found.lost} lost ({found.method})"
+        said = (
+            f"{in_words(found)}, p = {found.p_value:.2g}, {found.gained} gained, {found.lost} lost ({found.method})"
+            f"{alpha_in_words(policy, evidence.nights)}{_worst(evidence)}"
+        )
         return self.measured(gain_status(found, policy), said, found, policy.least_gain)
 
 
@@ -43,6 +48,16 @@ def gain_status(found: Difference, policy: Policy) -> CheckStatus:
         return CheckStatus.FAIL
     clear = low > 0 and found.p_value <= policy.alpha
     return CheckStatus.PASS if clear and found.mean >= policy.least_gain else CheckStatus.NOT_SHOWN
+
+
+def _worst(evidence: Evidence) -> str:
+    """The category and the unit that fell furthest; nothing where none fell."""
+    compared = compare(evidence)
+    means = {name: fmean(compared.of_category(name).differences) for name in {one.category for one in compared.units}}
+    category = min(sorted(means), key=lambda name: means[name])
+    unit = min(compared.units, key=lambda one: (one.difference, one.key))
+    worst = f"; worst category {category} {means[category]:+.2f}"
+    return f"{worst}, worst {compared.kind} {unit.key} {unit.difference:+.2f}" if unit.difference < 0 else worst
 
 
 class OtherArms(EnforcedRule):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.gate.comparison import Comparison, compare, unit_scores_of
 from selftune.gate.rules.enforced import HARM_SHOWN, MUST_BE_SHOWN, EnforcedRule, in_words
@@ -18,9 +18,18 @@ if TYPE_CHECKING:
     from selftune.gate.base import Evidence
     from selftune.gate.config import Policy
     from selftune.records import Evaluation
+    from selftune.scoring.units import UnitScore
 
 _ROUNDING = 1e-9
 """So that a fall of exactly the cap counts as one, whatever floating point made of it."""
+
+
+FALL_IN_WORDS: Final = {
+    CheckStatus.PASS: "no fall of {:.2f} or more",
+    CheckStatus.FAIL: "fell by {:.2f} or more",
+    CheckStatus.NOT_SHOWN: "a fall of {:.2f} is neither shown nor ruled out",
+}
+"""What `fall_status` found, for a margin."""
 
 
 def fall_status(mean: float, interval: tuple[float, float], cap: float) -> CheckStatus:
@@ -54,12 +63,8 @@ class _Part(EnforcedRule):
             n = len(part.units)
             return self.unmeasured(f"only {n} {part.kind}s of {self.place} were scored, {policy.min_units} are needed")
         status = fall_status(found.mean, found.interval, cap)
-        verdict = {
-            CheckStatus.PASS: f"no fall of {cap:.2f} or more",
-            CheckStatus.FAIL: f"fell by {cap:.2f} or more",
-            CheckStatus.NOT_SHOWN: f"a fall of {cap:.2f} is neither shown nor ruled out",
-        }[status]
-        return self.measured(status, f"{self.place} {in_words(found)}: {verdict}", found, -cap)
+        told = FALL_IN_WORDS[status].format(cap)
+        return self.measured(status, f"{self.place} {in_words(found)}: {told}", found, -cap)
 
 
 class CategoryCap(_Part):
@@ -115,50 +120,76 @@ class AgentCap(_Part):
         return self.judge_fall(evidence, policy, compare(evidence).of_agent(self.place), policy.agent_cap)
 
 
-def agents_of(evidence: Evidence) -> tuple[str, ...]:
-    """The agents that the suite's items name, in alphabetical order."""
-    return tuple(sorted({item.agent for item in evidence.suite.items if item.agent is not None}))
+def agents_of(evidence: Evidence, category: str | None = None) -> tuple[str, ...]:
+    """The agents that the suite's items name, those of one category or all, in alphabetical order."""
+    items = [item for item in evidence.suite.items if category in {None, item.category}]
+    return tuple(sorted({item.agent for item in items if item.agent is not None}))
 
 
+@dataclass(frozen=True)
 class Floor(_Part):
-    """A category with a floor stays above it, whatever the champion had."""
+    """A category with a floor stays above it, overall and for each agent, whatever the champion had.
+
+    Attributes:
+        suite: The suite whose demand sets the floor; None for one of the policy on the suite that decides.
+        agent: Whose items alone are looked at; None for all.
+    """
+
+    suite: str | None = None
+    agent: str | None = None
 
     family = "floor"
     consequence = MUST_BE_SHOWN
     settings = ("floors",)
 
+    @property
+    def name(self) -> str:
+        """Family, suite where it is a demand on one, category, and agent where it is of one."""
+        return f"{self.family}:{'/'.join(part for part in (self.suite, self.place, self.agent) if part is not None)}"
+
     @classmethod
     def needed(cls, policy: Policy, evidence: Evidence) -> tuple[EnforcedRule, ...]:
-        """One for each floor."""
-        del evidence
-        return tuple(cls(category) for category, _ in policy.floors)
+        """One for each floor, and one for each agent that is asked items of its category."""
+        wanted: list[tuple[Evidence, str | None, str]] = [(evidence, None, category) for category, _ in policy.floors]
+        for seen in evidence.on_each_suite():
+            named = seen.suite.name
+            wanted += [(seen, named, category) for category, _ in policy.demand_on(named).floors]
+        return tuple(
+            cls(category, suite, agent)
+            for seen, suite, category in wanted
+            for agent in (None, *agents_of(seen, category))
+        )
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
-        """Fails below the floor; in a guarded category the interval's lower bound must reach it too."""
-        if evidence.candidate is None:
+        """Fails below the floor; where it is guarded the interval's lower bound must reach it too."""
+        seen = evidence if self.suite is None else evidence.on_suite(self.suite)
+        if seen is None or seen.candidate is None:
             return self.unmeasured(NO_CANDIDATE)
-        floor = dict(policy.floors)[self.place]
-        units = unit_scores_of(evidence.candidate, evidence).values()
-        mean = mean_of([unit for unit in units if unit.category == self.place], policy.level)
+        floor = dict(policy.floors if self.suite is None else policy.demand_on(self.suite).floors)[self.place]
+        units = unit_scores_of(seen.candidate, seen).values()
+        mean = mean_of([unit for unit in units if self._looks_at(unit)], policy.level)
+        where = self.place if self.agent is None else f"{self.place} of {self.agent}"
         if mean.value is None or mean.interval is None or mean.n < policy.min_units:
-            kind = evidence.suite.unit
-            return self.unmeasured(f"only {mean.n} {kind}s of {self.place} were scored, {policy.min_units} are needed")
-        guarded = self.place in policy.guarded_among(evidence.suite.categories)
+            kind = seen.suite.unit
+            return self.unmeasured(f"only {mean.n} {kind}s of {where} were scored, {policy.min_units} are needed")
+        guarded = self.suite is not None or self.place in policy.guarded_among(seen.suite.categories)
         status = CheckStatus.PASS
         if mean.value < floor:
             status = CheckStatus.FAIL
         elif guarded and mean.interval[0] < floor:
             status = CheckStatus.NOT_SHOWN
-        told = f"{self.place} {mean.value:.2f} [{mean.interval[0]:.2f}, {mean.interval[1]:.2f}], floor {floor:.2f}"
         return Check(
             name=self.name,
             status=status,
-            detail=told,
+            detail=f"{where} {mean.value:.2f} [{mean.interval[0]:.2f}, {mean.interval[1]:.2f}], floor {floor:.2f}",
             measured=mean.value,
             threshold=floor,
             interval=mean.interval,
             n=mean.n,
         )
+
+    def _looks_at(self, unit: UnitScore) -> bool:
+        return unit.category == self.place and self.agent in {None, unit.agent}
 
 
 class CriticalFailures(EnforcedRule):
@@ -208,23 +239,3 @@ def _critical_names(evaluation: Evaluation) -> str:
 
 def _critical_count(evaluation: Evaluation) -> int:
     return sum(bool(outcome.critical_failures) for outcome in evaluation.outcomes)
-
-
-class Parity(EnforcedRule):
-    """The form that is served agrees with what was trained."""
-
-    family = "parity"
-    consequence = HARM_SHOWN
-
-    def check(self, evidence: Evidence, policy: Policy) -> Check:
-        """Fails when a parity figure of the candidate's build misses its threshold."""
-        del policy
-        build = evidence.candidate_build
-        if build is None:
-            return self.unmeasured(NO_CANDIDATE)
-        if not build.parity:
-            if build.run_id is None:
-                return self.passed("nothing was merged or quantised")
-            return self.unmeasured("no parity was measured for this build")
-        told = ", ".join(f"{one.name} {one.measured:.3g} of {one.threshold:.3g} (n = {one.n})" for one in build.parity)
-        return self.passed(told) if all(one.passed for one in build.parity) else self.failed(told)

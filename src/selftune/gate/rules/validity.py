@@ -203,15 +203,18 @@ class GuardedPresent(EnforcedRule):
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
         """Fails for a category that nothing measures, and names it."""
-        missing = missing_categories(policy, evidence.suite)
-        if missing:
-            return self.failed(f"suite {evidence.suite.name!r} has no item in {', '.join(missing)}")
+        for place, seen in enumerate(evidence.on_each_suite()):
+            missing = missing_categories(policy, seen.suite, decides=place == 0)
+            if missing:
+                return self.failed(f"suite {seen.suite.name!r} has no item in {', '.join(missing)}")
         named = policy.guarded_among(evidence.suite.categories)
         return self.passed(f"guarded and measured: {', '.join(named) or 'none'}")
 
 
-def missing_categories(policy: Policy, suite: Suite) -> tuple[str, ...]:
-    """Categories that the policy names and no item of the suite belongs to."""
+def missing_categories(policy: Policy, suite: Suite, *, decides: bool = True) -> tuple[str, ...]:
+    """Categories that the policy names, of the suite that decides or of this one, and no item belongs to."""
     measured = {item.category for item in suite.items}
-    wanted = dict.fromkeys((*policy.guarded_among(suite.categories), *(category for category, _ in policy.floors)))
+    floors = (*(policy.floors if decides else ()), *policy.demand_on(suite.name).floors)
+    guarded = policy.guarded_among(suite.categories) if decides else ()
+    wanted = dict.fromkeys((*guarded, *(category for category, _ in floors)))
     return tuple(category for category in wanted if category not in measured)

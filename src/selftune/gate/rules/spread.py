@@ -1,0 +1,58 @@
+"""The rule on the spread over generation seeds: one lucky draw is no gain (mission C21)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from selftune.gate.rules.enforced import DOUBT, EnforcedRule
+from selftune.gate.rules.validity import NO_CANDIDATE
+from selftune.records import Check, CheckStatus
+from selftune.scoring.units import unit_scores
+
+if TYPE_CHECKING:
+    from selftune.gate.base import Evidence
+    from selftune.gate.config import Policy
+    from selftune.records import Evaluation
+
+_TWO = 2
+
+
+class SeedSpread(EnforcedRule):
+    """The candidate's mean does not hang on the seed: its spread over generation seeds stays below the limit."""
+
+    family = "seed_spread"
+    consequence = DOUBT
+    settings = ("most_spread", "least_seeds")
+
+    def check(self, evidence: Evidence, policy: Policy) -> Check:
+        """Fails at the limit or above; greedy answers have no spread, and too few seeds measure none."""
+        if evidence.candidate is None:
+            return self.unmeasured(NO_CANDIDATE)
+        if evidence.candidate.generation.temperature == 0:
+            return self.passed("answers are drawn greedily: one seed is as good as any")
+        means = means_by_seed(evidence.candidate, evidence.suite.unit)
+        if len(means) < max(_TWO, policy.least_seeds):
+            return self.unmeasured(f"answers were drawn with {len(means)} seeds, {policy.least_seeds} are needed")
+        spread = stdev(means)
+        return Check(
+            name=self.name,
+            status=CheckStatus.PASS if spread < policy.most_spread else CheckStatus.FAIL,
+            detail=f"the mean over {len(means)} seeds has a standard deviation of {spread:.3f}, "
+            f"from {min(means):.3f} to {max(means):.3f}",
+            measured=spread,
+            threshold=policy.most_spread,
+            n=len(means),
+        )
+
+
+def means_by_seed(evaluation: Evaluation, unit: str) -> tuple[float, ...]:
+    """The mean over the scored units, for each seed that has any."""
+    drawn = defaultdict(list)
+    for outcome in evaluation.outcomes:
+        drawn[outcome.repeat].append(outcome)
+    scored = [
+        [one.value for one in unit_scores(outcomes, unit) if one.value is not None] for outcomes in drawn.values()
+    ]
+    return tuple(fmean(values) for values in scored if values)
