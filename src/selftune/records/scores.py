@@ -176,6 +176,12 @@ class ScoreSheet:
         """The scores of all scored items, in the order of the file."""
         return [score for score in self._scores if score is not None]
 
+    def extremes(self) -> tuple[float, float] | None:
+        """The lowest and the highest score of an item; None without any."""
+        low = min((score for score in self._scores if score is not None), default=None)
+        high = max((score for score in self._scores if score is not None), default=None)
+        return None if low is None or high is None else (low, high)
+
     def _take(self, row: ScoredRow, repeats: set[tuple[int, str]]) -> None:  # noqa: C901 - flat, and runs a million times
         item_id, score, reason, category, difficulty, agent, cluster, repeat, own, stated, critical, asked = row
         self.rows += 1
@@ -224,13 +230,17 @@ class _Means:
     def __init__(self) -> None:
         self._totals = array("d")
         self._counts = array("L")
+        # So far each place holds exactly one value.
+        self._is_plain = True
 
     def __bool__(self) -> bool:
         return bool(self._counts)
 
     def __iter__(self) -> Iterator[float | None]:
-        for total, count in zip(self._totals, self._counts, strict=True):
-            yield total if count == 1 else total / count if count else None
+        if self._is_plain:
+            return iter(self._totals)
+        pairs = zip(self._totals, self._counts, strict=True)
+        return (total / count if count else None for total, count in pairs)
 
     def add(self, place: int, value: float) -> None:
         if not -MOST <= value <= MOST:
@@ -239,6 +249,7 @@ class _Means:
             self._totals.append(value)
             self._counts.append(1)
             return
+        self._is_plain = False
         if missing := max(0, place + 1 - len(self._counts)):
             self._totals.extend([0.0] * missing)
             self._counts.extend([0] * missing)
@@ -250,6 +261,7 @@ class _Means:
         if max(values) > MOST or min(values) < -MOST:
             raise ValueError(f"a score of {max(values, key=abs):g}")
         missing = first - len(self._counts)
+        self._is_plain = self._is_plain and not missing
         self._totals.extend([0.0] * missing)
         self._counts.extend([0] * missing)
         self._totals.extend(values)

@@ -97,13 +97,13 @@ def scale_of(champion: ScoreSheet, candidate: ScoreSheet) -> tuple[float, float]
         raise MixedScalesError("the files name different scales")
     if named:
         return next(scale for scale in named if scale)
-    arms = [arm for arm in (champion.scores(), candidate.scores()) if arm]
+    arms = [(sheet, found) for sheet in (champion, candidate) if (found := sheet.extremes())]
     if not arms:
         return 0.0, 1.0
-    for one, other in (arms, arms[::-1]) if len(arms) > 1 else ():
-        if min(one) >= 0 and max(one) <= 1 < max(other) and median(other) > 1:
-            raise MixedScalesError(f"one arm's scores end at {max(one):g}, half of the other's lie above 1")
-    low, high = min(map(min, arms)), max(map(max, arms))
+    for (_, own), (other, theirs) in (arms, arms[::-1]) if len(arms) > 1 else ():
+        if own[0] >= 0 and own[1] <= 1 < theirs[1] and median(other.scores()) > 1:
+            raise MixedScalesError(f"one arm's scores end at {own[1]:g}, half of the other's lie above 1")
+    low, high = min(own[0] for _, own in arms), max(own[1] for _, own in arms)
     for scale in _ROUND_SCALES:
         if scale[0] <= low and high <= scale[1]:
             return scale
@@ -117,7 +117,7 @@ def refuse_outside(scale: tuple[float, float], *sheets: ScoreSheet) -> None:
         ValueError: a score lies outside.
     """
     for sheet in sheets:
-        for score in sheet.scores():
+        for score in sheet.extremes() or ():
             if not scale[0] - _ROUNDING <= score <= scale[1] + _ROUNDING:
                 raise ValueError(f"{sheet.facts.name} has a score of {score:g}, outside {scale[0]:g} to {scale[1]:g}")
 
