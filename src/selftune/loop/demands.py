@@ -1,15 +1,20 @@
-"""What a policy asks of a suite, in the plain numbers that evaluation understands."""
+"""What a policy asks of a suite, in the plain numbers that evaluation understands; and what it refuses before a run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from selftune.evals.coverage import Demands
+from selftune.errors import ConfigError
+from selftune.evals.coverage import Demands, refuse_unsound
 from selftune.gate.rules.harm import Floor, Guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from selftune.gate.config import Policy
     from selftune.records import Suite
+
+SCREEN: Final = "screen"
 
 
 def demands_of(policy: Policy, suite: Suite) -> Demands:
@@ -22,3 +27,18 @@ def demands_of(policy: Policy, suite: Suite) -> Demands:
         least_gain=policy.least_gain,
         cap=policy.guarded_cap if guarded else policy.category_cap,
     )
+
+
+def refuse_unsound_suites(policy: Policy, suite: Suite, further: Iterable[Suite]) -> None:
+    """Stop before a run that the suite which decides, or one beside it, would spoil.
+
+    Raises:
+        ConfigError: the suite has an error under this policy, or one beside it is a screen.
+    """
+    refuse_unsound(suite, demands_of(policy, suite))
+    for one in further:
+        if one.purpose == SCREEN:
+            raise ConfigError(
+                f"suite {one.name!r} is a screen, and a screen neither promotes nor stops anything.",
+                next_step="Name the whole suite under [evaluation] in its place.",
+            )

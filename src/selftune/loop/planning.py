@@ -11,7 +11,6 @@ from selftune.curation.render import is_left_out
 from selftune.curation.traits import REAL, SYNTHETIC
 from selftune.errors import ConfigError
 from selftune.evals.config import EvaluationConfig
-from selftune.evals.coverage import refuse_unsound
 from selftune.evals.suites import load_suite
 from selftune.gate.nights import nights_of
 from selftune.gate.planning import plan_check
@@ -24,7 +23,7 @@ from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
-from selftune.loop.demands import demands_of
+from selftune.loop.demands import refuse_unsound_suites
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.further import further_suites
 from selftune.loop.grading import make_gate_judge, refuse_related_graders
@@ -85,7 +84,7 @@ def make_plan(project: Project) -> Plan:
     policy = policy_of(project)
     further = further_suites(project, evaluation.suite)
     suites = (evaluation.suite, *(asked.suite for asked in further))
-    refuse_unsound(evaluation.suite, demands_of(policy, evaluation.suite))
+    refuse_unsound_suites(policy, suites[0], suites[1:])
     plan_check(policy, suites[0], suites[1:], repeats=evaluation.repeats)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)

@@ -210,3 +210,26 @@ def _grown(grown: Grown) -> Iterator[str]:
     if grown.path is not None:
         yield f"Suite {grown.suite} holds {grown.items} items: {grown.path}"
         yield f'Next: selftune suite lint {grown.suite}; to ask it, add "{grown.suite}" to further under [evaluation].'
+
+
+@_suite.command("screen")
+def suite_screen(
+    name: _Named,
+    items: Annotated[int, typer.Option(min=1, help="About how many items.")] = 42,
+    seed: Annotated[int, typer.Option(help="All chance comes from here.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier screen.")] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Draw a small part of a suite for a cheap look, every category and agent in it; a screen promotes nothing."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.suites.looking import show
+    from selftune.app.suites.screening import screen_suite
+
+    path = screen_suite(project, name, items=items, seed=seed, force=force)
+    found = show(project, str(path))
+    if json:
+        print_json({"path": str(path), "suite": found.name, "coverage": found.coverage})
+        return
+    typer.echo("\n".join(_shown(found, items=False)))
+    typer.echo(f"Written to {path}. Read it against the base alone: candidate minus base, on these items.")
