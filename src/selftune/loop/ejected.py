@@ -9,6 +9,7 @@ from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES
 from selftune.gate.policies import POLICIES
 from selftune.judges.rubric import RUBRICS, load_rubric
+from selftune.loop.experiment_plan import EXPERIMENTS
 from selftune.training.config import RECIPES
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from selftune.loop.config import ProjectConfig
     from selftune.records import Codex, Rubric
 
-KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES)}
+KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES, EXPERIMENTS)}
 
 
 def find_text(folder: Path, kind: str, name: str) -> str:

@@ -68,7 +68,7 @@ def rules(project: Folder = HERE, json: AsJson = False) -> None:
 
 
 def eject_text(
-    kind: Annotated[str, typer.Argument(help="policy, rubric, suite, recipe or codex.")],
+    kind: Annotated[str, typer.Argument(help="policy, rubric, suite, recipe, codex or experiment.")],
     name: Annotated[str, typer.Argument(help="Which one; the one in force by default.")] = "",
     project: Folder = HERE,
 ) -> None:

@@ -64,6 +64,7 @@ def register_commands() -> None:
         datasets,
         everyday,
         examples,
+        experimenting,
         growing,
         house,
         picking,
@@ -87,6 +88,7 @@ def register_commands() -> None:
     examples.register(app)
     datasets.register(app)
     suites.register(app)
+    experimenting.register(app)
 
 
 def main() -> None:
