@@ -76,6 +76,12 @@ def test_exactly_as_many_items_as_the_gain_needs_are_enough():
     assert "coarse" in codes(sound(49))
 
 
+def test_answers_drawn_again_make_the_steps_finer_and_asked_again_at_temperature_0_they_do_not():
+    drawn = GenerationParameters(temperature=1.0)
+    assert "coarse" not in codes(sound(26, generation=drawn, repeats=30))
+    assert "coarse" in codes(sound(26, repeats=30))
+
+
 def test_a_guarded_category_that_is_not_there_is_named():
     (found,) = lint_suite(sound(), replace(ASKED, guarded=("field", "jailbreak")))
     assert (found.code, found.grade) == ("missing_category", Grade.ERROR)

@@ -308,8 +308,10 @@ def _missing(suite: Suite, demands: Demands) -> Iterator[Finding]:
 def _coarse(suite: Suite, demands: Demands) -> Iterator[Finding]:
     """What one unit is worth against what the policy wants to see."""
     coverage = cover(suite)
-    if coverage.worth is not None and coverage.worth > demands.least_gain:
-        needed = _whole_above(1 / demands.least_gain) if demands.least_gain > 0 else None
+    # Answers drawn again and again make the steps of a mean finer; asked again at temperature 0 it says the same.
+    draws = suite.repeats if suite.generation.temperature > 0 else 1
+    if coverage.worth is not None and coverage.worth / draws > demands.least_gain:
+        needed = _whole_above(1 / (draws * demands.least_gain)) if demands.least_gain > 0 else None
         # A judge's score has steps in between; right or wrong has none.
         stepped = not all(is_graded(scorer_of(item, suite)) for item in suite.items)
         said = (

@@ -105,7 +105,7 @@ def _part(part: Part, unit: str) -> str:
 @_suite.command("lint")
 def suite_lint(
     name: _Named,
-    policy: Annotated[str, typer.Option(help="Hold it against this policy; the project's own by default.")] = "",
+    policy: Annotated[str, typer.Option(help="Hold it against this policy, as the suite that decides.")] = "",
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:

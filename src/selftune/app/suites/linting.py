@@ -61,13 +61,16 @@ class LintedSuite:
 
 
 def lint_named(folder: Path, name: str, *, policy: str = "", project: Project | None = None) -> LintedSuite:
-    """A suite by name or file: of the project first, else a shipped one; under the project's policy if none is named.
+    """A suite by name or file: of the project first, else a shipped one.
+
+    It is held against the policy that is named; else, if it is the suite that decides in the project, against its own.
 
     Raises:
         UnknownNameError: no suite or policy has that name.
         ConfigError: a file makes no suite or no policy.
     """
-    asked = policy or (project.config.gate.policy if project is not None else "")
+    decides = project is not None and project.config.evaluation.suite == name
+    asked = policy or (project.config.gate.policy if project is not None and decides else "")
     suite = suite_named(folder, name)
     held = load_policy(find_text(folder, "policy", asked)) if asked else None
     return lint(suite, held, store=project.store if project is not None else None, drafts=waiting_drafts(folder, suite))
