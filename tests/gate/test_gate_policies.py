@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 
@@ -50,7 +51,20 @@ def test_a_policy_is_read_from_a_file(tmp_path: Path) -> None:
         ({"category_cap": True}, "a number"),
         ({"least_gain": "much"}, "a number"),
         ({"min_units": 2.5}, "whole number"),
-        ({"min_units": -1}, "whole number"),
+        ({"min_units": -1}, "whole number, 1 or more"),
+        ({"min_units": 0}, "whole number, 1 or more"),
+        ({"least_seeds": 1}, "whole number, 2 or more"),
+        ({"alpha": 2.0}, "between 0 and 1"),
+        ({"least_gain": -1.0}, "from 0 to 1"),
+        ({"floors": {"jailbreak": 1.5}}, "from 0 to 1"),
+        ({"category_cap": math.nan}, "from 0 to 1"),
+        ({"alpha_over_nights": "never"}, "one of: each_night, lord"),
+        ({"suites": {"general": {"margin": math.nan}}}, "suites.general.margin must be a number from 0 to 1"),
+        ({"suites": {"general": {"margin": -0.1}}}, "from 0 to 1"),
+        ({"suites": {"general": {"against": "candidate"}}}, "one of: champion, base"),
+        ({"suites": {"general": {"marign": 0.1}}}, "Did you mean 'margin'"),
+        ({"suites": {"council": {"floors": {"jailbreak": 1.5}}}}, "suites.council.floors.jailbreak must be"),
+        ({"suites": ["general"]}, "a table"),
         ({"guarded": "tone"}, "a list of names"),
         ({"guarded": [1]}, "guarded, item 1 must be a text"),
         ({"name": 3}, "a text"),

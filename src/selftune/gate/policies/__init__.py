@@ -10,9 +10,11 @@ from selftune.gate.rules import enforced_rules
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _OPEN_SHARES: Final = frozenset({"alpha", "level", "power"})
+_LEAST: Final = {"min_units": 1, "least_seeds": 2}
 _INDEPENDENCE: Final = ("required", "reported")
 
 POLICIES: Final = Shipped(kind="policy", package="selftune.gate", folder="policies")
@@ -47,14 +49,23 @@ def policy_from(entries: dict[str, Any], *, where: str) -> Policy:
 def _refuse_off_range(policy: Policy, where: str) -> None:
     if policy.independence not in _INDEPENDENCE:
         raise refusal(f"{where}: independence", policy.independence, " or ".join(_INDEPENDENCE))
-    numbers = vars(policy) | {f"floors.{category}": floor for category, floor in policy.floors}
-    for key, value in numbers.items():
-        if isinstance(value, int) and value < 0:
-            raise refusal(f"{where}: {key}", value, "a whole number, 0 or more")
+    for key, value in _numbers_of(policy):
+        least = _LEAST.get(key, 0)
+        if isinstance(value, int) and value < least:
+            raise refusal(f"{where}: {key}", value, f"a whole number, {least} or more")
         if isinstance(value, float) and key in _OPEN_SHARES and not 0 < value < 1:
             raise refusal(f"{where}: {key}", value, "a number between 0 and 1")
         if isinstance(value, float) and not 0 <= value <= 1:
             raise refusal(f"{where}: {key}", value, "a number from 0 to 1")
+
+
+def _numbers_of(policy: Policy) -> Iterator[tuple[str, object]]:
+    """Every value that may be off its range, by the name it has in the file."""
+    yield from vars(policy).items()
+    yield from ((f"floors.{category}", floor) for category, floor in policy.floors)
+    for suite, demand in policy.suites:
+        yield f"suites.{suite}.margin", demand.margin
+        yield from ((f"suites.{suite}.floors.{category}", floor) for category, floor in demand.floors)
 
 
 def _refuse_unenforced(policy: Policy, where: str) -> None:
