@@ -234,9 +234,14 @@ def _misplaced(suite: Suite) -> Iterable[str]:
 
 def _unpaired(suite: Suite) -> Iterable[str]:
     pairs: dict[str, list[SuiteItem]] = {}
+    # Where no item of a category has a pair, each stands for itself; where some have, one without was forgotten.
+    paired = {item.category for item in suite.items if item.pair is not None}
+    if not paired:
+        yield "it counts pairs, but has none"
     for item in suite.items:
         if item.pair is None:
-            yield f"item {item.id!r} has no pair, though the suite counts pairs"
+            if item.category in paired:
+                yield f"item {item.id!r} has no pair, though others of category {item.category!r} have one"
         else:
             pairs.setdefault(item.pair, []).append(item)
     for name, members in pairs.items():
