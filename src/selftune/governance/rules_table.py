@@ -18,6 +18,7 @@ class RuleRow:
     Attributes:
         declared: Who declares it: `policy`, `house`, or `no`.
         enforced: `yes`; `no` for a rule that nothing enforces or that the policy leaves out.
+        last_measured: What the last decision found for it; empty where it had no place there.
         where: Module and name of what enforces it; empty where nothing does.
     """
 
@@ -26,6 +27,7 @@ class RuleRow:
     enforced: str
     what: str
     where: str
+    last_measured: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ def doctor(project: Folder = HERE, json: AsJson = False) -> None:
 
 
 def rules(project: Folder = HERE, json: AsJson = False) -> None:
-    """Every declared rule, and whether something enforces it."""
+    """Every declared rule, whether something enforces it, and what the last decision measured for it."""
     from rich.table import Table
 
     from selftune.app.cli.screen import make_console, print_json
@@ -60,10 +60,10 @@ def rules(project: Folder = HERE, json: AsJson = False) -> None:
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("rule", "declared", "enforced", "where"):
+    for heading in ("rule", "declared", "enforced", "last measured", "where"):
         table.add_column(heading)
     for row in rows:
-        table.add_row(row.name, row.declared, row.enforced, row.where)
+        table.add_row(row.name, row.declared, row.enforced, row.last_measured, row.where)
     make_console().print(table)
 
 
