@@ -14,11 +14,12 @@ Source:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.gate.statistics.clusters import Clusters, clustered_mean, gather
-from selftune.gate.statistics.means import mean_difference
+from selftune.gate.statistics.means import mean_difference, refuse_wide
 from selftune.gate.statistics.student import t_quantile, t_two_sided
 
 if TYPE_CHECKING:
@@ -104,22 +105,46 @@ def shows_above(
         raise ValueError("the margin is wider than the scale")
     if not 0 < alpha < 1 / 2:
         raise ValueError("alpha is no one-sided chance to be wrong")
-    found = mean_difference(differences, labels, level=1 - 2 * alpha, width=width)
     if margin:
-        held = _Held(differences, labels, width)
-        bound, p_value, method = held.low(alpha), held.p_above(margin), held.method
-    else:
-        bound, method = found.interval[0], f"{found.method}; one-sided"
-        p_value = found.p_value / 2 if found.mean > 0 else 1 - found.p_value / 2
+        return _held_above(differences, labels, alpha, width, margin)
+    found = mean_difference(differences, labels, level=1 - 2 * alpha, width=width)
     return OneSided(
         mean=found.mean,
         margin=margin,
-        bound=bound,
-        p_value=p_value,
-        shown=bound > margin,
+        bound=found.interval[0],
+        p_value=found.p_value / 2 if found.mean > 0 else 1 - found.p_value / 2,
+        shown=found.interval[0] > margin,
         n=found.n,
         clusters=found.clusters,
-        method=method,
+        method=f"{found.method}; one-sided",
+    )
+
+
+def _held_above(
+    differences: Sequence[float], labels: Sequence[str] | None, alpha: float, width: float, margin: float
+) -> OneSided:
+    """With two made-up units, one won and one lost; clusters get two of their mean size."""
+    refuse_wide(differences, width)
+    clusters = gather(differences, labels)
+    count, n = len(clusters.sizes), len(differences)
+    size = round(n / count)
+    held = clustered_mean(
+        Clusters(totals=(*clusters.totals, width * size, -width * size), sizes=(*clusters.sizes, size, size))
+    )
+    assert held.error is not None  # noqa: S101 - there are at least three clusters
+    t = (held.mean - margin) / held.error
+    tail = t_two_sided(t, held.clusters - 1) / 2
+    bound = held.mean - t_quantile(1 - 2 * alpha, held.clusters - 1) * held.error
+    clustered = "" if count == n else f" over {count} clusters"
+    return OneSided(
+        mean=math.fsum(differences) / n,
+        margin=margin,
+        bound=max(-width, bound),
+        p_value=tail if t > 0 else 1 - tail,
+        shown=bound > margin,
+        n=n,
+        clusters=count,
+        method=f"paired{clustered}; Student's t with one made-up win and loss",
     )
 
 
@@ -150,27 +175,3 @@ def equivalent(
         clusters=above.clusters,
         method=f"two one-sided tests; {above.method}",
     )
-
-
-class _Held:
-    """The differences and two made-up units, one won and one lost; clusters get two of their mean size."""
-
-    def __init__(self, differences: Sequence[float], labels: Sequence[str] | None, width: float) -> None:
-        seen = gather(differences, labels)
-        size = round(len(differences) / len(seen.sizes))
-        held = clustered_mean(
-            Clusters(totals=(*seen.totals, width * size, -width * size), sizes=(*seen.sizes, size, size))
-        )
-        assert held.error is not None  # noqa: S101 - there are at least three clusters
-        self._mean, self._error, self._freedom, self._width = held.mean, held.error, held.clusters - 1, width
-        clustered = "" if len(seen.sizes) == len(differences) else f" over {len(seen.sizes)} clusters"
-        self.method = f"paired{clustered}; Student's t with one made-up win and loss"
-
-    def low(self, alpha: float) -> float:
-        reach = t_quantile(1 - 2 * alpha, self._freedom) * self._error
-        return max(-self._width, self._mean - reach)
-
-    def p_above(self, margin: float) -> float:
-        t = (self._mean - margin) / self._error
-        tail = t_two_sided(t, self._freedom) / 2
-        return tail if t > 0 else 1 - tail

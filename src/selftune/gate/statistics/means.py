@@ -56,8 +56,7 @@ def mean_difference(
     Raises:
         ValueError: there are no differences, or one is wider than the scale.
     """
-    if not all(abs(d) <= width * (1 + _ROUNDING) for d in differences):
-        raise ValueError("a difference is wider than the scale")
+    refuse_wide(differences, width)
     clusters = gather(differences, labels)
     found = clustered_mean(clusters)
     if found.error is None:
@@ -79,6 +78,12 @@ def mean_difference(
         spread=width if found.error is None else found.error * math.sqrt(found.n),
         method=_named(method, found),
     )
+
+
+def refuse_wide(differences: Sequence[float], width: float) -> None:
+    """Raise ValueError where a difference is wider than the scale, or is no number."""
+    if not all(abs(d) <= width * (1 + _ROUNDING) for d in differences):
+        raise ValueError("a difference is wider than the scale")
 
 
 def mean_interval(values: Sequence[float], level: float, scale: tuple[float, float]) -> tuple[float, float] | None:
