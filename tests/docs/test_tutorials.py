@@ -1,4 +1,4 @@
-"""Every tutorial works as it stands, on samples of our own."""
+"""Every tutorial and every guide works as it stands, on samples of our own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from tutorial_runner import Reader, steps_of
 
 from selftune.loop.service import stop_service
 
-PAGES = Path(__file__).parents[2] / "docs/tutorials"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted((*DOCS.glob("tutorials/*.md"), *DOCS.glob("guides/*.md")))
 
 
 @pytest.mark.needs("train", "serve", "lance")
-@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path):
-    shutil.copytree(PAGES / "samples", tmp_path / "samples")
+    shutil.copytree(page.parent / "samples", tmp_path / "samples")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300"})
     steps = steps_of(page.read_text(encoding="utf-8"))
