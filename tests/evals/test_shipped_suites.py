@@ -97,11 +97,13 @@ def _right_refusal(item: SuiteItem, expect: Mapping[str, object]) -> str:
 
 
 def _right_instructions(item: SuiteItem, expect: Mapping[str, object]) -> str:
-    topic = expect["checks"][-1]["texts"][0]
+    topic = next(check for check in reversed(expect["checks"]) if "texts" in check)["texts"][0]
     held = [text for check in expect["checks"] if check["kind"] == "holds" for text in check["texts"]]
     ordered = [text for check in expect["checks"] if check["kind"] == "in_order" for text in check["texts"]]
     one, two = [*held, topic, topic][:2]
     return {
+        "least": f"It is {topic}.",
+        "most": f"It is {topic}, as my state says, and that is all that I can tell you about it at this time.",
         "words": f"First comes {topic}, then a good deal of patience, and in the end it all turns out as well as "
         "it has done for everybody else so far.",
         "bullets": f"- First {topic}\n- Then patience\n- Then luck",

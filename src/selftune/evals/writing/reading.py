@@ -19,12 +19,12 @@ _ASKS: Final = "{text}\n\n{asked} Answer in a few words, from this text alone; i
 
 
 def write_reading(rng: Random) -> Iterator[SuiteItem]:
-    """A pair for each question; in medium pairs the sentences are shuffled, in hard ones another text stands around."""
+    """A pair for each question: in medium ones the sentences are shuffled, in hard ones another text stands before."""
     passages = sentences_of("passages.toml")["passages"]
     for number, passage in enumerate(passages):
         for place, question in enumerate(passage["questions"]):
-            turn = (2 * number + place) % 3
-            difficulty = ("easy", "medium", "hard")[turn]
+            # A text comes up twice; the second time it stands in other company, or both would tell the same.
+            difficulty = "hard" if place else ("easy", "medium")[number % 2]
             other = passages[(number + 5) % len(passages)]["sentences"]
             name = f"{CATEGORY}-{number:02d}-{place}"
             for letter, sentences in zip("ab", _versions(passage["sentences"], question["by"]), strict=True):

@@ -9,6 +9,7 @@ from selftune.evals.writing.break_rate import write_break_rate
 from selftune.evals.writing.character import write_character
 from selftune.evals.writing.council import write_council
 from selftune.evals.writing.general import write_general
+from selftune.evals.writing.obedience import write_state_obedience_wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,4 +22,5 @@ WRITERS: Final[Mapping[str, Callable[[], Suite]]] = {
     "council": write_council,
     "general": write_general,
     "identity_battle": write_identity_battle,
+    "state_obedience_wide": write_state_obedience_wide,
 }
