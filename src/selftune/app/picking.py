@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.context import ChatRequest
 from selftune.curation.base import Yardstick
-from selftune.curation.likeness.contamination import Measured, find_overlaps, question_of
+from selftune.curation.likeness.contamination import Measured, asked_in, find_overlaps
 from selftune.errors import NothingNewError, RequestRefusedError
 from selftune.gate.picks.bet import bet
 from selftune.gate.picks.needs import more_picks
@@ -33,7 +33,7 @@ from selftune.records import BlindPair, Dataset, Interaction, Run, Trigger
 from selftune.store import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from selftune.gate.picks.base import Picks
     from selftune.gate.picks.bet import Bet
@@ -169,7 +169,7 @@ class Picking:
                 candidate_build_id=contest.candidate.id,
                 champion_answer=old,
                 candidate_answer=new,
-                candidate_left=_is_left(seed, prompt.id),
+                candidate_left=is_left(seed, prompt.id),
                 seed=seed,
             )
             for prompt, old, new in zip(prompts, *answers, strict=True)
@@ -204,14 +204,14 @@ def draw_prompts(
     datasets = [store.record(run.dataset_id, Dataset) for run in _runs(project, contest)]
     lessons = [example for dataset in datasets for example in dataset.train]
     shut = {name for dataset in datasets for name in dataset.clean_room} | {one.interaction_id for one in lessons}
-    closed = {one.conversation for one in store.records(shut | asked, Interaction)}
+    out_of_bounds = tuple(store.records(shut | asked, Interaction))
     ids = [one.interaction_id for one in store.said(Span(passing_over=OUR_OWN))]
     random.Random(seed).shuffle(ids)  # noqa: S311 - the draw must repeat, not be secret
     measured = Measured([_as_yardstick(lesson) for lesson in lessons])
-    open_questions = _open_questions(store.records(ids, Interaction), closed)
+    open_questions = _open_questions(store.records(ids, Interaction), out_of_bounds)
     found: list[Interaction] = []
     while len(found) < count and (chunk := list(islice(open_questions, _CHUNK))):
-        close = find_overlaps([(question_of(one), one.state) for one in chunk], measured) if lessons else {}
+        close = find_overlaps([asked_in(one) for one in chunk], measured) if lessons else {}
         found += [one for place, one in enumerate(chunk) if place not in close]
     return tuple(found[:count])
 
@@ -227,15 +227,15 @@ def _runs(project: Project, contest: Contest) -> Iterator[Run]:
             yield project.store.record(build.run_id, Run)
 
 
-def _open_questions(said: Iterator[Interaction], closed: set[str]) -> Iterator[Interaction]:
+def _open_questions(said: Iterable[Interaction], out_of_bounds: Sequence[Interaction]) -> Iterator[Interaction]:
     """What real people asked and a model must answer, once for each conversation and for each wording."""
-    met: set[tuple[str, str | None]] = set()
+    closed = {one.conversation for one in out_of_bounds}
+    met = {asked_in(one) for one in out_of_bounds}
     for one in said:
-        wording = (question_of(one), one.state)
         real = one.trigger in _REAL and bool(one.prompt) and one.prompt[-1].role == "user"
-        if real and one.conversation not in closed and wording not in met:
+        if real and one.conversation not in closed and asked_in(one) not in met:
             closed.add(one.conversation)
-            met.add(wording)
+            met.add(asked_in(one))
             yield one
 
 
@@ -245,5 +245,6 @@ def _why_nothing(drawn: int) -> str:
     return "nothing to pick: the log holds no prompt of a person that is left and that neither model learnt from."
 
 
-def _is_left(seed: int, interaction_id: str) -> bool:
+def is_left(seed: int, interaction_id: str) -> bool:
+    """Whether the candidate's answer to this prompt stands on the left: a fair coin that the seed throws."""
     return random.Random(f"{seed} {interaction_id}").random() < 1 / 2  # noqa: S311 - the draw must repeat
