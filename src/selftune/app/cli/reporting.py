@@ -47,16 +47,26 @@ def show(
         list[str] | None,
         typer.Argument(help="A decision, an evaluation, a run or a version; the last decision by default."),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that was measured here, and what others published, on one page.")
+    ] = False,
     html: AsHtml = None,
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
     """What a record came to: outcome first, then every figure with its n and interval, and the items to read."""
-    from selftune.app.reporting.naming import page_of
+    from selftune.app.reporting.naming import page_of, page_of_everything
+    from selftune.errors import UsageError
+    from selftune.loop.config import CONFIG_FILE
     from selftune.loop.project import open_project
 
-    with open_project(project) as opened:
-        page = page_of(opened, names or [])
+    if everything and names:
+        raise UsageError("--all is a page of everything, a name one of a record.", next_step="Leave one of them out.")
+    if everything and not (project / CONFIG_FILE).is_file():
+        page = page_of_everything(None)
+    else:
+        with open_project(project) as opened:
+            page = page_of_everything(opened) if everything else page_of(opened, names or [])
     _give(page, html=html, json=json)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from selftune.app.reporting.answers import sheet_of_evaluation, sheet_of_judged_file
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
 from selftune.app.reporting.evaluations import evaluation_page
+from selftune.app.reporting.overview import Everything, gather_everything, overview_page
+from selftune.app.reporting.published import load_published
 from selftune.app.reporting.runs import run_page
 from selftune.app.reporting.suites import KnownSuites
 from selftune.app.tracing import find
@@ -50,6 +52,13 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
                 f"a {record.KIND} has no report.",
                 next_step=f"Name a decision, an evaluation, a run or a version; or: selftune why {record.id[:24]}",
             )
+
+
+def page_of_everything(project: Project | None) -> Page:
+    """All that a project measured, beside what others published; without a project the latter alone."""
+    found = Everything() if project is None else gather_everything(project, KnownSuites(project))
+    name = "Results" if project is None else f"Results of {project.config.project.name}"
+    return overview_page(found, load_published(), name)
 
 
 def _evaluation(project: Project, name: str) -> Evaluation:
