@@ -242,6 +242,22 @@ def test_a_row_that_says_something_else_is_refused_by_its_place(row, said, tmp_p
         read_prompts(write(tmp_path / "own.jsonl", row))
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_column_and_an_empty_table_is_told(tmp_path):
+    table = tmp_path / "own.csv"
+    table.write_text("id,category,difficulty,prompt\na,sums,easy,How much?\n", encoding="utf-8-sig")
+    assert [one.id for one in read_prompts(table).items] == ["a"]
+    table.write_text("id,category,difficulty,prompt\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no item"):
+        read_prompts(table)
+
+
+@pytest.mark.parametrize("change", [{"weight": float("nan")}, {"weight": -1}, {"id": "b"}, {"id": 5}])
+def test_rows_that_make_no_suite_are_refused(change, tmp_path):
+    row = {"id": "a", "category": "c", "difficulty": "easy", "prompt": "p"}
+    with pytest.raises(ConfigError):
+        read_prompts(write(tmp_path / "own.jsonl", row | {"id": "b"}, row | change))
+
+
 def test_a_file_that_is_not_there_or_no_json_is_refused(tmp_path):
     with pytest.raises(MissingFileError):
         read_prompts(tmp_path / "none.jsonl")

@@ -280,6 +280,14 @@ def test_an_item_leaves_when_its_words_may_no_longer_be_kept(project, measured):
     assert ids(project) == [suite.items[1].id]
 
 
+def test_who_corrects_a_correction_means_the_new_one(project, measured):
+    grow_regressions(project, learnt(project, corrected(1, "Nola")))
+    later = replace(corrected(1, "Ada"), salt="9", position="9")
+    growth = grow_regressions(project, learnt(project, later))
+    (item,) = load_suite(path_of(project.folder)).items
+    assert (item.reference, growth.items) == ("Ada", 1)
+
+
 def test_forgetting_takes_words_out_of_suites_and_drafts(project, measured):
     said = corrected()
     grow_regressions(project, learnt(project, said))

@@ -89,7 +89,7 @@ def grow_regressions(project: Project, decision: Decision) -> Growth:
     known = {item.id for item in before}
     looked_at = dict(_candidates(decision, measured, store))
     fresh = [item for name, item in looked_at.items() if item is not None and name not in known]
-    kept = _capped([*(item for item in before if _may_stay(item, store)), *fresh])
+    kept = _capped(_newest([*(item for item in before if _may_stay(item, store)), *fresh]))
     if kept != before:
         _write(path, kept, measured)
     for name in looked_at:
@@ -192,6 +192,12 @@ def _may_stay(item: SuiteItem, store: Store) -> bool:
         return False
     later = store.later_version(said.id)
     return said.consent.keep and (later is None or store.record(later, Interaction).consent.keep)
+
+
+def _newest(items: Sequence[SuiteItem]) -> list[SuiteItem]:
+    """Of items that ask the same, the last: a person who corrects a correction means the new one."""
+    last = {digest_of([item.messages, item.follow_ups]): item.id for item in items}
+    return [item for item in items if last[digest_of([item.messages, item.follow_ups])] == item.id]
 
 
 def _capped(items: Sequence[SuiteItem]) -> tuple[SuiteItem, ...]:

@@ -117,7 +117,8 @@ def _describe(file: Path, items: Sequence[object], *, foundry: bool) -> str:
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
-    text = read_text(file, f"file {file.name}")
+    # Tables saved by Excel begin with a byte-order mark.
+    text = read_text(file, f"file {file.name}").removeprefix("\ufeff")
     if file.suffix == ".csv":
         return [_without_blanks(row) for row in csv.DictReader(io.StringIO(text))]
     return [_row(line, file, place) for place, line in enumerate(text.splitlines(), start=1) if line.strip()]
