@@ -213,7 +213,8 @@ def measured(project):
     )  # fmt: skip
     release = Release(
         version="v1.0", generation=0, alias="champion", build_id=builds[0].id, build_digest=builds[0].digest,
-        model_file="m", decision_id=None, replaced=None, reason="the base", config_edit=(), approvals=(), health=(), proof=None,
+        model_file="m", decision_id=None, replaced=None, reason="the base", config_edit=(), approvals=(), health=(),
+        proof=None,
     )  # fmt: skip
     assert isinstance(builds[0], Build)
     project.store.save([*builds, *evaluations, decision, release], event="made by a test")

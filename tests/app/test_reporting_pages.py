@@ -129,7 +129,7 @@ def test_a_table_can_be_reached_by_keyboard_and_heard():
     assert region["tabindex"] == "0"
     assert region["aria-label"] == "Means"
     scopes = [(tag, attrs.get("scope"), attrs.get("class")) for tag, attrs in tags if tag in {"th", "td"}]
-    assert scopes[:3] == [("th", "col", None), ("th", "col", "figure"), ("th", "row", "name")]
+    assert scopes[:3] == [("th", "col", "name"), ("th", "col", "figure"), ("th", "row", "name")]
 
 
 def test_a_drawing_is_told_in_words_to_whoever_does_not_see_it():

@@ -127,7 +127,11 @@ def _lead(found: Everything, published: Sequence[Published]) -> Iterator[str]:
 
 def _progression(found: Everything, published: Sequence[Published]) -> Iterator[Part]:
     rows = [*map(_measured_row, found.measured), *(row for page in published for row in progression_rows(page))]
-    yield Table(caption="Every evaluation, oldest first", head=_PROGRESSION, rows=tuple(rows))
+    yield Table(
+        caption="Every evaluation: what was measured here, then what others reported",
+        head=_PROGRESSION,
+        rows=tuple(rows),
+    )
     yield from _generations(found)
 
 

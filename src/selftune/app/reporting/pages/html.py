@@ -22,7 +22,7 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 _TINTS: Final = {f"{name}-{step}" for name in ("heat", "shift") for step in range(7)} | {"good", "bad", "unsure"}
 _OUTCOMES: Final = {"promote": "good", "better": "good", "reject": "bad", "worse": "bad", "invalid": "bad"}
 _FIGURE: Final = re.compile(r"(?:[-+<$]?\s?[\d.,]+\s?%?(?: (?:s|min|h|B|kB|MB|GB))?|\[[^\]]*\]|\s)+")
-_NAME: Final = 30  # letters of a row's name that stay on one line
+_NAME: Final = 26  # letters that stay on one line; a column with more in a cell needs room
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -121,7 +121,7 @@ def _kind(column: Sequence[str | Cell]) -> str:
     texts = [text for cell in column if (text := _text(cell)) not in {"", NOTHING}]
     if texts and all(_FIGURE.fullmatch(text) for text in texts):
         return "figure"
-    return "words" if any(len(text) > 24 for text in texts) else ""  # noqa: PLR2004 - such a column needs room
+    return "words" if any(len(text) > _NAME for text in texts) else "name"
 
 
 def _row(row: Row, kinds: Sequence[str]) -> str:

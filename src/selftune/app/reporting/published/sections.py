@@ -49,13 +49,13 @@ def progression_rows(page: Published) -> Iterator[Row]:
     """Each run by each method that it has a figure of: raw never shares a row with corrected."""
     for run in page.runs:
         methods = [method for method in (RAW, CORRECTED) if run.overall(method) is not None] or [figures.NOTHING]
-        for method in methods:
+        for place, method in enumerate(methods):
             score = run.overall(method) if method != figures.NOTHING else None
             failures = run.critical_failures if method == RAW else None
             yield (
                 run.name, run.date, REPORTED, run.base, f"{run.dataset}, {run.pairs} pairs", method,
                 Cell(text=figures.number(score), tint=heat(score, page.scale)), figures.NOTHING,
-                f"{page.items} as stated", _given(failures), run.note or figures.NOTHING,
+                f"{page.items} as stated", _given(failures), run.note if run.note and not place else figures.NOTHING,
             )  # fmt: skip
 
 
