@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.reporting.decisions import decision_page, tell_decision
-from selftune.app.reporting.naming import page_of, sheet_of
+from selftune.app.reporting.naming import page_of, page_of_file, sheet_of
 from selftune.app.reporting.pages.html import as_html
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.suites import KnownSuites
@@ -22,6 +22,7 @@ from selftune.evals.suites import SUITES, load_suite
 from selftune.gate.base import Evidence
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide
+from selftune.judges.rubric import load_rubric
 from selftune.records import (
     Arm,
     Dataset,
@@ -268,6 +269,33 @@ def test_answers_are_found_by_file_and_by_id(world, tmp_path):
     assert by_file.answers == by_id.answers
     with pytest.raises(UsageError, match="there is no file"):
         sheet_of(None, str(tmp_path / "nothing.json"))
+
+
+def test_a_file_of_judged_answers_has_a_page_with_its_heaps_and_extremes(tmp_path):
+    """Three parts of four speak in voice, one part does not: the mean describes neither."""
+    names = [item.name for item in load_rubric("character").criteria]
+
+    def row(at):
+        speaks = at % 4 != 0
+        verdict = {name: {"score": 9 if speaks else 1, "justification": "so it is"} for name in names}
+        return {
+            "id": f"q-{at:02}",
+            "category": "voice" if speaks else "knowledge",
+            "difficulty": "easy",
+            "prompt": f"Question {at}?",
+            "response": "Sir, I am sensible of it." if speaks else "As an AI I can't.",
+            "scores": verdict if at else "broken",
+        }
+
+    rows = [row(at) for at in range(24)]
+    path = tmp_path / "judged.json"
+    path.write_text(json.dumps({"summary": {"judge_model": "somebody"}, "results": rows}))
+    text = as_markdown(page_of_file(path))
+    assert "The scores fall into two heaps: 5 around 1.00, 18 around 9.00." in text
+    assert "### best: q-23" in text
+    assert "### worst: q-04" in text
+    assert "| q-00 |" in section(text, "Without a score")
+    assert "Question 4?" in text
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

@@ -45,7 +45,9 @@ def register(app: typer.Typer) -> None:
 def show(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="A decision, an evaluation, a run or a version; the last decision by default."),
+        typer.Argument(
+            help="A decision, an evaluation, a run, a version or a file of answers; the last decision by default."
+        ),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="All that was measured here, and what others published, on one page.")
@@ -55,7 +57,7 @@ def show(
     json: AsJson = False,
 ) -> None:
     """What a record came to: outcome first, then every figure with its n and interval, and the items to read."""
-    from selftune.app.reporting.naming import page_of, page_of_everything
+    from selftune.app.reporting.naming import page_of, page_of_everything, page_of_file
     from selftune.errors import UsageError
     from selftune.loop.config import CONFIG_FILE
     from selftune.loop.project import open_project
@@ -64,6 +66,8 @@ def show(
         raise UsageError("--all is a page of everything, a name one of a record.", next_step="Leave one of them out.")
     if everything and not (project / CONFIG_FILE).is_file():
         page = page_of_everything(None)
+    elif names and len(names) == 1 and Path(names[0]).is_file():
+        page = page_of_file(Path(names[0]))
     else:
         with open_project(project) as opened:
             page = page_of_everything(opened) if everything else page_of(opened, names or [])

@@ -6,23 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.answers import sheet_of_evaluation
 from selftune.app.reporting.arms import PLACES, arm_parts, part_tables, view
-from selftune.app.reporting.changes.sections import answer_of
 from selftune.app.reporting.costs import cost_parts
 from selftune.app.reporting.pages import figures
-from selftune.app.reporting.pages.parts import Page, Said, Section, Table, Transcript
+from selftune.app.reporting.pages.parts import Page, Said, Section, Table
+from selftune.app.reporting.sheets import best_and_worst_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selftune.app.reporting.answers import Answered
     from selftune.app.reporting.arms import ArmView
     from selftune.app.reporting.pages.parts import Part
     from selftune.app.reporting.suites import KnownSuites
     from selftune.records import Evaluation
 
-EACH: Final = 3
-"""So many of the best and of the worst items are shown with their transcripts."""
-
+_SHOWN: Final = 3  # arms whose best and worst items are shown
 _NAMED: Final = 50
 
 
@@ -36,7 +33,7 @@ def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: Known
         sections=(
             Section(title="Arms", parts=tuple(arm_parts(arms))),
             Section(title="Parts", parts=tuple(part_tables(arms[:1] if len(arms) == 1 else arms))),
-            *(best_and_worst(arm, suites) for arm in arms[:EACH]),
+            *(best_and_worst(arm, suites) for arm in arms[:_SHOWN]),
             Section(title="Without a score", parts=tuple(unscored_parts(arms))),
             Section(title="Conditions", parts=(conditions(arms),)),
             Section(title="Cost", parts=tuple(cost_parts(arms, None))),
@@ -59,30 +56,7 @@ def _lead(arms: Sequence[ArmView]) -> Iterator[str]:
 def best_and_worst(arm: ArmView, suites: KnownSuites) -> Section:
     """The items with the highest and the lowest score, with what was asked and answered."""
     sheet = sheet_of_evaluation(arm.evaluation, arm.name, suites.items_of(arm.evaluation))
-    scored = sorted((one for one in sheet.answers if one.score is not None), key=lambda one: (one.score, one.item_id))
-    worst, best = scored[:EACH], scored[-EACH:][::-1] if len(scored) > EACH else []
-    parts = [
-        Transcript(
-            name=f"{what}: {one.item_id}",
-            note=one.category,
-            asked=one.asked,
-            answers=(answer_of(arm.name, one, PLACES),),
-        )
-        for what, some in (("best", best), ("worst", worst))
-        for one in some
-    ]
-    return Section(title=f"Best and worst items of {arm.name}", folded=True, parts=(*_note_on(scored), *parts))
-
-
-def _note_on(scored: Sequence[Answered]) -> Iterator[Part]:
-    if not scored:
-        yield Said(text="No item has a score.")
-        return
-    if not scored[0].asked:
-        yield Said(text="What was asked is not shown: the suite is not at hand as it was when it was asked.")
-    tied = sum(one.score == scored[0].score for one in scored)
-    if tied > EACH:
-        yield Said(text=f"{tied} items share the lowest score; those shown are the first by name.")
+    return Section(title=f"Best and worst items of {arm.name}", folded=True, parts=tuple(best_and_worst_answers(sheet)))
 
 
 def unscored_parts(arms: Sequence[ArmView]) -> Iterator[Part]:

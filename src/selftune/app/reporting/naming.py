@@ -12,6 +12,7 @@ from selftune.app.reporting.evaluations import evaluation_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
 from selftune.app.reporting.published import load_published
 from selftune.app.reporting.runs import run_page
+from selftune.app.reporting.sheets import sheet_page
 from selftune.app.reporting.suites import KnownSuites
 from selftune.app.tracing import find
 from selftune.errors import UsageError
@@ -74,6 +75,19 @@ def _run(project: Project, run: Run, suites: KnownSuites) -> Page:
     decisions = [decision for _, decision in project.store.each(Decision) if decision.run_id == run.id]
     further = tuple(decision_sections(tell_decision(project, decisions[-1], suites), suites)) if decisions else ()
     return run_page(run, project.store.record(run.dataset_id, Dataset), decisions, further)
+
+
+def page_of_file(path: Path) -> Page:
+    """The page of a file of answers; of an evaluation of ours the same as by its id.
+
+    Raises:
+        UsageError: the file holds no answers.
+        IntegrityError: the record in the file is damaged.
+    """
+    evaluation = _evaluation_in(path)
+    if evaluation is None:
+        return sheet_page(sheet_of_judged_file(path))
+    return evaluation_page([(path.stem, evaluation)], KnownSuites())
 
 
 def sheet_of(project: Project | None, name: str) -> AnswerSheet:
