@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     RunFinished,
     WeightsChanged,
-    EvaluationsComplete,
     SameConditions,
+    EvaluationsComplete,
     ArmsDiffer,
     ProofsMatch,
     GuardedPresent,

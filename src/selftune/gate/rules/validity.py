@@ -117,9 +117,18 @@ class SameConditions(EnforcedRule):
         differing = [name for name in old if old[name] != new[name]]
         if digest_of(evidence.suite) != evidence.champion.suite_digest:
             differing.append("the suite and the one it was asked from")
+        if _on_another_base(evidence):
+            differing.append("the base: each base has a champion of its own")
         if differing:
             return self.failed(f"the arms differ in {', '.join(differing)}")
         return self.passed(f"equal in {', '.join(old)}")
+
+
+def _on_another_base(evidence: Evidence) -> bool:
+    """Whether something was trained on one base and is held against what stands on another (mission F6)."""
+    build = evidence.candidate_build
+    trained = build is not None and build.origin is BuildOrigin.RUN
+    return trained and build is not None and build.base_digest != evidence.champion_build.base_digest
 
 
 def _conditions(arm: Evaluation) -> dict[str, object]:

@@ -1,0 +1,66 @@
+"""Decisions of the founding documents, replayed: what this gate says of the same figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selftune.app.reports import replays as told
+from selftune.gate.statistics.shares import clopper_pearson
+from selftune.records import CheckStatus
+
+CASES = {one.name: one for one in told.replays()}
+PAGE = Path(__file__).parents[2] / "docs" / "replays.md"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_case_ends_as_promised(name: str) -> None:
+    decision = CASES[name].decide()
+    assert decision.outcome.value in CASES[name].promised, decision.reason
+
+
+def test_every_arm_has_the_mean_that_was_told() -> None:
+    evidence = CASES["0.813"].evidence
+    means = [sum(one.score for one in arm.outcomes) / 36 for arm in (evidence.champion, evidence.candidate)]
+    assert means == [pytest.approx(0.778, abs=5e-4), pytest.approx(0.813, abs=5e-4)]
+
+
+def test_thirty_six_items_say_how_many_would_show_the_seeds_gain() -> None:
+    decision = CASES["0.813"].decide()
+    assert decision.items_needed is not None
+    assert decision.items_needed > 500
+
+
+def test_the_screens_losses_are_vetoes_of_their_own_though_two_categories_rose() -> None:
+    checks = {check.name: check.status for check in CASES["a screen that selects for overfitting"].decide().checks}
+    assert checks["category_cap:identity"] is CheckStatus.FAIL
+    assert checks["category_cap:tool"] is CheckStatus.PASS
+
+
+def test_the_memorised_exam_is_found_by_both_tiers_once_there_are_items_enough() -> None:
+    checks = {one.name: one.status for one in CASES["the same figures over ten times the items"].decide().checks}
+    assert checks["extended:rebuilt/base"] is CheckStatus.FAIL
+    assert checks["held_out:rebuilt/base"] is CheckStatus.FAIL
+
+
+def test_a_probe_is_no_production_run_and_the_reason_says_so() -> None:
+    assert "the arms differ in suite" in CASES["a probe against production"].decide().reason
+
+
+def test_the_founding_rule_keeps_a_third_of_identical_candidates_and_this_gate_next_to_none() -> None:
+    """Two means of 36 items of spread 0.2 differ so that one is ahead by 0.02 or more in 33.6 % of tries."""
+    nights = 80
+    theirs = told.identical_kept(nights, told.keeps_two_hundredths_more)
+    low, high = clopper_pearson(theirs, nights, 0.99)
+    assert low < 0.336 < high
+    assert told.identical_kept(nights, told.keeps_by_this_gate) <= 6  # the 99 % binomial limit of 2.5 %
+
+
+def test_the_page_shows_what_the_gate_says_today() -> None:
+    assert told.table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_report_holds_every_promise() -> None:
+    section = told.section_over(10)
+    assert all(figure.held is not False for figure in section.figures)
