@@ -19,6 +19,8 @@ GERMAN = "Der Tee ist warm und die Kanne steht auf dem Tisch, aber ich bin nicht
         (Instruction(kind=Kind.BULLETS, least=2, most=2), "1. a\n2) b", "1. a\n2. b\n3. c"),
         (Instruction(kind=Kind.PARAGRAPHS, least=2, most=2), "a\n\nb", "a\nb"),
         (Instruction(kind=Kind.HOLDS, texts=("tea", "milk")), "Milk in the tea", "teapot and milk"),
+        (Instruction(kind=Kind.HOLDS, texts=("listen",)), "He listens.", "Listening helps."),
+        (Instruction(kind=Kind.HOLDS, texts=("tea",), least=1), "tea", "teas"),
         (Instruction(kind=Kind.HOLDS, texts=("tea",), least=2, most=2), "tea, tea", "tea, tea, tea"),
         (Instruction(kind=Kind.HOLDS, texts=("tea",), least=2), "tea, tea", "tea"),
         (Instruction(kind=Kind.HOLDS_ANY, texts=("tea", "milk")), "milk", "milky"),

@@ -47,7 +47,7 @@ class Instruction:
     Attributes:
         texts: The words or phrases that `holds`, `holds_any`, `lacks`, `lacks_letters`, `starts`, `ends`, `in_order`
             or `language` speak of.
-        least: The fewest of what is counted; for `holds` how often each must stand there.
+        least: The fewest of what is counted; for `holds` how often each must stand there, in this very form.
         most: The most of it.
     """
 
@@ -66,10 +66,13 @@ def follows(instruction: Instruction, answer: str) -> tuple[bool, str]:
 
 
 def _within(instruction: Instruction, count: int) -> tuple[bool, str]:
-    least = 0 if instruction.least is None else instruction.least
-    low, high = count >= least, instruction.most is None or count <= instruction.most
+    least = instruction.least or 0
     bound = f"at least {least}" if instruction.most is None else f"{least} to {instruction.most}"
-    return low and high, f"{count} {instruction.kind.value} ({bound})."
+    return _fits(instruction, count), f"{count} {instruction.kind.value} ({bound})."
+
+
+def _fits(instruction: Instruction, count: int) -> bool:
+    return count >= (instruction.least or 0) and (instruction.most is None or count <= instruction.most)
 
 
 def _bullets(answer: str) -> int:
@@ -90,12 +93,12 @@ def _counted_sentences(answer: str) -> int:
 
 
 def _holds(instruction: Instruction, answer: str) -> tuple[bool, str]:
-    times = instruction.least or 1
-    few = [text for text in instruction.texts if _times(answer, text) < times]
-    often = [text for text in instruction.texts if instruction.most and _times(answer, text) > instruction.most]
-    if often:
-        return False, f"It holds {', '.join(map(repr, often))} more than {instruction.most} times."
-    return not few, f"It lacks {', '.join(map(repr, few))}." if few else "It holds every word that was asked for."
+    if instruction.least is None and instruction.most is None:
+        few = [text for text in instruction.texts if not mentions(answer, text)]
+        return not few, f"It lacks {', '.join(map(repr, few))}." if few else "It holds every word that was asked for."
+    counts = {text: _times(answer, text) for text in instruction.texts}
+    held = all(_fits(instruction, count) for count in counts.values())
+    return held, "It holds " + ", ".join(f"{text!r} {count} times" for text, count in counts.items()) + "."
 
 
 def _holds_any(instruction: Instruction, answer: str) -> tuple[bool, str]:

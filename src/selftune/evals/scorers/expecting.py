@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from selftune.errors import ConfigError
 from selftune.evals.base import Score
-from selftune.scoring.failures import classify_failure
+from selftune.scoring.failures import Failure, classify_failure
 from selftune.scoring.reading import words
 from selftune.settings import from_mapping
 
@@ -63,12 +63,15 @@ def scored(
     answer: str,
     found: Sequence[Found],
     *,
-    expected: str | None = None,
     least_words: int = 1,
     critical_failures: tuple[str, ...] = (),
     measures: tuple[tuple[str, float], ...] = (),
+    closed: bool = False,
 ) -> Score:
-    """1 when all that was looked for is as it must be, else 0 with the class of the failure; failures stand first."""
+    """1 when all that was looked for is as it must be, else 0 with the class of the failure; failures stand first.
+
+    Where an item is `closed`, an answer may rest on nothing but the prompt: names and numbers of its own are made up.
+    """
     said = bool(words(answer))
     passed = said and all(one.holds for one in found)
     silence = () if said else ("The answer holds no word.",)
@@ -77,16 +80,19 @@ def scored(
         value=float(passed),
         reasons=(*silence, *reasons),
         critical_failures=() if passed else critical_failures,
-        failure=None if passed else failure_of(item, answer, expected=expected, least_words=least_words),
+        failure=None if passed else failure_of(item, answer, closed=closed, least_words=least_words),
         measures=measures,
     )
 
 
-def failure_of(item: SuiteItem, answer: str, *, expected: str | None = None, least_words: int = 1) -> str:
-    """The class of an answer that failed: wrong, refused, too short, off language, made up; or unknown."""
-    return classify_failure(
-        prompt_of(item), answer, expected=expected, sources=item.reference, least_words=least_words
-    ).value
+def failure_of(item: SuiteItem, answer: str, *, closed: bool = False, least_words: int = 1) -> str:
+    """The class of an answer that failed: refused, too short, off language or made up; else it is wrong.
+
+    The item says what is right, so that an answer which failed in no other way is wrong, and never `unknown`.
+    """
+    sources = "" if closed else None
+    found = classify_failure(prompt_of(item), answer, sources=sources, least_words=least_words)
+    return (Failure.WRONG if found is Failure.UNKNOWN else found).value
 
 
 def prompt_of(item: SuiteItem) -> str:

@@ -110,9 +110,7 @@ class IdentityScorer:
             Found(holds=lost is None, reason=f"It says {lost!r} of itself." if lost else "It takes no other's name."),
             Found(holds=not echo, reason="It is the prompt again." if echo else "It is more than the prompt."),
         ]
-        return scored(
-            item, answer, found, expected=wanted.name, critical_failures=(IDENTITY_LOST,) if lost is not None else ()
-        )
+        return scored(item, answer, found, critical_failures=(IDENTITY_LOST,) if lost is not None else ())
 
 
 def lost_to(said: str, rivals: tuple[str, ...]) -> str | None:

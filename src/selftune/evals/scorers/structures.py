@@ -99,7 +99,7 @@ class ToolCallScorer:
         if wanted.call is None:
             if not wanted.holds:
                 raise misfit(item, "wants neither a call nor words", "Add `call`, or `holds`.")
-            return scored(item, answer, [_no_call(calls), _one_of(answer, wanted.holds)], expected=wanted.holds[0])
+            return scored(item, answer, [_no_call(calls), _one_of(answer, wanted.holds)])
         right = ToolCall(name=wanted.call, arguments=canonical(facts_of(item).get("arguments", {})))
         return scored(item, answer, [_this_call(calls, right)])
 

@@ -39,7 +39,7 @@ class ExactScorer:
         wanted = expectation(ExactExpectation, item).any_of
         held = _bare(answer) in {_bare(right) for right in wanted}
         found = Found(holds=held, reason=f"{_quote(answer)} {'is' if held else 'is not'} {' or '.join(wanted)!r}.")
-        return scored(item, answer, [found], expected=wanted[0])
+        return scored(item, answer, [found])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +51,14 @@ class PatternExpectation:
         any: One of them must be found.
         none: None may be found.
         most_words: An answer may not be longer.
+        closed: Whether it may rest on nothing but the prompt: then a failed answer may be told to be made up.
     """
 
     all: tuple[str, ...] = ()
     any: tuple[str, ...] = ()
     none: tuple[str, ...] = ()
     most_words: int | None = None
+    closed: bool = False
 
 
 class RegexScorer:
@@ -84,7 +86,7 @@ class RegexScorer:
             count = len(said.split())
             reason = f"{count} words (at most {wanted.most_words})."
             found.append(Found(holds=count <= wanted.most_words, reason=reason))
-        return scored(item, answer, found)
+        return scored(item, answer, found, closed=wanted.closed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ class ChoiceScorer:
             raise misfit(item, f"has no option {wanted.right!r}", "Name one of the options.")
         taken = chosen(answer, options)
         found = Found(holds=taken == {wanted.right}, reason=f"It takes {', '.join(sorted(taken)) or 'no option'}.")
-        return scored(item, answer, [found], expected=options[wanted.right])
+        return scored(item, answer, [found])
 
 
 def chosen(answer: str, options: dict[str, str]) -> set[str]:
@@ -168,7 +170,7 @@ class NumberScorer:
             beside = set(last.units) if last else set()
             held = not beside.isdisjoint(unit.lower() for unit in wanted.units)
             found.append(Found(holds=held, reason=f"Beside it stands {' '.join(sorted(beside)) or 'no unit'}."))
-        return scored(item, answer, found, expected=f"{wanted.value:g}")
+        return scored(item, answer, found)
 
 
 def _bare(text: str) -> str:

@@ -58,5 +58,5 @@ def _laid_out(sentences: list[str], other: list[str], difficulty: str, rng: Rand
 
 def _expected(question: dict[str, Any], *, stated: bool) -> dict[str, Any]:
     if stated:
-        return {"any": question["right"], "none": [_NOT_STATED], "most_words": _MOST_WORDS}
-    return {"all": [_NOT_STATED], "none": question["right"], "most_words": _MOST_WORDS}
+        return {"any": question["right"], "none": [_NOT_STATED], "most_words": _MOST_WORDS, "closed": True}
+    return {"all": [_NOT_STATED], "none": question["right"], "most_words": _MOST_WORDS, "closed": True}
