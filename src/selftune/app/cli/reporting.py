@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.cli.linting import lint
 
 if TYPE_CHECKING:
     from selftune.app.reporting.pages.parts import Page
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     """Hang this group on the app."""
     group.command(_SHOW)(show)
     group.command("changes")(changes)
+    group.command("lint")(lint)
     app.add_typer(group, name="report", rich_help_panel="Every day")
 
 

@@ -1,0 +1,55 @@
+"""`selftune report lint`: does what a report says hold together, and does it fit the records?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selftune.app.cli.everyday import AsJson
+
+if TYPE_CHECKING:
+    from selftune.app.linting.base import Contradiction
+    from selftune.app.linting.lint import Linted
+
+
+def lint(
+    report: Annotated[Path, typer.Argument(help="A report in Markdown, or in text with tables of pipes.")],
+    records: Annotated[
+        Path | None, typer.Option(help="Folder of judged files and training data: figures are counted again.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Hold the figures of a report against each other and against the records; exit 3 when some can't all be true."""
+    from selftune.app.cli.exit_codes import ExitCode
+    from selftune.app.cli.screen import print_json
+    from selftune.app.linting.lint import lint_report
+
+    linted = lint_report(report, records)
+    if json:
+        print_json(linted)
+    else:
+        _show(report, linted)
+    raise typer.Exit(ExitCode.REJECTED if linted.contradictions else ExitCode.OK)
+
+
+def _show(report: Path, linted: Linted) -> None:
+    from rich.markup import escape
+
+    from selftune.app.cli.screen import make_console
+
+    console = make_console()
+    for one in linted.contradictions:
+        console.print(f"{escape(_where(report, one))} [bold]{one.rule}[/]: {escape(one.told)}.", soft_wrap=True)
+    found = len(linted.contradictions)
+    counted = f"; {len(linted.recomputed)} files counted again" if linted.recomputed else ""
+    console.print(
+        f"{found or 'No'} contradiction{'' if found == 1 else 's'} in {linted.tables} tables with {linted.figures} "
+        f"figures{counted}.",
+        soft_wrap=True,
+    )
+
+
+def _where(report: Path, one: Contradiction) -> str:
+    return f"{report.name}:{','.join(map(str, one.lines))}" if one.lines else "records"

@@ -1,0 +1,108 @@
+"""A report as sections, tables and sentences, each with its line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from selftune.app.linting.numbers import Amount, cell_amount
+
+_HEADING: Final = re.compile(r"^(?:#{1,6}\s+(?P<title>.+?)#*|(?P<trailing>[^|#]{1,120})#+)\s*$")
+_RULE: Final = re.compile(r"^\|?[\s:|-]+\|?$")
+_BREAK: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z(*`\"])|\s+-\s+(?=[A-Z*])|(?<=;)\s+")
+_LEGEND: Final = re.compile(r"\b([A-Z]{2,6})\s*=\s*([a-z][a-z_]+)\b")
+_WORD: Final = re.compile(r"[a-z0-9.]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table."""
+
+    line: int
+    cells: tuple[str, ...]
+
+    def amount(self, place: int) -> Amount | None:
+        """The number in a cell, if it is one."""
+        return cell_amount(self.cells[place]) if place < len(self.cells) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table; `caption` is the line above it, where that announces it."""
+
+    line: int
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
+    caption: str
+    section: int
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """One sentence, one point of a list, or a heading: that claims as much."""
+
+    line: int
+    text: str
+    section: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A report.
+
+    Attributes:
+        names: What its abbreviations stand for, by the abbreviation in small letters: `gt` to `ground truth`.
+    """
+
+    tables: tuple[Table, ...]
+    sentences: tuple[Sentence, ...]
+    names: tuple[tuple[str, str], ...]
+
+    def name(self, text: str) -> str:
+        """A name as words in small letters, abbreviations spelt out: `GT` and `ground_truth` are one."""
+        plain = words_of(text)
+        return dict(self.names).get(plain, plain)
+
+
+def words_of(text: str) -> str:
+    """Letters and digits as words in small letters; marks, brackets and underscores are gaps."""
+    return " ".join(word.strip(".") for word in _WORD.findall(text.lower()) if word.strip("."))
+
+
+def parse_report(text: str) -> Document:
+    """The parts of a report in Markdown or in text with tables of pipes."""
+    tables: list[Table] = []
+    sentences: list[Sentence] = []
+    section, title, above, block = 0, "", "", list[tuple[int, str]]()
+    for number, line in enumerate([*text.splitlines(), ""], start=1):
+        stripped = line.strip()
+        if stripped.startswith("|"):
+            block.append((number, stripped))
+            continue
+        if block:
+            tables += _table(block, above, section, title)
+            block = []
+        if not stripped:
+            continue
+        if heading := _HEADING.match(stripped):
+            section, title, above = section + 1, (heading["title"] or heading["trailing"]).strip(), ""
+            sentences.append(Sentence(line=number, text=title, section=section))
+            continue
+        above = stripped if stripped.endswith(":") else ""
+        sentences += (Sentence(line=number, text=part, section=section) for part in _BREAK.split(stripped) if part)
+    legend = tuple((short.lower(), words_of(name)) for short, name in _LEGEND.findall(text))
+    return Document(tables=tuple(tables), sentences=tuple(sentences), names=legend)
+
+
+def _table(block: list[tuple[int, str]], caption: str, section: int, title: str) -> list[Table]:
+    rows = [Row(line=number, cells=_cells(line)) for number, line in block if not _RULE.match(line)]
+    if len(rows) < 2:  # noqa: PLR2004 - a head and a row
+        return []
+    head, *body = rows
+    return [Table(line=head.line, head=head.cells, rows=tuple(body), caption=caption, section=section, title=title)]
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in line.strip("|").split("|"))

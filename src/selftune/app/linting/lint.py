@@ -1,0 +1,101 @@
+"""Every rule over one report, and over the records behind it where they are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.linting.document import parse_report
+from selftune.app.linting.evidence import hold_against_files, read_evidence
+from selftune.app.linting.rules.changes import check_deltas, check_ratios, check_rises
+from selftune.app.linting.rules.claims import check_optima, check_steady_claims, check_trends
+from selftune.app.linting.rules.leaks import check_targeted_training
+from selftune.app.linting.rules.methods import (
+    check_counts_across_methods,
+    check_mixed_rows,
+    check_mixed_sentences,
+    check_mixed_tables,
+)
+from selftune.app.linting.rules.sums import check_compositions, check_shares, check_sums, check_totals
+from selftune.app.linting.rules.values import check_blank_rows, check_model_names, check_owners, check_same_quantity
+from selftune.app.linting.rules.weights import check_weighted_means
+from selftune.errors import MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.app.linting.base import Contradiction, Rule
+
+RULES: Final[tuple[Rule, ...]] = (
+    check_sums,
+    check_compositions,
+    check_totals,
+    check_shares,
+    check_deltas,
+    check_rises,
+    check_ratios,
+    check_mixed_sentences,
+    check_mixed_tables,
+    check_mixed_rows,
+    check_counts_across_methods,
+    check_weighted_means,
+    check_same_quantity,
+    check_owners,
+    check_model_names,
+    check_blank_rows,
+    check_steady_claims,
+    check_trends,
+    check_optima,
+    check_targeted_training,
+)
+_MOST_BYTES: Final = 16 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linted:
+    """What came of one report.
+
+    Attributes:
+        figures: Numbers in tables that were looked at.
+        recomputed: Files of records whose figures the report prints, and that were counted again.
+    """
+
+    contradictions: tuple[Contradiction, ...]
+    tables: int
+    figures: int
+    recomputed: tuple[str, ...]
+
+
+def lint_report(path: Path, records: Path | None = None) -> Linted:
+    """Every contradiction of a report, in the order of its lines.
+
+    Raises:
+        MissingFileError: there is no such report, or no such folder of records.
+        UsageError: it is no text.
+    """
+    document = parse_report(_text(path))
+    found = [one for rule in RULES for one in rule(document)]
+    recomputed: tuple[str, ...] = ()
+    if records is not None:
+        held = hold_against_files(document, read_evidence(records))
+        found += held.contradictions
+        recomputed = held.recomputed
+    return Linted(
+        contradictions=tuple(sorted(dict.fromkeys(found), key=lambda one: (one.lines, one.rule))),
+        tables=len(document.tables),
+        figures=sum(
+            row.amount(at) is not None for t in document.tables for row in t.rows for at in range(len(row.cells))
+        ),
+        recomputed=recomputed,
+    )
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise MissingFileError(f"there is no report {path}.", next_step="Check the path.")
+    if path.stat().st_size > _MOST_BYTES:
+        raise UsageError(f"{path.name} has more than {_MOST_BYTES >> 20} MiB.", next_step="Name a report.")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path.name} is no text in UTF-8.", next_step="Name a report in Markdown or text.") from error
