@@ -256,14 +256,22 @@ def logged(project):
 
 
 def test_corrections_and_what_was_held_out_are_drafted_with_a_scorer_that_fits(logged):
-    drafts = list(drafts_from_log(logged))
+    drafts = drafts_from_log(logged)
     assert [(one.item.scorer, one.item.reference) for one in drafts] == [
-        ("judge", "For the tide, of course."),
         ("regex", "Nola"),
-        ("judge", None),
         ("state_obedience", None),
+        ("judge", "For the tide, of course."),
+        ("judge", None),
     ]
-    assert [one.item.tier for one in drafts] == ["gold", "extended", "extended", "extended"]
+    assert [one.item.tier for one in drafts] == ["extended", "extended", "gold", "extended"]
+
+
+def test_a_sitting_takes_so_many_from_the_log_and_the_next_one_those_after_them(logged):
+    growing = Growing(logged.folder)
+    assert draft_into(growing, logged, from_log=True, n=3) == 3
+    assert draft_into(growing, logged, from_log=True, n=3) == 1
+    assert draft_into(growing, logged, from_log=True, n=3) == 0
+    assert len(growing.book.waiting) == 4
 
 
 def test_what_was_kept_of_the_log_stays_out_of_git_and_can_be_forgotten(logged):
@@ -280,7 +288,7 @@ def test_what_was_kept_of_the_log_stays_out_of_git_and_can_be_forgotten(logged):
 
 def test_a_log_without_a_dataset_says_what_to_do(project):
     with pytest.raises(NothingNewError, match="no dataset"):
-        list(drafts_from_log(project))
+        drafts_from_log(project)
 
 
 # --- A teacher --------------------------------------------------------------------------------------------------------

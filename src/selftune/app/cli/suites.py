@@ -172,7 +172,7 @@ def suite_grow(
     teacher: Annotated[
         str, typer.Option(help="Let this model draft from the sentence too: teacher, or http://127.0.0.1:PORT/MODEL.")
     ] = "",
-    n: Annotated[int, typer.Option("--n", min=1, max=200, help="Drafts to ask a teacher for.")] = 20,
+    n: Annotated[int, typer.Option("--n", min=1, max=200, help="New drafts from the log, or of a teacher.")] = 40,
     category: Annotated[str, typer.Option(help="Category of the items; named after the sentence by default.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Keep every draft that waits.")] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Drop every draft that waits.")] = False,

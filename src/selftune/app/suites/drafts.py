@@ -59,6 +59,11 @@ class DraftBook:
         return tuple(draft for name, draft in self._drafts.items() if name not in self._picks)
 
     @property
+    def items(self) -> tuple[SuiteItem, ...]:
+        """Everything that was ever drafted."""
+        return tuple(draft.item for draft in self._drafts.values())
+
+    @property
     def kept(self) -> tuple[SuiteItem, ...]:
         """The items that a person wants and the suite does not hold yet, in the order in which they were drafted."""
         wanted = (name for name in self._drafts if self._picks.get(name) is Pick.KEEP and name not in self._placed)

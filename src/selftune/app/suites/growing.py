@@ -69,16 +69,17 @@ class Growing:
         self._drafted = 0
         self._picks = {Pick.KEEP: 0, Pick.DROP: 0}
 
-    def draft(self, drafts: Iterable[Draft]) -> int:
-        """Offer what the suite does not ask already; returns how many drafts are new."""
-        asked = {_asks(item) for item in self._items}
-        fresh = []
+    def draft(self, drafts: Iterable[Draft], most: int | None = None) -> int:
+        """Offer what the suite does not ask already, `most` of it; returns how many drafts are new."""
+        asked = {_asks(item) for item in (*self._items, *self.book.items)}
+        fresh: dict[str, Draft] = {}
         for draft in drafts:
+            if len(fresh) == most:
+                break
             if _asks(draft.item) not in asked:
-                asked.add(_asks(draft.item))
-                fresh.append(draft)
+                fresh.setdefault(_asks(draft.item), draft)
         keep_out_of_git(self.book.path.parent)
-        added = self.book.add(fresh)
+        added = self.book.add(fresh.values())
         self._drafted += added
         return added
 
@@ -136,7 +137,7 @@ def draft_into(
     category: str = "",
     from_log: bool = False,
     teacher: str = "",
-    n: int = 20,
+    n: int = 40,
 ) -> int:
     """Offer what was asked for; returns how many drafts are new.
 
@@ -156,7 +157,7 @@ def draft_into(
         )
         new += growing.draft(drafts)
     if from_log:
-        new += growing.draft(drafts_from_log(project))
+        new += growing.draft(drafts_from_log(project), most=n)
     if not growing.book.waiting and not growing.book.kept:
         raise NothingNewError(
             f"no draft for suite {growing.name!r} waits for you.",
@@ -206,8 +207,10 @@ def drafts_from_sentence(sentence: str, *, category: str = "") -> Iterator[Draft
     return (Draft(item=item, by=TEMPLATE) for item in draft_from_sentence(sentence, category=category))
 
 
-def drafts_from_log(project: Project) -> Iterator[Draft]:
-    """What people corrected, and what was held out, of the newest dataset; the clean room stays closed.
+def drafts_from_log(project: Project) -> list[Draft]:
+    """What people corrected, and what was held out, of the newest dataset; what code can score stands first.
+
+    The clean room stays closed.
 
     Raises:
         NothingNewError: there is no dataset yet.
@@ -218,10 +221,18 @@ def drafts_from_log(project: Project) -> Iterator[Draft]:
             "there is no dataset yet, so nothing was held out or learnt.",
             next_step='Run `selftune curate` first, or say what it must do: selftune suite grow "Never …"',
         )
+    drafts = (*_from_corrections(dataset, project), *_from_holdout(dataset, project))
+    return sorted(drafts, key=lambda draft: draft.item.scorer == JUDGE)
+
+
+def _from_corrections(dataset: Dataset, project: Project) -> Iterator[Draft]:
     for interaction in corrections_in(dataset, project.store):
         item = item_of_correction(interaction)
         if item is not None:
             yield Draft(item=item, by=CORRECTION)
+
+
+def _from_holdout(dataset: Dataset, project: Project) -> Iterator[Draft]:
     for example in dataset.holdout:
         interaction = project.store.record(example.interaction_id, Interaction)
         asked = interaction.prompt
