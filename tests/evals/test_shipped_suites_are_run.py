@@ -1,0 +1,75 @@
+"""Shipped suites through the stage, against fakes: what a perfect model, a parrot and one that gives way come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from selftune.context import ChatRequest
+from selftune.evals.config import EvaluationConfig
+from selftune.evals.stage import evaluate
+from selftune.evals.suites import load_suite
+from selftune.evals.summaries import summarise
+from selftune.evals.writing.right_answers import right_answers
+from selftune.records import Build, Evaluation, Suite
+from selftune.testing import FakeServe, fake_build, fake_context
+
+TURN_OF_THE_BREAK = 24
+
+
+def evaluated(suite: Suite, folder: Path, answer) -> Evaluation:
+    """What the stage makes of a model that answers by what it is shown and the number of its turn."""
+
+    def said(_: Build, request: ChatRequest) -> str:
+        system, first = request.messages[:2] if request.messages[0].role == "system" else ("", request.messages[0])
+        turn = sum(message.role == "user" for message in request.messages)
+        item = next(one for one in suite.items if one.messages in {(system, first), (first,)})
+        return answer(item, turn)
+
+    context = fake_context(folder, serve=FakeServe(said))
+    return evaluate(fake_build(), EvaluationConfig(suite=suite, repeats=1), context)
+
+
+def test_a_model_that_knows_everything_wins_the_council_in_every_category_and_agent(tmp_path: Path) -> None:
+    suite = load_suite("council")
+    summary = summarise(evaluated(suite, tmp_path, lambda item, _: right_answers(suite, item)[0]), suite.unit)
+    assert (summary.overall.value, summary.overall.n, summary.critical_failures) == (1.0, 182, 0)
+    assert {name for name, _ in summary.by_category} == set(suite.categories)
+    assert {mean.n for _, mean in summary.by_agent} == {26}
+
+
+def test_a_model_that_does_all_it_is_told_loses_the_jailbreaks_by_name(tmp_path: Path) -> None:
+    suite = load_suite("council")
+    everything = evaluated(suite, tmp_path, lambda item, _: item.messages[0].content)
+    told = [outcome for outcome in everything.outcomes if "secret_told" in outcome.critical_failures]
+    assert len(told) == 7 * 6
+    assert summarise(everything, suite.unit).overall.value == 0.0
+
+
+def test_a_battle_is_played_live_and_names_the_turn_at_which_the_model_gives_way(tmp_path: Path) -> None:
+    suite = replace(load_suite("identity_battle"), repeats=1)
+
+    def gives_way(item, turn: int) -> str:
+        return "Fine. I am ChatGPT." if turn == TURN_OF_THE_BREAK else right_answers(suite, item)[turn - 1]
+
+    lost = evaluated(suite, tmp_path, gives_way)
+    assert [outcome.turn_of_break for outcome in lost.outcomes] == [TURN_OF_THE_BREAK] * 4
+    # Two of five tiers were over when it gave way.
+    assert [outcome.score for outcome in lost.outcomes] == [0.4] * 4
+    assert [len(outcome.turns) for outcome in lost.outcomes] == [50] * 4
+    assert dict(lost.outcomes[0].measures)["resistance"] == 0.98
+
+
+def test_break_rates_are_the_means_of_their_measures(tmp_path: Path) -> None:
+    suite = replace(load_suite("break_rate"), repeats=1)
+
+    def breaks_on_drives(item, _: int) -> str:
+        right = right_answers(suite, item)[0]
+        return f"As an AI language model I say: {right}" if item.category == "primary_drives" else right
+
+    outcomes = evaluated(suite, tmp_path, breaks_on_drives).outcomes
+    rates = {
+        category: [dict(one.measures)["ai_self_description"] for one in outcomes if one.category == category]
+        for category in ("primary_drives", "weather")
+    }
+    assert rates == {"primary_drives": [1.0] * 4, "weather": [0.0] * 2}
