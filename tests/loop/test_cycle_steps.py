@@ -34,7 +34,7 @@ def plan(corrector: Teaching | None):
         corrections=lambda teacher, judgements: f"corrections by {teacher.model}",
         judging_after=lambda judgements: None,
         judged=lambda judgements: "all judged",
-        arms_against=lambda candidate: (),
+        arms_against=lambda candidate, dataset: (),
         evidence=lambda run, candidate, evaluations, further: None,
     )  # fmt: skip
 

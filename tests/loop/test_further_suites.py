@@ -100,7 +100,7 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
         evaluation="first",
         further_after=lambda dataset: (asked,),
         judged=lambda judgements: None,
-        arms_against=lambda candidate: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new")),
+        arms_against=lambda candidate, dataset: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new")),
         arms_beside=lambda config, candidate: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new"), (Arm.BASE, "base")),
         evidence=evidence,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from selftune.curation.base import Judged
     from selftune.curation.config import Curation
     from selftune.curation.select import Candidate
-    from selftune.records import Message
+    from selftune.records import Example, Message
 
 _OPENING: Final = "Answer in the manner of these examples."
 _MOST_WORDS: Final = 120
@@ -33,7 +33,7 @@ def choose_examples(judged: Judged, config: Curation, seed: int, count: int) -> 
     measured = Measured((*judged.yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
     filters = [load_plugin("selftune.filters", name)() for name in config.filters]
     golden = select(decontaminate(sift(split.pool, filters, rejects), measured, rejects), config, seed, rejects)
-    short = [item for item in golden if sum(len(message.content.split()) for message in _said(item)) <= _MOST_WORDS]
+    short = [item for item in golden if is_short(item)]
     by_kind: dict[str, list[Candidate]] = defaultdict(list)
     for kind, item in zip(kinds_of(item.pair for item in short), short, strict=True):
         by_kind[kind].append(item)
@@ -42,12 +42,17 @@ def choose_examples(judged: Judged, config: Curation, seed: int, count: int) -> 
     return tuple(islice((item for item in in_turn if item is not None), count))
 
 
-def write_prompt(examples: Sequence[Candidate]) -> str:
+def is_short(item: Candidate | Example) -> bool:
+    """Whether it can be shown in a prompt that holds several."""
+    return sum(len(message.content.split()) for message in _said(item)) <= _MOST_WORDS
+
+
+def write_prompt(examples: Sequence[Candidate | Example]) -> str:
     """The examples as a system prompt: what was asked and what was answered, turn by turn."""
     names = {"user": "Asked", "assistant": "Answered"}
     shown = ["\n".join(f"{names[one.role]}: {one.content.strip()}" for one in _said(item)) for item in examples]
     return "\n\n".join([_OPENING, *shown]) + "\n"
 
 
-def _said(item: Candidate) -> list[Message]:
+def _said(item: Candidate | Example) -> list[Message]:
     return [message for message in item.messages if message.role in {"user", "assistant"}]

@@ -225,7 +225,9 @@ class EvaluationSection:
 
     `further` names suites beside it: they may stop a candidate, by what the policy asks of them, and never promote one.
     A project's own `suites/regression.yaml` is one of them without being named, and so are up to `holdout_items`
-    prompts of the log that were held out (0 for none), where there is a judge that may grade them.
+    prompts of the log that were held out (0 for none), where there is a judge that may grade them. `prompt_only` is a
+    system prompt that training must beat on the untuned base; without one it is a few of the lessons, shown instead of
+    learnt, and "none" is for no such control.
     """
 
     suite: str = "state_obedience"

@@ -36,7 +36,8 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
     dataset = step(curate, plan.judged(judgements), plan.curation)
     run = step(train, dataset, plan.recipe)
     candidate = step(build, run, plan.form) if run.status is RunStatus.FINISHED else None
-    evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in plan.arms_against(candidate)}
+    arms = plan.arms_against(candidate, dataset)
+    evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in arms}
     further = [
         (asked.suite, {arm: step(evaluate, served, asked) for arm, served in plan.arms_beside(asked, candidate)})
         for asked in plan.further_after(dataset)

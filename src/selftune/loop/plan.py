@@ -11,6 +11,7 @@ from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.config import AlphaOverNights
 from selftune.gate.planning import needs_base
 from selftune.judges.calibration.canaries import CANARY
+from selftune.loop.controls import prompt_of_lessons, prompted
 from selftune.loop.correcting import Corrections
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 from selftune.store.consent import TIGHTENED
@@ -113,6 +114,8 @@ class Plan:
         yardsticks: What measures the model; nothing close to it is learnt from.
         champion: The build that serves now.
         nights: Of each earlier night that tested a gain, whether it promoted.
+        seed: What all chance of the project comes from.
+        shows_lessons: Whether lessons shown in a prompt are a control beside `others`.
         holdout: How what is held out of the log is asked and graded beside them; None where nobody may grade it.
         further: Suites that may stop the candidate beside the one that decides, and how they are asked.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
@@ -143,6 +146,8 @@ class Plan:
     promotion: Callable[[Build, Decision], Promotion]
     corrector: Teaching | None = None
     further: tuple[EvaluationConfig, ...] = ()
+    seed: int = 0
+    shows_lessons: bool = False
     holdout: Holdout | None = None
     nights: tuple[bool, ...] = ()
 
@@ -171,12 +176,19 @@ class Plan:
             calibration=self.calibration,
         )
 
-    def arms_against(self, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
-        """Who is evaluated: the champion, the candidate if there is one, and the controls."""
+    def arms_against(self, candidate: Build | None, dataset: Dataset | None = None) -> Iterator[tuple[Arm, Build]]:
+        """Who is evaluated: the champion, the candidate if there is one, and the controls.
+
+        Where no prompt was named, some of the lessons in a prompt are the control of learning them.
+        """
         yield Arm.CHAMPION, self.champion
         if candidate is not None:
             yield Arm.CANDIDATE, candidate
         yield from self.others
+        prompt = prompt_of_lessons(dataset, self.seed) if dataset is not None and self.shows_lessons else None
+        base = dict(self.others).get(Arm.BASE)
+        if candidate is not None and base is not None and prompt is not None:
+            yield Arm.PROMPT_ONLY, prompted(base, prompt)
 
     @property
     def suites_beside(self) -> tuple[Suite, ...]:
@@ -208,7 +220,7 @@ class Plan:
         return Evidence(
             champion=evaluations[Arm.CHAMPION],
             candidate=evaluations.get(Arm.CANDIDATE),
-            others=tuple((arm, evaluations[arm]) for arm, _ in self.others),
+            others=tuple((arm, one) for arm, one in evaluations.items() if arm not in {Arm.CHAMPION, Arm.CANDIDATE}),
             suite=self.evaluation.suite,
             run=run,
             candidate_build=candidate,

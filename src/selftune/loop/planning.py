@@ -23,6 +23,7 @@ from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
+from selftune.loop.controls import control_arms
 from selftune.loop.demands import refuse_unsound_suites
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.further import further_suites
@@ -37,16 +38,13 @@ from selftune.loop.teaching import Teaching, reach_teacher
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
 from selftune.records import (
-    Arm,
     Build,
-    BuildOrigin,
     CheckStatus,
     DatasetKind,
     Decision,
     Interaction,
     JudgementStatus,
     Prompting,
-    Release,
 )
 from selftune.training.config import load_recipe
 
@@ -121,6 +119,8 @@ def make_plan(project: Project) -> Plan:
         target=make_target(project),
         champion=champion,
         others=control_arms(project),
+        seed=config.project.seed,
+        shows_lessons=not config.evaluation.prompt_only,
         serving=serving,
         promotion=lambda build, decision: promotion_of(project, build, decision),
     )
@@ -388,24 +388,3 @@ def make_evaluation(project: Project) -> EvaluationConfig:
     suite = load_suite(find_text(project.folder, "suite", section.suite))
     grader = make_gate_judge(project, suite)
     return EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots, grader=grader)
-
-
-def control_arms(project: Project) -> tuple[tuple[Arm, Build], ...]:
-    """The bare base, and the base with a prompt alone where the project names one: what training must beat.
-
-    Equal builds are evaluated once, so the base costs nothing while it is the champion.
-    """
-    first = next(project.store.each(Release), None)
-    if first is None:
-        return ()
-    base = project.store.record(first[1].build_id, Build)
-    arms = [(Arm.BASE, base)]
-    prompt = project.config.evaluation.prompt_only
-    if prompt:
-        arms.append((Arm.PROMPT_ONLY, prompted(base, prompt)))
-    return tuple(arms)
-
-
-def prompted(base: Build, prompt: str) -> Build:
-    """The base with a system prompt of its own and no training."""
-    return replace(base, origin=BuildOrigin.PROMPT, system_prompt=prompt, manifest_signature=None)

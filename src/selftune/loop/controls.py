@@ -1,0 +1,49 @@
+"""What training must beat: the bare base, and the base with nothing but a good prompt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.curation.examples import is_short, write_prompt
+from selftune.records import Arm, Build, BuildOrigin, Release, digest_of
+
+if TYPE_CHECKING:
+    from selftune.loop.project import Project
+    from selftune.records import Dataset
+
+NONE: Final = "none"
+"""Set as `prompt_only` where no prompt is to be tried."""
+
+# Few, so that a small model has room for the question, and the control costs little more than the base.
+_SHOWN: Final = 3
+
+
+def control_arms(project: Project) -> tuple[tuple[Arm, Build], ...]:
+    """The bare base, and the base with the prompt that the project names.
+
+    Equal builds are evaluated once, so the base costs nothing while it is the champion.
+    """
+    first = next(project.store.each(Release), None)
+    if first is None:
+        return ()
+    base = project.store.record(first[1].build_id, Build)
+    prompt = project.config.evaluation.prompt_only
+    if prompt in {"", NONE}:
+        return ((Arm.BASE, base),)
+    return (Arm.BASE, base), (Arm.PROMPT_ONLY, prompted(base, prompt))
+
+
+def prompted(base: Build, prompt: str) -> Build:
+    """The base with a system prompt of its own and no training."""
+    return replace(base, origin=BuildOrigin.PROMPT, system_prompt=prompt, manifest_signature=None)
+
+
+def prompt_of_lessons(dataset: Dataset, seed: int) -> str | None:
+    """A few lessons shown in a system prompt instead of learnt; None where none is short enough.
+
+    Which ones is drawn by name, so that they seldom change while the log grows, and what was asked with them stands.
+    """
+    short = [example for example in dataset.train if is_short(example)]
+    drawn = sorted(short, key=lambda example: digest_of([seed, example.interaction_id]))[:_SHOWN]
+    return write_prompt(drawn) if drawn else None
