@@ -190,24 +190,30 @@ def _part_table(
     what: str, names: Sequence[str], arms: Sequence[tuple[str, dict[str, Mean]]], shifts: Sequence[PartShift]
 ) -> Table:
     moved = {shift.name: shift for shift in shifts}
-    head = (what, *(name for name, _ in arms), *(("change", "95 % interval", "p adjusted", "n") if shifts else ("n",)))
-    rows = tuple(
+    # The change stands right behind the two arms that it is of, so that nobody reads it of another one.
+    compared, others = (arms[:2], arms[2:]) if shifts else (arms, ())
+    told = ("change", "95 % interval", "p adjusted", "n") if shifts else ("n",)
+    rows: tuple[Row, ...] = tuple(
         (
             name,
-            *(
-                Cell(text=figures.number(_mean(means, name), PLACES), tint=heat(_mean(means, name), SCALE))
-                for _, means in arms
-            ),
-            *(_shift_cells(moved.get(name)) if shifts else (str(arms[0][1][name].n if name in arms[0][1] else 0),)),
+            *(_heated(means, name) for _, means in compared),
+            *(_shift_cells(moved.get(name)) if shifts else (_count(arms[0][1], name),)),
+            *(_heated(means, name) for _, means in others),
         )
         for name in names
     )
     note = "; p-values adjusted for looking at each (Benjamini-Hochberg)" if shifts else ""
+    head = (what, *(name for name, _ in compared), *told, *(name for name, _ in others))
     return Table(caption=f"Mean score by {what}{note}", head=head, rows=rows)
 
 
-def _mean(means: dict[str, Mean], name: str) -> float | None:
-    return means[name].value if name in means else None
+def _heated(means: dict[str, Mean], name: str) -> Cell:
+    value = means[name].value if name in means else None
+    return Cell(text=figures.number(value, PLACES), tint=heat(value, SCALE))
+
+
+def _count(means: dict[str, Mean], name: str) -> str:
+    return str(means[name].n if name in means else 0)
 
 
 def _shift_cells(shift: PartShift | None) -> tuple[str | Cell, ...]:
