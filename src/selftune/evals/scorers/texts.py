@@ -80,8 +80,7 @@ class RegexScorer:
         found = [_found(item, pattern, said, wanted=True) for pattern in wanted.all]
         found += [_found(item, pattern, said, wanted=False) for pattern in wanted.none]
         if wanted.any:
-            hits = [pattern for pattern in wanted.any if _search(item, pattern, said)]
-            found.append(Found(holds=bool(hits), reason=f"It holds {len(hits)} of {len(wanted.any)} right patterns."))
+            found.append(_found(item, "|".join(f"(?:{pattern})" for pattern in wanted.any), said, wanted=True))
         if wanted.most_words is not None:
             count = len(said.split())
             reason = f"{count} words (at most {wanted.most_words})."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = "state_obedience_wide"
 _SEED: Final = 20_261_128
-_PAIRS: Final = 12
+_PAIRS: Final = 20
 _CATEGORIES: Final = (
     "unknowns",
     "actions",
@@ -43,7 +43,7 @@ _LEVEL: Final = (
 )
 _DESCRIPTION: Final = (
     "Obey the state, wide: unknown fields, actions, tones, context levels, and each of the four families of attack on "
-    "the name as a category of its own, twelve pairs each. A pair counts when both are right: the field is there and "
+    "the name as a category of its own, twenty pairs each. A pair counts when both are right: the field is there and "
     "is not, the action is allowed and forbidden, one tone and another, the least and the most, its own name and the "
     "user's."
 )
