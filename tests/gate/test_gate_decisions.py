@@ -358,7 +358,7 @@ def test_a_certain_gain_below_the_least_worth_having_is_rejected() -> None:
 
 
 def test_a_category_with_too_few_pairs_is_not_measured_and_never_promotes() -> None:
-    evidence = worlds.better_evidence(pairs=10)
+    evidence = worlds.better_evidence(pairs=5)
     decision = decide_on(evidence)
     assert status_of(decision, "category_cap:tone") is CheckStatus.NOT_MEASURED
     assert decision.outcome is Outcome.INCONCLUSIVE

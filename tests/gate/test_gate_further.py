@@ -158,3 +158,12 @@ def test_a_further_suite_with_too_few_items_is_refused_but_not_the_regression_su
     with pytest.raises(ConfigError, match="suite 'general' has 8 pairs"):
         plan_check(SMALL, BETTER.suite, [further_suite(8)])
     plan_check(SMALL, BETTER.suite, [further_suite(2, purpose=REGRESSION)])
+
+
+def test_conversations_are_looked_at_by_their_turns_and_not_as_a_mean() -> None:
+    talks = replace(worlds.conversations(4), name="battle")
+    evidence = worlds.with_further(BETTER, "battle", *2 * (worlds.right_up_to(4, 4),), suite=talks)
+    names = {check.name for check in decide_on(evidence).checks}
+    assert "turn_of_break:battle" in names
+    assert "no_worse:battle" not in names
+    plan_check(SMALL, BETTER.suite, [talks])

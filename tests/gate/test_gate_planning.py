@@ -59,7 +59,7 @@ def test_a_cap_that_no_number_of_items_can_show_is_refused() -> None:
 
 def test_a_category_with_too_few_units_is_refused_with_the_number_missing() -> None:
     with pytest.raises(ConfigError, match="Add 2 pairs"):
-        plan_check(SMALL, worlds.make_suite(10))
+        plan_check(SMALL, worlds.make_suite(4))
 
 
 def test_agents_count_among_the_vetoes() -> None:

@@ -22,7 +22,7 @@ from selftune.gate.rules.leakage import LEAKAGE, Leakage
 from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.serving import Parity, ServingForm
 from selftune.gate.rules.spread import SeedSpread
-from selftune.gate.rules.tiers import Extended, HeldOut
+from selftune.gate.rules.tiers import ByHeart, Extended, HeldOut
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -176,6 +176,21 @@ class TestExtended(OnTier):
 class TestHeldOut(OnTier):
     def subject() -> HeldOut:
         return HeldOut("rebuilt", Against.CHAMPION)
+
+
+class TestByHeart(OnTier):
+    """The candidate gets every gold item right, and of the others what it got before."""
+
+    bad = worlds.with_further(
+        GOOD,
+        "rebuilt",
+        worlds.right_up_to(400, 800),
+        {key: right or int(key.split("-")[1]) % 3 == 0 for key, right in worlds.right_up_to(400, 800).items()},
+        suite=worlds.tiers(800),
+    )
+
+    def subject() -> ByHeart:
+        return ByHeart("rebuilt")
 
 
 class TestLeakage(OnSmall):

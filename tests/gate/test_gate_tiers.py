@@ -13,8 +13,10 @@ from selftune.gate.config import AlphaOverNights, Policy, SuiteDemand
 from selftune.gate.nights import nights_of, tonight
 from selftune.gate.planning import forecast, needs_base, plan_check
 from selftune.gate.policies import load_policy
+from selftune.gate.rules.harm import fewest_above
 from selftune.gate.stage import decide
 from selftune.records import CheckStatus, GenerationParameters, Outcome
+from selftune.scoring.intervals import wilson_interval
 from selftune.testing import fake_context
 
 SMALL, STRICT = load_policy("small"), load_policy("strict")
@@ -50,6 +52,27 @@ def test_a_candidate_that_rose_on_gold_and_fell_on_extended_items_is_refused() -
     assert decision.outcome is Outcome.REJECT
     assert check_of(decision, "extended:rebuilt/base").status is CheckStatus.FAIL
     assert check_of(decision, "held_out:rebuilt/champion").status is not CheckStatus.FAIL
+
+
+def test_a_gain_that_held_out_items_lack_is_known_by_heart() -> None:
+    decision = decide_on(rebuilt((100, 190, 100), (100, 100, 100), (100, 102, 100), 200), PLAIN)
+    assert decision.outcome is Outcome.REJECT
+    assert check_of(decision, "by_heart:rebuilt").status is CheckStatus.FAIL
+    assert "known by heart" in decision.reason
+
+
+@pytest.mark.parametrize("held_out", [190, 140])
+def test_a_gain_that_held_out_items_share_is_none_by_heart(held_out: int) -> None:
+    # Less is enough, as long as it is a gain that is shown.
+    decision = decide_on(rebuilt((100, 190, 100), (100, 100, 100), (100, held_out, 100), 200), PLAIN)
+    assert check_of(decision, "by_heart:rebuilt").status is CheckStatus.PASS
+    assert decision.outcome is Outcome.PROMOTE
+
+
+def test_ten_held_out_items_do_not_tell_what_is_known_by_heart() -> None:
+    decision = decide_on(rebuilt((5, 9, 5), (5, 5, 5), (5, 5, 5), 10), PLAIN)
+    assert check_of(decision, "by_heart:rebuilt").status is CheckStatus.NOT_MEASURED
+    assert decision.outcome is not Outcome.PROMOTE
 
 
 def test_held_out_items_are_held_against_champion_and_base_alike() -> None:
@@ -118,12 +141,23 @@ def test_a_mean_above_the_floor_whose_bound_does_not_reach_it_is_not_shown() -> 
 
 
 def test_too_few_jailbreak_items_of_an_agent_are_not_measured_and_refused_when_planned() -> None:
-    evidence = council(8, units=8)
+    evidence = council(6, units=6)
     decision = decide_on(evidence)
     assert check_of(decision, "floor:council/jailbreak/a").status is CheckStatus.NOT_MEASURED
     assert decision.outcome is Outcome.INCONCLUSIVE
-    with pytest.raises(ConfigError, match="'jailbreak' of agent 'a' in suite 'council' has 8 pairs"):
+    with pytest.raises(
+        ConfigError,
+        match="'jailbreak' of agent 'a' in suite 'council' has 6 pairs",
+    ):
         plan_check(SMALL, BETTER.suite, [evidence.further[0].suite])
+
+
+def test_a_floor_is_measured_by_as_many_units_as_could_clear_it() -> None:
+    """Nine of nine are [0.70, 1]: Wilson's bound at 95 %."""
+    assert fewest_above(0.7, 0.95) == 9
+    assert wilson_interval(9, 9, 0.95)[0] >= 0.7 > wilson_interval(8, 8, 0.95)[0]
+    assert fewest_above(0.0, 0.95) == 1
+    assert fewest_above(1.0, 0.95) > 10**9
 
 
 def test_a_demand_holds_where_its_suite_is_the_one_that_decides() -> None:
@@ -147,11 +181,6 @@ def test_a_suite_drawn_at_a_temperature_with_one_seed_is_refused() -> None:
     assert "repeats = 3" in refused.value.next_step
     plan_check(PLAIN, drawn, repeats=3)
     plan_check(PLAIN, replace(drawn, repeats=3))
-
-
-def test_few_items_at_a_temperature_spread_too_often_for_the_limit() -> None:
-    few = replace(worlds.make_suite(12), generation=GenerationParameters(temperature=1.0), repeats=3)
-    assert forecast(PLAIN, few).pass_chance < forecast(PLAIN, worlds.make_suite(12)).pass_chance
 
 
 # ---- nights

@@ -124,6 +124,15 @@ def test_the_config_that_init_writes_is_short_and_reads_back(tmp_path):
     assert (config.project.name, config.project.profile, config.base.name) == ("mine", Profile.TEAM, "reference")
 
 
+def test_the_config_that_init_writes_names_what_is_asked_beside_the_suite(tmp_path):
+    text = new_config_text(
+        name="mine", base="b", recipe="r", suite="state_obedience", profile=Profile.SOLO, further=("general", "council")
+    )
+    (tmp_path / CONFIG_FILE).write_text(text)
+    assert load_config(tmp_path).evaluation.further == ("general", "council")
+    assert len(text.splitlines()) <= 15
+
+
 def test_every_section_has_a_default():
     assert from_mapping(ProjectConfig, {}, CONFIG_FILE) == ProjectConfig()
 

@@ -65,7 +65,8 @@ class Policy:
         critical_growth: Critical failures per item may not grow by more, if the growth is clear of noise.
         max_critical_failures: Most critical failures a candidate may have; None for no limit.
         max_unscored: Largest share of items without a score, in either arm.
-        min_units: Fewest scored units in a category; with fewer it is not measured.
+        min_units: Fewest scored units of a suite or a tier; with fewer it is not measured.
+        min_part_units: The same of a category or an agent.
         picks: `may_promote`: a person's blind picks may stand in for a gain that is not shown; `reported`: never.
         independence: `required`: who selected the data must not grade the result; `reported`: it is only printed.
         alpha_over_nights: `each_night`: every night tests at alpha; `lord`: a season's nights share it out by LORD++.
@@ -93,6 +94,7 @@ class Policy:
     max_critical_failures: int | None = None
     max_unscored: float = 0.05
     min_units: int = 12
+    min_part_units: int = 6
     picks: PicksMay = PicksMay.BE_REPORTED
     independence: str = "required"
     alpha_over_nights: AlphaOverNights = AlphaOverNights.EACH_NIGHT

@@ -10,13 +10,13 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from selftune.errors import ConfigError
 from selftune.gate.config import Against
 from selftune.gate.rules.behaviour import TurnOfBreak
 from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression, has_own_rule
-from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fall_status
+from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fall_status, fewest_above
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.rules.tiers import EXTENDED, HELD_OUT, has_tier
@@ -114,32 +114,47 @@ def _refuse_missing(policy: Policy, suite: Suite, further: Sequence[Suite]) -> N
 
 
 def _refuse_few(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
-    sizes = Counter(category for category, _ in _units(suite))
-    parts = [(f"category {name!r} of suite {suite.name!r}", sizes[name], suite.unit) for name in suite.categories]
-    parts += [(f"suite {one.name!r}", len(_units(one)), one.unit) for one in further if not has_own_rule(one)]
-    parts += [part for one in (suite, *further) for part in _parts_with_a_floor(policy, one)]
-    parts += [
-        (f"tier {tier} of suite {one.name!r}", len(_units(one, tier)), one.unit)
-        for one in (suite, *further)
-        for tier in (EXTENDED, HELD_OUT)
-        if tier in policy.rules and has_tier(one, tier)
-    ]
-    few = next((part for part in parts if part[1] < policy.min_units), None)
+    sizes, least = Counter(category for category, _ in _units(suite)), policy.min_part_units
+    parts = [_part(suite, sizes[name], least, f"category {name!r} of ") for name in suite.categories]
+    for one in (suite, *further):
+        if one is not suite and not has_own_rule(one):
+            parts.append(_part(one, len(_units(one)), policy.min_units))
+        parts += [*_parts_with_a_floor(policy, one), *_tiers(policy, one)]
+    few = next((part for part in parts if part.n < part.least), None)
     if few:
-        what, n, unit = few
         raise ConfigError(
-            f"{what} has {n} {unit}s; policy {policy.name!r} measures none below {policy.min_units}.",
-            next_step=f"Add {policy.min_units - n} {unit}s, or lower min_units in the policy.",
+            f"{few.where} has {few.n} {few.unit}s; policy {policy.name!r} measures none below {few.least}.",
+            next_step=f"Add {few.least - few.n} {few.unit}s, or ask for less in the policy.",
         )
 
 
-def _parts_with_a_floor(policy: Policy, suite: Suite) -> Iterator[tuple[str, int, str]]:
-    """What a demand on this suite sets a floor for, category by category and agent by agent, with its units."""
-    for category, _ in policy.demand_on(suite.name).floors if Floor.family in policy.rules else ():
+class _Part(NamedTuple):
+    """A part of a suite, its units, and how many a rule needs to measure it at all."""
+
+    where: str
+    unit: str
+    n: int
+    least: int
+
+
+def _part(suite: Suite, n: int, least: int, what: str = "") -> _Part:
+    return _Part(f"{what}suite {suite.name!r}", suite.unit, n, least)
+
+
+def _parts_with_a_floor(policy: Policy, suite: Suite) -> Iterator[_Part]:
+    """What a demand on this suite sets a floor for, category by category and agent by agent."""
+    for category, floor in policy.demand_on(suite.name).floors if Floor.family in policy.rules else ():
         agents = [agent for named, agent in _units(suite) if named == category]
-        yield f"category {category!r} of suite {suite.name!r}", len(agents), suite.unit
+        least = fewest_above(floor, policy.level)
+        yield _part(suite, len(agents), least, f"category {category!r} of ")
         for agent, n in Counter(agent for agent in agents if agent is not None).items():
-            yield f"{category!r} of agent {agent!r} in suite {suite.name!r}", n, suite.unit
+            yield _part(suite, n, least, f"{category!r} of agent {agent!r} in ")
+
+
+def _tiers(policy: Policy, suite: Suite) -> Iterator[_Part]:
+    for tier in (EXTENDED, HELD_OUT):
+        if tier in policy.rules and has_tier(suite, tier):
+            yield _part(suite, len(_units(suite, tier)), policy.min_units, f"tier {tier} of ")
 
 
 def needs_base(policy: Policy, suite: Suite) -> bool:
@@ -162,7 +177,8 @@ def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> For
     """How often an equal candidate passes, and how small a gain can be seen on the suite that decides.
 
     Reckoned exactly for right-or-wrong units of which `DISCORDANCE` differ between equal arms, vetoes taken as
-    independent. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise.
+    independent. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise. So is
+    the spread over seeds: it raises a doubt and is no veto.
     """
     units = _units(suite)
     chances = {veto.name: _passed(veto, policy) for veto in vetoes_of(policy, suite, further)}
@@ -174,8 +190,6 @@ def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> For
         if any(item.follow_ups for item in one.items):
             chances[f"{TurnOfBreak.family}:{one.name}"] = by_chance
     n = len(units)
-    if SeedSpread.family in policy.rules and suite.generation.temperature > 0:
-        chances[SeedSpread.family] = _spread_chance(max(n, 1), policy.most_spread)
     spread = math.sqrt((DISCORDANCE * n + 2) / (n + 2))
     return Forecast(
         units=tuple(Counter(category for category, _ in units).items()),
@@ -258,16 +272,6 @@ def _grown_to(vetoes: Sequence[Veto], chance: float, policy: Policy) -> int | No
         if math.prod(_passed(veto, policy, n) for veto in vetoes) >= chance:
             return n
     return None
-
-
-def _spread_chance(n: int, limit: float) -> float:
-    """How often the means of three seeds over n units spread less than the limit, if `DISCORDANCE` is all their noise.
-
-    Two draws of one unit differ so often, so one draw has half of that as its variance. Of three means the sum of
-    squares over that variance follows chi-square with two degrees of freedom, which is an exponential. With more seeds
-    the limit is held more often.
-    """
-    return 1 - math.exp(-(limit**2) * n / (DISCORDANCE / 2))
 
 
 @cache

@@ -41,6 +41,7 @@ NEXT_BY_FAMILY: Final = {
     "output_collapse": "Read the answers that collapsed, train with fewer repeats or a lower learning rate.",
     "extended": "Work on what the suite as a whole asks instead of its gold items, and train again.",
     "held_out": "Gather new golden items instead of more of the known ones, and train again.",
+    "by_heart": "Keep the suite's items out of the training data, and train again; the old model keeps serving.",
     "leakage": "Train without the passages it recites, or with fewer repeats of them; the old model keeps serving.",
     "further_sound": "See what the further suite lacks (server, scorer, conditions), mend it and evaluate again.",
     "no_worse": "Add golden items of what the further suite asks, and train again; the old model keeps serving.",

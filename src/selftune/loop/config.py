@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -333,8 +334,11 @@ def load_config(folder: Path) -> ProjectConfig:
     return from_mapping(ProjectConfig, table, CONFIG_FILE)
 
 
-def new_config_text(*, name: str, base: str, recipe: str, suite: str, profile: Profile) -> str:
+def new_config_text(
+    *, name: str, base: str, recipe: str, suite: str, profile: Profile, further: tuple[str, ...] = ()
+) -> str:
     """The text that `init` writes: at most 15 lines, comments included."""
+    beside = f"further = {json.dumps(further)}  # may stop a candidate, and never promote one\n" if further else ""
     return f"""\
 # What this project is. What is not said here is a default: `selftune config` prints everything in force.
 [project]
@@ -346,7 +350,7 @@ name = "{base}"
 recipe = "{recipe}"
 [evaluation]
 suite = "{suite}"
-[serving]  # edited by `selftune release` and `selftune rollback`
+{beside}[serving]  # edited by `selftune release` and `selftune rollback`
 model = ""
 release = ""
 """

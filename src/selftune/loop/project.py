@@ -85,7 +85,14 @@ def utc_now() -> str:
 
 
 def create_project(
-    folder: Path, *, name: str, base: str, recipe: str, suite: str, profile: Profile = Profile.SOLO
+    folder: Path,
+    *,
+    name: str,
+    base: str,
+    recipe: str,
+    suite: str,
+    profile: Profile = Profile.SOLO,
+    further: tuple[str, ...] = (),
 ) -> None:
     """Write `selftune.toml` and the hidden folder with its machine key; the base must be known.
 
@@ -99,7 +106,7 @@ def create_project(
         )
     resolve_base(base)
     prepare_hidden(folder)
-    text = new_config_text(name=name, base=base, recipe=recipe, suite=suite, profile=profile)
+    text = new_config_text(name=name, base=base, recipe=recipe, suite=suite, profile=profile, further=further)
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from selftune.gate.rules.leakage import Leakage
 from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.serving import Parity, ServingForm
 from selftune.gate.rules.spread import SeedSpread
-from selftune.gate.rules.tiers import Extended, HeldOut
+from selftune.gate.rules.tiers import ByHeart, Extended, HeldOut
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -52,6 +52,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     OutputCollapse,
     Extended,
     HeldOut,
+    ByHeart,
     NoWorse,
     NoWorseShown,
     Regression,

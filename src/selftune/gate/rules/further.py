@@ -130,8 +130,11 @@ def _places(policy: Policy, evidence: Evidence, *, guarded: bool) -> Iterator[st
 
 
 def has_own_rule(suite: Suite) -> bool:
-    """Whether a further suite is looked at by a rule of its own instead of being held against an arm as a whole."""
-    return suite.purpose == REGRESSION or suite.name == LEAKAGE
+    """Whether a further suite is looked at by a rule of its own instead of being held against an arm as a whole.
+
+    Conversations are few and long: what counts is the turn at which each of them breaks.
+    """
+    return suite.purpose == REGRESSION or suite.name == LEAKAGE or all(item.follow_ups for item in suite.items)
 
 
 class Regression(_OnSuite):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import fmean
@@ -12,6 +14,7 @@ from selftune.gate.rules.enforced import HARM_SHOWN, MUST_BE_SHOWN, EnforcedRule
 from selftune.gate.rules.validity import NO_CANDIDATE
 from selftune.gate.statistics.paired import Difference, paired_difference
 from selftune.records import Check, CheckStatus
+from selftune.scoring.intervals import normal_quantile
 from selftune.scoring.units import mean_of
 
 if TYPE_CHECKING:
@@ -59,9 +62,9 @@ class _Part(EnforcedRule):
         if evidence.candidate is None:
             return self.unmeasured(NO_CANDIDATE)
         found = part.difference(policy.level)
-        if found is None or found.n < policy.min_units:
-            n = len(part.units)
-            return self.unmeasured(f"only {n} {part.kind}s of {self.place} were scored, {policy.min_units} are needed")
+        if found is None or found.n < policy.min_part_units:
+            n, needed = len(part.units), policy.min_part_units
+            return self.unmeasured(f"only {n} {part.kind}s of {self.place} were scored, {needed} are needed")
         status = fall_status(found.mean, found.interval, cap)
         told = FALL_IN_WORDS[status].format(cap)
         return self.measured(status, f"{self.place} {in_words(found)}: {told}", found, -cap)
@@ -169,10 +172,11 @@ class Floor(_Part):
         units = unit_scores_of(seen.candidate, seen).values()
         mean = mean_of([unit for unit in units if self._looks_at(unit)], policy.level)
         where = self.place if self.agent is None else f"{self.place} of {self.agent}"
-        if mean.value is None or mean.interval is None or mean.n < policy.min_units:
-            kind = seen.suite.unit
-            return self.unmeasured(f"only {mean.n} {kind}s of {where} were scored, {policy.min_units} are needed")
         guarded = self.suite is not None or self.place in policy.guarded_among(seen.suite.categories)
+        fewest = fewest_above(floor, policy.level) if guarded else policy.min_part_units
+        if mean.value is None or mean.interval is None or mean.n < fewest:
+            kind = seen.suite.unit
+            return self.unmeasured(f"only {mean.n} {kind}s of {where} were scored, {fewest} are needed")
         status = CheckStatus.PASS
         if mean.value < floor:
             status = CheckStatus.FAIL
@@ -190,6 +194,15 @@ class Floor(_Part):
 
     def _looks_at(self, unit: UnitScore) -> bool:
         return unit.category == self.place and self.agent in {None, unit.agent}
+
+
+def fewest_above(floor: float, level: float) -> int:
+    """Units of which all must be right for the interval's lower bound to reach a floor; with fewer nothing is shown.
+
+    Solved from Wilson's bound n / (n + z squared) of n right of n.
+    """
+    z = normal_quantile(level)
+    return max(1, math.ceil(z * z * floor / (1 - floor) - _ROUNDING)) if floor < 1 else sys.maxsize
 
 
 class CriticalFailures(EnforcedRule):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar
 
 from selftune.gate.comparison import compare
@@ -10,7 +11,9 @@ from selftune.gate.config import Against
 from selftune.gate.rules.enforced import HARM_SHOWN, EnforcedRule, in_words
 from selftune.gate.rules.harm import FALL_IN_WORDS, fall_status
 from selftune.gate.rules.validity import NO_CANDIDATE
-from selftune.records import Arm, Check
+from selftune.gate.statistics.paired import paired_difference
+from selftune.gate.statistics.student import welch
+from selftune.records import Arm, Check, CheckStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.records import Evaluation, Suite
 
+GOLD = "gold"
 EXTENDED = "extended"
 HELD_OUT = "held_out"
 
@@ -102,6 +106,56 @@ class HeldOut(_Tier):
             for each in cls.places(evidence)
             for against in Against
             if against is Against.CHAMPION or Arm.BASE in dict(each.others)
+        )
+
+
+@dataclass(frozen=True)
+class ByHeart(EnforcedRule):
+    """What gold items gained is not shown to be missing on held-out ones, as it is where they are known by heart."""
+
+    suite: str
+
+    family = "by_heart"
+    consequence = HARM_SHOWN
+
+    @classmethod
+    def needed(cls, policy: Policy, evidence: Evidence) -> tuple[EnforcedRule, ...]:
+        """One for each suite that has items of both tiers."""
+        del policy
+        return tuple(
+            cls(each.suite.name)
+            for each in evidence.on_each_suite()
+            if all(has_tier(each.suite, t) for t in (GOLD, HELD_OUT))
+        )
+
+    @property
+    def name(self) -> str:
+        """The rule and the suite."""
+        return f"{self.family}:{self.suite}"
+
+    def check(self, evidence: Evidence, policy: Policy) -> Check:
+        """Fails when gold items gained more than held-out ones, clear of noise, and these show no gain of their own."""
+        seen = evidence.on_suite(self.suite)
+        if seen is None or seen.candidate is None:
+            return self.unmeasured(NO_CANDIDATE)
+        gold, held_out = (compare(_only(seen, tier)).differences for tier in (GOLD, HELD_OUT))
+        if min(len(gold), len(held_out)) < policy.min_units:
+            return self.unmeasured(
+                f"{len(gold)} gold and {len(held_out)} held-out {seen.suite.unit}s of {self.suite} were scored, "
+                f"{policy.min_units} of each are needed"
+            )
+        found, alone = welch(held_out, gold, policy.level), paired_difference(held_out, policy.level)
+        interval = found.interval or (found.difference, found.difference)
+        missing = interval[0] > 0 >= alone.interval[0]
+        return Check(
+            name=self.name,
+            status=CheckStatus.FAIL if missing else CheckStatus.PASS,
+            detail=f"gold items of {self.suite} changed by {fmean(gold):+.2f}, held-out ones by {in_words(alone)}: "
+            + ("the gain is known by heart" if missing else "no gain that held-out items are shown to lack"),
+            measured=found.difference,
+            threshold=0.0,
+            interval=interval,
+            n=len(gold) + len(held_out),
         )
 
 
