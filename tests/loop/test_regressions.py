@@ -9,7 +9,7 @@ import pytest
 from selftune.evals.suite_files import write_suite
 from selftune.evals.suites import load_suite
 from selftune.loop import regressions
-from selftune.loop.regressions import forget_in_suites, grow_regressions, item_of_correction, path_of
+from selftune.loop.regressions import drop_withdrawn, forget_in_suites, grow_regressions, item_of_correction, path_of
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.records import (
     Arm,
@@ -270,14 +270,19 @@ def test_nothing_is_kept_against_consent():
     assert item_of_correction(corrected(consent=Consent(keep=False))) is None
 
 
-def test_an_item_leaves_when_its_words_may_no_longer_be_kept(project, measured):
+def test_items_and_drafts_leave_when_their_words_may_no_longer_be_kept(project, measured):
     grow_regressions(project, learnt(project, corrected(1), corrected(2)))
-    suite = load_suite(path_of(project.folder))
-    gone = replace(suite.items[0], origin=f"interaction:{'0' * 64}")
-    write_suite(replace(suite, items=(gone, suite.items[1])), path_of(project.folder))
-    growth = grow_regressions(project, learnt(project))
-    assert growth.left == (gone.id,)
+    path = path_of(project.folder)
+    suite = load_suite(path)
+    erased = f"interaction:{'0' * 64}"
+    write_suite(replace(suite, items=(replace(suite.items[0], origin=erased), suite.items[1])), path)
+    drafts = project.folder / "suites" / "drafts" / "own.jsonl"
+    drafts.parent.mkdir()
+    drafts.write_text(f'{{"draft": {{"id": "a", "origin": "{erased}"}}, "by": "log"}}\n{{"keep": "b"}}\n{{"kee')
+    assert drop_withdrawn(project) == 2
     assert ids(project) == [suite.items[1].id]
+    assert drafts.read_text() == '{"keep": "b"}\n{"kee'
+    assert drop_withdrawn(project) == 0
 
 
 def test_who_corrects_a_correction_means_the_new_one(project, measured):

@@ -6,7 +6,7 @@ later. Without that second training the items would be those on which the champi
 would seem to break some of them.
 
 The file is the project's own and holds people's words. What a person takes out of it does not come back, and what may
-no longer be kept leaves it at the next growth.
+no longer be kept leaves this suite and every other one of the project when the next cycle closes.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def grow_regressions(project: Project, decision: Decision) -> Growth:
     known = {item.id for item in before}
     looked_at = dict(_candidates(decision, measured, store))
     fresh = [item for name, item in looked_at.items() if item is not None and name not in known]
-    kept = _capped(_newest([*(item for item in before if _may_stay(item, store)), *fresh]))
+    kept = _capped(_newest([*before, *fresh]))
     if kept != before:
         _write(path, kept, measured)
     for name in looked_at:
@@ -102,20 +102,26 @@ def grow_regressions(project: Project, decision: Decision) -> Growth:
     )
 
 
+def drop_withdrawn(project: Project) -> int:
+    """Take items and drafts out of the project's suites whose words may no longer be kept; how many there were."""
+    origins = {origin for origin in _origins(project.folder) if origin.startswith(f"{Interaction.KIND}:")}
+    gone = [origin for origin in origins if not _may_be_kept(origin, project.store)]
+    return forget_in_suites(project.folder, gone) if gone else 0
+
+
 def forget_in_suites(folder: Path, interaction_ids: Iterable[str]) -> int:
     """Take every item that was made of these interactions out of a project's suites and drafts; how many there were.
 
     Whoever erases a person's words calls it with what they said.
     """
     gone, count = frozenset(interaction_ids), 0
-    suites = folder / SUITES.folder
-    for path in sorted(suites.glob(f"*{SUITES.endings[0]}")):
+    for path in _suite_files(folder):
         suite = load_suite(path)
         left = tuple(item for item in suite.items if item.origin not in gone)
         if left != suite.items:
             count += len(suite.items) - len(left)
             _replace_items(path, suite, left)
-    for path in sorted(suites.glob("drafts/*.jsonl")):
+    for path in _draft_files(folder):
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if _origin_of(line) not in gone]
         if kept != lines:
@@ -126,8 +132,39 @@ def forget_in_suites(folder: Path, interaction_ids: Iterable[str]) -> int:
     return count
 
 
+def _may_be_kept(interaction_id: str, store: Store) -> bool:
+    newest = interaction_id
+    try:
+        while (later := store.later_version(newest)) is not None:
+            newest = later
+        return store.record(newest, Interaction).consent.keep
+    except (UnknownNameError, IntegrityError):
+        return False
+
+
+def _origins(folder: Path) -> Iterator[str]:
+    """Where the items and drafts of a project come from, as far as they say."""
+    for path in _suite_files(folder):
+        yield from (item.origin for item in load_suite(path).items if item.origin)
+    for path in _draft_files(folder):
+        yield from filter(None, map(_origin_of, path.read_text(encoding="utf-8").splitlines()))
+
+
+def _suite_files(folder: Path) -> list[Path]:
+    return sorted((folder / SUITES.folder).glob(f"*{SUITES.endings[0]}"))
+
+
+def _draft_files(folder: Path) -> list[Path]:
+    return sorted((folder / SUITES.folder).glob("drafts/*.jsonl"))
+
+
 def _origin_of(line: str) -> str | None:
-    origin: str | None = json.loads(line).get("draft", {}).get("origin")
+    """Where a draft comes from; None of a line that is no draft, or that a crash cut short."""
+    try:
+        held = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    origin: str | None = held.get("draft", {}).get("origin")
     return origin
 
 
@@ -180,18 +217,6 @@ def _corrected_id(interaction_id: str) -> str:
 
 def _mark(name: str) -> str:
     return f"regression item {name}"
-
-
-def _may_stay(item: SuiteItem, store: Store) -> bool:
-    """Whether what the item quotes may still be kept."""
-    if item.origin is None or not item.origin.startswith(f"{Interaction.KIND}:"):
-        return True
-    try:
-        said = store.record(item.origin, Interaction)
-    except (UnknownNameError, IntegrityError):
-        return False
-    later = store.later_version(said.id)
-    return said.consent.keep and (later is None or store.record(later, Interaction).consent.keep)
 
 
 def _newest(items: Sequence[SuiteItem]) -> list[SuiteItem]:

@@ -21,7 +21,7 @@ from selftune.loop.pending import pending_decision, pending_promotion
 from selftune.loop.picks import decide_by_picks
 from selftune.loop.planning import make_plan
 from selftune.loop.policy_lock import keep_policy
-from selftune.loop.regressions import grow_regressions
+from selftune.loop.regressions import drop_withdrawn, grow_regressions
 from selftune.loop.service import make_target, put_right, serving_release
 from selftune.records import Decision, Outcome, Release
 from selftune.release.live import LiveServer
@@ -241,6 +241,7 @@ def close_cycle(project: Project, ending: Release | Decision, step: Executor) ->
     decision = project.store.last(Decision) if isinstance(ending, Release) else ending
     if decision is not None:
         leave_for_people(project, decision, step.timings)
+        drop_withdrawn(project)
         added = grow_regressions(project, decision).added
         if added:
             step.observer.told(f"{len(added)} mended items are tested from now on: selftune suite show regression")
