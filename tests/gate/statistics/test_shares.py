@@ -119,6 +119,7 @@ def test_welch_is_the_textbooks() -> None:
 def test_an_effect_is_measured_in_spreads() -> None:
     assert cohens_d([1, 2, 3], [2, 3, 4]) == pytest.approx(1.0)
     assert cohens_d([1, 1], [2, 2]) is None
+    assert cohens_d([1.19] * 3, [1.69] * 3) is None
     assert cohens_d([1], [2]) is None
 
 
@@ -132,6 +133,7 @@ def test_two_heaps_are_seen_and_one_is_not() -> None:
     assert one is not None
     assert not one.two_heaps
     assert bimodality([1.0] * 20) is None
+    assert bimodality([1.19] * 23) is None
     assert bimodality([1.0, 2.0]) is None
 
 

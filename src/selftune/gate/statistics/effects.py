@@ -17,6 +17,7 @@ PARTED: Final = 0.8
 """Share of the variance that must lie between two heaps: of a uniform distribution 0.75 does, of a normal one 0.64."""
 
 _LEAST: Final = 8
+_ROUNDING: Final = 1e-12
 
 
 def cohens_d(champion: Sequence[float], candidate: Sequence[float]) -> float | None:
@@ -32,7 +33,8 @@ def cohens_d(champion: Sequence[float], candidate: Sequence[float]) -> float | N
     if min(len(champion), len(candidate)) < 2:  # noqa: PLR2004 - one value has no spread
         return None
     spread = math.sqrt((_variance(champion) + _variance(candidate)) / 2)
-    return (fmean(candidate) - fmean(champion)) / spread if spread else None
+    largest = max(map(abs, (*champion, *candidate)))
+    return (fmean(candidate) - fmean(champion)) / spread if spread > _ROUNDING * largest else None
 
 
 def _variance(values: Sequence[float]) -> float:
@@ -69,7 +71,7 @@ def bimodality(scores: Sequence[float]) -> Bimodality | None:
     n = len(scores)
     centre = fmean(scores) if n else 0.0
     second = math.fsum((score - centre) ** 2 for score in scores) / n if n else 0.0
-    if n < _LEAST or second <= 0:
+    if n < _LEAST or second <= (_ROUNDING * max(map(abs, scores))) ** 2:
         return None
     third = math.fsum((score - centre) ** 3 for score in scores) / n
     fourth = math.fsum((score - centre) ** 4 for score in scores) / n

@@ -170,29 +170,3 @@ def spread_of(differences: Sequence[float]) -> float:
     n = len(differences) + 2
     mean = math.fsum(differences) / n
     return math.sqrt((math.fsum(d * d for d in differences) + 2) / n - mean * mean)
-
-
-def items_needed(spread: float, gain: float, *, alpha: float, power: float) -> int:
-    """Units needed to tell a true mean difference `gain` from nothing, two-sided at `alpha`, with so much `power`.
-
-    Normal approximation: ((z(1 - alpha/2) + z(power)) * spread / gain) squared, rounded up, where `spread` is the
-    standard deviation of the differences.
-
-    Source:
-        D. Machin et al., "Sample Sizes for Clinical, Laboratory and Epidemiology Studies", 4th ed. (2018), chapter 8.
-
-    Raises:
-        ValueError: the gain is not above 0.
-    """
-    if gain <= 0:
-        raise ValueError("no number of units shows a gain of nothing")
-    return math.ceil((_reach(alpha, power) * spread / gain) ** 2)
-
-
-def detectable_gain(spread: float, n: int, *, alpha: float, power: float) -> float:
-    """The smallest true mean difference that n units show with so much power: `items_needed` solved for the gain."""
-    return _reach(alpha, power) * spread / math.sqrt(n)
-
-
-def _reach(alpha: float, power: float) -> float:
-    return normal_quantile(1 - alpha) + NormalDist().inv_cdf(power)
