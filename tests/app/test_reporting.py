@@ -12,8 +12,9 @@ import yaml
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
+from selftune.app.linting.lint import lint_report
 from selftune.app.reporting.decisions import decision_page, tell_decision
-from selftune.app.reporting.naming import page_of, page_of_file, sheet_of
+from selftune.app.reporting.naming import page_of, page_of_everything, page_of_file, sheet_of
 from selftune.app.reporting.pages.html import as_html
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.suites import KnownSuites
@@ -338,3 +339,25 @@ def test_the_page_is_one_file_that_holds_all(world):
     assert "http://" not in html.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in html
     assert html.count("<svg") >= 3
+
+
+# --- The linter -------------------------------------------------------------------------------------------------------
+
+
+def contradictions(text, folder):
+    path = folder / "report.md"
+    path.write_text(text)
+    return lint_report(path).contradictions
+
+
+def test_a_report_contradicts_itself_nowhere(world, tmp_path):
+    for names in ((), (world.run.id,), (world.candidate.id,), (world.champion.id, world.candidate.id)):
+        assert contradictions(world.text(*names), tmp_path) == ()
+    assert contradictions(as_markdown(page_of_everything(world.project)), tmp_path) == ()
+
+
+def test_a_figure_that_was_bent_afterwards_is_found(world, tmp_path):
+    text = world.text()
+    row = next(line for line in section(text, "Parts").splitlines() if line.startswith("| tone |"))
+    change = row.split(" | ")[3]
+    assert contradictions(text.replace(row, row.replace(change, "+0.987")), tmp_path)

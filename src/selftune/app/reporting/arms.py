@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages import figures
@@ -137,9 +138,16 @@ def _in_words(values: Sequence[float]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PartShift:
-    """How one category, difficulty or agent moved: paired within it; the p-value adjusted for looking at several."""
+    """How one category, difficulty or agent moved, over the units that both arms have a score for.
+
+    Attributes:
+        champion, candidate: Means over these units, so that their difference is the one that is found.
+        p_value: Adjusted for looking at several parts.
+    """
 
     name: str
+    champion: float
+    candidate: float
     found: Difference
     p_value: float
 
@@ -147,15 +155,22 @@ class PartShift:
 def shifts_by(champion: ArmView, candidate: ArmView, part: Callable[[UnitScore], str | None]) -> tuple[PartShift, ...]:
     """Each part that both arms have scored units of, in alphabetical order."""
     olds = {one.key: one for one in champion.units}
-    differences: dict[str, list[float]] = {}
+    pairs: dict[str, list[tuple[float, float]]] = {}
     for new in candidate.units:
         old, name = olds.get(new.key), part(new)
         if old is not None and name is not None and old.value is not None and new.value is not None:
-            differences.setdefault(name, []).append(new.value - old.value)
-    found = [(name, paired_difference(differences[name], LEVEL)) for name in sorted(differences)]
+            pairs.setdefault(name, []).append((old.value, new.value))
+    found = [(name, paired_difference([new - old for old, new in pairs[name]], LEVEL)) for name in sorted(pairs)]
     adjusted = benjamini_hochberg([one.p_value for _, one in found])
     return tuple(
-        PartShift(name=name, found=one, p_value=p_value) for (name, one), p_value in zip(found, adjusted, strict=True)
+        PartShift(
+            name=name,
+            champion=fmean(old for old, _ in pairs[name]),
+            candidate=fmean(new for _, new in pairs[name]),
+            found=one,
+            p_value=p_value,
+        )
+        for (name, one), p_value in zip(found, adjusted, strict=True)
     )
 
 
@@ -183,7 +198,7 @@ def part_tables(arms: Sequence[ArmView]) -> Iterator[Part]:
         shifts = shifts_by(arms[0], arms[1], part) if len(arms) > 1 else ()
         yield _part_table(what, names, [(arm.name, dict(means(arm.summary))) for arm in arms], shifts)
         if shifts and what == "category":
-            yield forest_of(shifts, f"Candidate minus champion, by {what}")
+            yield forest_of(shifts, f"{arms[1].name} minus {arms[0].name}, by {what}".capitalize())
 
 
 def _part_table(
@@ -196,30 +211,36 @@ def _part_table(
     rows: tuple[Row, ...] = tuple(
         (
             name,
-            *(_heated(means, name) for _, means in compared),
-            *(_shift_cells(moved.get(name)) if shifts else (_count(arms[0][1], name),)),
-            *(_heated(means, name) for _, means in others),
+            *(_shift_cells(moved.get(name)) if shifts else _unpaired(arms, name)),
+            *(_heated(_mean(means, name)) for _, means in others),
         )
         for name in names
     )
-    note = "; p-values adjusted for looking at each (Benjamini-Hochberg)" if shifts else ""
+    over = " over what both have a score for; p-values adjusted for looking at each (Benjamini-Hochberg)"
     head = (what, *(name for name, _ in compared), *told, *(name for name, _ in others))
-    return Table(caption=f"Mean score by {what}{note}", head=head, rows=rows)
+    return Table(caption=f"Mean score by {what}{over if shifts else ''}", head=head, rows=rows)
 
 
-def _heated(means: dict[str, Mean], name: str) -> Cell:
-    value = means[name].value if name in means else None
+def _mean(means: dict[str, Mean], name: str) -> float | None:
+    return means[name].value if name in means else None
+
+
+def _heated(value: float | None) -> Cell:
     return Cell(text=figures.number(value, PLACES), tint=heat(value, SCALE))
 
 
-def _count(means: dict[str, Mean], name: str) -> str:
-    return str(means[name].n if name in means else 0)
+def _unpaired(arms: Sequence[tuple[str, dict[str, Mean]]], name: str) -> Row:
+    """Each arm's own mean, and the n of the first."""
+    first = arms[0][1]
+    return (*(_heated(_mean(means, name)) for _, means in arms), str(first[name].n if name in first else 0))
 
 
 def _shift_cells(shift: PartShift | None) -> tuple[str | Cell, ...]:
     if shift is None:
-        return (figures.NOTHING, figures.NOTHING, figures.NOTHING, "0")
+        return (*(figures.NOTHING for _ in range(5)), "0")
     return (
+        _heated(shift.champion),
+        _heated(shift.candidate),
         Cell(text=figures.signed(shift.found.mean, PLACES), tint=drift(shift.found.mean, _STRONGEST)),
         figures.signed_interval(shift.found.interval, PLACES),
         figures.chance(shift.p_value),
