@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -206,3 +207,26 @@ def test_the_table_for_people_reads_within_80_columns(tmp_path):
     three = run(judged_file(old, LOW[:6]), judged_file(new, HIGH[:6])).stdout
     assert "too few to say" in three
     assert "10.00" not in three.replace("from 0 to 10", "")
+
+
+def test_the_page_is_one_file_that_asks_nobody_for_anything(tmp_path):
+    old, new = judged_file(tmp_path / "old.json", LOW, without=(5,)), judged_file(tmp_path / "new.json", HIGH)
+    page = tmp_path / "verdict.html"
+    assert compared(old, new, "--max-unscored", 0.2, "--html", page)["outcome"] == "better"
+    text = page.read_text()
+    assert 'class="outcome good">better' in text
+    assert not re.search(r'(?:src|href)="(?:https?:)?//|@import|url\(', text)
+    assert "champion, q-5: the judge failed: Parse error" in text
+    assert text.count("<svg") == 3
+    assert "q-10" in text
+    hostile = judged_file(tmp_path / "hostile.json", HIGH)
+    hostile.write_text(hostile.read_text().replace("q-", "<script>alert(1)</script>-"))
+    run(hostile, hostile, "--html", page)
+    assert "<script>alert" not in page.read_text()
+
+
+def test_the_page_of_an_outage_says_so(tmp_path):
+    old = judged_file(tmp_path / "old.json", LOW, without=range(12))
+    page = tmp_path / "verdict.html"
+    assert compared(old, old, "--html", page)["outcome"] == "invalid"
+    assert "nothing moved" in page.read_text()

@@ -36,16 +36,34 @@ class Wishes:
     scale: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """A verdict, and the scores it was reached on."""
+
+    verdict: Verdict
+    champion: ScoreSheet
+    candidate: ScoreSheet
+
+
 def compare_files(champion: str, candidate: str, wishes: Wishes) -> Verdict:
     """Read two files, or two arms of one (`FILE#ARM`), and compare them.
 
     Raises:
-        MissingFileError, UsageError, UnknownNameError: a file, a column, an arm or the policy is wrong.
+        MissingFileError, UsageError, UnknownNameError, ConfigError: a file, a column, an arm or the policy is wrong.
+    """
+    return compare_scores(champion, candidate, wishes).verdict
+
+
+def compare_scores(champion: str, candidate: str, wishes: Wishes) -> Compared:
+    """The same, with the scores of both arms.
+
+    Raises:
+        MissingFileError, UsageError, UnknownNameError, ConfigError: as `compare_files`.
     """
     policy = None if wishes.policy is None else _policy(wishes.policy)
-    sheets = [_read(where, role, wishes) for where, role in ((champion, "champion"), (candidate, "candidate"))]
+    old, new = _read(champion, "champion", wishes), _read(candidate, "candidate", wishes)
     try:
-        return referee(sheets[0], sheets[1], _terms(policy, wishes.max_unscored), scale=wishes.scale, policy=policy)
+        verdict = referee(old, new, _terms(policy, wishes.max_unscored), scale=wishes.scale, policy=policy)
     except MixedScalesError as error:
         raise UsageError(
             f"the two arms do not seem to be scored on one scale: {error}.",
@@ -55,6 +73,12 @@ def compare_files(champion: str, candidate: str, wishes: Wishes) -> Verdict:
         raise UsageError(
             f"the scores can't be compared: {error}.", next_step="Name the scale: --scale 0 10."
         ) from error
+    return Compared(verdict=verdict, champion=old, candidate=new)
+
+
+def items_needed_in_words(verdict: Verdict) -> str:
+    """What to do about a comparison that is not sure."""
+    return f"About {verdict.items_needed or 0:,} paired items would settle it; these are {verdict.n:,}."
 
 
 def _policy(name_or_path: str) -> Policy:

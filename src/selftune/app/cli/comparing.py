@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,12 +12,12 @@ from selftune.app.cli.everyday import AsJson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftune.app.refereeing import Compared
     from selftune.gate.referee.verdict import ArmSummary, Verdict
     from selftune.records import Check
 
 _PANEL: Final = "Every day"
 _FEW: Final = 10
-_SURE: Final = 0.001
 
 
 def register(app: typer.Typer) -> None:
@@ -38,12 +39,13 @@ def compare(
     scale: Annotated[
         tuple[float, float] | None, typer.Option(help="Lowest and highest score there can be, e.g. 0 10.")
     ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one self-contained page into this file too.")] = None,
     json: AsJson = False,
 ) -> None:
     """Say whether one model is better than another, from two score files: better, worse, inconclusive or invalid."""
     from selftune.app.cli.exit_codes import finding_code
     from selftune.app.cli.screen import print_json
-    from selftune.app.refereeing import Wishes, as_document, compare_files
+    from selftune.app.refereeing import Wishes, as_document, compare_scores
     from selftune.errors import UsageError
 
     if scale is not None and not scale[0] < scale[1]:
@@ -52,12 +54,23 @@ def compare(
     wishes = Wishes(
         policy=policy or None, metric=metric or None, columns=columns, max_unscored=max_unscored, scale=scale
     )
-    verdict = compare_files(champion, candidate, wishes)
+    compared = compare_scores(champion, candidate, wishes)
+    verdict = compared.verdict
+    if html is not None:
+        _write(html, compared)
     if json:
         print_json(as_document(verdict))
     else:
         _show(verdict)
     raise typer.Exit(finding_code(verdict.outcome))
+
+
+def _write(path: Path, compared: Compared) -> None:
+    from selftune.app.refereeing_page import comparison_page
+    from selftune.app.reporting.pages.html import as_html
+
+    path.write_text(as_html(comparison_page(compared)), encoding="utf-8")
+    typer.echo(f"Written: {path}", err=True)
 
 
 def _show(verdict: Verdict) -> None:
@@ -81,9 +94,12 @@ def _show(verdict: Verdict) -> None:
 
 
 def _rows(verdict: Verdict) -> Iterator[tuple[str, ...]]:
-    champion, candidate = verdict.champion, verdict.candidate
+    from selftune.app.reporting.pages import figures
+
+    champion, candidate, places = verdict.champion, verdict.candidate, figures.places_of(verdict.scale)
+    means = (figures.number(arm.mean, places) for arm in (champion, candidate))
     change = _change(verdict.difference, verdict.interval, verdict)
-    yield "all", _mean(champion.mean), _mean(candidate.mean), change, _chance(verdict.p_value), str(verdict.n)
+    yield "all", *means, change, figures.chance(verdict.p_value), str(verdict.n)
     moved = {(shift.kind, shift.name): shift for shift in verdict.shifts}
     for kind, ours, theirs in (
         ("category", champion.by_category, candidate.by_category),
@@ -95,37 +111,29 @@ def _rows(verdict: Verdict) -> Iterator[tuple[str, ...]]:
             shift = moved.get((kind, name))
             yield (
                 name if kind == "category" else f"{kind}: {name}",
-                _mean(old.get(name)),
-                _mean(new.get(name)),
-                _change(shift.difference, shift.interval, verdict) if shift else "-",
-                _chance(shift.p_value) if shift else "-",
+                figures.number(old.get(name), places),
+                figures.number(new.get(name), places),
+                _change(shift.difference, shift.interval, verdict) if shift else figures.NOTHING,
+                figures.chance(shift.p_value if shift else None),
                 str(shift.n) if shift else "0",
             )
     yield "critical failures", str(champion.critical_failures), str(candidate.critical_failures), "", "", ""
     yield "without a score", str(len(champion.unscored)), str(len(candidate.unscored)), "", "", ""
 
 
-def _mean(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _chance(p_value: float | None) -> str:
-    if p_value is None:
-        return "-"
-    return f"{p_value:.3f}" if p_value >= _SURE else f"<{_SURE:g}"
-
-
 def _change(mean: float | None, interval: tuple[float, float] | None, verdict: Verdict) -> str:
     """The change and its interval; one that spans all that the scale allows is no news."""
-    if mean is None or interval is None:
-        return "-"
-    width = verdict.scale[1] - verdict.scale[0]
-    if interval[0] <= -width and interval[1] >= width:
-        return f"{mean:+.2f} too few to say"
-    return f"{mean:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}]"
+    from selftune.app.reporting.pages import figures
+
+    places, width = figures.places_of(verdict.scale), verdict.scale[1] - verdict.scale[0]
+    if mean is not None and interval is not None and interval[0] <= -width and interval[1] >= width:
+        return f"{figures.signed(mean, places)} too few to say"
+    return figures.shift(mean, interval, places)
 
 
 def _notes(verdict: Verdict) -> Iterator[str]:
+    from selftune.app.refereeing import items_needed_in_words
+
     low, high = verdict.scale
     yield f"Score: {verdict.metric}, from {low:g} to {high:g}. {_sentence(verdict.method)}"
     arms = (("champion", verdict.champion), ("candidate", verdict.candidate))
@@ -145,15 +153,13 @@ def _notes(verdict: Verdict) -> Iterator[str]:
     yield from (f"Check {check.name}: {_said(check)}, {check.detail}." for check in verdict.checks if _is_worth(check))
     yield from (f"Beware: {warning}." for warning in verdict.warnings)
     if verdict.items_needed is not None:
-        yield f"Next: about {verdict.items_needed:,} paired items would settle it; these are {verdict.n:,}."
+        yield f"Next: {items_needed_in_words(verdict)}"
 
 
 def _alone(arm: str, summary: ArmSummary) -> str:
-    if summary.mean is None:
-        return f"{arm} no score"
-    interval = summary.interval
-    around = "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
-    return f"{arm} {summary.mean:.2f}{around} on {summary.n}"
+    from selftune.app.reporting.pages import figures
+
+    return f"{arm} {figures.mean(summary.mean, summary.interval)} on {summary.n}"
 
 
 def _kinds(verdict: Verdict) -> str:
