@@ -32,6 +32,7 @@ from selftune.records import (
     Example,
     Feedback,
     FileDigest,
+    FurtherArms,
     GenerationParameters,
     HealthCheck,
     Identity,
@@ -330,6 +331,7 @@ SAMPLES: tuple[Record, ...] = (
         items_needed=400,
         next_step="Add 304 pairs to the suite.",
         picks=(f"statement:{'2' * 64}",),
+        further=(FurtherArms(suite="general", arms=((Arm.BASE, f"evaluation:{'e' * 64}"),)),),
     ),
     BlindPair(
         salt="06ff",
@@ -438,7 +440,7 @@ GROWN = {
     "dataset": "-tokens",
     "rubric": "-persona",
     "build": "-prompting",
-    "decision": "-picks",
+    "decision": "-further",
     "suite": "-purpose",
     "evaluation": "-cost",
 }

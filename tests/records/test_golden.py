@@ -108,6 +108,7 @@ def test_the_public_names_are_these():
         "Example",
         "Feedback",
         "FileDigest",
+        "FurtherArms",
         "GenerationParameters",
         "HealthCheck",
         "Identity",

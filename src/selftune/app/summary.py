@@ -35,6 +35,7 @@ def generation_summary(project: Project, report: CycleReport) -> dict[str, Any]:
         "halted": None if report.halted is None else to_builtins(report.halted),
         "release": None if report.release is None else release_summary(project, report.release),
         "scores": {} if report.decision is None else scores_of(project, report.decision),
+        "further": {} if report.decision is None else further_scores(project, report.decision),
         "timings": [to_builtins(timing) for timing in report.timings],
     }
 
@@ -71,6 +72,14 @@ def release_summary(project: Project, release: Release) -> dict[str, Any]:
 def scores_of(project: Project, decision: Decision) -> dict[str, Any]:
     """Each arm's mean with its interval, overall and by category, over the suite's unit."""
     return {arm.value: arm_summary(evaluation) for arm, evaluation in evaluations_of(project, decision).items()}
+
+
+def further_scores(project: Project, decision: Decision) -> dict[str, Any]:
+    """The same on each suite beside the one that decided."""
+    return {
+        one.suite: {arm.value: arm_summary(project.store.record(name, Evaluation)) for arm, name in one.arms}
+        for one in decision.further
+    }
 
 
 def evaluations_of(project: Project, decision: Decision) -> dict[Arm, Evaluation]:

@@ -63,4 +63,5 @@ def minutes_for(more: int, evidence: Evidence) -> int:
 
 
 def _evaluation_seconds(evidence: Evidence) -> float:
-    return sum(arm.wall_seconds for arm in (evidence.champion, evidence.candidate) if arm is not None)
+    beside = [arm for one in evidence.further for arm in (one.champion, one.candidate)]
+    return sum(arm.wall_seconds for arm in (evidence.champion, evidence.candidate, *beside) if arm is not None)

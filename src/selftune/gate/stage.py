@@ -11,13 +11,13 @@ from selftune.gate.picks.words import promoted_by_picks, step_by_picks
 from selftune.gate.reasons import next_step_for, reason_for
 from selftune.gate.rules import rules_for
 from selftune.gate.weighing import picks_could_settle, weigh
-from selftune.records import Arm, Decision, Outcome
+from selftune.records import Arm, Decision, FurtherArms, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.context import Context
-    from selftune.gate.base import Evidence
+    from selftune.gate.base import Evidence, SuiteEvidence
     from selftune.gate.config import Policy
     from selftune.gate.statistics.paired import Difference
     from selftune.gate.weighing import Checked, Weighed
@@ -54,6 +54,7 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
         items_needed=needed,
         next_step=_cheapest(checked, weighed, needed, evidence, policy),
         picks=evidence.picks.statement_ids,
+        further=tuple(FurtherArms(suite=one.suite.name, arms=_arms(one)) for one in evidence.further),
     )
 
 
@@ -73,7 +74,7 @@ def _cheapest(
     return step if picking is None else f"{picking} Otherwise: {step}"
 
 
-def _arms(evidence: Evidence) -> tuple[tuple[Arm, str], ...]:
+def _arms(evidence: Evidence | SuiteEvidence) -> tuple[tuple[Arm, str], ...]:
     candidate = () if evidence.candidate is None else ((Arm.CANDIDATE, evidence.candidate.id),)
     others = tuple((arm, evaluation.id) for arm, evaluation in evidence.others)
     return ((Arm.CHAMPION, evidence.champion.id), *candidate, *others)

@@ -43,7 +43,7 @@ from selftune.records.dataset import (
     StyleContrast,
     Weakness,
 )
-from selftune.records.decision import Check, CheckStatus, Decision, Outcome
+from selftune.records.decision import Check, CheckStatus, Decision, FurtherArms, Outcome
 from selftune.records.evaluation import Arm, Evaluation, ItemOutcome
 from selftune.records.interaction import (
     Consent,
@@ -85,6 +85,7 @@ __all__ = [
     "Example",
     "Feedback",
     "FileDigest",
+    "FurtherArms",
     "GenerationParameters",
     "HealthCheck",
     "Identity",

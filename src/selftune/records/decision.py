@@ -42,6 +42,14 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FurtherArms:
+    """Which evaluation stood for which arm on a suite beside the one that decided."""
+
+    suite: str
+    arms: tuple[tuple[Arm, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decision(Record):
     """The gate's answer.
 
@@ -51,6 +59,7 @@ class Decision(Record):
         items_needed: Units needed for the policy's power when inconclusive.
         next_step: The cheapest next step when the answer is not promote.
         build_id: The candidate that is promoted or refused; the only one this decision speaks of.
+        further: The same on the suites beside the one that decided.
         picks: The statements of people who chose between the arms' answers, in the order they were said.
     """
 
@@ -71,3 +80,4 @@ class Decision(Record):
     items_needed: int | None = None
     next_step: str | None = None
     picks: tuple[str, ...] = ()
+    further: tuple[FurtherArms, ...] = ()
