@@ -94,14 +94,12 @@ def language_of(text: str) -> str | None:
 
     Scripts go by the first word of their Unicode names: `cjk`, `cyrillic`, `arabic`. Seven languages are known.
     """
-    letters = [letter for letter in text if letter.isalpha()]
-    if len(letters) < _FEWEST_LETTERS and not any(_script(letter) != "latin" for letter in letters):
-        return None
-    scripts = Counter(map(_script, letters))
-    if not scripts:
+    scripts = _letters_by_script(text)
+    letters = scripts.total()
+    if not letters or (letters < _FEWEST_LETTERS and set(scripts) == {"latin"}):
         return None
     script, count = scripts.most_common(1)[0]
-    if count < _MOSTLY * len(letters):
+    if count < _MOSTLY * letters:
         return None
     return script if script != "latin" else _latin_language(words(text))
 
@@ -130,8 +128,14 @@ def _off_language(question: str, answer: str) -> bool:
 
 def _scripts(text: str) -> set[str]:
     """The scripts of which at least two letters stand in a text."""
-    counts = Counter(map(_script, filter(str.isalpha, text)))
-    return {script for script, count in counts.items() if count >= _FEWEST_FOREIGN}
+    return {script for script, count in _letters_by_script(text).items() if count >= _FEWEST_FOREIGN}
+
+
+def _letters_by_script(text: str) -> Counter[str]:
+    # Most prompts are plain ASCII, and a suite's are looked at once for every answer.
+    if text.isascii():
+        return +Counter(latin=sum(map(str.isalpha, text)))
+    return Counter(map(_script, filter(str.isalpha, text)))
 
 
 def _script(letter: str) -> str:
