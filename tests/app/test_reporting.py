@@ -21,6 +21,7 @@ from selftune.app.reporting.suites import KnownSuites
 from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES, load_suite
 from selftune.gate.base import Evidence
+from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide
 from selftune.judges.rubric import load_rubric
@@ -29,6 +30,7 @@ from selftune.records import (
     Dataset,
     DatasetKind,
     Evaluation,
+    FurtherArms,
     ItemOutcome,
     JudgeIdentity,
     Outcome,
@@ -297,6 +299,26 @@ def test_a_file_of_judged_answers_has_a_page_with_its_heaps_and_extremes(tmp_pat
     assert "### worst: q-04" in text
     assert "| q-00 |" in section(text, "Without a score")
     assert "Question 4?" in text
+
+
+def test_a_suite_beside_the_one_that_decided_has_a_section_that_says_what_it_may_do(world):
+    beside = FurtherArms(suite="small", arms=((Arm.CANDIDATE, world.candidate.id), (Arm.CHAMPION, world.champion.id)))
+    world.save(replace(world.decision, further=(beside,)))
+    text = section(world.text(), "Beside it: small")
+    assert "This suite may stop a candidate; it promotes none." in text
+    assert text.index("| champion |") < text.index("| candidate |")
+    assert "| tone |" in text
+
+
+def test_blind_picks_are_told_with_their_n_and_an_interval(world):
+    suites = KnownSuites(world.project)
+    told = tell_decision(world.project, world.decision, suites)
+    assert "Blind picks" not in as_markdown(decision_page(told, suites))
+    choices = (Choice.CANDIDATE, Choice.TIE, Choice.CHAMPION, Choice.CANDIDATE, Choice.CANDIDATE)
+    picked = replace(told, picks=Picks(choices=choices, identical=2))
+    row = section(as_markdown(decision_page(picked, suites)), "Blind picks").splitlines()[5]
+    assert row.startswith("| 3 | 1 | 1 | 2 | 75% | [")
+    assert row.endswith("| 4 | open |")
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

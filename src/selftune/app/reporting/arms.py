@@ -198,7 +198,7 @@ def part_tables(arms: Sequence[ArmView]) -> Iterator[Part]:
         shifts = shifts_by(arms[0], arms[1], part) if len(arms) > 1 else ()
         yield _part_table(what, names, [(arm.name, dict(means(arm.summary))) for arm in arms], shifts)
         if shifts and what == "category":
-            yield forest_of(shifts, f"{arms[1].name} minus {arms[0].name}, by {what}".capitalize())
+            yield forest_of(shifts, f"{arms[1].name} minus {arms[0].name}, by {what}")
 
 
 def _part_table(

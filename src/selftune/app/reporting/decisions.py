@@ -14,11 +14,14 @@ from selftune.app.reporting.costs import artefact_parts, cost_parts
 from selftune.app.reporting.evaluations import best_and_worst, conditions, unscored_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
+from selftune.gate.picks.base import Choice, Picks
+from selftune.gate.picks.bet import bet
 from selftune.governance.doubts import open_doubts
+from selftune.loop.picks import picks_between
 from selftune.records import Arm, Build, CheckStatus, Evaluation, Run, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from selftune.app.reporting.arms import ArmView
     from selftune.app.reporting.changes.find import Changes
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 _TINTS: Final = {CheckStatus.PASS: "good", CheckStatus.FAIL: "bad"}
 _ORDER: Final = (CheckStatus.FAIL, CheckStatus.NOT_MEASURED, CheckStatus.NOT_SHOWN, CheckStatus.PASS)
 _ROUNDING: Final = 1e-9
+_ALPHA: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,8 @@ class Told:
         arms: Champion first, then the candidate where there is one, then the controls.
         changes: From champion to candidate; None without a candidate.
         doubts: Open concerns and holds about the decision or anything it rests on.
+        further: The arms on each suite beside the one that decided.
+        picks: What people picked blind between the two; empty where nobody did.
     """
 
     decision: Decision
@@ -49,6 +55,8 @@ class Told:
     run: Run | None
     builds: tuple[tuple[str, Build], ...]
     doubts: tuple[Statement, ...]
+    further: tuple[tuple[str, tuple[ArmView, ...]], ...] = ()
+    picks: Picks = Picks()  # noqa: RUF009 - a frozen value
 
 
 def tell_decision(project: Project, decision: Decision, suites: KnownSuites) -> Told:
@@ -57,15 +65,32 @@ def tell_decision(project: Project, decision: Decision, suites: KnownSuites) -> 
     evaluations = [(arm, store.record(evaluation_id, Evaluation)) for arm, evaluation_id in decision.arms]
     evaluations.sort(key=lambda pair: list(Arm).index(pair[0]))
     run = store.record(decision.run_id, Run) if decision.run_id else None
+    builds = {arm: store.record(one.build_id, Build) for arm, one in evaluations}
     return Told(
         decision=decision,
         kept_at=store.saved_at(decision.id),
         arms=tuple(view(arm.value, one, suites.unit_of(one)) for arm, one in evaluations),
         changes=_changes(dict(evaluations), suites),
         run=run,
-        builds=tuple((arm.value, store.record(one.build_id, Build)) for arm, one in evaluations),
+        builds=tuple((arm.value, build) for arm, build in builds.items()),
         doubts=_doubts(project, decision, [one for _, one in evaluations], run),
+        further=tuple(_further(project, decision, suites)),
+        picks=_picks(project, builds),
     )
+
+
+def _further(project: Project, decision: Decision, suites: KnownSuites) -> Iterator[tuple[str, tuple[ArmView, ...]]]:
+    """What the arms did on the suites that may stop a candidate and never promote one."""
+    for beside in decision.further:
+        found = [(arm, project.store.record(name, Evaluation)) for arm, name in beside.arms]
+        found.sort(key=lambda pair: list(Arm).index(pair[0]))
+        yield beside.suite, tuple(view(arm.value, one, suites.unit_of(one)) for arm, one in found)
+
+
+def _picks(project: Project, builds: Mapping[Arm, Build]) -> Picks:
+    if Arm.CHAMPION not in builds or Arm.CANDIDATE not in builds:
+        return Picks()
+    return picks_between(project, builds[Arm.CHAMPION], builds[Arm.CANDIDATE])
 
 
 def _changes(arms: dict[Arm, Evaluation], suites: KnownSuites) -> Changes | None:
@@ -126,6 +151,11 @@ def decision_sections(told: Told, suites: KnownSuites) -> Iterator[Section]:
     if told.arms:
         yield Section(title="Arms", parts=tuple(arm_parts(told.arms)))
         yield Section(title="Parts", parts=tuple(part_tables(told.arms)))
+    for suite, arms in told.further:
+        note = Said(text="This suite may stop a candidate; it promotes none.")
+        yield Section(title=f"Beside it: {suite}", parts=(note, *arm_parts(arms), *part_tables(arms)))
+    if told.picks.choices:
+        yield Section(title="Blind picks", parts=(_picked(told.picks),))
     if told.changes is not None:
         points = Points(points=tuple(tell_changes(told.changes)))
         yield Section(title="What changed in the model", parts=(points,))
@@ -158,6 +188,22 @@ def _check_row(check: Check) -> Row:
         figures.interval(check.interval, PLACES) or figures.NOTHING,
         figures.NOTHING if check.n is None else str(check.n),
         check.detail,
+    )
+
+
+def _picked(picks: Picks) -> Table:
+    """What people took without knowing which is which, and how sure one may be wherever one stops."""
+    found, tally = bet(picks.choices, _ALPHA), picks.tally
+    low, high = found.interval
+    row = (
+        str(tally[Choice.CANDIDATE]), str(tally[Choice.CHAMPION]), str(tally[Choice.TIE]), str(picks.identical),
+        figures.share(found.share), f"[{figures.share(low)}, {figures.share(high)}]", str(found.n),
+        "open" if found.settled is None else f"{found.settled.value} after {found.at}",
+    )  # fmt: skip
+    return Table(
+        caption="Pairs picked blind; the interval holds at 95 % wherever one stops",
+        head=("candidate", "champion", "tie", "not shown, identical", "candidate's share", "interval", "n", "settled"),
+        rows=(row,),
     )
 
 
