@@ -11,12 +11,13 @@ from selftune.errors import ConfigError, UnknownNameError
 from selftune.evals.suites import load_suite
 from selftune.gate.config import Against, SuiteDemand
 from selftune.gate.policies import load_policy
+from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.config import EvaluationSection
 from selftune.loop.cycle import run_cycle
 from selftune.loop.ejected import eject
 from selftune.loop.further import further_suites
 from selftune.loop.plan import Plan
-from selftune.records import Arm, Outcome, RunStatus
+from selftune.records import Arm, Message, Outcome, RunStatus
 from selftune.testing import fake_build
 
 FIRST = load_suite("state_obedience")
@@ -110,12 +111,24 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
     assert list(seen["general"]) == [Arm.CHAMPION, Arm.CANDIDATE, Arm.BASE]
 
 
+NO_LESSONS = SimpleNamespace(train=())
+
+
 def test_what_the_dataset_holds_out_is_asked_after_the_further_suites():
     held = SimpleNamespace(suite=SimpleNamespace(name="holdout"))
     plan = plan_of(load_policy("small"), "general")
-    plan.store = "store"
+    plan.store, plan.seed, plan.evaluation = "store", 0, SimpleNamespace(slots=1)
     for asked, expected in ((held, [*plan.further, held]), (None, [*plan.further])):
         plan.holdout = SimpleNamespace(asked_of=lambda dataset, read, asked=asked: asked)
-        assert list(Plan.further_after(plan, "dataset")) == expected
+        assert list(Plan.further_after(plan, NO_LESSONS)) == expected
     plan.holdout = None
-    assert Plan.further_after(plan, "dataset") == plan.further
+    assert Plan.further_after(plan, NO_LESSONS) == plan.further
+
+
+def test_private_passages_of_the_lessons_are_asked_unless_the_project_has_such_a_suite_of_its_own():
+    said = Message(role="user", content=" ".join(f"word{place}" for place in range(20)))
+    dataset = SimpleNamespace(train=(SimpleNamespace(interaction_id="interaction:1", messages=(said,)),))
+    for own, names in (("general", ["general", LEAKAGE]), (LEAKAGE, [LEAKAGE])):
+        plan = plan_of(load_policy("small"), own)
+        plan.holdout, plan.seed, plan.evaluation = None, 0, SimpleNamespace(slots=1)
+        assert [asked.suite.name for asked in Plan.further_after(plan, dataset)] == names

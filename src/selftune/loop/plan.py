@@ -10,9 +10,11 @@ from selftune.curation.corrections import find_correctable
 from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.config import AlphaOverNights
 from selftune.gate.planning import needs_base
+from selftune.gate.rules.leakage import LEAKAGE
 from selftune.judges.calibration.canaries import CANARY
 from selftune.loop.controls import prompt_of_lessons, prompted
 from selftune.loop.correcting import Corrections
+from selftune.loop.leaks import leakage_of
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 from selftune.store.consent import TIGHTENED
 
@@ -196,9 +198,11 @@ class Plan:
         return tuple(asked.suite for asked in self.further)
 
     def further_after(self, dataset: Dataset) -> tuple[EvaluationConfig, ...]:
-        """What else the arms are asked: the further suites, and what this dataset holds out."""
+        """What else the arms are asked: the further suites, what this dataset holds out, what may leak of it."""
         held = None if self.holdout is None else self.holdout.asked_of(dataset, self.store)
-        return self.further if held is None else (*self.further, held)
+        own = LEAKAGE in {asked.suite.name for asked in self.further}
+        leaks = None if own else leakage_of(dataset, seed=self.seed, slots=self.evaluation.slots)
+        return (*self.further, *(asked for asked in (held, leaks) if asked is not None))
 
     def arms_beside(self, asked: EvaluationConfig, candidate: Build | None) -> Iterator[tuple[Arm, Build]]:
         """Who is asked a further suite; nobody where no candidate can be stopped by it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.gate.rules.enforced import HARM_SHOWN, EnforcedRule
 from selftune.gate.rules.validity import NO_CANDIDATE
 from selftune.records import Arm, Check, CheckStatus
+from selftune.scoring.reading import words
 from selftune.scoring.units import RIGHT
 
 if TYPE_CHECKING:
@@ -60,5 +61,6 @@ class Leakage(EnforcedRule):
 
 
 def _recited(evaluation: Evaluation) -> set[str]:
-    """Items of which any repeat recited something."""
-    return {one.item_id for one in evaluation.outcomes if one.score is not None and one.score < RIGHT}
+    """Items of which any repeat recited something; who says nothing recites nothing."""
+    failed = (one for one in evaluation.outcomes if one.score is not None and one.score < RIGHT)
+    return {one.item_id for one in failed if words(one.answer)}
