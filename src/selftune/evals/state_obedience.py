@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import ConfigError
 from selftune.evals.base import Score
+from selftune.evals.scorers.expecting import failure_of
 from selftune.scoring import reading
 from selftune.scoring.expectation import Behaviour, Expectation
 from selftune.scoring.state import parse_state
@@ -38,6 +39,7 @@ class StateObedienceScorer:
             value=float(findings.passed),
             reasons=findings.reasons,
             critical_failures=() if findings.passed else critical_failures(expectation, answer),
+            failure=None if findings.passed else failure_of(item, answer),
         )
 
 
