@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.arms import PLACES, SCALE, ArmView, view
@@ -12,7 +12,7 @@ from selftune.app.reporting.pages.drawings import Span, draw_forest
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, heat
 from selftune.app.reporting.published import MEASURED
 from selftune.app.reporting.published.sections import progression_rows, published_sections
-from selftune.records import Build, Dataset, Decision, Evaluation, JudgementStatus, Release, Run
+from selftune.records import Arm, Build, Dataset, Decision, Evaluation, JudgementStatus, Release, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +32,13 @@ BY_JUDGE: Final = "by a judge"
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One evaluation of the project, and the build that it is of."""
+    """One evaluation of the project, and the build that it is of; its answers are summed up and let go.
 
+    Attributes:
+        id: Of the evaluation.
+    """
+
+    id: str
     arm: ArmView
     build: Build
     kept_at: str
@@ -64,7 +69,8 @@ def gather_everything(project: Project, suites: KnownSuites) -> Everything:
     versions = {release.build_id: release.version for release in reversed(releases)}
     measured = tuple(
         Measured(
-            arm=view(versions.get(one.build_id, f"build {one.build_id[6:14]}"), one, suites.unit_of(one)),
+            id=one.id,
+            arm=_summed_up(view(versions.get(one.build_id, f"build {one.build_id[6:14]}"), one, suites.unit_of(one))),
             build=store.record(one.build_id, Build),
             kept_at=store.saved_at(one.id),
         )
@@ -81,6 +87,11 @@ def gather_everything(project: Project, suites: KnownSuites) -> Everything:
         judges=_judges(project),
         last_updated=max((at for at, _ in (*decisions, *runs)), default=""),
     )
+
+
+def _summed_up(arm: ArmView) -> ArmView:
+    """The arm without its answers: there may be more evaluations than fit in memory."""
+    return replace(arm, evaluation=replace(arm.evaluation, outcomes=()), units=())
 
 
 def _judges(project: Project) -> tuple[tuple[str, int, int, float], ...]:
@@ -148,12 +159,19 @@ def _measured_row(one: Measured) -> Row:
 
 
 def _generations(found: Everything) -> Iterator[Part]:
-    """The mean of each generation that served, on the suite that decided about it."""
-    by_build = {one.arm.evaluation.build_id: one for one in found.measured}
+    """The mean of each generation that served, in the evaluation that decided about it."""
+    measured = {one.id: one.arm for one in found.measured}
     spans = [
-        Span(label=f"{one.version}, generation {one.generation}", value=mean.value, interval=mean.interval, n=mean.n)
-        for one in found.releases
-        if one.build_id in by_build and (mean := by_build[one.build_id].arm.summary.overall).value is not None
+        Span(
+            label=f"{release.version}, generation {release.generation}",
+            value=mean.value,
+            interval=mean.interval,
+            n=mean.n,
+        )
+        for release in found.releases
+        if (arm := measured.get(_deciding(release, found))) is not None
+        and arm.evaluation.build_id == release.build_id
+        and (mean := arm.summary.overall).value is not None
     ]
     if spans:
         told = "; ".join(f"{one.label} {figures.mean(one.value, one.interval, PLACES)}" for one in spans)
@@ -162,6 +180,13 @@ def _generations(found: Everything) -> Iterator[Part]:
         yield Said(
             text="Resolution of dissonance, success at tasks and fidelity to personas are not measured by these suites."
         )
+
+
+def _deciding(release: Release, found: Everything) -> str:
+    """The evaluation in which a release was promoted; of the base that of the first champion, of a rollback none."""
+    made = dict(next((one.arms for _, one in found.decisions if one.id == release.decision_id), ()))
+    first = dict(found.decisions[0][1].arms) if found.decisions and release.replaced is None else {}
+    return made.get(Arm.CANDIDATE) or first.get(Arm.CHAMPION, "")
 
 
 def _own_sections(found: Everything) -> Iterator[Section]:
