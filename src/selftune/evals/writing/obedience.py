@@ -50,7 +50,7 @@ _DESCRIPTION: Final = (
 
 
 class _Side(NamedTuple):
-    """One item of a pair: state, question, what is expected; without a scorer the checks of its behaviour look at it."""
+    """One item of a pair: state, question, what is expected; without a scorer its behaviour is checked."""
 
     state: Mapping[str, Any]
     asked: str
