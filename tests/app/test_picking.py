@@ -10,6 +10,7 @@ import pytest
 from selftune.app.cli.picking import keys_of, run_picking, told
 from selftune.app.picking import Picking, is_left
 from selftune.errors import NothingNewError, RequestRefusedError
+from selftune.gate.nights import nights_of
 from selftune.gate.picks.base import Choice
 from selftune.gate.policies import load_policy
 from selftune.governance.keys import sign_statement
@@ -338,3 +339,14 @@ def test_keys_come_from_a_file_whatever_white_space_lies_between_them(tmp_path):
     file.write_text("l r\nt\n", encoding="utf-8")
     read = keys_of(file)
     assert [read() for _ in range(5)] == ["l", "r", "t", "", ""]
+
+
+def test_picks_are_held_to_the_alpha_of_their_night_and_are_no_night_of_their_own(unsure):
+    policy = eject(unsure.folder, "policy", "small")
+    policy.write_text(policy.read_text().replace('"each_night"', '"lord"'))
+    tested = replace(unsure.store.last(Decision), policy_digest=load_policy(policy).digest, p_value=0.3)
+    unsure.store.save([tested], event="made by a test")
+    assert open_contest(unsure).policy.alpha < load_policy(policy).alpha
+    pick_by(unsure, "t", most=1)
+    again = weigh(unsure)
+    assert nights_of([tested, again]) == nights_of([tested]) == (False,)

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def nights_of(decisions: Iterable[Decision]) -> tuple[bool, ...]:
-    """Of each earlier night that tested a gain, whether it promoted; what was invalid tested nothing."""
-    tested = (one for one in decisions if one.outcome is not Outcome.INVALID and one.p_value is not None)
+    """Of each earlier night that tested a gain, whether it promoted; what was invalid tested nothing.
+
+    A decision that was made again by picks is no second test of the gain, and no find of the first.
+    """
+    tested = (
+        one for one in decisions if one.outcome is not Outcome.INVALID and one.p_value is not None and not one.picks
+    )
     return tuple(one.outcome is Outcome.PROMOTE for one in tested)
 
 

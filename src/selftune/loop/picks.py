@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import NothingNewError
+from selftune.gate.nights import nights_of, tonight
 from selftune.gate.picks.again import Reopened, decide_again, weigh_again
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.picks.bet import picks_at_best
@@ -21,7 +22,7 @@ from selftune.loop.service import serving_release
 from selftune.records import Arm, BlindPair, Build, Decision, Evaluation, Outcome, Statement, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selftune.gate.config import Policy
     from selftune.loop.executor import Executor
@@ -38,7 +39,11 @@ _PAUSE_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """A candidate that the gate was not sure of, and who it stands against."""
+    """A candidate that the gate was not sure of, and who it stands against.
+
+    Attributes:
+        policy: With the alpha of the night on which it was decided.
+    """
 
     decision: Decision
     champion: Build
@@ -73,8 +78,13 @@ def open_contest(project: Project) -> Contest:
         decision=decision,
         champion=project.store.record(champion, Build),
         candidate=project.store.record(decision.build_id, Build),
-        policy=policy,
+        policy=tonight(policy, nights_of(_before(decision, project))),
     )
+
+
+def _before(decision: Decision, project: Project) -> Iterator[Decision]:
+    """The decisions of the nights before; this one's own is among them neither as it was nor as it was made again."""
+    return (one for _, one in project.store.each(Decision) if one.build_id != decision.build_id)
 
 
 def _nothing_to_pick(why: str, next_step: str) -> NothingNewError:
