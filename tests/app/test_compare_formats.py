@@ -230,3 +230,65 @@ def test_the_page_of_an_outage_says_so(tmp_path):
     page = tmp_path / "verdict.html"
     assert compared(old, old, "--html", page)["outcome"] == "invalid"
     assert "nothing moved" in page.read_text()
+
+
+def test_the_judges_own_overall_and_single_criteria_can_be_compared(tmp_path):
+    old, new = judged_file(tmp_path / "old.json", LOW), judged_file(tmp_path / "new.json", HIGH)
+    ours, own = compared(old, new), compared(old, new, "--metric", "judge_overall")
+    assert own["arms"]["champion"]["mean"] == pytest.approx(ours["arms"]["champion"]["mean"] - 1)
+    assert compared(old, new, "--metric", "voice_authenticity")["difference"] == pytest.approx(ours["difference"])
+    with pytest.raises(UnknownNameError, match="'voice'"):
+        run(old, new, "--metric", "voice", catch=False)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_samples_of_the_harness_with_several_metrics_ask_which(listed, tmp_path):
+    def samples(name, shift):
+        rows = [
+            {"doc_id": n, "doc": {"q": 1}, "target": "x", "filtered_resps": [""], "acc": float((n + shift) % 4 > 1),
+             "acc_norm": 1.0, "bleu": [1, 2], "n_words": 7}
+            | ({"metrics": ["acc", "acc_norm", "bleu"], "filter": kind} if listed else {})
+            for n in range(20) for kind in (("strict", "flexible") if listed else ("none",))
+        ]  # fmt: skip
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return tmp_path / name
+
+    old, new = samples("samples_quiz_2026-01-01.jsonl", 0), samples("samples_quiz_2026-02-02.jsonl", 1)
+    with pytest.raises(UsageError, match=r"holds [34] scores: acc"):
+        run(old, new, catch=False)
+    metric = "acc,strict" if listed else "acc"
+    assert compared(old, new, "--metric", metric)["n"] == 20
+    with pytest.raises(UnknownNameError):
+        run(old, new, "--metric", "f1", catch=False)
+
+
+def test_logs_of_inspect_with_words_parts_chats_and_broken_samples(tmp_path):
+    def log(name, shift):
+        samples = [
+            {"id": n, "epoch": 1, "input": [{"role": "user", "content": f"Q{n}?", "id": f"{name}{n}"}],
+             "scores": {"graded": {"value": {"wit": (n + shift) % 5, "said": "yes" if n % 3 else "0.5"}}}}
+            for n in range(20)
+        ]  # fmt: skip
+        samples.append({"id": 20, "epoch": 1, "input": "Q?", "scores": {}, "error": {"message": "timeout\nat line 1"}})
+        (tmp_path / name).write_text(
+            json.dumps({"version": 2, "eval": {"task": "t", "model": "m"}, "plan": {}, "samples": samples})
+        )
+        return tmp_path / name
+
+    old, new = log("old.json", 0), log("new.json", 1)
+    with pytest.raises(UsageError, match="holds 2 scores"):
+        run(old, new, catch=False)
+    found = compared(old, new, "--metric", "graded.wit")
+    assert (found["n"], found["outcome"]) == (20, "inconclusive")
+    assert found["arms"]["champion"]["unscored"] == [{"item_id": "20", "reason": "the sample broke off: timeout"}]
+    assert compared(old, new, "--metric", "graded.said")["arms"]["champion"]["mean"] == pytest.approx(16.5 / 20)
+    with pytest.raises(UnknownNameError):
+        run(old, new, "--metric", "graded.tone", catch=False)
+
+
+def test_a_json_array_is_a_table_too_and_truth_values_are_scores(tmp_path):
+    rows = [{"id": n, "score": n % 2 == 0, "category": 7} for n in range(20)]
+    (tmp_path / "rows.json").write_text("\ufeff" + json.dumps(rows))
+    (tmp_path / "words.csv").write_text("id,score\n" + "".join(f"{n},{n % 2 == 0}\n" for n in range(20)))
+    found = compared(tmp_path / "rows.json", tmp_path / "words.csv")
+    assert (found["difference"], list(found["arms"]["champion"]["by_category"])) == (0.0, ["7"])

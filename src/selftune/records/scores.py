@@ -103,6 +103,7 @@ class ScoreSheet:
         self._own = _Means()
         self._stated = _Means()
         self._asked: dict[int, int] = {}
+        self._repeated: dict[int, list[float]] = {}
         self._labels = {what: _Labels() for what in LABELS}
         repeats: set[tuple[int, str]] = set()
         for row in rows:
@@ -176,6 +177,10 @@ class ScoreSheet:
         """The scores of all scored items, in the order of the file."""
         return [score for score in self._scores if score is not None]
 
+    def repeated(self) -> list[list[float]]:
+        """The scores of each item that was scored more than once, in the order of the file."""
+        return list(self._repeated.values())
+
     def extremes(self) -> tuple[float, float] | None:
         """The lowest and the highest score of an item; None without any."""
         low = min((score for score in self._scores if score is not None), default=None)
@@ -194,7 +199,7 @@ class ScoreSheet:
         if score is None:
             self.unscored.append(UnscoredRow(item_id, reason or "no reason given"))
         else:
-            self._scores.add(place, score)
+            self._keep(place, score, is_new=place == known)
         # Most files hold few of these: a look at each costs less than a call. An empty label is none.
         if own is not None:
             self._own.add(place, own)
@@ -212,6 +217,12 @@ class ScoreSheet:
             self.critical.add(item_id)
         if asked is not None:
             self._asked[place] = hash(asked)
+
+    def _keep(self, place: int, score: float, *, is_new: bool) -> None:
+        before = None if is_new else self._scores.at(place)
+        if before is not None:
+            self._repeated.setdefault(place, [before]).append(score)
+        self._scores.add(place, score)
 
     def _take_block(self, block: ScoredBlock) -> None:
         first = len(self._places)

@@ -224,3 +224,35 @@ def test_swapping_the_arms_turns_everything_round():
     assert forth.p_value == pytest.approx(back.p_value)
     assert forth.interval == pytest.approx([-end for end in reversed(back.interval)], abs=1e-6)
     assert forth.unpaired.interval == pytest.approx([-end for end in reversed(back.unpaired.interval)])
+
+
+def test_how_far_answers_swing_is_pooled_over_items_with_repeats():
+    """By hand: (2, 4) and (5, 5, 8): squares 2 and 6 over 1 + 2 degrees of freedom."""
+    rows = [ScoredRow(item_id="a", score=s, repeat=str(n)) for n, s in enumerate((2.0, 4.0))]
+    rows += [ScoredRow(item_id="b", score=s, repeat=str(n)) for n, s in enumerate((5.0, 5.0, 8.0))]
+    rows += [ScoredRow(item_id="c", score=1.0, repeat="0")]
+    arm = sheet_of(*rows)
+    found = referee(arm, arm, Terms(), scale=TEN)
+    assert found.champion.swing == pytest.approx((8 / 3) ** 0.5)
+    assert referee(sheet([1.0, 2.0]), sheet([1.0, 2.0]), Terms()).champion.swing is None
+
+
+def test_labels_that_some_items_lack_are_left_out_of_the_parts():
+    rows = [*labelled(noise(6, 5), category="a"), ScoredRow(item_id="bare", score=5.0, critical=True)]
+    verdict = referee(sheet_of(*rows), sheet_of(*rows), Terms(), scale=TEN)
+    assert [(part.name, part.n, part.critical) for part in verdict.champion.by_category] == [("a", 6, 0)]
+    assert [shift.n for shift in verdict.shifts] == [6]
+    assert verdict.champion.critical_failures == 1
+
+
+def test_files_that_name_two_scales_are_refused_and_one_that_is_named_holds():
+    with pytest.raises(MixedScalesError, match="different scales"):
+        referee(sheet([1.0, 2.0], scale=(0.0, 10.0)), sheet([1.0, 2.0], scale=(1.0, 5.0)), Terms())
+    assert referee(sheet([1.0, 2.0], scale=(1.0, 5.0)), sheet([1.0, 2.0]), Terms()).scale == (1.0, 5.0)
+
+
+def test_stated_scores_of_other_items_are_not_compared():
+    old = [ScoredRow(item_id="a", score=5.0, stated=5.0), ScoredRow(item_id="b", score=6.0)]
+    new = [ScoredRow(item_id="a", score=5.0), ScoredRow(item_id="b", score=6.0, stated=0.0)]
+    verdict = referee(sheet_of(*old), sheet_of(*new), Terms(), scale=TEN)
+    assert not any("own figures" in line for line in verdict.warnings)

@@ -74,6 +74,8 @@ def test_a_floor_is_a_share_of_the_scale(floor, status):
     verdict = judged(arms(tone=7.0), floors=(("tone", floor),))
     assert status_of(verdict, "floor:tone") is status
     assert (verdict.outcome is Finding.BETTER) == (status is CheckStatus.PASS)
+    absent = judged(arms(tone=7.0), floors=(("wit", floor),))
+    assert (status_of(absent, "floor:wit"), absent.outcome) == (CheckStatus.NOT_MEASURED, Finding.INCONCLUSIVE)
     edge = judged(arms(tone=7.0), floors=(("tone", 0.69),), guarded=("tone",))
     assert status_of(edge, "floor:tone") is CheckStatus.NOT_SHOWN
     assert edge.outcome is Finding.INCONCLUSIVE

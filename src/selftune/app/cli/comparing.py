@@ -147,6 +147,8 @@ def _notes(verdict: Verdict) -> Iterator[str]:
                 f"The {arm}'s scores fall into two heaps: {heaps.low[1]} around {heaps.low[0]:.1f}, {heaps.high[1]} "
                 f"around {heaps.high[0]:.1f}; the mean between them describes neither."
             )
+        if summary.swing is not None:
+            yield f"One answer of the {arm} lies {summary.swing:.2f} from the next to the same question (averaged)."
         if summary.unscored:
             named = ", ".join(f"{row.item_id} ({row.reason})" for row in summary.unscored[:_FEW])
             yield f"Without a score, {arm}: {named}{', …' if len(summary.unscored) > _FEW else ''}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _RUBRIC: Final = "character"
 OVERALL: Final = "overall"
+OWN: Final = "judge_overall"
 
 
 class JudgedAnswers:
@@ -33,7 +34,7 @@ class JudgedAnswers:
         return isinstance(first.get("results"), list) and "summary" in first
 
     def read(self, path: Path, asked: Asked) -> ScoreSheet:
-        """The overall of each answer, or one criterion's score with `--metric`.
+        """The overall of each answer, or with `--metric` one criterion's score, or the judge's own overall.
 
         Raises:
             UsageError: the file holds no judged answers.
@@ -41,7 +42,7 @@ class JudgedAnswers:
         """
         rubric, file = load_rubric(_RUBRIC), read_judged_file(path)
         metric = asked.metric or OVERALL
-        if metric not in (known := [OVERALL, *(item.name for item in rubric.criteria if item.weight > 0)]):
+        if metric not in (known := [OVERALL, OWN, *(item.name for item in rubric.criteria if item.weight > 0)]):
             raise UnknownNameError("metric", metric, known)
         if not file.rows:
             raise refuse(path, "it holds no row")
@@ -63,7 +64,7 @@ def _rows(file: JudgedFile, rubric: Rubric, metric: str) -> Iterator[ScoredRow]:
         yield ScoredRow(
             item_id=row.name,
             score=_score(judgement, metric),
-            reason=judgement.reason,
+            reason=judgement.reason or f"the judge gave no {metric}",
             category=row.category,
             difficulty=row.difficulty,
             judge_overall=judgement.judge_overall,
@@ -76,6 +77,6 @@ def _rows(file: JudgedFile, rubric: Rubric, metric: str) -> Iterator[ScoredRow]:
 def _score(judgement: Judgement, metric: str) -> float | None:
     if judgement.status is not JudgementStatus.SCORED:
         return None
-    if metric == OVERALL:
-        return judgement.overall
+    if metric in {OVERALL, OWN}:
+        return judgement.overall if metric == OVERALL else judgement.judge_overall
     return next((item.score for item in judgement.criteria if item.name == metric), None)

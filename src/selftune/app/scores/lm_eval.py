@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KEYS: Final = frozenset({"doc_id", "filtered_resps"})
+_NO_METRICS: Final = _KEYS | {"doc", "target", "arguments", "resps", "filter", "metrics"}
 
 
 class HarnessSamples:
@@ -75,8 +76,9 @@ def _text(value: Any) -> str | None:
 
 
 def _metrics(sample: Mapping[str, Any]) -> list[str]:
+    """The metrics that are one number; older versions do not list them, so that every other number is one."""
     named = sample.get("metrics")
-    names = named if isinstance(named, list) else []
+    names = named if isinstance(named, list) else [name for name in sample if name not in _NO_METRICS]
     return [name for name in names if isinstance(name, str) and numeric(sample.get(name)) is not None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from selftune.gate.statistics.effects import bimodality
 from selftune.gate.statistics.means import mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from selftune.records.scores import ScoreSheet
 
@@ -32,7 +33,16 @@ def summarise(sheet: ScoreSheet, scale: tuple[float, float], level: float) -> Ar
         critical_failures=len(sheet.critical),
         unscored=tuple(sheet.unscored),
         bimodality=bimodality(scores),
+        swing=_swing(sheet.repeated()),
     )
+
+
+def _swing(repeated: Sequence[Sequence[float]]) -> float | None:
+    """The pooled standard deviation within items: sums of squares over degrees of freedom."""
+    if not repeated:
+        return None
+    squares = math.fsum((score - fmean(scores)) ** 2 for scores in repeated for score in scores)
+    return math.sqrt(squares / sum(len(scores) - 1 for scores in repeated))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -51,7 +51,11 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmSummary:
-    """One arm over all its scored items, paired or not."""
+    """One arm over all its scored items, paired or not.
+
+    Attributes:
+        swing: How far one answer to a question lies from the next, as a standard deviation; None without repeats.
+    """
 
     name: str
     mean: float | None
@@ -65,6 +69,7 @@ class ArmSummary:
     critical_failures: int
     unscored: tuple[UnscoredRow, ...]
     bimodality: Bimodality | None
+    swing: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

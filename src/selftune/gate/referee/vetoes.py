@@ -109,8 +109,6 @@ def _critical(champion: ScoreSheet, candidate: ScoreSheet, policy: Policy) -> Ch
         for item, _ in champion.scored()
         if candidate.score(item) is not None
     ]
-    if not growth:
-        return _unmeasured(CriticalFailures.family, 0, policy)
     found = mean_difference(growth, None, level=policy.level, width=1.0)
     status = CheckStatus.PASS
     if policy.max_critical_failures is not None and len(candidate.critical) > policy.max_critical_failures:
