@@ -62,6 +62,11 @@ def test_a_category_with_too_few_units_is_refused_with_the_number_missing() -> N
         plan_check(SMALL, worlds.make_suite(4))
 
 
+def test_a_suite_that_decides_needs_as_many_units_as_a_gain_is_measured_by() -> None:
+    with pytest.raises(ConfigError, match="suite 'worlds' has 8 pairs; policy 'small' measures none below 12"):
+        plan_check(SMALL, worlds.make_suite(8, categories=("field",)))
+
+
 def test_agents_count_among_the_vetoes() -> None:
     bare, staffed = worlds.make_suite(70), worlds.make_suite(70, agents=tuple("abcdefg"))
     assert forecast(SMALL, staffed).pass_chance < forecast(SMALL, bare).pass_chance

@@ -117,7 +117,7 @@ def _refuse_few(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
     sizes, least = Counter(category for category, _ in _units(suite)), policy.min_part_units
     parts = [_part(suite, sizes[name], least, f"category {name!r} of ") for name in suite.categories]
     for one in (suite, *further):
-        if one is not suite and not has_own_rule(one):
+        if one is suite or not has_own_rule(one):
             parts.append(_part(one, len(_units(one)), policy.min_units))
         parts += [*_parts_with_a_floor(policy, one), *_tiers(policy, one)]
     few = next((part for part in parts if part.n < part.least), None)
