@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from selftune.gate.rules.enforced import DOUBT, EnforcedRule
 from selftune.gate.rules.validity import NO_CANDIDATE
+from selftune.gate.statistics.noise import noise_of_trainings
 from selftune.records import Check, CheckStatus
 from selftune.scoring.units import unit_scores
 
@@ -35,14 +36,15 @@ class SeedSpread(EnforcedRule):
         means = means_by_seed(evidence.candidate, evidence.suite.unit)
         if len(means) < max(_TWO, policy.least_seeds):
             return self.unmeasured(f"answers were drawn with {len(means)} seeds, {policy.least_seeds} are needed")
-        spread = stdev(means)
+        noise = noise_of_trainings(means, level=policy.level)
         return Check(
             name=self.name,
-            status=CheckStatus.PASS if spread < policy.most_spread else CheckStatus.FAIL,
-            detail=f"the mean over {len(means)} seeds has a standard deviation of {spread:.3f}, "
-            f"from {min(means):.3f} to {max(means):.3f}",
-            measured=spread,
+            status=CheckStatus.PASS if noise.deviation < policy.most_spread else CheckStatus.FAIL,
+            detail=f"the mean over {len(means)} seeds has a standard deviation of {noise.deviation:.3f}, "
+            f"from {min(means):.3f} to {max(means):.3f}; one run of an equal arm may differ by {noise.floor:.3f}",
+            measured=noise.deviation,
             threshold=policy.most_spread,
+            interval=noise.interval,
             n=len(means),
         )
 
