@@ -28,7 +28,7 @@ from selftune.records import (
 )
 from selftune.testing import fake_build, fake_proof
 
-(MADISON,) = load_published()
+MADISON, SANCTUM = load_published()
 
 
 def text_of(*published):
@@ -168,6 +168,7 @@ def test_every_reported_figure_is_labelled_and_none_has_an_interval():
         max(1, sum(one.overall(how) is not None for how in (RAW, CORRECTED))) for one in MADISON.runs
     )
     assert all(numbers(line)[6] == "-" for line in rows)
+    assert all("as stated" in numbers(line)[7] for line in rows)
 
 
 def test_the_published_figures_are_those_of_the_files_where_these_are_at_hand(field_data):
@@ -182,6 +183,15 @@ def test_the_published_figures_are_those_of_the_files_where_these_are_at_hand(fi
         sheet = read_scores(judged / f"{name}.json", Asked())
         stated = [sheet.stated(item) for item in sheet.items]
         assert MADISON.run(run).raw == pytest.approx(sum(one or 0.0 for one in stated) / len(stated), abs=0.006)
+
+
+def test_a_page_that_gives_less_has_no_empty_tables_and_its_differences_are_reckoned():
+    text = text_of(SANCTUM)
+    side = section(text, f"{SANCTUM.name} ({REPORTED}): side by side")
+    assert numbers(row(side, "extended test: base, then champion"))[:3] == ["0.643", "0.575", "-0.068"]
+    assert numbers(row(side, "kept against the baseline, which is of another base"))[2] == "+0.035"
+    assert ": categories" not in text
+    assert "Sanctum council undated, as reported" in text
 
 
 # --- A project's own --------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def overview_page(found: Everything, published: Sequence[Published], title: str)
 
 def _dates(found: Everything, published: Sequence[Published]) -> Iterator[str]:
     yield f"measured {found.last_updated or 'nothing yet'}"
-    yield from (f"{page.name} {page.last_updated}, as reported" for page in published)
+    yield from (f"{page.name} {page.last_updated or 'undated'}, as reported" for page in published)
 
 
 def _lead(found: Everything, published: Sequence[Published]) -> Iterator[str]:

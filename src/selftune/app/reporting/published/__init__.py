@@ -30,8 +30,8 @@ class ReportedRun:
     name: str
     base: str
     dataset: str
-    pairs: str
-    date: str
+    pairs: str = ""
+    date: str = ""
     raw: float | None = None
     corrected: float | None = None
     critical_failures: int | None = None
@@ -80,35 +80,38 @@ class Published:
     """One page of results.
 
     Attributes:
-        last_updated: What the page says of itself.
+        last_updated: What the page says of itself; empty where it says nothing.
         items: How many items each evaluation is said to have; `items_by_category`: of which category.
         datasets, sweep, probes, breaks, judge_history, costs: Rows of its further tables, by column.
+        pairs: Two figures each that the page holds against each other.
     """
 
     name: str
     source: str
-    last_updated: str
     scale: tuple[float, float]
-    items: int
-    judge: str
-    generation: str
     configuration: str
+    runs: tuple[ReportedRun, ...]
     categories: Mapping[str, str]
     items_by_category: Mapping[str, int]
-    runs: tuple[ReportedRun, ...]
-    comparisons: tuple[Comparison, ...]
-    datasets: tuple[Mapping[str, Any], ...]
-    sweep: tuple[Mapping[str, Any], ...]
-    probes: tuple[Mapping[str, Any], ...]
-    breaks: tuple[Mapping[str, Any], ...]
-    judge_history: tuple[Mapping[str, Any], ...]
-    costs: tuple[Mapping[str, Any], ...]
+    last_updated: str = ""
+    items: int | None = None
+    judge: str = ""
+    generation: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+    datasets: tuple[Mapping[str, Any], ...] = ()
+    sweep: tuple[Mapping[str, Any], ...] = ()
+    probes: tuple[Mapping[str, Any], ...] = ()
+    breaks: tuple[Mapping[str, Any], ...] = ()
+    judge_history: tuple[Mapping[str, Any], ...] = ()
+    costs: tuple[Mapping[str, Any], ...] = ()
+    pairs: tuple[Mapping[str, Any], ...] = ()
 
     def weighted(self, categories: Mapping[str, float]) -> float | None:
         """The mean over all items that category means come to; None where one of them is missing."""
-        if set(categories) != set(self.items_by_category):
+        if not categories or set(categories) != set(self.items_by_category):
             return None
-        return sum(categories[name] * count for name, count in self.items_by_category.items()) / self.items
+        total = sum(categories[name] * count for name, count in self.items_by_category.items())
+        return total / sum(self.items_by_category.values())
 
     def run(self, name: str) -> ReportedRun:
         """The run of this name."""
@@ -127,8 +130,9 @@ def _read(found: dict[str, Any]) -> Published:
     low, high = found.pop("scale")
     no_figures: dict[str, Mapping[str, float]] = {"raw_categories": {}, "corrected_categories": {}, "difficulty": {}}
     runs = tuple(ReportedRun(**(no_figures | run)) for run in found.pop("runs"))
-    comparisons = tuple(map(_comparison, found.pop("comparisons")))
-    tables: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
+    comparisons = tuple(map(_comparison, found.pop("comparisons", ())))
+    tables: dict[str, Any] = {"categories": {}, "items_by_category": {}}
+    tables |= {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
     return Published(scale=(low, high), runs=runs, comparisons=comparisons, **tables)
 
 

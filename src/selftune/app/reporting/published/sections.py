@@ -22,26 +22,32 @@ _ROUNDED_COST: Final = 1.0
 
 
 def published_sections(page: Published) -> Iterator[Section]:
-    """All of the page's tables, each labelled as reported."""
-    what = f"{page.name} ({REPORTED})"
-    yield Section(title=f"{what}: where it comes from", parts=tuple(_origin(page)))
-    yield Section(title=f"{what}: categories", parts=tuple(_categories(page)))
-    yield Section(title=f"{what}: difficulty", parts=(_difficulty(page),))
-    yield Section(
-        title=f"{what}: configurations", parts=(Said(text=f"Common: {page.configuration}."), _configurations(page))
-    )
-    yield Section(title=f"{what}: datasets", parts=(_datasets(page),))
-    yield Section(title=f"{what}: side by side", parts=tuple(_comparisons(page)))
-    yield Section(title=f"{what}: analyses", parts=tuple(_analyses(page)))
-    yield Section(title=f"{what}: judge and costs", parts=tuple(_judge_and_costs(page)))
+    """All of the page's tables, each labelled as reported; what the page does not give is no section."""
+    for title, parts in _tables(page):
+        if parts:
+            yield Section(title=f"{page.name} ({REPORTED}): {title}", parts=tuple(parts))
+
+
+def _tables(page: Published) -> Iterator[tuple[str, list[Part]]]:
+    yield "where it comes from", list(_origin(page))
+    yield "categories", list(_categories(page)) if page.categories else []
+    yield "difficulty", [_difficulty(page)] if any(run.difficulty for run in page.runs) else []
+    yield "configurations", list(_configurations(page))
+    yield "datasets", [_datasets(page)] if page.datasets else []
+    yield "side by side", list(_comparisons(page))
+    yield "analyses", list(_analyses(page))
+    yield "judge and costs", list(_judge_and_costs(page)) if page.costs else []
 
 
 def _origin(page: Published) -> Iterator[Part]:
-    yield Said(text=f"{page.source}; last updated {page.last_updated} by its own word.")
-    yield Said(text=f"Judge: {page.judge}. Answers: {page.generation}.")
+    updated = f"last updated {page.last_updated} by its own word" if page.last_updated else "of no date"
+    yield Said(text=f"{page.source}; {updated}.")
+    if page.judge:
+        yield Said(text=f"Judge: {page.judge}. Answers: {page.generation}.")
+    asked = "an unknown number of items" if page.items is None else f"{page.items} items"
     yield Said(
-        text=f"These are facts as reported: {page.items} prompts an evaluation, one run each, and no items to reckon "
-        "an interval from. Differences, shares and sums are reckoned here from the figures given."
+        text=f"These are facts as reported: {asked} an evaluation, one run each, and no items to reckon an interval "
+        "from. Differences, shares and sums are reckoned here from the figures given."
     )
 
 
@@ -49,13 +55,15 @@ def progression_rows(page: Published) -> Iterator[Row]:
     """Each run by each method that it has a figure of: raw never shares a row with corrected."""
     for run in page.runs:
         methods = [method for method in (RAW, CORRECTED) if run.overall(method) is not None] or [figures.NOTHING]
+        asked = "not stated" if page.items is None else f"{page.items} as stated"
+        learnt = ", ".join(filter(None, (run.dataset, f"{run.pairs} pairs" if run.pairs else "")))
         for place, method in enumerate(methods):
             score = run.overall(method) if method != figures.NOTHING else None
             failures = run.critical_failures if method == RAW else None
             yield (
-                run.name, run.date, REPORTED, run.base, f"{run.dataset}, {run.pairs} pairs", method,
-                Cell(text=figures.number(score), tint=heat(score, page.scale)), figures.NOTHING,
-                f"{page.items} as stated", _given(failures), run.note if run.note and not place else figures.NOTHING,
+                run.name, run.date or figures.NOTHING, REPORTED, run.base, learnt, method,
+                Cell(text=figures.number(score, _places(page)), tint=heat(score, page.scale)), figures.NOTHING,
+                asked, _given(failures), run.note if run.note and not place else figures.NOTHING,
             )  # fmt: skip
 
 
@@ -113,7 +121,8 @@ def _difficulty(page: Published) -> Table:
     return Table(caption=f"Means by difficulty, {RAW}", head=("run", *grades), rows=rows)
 
 
-def _configurations(page: Published) -> Table:
+def _configurations(page: Published) -> Iterator[Part]:
+    yield Said(text=f"Common: {page.configuration}.")
     rows: tuple[Row, ...] = tuple(
         (
             run.name, run.base, _given(run.rank), _given(run.alpha), _given(run.learning_rate), run.pairs,
@@ -123,7 +132,8 @@ def _configurations(page: Published) -> Table:
         if run.steps is not None
     )  # fmt: skip
     head = ("run", "base", "rank", "alpha", "learning rate", "pairs", "steps")
-    return Table(caption="What differed from run to run", head=head, rows=rows)
+    if rows:
+        yield Table(caption="What differed from run to run", head=head, rows=rows)
 
 
 def _given(value: object) -> str:
@@ -139,6 +149,8 @@ def _datasets(page: Published) -> Table:
 
 
 def _comparisons(page: Published) -> Iterator[Part]:
+    if page.pairs:
+        yield _pairs(page)
     for one in page.comparisons:
         yield _comparison(one, page)
         if one.mixes:
@@ -148,6 +160,26 @@ def _comparisons(page: Published) -> Iterator[Part]:
             )
         if odd := tuple(_odd_figures(one, page)):
             yield Points(points=tuple(f"Beware: {each}." for each in odd))
+
+
+def _pairs(page: Published) -> Table:
+    places = _places(page)
+    rows = tuple(
+        (
+            one["what"],
+            figures.number(one["first"], places),
+            figures.number(one["second"], places),
+            figures.signed(one["second"] - one["first"], places),
+            one["note"],
+        )
+        for one in page.pairs
+    )
+    head = ("figures", "first", "second", "difference", "note")
+    return Table(caption="Figures held against each other; single runs, so no interval", head=head, rows=rows)
+
+
+def _places(page: Published) -> int:
+    return figures.places_of(page.scale)
 
 
 def _comparison(one: Comparison, page: Published) -> Table:
@@ -214,15 +246,22 @@ def _percent(before: float | None, after: float | None) -> str:
 
 
 def _analyses(page: Published) -> Iterator[Part]:
-    yield _sweep(page)
-    yield Points(points=tuple(_sweep_words(page)))
-    yield _probes(page)
-    yield Said(
+    if page.sweep:
+        yield _sweep(page)
+        yield Points(points=tuple(_sweep_words(page)))
+    if page.probes:
+        yield _probes(page)
+        yield _on_probes()
+    if page.breaks:
+        yield _breaks(page)
+
+
+def _on_probes() -> Said:
+    return Said(
         text="Each probe is a single run of 300 steps on 14 prompts, and single prompts swing by 3 to 8 points from "
         "run to run: no single change improved on the baseline, and that is all that these runs show. That the recipe "
         "is near the best there is does not follow. Probes are held against their baseline, never against production."
     )
-    yield _breaks(page)
 
 
 def _sweep(page: Published) -> Table:
