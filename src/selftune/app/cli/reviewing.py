@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -171,8 +172,24 @@ def plain(text: str) -> str:
 def read_key() -> str:
     """One key from the terminal; from a pipe the next character that is no line end. Empty at the end of input."""
     if sys.stdin.isatty():
-        key: str = typer.getchar()
-        return key
+        return _typed_key()
     while (key := sys.stdin.read(1)) in {"\n", "\r"}:
         pass
     return key
+
+
+def _typed_key() -> str:
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows has neither.
+        key: str = typer.getchar()
+        return key
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    try:
+        # Nothing is flushed, as `typer.getchar` does: what was typed while the last key was written down counts too.
+        tty.setcbreak(terminal, termios.TCSADRAIN)
+        return os.read(terminal, 1).decode("utf-8", "replace")
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
