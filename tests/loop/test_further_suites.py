@@ -79,6 +79,18 @@ def test_the_base_is_asked_where_the_policy_holds_the_candidate_against_it():
     assert arms == [[Arm.CHAMPION, Arm.CANDIDATE, Arm.BASE], [Arm.CHAMPION, Arm.CANDIDATE]]
 
 
+def test_the_questions_of_a_cycle_are_counted_arm_by_arm():
+    policy = replace(load_policy("small"), suites=(("general", SuiteDemand(against=Against.BASE)),))
+    few = replace(FIRST, items=FIRST.items[:10])
+    thrice = SimpleNamespace(suite=replace(few, name="general", repeats=3), repeats=1)
+    once = SimpleNamespace(suite=replace(few, name="council"), repeats=1)
+    plan = plan_of(policy)
+    plan.further, plan.evaluation = (thrice, once), SimpleNamespace(suite=few, repeats=2)
+    plan.arms_against = lambda candidate: (1, 2, 3)
+    plan.arms_beside = lambda asked, candidate: Plan.arms_beside(plan, asked, candidate)
+    assert Plan.asks(plan) == 3 * 20 + 3 * 30 + 2 * 10
+
+
 def test_without_a_candidate_nobody_is_asked_more():
     plan = plan_of(load_policy("small"), "general")
     assert list(Plan.arms_beside(plan, plan.further[0], None)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from selftune.app.teachers import describe_corrector
@@ -114,6 +115,16 @@ def _judging_costs(plan: Plan) -> str:
     return expected_cost(plan.store, plan.judge_identity, ids, more_answers=more)
 
 
+def _evaluating_takes(plan: Plan) -> str:
+    """How many answers, and at the pace of the last evaluation how many minutes."""
+    asks, last = plan.asks(), plan.store.last(Evaluation)
+    told = f"{asks} answers at most, what is held out of the log not counted"
+    if last is None or not last.outcomes:
+        return f"{told}; how fast they come is not known yet"
+    minutes = math.ceil(asks * last.wall_seconds / len(last.outcomes) / 60)
+    return f"{told}; about {max(1, minutes)} min at the pace of the last evaluation"
+
+
 def plan_summary(plan: Plan) -> dict[str, Any]:
     """What a cycle would do, line by line."""
     suite = plan.evaluation.suite
@@ -131,6 +142,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "suite": f"{suite.name}, {len(suite.items)} items",
         "arms": ", ".join(arm.value for arm, _ in plan.arms_against(plan.champion)),
         "further suites": ", ".join(f"{one.name}, {len(one.items)} items" for one in plan.suites_beside) or "none",
+        "evaluating": _evaluating_takes(plan),
         "policy": plan.policy.name,
         "champion": plan.serving.version,
     }

@@ -116,6 +116,7 @@ class Plan:
         yardsticks: What measures the model; nothing close to it is learnt from.
         champion: The build that serves now.
         nights: Of each earlier night that tested a gain, whether it promoted.
+        ladder: Whether a prompt and every serving form compete, and the simplest that is not inferior is released.
         seed: What all chance of the project comes from.
         shows_lessons: Whether lessons shown in a prompt are a control beside `others`.
         holdout: How what is held out of the log is asked and graded beside them; None where nobody may grade it.
@@ -152,6 +153,7 @@ class Plan:
     shows_lessons: bool = False
     holdout: Holdout | None = None
     nights: tuple[bool, ...] = ()
+    ladder: bool = False
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
         """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
@@ -192,6 +194,12 @@ class Plan:
         if candidate is not None and base is not None and prompt is not None:
             yield Arm.PROMPT_ONLY, prompted(base, prompt)
 
+    def asks(self) -> int:
+        """Questions that evaluating costs at most: what is kept of an arm is not asked again."""
+        arms = len(list(self.arms_against(self.champion)))
+        beside = [(asked, len(list(self.arms_beside(asked, self.champion)))) for asked in self.further]
+        return sum(times * questions_in(asked) for asked, times in ((self.evaluation, arms), *beside))
+
     @property
     def suites_beside(self) -> tuple[Suite, ...]:
         """The suites beside the one that decides."""
@@ -215,7 +223,7 @@ class Plan:
 
     def evidence(
         self,
-        run: Run,
+        run: Run | None,
         candidate: Build | None,
         evaluations: Mapping[Arm, Evaluation],
         further: Sequence[tuple[Suite, Mapping[Arm, Evaluation]]],
@@ -233,6 +241,11 @@ class Plan:
             further=tuple(_beside(suite, arms) for suite, arms in further if arms),
             nights=self.nights if self.policy.alpha_over_nights is AlphaOverNights.LORD else (),
         )
+
+
+def questions_in(asked: EvaluationConfig) -> int:
+    """How many answers one arm gives to a suite."""
+    return len(asked.suite.items) * max(asked.repeats, asked.suite.repeats)
 
 
 def _beside(suite: Suite, arms: Mapping[Arm, Evaluation]) -> SuiteEvidence:
