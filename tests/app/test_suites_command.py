@@ -87,7 +87,9 @@ def test_every_field_of_an_item_survives_the_file(tmp_path):
 
 
 def test_the_shipped_suites_are_listed_and_a_copy_of_the_project_stands_before_them(tmp_path):
-    assert run("suite", "list", "--project", str(tmp_path)).output.startswith("state") or SUITES.names()
+    assert (
+        "state_obedience (shipped): 384 items in 192 pairs" in run("suite", "list", "--project", str(tmp_path)).output
+    )
     write_suite(suite_of(item(0)), tmp_path / "suites" / "harbour.yaml")
     first, *others = json.loads(run("suite", "list", "--project", str(tmp_path), "--json").output)["suites"]
     assert (first["name"], first["own"], first["items"]) == ("harbour", True, 1)
@@ -113,6 +115,11 @@ def test_lint_ends_with_3_for_an_error_and_0_without(tmp_path):
     coarse = run("suite", "lint", "harbour", "--project", str(tmp_path), "--policy", "small", "--json")
     assert coarse.exit_code == 3
     assert {one["code"] for one in json.loads(coarse.output)["findings"]} >= {"coarse"}
+
+
+@pytest.mark.parametrize("name", SUITES.names())
+def test_no_shipped_suite_says_the_same_twice_or_leaks(name):
+    assert not codes(load_suite(name)) & {"duplicate", "near_duplicate", "contradiction", "leak", "unknown_scorer"}
 
 
 def test_two_items_that_say_nearly_the_same_are_told_and_across_the_clean_room_they_are_a_leak():
