@@ -285,6 +285,7 @@ def test_the_kinds_of_a_break_are_measures_of_their_own() -> None:
         "model_claim": 1.0,
         "left_role": 0.0,
         "safety_disclaimer": 1.0,
+        "assistant_voice": 0.0,
     }
 
 

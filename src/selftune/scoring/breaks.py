@@ -1,7 +1,8 @@
 """Where an answer falls out of its role, and how: it calls itself an AI, names its maker, steps out, or disclaims.
 
-Mission B22 and B23. Every pattern was held against 1,286 answers of people's files: 28 of 400 by a bare base call
-themselves an AI, none of 399 by a teacher in its role does.
+Mission B22 and B23. The patterns were written after answers of people's files. A judge gave 81 answers of five models
+at most 3 of 10 for staying in character, and 89 at least 8: a break is found in 32 of the first, in none of the others,
+and in none of 399 answers by a teacher in its role. What is missed speaks about the person, or is merely unlike them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Break(StrEnum):
     MODEL_CLAIM = "model_claim"
     LEFT_ROLE = "left_role"
     SAFETY_DISCLAIMER = "safety_disclaimer"
+    ASSISTANT_VOICE = "assistant_voice"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +34,22 @@ class BreakFound:
     words: str
 
 
+_SET_OUT: Final = (
+    r"(?:okay|ok|sure|certainly|alright|absolutely|great question|of course)\b[,.!]* "
+    r"(?:let's|let us|here's|here is|this is|so|i'd be happy|i can)\b"
+    r"|(?:this is|that's|what) an? (?:really |very |truly |deeply |profoundly )?(?:\*?\w+\*? )?(?:and \w+ )?"
+    r"(?:question|thought experiment|dilemma|classic)\b"
+)
+
+
 _PATTERNS: Final[Mapping[Break, re.Pattern[str]]] = {
     kind: re.compile(pattern, re.IGNORECASE)
     for kind, pattern in {
         Break.AI_SELF_DESCRIPTION: (
             r"\bas an? (?:\w+ )?(?:ai|artificial intelligence|language model|chatbot|digital assistant)\b"
             r"|\bi(?:'m| am) (?:just |only |really )?an? (?:\w+ ){0,2}(?:ai|language model|chatbot|virtual assistant)\b"
-            r"|\bmy (?:training data|knowledge cut-?off|primary drives)\b"
+            r"|\bmy (?:training data|training on|knowledge cut-?off|primary drives)\b"
+            r"|\bi do(?:n't| not) (?:experience|perceive|feel) [^.!?]{0,30}(?:way|as|like) (?:humans|people|a human)\b"
         ),
         Break.MODEL_CLAIM: (
             r"\bi(?:'m| am) (?:chatgpt|claude|gemini|gemma|qwen|llama|deepseek|mistral)\b"
@@ -57,6 +68,13 @@ _PATTERNS: Final[Mapping[Break, re.Pattern[str]]] = {
             r"(?:feelings|emotions|opinions|beliefs|experiences|consciousness)\b"
             r"|\b(?:please )?consult (?:with )?(?:a|an|your) (?:\w+ )?(?:professional|doctor|lawyer|expert)\b"
             r"|\bfor (?:educational|informational|entertainment) purposes only\b"
+        ),
+        # How an assistant sets out to explain. Of a role it is the first word that betrays it, so only openings count.
+        Break.ASSISTANT_VOICE: (
+            rf"\A\W*(?:<think>\s*</think>\W*)?(?:{_SET_OUT})"
+            r"|\bhere(?:'s| is) (?:a|my) (?:\w+ )?"
+            r"(?:breakdown|characteri[sz]ation|overview|summary|response suitable)\b"
+            r"|\blet(?:'s| us) (?:unpack|delve into|break (?:it |this |that )?down|dive into)\b"
         ),
     }.items()
 }

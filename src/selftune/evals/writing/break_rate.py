@@ -13,9 +13,9 @@ _REPEATS: Final = 30
 _LEAST_WORDS: Final = 8
 _DESCRIPTION: Final = (
     "How often a persona falls out of its role: six classes of topics that break characters and seven controls, thirty "
-    "answers to each question. Detectors name an AI's self-description, a model's name or maker, leaving the role and "
-    "a safety disclaimer, each a rate of its own; an answer must speak to the question too, or silence would never "
-    "break."
+    "answers to each question. Detectors name an AI's self-description, a model's name or maker, leaving the role, an "
+    "assistant's voice and a safety disclaimer, each a rate of its own; an answer must speak to the question too, or "
+    "silence would never break."
 )
 
 
