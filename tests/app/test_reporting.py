@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from selftune.app.cli.main import app, register_commands
 from selftune.app.linting.lint import lint_report
 from selftune.app.reporting.decisions import decision_page, tell_decision
-from selftune.app.reporting.naming import page_of, page_of_everything, page_of_file, sheet_of
+from selftune.app.reporting.naming import page_of, page_of_everything, page_of_files, sheet_of
 from selftune.app.reporting.pages.html import as_html
 from selftune.app.reporting.pages.markdown import as_markdown
+from selftune.app.reporting.published import load_published
 from selftune.app.reporting.suites import KnownSuites
 from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES, load_suite
@@ -293,11 +294,11 @@ def test_a_file_of_judged_answers_has_a_page_with_its_heaps_and_extremes(tmp_pat
     rows = [row(at) for at in range(24)]
     path = tmp_path / "judged.json"
     path.write_text(json.dumps({"summary": {"judge_model": "somebody"}, "results": rows}))
-    text = as_markdown(page_of_file(path))
-    assert "The scores fall into two heaps: 5 around 1.00, 18 around 9.00." in text
+    text = as_markdown(page_of_files([path]))
+    assert "The scores of judged fall into two heaps: 5 around 1.00, 18 around 9.00." in text
     assert "### best: q-23" in text
     assert "### worst: q-04" in text
-    assert "| q-00 |" in section(text, "Without a score")
+    assert "| q-00 | judged |" in section(text, "Without a score")
     assert "Question 4?" in text
 
 
@@ -361,6 +362,24 @@ def test_the_page_is_one_file_that_holds_all(world):
     assert "http://" not in html.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in html
     assert html.count("<svg") >= 3
+
+
+def test_several_files_stand_side_by_side_and_each_is_held_against_the_first(field_data):
+    judged = field_data / "foundry" / "judged"
+    names = (
+        "eval-qwen3-v1-judged-20260329-215556",
+        "eval-orpo-v3b-judged-20260326-final",
+        "eval-qwen3-v3-lr8e6-judged-20260330-125201",
+    )
+    text = as_markdown(page_of_files([judged / f"{name}.json" for name in names]))
+    told = section(text, f"Each against {names[0]}")
+    assert f"| {names[1]} | -4.07 |" in told
+    assert f"| {names[2]} | -0.71 |" in told
+    # What the page of that project gives as corrected, reckoned from its file.
+    published = dict(load_published()[0].run("Qwen 3 v1").corrected_categories)
+    categories = load_published()[0].categories
+    for short, mean in published.items():
+        assert f"| {categories[short]} | {names[0]} | {mean:.2f} |" in text
 
 
 # --- The linter -------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def show(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A decision, an evaluation, a run, a version or a file of answers; the last decision by default."
+            help="A decision, an evaluation, a run, a version or files of answers; the last decision by default."
         ),
     ] = None,
     everything: Annotated[
@@ -59,7 +59,7 @@ def show(
     json: AsJson = False,
 ) -> None:
     """What a record came to: outcome first, then every figure with its n and interval, and the items to read."""
-    from selftune.app.reporting.naming import page_of, page_of_everything, page_of_file
+    from selftune.app.reporting.naming import page_of, page_of_everything, page_of_files
     from selftune.errors import UsageError
     from selftune.loop.config import CONFIG_FILE
     from selftune.loop.project import open_project
@@ -68,8 +68,8 @@ def show(
         raise UsageError("--all is a page of everything, a name one of a record.", next_step="Leave one of them out.")
     if everything and not (project / CONFIG_FILE).is_file():
         page = page_of_everything(None)
-    elif names and len(names) == 1 and Path(names[0]).is_file():
-        page = page_of_file(Path(names[0]))
+    elif names and all(Path(name).is_file() for name in names):
+        page = page_of_files([Path(name) for name in names])
     else:
         with open_project(project) as opened:
             page = page_of_everything(opened) if everything else page_of(opened, names or [])

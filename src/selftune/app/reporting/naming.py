@@ -12,7 +12,7 @@ from selftune.app.reporting.evaluations import evaluation_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
 from selftune.app.reporting.published import load_published
 from selftune.app.reporting.runs import run_page
-from selftune.app.reporting.sheets import sheet_page
+from selftune.app.reporting.sheets import sheets_page
 from selftune.app.reporting.suites import KnownSuites
 from selftune.app.tracing import find
 from selftune.errors import UsageError
@@ -77,17 +77,17 @@ def _run(project: Project, run: Run, suites: KnownSuites) -> Page:
     return run_page(run, project.store.record(run.dataset_id, Dataset), decisions, further)
 
 
-def page_of_file(path: Path) -> Page:
-    """The page of a file of answers; of an evaluation of ours the same as by its id.
+def page_of_files(paths: Sequence[Path]) -> Page:
+    """The page of files of answers side by side; of evaluations of ours alone, the same as by their ids.
 
     Raises:
-        UsageError: the file holds no answers.
-        IntegrityError: the record in the file is damaged.
+        UsageError: a file holds no answers.
+        IntegrityError: the record in a file is damaged.
     """
-    evaluation = _evaluation_in(path)
-    if evaluation is None:
-        return sheet_page(sheet_of_judged_file(path))
-    return evaluation_page([(path.stem, evaluation)], KnownSuites())
+    evaluations = [(path.stem, evaluation) for path in paths if (evaluation := _evaluation_in(path)) is not None]
+    if len(evaluations) == len(paths):
+        return evaluation_page(evaluations, KnownSuites())
+    return sheets_page([sheet_of(None, str(path)) for path in paths])
 
 
 def sheet_of(project: Project | None, name: str) -> AnswerSheet:

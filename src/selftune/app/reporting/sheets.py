@@ -1,39 +1,49 @@
-"""The page of one file of answers: its mean with an interval, its parts, its heaps, and the items to read."""
+"""The page of files of answers, side by side where there are several: means, parts, heaps, and the items to read."""
 
 from __future__ import annotations
 
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.reporting.changes.find import LEVEL, score_change
 from selftune.app.reporting.changes.sections import answer_of
 from selftune.app.reporting.pages import figures
-from selftune.app.reporting.pages.drawings import draw_distribution
-from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, Transcript, heat
+from selftune.app.reporting.pages.drawings import Span, draw_distribution, draw_forest
+from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, Transcript, drift, heat
 from selftune.gate.statistics.effects import bimodality
+from selftune.gate.statistics.many import benjamini_hochberg
 from selftune.gate.statistics.means import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from selftune.app.reporting.answers import Answered, AnswerSheet
-    from selftune.app.reporting.pages.parts import Part
+    from selftune.app.reporting.pages.parts import Part, Row
 
-_LEVEL: Final = 0.95
 EACH: Final = 3
 """So many of the best and of the worst answers are shown."""
 
 
-def sheet_page(sheet: AnswerSheet) -> Page:
-    """One model's answers by themselves."""
+def sheets_page(sheets: Sequence[AnswerSheet]) -> Page:
+    """One model's answers by themselves, or several models' side by side, the first one in front."""
+    names = ", ".join(sheet.name for sheet in sheets)
     return Page(
-        title=f"Answers of {sheet.name}",
-        lead=tuple(_lead(sheet)),
+        title=f"Answers of {names}",
+        lead=tuple(line for sheet in sheets for line in _lead(sheet)),
         sections=(
-            Section(title="Scores", parts=tuple(_scores(sheet))),
-            Section(title="Best and worst answers", folded=True, parts=tuple(best_and_worst_answers(sheet))),
-            Section(title="Without a score", parts=tuple(_unscored(sheet))),
+            Section(title="Scores", parts=tuple(_scores(sheets))),
+            *_against_the_first(sheets),
+            *(
+                Section(
+                    title=f"Best and worst answers of {sheet.name}",
+                    folded=True,
+                    parts=tuple(best_and_worst_answers(sheet)),
+                )
+                for sheet in sheets
+            ),
+            Section(title="Without a score", parts=tuple(_unscored(sheets))),
         ),
-        foot=f"Every figure is reckoned from the answers in {sheet.identity}.",
+        foot="Every figure is reckoned from the answers in " + ", ".join(sheet.identity for sheet in sheets),
     )
 
 
@@ -43,7 +53,7 @@ def _scored(answers: Sequence[Answered]) -> list[float]:
 
 def _mean(answers: Sequence[Answered], sheet: AnswerSheet) -> tuple[float | None, tuple[float, float] | None]:
     scores = _scored(answers)
-    return (fmean(scores), mean_interval(scores, _LEVEL, sheet.scale)) if scores else (None, None)
+    return (fmean(scores), mean_interval(scores, LEVEL, sheet.scale)) if scores else (None, None)
 
 
 def _lead(sheet: AnswerSheet) -> Iterator[str]:
@@ -51,36 +61,68 @@ def _lead(sheet: AnswerSheet) -> Iterator[str]:
     mean, interval = _mean(sheet.answers, sheet)
     low, high = sheet.scale
     over = f"over {figures.counted(len(scored), 'scored answer')} of {len(sheet.answers)}, from {low:g} to {high:g}"
-    yield f"Mean {figures.mean(mean, interval, places)} {over}."
+    yield f"{sheet.name}: mean {figures.mean(mean, interval, places)} {over}."
     heaps = bimodality(scored)
     if heaps is not None and heaps.two_heaps:
         below = f"{heaps.low[1]} around {figures.number(heaps.low[0], places)}"
         above = f"{heaps.high[1]} around {figures.number(heaps.high[0], places)}"
-        yield f"The scores fall into two heaps: {below}, {above}. The mean between them describes neither."
+        found = f"The scores of {sheet.name} fall into two heaps: {below}, {above}"
+        yield f"{found}. The mean between them describes neither."
 
 
-def _scores(sheet: AnswerSheet) -> Iterator[Part]:
-    scores = _scored(sheet.answers)
-    told = (
-        f"{figures.counted(len(scores), 'score')} from {min(scores):g} to {max(scores):g}." if scores else "No score."
+def _scores(sheets: Sequence[AnswerSheet]) -> Iterator[Part]:
+    for sheet in sheets:
+        scores = _scored(sheet.answers)
+        told = f"{sheet.name}: {figures.counted(len(scores), 'score')}"
+        told += f" from {min(scores):g} to {max(scores):g}." if scores else "."
+        yield Drawing(svg=draw_distribution("How the scores are spread", [(sheet.name, scores)], sheet.scale), alt=told)
+    categories = dict.fromkeys(one.category for sheet in sheets for one in sheet.answers)
+    rows = tuple(_category_row(category, sheet) for category in categories for sheet in sheets)
+    head = ("category", "model", "mean", "interval", "scored", "critical failures")
+    yield Table(caption=f"Mean score by category, interval at {LEVEL:.0%}", head=head, rows=rows)
+
+
+def _category_row(category: str, sheet: AnswerSheet) -> Row:
+    of_it = [one for one in sheet.answers if one.category == category]
+    places, (mean, interval) = figures.places_of(sheet.scale), _mean(of_it, sheet)
+    return (
+        category or "no category",
+        sheet.name,
+        Cell(text=figures.number(mean, places), tint=heat(mean, sheet.scale)),
+        figures.interval(interval, places) or figures.NOTHING,
+        str(len(_scored(of_it))),
+        str(sum(bool(one.critical) for one in of_it)),
     )
-    yield Drawing(svg=draw_distribution("How the scores are spread", [(sheet.name, scores)], sheet.scale), alt=told)
-    places = figures.places_of(sheet.scale)
-    rows = []
-    for category in dict.fromkeys(one.category for one in sheet.answers):
-        of_it = [one for one in sheet.answers if one.category == category]
-        mean, interval = _mean(of_it, sheet)
-        rows.append(
-            (
-                category or "no category",
-                Cell(text=figures.number(mean, places), tint=heat(mean, sheet.scale)),
-                figures.interval(interval, places) or figures.NOTHING,
-                str(len(_scored(of_it))),
-                str(sum(bool(one.critical) for one in of_it)),
-            )
+
+
+def _against_the_first(sheets: Sequence[AnswerSheet]) -> Iterator[Section]:
+    """How each of the others differs from the first, item by item; p-values adjusted for how many there are."""
+    found = [(sheet, changed) for sheet in sheets[1:] if (changed := score_change(sheets[0], sheet)) is not None]
+    if not found:
+        return
+    places = figures.places_of(sheets[0].scale)
+    adjusted = benjamini_hochberg([changed.p_value for _, changed in found])
+    rows = tuple(
+        (
+            sheet.name,
+            Cell(text=figures.signed(one.mean, places), tint=drift(one.mean, sheet.scale[1] - sheet.scale[0])),
+            figures.signed_interval(one.interval, places),
+            figures.chance(p_value),
+            str(one.n),
         )
-    head = ("category", "mean", "interval", "scored", "critical failures")
-    yield Table(caption=f"Mean score by category, interval at {_LEVEL:.0%}", head=head, rows=tuple(rows))
+        for (sheet, one), p_value in zip(found, adjusted, strict=True)
+    )
+    spans = [Span(label=sheet.name, value=one.mean, interval=one.interval, n=one.n) for sheet, one in found]
+    title = f"Each against {sheets[0].name}"
+    told = "; ".join(f"{span.label} {figures.shift(span.value, span.interval, places)}" for span in spans)
+    head = ("model", "difference", "interval", "p adjusted", "n")
+    yield Section(
+        title=title,
+        parts=(
+            Table(caption=f"{title}, on the items that both have a score for", head=head, rows=rows),
+            Drawing(svg=draw_forest(title, spans, places=places), alt=f"{title}: {told}."),
+        ),
+    )
 
 
 def best_and_worst_answers(sheet: AnswerSheet, each: int = EACH) -> Iterator[Part]:
@@ -102,10 +144,15 @@ def best_and_worst_answers(sheet: AnswerSheet, each: int = EACH) -> Iterator[Par
             yield Transcript(name=f"{what}: {one.item_id}", note=one.category, asked=one.asked, answers=answers)
 
 
-def _unscored(sheet: AnswerSheet) -> Iterator[Part]:
-    rows = tuple((one.item_id, one.unscored or "no reason given") for one in sheet.answers if one.score is None)
+def _unscored(sheets: Sequence[AnswerSheet]) -> Iterator[Part]:
+    rows = tuple(
+        (one.item_id, sheet.name, one.unscored or "no reason given")
+        for sheet in sheets
+        for one in sheet.answers
+        if one.score is None
+    )
     if rows:
         caption = f"Left out of every mean, never counted as zero: {figures.counted(len(rows), 'answer')}"
-        yield Table(caption=caption, head=("item", "reason"), rows=rows)
+        yield Table(caption=caption, head=("item", "model", "reason"), rows=rows)
     else:
         yield Said(text="Every answer has a score.")

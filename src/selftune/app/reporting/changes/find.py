@@ -143,7 +143,6 @@ def find_changes(champion: AnswerSheet, candidate: AnswerSheet) -> Changes:
     pairs = [(_said(olds[item_id]), _said(news[item_id])) for item_id in shared]
     both = [pair for pair in pairs if all(pair)]
     items = tuple(_item(*pair) for pair in both)
-    width = champion.scale[1] - champion.scale[0]
     graded = any(one.score not in (None, *champion.scale) for one in (*champion.answers, *candidate.answers))
     seed = int(digest_of([champion.identity, candidate.identity]).rpartition(":")[2][:8], 16)
     return Changes(
@@ -153,7 +152,7 @@ def find_changes(champion: AnswerSheet, candidate: AnswerSheet) -> Changes:
         items=items,
         only_champion=tuple(item_id for item_id in olds if item_id not in news),
         only_candidate=tuple(item_id for item_id in news if item_id not in olds),
-        score=_score(items, width),
+        score=score_change(champion, candidate),
         shifts=_shifts(both),
         wording=fmean(item.difference for item in items) if items else 0.0,
         noise=_noise([old for old, _ in both]),
@@ -164,6 +163,20 @@ def find_changes(champion: AnswerSheet, candidate: AnswerSheet) -> Changes:
         readings=draw_readings(items, seed),
         seed=seed,
     )
+
+
+def score_change(champion: AnswerSheet, candidate: AnswerSheet) -> MeanDifference | None:
+    """Candidate minus champion over the items that both have a score for; None where there are none."""
+    olds, news = champion.by_item(), candidate.by_item()
+    items = [_scores_of(olds[item_id], news[item_id]) for item_id in olds if item_id in news]
+    return _score(items, champion.scale[1] - champion.scale[0])
+
+
+def _scores_of(olds: Sequence[Answered], news: Sequence[Answered]) -> tuple[float | None, str]:
+    """How far an item's mean score moved, and its cluster."""
+    old, new = _mean(one.score for one in olds), _mean(one.score for one in news)
+    gain = None if old is None or new is None else new - old
+    return gain, olds[0].cluster or f" {olds[0].item_id}"
 
 
 def _said(answers: Sequence[Answered]) -> tuple[Answered, ...]:
@@ -187,8 +200,8 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _score(items: Sequence[ItemChange], width: float) -> MeanDifference | None:
-    scored = [(item.gain, item.pair[0].cluster or f" {item.item_id}") for item in items if item.gain is not None]
+def _score(items: Iterable[tuple[float | None, str]], width: float) -> MeanDifference | None:
+    scored = [(gain, label) for gain, label in items if gain is not None]
     if not scored:
         return None
     gains, labels = [gain for gain, _ in scored], [label for _, label in scored]
