@@ -41,6 +41,7 @@ def test_each_kind_is_found_where_it_stands(answer: str, kind: Break) -> None:
         "Remember it well: the passages north are closed.",
         "I have no feelings left for that man.",
         "You are a man of character.",
+        "That is a hard question, friend. What a question!",
         "Okay. The ropes were wet, and so was I.",
         "I was asked once whether this is a question for a printer.",
         "Here is a letter from my son; let us read it.",
@@ -87,6 +88,6 @@ def test_a_teacher_in_its_role_never_falls_out_and_a_bare_base_does_in_seven_of_
         lines = (field_data / "foundry" / "preference" / name).read_text(encoding="utf-8").splitlines()
         return sum(bool(find_breaks(json.loads(line)["response"])) for line in lines)
 
-    assert (any_kind("chosen-sonnet.jsonl"), any_kind("rejected-base.jsonl")) == (0, 227)
+    assert (any_kind("chosen-sonnet.jsonl"), any_kind("rejected-base.jsonl")) == (0, 224)
     assert breaks("chosen-sonnet.jsonl") == 0
     assert breaks("rejected-base.jsonl") == 28

@@ -36,9 +36,9 @@ class BreakFound:
 
 _SET_OUT: Final = (
     r"(?:okay|ok|sure|certainly|alright|absolutely|great question|of course)\b[,.!]* "
-    r"(?:let's|let us|here's|here is|this is|so|i'd be happy|i can)\b"
-    r"|(?:this is|that's|what) an? (?:really |very |truly |deeply |profoundly )?(?:\*?\w+\*? )?(?:and \w+ )?"
-    r"(?:question|thought experiment|dilemma|classic)\b"
+    r"(?:let's|let us|here's|here is|this is|i'd be happy)\b"
+    r"|(?:this is|that's|what) an? (?:\*?\w+\*? )?\*?(?:interesting|important|complex|fascinating|great|excellent"
+    r"|nuanced|thoughtful|classic|crucial)\*? (?:and \w+ )?(?:question|topic|thought experiment|dilemma)\b"
 )
 
 
