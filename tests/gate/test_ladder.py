@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import gate_worlds as worlds
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.app.reports.ladder import ALPHA, MARGIN, RUNGS, SEEDS, World, draw
 from selftune.gate.ladder.climb import Rung, climb
+from selftune.gate.ladder.stage import Competitor, Ladder, decide
+from selftune.gate.policies import load_policy
+from selftune.records import BuildOrigin, Outcome
+from selftune.testing import fake_build, fake_context
 
 UNITS = tuple(f"u{number}" for number in range(400))
+SMALL = load_policy("small")
 law = settings(deadline=None, max_examples=40)
 
 
@@ -107,3 +117,73 @@ def test_a_smaller_margin_never_brings_a_simpler_rung(right):
     wide, narrow = (climb(rungs, alpha=ALPHA, margin=margin) for margin in (0.2, 0.05))
     if wide.shown and narrow.shown:
         assert int(wide.chosen) <= int(narrow.chosen)
+
+
+def competing(*gains: float | None, pairs: int = 250) -> Ladder:
+    """A prompt and then trained forms, each with such a gain over one champion; None repeats the one before it."""
+    suite = worlds.make_suite(pairs)
+    chance = random.Random(7)
+    champion = worlds.draw_pairs(suite, 0.4, chance)
+    right, competitors = champion, []
+    for place, gain in enumerate(gains):
+        right = right if gain is None else worlds.change_pairs(champion, gain=gain, discordance=0.02, draw=chance)
+        evidence = worlds.make_evidence(champion, right, suite)
+        competitors.append(Competitor(name=RUNGS[place], evidence=_as_prompt(evidence) if place == 0 else evidence))
+    return Ladder(competitors=tuple(competitors), run_id=worlds.make_run().id)
+
+
+def _as_prompt(evidence):
+    build = fake_build(origin=BuildOrigin.PROMPT, system_prompt="Be brief.", parity=evidence.candidate_build.parity)
+    arm = replace(
+        evidence.candidate,
+        build_id=build.id,
+        build_digest=build.digest,
+        proof=evidence.champion.proof,
+    )
+    return replace(evidence, candidate=arm, candidate_build=build, run=None)
+
+
+def chosen_in(ladder: Ladder):
+    return decide(ladder, SMALL, fake_context(Path()))
+
+
+def test_a_prompt_that_does_as_well_as_training_is_released_instead():
+    ladder = competing(0.3, None, None)
+    decision = chosen_in(ladder)
+    assert decision.outcome is Outcome.PROMOTE, decision.reason
+    assert decision.build_id == ladder.competitors[0].evidence.candidate_build.id
+    assert "prompt is the simplest that is not inferior" in decision.reason
+
+
+def test_training_that_does_better_than_the_prompt_is_released_in_its_simplest_form():
+    ladder = competing(0.1, 0.3, None)
+    decision = chosen_in(ladder)
+    assert decision.outcome is Outcome.PROMOTE, decision.reason
+    assert decision.build_id == ladder.competitors[1].evidence.candidate_build.id
+    assert "examples is the simplest" in decision.reason
+
+
+def test_where_no_rung_may_be_released_the_answer_is_the_last_one_s():
+    decision = chosen_in(competing(-0.1, -0.3))
+    assert decision.outcome is Outcome.REJECT
+    assert "rung" not in decision.reason
+
+
+def test_the_decision_names_the_night_s_run_and_the_policy_as_declared():
+    ladder = competing(0.3, None)
+    decision = chosen_in(ladder)
+    assert (decision.run_id, decision.policy_digest) == (ladder.run_id, SMALL.digest)
+
+
+def test_each_rung_is_tested_at_its_share_of_alpha():
+    """A gain that one test at alpha shows is not enough where three have their chance."""
+    suite = worlds.make_suite(40)
+    champion = worlds.draw_pairs(suite, 0.4, random.Random(1))
+    lucky = dict(champion)
+    for pair in [name for name, was_right in champion.items() if not was_right][:6]:
+        lucky[pair] = True
+    evidence = worlds.make_evidence(champion, lucky, suite)
+    alone = Ladder(competitors=(Competitor(name="merged", evidence=evidence),), run_id="run:1")
+    with_others = Ladder(competitors=tuple(Competitor(name=name, evidence=evidence) for name in RUNGS), run_id="run:1")
+    assert chosen_in(alone).outcome is Outcome.PROMOTE
+    assert chosen_in(with_others).outcome is Outcome.INCONCLUSIVE

@@ -241,9 +241,14 @@ class EvaluationSection:
 
 @dataclass(frozen=True, kw_only=True)
 class GateSection:
-    """[gate]: the policy a promotion must meet, by name or path."""
+    """[gate]: the policy a promotion must meet, by name or path, and whether a `ladder` of builds competes for it.
+
+    With the ladder a prompt, the adapter, the merged and the quantised model are all measured, each at its share of
+    alpha, and the simplest that is not inferior by the least gain is released.
+    """
 
     policy: str = "small"
+    ladder: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from selftune.evals.stage import evaluate
 from selftune.gate.stage import decide
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
+from selftune.loop.ladder import climb_ladder
 from selftune.records import Outcome, RunStatus
 from selftune.release.stage import release
 from selftune.training.stage import train
@@ -36,13 +37,16 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
     dataset = step(curate, plan.judged(judgements), plan.curation)
     run = step(train, dataset, plan.recipe)
     candidate = step(build, run, plan.form) if run.status is RunStatus.FINISHED else None
-    arms = plan.arms_against(candidate, dataset)
-    evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in arms}
-    further = [
-        (asked.suite, {arm: step(evaluate, served, asked) for arm, served in plan.arms_beside(asked, candidate)})
-        for asked in plan.further_after(dataset)
-    ]
-    decision = step(decide, plan.evidence(run, candidate, evaluations, further), plan.policy)
+    arms = dict(plan.arms_against(candidate, dataset))
+    evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in arms.items()}
+    if candidate is not None and plan.ladder:
+        candidate, decision = climb_ladder(plan, step, run, dataset, arms, evaluations)
+    else:
+        further = [
+            (asked.suite, {arm: step(evaluate, served, asked) for arm, served in plan.arms_beside(asked, candidate)})
+            for asked in plan.further_after(dataset)
+        ]
+        decision = step(decide, plan.evidence(run, candidate, evaluations, further), plan.policy)
     if candidate is None or decision.outcome is not Outcome.PROMOTE:
         return decision
     return step(release, plan.promotion(candidate, decision), plan.target)

@@ -116,6 +116,7 @@ def make_plan(project: Project) -> Plan:
         holdout=holdout,
         policy=policy,
         nights=nights_of(decision for _, decision in store.each(Decision)),
+        ladder=config.gate.ladder,
         target=make_target(project),
         champion=champion,
         others=control_arms(project),

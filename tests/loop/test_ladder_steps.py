@@ -1,0 +1,55 @@
+"""Which builds compete when the ladder is on: what needs no training first, then the run in each serving form."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from selftune.builds.config import BuildConfig
+from selftune.loop.ladder import rungs_of
+from selftune.testing import fake_base, fake_build
+
+RUN = SimpleNamespace(id="run:1")
+
+
+class NotedSteps:
+    """Takes no step; notes what it was asked to build, and of what."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, BuildConfig]] = []
+
+    def __call__(self, stage, inputs, config):
+        self.asked.append((inputs, config))
+        return fake_build(f"{config.form} {config.quantisation} {config.system_prompt}")
+
+
+def rungs(form: BuildConfig, control=None):
+    base, step = fake_base(), NotedSteps()
+    plan = SimpleNamespace(store=SimpleNamespace(last=lambda kind: base), form=form)
+    return dict(rungs_of(plan, step, RUN, control)), step.asked, base
+
+
+def test_without_a_prompt_the_run_s_three_forms_compete():
+    names, asked, _ = rungs(BuildConfig())
+    assert list(names) == ["adapter", "merged", "quantised"]
+    assert all(source is RUN for source, _ in asked)
+    assert [(one.form, one.quantisation) for _, one in asked] == [
+        ("adapter", "F16"),
+        ("merged", "F16"),
+        ("quantised", "Q8_0"),
+    ]
+
+
+def test_a_prompt_that_was_asked_as_a_control_is_built_of_the_base_so_that_it_can_be_released():
+    names, asked, base = rungs(BuildConfig(), fake_build(system_prompt="Be brief."))
+    assert next(iter(names)) == "prompt"
+    source, config = asked[0]
+    assert (source, config.form, config.system_prompt) == (base, "base", "Be brief.")
+    assert all(one.system_prompt is None for _, one in asked[1:])
+
+
+@pytest.mark.parametrize("wanted", ["Q4_K_M", "Q5_K_M", "Q8_0"])
+def test_the_quantised_rung_is_what_the_project_serves(wanted):
+    _, asked, _ = rungs(BuildConfig(form="quantised", quantisation=wanted))
+    assert asked[-1][1].quantisation == wanted
