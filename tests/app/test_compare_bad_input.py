@@ -44,6 +44,11 @@ BAD = {
     "huge": ("bad.csv", "item_id,score\na,1e300\n", "a score of 1e\\+300"),
     "huge whole number": ("bad.jsonl", '{"item_id": "a", "score": 1' + "0" * 400 + "}\n", "no finite number"),
     "the same item twice": ("bad.csv", "item_id,score\na,1\na,2\n", "item 'a' stands in it twice"),
+    "an item again after thousands": (
+        "bad.csv",
+        "item_id,score\n" + "".join(f"i{n % 2500},1\n" for n in range(2501)),
+        "item 'i0' stands in it twice",
+    ),
     "the same repeat twice": ("bad.csv", "item_id,score,repeat\na,1,0\na,2,0\n", "item 'a' stands in it twice"),
     "half a line": ("bad.jsonl", '{"item_id": "a", "score": 1}\n{"item_id"', "is no JSON after row 1"),
     "a row that is none": ("bad.jsonl", '{"item_id": "a", "score": 1}\n7\n', "row 2 is no object"),

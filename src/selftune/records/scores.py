@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -225,14 +226,21 @@ class ScoreSheet:
         self._scores.add(place, score)
 
     def _take_block(self, block: ScoredBlock) -> None:
-        first = len(self._places)
-        for place, item_id in enumerate(block.item_ids, start=first):
-            if self._places.setdefault(item_id, place) != place:
-                raise RepeatedRowError(item_id)
+        first, count = len(self._places), len(block.item_ids)
+        self._places.update(zip(block.item_ids, range(first, first + count), strict=True))
+        if len(self._places) < first + count:
+            raise RepeatedRowError(_first_repeated(self._places, block.item_ids, first))
         self.rows += len(block.scores)
         self._scores.extend(first, block.scores)
         for what, words in block.labels:
             self._labels[what].extend(first, words)
+
+
+def _first_repeated(places: Mapping[str, int], added: Sequence[str], first: int) -> str:
+    """One of the added ids that came twice: within the block, or already before place `first`."""
+    within = (item_id for place, item_id in enumerate(added, start=first) if places[item_id] != place)
+    before = (item_id for item_id in islice(places, first) if places[item_id] >= first)
+    return next(chain(within, before))
 
 
 class _Means:

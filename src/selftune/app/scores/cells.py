@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from codecs import BOM_UTF8
-from itertools import islice, repeat
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.scores.base import refuse
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    Block = tuple[Sequence[Any], ...]
+    Block = tuple[Sequence[Any] | None, ...]
 
 CSV: Final = frozenset({".csv", ".tsv"})
 _SEPARATORS: Final = ",;\t"
-_BLOCK: Final = 5_000
+_BLOCK: Final = 1_000
 _LOOKED_AT: Final = 100
 _BYTES: Final = 1 << 20
 
@@ -41,7 +41,7 @@ def read_header(path: Path) -> tuple[str, ...]:
 
 
 def read_blocks(path: Path, header: Sequence[str], wanted: Sequence[str | None]) -> Iterator[Block]:
-    """The columns of these names, some thousand rows at a time; None stands for a cell or a column that is not there.
+    """The columns of these names, some thousand rows at a time; None for a column that is not there, or a cell of JSON.
 
     Raises:
         UsageError: the file holds no row, a row is of another width than the header, or the file is damaged.
@@ -63,11 +63,11 @@ def read_blocks(path: Path, header: Sequence[str], wanted: Sequence[str | None])
 
 def _columns(rows: list[list[str]], places: Sequence[int | None]) -> Block:
     columns = tuple(zip(*rows, strict=True))
-    return tuple((None,) * len(rows) if place is None else columns[place] for place in places)
+    return tuple(None if place is None else columns[place] for place in places)
 
 
-def _values(rows: list[Mapping[str, Any]], name: str | None) -> Sequence[Any]:
-    return tuple(repeat(None, len(rows))) if name is None else [row.get(name) for row in rows]
+def _values(rows: list[Mapping[str, Any]], name: str | None) -> Sequence[Any] | None:
+    return None if name is None else [row.get(name) for row in rows]
 
 
 def _rows(path: Path, width: int) -> Iterator[list[str]]:

@@ -32,7 +32,6 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _ABSENT: Final = frozenset({"", "na", "n/a", "null", "none", "-"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "[]", "none", "null"})
-_REPEAT: Final = list(NAMES).index("repeat")
 
 
 class Tables:
@@ -74,19 +73,22 @@ def _scored(
     """The rows of an arm; of a plain table, where every row has a score, block by block."""
     before = 0
     for columns in blocks:
-        item, score, reason, critical, *labels, _, system = columns
-        words = [_words(column) for column in labels]
-        block = _as_block(_words(item), score, words) if is_plain else None
+        item, score, reason, critical, *labels, again, system = columns
+        assert item is not None  # noqa: S101 - `read` refuses a table without it
+        assert score is not None  # noqa: S101 - the same
+        words = [_words(column) for column in (item, *labels, again)]
+        block = _as_block(words[0] or (), score, words[1:-1]) if is_plain else None
         if block is not None:
             yield block
         else:
-            rows = zip(_words(item), score, reason, critical, *words, _words(columns[_REPEAT]), system, strict=True)
+            cells = (words[0], score, reason, critical, *words[1:], system)
+            rows = zip(*((None,) * len(item) if column is None else column for column in cells), strict=True)
             yield from _each(path, rows, before, arm)
         before += len(item)
 
 
 def _as_block(
-    items: Sequence[str | None], given: Sequence[Any], labels: Sequence[Sequence[str | None]]
+    items: Sequence[str | None], given: Sequence[Any], labels: Sequence[Sequence[str | None] | None]
 ) -> ScoredBlock | None:
     """The whole block, if every row names an item and has a score."""
     try:
@@ -96,14 +98,13 @@ def _as_block(
     named = [item for item in items if item]
     if len(named) < len(items) or not all(map(math.isfinite, scores)):
         return None
-    return ScoredBlock(
-        named, scores, tuple((what, column) for what, column in zip(LABELS, labels, strict=True) if any(column))
-    )
+    words = zip(LABELS, labels, strict=True)
+    return ScoredBlock(named, scores, tuple((what, column) for what, column in words if column is not None))
 
 
-def _words(cells: Sequence[Any]) -> Sequence[str | None]:
+def _words(cells: Sequence[Any] | None) -> Sequence[str | None] | None:
     """Cells as text; numbers of JSON as they are written."""
-    if set(map(type, cells)) <= {str, type(None)}:
+    if cells is None or set(map(type, cells)) <= {str, type(None)}:
         return cells
     return [cell if cell is None or isinstance(cell, str) else str(cell) for cell in cells]
 
@@ -157,7 +158,7 @@ def _arm(path: Path, blocks: Iterable[Block], column: str | None, asked: Asked) 
     """Which arm's rows are meant; None when there is but one."""
     if column is None:
         raise refuse(path, f"it has no column of arms, so it holds no arm {asked.arm!r}")
-    arms = dict.fromkeys(str(cell) for (cells,) in blocks for cell in cells)
+    arms = dict.fromkeys(str(cell) for (cells,) in blocks for cell in cells or ())
     if asked.arm in arms:
         return asked.arm
     if asked.arm_is_named and asked.arm is not None:
