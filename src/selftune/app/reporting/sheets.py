@@ -120,7 +120,7 @@ def _against_the_first(sheets: Sequence[AnswerSheet]) -> Iterator[Section]:
         title=title,
         parts=(
             Table(caption=f"{title}, on the items that both have a score for", head=head, rows=rows),
-            Drawing(svg=draw_forest(title, spans, places=places), alt=f"{title}: {told}."),
+            Drawing(svg=draw_forest("Difference from the first", spans, places=places), alt=f"{title}: {told}."),
         ),
     )
 

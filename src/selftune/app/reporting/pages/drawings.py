@@ -24,6 +24,7 @@ _RIGHT: Final = 348
 _TOP: Final = 34
 _ROW: Final = 32
 _LETTERS: Final = 48
+_TITLE: Final = 44  # in the larger type of a title
 _BESIDE: Final = 26  # beside figures on the same line
 _STYLE: Final = (
     "text{font:11px system-ui,'DejaVu Sans',sans-serif;fill:#16202e}text.title{font-weight:600;font-size:13px}"
@@ -243,7 +244,7 @@ def _step_of(width: float) -> float:
 
 
 def _drawn(title: str, drawn: Sequence[str], height: float) -> str:
-    return frame(plain(title), drawn, width=_WIDTH, height=round(height), style=_STYLE)
+    return frame(shorten(plain(title), _TITLE), drawn, width=_WIDTH, height=round(height), style=_STYLE)
 
 
 def _text(x: float, y: float, words: str, *, css: str = "", anchor: str = "", letters: int = _LETTERS) -> str:
