@@ -14,7 +14,7 @@ from selftune.gate.reasons import NEXT_BY_FAMILY
 from selftune.gate.rules import declared_rules, enforced_rules, rules_for
 from selftune.gate.rules.behaviour import OutputCollapse, TurnOfBreak
 from selftune.gate.rules.enforced import DOUBT, HARM_SHOWN, MUST_BE_SHOWN, VALIDITY
-from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Regression
+from selftune.gate.rules.further import REGRESSION, FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded
 from selftune.gate.rules.independence import Independence
@@ -332,3 +332,22 @@ def test_a_place_nobody_measured_is_not_measured(rule) -> None:
 
 def test_critical_failures_with_no_common_item_are_not_measured() -> None:
     assert CriticalFailures().check(worlds.with_candidate(GOOD, outcomes=()), SMALL).status is CheckStatus.NOT_MEASURED
+
+
+def test_no_rule_on_a_further_suite_lets_a_missing_candidate_through() -> None:
+    asked = GOOD
+    for name, purpose in (("general", "gate"), (LEAKAGE, "gate"), ("mended", REGRESSION)):
+        asked = worlds.with_further(asked, name, *3 * (worlds.right_up_to(50),), purpose=purpose)
+    asked = worlds.with_further(asked, "rebuilt", *3 * (worlds.right_up_to(60, 90),), suite=worlds.tiers(90))
+    asked = worlds.with_further(asked, "battle", *2 * (worlds.right_up_to(40, 40),), suite=TALKS)
+    gone = tuple(replace(one, candidate=None) for one in asked.further)
+    nobody = replace(asked, candidate=None, candidate_build=None, further=gone)
+    places = {rule.name: rule.check(nobody, SMALL) for rule in rules_for(SMALL, asked) if ":" in rule.name}
+    beside = {name: check.status for name, check in places.items() if name.split(":")[1].split("/")[0] != "worlds"}
+    assert len(beside) > 12
+    assert set(beside.values()) == {CheckStatus.NOT_MEASURED}
+
+
+def test_a_suite_that_was_not_asked_is_not_measured() -> None:
+    for rule in (FurtherSound("absent"), Regression("absent"), TurnOfBreak("absent"), OutputCollapse("absent")):
+        assert rule.check(GOOD, SMALL).status is CheckStatus.NOT_MEASURED
