@@ -29,7 +29,8 @@ def test_every_arm_has_the_mean_that_was_told() -> None:
 def test_thirty_six_items_say_how_many_would_show_the_seeds_gain() -> None:
     decision = CASES["0.813"].decide()
     assert decision.items_needed is not None
-    assert decision.items_needed > 500
+    # A spread of 0.2 and a gain of 0.035 at 80 % power: 256 by the normal table, and what small samples cost.
+    assert decision.items_needed in range(250, 300)
 
 
 def test_the_screens_losses_are_vetoes_of_their_own_though_two_categories_rose() -> None:

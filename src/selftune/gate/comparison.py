@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.gate.statistics.means import paired_gain
 from selftune.gate.statistics.paired import Difference, paired_difference
 from selftune.scoring.units import Mean, UnitScore, mean_of, unit_scores
 
@@ -55,8 +56,12 @@ class Comparison:
         """Candidate minus champion, unit by unit."""
         return tuple(unit.difference for unit in self.units)
 
+    def gain(self, level: float) -> Difference | None:
+        """What the differences say of a gain; None when there are none."""
+        return paired_gain(self.differences, level) if self.units else None
+
     def difference(self, level: float) -> Difference | None:
-        """What the differences say; None when there are none."""
+        """What the differences say of harm, room left for what was not seen; None when there are none."""
         return paired_difference(self.differences, level) if self.units else None
 
 

@@ -9,6 +9,7 @@ from selftune.gate.comparison import Comparison, compare, unit_scores_of
 from selftune.gate.rules.further import NoWorseShown, held_against
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import Guarded
+from selftune.gate.statistics.means import spread_for_gain
 from selftune.gate.statistics.paired import spread_of
 from selftune.gate.statistics.power import items_needed
 from selftune.records import CheckStatus
@@ -39,7 +40,7 @@ def units_needed(check: Check, evidence: Evidence, policy: Policy) -> int | None
 def _for_gain(comparison: Comparison, policy: Policy) -> int | None:
     differences = comparison.differences
     gain = max(math.fsum(differences) / len(differences), policy.least_gain)
-    return items_needed(spread_of(differences), gain, alpha=policy.alpha, power=policy.power) if gain else None
+    return items_needed(spread_for_gain(differences), gain, alpha=policy.alpha, power=policy.power) if gain else None
 
 
 def _for_bound(comparison: Comparison, cap: float, policy: Policy) -> int | None:

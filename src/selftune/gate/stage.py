@@ -36,7 +36,7 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
     checked: list[Checked] = [(rule, rule.check(evidence, policy)) for rule in rules_for(policy, evidence)]
     weighed = weigh(checked)
     outcome, stopped = weighed.outcome, weighed.stopped
-    found = compare(evidence).difference(1 - policy.alpha)
+    found = compare(evidence).gain(1 - policy.alpha)
     needed = units_needed(stopped[0], evidence, policy) if outcome is Outcome.INCONCLUSIVE else None
     return Decision(
         outcome=outcome,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from statistics import fmean
+from statistics import fmean, stdev
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from selftune.gate.statistics.bootstrap import studentised_interval
 from selftune.gate.statistics.clusters import clustered_mean, gather
 from selftune.gate.statistics.flips import flip_signs
-from selftune.gate.statistics.means import MANY, mean_difference, mean_interval
+from selftune.gate.statistics.means import MANY, mean_difference, mean_interval, paired_gain, spread_for_gain
+from selftune.gate.statistics.paired import paired_difference, spread_of
 
 law = settings(deadline=None, max_examples=60)
 THOUSANDTHS = st.floats(-1, 1).map(lambda d: round(d, 3))
@@ -175,6 +176,25 @@ def test_the_interval_of_one_arm_stays_on_its_scale() -> None:
 
 def test_an_arm_of_nearly_equal_scores_shows_nothing_of_its_spread() -> None:
     assert mean_interval([10.0, 10.0, 10.0, 10.0, 10.0, 9.7], 0.95, (0.0, 10.0)) == (0.0, 10.0)
+
+
+def test_a_gain_of_graded_scores_is_seen_where_made_up_units_would_hide_it() -> None:
+    draw = random.Random(5)
+    graded = [draw.gauss(0.08, 0.15) for _ in range(36)]
+    gain, harm = paired_gain(graded, 0.95), paired_difference(graded, 0.95)
+    assert harm.interval[0] < 0 < gain.interval[0]
+    assert (gain.gained, gain.lost) == (harm.gained, harm.lost)
+    assert spread_for_gain(graded) == pytest.approx(stdev(graded))
+    assert spread_for_gain([1.0, 0.0, 0.0]) == spread_of([1.0, 0.0, 0.0])
+
+
+@law
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=2, max_size=40))
+def test_a_gain_of_right_or_wrong_items_is_the_gates_difference(found: list[float]) -> None:
+    gain, harm = paired_gain(found, 0.95), paired_difference(found, 0.95)
+    assert (gain.mean, gain.n) == (harm.mean, harm.n)
+    assert gain.p_value >= harm.p_value
+    assert (gain.interval[0] > 0) is (harm.interval[0] > 0 and harm.p_value <= 0.05)
 
 
 def test_the_interval_of_many_scores_is_the_normal_one() -> None:

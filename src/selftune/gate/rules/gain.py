@@ -29,7 +29,7 @@ class Gain(EnforcedRule):
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
         """Fails when even the interval's upper bound lies below the least gain; between, the gain is not shown."""
-        found = compare(evidence).difference(1 - policy.alpha)
+        found = compare(evidence).gain(1 - policy.alpha)
         if found is None:
             return self.unmeasured(NO_CANDIDATE if evidence.candidate is None else "no unit was scored in both arms")
         if found.n < policy.min_units:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final
 from selftune.gate.statistics.bootstrap import studentised_interval
 from selftune.gate.statistics.clusters import clustered_mean, gather
 from selftune.gate.statistics.flips import DRAWN, flip_signs
-from selftune.gate.statistics.paired import difference_interval, interval_p_value, sign_flip_p_value
+from selftune.gate.statistics.paired import (
+    Difference,
+    difference_interval,
+    interval_p_value,
+    sign_flip_p_value,
+    spread_of,
+)
 from selftune.scoring.intervals import normal_quantile
 
 if TYPE_CHECKING:
@@ -63,7 +69,7 @@ def mean_difference(
         low, high, p_value, method = -width, width, 1.0, "one cluster shows nothing"
     elif found.clusters > MANY:
         low, high, p_value, method = _normal(found, found.error, level)
-    elif found.clusters == found.n and all(abs(d) in (0.0, width) for d in differences):
+    elif found.clusters == found.n and _is_counted(differences, width):
         low, high, p_value, method = _counted([d / width for d in differences], width, level)
     else:
         low, high, p_value, method = _flipped(clusters, level)
@@ -78,6 +84,39 @@ def mean_difference(
         spread=width if found.error is None else found.error * math.sqrt(found.n),
         method=_named(method, found),
     )
+
+
+def paired_gain(differences: Sequence[float], level: float) -> Difference:
+    """`mean_difference` of scores from 0 to 1, as the gate reads a gain.
+
+    Where nothing was lost so far, it is not shown that nothing will be; harm is measured by `paired_difference`, whose
+    interval leaves room for what was not seen.
+
+    Raises:
+        ValueError: as `mean_difference`.
+    """
+    found = mean_difference(differences, None, level=level, width=1.0)
+    return Difference(
+        mean=found.mean,
+        interval=found.interval,
+        level=level,
+        p_value=found.p_value,
+        n=found.n,
+        gained=sum(difference > 0 for difference in differences),
+        lost=sum(difference < 0 for difference in differences),
+        method=found.method,
+    )
+
+
+def spread_for_gain(differences: Sequence[float]) -> float:
+    """The standard deviation that `paired_gain` reckons with: one item's, with made-up units where it counts."""
+    if _is_counted(differences, 1.0):
+        return spread_of(differences)
+    return mean_difference(differences, None, level=0.95, width=1.0).spread
+
+
+def _is_counted(differences: Sequence[float], width: float) -> bool:
+    return all(abs(d) in (0.0, width) for d in differences)
 
 
 def refuse_wide(differences: Sequence[float], width: float) -> None:
