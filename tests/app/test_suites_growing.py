@@ -10,6 +10,7 @@ import pytest
 from selftune.app.suites.drafts import DraftBook, Pick
 from selftune.app.suites.growing import Growing, draft_into, drafts_from_log, drafts_from_sentence, pick_all, review
 from selftune.app.suites.linting import lint_named
+from selftune.app.suites.screening import screen_suite
 from selftune.app.suites.sentences import draft_from_sentence
 from selftune.app.suites.teaching import draft_by_teacher
 from selftune.context import Answer
@@ -119,7 +120,7 @@ def test_what_is_kept_becomes_the_suite_and_what_is_dropped_or_left_does_not(pro
     grown = growing.finish()
     assert (grown.kept, grown.dropped, grown.waiting, grown.items) == (2, 1, 13, 2)
     suite = load_suite(project.folder / "suites" / "own.yaml")
-    assert suite.items == draft_from_sentence(RULE)[:2]
+    assert (suite.items, suite.unit) == (draft_from_sentence(RULE)[:2], "pair")
     assert [one for one in lint_suite(suite) if one.grade is Grade.ERROR] == []
 
 
@@ -127,8 +128,36 @@ def test_a_sitting_goes_on_where_the_last_one_ended(project):
     Growing(project.folder).draft(drafts_from_sentence(RULE))
     sitting(project.folder, "kd")  # never finished: the process died
     growing = sitting(project.folder, "k")
-    assert growing.finish().items == 2
-    assert len(growing.book.waiting) == 13
+    grown = growing.finish()
+    assert (grown.items, grown.halves, grown.waiting) == (1, 1, 13)
+    assert sitting(project.folder, "k").finish().items == 3
+
+
+def test_a_side_whose_other_side_was_dropped_stands_apart_from_the_pairs(project):
+    growing = Growing(project.folder)
+    growing.draft(drafts_from_sentence(RULE))
+    review(growing, read_key=keys("kkkdq"), say=lambda _: None)
+    growing.finish()
+    suite = load_suite(project.folder / "suites" / "own.yaml")
+    assert [(one.pair is None, one.category) for one in suite.items] == [
+        (False, "never-say-as-an-ai"),
+        (False, "never-say-as-an-ai"),
+        (True, "never-say-as-an-ai-alone"),
+    ]
+
+
+def test_a_suite_of_pairs_takes_items_that_have_none_and_one_of_items_becomes_one_of_pairs(project):
+    for sentence in ("Its answers are warm and short.", RULE):
+        growing = Growing(project.folder)
+        growing.draft(drafts_from_sentence(sentence))
+        pick_all(growing, keep=True)
+        growing.finish()
+    suite = load_suite(project.folder / "suites" / "own.yaml")
+    assert (suite.unit, len(suite.items), len(suite.categories)) == ("pair", 24, 2)
+    growing = Growing(project.folder)
+    growing.draft(drafts_from_sentence("Its answers are kind.", category=suite.categories[1]))
+    pick_all(growing, keep=True)
+    assert growing.finish().items == 24  # the open questions are asked already
 
 
 def test_a_key_that_means_nothing_is_explained_and_asked_again(project):
@@ -162,7 +191,7 @@ def test_what_a_person_takes_out_of_the_suite_does_not_come_back(project):
 def test_drafts_that_nobody_reviewed_are_no_suite_and_lint_tells_of_them(project):
     growing = Growing(project.folder)
     growing.draft(drafts_from_sentence(RULE))
-    review(growing, read_key=keys("kq"), say=lambda _: None)
+    review(growing, read_key=keys("kkq"), say=lambda _: None)
     growing.finish()
     with pytest.raises(ConfigError):
         load_suite(str(growing.book.path))
@@ -170,7 +199,7 @@ def test_drafts_that_nobody_reviewed_are_no_suite_and_lint_tells_of_them(project
         load_suite(growing.book.path.rename(growing.book.path.with_suffix(".yaml")))
     growing.book.path.with_suffix(".yaml").rename(growing.book.path)
     linted = lint_named(project.folder, "own")
-    assert "15 drafts" in next(one.sentence for one in linted.findings if one.code == "unreviewed")
+    assert "14 drafts" in next(one.sentence for one in linted.findings if one.code == "unreviewed")
 
 
 def test_a_line_that_a_crash_cut_short_costs_nothing_and_one_in_the_middle_is_told(project):
@@ -197,11 +226,21 @@ def test_a_second_sentence_asks_no_question_that_the_first_one_asks(project):
     assert errors == []
 
 
-def test_a_suite_of_pairs_does_not_grow_and_nothing_to_do_is_told(project):
-    with pytest.raises(UsageError, match="pairs"):
-        Growing(project.folder, "state_obedience")
+def test_a_screen_does_not_grow_and_nothing_to_do_is_told(project):
+    screen_suite(project.folder, "state_obedience")
+    with pytest.raises(UsageError, match="screen suite"):
+        Growing(project.folder, "state_obedience-screen")
     with pytest.raises(NothingNewError):
         draft_into(Growing(project.folder), project)
+
+
+def test_a_shipped_suite_grows_as_a_copy_of_the_projects_own(project):
+    growing = Growing(project.folder, "state_obedience")
+    growing.draft(drafts_from_sentence(RULE))
+    pick_all(growing, keep=True)
+    assert growing.finish().items == 384 + 16
+    assert len(load_suite(project.folder / "suites" / "state_obedience.yaml").items) == 400
+    assert len(load_suite("state_obedience").items) == 384
 
 
 # --- The log ----------------------------------------------------------------------------------------------------------

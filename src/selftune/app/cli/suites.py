@@ -207,6 +207,8 @@ def suite_grow(
 
 def _grown(grown: Grown) -> Iterator[str]:
     yield f"{grown.kept} kept, {grown.dropped} dropped, {grown.waiting} wait for you."
+    if grown.halves:
+        yield f"{grown.halves} of those kept wait for the other side of their pair."
     if grown.path is not None:
         yield f"Suite {grown.suite} holds {grown.items} items: {grown.path}"
         yield f'Next: selftune suite lint {grown.suite}; to ask it, add "{grown.suite}" to further under [evaluation].'

@@ -6,6 +6,7 @@ part of the suite when the sitting ends, or when the next one begins.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from selftune.app.suites.teaching import draft_by_teacher
 from selftune.app.teachers import find_teacher
 from selftune.errors import NothingNewError, UsageError
 from selftune.evals.base import JUDGE
+from selftune.evals.coverage import CAN_GATE
 from selftune.evals.suite_files import keep_out_of_git, suite_entries, write_suite
 from selftune.evals.suites import SUITES, load_suite, suite_from
 from selftune.evals.telling import with_state_scorer, with_telling_scorer
@@ -24,7 +26,7 @@ from selftune.loop.teaching import EndpointTeacher
 from selftune.records import Dataset, GenerationParameters, Interaction, Judgement, Suite, SuiteItem, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from selftune.loop.project import Project
@@ -46,7 +48,10 @@ HELD: Final = "held_out_log"
 
 @dataclass(frozen=True, kw_only=True)
 class Grown:
-    """What a sitting came to: drafts that were new, picks that were made, and what the suite holds now."""
+    """What a sitting came to: drafts that were new, picks that were made, and what the suite holds now.
+
+    `halves` counts what was kept and waits for the other side of its pair.
+    """
 
     suite: str
     path: str | None
@@ -54,6 +59,7 @@ class Grown:
     kept: int
     dropped: int
     waiting: int
+    halves: int
     items: int
 
 
@@ -94,7 +100,7 @@ class Growing:
         Raises:
             ConfigError: the items do not fit the suite; what was kept stays in the drafts.
         """
-        fresh = self.book.kept
+        fresh = self._settled()
         if fresh:
             suite = _with_items(self._suite or _empty(self.name), fresh)
             suite_from(suite_entries(suite), where=f"suite {self.name}")
@@ -110,8 +116,14 @@ class Growing:
             kept=self._picks[Pick.KEEP],
             dropped=self._picks[Pick.DROP],
             waiting=len(self.book.waiting),
+            halves=len(self.book.kept),
             items=len(self._items),
         )
+
+    def _settled(self) -> tuple[SuiteItem, ...]:
+        """What was kept and needs no further key: one side of a pair waits until the other is kept or dropped."""
+        open_pairs = {draft.item.pair for draft in self.book.waiting} - {None}
+        return tuple(item for item in self.book.kept if item.pair not in open_pairs)
 
     @property
     def _items(self) -> tuple[SuiteItem, ...]:
@@ -121,9 +133,9 @@ class Growing:
         if not self._path.is_file() and name not in SUITES.names():
             return None
         suite = load_suite(find_text(self._folder, "suite", name))
-        if suite.unit == "pair" or suite.purpose != "gate":
+        if suite.purpose != CAN_GATE:
             raise UsageError(
-                f"suite {name!r} can't grow this way: it {'counts pairs' if suite.unit == 'pair' else 'is no gate'}.",
+                f"suite {name!r} is a {suite.purpose} suite, and such a one does not grow this way.",
                 next_step="Name another suite with --suite.",
             )
         return suite
@@ -289,6 +301,26 @@ def _empty(name: str) -> Suite:
     )
 
 
-def _with_items(suite: Suite, fresh: tuple[SuiteItem, ...]) -> Suite:
-    categories = dict.fromkeys((*suite.categories, *(item.category for item in fresh)))
-    return replace(suite, items=(*suite.items, *fresh), categories=tuple(categories))
+def _with_items(suite: Suite, fresh: Sequence[SuiteItem]) -> Suite:
+    """The suite with these items; it counts pairs as soon as it has some, and what has none stands apart from them."""
+    sides = Counter(item.pair for item in fresh)
+    whole = [item for item in fresh if item.pair and sides[item.pair] > 1]
+    single = {item.category for item in suite.items if item.pair is None}
+    paired = {item.category for item in (*suite.items, *whole) if item.pair}
+    items = (*suite.items, *(_placed(item, sides[item.pair] > 1, single, paired) for item in fresh))
+    had_pairs = any(item.pair for item in suite.items)
+    return replace(
+        suite,
+        # Where somebody wrote pairs into a suite of items, they meant items.
+        unit="pair" if whole and not had_pairs else suite.unit,
+        items=items,
+        categories=tuple(dict.fromkeys((*suite.categories, *(item.category for item in items)))),
+    )
+
+
+def _placed(item: SuiteItem, whole: bool, single: Container[str], paired: Container[str]) -> SuiteItem:
+    """The item in a category where all have a pair, or none has: a mean over units takes them for one kind."""
+    if item.pair is not None and whole:
+        return replace(item, category=f"{item.category}-pairs") if item.category in single else item
+    apart = item.pair is not None or item.category in paired
+    return replace(item, pair=None, category=f"{item.category}-alone" if apart else item.category)

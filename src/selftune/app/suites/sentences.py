@@ -112,8 +112,10 @@ def draft_from_sentence(sentence: str, *, category: str = "") -> tuple[SuiteItem
     said = sentence.strip().rstrip(".!")
     if not said:
         raise UsageError("the sentence is empty.", next_step='Say what it must do: selftune suite grow "Never …"')
+    # Two sentences may begin with the same words.
+    name = digest_of(said)[7:11]
     return tuple(
-        _item(side, difficulty, sentence, category, pair=f"{_slug(said)}-{place}" if len(sides) > 1 else None)
+        _item(side, difficulty, sentence, category, pair=f"{_slug(said)}-{name}-{place}" if len(sides) > 1 else None)
         for place, (difficulty, sides) in enumerate(_pairs(said))
         for side in sides
     )
