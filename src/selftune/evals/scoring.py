@@ -92,10 +92,14 @@ class Scoring:
             return Score(value=None, unscored_reason=played.failure)
         if self.is_graded(played.question):
             return Score(value=0.0, reasons=("nothing was answered",), failure=Failure.TOO_SHORT)
+        return self.score_answers(item, played.answers)
+
+    def score_answers(self, item: SuiteItem, answers: tuple[str, ...]) -> Score:
+        """What code makes of the answers to an item, turn by turn; a scorer of single answers is handed the last."""
         scorer = self._code[self._named(item)]
         if item.follow_ups and isinstance(scorer, ConversationScorer):
-            return scorer.score_conversation(item, played.answers)
-        return scorer.score(item, played.answers[-1])
+            return scorer.score_conversation(item, answers)
+        return scorer.score(item, answers[-1])
 
     def _named(self, item: SuiteItem) -> str:
         return item.scorer or self._default

@@ -67,6 +67,7 @@ def register_commands() -> None:
         experimenting,
         growing,
         house,
+        inspecting,
         picking,
         reporting,
         reviewing,
@@ -89,6 +90,7 @@ def register_commands() -> None:
     datasets.register(app)
     suites.register(app)
     experimenting.register(app)
+    inspecting.register(app)
 
 
 def main() -> None:
