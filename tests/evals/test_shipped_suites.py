@@ -44,7 +44,9 @@ def test_the_general_suite_has_three_hundred_items_in_six_categories() -> None:
     sizes = Counter(item.category for item in suite.items)
     assert sum(sizes.values()) >= 300
     assert set(sizes) == {"arithmetic", "reading", "json", "tool_calls", "instructions", "over_refusal"}
-    assert min(sizes.values()) >= 48
+    # Forty units a category: fewer are not measured by the strict policy.
+    units = Counter(category for category, _ in {(item.category, item.pair or item.id) for item in suite.items})
+    assert min(units.values()) >= 40
 
 
 def test_the_council_asks_each_of_seven_agents_equally_and_guards_have_enough_pairs() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from selftune.records import SuiteItem
 
 CATEGORY: Final = "tool_calls"
-_EACH: Final = 3
+_DIFFICULTIES: Final = ("easy", "medium", "hard", "hard")
 _SYSTEM: Final = (
     "You can use these tools:\n{tools}\n\n"
     'To use one, answer with a single JSON object and nothing else: {{"name": "...", "arguments": {{...}}}}. '
@@ -23,16 +23,15 @@ _SYSTEM: Final = (
 
 
 def write_tool_calls(rng: Random) -> Iterator[SuiteItem]:
-    """Three pairs for each tool; beside it two others are offered, in an order that is drawn."""
+    """Four pairs for each tool; beside it two others are offered, in an order that is drawn."""
     tools = sentences_of("tools.toml")["tools"]
     for number, tool in enumerate(tools):
-        for place in range(_EACH):
+        for place, difficulty in enumerate(_DIFFICULTIES):
             offered = [tool, *rng.sample([other for other in tools if other is not tool], 2)]
             rng.shuffle(offered)
             system = _SYSTEM.format(tools="\n".join(map(described, offered)))
             drawn = {slot: rng.choice(values) for slot, values in tool["draws"].items()}
             call, spoken = tool["calls"][place], tool["spoken"][place]
-            difficulty = ("easy", "medium", "hard")[place]
             name = f"{CATEGORY}-{number:02d}-{place}"
             yield make_item(
                 f"{name}a",
