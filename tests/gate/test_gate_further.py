@@ -14,7 +14,7 @@ from selftune.gate.planning import forecast, needs_base, plan_check
 from selftune.gate.policies import load_policy
 from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression
 from selftune.gate.stage import decide
-from selftune.records import CheckStatus, Outcome
+from selftune.records import CheckStatus, JudgeIdentity, Outcome
 from selftune.testing import fake_context
 
 SMALL = load_policy("small")
@@ -158,6 +158,20 @@ def test_a_further_suite_with_too_few_items_is_refused_but_not_the_regression_su
     with pytest.raises(ConfigError, match="suite 'general' has 8 pairs"):
         plan_check(SMALL, BETTER.suite, [further_suite(8)])
     plan_check(SMALL, BETTER.suite, [further_suite(2, purpose=REGRESSION)])
+
+
+def test_who_grades_a_further_suite_must_be_independent_too() -> None:
+    """A judge that selected the lessons may not grade what was held out."""
+    judge = JudgeIdentity(name="oracle:m", version="1", lineage=("m",))
+    evidence = replace(beside(champion=200, candidate=200), judge=judge)
+    asked = evidence.further[0]
+    by_itself = replace(asked, candidate=replace(asked.candidate, scorer_lineage=("m",)))
+    plain = replace(SMALL, suites=())
+    assert decide_on(evidence, plain).outcome is Outcome.PROMOTE
+    graded = replace(by_itself, champion=replace(asked.champion, scorer_lineage=("m",)))
+    decision = decide_on(replace(evidence, further=(graded,)), plain)
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert "m stands on both sides" in decision.reason
 
 
 def test_conversations_are_looked_at_by_their_turns_and_not_as_a_mean() -> None:

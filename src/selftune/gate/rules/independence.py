@@ -25,16 +25,18 @@ class Independence(EnforcedRule):
         """Fails when judge, scorer and candidate share a model; deterministic checks are exempt, and it says so."""
         if evidence.candidate is None or evidence.candidate_build is None:
             return self.unmeasured(NO_CANDIDATE)
-        judge, scorer = evidence.judge, evidence.candidate.scorer
+        judge = evidence.judge
+        graded = [seen.candidate for seen in evidence.on_each_suite() if seen.candidate is not None]
         if judge is None and evidence.candidate_build.origin is BuildOrigin.RUN:
             return self.unmeasured("it is not on record who selected the training data")
         selecting = frozenset(judge.lineage if judge else ())
-        grading = frozenset(evidence.candidate.scorer_lineage)
+        grading = frozenset(name for one in graded for name in one.scorer_lineage)
         own = _lineage(evidence)
         shared = sorted((selecting & grading) | (selecting & own) | (grading & own))
         if shared:
             return self._dependent(", ".join(shared), policy)
-        return self.passed(_told(judge.name if judge else None, scorer, code=not (selecting or grading)))
+        scorers = ", ".join(repr(name) for name in dict.fromkeys(one.scorer for one in graded))
+        return self.passed(_told(judge.name if judge else None, scorers, code=not (selecting or grading)))
 
     def _dependent(self, shared: str, policy: Policy) -> Check:
         told = f"{shared} stands on both sides: it selected the data, grades the result, or is the model itself"
@@ -50,12 +52,12 @@ def _lineage(evidence: Evidence) -> frozenset[str]:
     return frozenset(name for name in (*names, *files) if name is not None)
 
 
-def _told(judge: str | None, scorer: str, *, code: bool) -> str:
+def _told(judge: str | None, scorers: str, *, code: bool) -> str:
     if judge is None:
-        return f"no judge selected training data; graded by {scorer!r}"
+        return f"no judge selected training data; graded by {scorers}"
     if code:
         return (
-            f"selected by {judge!r} and graded by {scorer!r}, both code: shared deterministic checks are exempt on "
+            f"selected by {judge!r} and graded by {scorers}, all code: shared deterministic checks are exempt on "
             "held-out items, but what they can't see, neither can"
         )
-    return f"selected by {judge!r}, graded by {scorer!r}: no model in common"
+    return f"selected by {judge!r}, graded by {scorers}: no model in common"
