@@ -259,7 +259,8 @@ def _mended(decision: Decision, measured: Suite, store: Store) -> Iterator[Suite
         return
     right = _settled(new, measured, right=True) & _settled(confirming, measured, right=True)
     mended = right & _settled(old, measured, right=False)
-    for item in measured.items:
+    # Suites run from easy to hard; where there is no room for all, a mixture stays.
+    for item in sorted(measured.items, key=lambda item: (digest_of(unit_of(item, measured)), item.id)):
         if unit_of(item, measured) in mended and item.tier != HELD_OUT:
             name = scorer_of(item, measured)
             if not is_graded(name):
