@@ -18,6 +18,7 @@ from selftune.judges.fake import FakeJudgeServer, fake_verdict
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.loop.config import GateJudgeSection
+from selftune.loop.executor import Executor, Silent
 from selftune.loop.grading import GateJudge, make_gate_judge, refuse_related_grader
 from selftune.records import (
     Consent,
@@ -92,7 +93,7 @@ def test_a_suite_is_graded_by_its_rubric_with_both_overalls_on_record(tmp_path: 
     assert measures["rhetorical_pattern"] == 8.0
     assert found.outcomes[0].critical_failures == ("anachronism",)
     assert any("FAKE" in reason for reason in found.outcomes[0].reasons)
-    assert found.scorer_lineage == ("elm-9b",)
+    assert found.scorer_lineage == ("elm-9b", "fake-judge")
     assert "judge:character" in found.scorer
     assert "elm-9b" in found.scorer
     # Two answers, two calls: the first of them was graded before the second was asked for, and once.
@@ -231,6 +232,33 @@ def test_the_step_is_named_by_judge_and_rubric_and_not_by_prices() -> None:
     assert one.identity != replace(one, rubrics=one.rubrics[:1]).identity
     other = replace(one.judging, model="oak-7b")
     assert one.identity != replace(one, judging=other).identity
+
+
+def test_a_judge_that_became_another_model_shows_in_what_it_graded(tmp_path: Path) -> None:
+    """So that the gate finds the arms unlike: one was graded by the model of yesterday."""
+    lineages = []
+    for model in ("elm-9b-may", "elm-9b-june"):
+        with FakeJudgeServer(always(fake_verdict(SCORES)), model=model).running() as server:
+            config = EvaluationConfig(suite=suite_of(item("a")), grader=judge_at(server.url))
+            found = evaluate(fake_build(), config, fake_context(tmp_path / model, serve=answering("I am she.")))
+        lineages.append(found.scorer_lineage)
+    assert lineages == [("elm-9b", "elm-9b-may"), ("elm-9b", "elm-9b-june")]
+
+
+def test_a_champion_that_was_graded_is_not_asked_or_graded_again(project: Project) -> None:
+    serve = answering("I am she.")
+    step = Executor(store=project.store, context=replace(project.context(), serve=serve), observer=Silent())
+    suite, build = suite_of(item("a"), item("b")), fake_build()
+    with FakeJudgeServer(always(fake_verdict(SCORES))).running() as server:
+        first = step(evaluate, build, EvaluationConfig(suite=suite, grader=judge_at(server.url)))
+        dearer = judge_at(server.url, prices=Prices(prompt=9.0), budget_usd=50.0)
+        again = step(evaluate, build, EvaluationConfig(suite=suite, grader=dearer))
+        assert (len(server.asked), len(serve.started)) == (2, 1)
+        other = replace(dearer, judging=replace(dearer.judging, model="oak-7b"))
+        step(evaluate, build, EvaluationConfig(suite=suite, grader=other))
+        assert (len(server.asked), len(serve.started)) == (4, 2)
+    assert first == again
+    assert [timing.reused for timing in step.timings] == [False, True, False]
 
 
 def test_a_suite_that_needs_a_judge_is_refused_where_none_is_named(project: Project) -> None:

@@ -31,6 +31,7 @@ class Score:
         measures: Further figures by name.
         calls: How often a judge was asked for it.
         cost_usd: What these calls cost.
+        judged_by: The model that answered for the judge, by its server's own word; None where none was asked.
     """
 
     value: float | None
@@ -42,6 +43,7 @@ class Score:
     measures: tuple[tuple[str, float], ...] = ()
     calls: int = 0
     cost_usd: float = 0.0
+    judged_by: str | None = None
 
 
 class Scorer(Protocol):

@@ -63,7 +63,10 @@ def evaluate_with(
         suite=config.asked,
         suite_digest=config.asked_digest,
         scorer=scoring.name,
-        scorer_lineage=scoring.lineage,
+        # With what the judge's server calls itself: arms that were graded by another one are not compared.
+        scorer_lineage=tuple(
+            dict.fromkeys((*scoring.lineage, *sorted(filter(None, (one.judged_by for one in scores)))))
+        ),
         generation=suite.generation,
         seeds=seeds,
         outcomes=tuple(map(outcome_of, played, scores)),

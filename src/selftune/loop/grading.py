@@ -164,7 +164,13 @@ def score_of(verdict: Judgement, rubric: Rubric, *, paid: bool) -> Score:
     """A verdict on the scale of 0 to 1, with the overall as we compute it and the judge's own beside it."""
     calls = verdict.attempts if paid else 0
     if verdict.overall is None:
-        return Score(value=None, unscored_reason=verdict.reason, calls=calls, cost_usd=verdict.cost_usd)
+        return Score(
+            value=None,
+            unscored_reason=verdict.reason,
+            calls=calls,
+            cost_usd=verdict.cost_usd,
+            judged_by=verdict.reported_model,
+        )
     scored = [(one.name, one.score) for one in verdict.criteria if one.score is not None]
     own = () if verdict.judge_overall is None else (("judge_overall", verdict.judge_overall),)
     return Score(
@@ -174,6 +180,7 @@ def score_of(verdict: Judgement, rubric: Rubric, *, paid: bool) -> Score:
         measures=(("overall", verdict.overall), *own, *scored),
         calls=calls,
         cost_usd=verdict.cost_usd,
+        judged_by=verdict.reported_model,
     )
 
 
