@@ -7,13 +7,14 @@ import math
 import random
 from statistics import fmean, stdev
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.gate.statistics.bootstrap import studentised_interval
 from selftune.gate.statistics.clusters import clustered_mean, gather
-from selftune.gate.statistics.flips import flip_signs
+from selftune.gate.statistics.flips import flip_many, flip_signs
 from selftune.gate.statistics.means import MANY, mean_difference, mean_interval, paired_gain, spread_for_gain
 from selftune.gate.statistics.paired import paired_difference, spread_of
 
@@ -46,6 +47,14 @@ def test_the_interval_holds_the_shifts_that_the_test_does_not_refute(differences
     low, high = flip_signs(gather(differences), 0.95).interval
     if min(abs(shift - low), abs(shift - high)) > 1e-6:
         assert (low <= shift <= high) is (brute_p_value([d - shift for d in differences]) > 0.05)
+
+
+@pytest.mark.parametrize("n", [5, 14, 36, 109])
+def test_many_comparisons_at_once_have_the_p_values_of_each_by_itself(n: int) -> None:
+    draw = random.Random(n)
+    rows = [[round(draw.gauss(0.05, 0.2), 2) for _ in range(n)] for _ in range(12)]
+    alone = [flip_signs(gather(row), 0.95).p_value for row in rows]
+    assert flip_many(np.array(rows)).tolist() == pytest.approx(alone)
 
 
 @law
