@@ -28,8 +28,12 @@ from selftune.gate.stage import decide
 from selftune.judges.rubric import load_rubric
 from selftune.records import (
     Arm,
+    Check,
+    CheckStatus,
+    CurvePoint,
     Dataset,
     DatasetKind,
+    Decision,
     Evaluation,
     FurtherArms,
     ItemOutcome,
@@ -246,6 +250,42 @@ def test_an_evaluation_a_run_and_a_version_have_pages_too(world):
     assert "60 of 60 steps" in run
     assert "What changed in the model" in run
     assert world.text(world.decision.id[:24]) == world.text()
+
+
+def test_a_run_that_came_to_nothing_is_reported_with_why_and_with_its_decision(world):
+    failed = replace(
+        world.run, status=RunStatus.DIVERGED, reason="The loss rose without end.", seed=7,
+        curve=tuple(CurvePoint(step=at, loss=2.0 + at / 10, learning_rate=1e-4) for at in range(40)),
+    )  # fmt: skip
+    decision = Decision(
+        outcome=Outcome.INVALID, reason="The run did not finish.", policy="small", policy_digest="sha256:2",
+        checks=(Check(name="run_finished", status=CheckStatus.NOT_MEASURED, detail="diverged"),),
+        arms=((Arm.CHAMPION, world.champion.id),), build_id=None, run_id=failed.id,
+    )  # fmt: skip
+    world.save(failed, decision)
+    text = world.text(failed.id)
+    assert "**diverged**" in text
+    assert "The loss rose without end." in text
+    assert "Decided: invalid. The run did not finish." in text
+    assert "| run_finished | not measured |" in text
+    assert "What changed in the model" not in text
+    curve = section(text, "Training").split("The curve, ")[1]
+    assert curve.startswith("14 of 40 points")
+    assert "| 39 | 5.900 |" in curve
+
+
+def test_a_run_that_nobody_decided_on_is_a_page_of_its_own(world):
+    alone = replace(world.run, seed=8)
+    world.save(alone)
+    assert "Nothing was decided about it." in world.text(alone.id)
+
+
+def test_evaluations_of_different_suites_are_not_held_against_each_other_in_silence(world):
+    other = replace(world.candidate, suite_digest="sha256:other", outcomes=())
+    world.save(other)
+    text = world.text(world.champion.id, other.id)
+    assert "Beware: these were not asked the same suite" in text
+    assert "No answer has a score." in text
 
 
 def test_several_evaluations_stand_side_by_side(world):

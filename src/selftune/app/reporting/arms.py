@@ -44,10 +44,6 @@ class ArmView:
         """The unit with the lowest score; None where nothing was scored."""
         return min((one for one in self.units if one.value is not None), key=_value, default=None)
 
-    def value(self, key: str) -> float | None:
-        """The score of a unit."""
-        return next((one.value for one in self.units if one.key == key), None)
-
 
 def view(name: str, evaluation: Evaluation, unit: str) -> ArmView:
     """An arm, summed up."""
