@@ -44,7 +44,10 @@ def test_no_name_value_text_or_run_of_eight_words_of_a_shipped_suite_is_used(gro
     texts = [message.content for suite in SHIPPED for item in suite.items for message in item.messages]
     whole = {normalise(text).lower() for text in texts}
     eights = {gram for text in texts for gram in grams(text)}
-    held = {value for text in texts if (state := parse_state(text)) for path, value in state.fields if path != "tone"}
+    # A tone and a context level are settings that every state may hold.
+    states = [state for text in texts if (state := parse_state(text))]
+    settings = {"tone", "context_level"}
+    held = {value for state in states for path, value in state.fields if path.rpartition(".")[2] not in settings}
     tones = {"warm", "playful", "formal", "serious"}
     assert len(held) > 500
     for example in growth.examples:
