@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from selftune.errors import ConfigError
 from selftune.gate.config import Against, SuiteDemand
-from selftune.gate.planning import forecast, needs_base, plan_check
+from selftune.gate.planning import DISCORDANCE, forecast, needs_base, plan_check
 from selftune.gate.policies import load_policy
 from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression
 from selftune.gate.stage import decide
@@ -143,6 +144,35 @@ def test_planning_counts_the_vetoes_of_further_suites() -> None:
     suite, more = BETTER.suite, [further_suite(100), further_suite(20, REGRESSION, purpose=REGRESSION)]
     alone, together = forecast(SMALL, suite).pass_chance, forecast(SMALL, suite, more).pass_chance
     assert 0.8 < together < alone
+
+
+def test_the_forecast_over_several_suites_agrees_with_simulated_equal_candidates() -> None:
+    draw, rounds, passed = random.Random(5), 40, 0
+    first, general, rebuilt = worlds.make_suite(40), further_suite(160), worlds.tiers(300)
+    mended = further_suite(40, "mended", purpose=REGRESSION)
+    for _ in range(rounds):
+        evidence = worlds.make_evidence(*equals(first, draw), first)
+        for suite in (general, rebuilt, mended):
+            champion, candidate = equals(suite, draw)
+            evidence = worlds.with_further(
+                evidence, suite.name, champion, candidate, champion, suite=suite, purpose=suite.purpose
+            )
+        passed += all(check.status is not CheckStatus.FAIL for check in decide_on(evidence).checks if is_veto(check))
+    # Worlds have no critical failures, and the forecast counts what base and champion both see only once.
+    wanted = forecast(SMALL, first, (general, rebuilt, mended)).pass_chance / 0.975
+    assert passed / rounds == pytest.approx(wanted, abs=0.12)
+
+
+def equals(suite, draw: random.Random) -> tuple[dict[str, bool], dict[str, bool]]:
+    """Two arms as good as each other that differ on a tenth of the units."""
+    champion = {key: draw.random() < 0.5 for key in dict.fromkeys(item.pair or item.id for item in suite.items)}
+    return champion, {
+        key: (draw.random() < 0.5) if draw.random() < 2 * DISCORDANCE else right for key, right in champion.items()
+    }
+
+
+def is_veto(check) -> bool:
+    return check.name.partition(":")[0] not in {"gain", "by_heart"}
 
 
 def test_a_guarded_margin_that_few_items_cannot_show_is_refused_with_the_items_it_needs() -> None:
