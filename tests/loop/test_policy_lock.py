@@ -72,6 +72,20 @@ def test_between_cycles_the_policy_may_change(project):
     assert policy_of(project).least_gain == 0.01
 
 
+def test_a_shipped_policy_that_an_upgrade_changed_can_be_put_back_as_one_s_own(project):
+    keep_policy(project)
+    project.store.save([run()], event="trained")
+    kept = project.hidden / "policy_in_force.toml"
+    kept.write_text(kept.read_text() + "# as it was shipped before\n")
+    with pytest.raises(ConfigError, match="was changed while") as refused:
+        policy_of(project)
+    own = project.folder / "policies" / "small.toml"
+    assert f"to {own} and" in refused.value.next_step
+    own.parent.mkdir()
+    own.write_text(kept.read_text())
+    assert policy_of(project).name == "small"
+
+
 def test_while_a_candidate_is_measured_a_changed_policy_is_refused_until_the_old_text_is_back(project):
     keep_policy(project)
     project.store.save([run()], event="trained")
@@ -80,6 +94,7 @@ def test_while_a_candidate_is_measured_a_changed_policy_is_refused_until_the_old
         policy_of(project)
     kept = next(project.hidden.glob("policy_in_force.toml"))
     assert str(kept) in refused.value.next_step
+    assert f"to {own} and finish" in refused.value.next_step
     own.write_text(kept.read_text())
     assert policy_of(project).least_gain == 0.02
     assert policy_of(project).alpha_over_nights is AlphaOverNights.EACH_NIGHT

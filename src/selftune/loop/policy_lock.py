@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
-from selftune.gate.policies import load_policy, policy_text
+from selftune.gate.policies import POLICIES, load_policy, policy_text
 from selftune.loop.ejected import find_text
 from selftune.records import Decision, Run, digest_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from selftune.gate.config import Policy
     from selftune.loop.project import Project
 
@@ -31,7 +30,7 @@ def policy_of(project: Project) -> Policy:
     if before not in {None, now} and _is_measuring(project):
         raise ConfigError(
             f"policy {project.config.gate.policy!r} was changed while a candidate is being measured.",
-            next_step=f"Put the text of {_place(project)} back and finish with `selftune cycle`; then change it: the "
+            next_step=f"Copy {_place(project)} to {_home(project)} and finish with `selftune cycle`; then change it: the "
             "next cycle goes by the new one.",
         )
     return load_policy(name)
@@ -56,6 +55,12 @@ def _is_measuring(project: Project) -> bool:
 
 def _name_of(project: Project) -> str:
     return find_text(project.folder, "policy", project.config.gate.policy)
+
+
+def _home(project: Project) -> Path:
+    """Where the project's own copy of the policy stands, or would."""
+    name = _name_of(project)
+    return Path(name) if POLICIES.is_path(name) else project.folder / POLICIES.folder / f"{name}{POLICIES.endings[0]}"
 
 
 def _place(project: Project) -> Path:
