@@ -30,8 +30,8 @@ def policy_of(project: Project) -> Policy:
     if before not in {None, now} and _is_measuring(project):
         raise ConfigError(
             f"policy {project.config.gate.policy!r} was changed while a candidate is being measured.",
-            next_step=f"Copy {_place(project)} to {_home(project)} and finish with `selftune cycle`; then change it: the "
-            "next cycle goes by the new one.",
+            next_step=f"Copy {_place(project)} to {_home(project)} and finish with `selftune cycle`; then change it: "
+            "the next cycle goes by the new one.",
         )
     return load_policy(name)
 
