@@ -189,6 +189,11 @@ def test_what_a_person_takes_out_does_not_come_back(project, measured):
     assert set(ids(project)) == {item.id for item in suite.items[1:]}
 
 
+def test_what_only_a_judge_can_score_is_not_taken_over(project):
+    judged = install(project, suite_of(scorer="judge"))
+    assert grow_regressions(project, two_nights(project, judged, "0000", "1111", "1111")).items == 0
+
+
 def test_held_out_items_stay_in_the_clean_room(project):
     suite = suite_of()
     clean = install(project, replace(suite, items=tuple(replace(one, tier="held_out") for one in suite.items)))
@@ -285,6 +290,15 @@ def test_items_and_drafts_leave_when_their_words_may_no_longer_be_kept(project, 
     assert ids(project) == [suite.items[1].id]
     assert drafts.read_text() == '{"keep": "b"}\n{"kee'
     assert drop_withdrawn(project) == 0
+
+
+def test_what_a_conversation_said_earlier_stays_while_the_newest_version_may_be_kept(project, measured):
+    first = corrected(1)
+    grow_regressions(project, learnt(project, first))
+    project.store.save([replace(corrected(1), salt="8", position="8", supersedes=first.id)], event="it went on")
+    assert project.store.later_version(first.id) is not None
+    assert drop_withdrawn(project) == 0
+    assert len(ids(project)) == 1
 
 
 def test_who_corrects_a_correction_means_the_new_one(project, measured):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.select import PERSON
@@ -177,9 +178,6 @@ def _replace_items(path: Path, suite: Suite, items: tuple[SuiteItem, ...]) -> No
 
 
 def _write(path: Path, items: tuple[SuiteItem, ...], measured: Suite) -> None:
-    if not items:
-        path.unlink(missing_ok=True)
-        return
     keep_out_of_git(path)
     suite = Suite(
         name=REGRESSION,
@@ -272,13 +270,8 @@ def _mended(decision: Decision, measured: Suite, store: Store) -> Iterator[Suite
 
 
 def _promotion_before(decision: Decision, store: Store) -> Decision | None:
-    earlier = None
-    for _, one in store.each(Decision):
-        if one.id == decision.id:
-            break
-        if one.outcome is Outcome.PROMOTE:
-            earlier = one
-    return earlier
+    before = takewhile(lambda one: one.id != decision.id, (one for _, one in store.each(Decision)))
+    return next(reversed([one for one in before if one.outcome is Outcome.PROMOTE]), None)
 
 
 def _evaluation(decision: Decision, arm: Arm, store: Store) -> Evaluation | None:
@@ -296,8 +289,7 @@ def _settled(evaluation: Evaluation, suite: Suite, *, right: bool) -> frozenset[
     unit = {item.id: unit_of(item, suite) for item in suite.items}
     tries: dict[str, dict[int, list[float | None]]] = defaultdict(lambda: defaultdict(list))
     for outcome in evaluation.outcomes:
-        if outcome.item_id in unit:
-            tries[unit[outcome.item_id]][outcome.repeat].append(outcome.score)
+        tries[unit[outcome.item_id]][outcome.repeat].append(outcome.score)
     return frozenset(
         name for name, repeats in tries.items() if all(_is_right(scores) is right for scores in repeats.values())
     )
