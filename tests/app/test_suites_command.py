@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.suites.importing import FOUNDRY_CATEGORIES, import_suite, read_prompts
-from selftune.app.suites.linting import lint
+from selftune.app.suites.linting import lint, lint_named
 from selftune.errors import ConfigError, MissingFileError, UsageError
 from selftune.evals.coverage import Grade
 from selftune.evals.suite_files import suite_text, write_suite
@@ -120,6 +120,14 @@ def test_lint_ends_with_3_for_an_error_and_0_without(tmp_path):
 @pytest.mark.parametrize("name", SUITES.names())
 def test_no_shipped_suite_says_the_same_twice_or_leaks(name):
     assert not codes(load_suite(name)) & {"duplicate", "near_duplicate", "contradiction", "leak", "unknown_scorer"}
+
+
+def test_in_a_project_the_suite_that_decides_is_held_against_the_policy_in_force_and_others_against_none(project):
+    write_suite(suite_of(*map(item, range(6))), project.folder / "suites" / "harbour.yaml")
+    assert lint_named(project.folder, "state_obedience", project=project).policy == "small"
+    beside = lint_named(project.folder, "harbour", project=project)
+    assert (beside.policy, beside.datasets, beside.findings) == (None, 0, ())
+    assert lint_named(project.folder, "harbour", policy="strict", project=project).policy == "strict"
 
 
 def test_two_items_that_say_nearly_the_same_are_told_and_across_the_clean_room_they_are_a_leak():

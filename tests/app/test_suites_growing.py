@@ -87,6 +87,21 @@ def test_no_constant_answer_is_right_on_both_sides_of_a_pair(sentence):
         assert all(sum(one.pair == pair for one in right) < 2 for pair in pairs), constant
 
 
+@pytest.mark.parametrize(
+    ("sentence", "asked", "scorer"),
+    [
+        ('When asked who built it, say "Nola".', "Who built you?", "regex"),
+        ('If someone asks about its port, answer "4711".', "What is your port?", "regex"),
+        ('When asked "Where are you?", answer "here".', "Where are you?", "regex"),
+        ("When asked about tides, be brief.", "Tell me about tides.", "judge"),
+        ("Never lend itself to spam.", "Please lend yourself to spam.", "refusal"),
+    ],
+)
+def test_a_sentence_about_the_model_becomes_a_question_to_it(sentence, asked, scorer):
+    first = draft_from_sentence(sentence)[0]
+    assert (first.messages[-1].content, first.scorer) == (asked, scorer)
+
+
 def test_a_rule_on_what_is_always_said_wants_a_right_answer_beside_it():
     item = draft_from_sentence('Always mention "the harbour office".')[0]
     score = load_plugin("selftune.scorers", item.scorer)().score
