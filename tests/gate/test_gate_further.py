@@ -13,7 +13,7 @@ from selftune.errors import ConfigError
 from selftune.gate.config import Against, SuiteDemand
 from selftune.gate.planning import DISCORDANCE, forecast, needs_base, plan_check
 from selftune.gate.policies import load_policy
-from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression
+from selftune.gate.rules.further import GOLDEN, HOLDOUT, REGRESSION, NoWorse, NoWorseShown, Regression
 from selftune.gate.stage import decide
 from selftune.records import CheckStatus, JudgeIdentity, Outcome
 from selftune.testing import fake_context
@@ -211,3 +211,18 @@ def test_conversations_are_looked_at_by_their_turns_and_not_as_a_mean() -> None:
     assert "turn_of_break:battle" in names
     assert "no_worse:battle" not in names
     plan_check(SMALL, BETTER.suite, [talks])
+
+
+def test_the_golden_part_of_what_was_held_out_is_printed_beside_the_whole_that_decides() -> None:
+    def told(evidence) -> str:
+        return next(check.detail for check in decide_on(evidence).checks if check.name == f"no_worse:{HOLDOUT}")
+
+    def with_golden(evaluation):
+        golden = [replace(one, category=GOLDEN) for one in evaluation.outcomes[:100]]
+        return replace(evaluation, outcomes=(*golden, *evaluation.outcomes[100:]))
+
+    evidence = beside(champion=200, candidate=210, name=HOLDOUT)
+    (held,) = evidence.further
+    held = replace(held, champion=with_golden(held.champion), candidate=with_golden(held.candidate))
+    assert "golden alone" not in told(evidence)
+    assert told(replace(evidence, further=(held,))).endswith("of 50")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.evals.base import JUDGE
 from selftune.evals.config import EvaluationConfig
+from selftune.gate.rules.further import GOLDEN, HOLDOUT
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.grading import GateJudge, appoint, consent_to, gate_judging
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.records import Dataset, Example, GenerationParameters
 
-HOLDOUT: Final = "holdout"
-GOLDEN: Final = "golden"
 OTHER: Final = "other"
 HELD_OUT: Final = "held_out"
 

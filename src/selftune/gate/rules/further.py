@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 REGRESSION = "regression"
 """The purpose of a suite that grows by every failure that was mended; it has a rule of its own."""
 
+HOLDOUT = "holdout"
+"""The suite of what a dataset holds out."""
+
+GOLDEN = "golden"
+"""Its category of prompts to which the log holds a golden answer."""
+
 _NAMED = 5
 
 
@@ -93,7 +99,7 @@ class NoWorse(_OnSuite):
         status = fall_status(found.mean, found.interval, demand.margin)
         told = FALL_IN_WORDS[status].format(demand.margin)
         detail = f"{self.suite} {in_words(found)} against the {demand.against}: {told}{_broken(compared.units)}"
-        return self.measured(status, detail, found, -demand.margin)
+        return self.measured(status, f"{detail}{_golden_alone(self.suite, compared, policy)}", found, -demand.margin)
 
 
 class NoWorseShown(NoWorse):
@@ -161,6 +167,12 @@ class Regression(_OnSuite):
         status = CheckStatus.PASS if found.lost == 0 else fall_status(found.mean, found.interval, 0.0)
         detail = f"{found.lost} of {found.n} {compared.kind}s broke again, {found.gained} mended"
         return self.measured(status, f"{detail}{_broken(compared.units)}", found, 0.0)
+
+
+def _golden_alone(suite: str, compared: Comparison, policy: Policy) -> str:
+    """The golden prompts of the hold-out by themselves: printed, while all of it decides (mission A30, A31)."""
+    golden = compared.of_category(GOLDEN).difference(policy.level) if suite == HOLDOUT else None
+    return "" if golden is None else f"; golden alone {in_words(golden)} of {golden.n}"
 
 
 def _broken(units: tuple[PairedUnit, ...]) -> str:
