@@ -234,7 +234,8 @@ def test_a_difference_that_its_outcomes_do_not_come_to_is_pointed_at(world):
 def test_costs_are_summed_over_what_the_records_tell(world):
     costs = section(world.text(), "Cost")
     assert "| training (reference_sft) | 1.5 min | 0 | $1.50 |" in costs
-    assert "Together 3.0 min and $2.25" in costs
+    assert "| evaluating champion and base on state_obedience | 30.0 s | 0 | $0.25 |" in costs
+    assert "Together 2.5 min and $2.00" in costs
 
 
 def test_a_suite_that_was_edited_since_is_not_taken_for_the_one_that_was_asked(world):
@@ -286,6 +287,13 @@ def test_evaluations_of_different_suites_are_not_held_against_each_other_in_sile
     text = world.text(world.champion.id, other.id)
     assert "Beware: these were not asked the same suite" in text
     assert "No answer has a score." in text
+
+
+def test_a_control_whose_build_was_not_kept_is_reported_all_the_same(world):
+    control = replace(world.champion, build_id="build:nowhere", seeds=(12,))
+    world.save(control, replace(world.decision, arms=(*world.decision.arms, (Arm.PROMPT_ONLY, control.id))))
+    assert "| prompt_only |" in section(world.text(), "Arms")
+    assert "build not kept" in as_markdown(page_of_everything(world.project))
 
 
 def test_several_evaluations_stand_side_by_side(world):

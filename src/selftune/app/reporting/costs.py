@@ -17,19 +17,24 @@ if TYPE_CHECKING:
 
 def cost_parts(arms: Sequence[ArmView], run: Run | None) -> Iterator[Part]:
     """Time and money of each step that a record tells of."""
+    # Equal builds share one evaluation, which was paid for once.
+    names: dict[str, list[str]] = {}
+    for arm in arms:
+        names.setdefault(arm.evaluation.id, []).append(arm.name)
+    made = {arm.evaluation.id: arm.evaluation for arm in arms}
     rows: list[Row] = [_run_row(run)] if run else []
     rows += [
         (
-            f"evaluating {arm.name} on {arm.evaluation.suite}",
-            figures.seconds(arm.evaluation.wall_seconds),
-            str(arm.evaluation.judge_calls),
-            figures.dollars(arm.evaluation.cost_usd),
+            f"evaluating {' and '.join(names[one.id])} on {one.suite}",
+            figures.seconds(one.wall_seconds),
+            str(one.judge_calls),
+            figures.dollars(one.cost_usd),
         )
-        for arm in arms
+        for one in made.values()
     ]
     yield Table(caption="Time and cost", head=("step", "time", "judge calls", "cost"), rows=tuple(rows))
-    seconds = sum(arm.evaluation.wall_seconds for arm in arms) + (run.wall_seconds if run else 0.0)
-    dollars = sum(arm.evaluation.cost_usd for arm in arms) + (run.cost_usd if run else 0.0)
+    seconds = sum(one.wall_seconds for one in made.values()) + (run.wall_seconds if run else 0.0)
+    dollars = sum(one.cost_usd for one in made.values()) + (run.cost_usd if run else 0.0)
     yield Said(text=f"Together {figures.seconds(seconds)} and {figures.dollars(dollars)}, without judging the log.")
     if run:
         yield Said(text=f"Training took at most {figures.size(run.peak_memory_bytes)} of memory.")

@@ -65,7 +65,9 @@ def tell_decision(project: Project, decision: Decision, suites: KnownSuites) -> 
     evaluations = [(arm, store.record(evaluation_id, Evaluation)) for arm, evaluation_id in decision.arms]
     evaluations.sort(key=lambda pair: list(Arm).index(pair[0]))
     run = store.record(decision.run_id, Run) if decision.run_id else None
-    builds = {arm: store.record(one.build_id, Build) for arm, one in evaluations}
+    kept = {build.id: build for _, build in store.each(Build)}
+    # A control that is nothing but a prompt may have been evaluated without being kept as a build.
+    builds = {arm: kept[one.build_id] for arm, one in evaluations if one.build_id in kept}
     return Told(
         decision=decision,
         kept_at=store.saved_at(decision.id),
@@ -165,7 +167,8 @@ def decision_sections(told: Told, suites: KnownSuites) -> Iterator[Section]:
         yield Section(title="Without a score", parts=tuple(unscored_parts(told.arms)))
         yield Section(title="Conditions", parts=(conditions(told.arms),))
     yield Section(title="Open concerns", parts=tuple(_concerns(told)))
-    yield Section(title="Cost", parts=tuple(cost_parts(told.arms, told.run)))
+    beside = [arm for _, arms in told.further for arm in arms]
+    yield Section(title="Cost", parts=tuple(cost_parts([*told.arms, *beside], told.run)))
     yield Section(title="Files", folded=True, parts=tuple(artefact_parts(told.run, told.builds)))
 
 

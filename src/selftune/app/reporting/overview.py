@@ -36,11 +36,12 @@ class Measured:
 
     Attributes:
         id: Of the evaluation.
+        build: None where it was evaluated and not kept, as a control that is nothing but a prompt.
     """
 
     id: str
     arm: ArmView
-    build: Build
+    build: Build | None
     kept_at: str
 
     @property
@@ -67,11 +68,12 @@ def gather_everything(project: Project, suites: KnownSuites) -> Everything:
     store = project.store
     releases = tuple(release for _, release in store.each(Release))
     versions = {release.build_id: release.version for release in reversed(releases)}
+    builds = {build.id: build for _, build in store.each(Build)}
     measured = tuple(
         Measured(
             id=one.id,
             arm=_summed_up(view(versions.get(one.build_id, f"build {one.build_id[6:14]}"), one, suites.unit_of(one))),
-            build=store.record(one.build_id, Build),
+            build=builds.get(one.build_id),
             kept_at=store.saved_at(one.id),
         )
         for _, one in store.each(Evaluation)
@@ -149,13 +151,17 @@ def _progression(found: Everything, published: Sequence[Published]) -> Iterator[
 def _measured_row(one: Measured) -> Row:
     overall, worst = one.arm.summary.overall, one.arm.summary.lowest
     return (
-        one.arm.name, one.kept_at[:10], MEASURED, one.build.base_digest[7:15],
-        f"suite {one.arm.evaluation.suite}, {one.build.form.value} {one.build.quantisation}", one.method,
+        one.arm.name, one.kept_at[:10], MEASURED, one.build.base_digest[7:15] if one.build else figures.NOTHING,
+        f"suite {one.arm.evaluation.suite}, {_form(one.build)}", one.method,
         Cell(text=figures.number(overall.value, PLACES), tint=heat(overall.value, SCALE)),
         figures.interval(overall.interval, PLACES) or figures.NOTHING,
         str(overall.n), str(one.arm.summary.critical_failures),
         f"lowest in {worst[0]}: {figures.number(worst[1].value, PLACES)}" if worst else figures.NOTHING,
     )  # fmt: skip
+
+
+def _form(build: Build | None) -> str:
+    return "build not kept" if build is None else f"{build.form.value} {build.quantisation}"
 
 
 def _generations(found: Everything) -> Iterator[Part]:
