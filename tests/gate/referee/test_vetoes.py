@@ -11,6 +11,7 @@ from selftune.gate.policies import load_policy
 from selftune.gate.referee.compare import referee
 from selftune.gate.referee.verdict import Finding, Terms
 from selftune.records import CheckStatus
+from selftune.records.scores import ScoredRow
 
 TEN = (0.0, 10.0)
 SMALL = load_policy("small")
@@ -76,9 +77,30 @@ def test_a_floor_is_a_share_of_the_scale(floor, status):
     assert (verdict.outcome is Finding.BETTER) == (status is CheckStatus.PASS)
     absent = judged(arms(tone=7.0), floors=(("wit", floor),))
     assert (status_of(absent, "floor:wit"), absent.outcome) == (CheckStatus.NOT_MEASURED, Finding.INCONCLUSIVE)
-    edge = judged(arms(tone=7.0), floors=(("tone", 0.69),), guarded=("tone",))
+    edge = judged(arms(tone=7.0), floors=(("tone", 0.65),), guarded=("tone",))
     assert status_of(edge, "floor:tone") is CheckStatus.NOT_SHOWN
     assert edge.outcome is Finding.INCONCLUSIVE
+
+
+def test_a_floor_holds_for_each_agent_as_for_all():
+    """0.667 was one agent's: the mean over all agents hid it."""
+
+    def arm(scores):
+        rows = [(agent, score) for agent, held in scores.items() for score in held]
+        return sheet_of(
+            *(
+                ScoredRow(item_id=f"{agent}{n}", score=score, category="jailbreak", agent=agent)
+                for n, (agent, score) in enumerate(rows)
+            )
+        )
+
+    old = arm({"ann": [0.0, 1.0] * 6, "bob": [0.0, 1.0] * 6})
+    new = arm({"ann": [1.0] * 12, "bob": [1.0, 1.0, 0.0] * 4})
+    verdict = referee(old, new, Terms(), policy=replace(SMALL, floors=(("jailbreak", 0.7),)))
+    assert status_of(verdict, "floor:jailbreak") is CheckStatus.PASS
+    assert status_of(verdict, "floor:jailbreak/bob") is CheckStatus.FAIL
+    assert status_of(verdict, "floor:jailbreak/ann") is CheckStatus.PASS
+    assert verdict.outcome is Finding.INCONCLUSIVE
 
 
 def test_more_critical_failures_stop_a_gain_once_they_are_shown():

@@ -6,13 +6,15 @@ is worse is for the interval alone to say.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from selftune.gate.referee.shifts import places_by
 from selftune.gate.rules import enforced_rules
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fall_status
-from selftune.gate.statistics.means import mean_difference, mean_interval
+from selftune.gate.statistics.means import mean_difference
 from selftune.records import Check, CheckStatus
+from selftune.scoring.intervals import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +45,8 @@ def check_vetoes(
         agents = places_by("agent", champion, paired)
         found += _falls(AgentCap.family, agents, paired, policy.agent_cap, scale, policy)
     if Floor.family in policy.rules:
-        found += (_floor(candidate, name, floor, scale, policy) for name, floor in policy.floors)
+        for name, floor in policy.floors:
+            found += _floors(candidate, name, floor, scale, policy)
     if CriticalFailures.family in policy.rules:
         found.append(_critical(champion, candidate, policy))
     return tuple(found)
@@ -75,7 +78,7 @@ def _falls(
     width = scale[1] - scale[0]
     for place, held in parts.items():
         name = f"{family}:{place}"
-        if len(held) < max(1, policy.min_units):
+        if len(held) < policy.min_part_units:
             yield _unmeasured(name, len(held), policy)
             continue
         labels = None if paired.labels is None else [paired.labels[number] for number in held]
@@ -85,21 +88,39 @@ def _falls(
         yield _measured(name, status, found.mean, found.interval, -cap * width, found.n)
 
 
-def _floor(candidate: ScoreSheet, category: str, floor: float, scale: tuple[float, float], policy: Policy) -> Check:
-    """As the gate's own: below the floor fails; where the category is guarded too, the lower bound must reach it."""
-    name, least = f"{Floor.family}:{category}", scale[0] + floor * (scale[1] - scale[0])
-    labelled = zip(candidate.labels("category"), candidate.by_place(), strict=True)
-    scores = [score for label, score in labelled if label == category and score is not None]
-    interval = mean_interval(scores, policy.level, scale) if scores else None
-    if interval is None or len(scores) < policy.min_units:
-        return _unmeasured(name, len(scores), policy)
-    mean = sum(scores) / len(scores)
+def _floors(
+    candidate: ScoreSheet, category: str, floor: float, scale: tuple[float, float], policy: Policy
+) -> Iterator[Check]:
+    """A category's floor, over all its items and for each agent that has some: as the gate's own."""
+    labels = zip(candidate.labels("category"), candidate.labels("agent"), candidate.by_place(), strict=True)
+    held: dict[str | None, list[float]] = {None: []}
+    for label, agent, score in labels:
+        if label == category and score is not None:
+            held[None].append(score)
+            if agent is not None:
+                held.setdefault(agent, []).append(score)
+    for agent, scores in held.items():
+        name = f"{Floor.family}:{category}" + (f"/{agent}" if agent else "")
+        guarded = category in policy.guarded_among((category,))
+        yield _floor(name, scores, scale[0] + floor * (scale[1] - scale[0]), scale, policy, guarded=guarded)
+
+
+def _floor(
+    name: str, scores: Sequence[float], least: float, scale: tuple[float, float], policy: Policy, *, guarded: bool
+) -> Check:
+    """Below the floor fails; where the category is guarded too, the lower bound must reach it."""
+    n, width = len(scores), scale[1] - scale[0]
+    if n < policy.min_part_units:
+        return _unmeasured(name, n, policy)
+    mean = math.fsum(scores) / n
+    share = min(1.0, max(0.0, (mean - scale[0]) / width))
+    low, high = (scale[0] + width * end for end in wilson_interval(share * n, n, policy.level))
     status = CheckStatus.PASS
     if mean < least:
         status = CheckStatus.FAIL
-    elif category in policy.guarded_among((category,)) and interval[0] < least:
+    elif guarded and low < least:
         status = CheckStatus.NOT_SHOWN
-    return _measured(name, status, mean, interval, least, len(scores))
+    return _measured(name, status, mean, (low, high), least, n)
 
 
 def _critical(champion: ScoreSheet, candidate: ScoreSheet, policy: Policy) -> Check:
@@ -119,7 +140,7 @@ def _critical(champion: ScoreSheet, candidate: ScoreSheet, policy: Policy) -> Ch
 
 
 def _unmeasured(name: str, n: int, policy: Policy) -> Check:
-    detail = f"only {n} items of it have a score, {policy.min_units} are needed"
+    detail = f"only {n} items of it have a score, {policy.min_part_units} are needed"
     return Check(name=name, status=CheckStatus.NOT_MEASURED, detail=detail, n=n)
 
 
