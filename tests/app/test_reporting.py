@@ -296,6 +296,24 @@ def test_a_control_whose_build_was_not_kept_is_reported_all_the_same(world):
     assert "build not kept" in as_markdown(page_of_everything(world.project))
 
 
+def test_what_scorers_measured_beside_the_score_is_compared_in_pairs(world):
+    def measured(evaluation, cited, broke):
+        changes = {
+            "measures": (("cited paths", cited),),
+            "turns": ("a", "b", "c", "d"),
+            "turn_of_break": broke,
+            "score": 1.0,
+        }
+        return replace(evaluation, outcomes=tuple(replace(one, **changes) for one in evaluation.outcomes[:10]))
+
+    old, new = measured(world.champion, 1.0, 2), measured(world.candidate, 3.0, None)
+    world.save(old, new)
+    parts = section(world.text(old.id, new.id), "Parts")
+    assert "| cited paths | 1.00 | 3.00 | +2.00 | " in parts
+    assert "| turns held in conversations | 1.00 | 4.00 | +3.00 | " in parts
+    assert "| cited paths | 3.00 | 10 |" in world.text(new.id)
+
+
 def test_several_evaluations_stand_side_by_side(world):
     text = world.text(world.champion.id, world.candidate.id)
     assert text.count("| tone |") == 1

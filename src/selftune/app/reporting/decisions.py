@@ -12,6 +12,7 @@ from selftune.app.reporting.changes.sections import change_sections
 from selftune.app.reporting.changes.words import tell_changes
 from selftune.app.reporting.costs import artefact_parts, cost_parts
 from selftune.app.reporting.evaluations import best_and_worst, conditions, unscored_parts
+from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
 from selftune.gate.picks.base import Choice, Picks
@@ -152,10 +153,12 @@ def decision_sections(told: Told, suites: KnownSuites) -> Iterator[Section]:
     yield Section(title="Checks", parts=(_checks(told.decision),))
     if told.arms:
         yield Section(title="Arms", parts=tuple(arm_parts(told.arms)))
-        yield Section(title="Parts", parts=tuple(part_tables(told.arms)))
+        yield Section(title="Parts", parts=(*part_tables(told.arms), *measure_parts(told.arms)))
     for suite, arms in told.further:
         note = Said(text="This suite may stop a candidate; it promotes none.")
-        yield Section(title=f"Beside it: {suite}", parts=(note, *arm_parts(arms), *part_tables(arms)))
+        yield Section(
+            title=f"Beside it: {suite}", parts=(note, *arm_parts(arms), *part_tables(arms), *measure_parts(arms))
+        )
     if told.picks.choices:
         yield Section(title="Blind picks", parts=(_picked(told.picks),))
     if told.changes is not None:

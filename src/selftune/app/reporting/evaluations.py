@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.reporting.answers import sheet_of_evaluation
 from selftune.app.reporting.arms import PLACES, arm_parts, part_tables, view
 from selftune.app.reporting.costs import cost_parts
+from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Page, Said, Section, Table
 from selftune.app.reporting.sheets import best_and_worst_answers
@@ -32,7 +33,7 @@ def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: Known
         lead=tuple(_lead(arms)),
         sections=(
             Section(title="Arms", parts=tuple(arm_parts(arms))),
-            Section(title="Parts", parts=tuple(part_tables(arms[:1] if len(arms) == 1 else arms))),
+            Section(title="Parts", parts=(*part_tables(arms), *measure_parts(arms))),
             *(best_and_worst(arm, suites) for arm in arms[:_SHOWN]),
             Section(title="Without a score", parts=tuple(unscored_parts(arms))),
             Section(title="Conditions", parts=(conditions(arms),)),
