@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from figures import write_results
 
@@ -36,6 +36,14 @@ for path in sys.argv[1:]:
 old, new = arms
 print(sum(new[item] - score for item, score in old.items()) / len(old))
 """
+
+
+class Cost(NamedTuple):
+    """Seconds by the clock and of the processor, and peak memory in MB."""
+
+    clock: float
+    processor: float
+    memory: float
 
 
 def write_arms(folder: Path, items: int) -> dict[str, tuple[Path, Path]]:
@@ -59,8 +67,8 @@ def write_arms(folder: Path, items: int) -> dict[str, tuple[Path, Path]]:
     return made
 
 
-def run(*command: str) -> tuple[str, float, float]:
-    """What a process prints, its seconds by the clock, its peak memory in MB."""
+def run(*command: str) -> tuple[str, Cost]:
+    """What a process prints, and what it cost."""
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -68,21 +76,20 @@ def run(*command: str) -> tuple[str, float, float]:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode in {0, 3, 4}, f"exit {process.returncode}"
-    return printed, time.perf_counter() - begun, used.ru_maxrss / 1000
+    clock = time.perf_counter() - begun
+    return printed, Cost(clock, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
 
 
-def compare(paths: tuple[Path, Path]) -> tuple[float, float, float]:
-    """The difference, seconds, peak MB."""
-    printed, seconds, memory = run(
-        str(Path(sys.executable).with_name("selftune")), "compare", *map(str, paths), "--json"
-    )
-    return json.loads(printed)["difference"], seconds, memory
+def compare(paths: tuple[Path, Path]) -> tuple[float, Cost]:
+    """The difference, and its cost."""
+    printed, cost = run(str(Path(sys.executable).with_name("selftune")), "compare", *map(str, paths), "--json")
+    return json.loads(printed)["difference"], cost
 
 
-def bare(paths: tuple[Path, Path]) -> tuple[float, float]:
-    """The same of the bare script, without memory."""
-    printed, seconds, _ = run(sys.executable, "-c", _BARE, *map(str, paths))
-    return float(printed), seconds
+def bare(paths: tuple[Path, Path]) -> tuple[float, Cost]:
+    """The same of the bare script."""
+    printed, cost = run(sys.executable, "-c", _BARE, *map(str, paths))
+    return float(printed), cost
 
 
 def main(items: int) -> None:
@@ -94,21 +101,23 @@ def main(items: int) -> None:
         for paths in small.values():
             assert abs(compare(paths)[0] - expected) < 1e-9, "not the same difference"  # noqa: PLR2004 - rounding
         large = write_arms(folder, items)
-        measured: dict[str, list[tuple[float, float]]] = {suffix: [] for suffix in large}
-        beside: list[float] = []
+        measured: dict[str, list[Cost]] = {suffix: [] for suffix in large}
+        beside: list[Cost] = []
         for _ in range(_ROUNDS):
             beside.append(bare(large["csv"])[1])
             for suffix, paths in large.items():
-                measured[suffix].append(compare(paths)[1:])
-    told = {
-        suffix: (statistics.median(seconds for seconds, _ in rounds), max(memory for _, memory in rounds))
-        for suffix, rounds in measured.items()
-    }
+                measured[suffix].append(compare(paths)[1])
     write_results("compare_million", {"items": items, "rounds": measured, "bare": beside})
-    for suffix, (seconds, memory) in told.items():
-        print(f"{items:,} an arm, {suffix}: {seconds:.1f} s (goal {SECONDS:g}), {memory:.0f} MB (goal {MEGABYTES:g})")
-    ratio = told["csv"][0] / statistics.median(beside)
-    print(f"ratio compare_million / bare script: {ratio:.2f}x, median of {_ROUNDS} rounds")
+    for suffix, rounds in measured.items():
+        clock, processor = (statistics.median(column) for column in list(zip(*rounds, strict=True))[:2])
+        print(
+            f"{items:,} an arm, {suffix}: {clock:.1f} s by the clock (goal {SECONDS:g}), {processor:.1f} s of the "
+            f"processor, {max(cost.memory for cost in rounds):.0f} MB (goal {MEGABYTES:g})"
+        )
+    ratios = [ours.processor / theirs.processor for ours, theirs in zip(measured["csv"], beside, strict=True)]
+    print(
+        f"ratio compare_million / bare script, processor: {statistics.median(ratios):.2f}x, median of {_ROUNDS} rounds"
+    )
 
 
 if __name__ == "__main__":
