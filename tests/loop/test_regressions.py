@@ -32,6 +32,7 @@ from selftune.records import (
     Trigger,
     digest_of,
 )
+from selftune.store.consent import NOTHING, tightened
 from selftune.testing import fake_build, fake_proof
 
 
@@ -290,6 +291,15 @@ def test_items_and_drafts_leave_when_their_words_may_no_longer_be_kept(project, 
     assert ids(project) == [suite.items[1].id]
     assert drafts.read_text() == '{"keep": "b"}\n{"kee'
     assert drop_withdrawn(project) == 0
+
+
+def test_words_taken_back_leave_the_suite_and_do_not_come_in(project, measured):
+    first, second = corrected(1), corrected(2)
+    grow_regressions(project, learnt(project, first))
+    later = learnt(project, first, second)
+    project.store.save([tightened(one, NOTHING, salt="9") for one in (first, second)], event="taken back")
+    assert drop_withdrawn(project) == 1
+    assert grow_regressions(project, later).items == 0
 
 
 def test_what_a_conversation_said_earlier_stays_while_the_newest_version_may_be_kept(project, measured):

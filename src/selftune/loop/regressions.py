@@ -106,7 +106,7 @@ def grow_regressions(project: Project, decision: Decision) -> Growth:
 def drop_withdrawn(project: Project) -> int:
     """Take items and drafts out of the project's suites whose words may no longer be kept; how many there were."""
     origins = {origin for origin in _origins(project.folder) if origin.startswith(f"{Interaction.KIND}:")}
-    gone = [origin for origin in origins if not _may_be_kept(origin, project.store)]
+    gone = [origin for origin in origins if not may_be_kept(origin, project.store)]
     return forget_in_suites(project.folder, gone) if gone else 0
 
 
@@ -133,7 +133,8 @@ def forget_in_suites(folder: Path, interaction_ids: Iterable[str]) -> int:
     return count
 
 
-def _may_be_kept(interaction_id: str, store: Store) -> bool:
+def may_be_kept(interaction_id: str, store: Store) -> bool:
+    """Whether the newest version of these words may still be kept; not where they were erased."""
     newest = interaction_id
     try:
         while (later := store.later_version(newest)) is not None:
@@ -202,7 +203,7 @@ def _candidates(decision: Decision, measured: Suite, store: Store) -> Iterator[t
     for interaction in corrections_in(_dataset(decision, store), store, is_new=lambda name: _is_new(name, store)):
         made = item_of_correction(interaction)
         by_code = made is not None and made.scorer is not None and not is_graded(made.scorer)
-        yield _corrected_id(interaction.id), made if by_code else None
+        yield _corrected_id(interaction.id), made if by_code and may_be_kept(interaction.id, store) else None
 
 
 def _is_new(interaction_id: str, store: Store) -> bool:

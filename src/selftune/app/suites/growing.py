@@ -21,7 +21,7 @@ from selftune.evals.suite_files import keep_out_of_git, suite_entries, write_sui
 from selftune.evals.suites import SUITES, load_suite, suite_from
 from selftune.evals.telling import with_state_scorer, with_telling_scorer
 from selftune.loop.ejected import find_text
-from selftune.loop.regressions import corrections_in, item_of_correction
+from selftune.loop.regressions import corrections_in, item_of_correction, may_be_kept
 from selftune.loop.teaching import EndpointTeacher
 from selftune.records import Dataset, GenerationParameters, Interaction, Judgement, Suite, SuiteItem, digest_of
 
@@ -240,7 +240,7 @@ def drafts_from_log(project: Project) -> list[Draft]:
 def _from_corrections(dataset: Dataset, project: Project) -> Iterator[Draft]:
     for interaction in corrections_in(dataset, project.store):
         item = item_of_correction(interaction)
-        if item is not None:
+        if item is not None and may_be_kept(interaction.id, project.store):
             yield Draft(item=item, by=CORRECTION)
 
 
@@ -248,7 +248,7 @@ def _from_holdout(dataset: Dataset, project: Project) -> Iterator[Draft]:
     for example in dataset.holdout:
         interaction = project.store.record(example.interaction_id, Interaction)
         asked = interaction.prompt
-        if interaction.consent.keep and asked and asked[-1].role == "user":
+        if asked and asked[-1].role == "user" and may_be_kept(interaction.id, project.store):
             right = _right_answer(example, interaction, project)
             yield Draft(item=_held_out_item(interaction, right), by=HELD_OUT)
 
