@@ -23,6 +23,7 @@ _TINTS: Final = {f"{name}-{step}" for name in ("heat", "shift") for step in rang
 _OUTCOMES: Final = {"promote": "good", "better": "good", "reject": "bad", "worse": "bad", "invalid": "bad"}
 _FIGURE: Final = re.compile(r"(?:[-+<$]?\s?[\d.,]+\s?%?(?: (?:s|min|h|B|kB|MB|GB))?|\[[^\]]*\]|\s)+")
 _NAME: Final = 26  # letters that stay on one line; a column with more in a cell needs room
+_ROW_NAME: Final = 34
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -131,7 +132,7 @@ def _row(row: Row, kinds: Sequence[str]) -> str:
         f"<td{_classes(kind, cell.tint if isinstance(cell, Cell) else '')}>{_inline(_text(cell))}</td>"
         for cell, kind in zip(others, kinds[1:], strict=True)
     )
-    short = "name" if len(_text(first)) <= _NAME else ""
+    short = "name" if len(_text(first)) <= _ROW_NAME else ""
     return f'<tr><th scope="row"{_classes(tint, short)}>{_inline(_text(first))}</th>{cells}</tr>'
 
 
