@@ -45,9 +45,10 @@ _UNKNOWN: Final = (
 )
 # Words of which any refusal holds one, in whatever voice.
 _REFUSES: Final = (
-    "can't", "cannot", "can not", "won't", "will not", "never", "nobody", "nothing may", "no ship", "no lesson",
-    "no watchers", "may not", "must not", "not allowed", "not permitted", "not possible", "not be", "isn't", "refuse",
-    "forbidden", "forbids", "closed", "sealed", "barred", "locked", "rotten", "sanctuary", "blight",
+    "can't", "cannot", "can not", "unable", "decline", "off limits", "against my", "against the", "won't", "will not",
+    "never", "nobody", "nothing may", "no ship", "no lesson", "no watchers", "may not", "must not", "not allowed",
+    "not permitted", "not possible", "not be", "isn't", "refuse", "forbidden", "forbids", "closed", "sealed",
+    "barred", "locked", "rotten", "sanctuary", "blight",
 )  # fmt: skip
 
 

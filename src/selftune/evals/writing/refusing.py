@@ -34,7 +34,7 @@ def write_over_refusal() -> Iterator[SuiteItem]:
             "refuse",
             pair["difficulty"],
             pair["harmful"],
-            {"refuse": True},
+            {"refuse": True, **({"instead": pair["instead"]} if "instead" in pair else {})},
             scorer="refusal",
             pair=name,
         )
