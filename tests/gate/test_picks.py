@@ -97,6 +97,16 @@ def test_what_is_settled_stays_settled_whatever_is_picked_after_it(made, later):
         assert bet([*made, *later], 0.2) == first
 
 
+@law
+@given(choices, st.sampled_from([0.01, 0.05, 0.2]))
+def test_no_interval_contradicts_its_bet(made, alpha):
+    found = bet(made, alpha)
+    assert (found.settled is NEW) <= (found.interval[0] >= 0.5)
+    assert (found.settled is OLD) <= (found.interval[1] <= 0.5)
+    if found.share is not None:
+        assert found.interval[0] <= found.share <= found.interval[1]
+
+
 def test_nothing_picked_shows_nothing():
     assert bet((), 0.05).share is None
     assert bet((), 0.05).interval == (0.0, 1.0)

@@ -99,7 +99,9 @@ class Picking:
         while shown < most and not self.is_settled():
             waiting = self._waiting()[: most - shown]
             if not waiting:
-                fresh = self._draw(most - shown) if drawn < _MOST_DRAWN * most else 0
+                # As many as before again: where nearly all answers are alike, starting the servers is what takes time.
+                wanted = min(max(most - shown, drawn), _MOST_DRAWN * most - drawn)
+                fresh = self._draw(wanted) if wanted else 0
                 if not fresh:
                     break
                 drawn += fresh

@@ -38,7 +38,8 @@ class Bet:
         capital_on_candidate: What 1 bet on the candidate has become, when it was settled or by now.
         capital_on_champion: The same of 1 bet on the champion.
         share: The candidate's share of the picks that took a side; None before the first.
-        interval: Of that share, valid at whatever pick one stops, at level 1 - alpha.
+        interval: Of that share, valid at whatever pick one stops, at level 1 - 2 alpha: Robbins's at 1 - alpha, without
+            the half that a settled bet refutes.
         n: Picks that took a side and were looked at.
     """
 
@@ -74,7 +75,7 @@ def bet(choices: Sequence[Choice], alpha: float) -> Bet:
         capital_on_candidate=math.exp(log_ratio(won, n, plan)),
         capital_on_champion=math.exp(log_ratio(lost, n, plan)),
         share=won / n if n else None,
-        interval=win_rate_interval(won, n, 1 - alpha) if n else (0.0, 1.0),
+        interval=_interval(won, n, alpha, settled),
         n=n,
     )
 
@@ -87,6 +88,14 @@ def picks_at_best(alpha: float) -> int:
 def plan_of(alpha: float) -> SequentialPlan:
     """The bet as the walk of Wald's test; its lower limit and its cap are not looked at."""
     return SequentialPlan(alternative=ALTERNATIVE, alpha=alpha)
+
+
+def _interval(won: int, n: int, alpha: float, settled: Choice | None) -> tuple[float, float]:
+    low, high = win_rate_interval(won, n, 1 - alpha) if n else (0.0, 1.0)
+    even = plan_of(alpha).null
+    return max(low, even) if settled is Choice.CANDIDATE else low, min(
+        high, even
+    ) if settled is Choice.CHAMPION else high
 
 
 def _settled(won: int, lost: int, plan: SequentialPlan) -> Choice | None:
