@@ -19,7 +19,7 @@ from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.loop.config import GateJudgeSection
 from selftune.loop.executor import Executor, Silent
-from selftune.loop.grading import GateJudge, make_gate_judge, refuse_related_grader
+from selftune.loop.grading import GateJudge, foresee_grading, make_gate_judge, refuse_related_grader
 from selftune.records import (
     Consent,
     GenerationParameters,
@@ -202,6 +202,20 @@ def test_the_plan_of_calls_and_money_is_told_before_the_first_of_them(tmp_path: 
     plan = next((calls, note) for calls, note in heard if "to judge" in note)
     assert plan[0] == 0
     assert "$" in plan[1]
+
+
+def test_what_grading_an_arm_will_cost_is_foreseen_before_anything_is_asked(tmp_path: Path) -> None:
+    prices = Prices(prompt=3.0, completion=15.0)
+    suite = suite_of(item("a"), item("b"), item("c", scorer="pairwise:character", reference="I am the one."))
+    grader = judge_at("http://127.0.0.1:1/v1", prices=prices)
+    foreseen = foresee_grading(EvaluationConfig(suite=suite, grader=grader))
+    assert foreseen is not None
+    assert foreseen.verdicts == 3
+    assert 0.01 < foreseen.cost_usd < 1
+    twice = foresee_grading(EvaluationConfig(suite=suite, grader=grader, repeats=2))
+    assert twice is not None
+    assert (twice.verdicts, twice.cost_usd) == (6, pytest.approx(2 * foreseen.cost_usd))
+    assert foresee_grading(EvaluationConfig(suite=replace(suite, scorer="state_obedience"))) is None
 
 
 def test_words_that_may_not_leave_the_machine_are_not_graded_beyond_it(tmp_path: Path) -> None:

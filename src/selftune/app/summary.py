@@ -125,6 +125,17 @@ def _evaluating_takes(plan: Plan) -> str:
     return f"{told}; about {max(1, minutes)} min at the pace of the last evaluation"
 
 
+def _grading_costs(plan: Plan) -> str:
+    """What the judge at the gate will cost for each arm that it has not graded before, suite by suite."""
+    from selftune.loop.grading import foresee_grading
+
+    bills = [(asked.suite.name, foresee_grading(asked)) for asked in (plan.evaluation, *plan.further)]
+    told = [f"{name}: {bill.describe()}" for name, bill in bills if bill is not None]
+    if plan.holdout is not None and plan.holdout.grader.lineage:
+        told.append(f"what is held out: up to {plan.holdout.most} to judge")
+    return f"for each arm, {'; '.join(told)}" if told else "nothing: all of it is scored by code"
+
+
 def plan_summary(plan: Plan) -> dict[str, Any]:
     """What a cycle would do, line by line."""
     suite = plan.evaluation.suite
@@ -143,6 +154,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "arms": ", ".join(arm.value for arm, _ in plan.arms_against(plan.champion)),
         "further suites": ", ".join(f"{one.name}, {len(one.items)} items" for one in plan.suites_beside) or "none",
         "evaluating": _evaluating_takes(plan),
+        "grading costs": _grading_costs(plan),
         "policy": plan.policy.name,
         "champion": plan.serving.version,
     }

@@ -65,19 +65,27 @@ def plan_bill(
 
     `prices` are those of each call that makes a verdict.
     """
-    fixed = len(instructions(rubric).encode())
-    verdicts, size = 0, 0
-    for interaction, found in questions:
-        if found is None:
-            verdicts += 1
-            size += fixed + sum(len(turn.encode()) for turn in shown_turns(interaction))
-    if not verdicts:
+    by_size = bill_by_size(rubric, (interaction for interaction, found in questions if found is None), prices)
+    if by_size is None:
         return None
     known = list(islice(_on_record(judge, rubric, context), _MOST_ON_RECORD))
-    if len(known) >= _FEWEST_ON_RECORD:
-        tokens = fmean(item.prompt_tokens + item.completion_tokens for item in known)
-        cost = fmean(item.cost_usd for item in known)
-        return Bill(verdicts=verdicts, tokens=verdicts * tokens, cost_usd=verdicts * cost, on_record=len(known))
+    if len(known) < _FEWEST_ON_RECORD:
+        return by_size
+    tokens = fmean(item.prompt_tokens + item.completion_tokens for item in known)
+    cost = fmean(item.cost_usd for item in known)
+    verdicts = by_size.verdicts
+    return Bill(verdicts=verdicts, tokens=verdicts * tokens, cost_usd=verdicts * cost, on_record=len(known))
+
+
+def bill_by_size(rubric: Rubric, transcripts: Iterable[Interaction], prices: Sequence[Prices]) -> Bill | None:
+    """The bill for verdicts on these by the size of what is sent, where nothing like it is on record; None for none."""
+    fixed = len(instructions(rubric).encode())
+    verdicts, size = 0, 0
+    for interaction in transcripts:
+        verdicts += 1
+        size += fixed + sum(len(turn.encode()) for turn in shown_turns(interaction))
+    if not verdicts:
+        return None
     usage = Usage(prompt=size // _BYTES_OF_A_TOKEN, completion=verdicts * _TOKENS_OF_A_CRITERION * len(rubric.criteria))
     return Bill(
         verdicts=verdicts,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from selftune.errors import ConfigError, JudgeMissingError
-from selftune.evals.base import PAIRWISE, Score, is_graded
+from selftune.evals.base import PAIRWISE, Answered, Score, is_graded
 from selftune.governance.independence import Party, check_independence
 from selftune.interactions.reading.assemble import find_state
+from selftune.judges.bill import Bill, bill_by_size
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import is_loopback
 from selftune.judges.injection.guard import guard
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.context import Context, Reader
-    from selftune.evals.base import Answered
     from selftune.evals.config import EvaluationConfig
     from selftune.gate.config import Policy
     from selftune.judges.base import Judge
@@ -115,6 +115,36 @@ class GateJudge:
                 next_step="See that the endpoint under [gate_judge] answers, then run the same command again: what was "
                 "answered and graded so far is kept.",
             ) from error
+
+
+def foresee_grading(asked: EvaluationConfig) -> Bill | None:
+    """What grading one arm on a suite will come to, if its answers are as long as they may be; None where code scores.
+
+    Raises:
+        ConfigError: the judge can't be appointed.
+    """
+    grader = asked.grader
+    if not isinstance(grader, GateJudge) or not grader.lineage:
+        return None
+    longest = "word " * asked.suite.generation.max_tokens
+    bills = []
+    for scorer, rubric in grader.rubrics:
+        graded = (item for item in asked.suite.items if (item.scorer or asked.suite.scorer) == scorer)
+        shown = (
+            Answered(item=item, scorer=scorer, repeat=repeat, answers=(longest,) * (1 + len(item.follow_ups)))
+            for item in graded
+            for repeat in range(asked.rounds)
+        )
+        judging = replace(grader.judging, name=PAIRWISE) if _compares(scorer) else grader.judging
+        transcripts = (as_interaction(one, Consent()) for one in shown)
+        bills.append(bill_by_size(rubric, transcripts, judging.prices_of_a_verdict))
+    there = [bill for bill in bills if bill is not None]
+    return Bill(
+        verdicts=sum(bill.verdicts for bill in there),
+        tokens=sum(bill.tokens for bill in there),
+        cost_usd=sum(bill.cost_usd for bill in there),
+        on_record=0,
+    )
 
 
 def appoint(judging: Judging) -> Judge:
