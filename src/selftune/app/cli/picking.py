@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
-from selftune.app.cli.reviewing import plain, read_key
+from selftune.app.cli.reviewing import read_key
+from selftune.app.reporting.pages.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
+from selftune.app.reporting.pages.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,13 +161,6 @@ def scale_keys(rubric: Rubric) -> dict[str, float | None]:
     scores = range(int(rubric.lowest), int(rubric.highest) + 1)
     digits: dict[str, float | None] = {"x" if score == _TEN else str(score): float(score) for score in scores}
     return digits | {"-": None}
-
-
-def plain(text: str) -> str:
-    """The text without characters that would steer a terminal, or that nobody sees."""
-    return "".join(
-        letter if letter in "\n\t" or letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
 
 
 def read_key() -> str:

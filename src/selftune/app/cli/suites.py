@@ -180,8 +180,9 @@ def suite_grow(
     json: AsJson = False,
 ) -> None:
     """Draft items and keep or drop each with one key; what nobody kept measures nothing."""
-    from selftune.app.cli.reviewing import plain, read_key
+    from selftune.app.cli.reviewing import read_key
     from selftune.app.cli.screen import print_json
+    from selftune.app.reporting.pages.plain import plain
     from selftune.app.suites.growing import Growing, draft_into, pick_all, review
     from selftune.errors import UsageError
     from selftune.loop.project import open_project
