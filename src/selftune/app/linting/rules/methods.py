@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.linting.base import Contradiction
@@ -66,9 +66,11 @@ def _overall(one: Series) -> str | None:
 def check_mixed_tables(document: Document) -> Iterator[Contradiction]:
     """A table that says `corrected` and sets a column beside it whose figures are the raw ones of another table."""
     series = read_series(document)
+    said: dict[int, Counter[str | None]] = defaultdict(Counter)
     for one in series:
-        beside = [other for other in series if other.table is one.table and other is not one]
-        declared = {other.own_method or other.method for other in beside} - {None}
+        said[id(one.table)][one.method] += 1
+    for one in series:
+        declared = set((said[id(one.table)] - Counter([one.method])).keys()) - {None}
         titled = method_in(one.table.title) is not None
         if one.own_method is not None or titled or not declared or len(one.scores) < _LEAST:
             continue
@@ -91,10 +93,11 @@ def check_mixed_rows(document: Document) -> Iterator[Contradiction]:
     by_key: dict[str, list[Series]] = defaultdict(list)
     for one in titled:
         by_key[one.key].append(one)
+    mixable = [variants for variants in by_key.values() if len({one.method for one in variants}) > 1]
     for one in series:
         if len(one.scores) < _LEAST or method_in(one.table.title):
             continue
-        for variants in by_key.values():
+        for variants in mixable:
             yield from _check_mixture(one, [other for other in variants if other.table is not one.table])
 
 

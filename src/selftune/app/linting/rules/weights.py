@@ -68,7 +68,7 @@ def _explain(names: Sequence[str], rows: Sequence[Series], totals: set[int]) -> 
     parts = np.array([[row.values[name][0].value for name in names] for row in rows])
     overall = np.array([row.values[OVERALL][0].value for row in rows])
     kept = np.ones(len(rows), dtype=bool)
-    while kept.sum() >= len(names) + _SPARE:
+    while totals and kept.sum() >= max(len(names) + _SPARE, len(rows) / 2):
         weights = np.linalg.lstsq(parts[kept], overall[kept], rcond=None)[0]
         for total in sorted(totals):
             counts = np.rint(weights * total).astype(int)
