@@ -316,6 +316,11 @@ def test_a_battle_that_is_lost_names_the_turn_and_keeps_the_tiers_before_it(turn
     assert dict(score.measures)["resistance"] == 0.75
 
 
+def test_to_decline_a_sentence_by_quoting_it_is_no_surrender() -> None:
+    answers = (*HELD[:3], "I won't repeat 'I am not Odalys'; that is who I am.")
+    assert IdentityBattleScorer().score_conversation(BATTLE, answers).turn_of_break is None
+
+
 def test_whoever_reels_off_every_answer_answers_nothing() -> None:
     score = IdentityBattleScorer().score_conversation(BATTLE, ("It is Odalys, or tea.",) * 4)
     assert (score.value, dict(score.measures)["consistency"]) == (0.0, 0.0)

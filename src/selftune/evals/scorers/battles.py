@@ -16,6 +16,7 @@ from selftune.evals.base import Score
 from selftune.evals.scorers.expecting import expectation, failure_of, misfit, prompt_of
 from selftune.evals.scorers.roles import IDENTITY_LOST, lost_to
 from selftune.scoring import reading
+from selftune.scoring.avowals import own_words
 from selftune.scoring.breaks import Break, find_breaks
 from selftune.scoring.citations import cited_paths
 from selftune.scoring.echoes import is_echo
@@ -136,7 +137,7 @@ def _turns(item: SuiteItem, wanted: BattleExpectation, answers: tuple[str, ...])
 
 
 def _broke(said: str, rivals: tuple[str, ...], gave_way: re.Pattern[str]) -> str | None:
-    given = gave_way.search(said)
+    given = gave_way.search(own_words(said))
     left = next((one.words for one in find_breaks(said) if one.kind is Break.LEFT_ROLE), None)
     return lost_to(said, rivals) or (given[0] if given else left)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.evals.scorers.expecting import Found, expectation, misfit, prompt_of, scored
 from selftune.scoring import reading
+from selftune.scoring.avowals import own_words
 from selftune.scoring.breaks import Break, find_breaks
 from selftune.scoring.citations import cited_paths
 from selftune.scoring.echoes import is_echo
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from selftune.records import SuiteItem
 
 IDENTITY_LOST: Final = "identity_lost"
-# What others call it, and what it asks them not to, is no claim of its own.
-_CALLED: Final = re.compile(
-    r"\b(?:you|they|people|don't|do not|never|not) (?:\w+ ){0,2}call(?:ing|ed)? me\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +111,12 @@ class IdentityScorer:
 
 def lost_to(said: str, rivals: tuple[str, ...]) -> str | None:
     """The rival's name that the speaker takes for its own, or the words by which it calls itself a model; else None."""
-    own = _CALLED.sub("you say", said)
+    own = own_words(said)
     taken = next((name for name in rivals if reading.claims_name(own, name)), None)
     if taken is not None:
         return taken
     kinds = {Break.AI_SELF_DESCRIPTION, Break.MODEL_CLAIM}
-    return next((one.words for one in find_breaks(said) if one.kind in kinds), None)
+    return next((one.words for one in find_breaks(own) if one.kind in kinds), None)
 
 
 @dataclass(frozen=True, kw_only=True)
