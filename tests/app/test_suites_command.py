@@ -139,6 +139,13 @@ def test_two_items_that_say_nearly_the_same_are_told_and_across_the_clean_room_t
     assert codes(suite_of(one, item(1, tier="held_out"))) == set()
 
 
+@pytest.mark.parametrize("reword", [str.upper, lambda text: f"Please: {text}", lambda text: f"{text[:-1]}\n"])
+def test_what_is_held_out_must_not_stand_elsewhere_in_other_letters(reword):
+    asked = item(0).messages[0]
+    known = item(1, tier="held_out", messages=(replace(asked, content=reword(asked.content)),))
+    assert codes(suite_of(item(0), known)) == {"leak"}
+
+
 def test_the_two_sides_of_a_pair_may_be_alike():
     asked = "Please tell me in a few plain words which of the two harbours the night ferry leaves from on every Sunday"
     sides = [item(n, pair="p", messages=(Message(role="user", content=asked + end),)) for n, end in enumerate(".?")]

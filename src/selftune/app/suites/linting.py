@@ -162,7 +162,7 @@ def _alike(suite: Suite) -> Iterator[Finding]:
     near = likenesses([fingerprint(*one) for one in telling], _LIKE.near_duplicate)
     same = same_in_meaning([gist(*one) for one in telling], _LIKE.same_in_meaning)
     seen: set[frozenset[int]] = set()
-    for first, second, similarity in (*near, *same):
+    for first, second, similarity in (*near, *same, *_known_elsewhere(suite)):
         one, other = items[first], items[second]
         both = frozenset((first, second))
         paired = one.pair is not None and one.pair == other.pair
@@ -170,7 +170,7 @@ def _alike(suite: Suite) -> Iterator[Finding]:
             continue
         seen.add(both)
         ids = (one.id, other.id)
-        if HELD_OUT in {one.tier, other.tier} and one.tier != other.tier:
+        if _are_apart(one, other):
             yield leak(ids, f"but for a few words (likeness {similarity:.2f})")
         else:
             yield Finding(
@@ -181,6 +181,30 @@ def _alike(suite: Suite) -> Iterator[Finding]:
                 next_step="Replace one of them.",
                 items=ids,
             )
+
+
+def _known_elsewhere(suite: Suite) -> Iterator[tuple[int, int, float]]:
+    """Held-out items and what is like them in the other tiers, as loosely as lessons are held against items."""
+    held = [place for place, item in enumerate(suite.items) if item.tier == HELD_OUT]
+    others = {item.id: place for place, item in enumerate(suite.items) if item.tier != HELD_OUT}
+    if not held:
+        return
+    asked = [asked_of(suite.items[place]) for place in held]
+    known = (asked_of(suite.items[place]) for place in others.values())
+    measured = Measured(
+        tuple(Yardstick(name=name, text=text, state=state) for name, (text, state) in zip(others, known, strict=True))
+    )
+    for place, one in zip(held, asked, strict=True):
+        name = measured.find_exact(*one)
+        if name is not None:
+            yield others[name], place, 1.0
+    gists = (gist((Message(role="user", content=text),), state) for text, state in asked)
+    for at, (name, similarity) in measured.find_neighbours(gists).items():
+        yield others[name], held[at], similarity
+
+
+def _are_apart(one: SuiteItem, other: SuiteItem) -> bool:
+    return one.tier != other.tier and HELD_OUT in {one.tier, other.tier}
 
 
 def _telling(item: SuiteItem) -> tuple[Sequence[Message], str | None]:
