@@ -79,7 +79,7 @@ def _section(anchor: str, section: Section) -> str:
     if section.folded:
         return (
             f'<section id="{anchor}" aria-label="{title}"><h2>{title}</h2>\n'
-            f"<details><summary>Show</summary>\n{parts}\n</details></section>"
+            f"<details><summary>Show {title[:1].lower()}{title[1:]}</summary>\n{parts}\n</details></section>"
         )
     return f'<section id="{anchor}" aria-label="{title}"><h2>{title}</h2>\n{parts}\n</section>'
 
