@@ -117,7 +117,7 @@ def picks_between(project: Project, champion: Build, candidate: Build) -> Picks:
     return Picks(
         choices=tuple(choice_of(pairs[one.subject], one.text) for one in said),
         identical=sum(pair.identical for pair in pairs.values()),
-        seconds_each=_pace(said),
+        seconds_each=pace_of(said),
         statement_ids=tuple(one.id for one in said),
     )
 
@@ -158,7 +158,7 @@ def choice_of(pair: BlindPair, side: str) -> Choice:
     return Choice.CANDIDATE if (side == LEFT) is pair.candidate_left else Choice.CHAMPION
 
 
-def _pace(said: Sequence[Statement]) -> float | None:
+def pace_of(said: Sequence[Statement]) -> float | None:
     """Seconds between two picks, in the middle, pauses left out."""
     moments = [datetime.fromisoformat(one.said_at) for one in said]
     gaps = [(after - before).total_seconds() for before, after in pairwise(moments)]

@@ -9,6 +9,7 @@ from selftune.curation.base import Judged, Key, Pair, Yardstick
 from selftune.curation.corrections import find_correctable
 from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.config import AlphaOverNights
+from selftune.gate.picks.base import Picks
 from selftune.gate.planning import needs_base
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.judges.calibration.canaries import CANARY
@@ -117,6 +118,7 @@ class Plan:
         champion: The build that serves now.
         nights: Of each earlier night that tested a gain, whether it promoted.
         ladder: Whether a prompt and every serving form compete, and the simplest that is not inferior is released.
+        picked: What people chose between the answers of two builds, the champion first.
         seed: What all chance of the project comes from.
         shows_lessons: Whether lessons shown in a prompt are a control beside `others`.
         holdout: How what is held out of the log is asked and graded beside them; None where nobody may grade it.
@@ -154,6 +156,7 @@ class Plan:
     holdout: Holdout | None = None
     nights: tuple[bool, ...] = ()
     ladder: bool = False
+    picked: Callable[[Build, Build], Picks] = lambda champion, candidate: Picks()  # noqa: ARG005 - nobody picked
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
         """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
@@ -239,6 +242,7 @@ class Plan:
             champion_build=self.champion,
             judge=self.judge_identity,
             further=tuple(_beside(suite, arms) for suite, arms in further if arms),
+            picks=Picks() if candidate is None else self.picked(self.champion, candidate),
             nights=self.nights if self.policy.alpha_over_nights is AlphaOverNights.LORD else (),
         )
 

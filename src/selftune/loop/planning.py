@@ -30,6 +30,7 @@ from selftune.loop.further import further_suites
 from selftune.loop.grading import make_gate_judge, refuse_related_graders
 from selftune.loop.holdout import make_holdout
 from selftune.loop.news import read_news, refuse_when_nothing_new
+from selftune.loop.picks import picks_between
 from selftune.loop.plan import Kept, Logged, Plan, last_learnt, learnt_ids
 from selftune.loop.policy_lock import policy_of
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
@@ -117,6 +118,7 @@ def make_plan(project: Project) -> Plan:
         policy=policy,
         nights=nights_of(decision for _, decision in store.each(Decision)),
         ladder=config.gate.ladder,
+        picked=lambda old, new: picks_between(project, old, new),
         target=make_target(project),
         champion=champion,
         others=control_arms(project),
