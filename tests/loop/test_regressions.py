@@ -9,7 +9,8 @@ import pytest
 from selftune.evals.suite_files import write_suite
 from selftune.evals.suites import load_suite
 from selftune.loop import regressions
-from selftune.loop.regressions import drop_withdrawn, forget_in_suites, grow_regressions, item_of_correction, path_of
+from selftune.loop.regressions import grow_regressions, item_of_correction, path_of
+from selftune.loop.taking_back import drop_withdrawn, forget_in_suites
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.records import (
     Arm,

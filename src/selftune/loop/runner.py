@@ -21,8 +21,9 @@ from selftune.loop.pending import pending_decision, pending_promotion
 from selftune.loop.picks import decide_by_picks
 from selftune.loop.planning import make_plan
 from selftune.loop.policy_lock import keep_policy
-from selftune.loop.regressions import drop_withdrawn, grow_regressions
+from selftune.loop.regressions import grow_regressions
 from selftune.loop.service import make_target, put_right, serving_release
+from selftune.loop.taking_back import drop_withdrawn
 from selftune.records import Decision, Outcome, Release
 from selftune.release.live import LiveServer
 from selftune.release.stage import release

@@ -1,0 +1,95 @@
+"""Words that may no longer be kept leave the suites and drafts of a project, which are files beside the store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from selftune.errors import IntegrityError, UnknownNameError
+from selftune.evals.suite_files import write_suite
+from selftune.evals.suites import SUITES, load_suite
+from selftune.records import Interaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from selftune.loop.project import Project
+    from selftune.records import Suite, SuiteItem
+    from selftune.store import Store
+
+
+def drop_withdrawn(project: Project) -> int:
+    """Take items and drafts out of the project's suites whose words may no longer be kept; how many there were."""
+    origins = {origin for origin in _origins(project.folder) if origin.startswith(f"{Interaction.KIND}:")}
+    gone = [origin for origin in origins if not may_be_kept(origin, project.store)]
+    return forget_in_suites(project.folder, gone) if gone else 0
+
+
+def forget_in_suites(folder: Path, interaction_ids: Iterable[str]) -> int:
+    """Take every item that was made of these interactions out of a project's suites and drafts; how many there were.
+
+    Whoever erases a person's words calls it with what they said.
+    """
+    gone, count = frozenset(interaction_ids), 0
+    for path in _suite_files(folder):
+        suite = load_suite(path)
+        left = tuple(item for item in suite.items if item.origin not in gone)
+        if left != suite.items:
+            count += len(suite.items) - len(left)
+            _replace_items(path, suite, left)
+    for path in _draft_files(folder):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if _origin_of(line) not in gone]
+        if kept != lines:
+            count += len(lines) - len(kept)
+            draft = path.with_name(f"{path.name}.draft")
+            draft.write_text("".join(kept), encoding="utf-8")
+            draft.replace(path)
+    return count
+
+
+def may_be_kept(interaction_id: str, store: Store) -> bool:
+    """Whether the newest version of these words may still be kept; not where they were erased."""
+    newest = interaction_id
+    try:
+        while (later := store.later_version(newest)) is not None:
+            newest = later
+        return store.record(newest, Interaction).consent.keep
+    except (UnknownNameError, IntegrityError):
+        return False
+
+
+def _origins(folder: Path) -> Iterator[str]:
+    """Where the items and drafts of a project come from, as far as they say."""
+    for path in _suite_files(folder):
+        yield from (item.origin for item in load_suite(path).items if item.origin)
+    for path in _draft_files(folder):
+        yield from filter(None, map(_origin_of, path.read_text(encoding="utf-8").splitlines()))
+
+
+def _suite_files(folder: Path) -> list[Path]:
+    return sorted((folder / SUITES.folder).glob(f"*{SUITES.endings[0]}"))
+
+
+def _draft_files(folder: Path) -> list[Path]:
+    return sorted((folder / SUITES.folder).glob("drafts/*.jsonl"))
+
+
+def _origin_of(line: str) -> str | None:
+    """Where a draft comes from; None of a line that is no draft, or that a crash cut short."""
+    try:
+        held = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    origin: str | None = held.get("draft", {}).get("origin")
+    return origin
+
+
+def _replace_items(path: Path, suite: Suite, items: tuple[SuiteItem, ...]) -> None:
+    if items:
+        held = {item.category for item in items}
+        write_suite(replace(suite, items=items, categories=tuple(c for c in suite.categories if c in held)), path)
+    else:
+        path.unlink()
