@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.suites.importing import FOUNDRY_CATEGORIES, import_suite, read_prompts
-from selftune.app.suites.linting import lint, lint_named
+from selftune.app.suites.linting import lint, lint_in_force, lint_named
 from selftune.errors import ConfigError, MissingFileError, UsageError
 from selftune.evals.coverage import Grade
 from selftune.evals.suite_files import suite_text, write_suite
@@ -128,6 +128,14 @@ def test_in_a_project_the_suite_that_decides_is_held_against_the_policy_in_force
     beside = lint_named(project.folder, "harbour", project=project)
     assert (beside.policy, beside.datasets, beside.findings) == (None, 0, ())
     assert lint_named(project.folder, "harbour", policy="strict", project=project).policy == "strict"
+
+
+def test_without_a_name_all_suites_of_the_project_are_linted_the_one_that_decides_first(project):
+    write_suite(suite_of(item(0), item(0, id="again")), project.folder / "suites" / "harbour.yaml")
+    first, second = lint_in_force(project)
+    assert (first.suite, first.policy, first.errors) == ("state_obedience", "small", ())
+    assert (second.suite, [one.code for one in second.errors]) == ("harbour", ["duplicate"])
+    assert run("suite", "lint", "--policy", "small", "--project", str(project.folder)).exit_code != 0
 
 
 def test_two_items_that_say_nearly_the_same_are_told_and_across_the_clean_room_they_are_a_leak():

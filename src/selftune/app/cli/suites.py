@@ -104,22 +104,30 @@ def _part(part: Part, unit: str) -> str:
 
 @_suite.command("lint")
 def suite_lint(
-    name: _Named,
+    name: Annotated[str, typer.Argument(help="A suite by name, or its file; all of this project by default.")] = "",
     policy: Annotated[str, typer.Option(help="Hold it against this policy, as the suite that decides.")] = "",
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
-    """What is wrong with a suite, before it costs a night; exit code 3 where a cycle would have to refuse it."""
+    """What is wrong with a suite, before it costs a night; exit code 3 where something must be put right."""
     from selftune.app.cli.exit_codes import ExitCode
     from selftune.app.cli.screen import print_json
-    from selftune.app.suites.linting import lint_in
+    from selftune.app.suites.linting import lint_in, lint_in_force
+    from selftune.errors import UsageError
+    from selftune.loop.project import open_project
 
-    linted = lint_in(project, name, policy=policy)
-    if json:
-        print_json(linted)
+    if policy and not name:
+        raise UsageError("a policy is held against one suite.", next_step="Name the suite before --policy.")
+    if name:
+        linted: tuple[LintedSuite, ...] = (lint_in(project, name, policy=policy),)
     else:
-        typer.echo("\n".join(_linted(linted)))
-    if linted.errors:
+        with open_project(project) as opened:
+            linted = lint_in_force(opened)
+    if json:
+        print_json(linted[0] if name else {"suites": linted})
+    else:
+        typer.echo("\n".join(line for one in linted for line in _linted(one)))
+    if any(one.errors for one in linted):
         sys.exit(ExitCode.REJECTED)
 
 

@@ -89,6 +89,19 @@ def lint_in(folder: Path, name: str, *, policy: str = "") -> LintedSuite:
         return lint_named(folder, name, policy=policy, project=project)
 
 
+def lint_in_force(project: Project) -> tuple[LintedSuite, ...]:
+    """Every suite that a project asks, the one that decides first, and every other one of its own.
+
+    Raises:
+        UnknownNameError: the config names a suite that is not there.
+        ConfigError: a file makes no suite or no policy.
+    """
+    section = project.config.evaluation
+    own = sorted(path.stem for path in (project.folder / SUITES.folder).glob(f"*{SUITES.endings[0]}"))
+    names = dict.fromkeys((section.suite, *section.further, *own))
+    return tuple(lint_named(project.folder, name, project=project) for name in names)
+
+
 def suite_named(folder: Path, name: str) -> Suite:
     """The suite of that name or file, as every command of this group finds it."""
     is_file = name.endswith((*TABLES, *SUITES.endings)) and Path(name).is_file()
@@ -98,7 +111,7 @@ def suite_named(folder: Path, name: str) -> Suite:
 def lint(suite: Suite, policy: Policy | None, *, store: Store | None = None, drafts: int = 0) -> LintedSuite:
     """All that can be found in a suite without asking anybody anything."""
     demands = None if policy is None else demands_of(policy, suite)
-    found = [*lint_suite(suite, demands), *_alike(suite), *_unreviewed(drafts)]
+    found = [*lint_suite(suite, demands), *_alike(suite), *_unreviewed(suite, drafts)]
     seen = None
     if policy is not None and not any(one.grade is Grade.ERROR for one in found):
         seen = forecast(policy, suite).detectable_gain
@@ -146,13 +159,13 @@ def _weak(seen: float, policy: Policy) -> Iterator[Finding]:
         )
 
 
-def _unreviewed(drafts: int) -> Iterator[Finding]:
+def _unreviewed(suite: Suite, drafts: int) -> Iterator[Finding]:
     if drafts:
         yield Finding(
             code="unreviewed",
             grade=Grade.WARNING,
             sentence=f"{drafts} drafts for it were reviewed by nobody; they are no part of it and measure nothing",
-            next_step="Keep or drop them, one key each: `selftune suite grow`.",
+            next_step=f"Keep or drop them, one key each: `selftune suite grow --suite {suite.name}`.",
         )
 
 
