@@ -330,6 +330,8 @@ def test_what_has_no_page_is_sent_to_the_command_that_tells_of_it(world):
         world.page(world.dataset.id)
     with pytest.raises(UnknownNameError):
         world.page("decision:ffff")
+    with pytest.raises(UsageError, match="no file, no version and no record"):
+        world.page("nonsense")
 
 
 def test_answers_are_found_by_file_and_by_id(world, tmp_path):

@@ -15,7 +15,7 @@ from selftune.app.reporting.runs import run_page
 from selftune.app.reporting.sheets import sheets_page
 from selftune.app.reporting.suites import KnownSuites
 from selftune.app.tracing import find
-from selftune.errors import UsageError
+from selftune.errors import UnknownNameError, UsageError
 from selftune.records import Dataset, Decision, Evaluation, Release, Run, decode_record
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from selftune.app.reporting.answers import AnswerSheet
     from selftune.app.reporting.pages.parts import Page
     from selftune.loop.project import Project
+    from selftune.records import Record
 
 
 def page_of(project: Project, names: Sequence[str]) -> Page:
@@ -38,7 +39,7 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
     suites = KnownSuites(project)
     if len(names) > 1:
         return evaluation_page([(name, _evaluation(project, name)) for name in names], suites)
-    record = find(project, names[0] if names else "")
+    record = _find(project, names[0] if names else "")
     if isinstance(record, Release) and record.decision_id is not None:
         record = project.store.record(record.decision_id, Decision)
     match record:
@@ -55,6 +56,19 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
             )
 
 
+def _find(project: Project, name: str) -> Record:
+    try:
+        return find(project, name)
+    except UnknownNameError:
+        if ":" in name:
+            raise
+        # Without a kind there is nothing near to offer.
+        raise UsageError(
+            f"{name} is no file, no version and no record.",
+            next_step="Name a record by kind and beginning of its id (decision:3f2a), a version (v1.1) or a file.",
+        ) from None
+
+
 def page_of_everything(project: Project | None) -> Page:
     """All that a project measured, beside what others published; without a project the latter alone."""
     found = Everything() if project is None else gather_everything(project, KnownSuites(project))
@@ -63,7 +77,7 @@ def page_of_everything(project: Project | None) -> Page:
 
 
 def _evaluation(project: Project, name: str) -> Evaluation:
-    record = find(project, name)
+    record = _find(project, name)
     if not isinstance(record, Evaluation):
         raise UsageError(
             f"{name} is a {record.KIND}; only evaluations can stand side by side.", next_step="Name one at a time."
