@@ -97,6 +97,12 @@ def test_an_outage_on_a_further_suite_makes_the_comparison_invalid() -> None:
     assert "manners: unscored" in decision.reason
 
 
+def test_an_outage_of_the_base_is_no_base_to_be_held_against() -> None:
+    silent = dict.fromkeys(worlds.right_up_to(50))
+    evidence = worlds.with_further(BETTER, "general", *2 * (worlds.right_up_to(50),), silent)
+    assert decide_on(evidence).outcome is Outcome.INVALID
+
+
 def test_a_base_that_was_asked_under_other_conditions_is_no_base() -> None:
     evidence = beside(champion=200, candidate=200, base=200)
     asked = evidence.further[0]

@@ -63,13 +63,12 @@ class FurtherSound(_OnSuite):
         seen = evidence.on_suite(self.suite)
         if seen is None:
             return self.unmeasured(f"suite {self.suite!r} was not asked")
-        for rule in (EvaluationsComplete(), SameConditions(), ProofsMatch()):
-            found = rule.check(seen, policy)
-            if found.status is not CheckStatus.PASS:
-                return Check(name=self.name, status=found.status, detail=f"{self.suite}: {found.detail}")
-        beside = seen.against_base()
-        found = SameConditions().check(beside or seen, policy)
-        return Check(name=self.name, status=found.status, detail=f"{self.suite}: {found.detail}")
+        base = seen.against_base()
+        found = [rule.check(seen, policy) for rule in (EvaluationsComplete(), ProofsMatch(), SameConditions())]
+        if base is not None:
+            found += [rule.check(base, policy) for rule in (EvaluationsComplete(), SameConditions())]
+        told = next((one for one in found if one.status is not CheckStatus.PASS), found[-1])
+        return Check(name=self.name, status=told.status, detail=f"{self.suite}: {told.detail}")
 
 
 class NoWorse(_OnSuite):
