@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from selftune.gate.picks.again import Reopened, decide_again
 from selftune.gate.picks.base import Choice, Picks, PicksMay
-from selftune.gate.picks.bet import ALTERNATIVE, bet, plan_of
+from selftune.gate.picks.bet import ALTERNATIVE, bet, picks_at_best, plan_of
 from selftune.gate.picks.needs import SECONDS_EACH, more_picks
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide
@@ -117,6 +117,7 @@ def test_eight_in_a_row_settle_it_and_seven_do_not():
     assert bet(PREFERRED, 0.05).settled is NEW
     assert bet(PREFERRED[1:], 0.05).settled is None
     assert bet(DISLIKED, 0.05).settled is OLD
+    assert picks_at_best(0.05) == len(PREFERRED)
 
 
 def test_picks_stand_in_for_a_gain_that_is_not_shown():
