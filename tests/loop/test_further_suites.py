@@ -15,7 +15,7 @@ from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.config import EvaluationSection
 from selftune.loop.cycle import run_cycle
 from selftune.loop.ejected import eject
-from selftune.loop.further import further_suites
+from selftune.loop.further import further_suites, refuse_unknown_demands
 from selftune.loop.plan import Plan
 from selftune.records import Arm, Message, Outcome, RunStatus
 from selftune.testing import fake_build
@@ -46,6 +46,16 @@ def test_the_suite_that_decides_is_not_asked_twice(project):
 def test_a_name_that_no_suite_has_is_refused(project):
     with pytest.raises(UnknownNameError):
         further_suites(with_further(project, "stat_obedience"), FIRST)
+
+
+def test_a_policy_that_asks_something_of_a_suite_nobody_knows_is_refused(project):
+    small = load_policy("small")
+    refuse_unknown_demands(small, project, (FIRST,))
+    with pytest.raises(ConfigError, match="asks something of suite 'genral'") as refused:
+        refuse_unknown_demands(replace(small, suites=(("genral", SuiteDemand()),)), project, (FIRST,))
+    assert "'general'" in refused.value.next_step
+    mine = replace(small, suites=(("mine", SuiteDemand()),))
+    refuse_unknown_demands(mine, project, (FIRST, replace(FIRST, name="mine")))
 
 
 def test_a_screen_stops_nobody(project):
@@ -111,6 +121,7 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
     plan = SimpleNamespace(
         **nothing,
         evaluation="first",
+        ladder=False,
         further_after=lambda dataset: (asked,),
         judged=lambda judgements: None,
         arms_against=lambda candidate, dataset: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new")),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import ConfigError
+from selftune.errors import ConfigError, offer
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import SUITES, load_suite
-from selftune.gate.rules.further import REGRESSION
+from selftune.gate.rules.further import HOLDOUT, REGRESSION
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.ejected import find_text
 from selftune.loop.grading import make_gate_judge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.gate.config import Policy
     from selftune.loop.project import Project
     from selftune.records import Suite
 
@@ -44,6 +47,22 @@ def further_suites(project: Project, first: Suite) -> tuple[EvaluationConfig, ..
         grader = make_gate_judge(project, suite)
         found[suite.name] = EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots, grader=grader)
     return tuple(found.values())
+
+
+def refuse_unknown_demands(policy: Policy, project: Project, evaluated: Sequence[Suite]) -> None:
+    """Refuse a policy that asks something of a suite nobody knows: a slip there would pass for a rule.
+
+    Raises:
+        ConfigError: a name is neither a shipped suite's nor one of the project's; the nearest is offered.
+    """
+    own = (project.folder / SUITES.folder).glob(f"*{SUITES.endings[0]}")
+    known = {*SUITES.names(), *(file.stem for file in own), *(one.name for one in evaluated), *GROWN, HOLDOUT}
+    for name, _ in policy.suites:
+        if name not in known:
+            raise ConfigError(
+                f"policy {policy.name!r} asks something of suite {name!r}, and there is none.",
+                next_step=offer(name, known),
+            )
 
 
 def _grown(project: Project) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from selftune.loop.coldstart import trigger_of
 from selftune.loop.controls import control_arms
 from selftune.loop.demands import refuse_unsound_suites
 from selftune.loop.ejected import codex_of, find_text
-from selftune.loop.further import further_suites
+from selftune.loop.further import further_suites, refuse_unknown_demands
 from selftune.loop.grading import make_gate_judge, refuse_related_graders
 from selftune.loop.holdout import make_holdout
 from selftune.loop.news import read_news, refuse_when_nothing_new
@@ -83,6 +83,7 @@ def make_plan(project: Project) -> Plan:
     policy = policy_of(project)
     further = further_suites(project, evaluation.suite)
     suites = (evaluation.suite, *(asked.suite for asked in further))
+    refuse_unknown_demands(policy, project, suites)
     refuse_unsound_suites(policy, suites[0], suites[1:])
     plan_check(policy, suites[0], suites[1:], repeats=evaluation.repeats)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
