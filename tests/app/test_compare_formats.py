@@ -292,3 +292,11 @@ def test_a_json_array_is_a_table_too_and_truth_values_are_scores(tmp_path):
     (tmp_path / "words.csv").write_text("id,score\n" + "".join(f"{n},{n % 2 == 0}\n" for n in range(20)))
     found = compared(tmp_path / "rows.json", tmp_path / "words.csv")
     assert (found["difference"], list(found["arms"]["champion"]["by_category"])) == (0.0, ["7"])
+
+
+def test_names_from_a_file_steer_no_terminal(tmp_path):
+    rows = "".join(f"i{n},{n % 5},\x1b[31mred [bold]\n" for n in range(12))
+    (tmp_path / "odd.csv").write_text("item_id,score,category\n" + rows)
+    shown = run(tmp_path / "odd.csv", tmp_path / "odd.csv").stdout
+    assert "red [bold]" in shown
+    assert "\x1b" not in shown

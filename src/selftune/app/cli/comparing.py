@@ -78,19 +78,20 @@ def _show(verdict: Verdict) -> None:
     from rich.table import Table
 
     from selftune.app.cli.screen import make_console
+    from selftune.app.reporting.pages.plain import plain
 
     console = make_console()
     colour = {"better": "green", "worse": "red"}.get(verdict.outcome, "yellow")
-    console.print(f"[bold {colour}]{verdict.outcome}[/]: {escape(verdict.reason)}.", soft_wrap=True)
+    console.print(f"[bold {colour}]{verdict.outcome}[/]: {escape(plain(verdict.reason))}.", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("", overflow="fold")
     for name in ("champion", "candidate", "change", "p", "n"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in _rows(verdict):
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(plain(cell)) for cell in row))
     console.print(table)
     for line in _notes(verdict):
-        console.print(escape(line), soft_wrap=True)
+        console.print(escape(plain(line)), soft_wrap=True)
 
 
 def _rows(verdict: Verdict) -> Iterator[tuple[str, ...]]:

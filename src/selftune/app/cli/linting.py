@@ -38,10 +38,11 @@ def _show(report: Path, linted: Linted) -> None:
     from rich.markup import escape
 
     from selftune.app.cli.screen import make_console
+    from selftune.app.reporting.pages.plain import plain
 
     console = make_console()
     for one in linted.contradictions:
-        console.print(f"{escape(_where(report, one))} [bold]{one.rule}[/]: {escape(one.told)}.", soft_wrap=True)
+        console.print(f"{escape(_where(report, one))} [bold]{one.rule}[/]: {escape(plain(one.told))}.", soft_wrap=True)
     found = len(linted.contradictions)
     counted = f"; {len(linted.recomputed)} files counted again" if linted.recomputed else ""
     console.print(
