@@ -42,6 +42,7 @@ from selftune.records import (
     Statement,
     Trigger,
 )
+from selftune.store.consent import tightened
 from selftune.testing import FakeServe, fake_build, fake_proof
 
 SMALL = load_policy("small")
@@ -217,6 +218,16 @@ def test_lessons_their_conversations_the_clean_room_and_what_is_close_to_a_lesso
     shown = [unsure.store.record(pair.interaction_id, Interaction) for _, pair in unsure.store.each(BlindPair)]
     asked = [one.prompt[-1].content for one in shown]
     assert sorted(asked) == sorted(f"Question number {number}?" for number in range(2, 30))
+
+
+def test_a_prompt_whose_author_allows_less_by_now_is_not_shown_though_its_answers_are_drawn(unsure):
+    pick_by(unsure, "", most=28)
+    drawn = next(pair for _, pair in unsure.store.each(BlindPair))
+    taken_back = tightened(unsure.store.record(drawn.interaction_id, Interaction), Consent(train=False), salt="new")
+    unsure.store.save([taken_back], event="imported")
+    pick_by(unsure, "t" * 60, most=60)
+    assert drawn.id not in {one.subject for _, one in unsure.store.each(Statement)}
+    assert len(picks_of(unsure).choices) == 27
 
 
 def test_answers_alike_are_counted_and_never_shown(unsure):

@@ -151,7 +151,13 @@ class Picking:
     def _waiting(self) -> list[BlindPair]:
         pairs = pairs_between(self._project, self._contest.champion, self._contest.candidate)
         judged = {one.subject for one in statements_about(self._project, pairs)}
-        return [pair for pair in pairs.values() if pair.id not in judged and not pair.identical]
+        # Of a prompt that has a later version, its author may allow less by now.
+        overtaken = self._project.store.superseded()
+        return [
+            pair
+            for pair in pairs.values()
+            if not pair.identical and pair.id not in judged and pair.interaction_id not in overtaken
+        ]
 
     def _draw(self, count: int) -> int:
         """Draw answers to so many prompts more, and keep them; how many there were."""
