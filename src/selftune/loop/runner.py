@@ -24,7 +24,7 @@ from selftune.loop.policy_lock import keep_policy
 from selftune.loop.regressions import grow_regressions
 from selftune.loop.service import make_target, put_right, serving_release
 from selftune.loop.taking_back import drop_withdrawn
-from selftune.records import Decision, Outcome, Release
+from selftune.records import Decision, Evaluation, Outcome, Release
 from selftune.release.live import LiveServer
 from selftune.release.stage import release
 
@@ -71,16 +71,24 @@ class ReachedStage(Exception):  # noqa: N818 - no error: the command asked to st
 
 
 class UntilStage:
-    """An executor that stops after one stage; what is finished is found again by the next command."""
+    """An executor that stops after one stage; what is finished is found again by the next command.
+
+    Each arm is evaluated on each suite by a step of its own: there it stops when the gate is next.
+    """
 
     def __init__(self, step: Executor, stage: str) -> None:
         self._step = step
         self._stage = stage
+        self._evaluations: list[Evaluation] = []
 
     def __call__(self, stage: Any, inputs: Any, config: Any) -> Any:
         """Take the step, and stop there if it is the one."""
+        if self._evaluations and stage.__name__ == decide.__name__:
+            raise ReachedStage(tuple(self._evaluations))
         output = self._step(stage, inputs, config)
-        if stage.__name__ == self._stage:
+        if stage.__name__ == self._stage and isinstance(output, Evaluation):
+            self._evaluations.append(output)
+        elif stage.__name__ == self._stage:
             raise ReachedStage(output)
         return output
 
@@ -147,7 +155,7 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
 
 
 def go_until(project: Project, stage: str, observer: Observer | None = None) -> Any:
-    """Run the cycle up to one stage and return what that stage made; nothing finished is repeated.
+    """Run the cycle up to one stage and return what that stage made, a tuple of all evaluations; nothing is repeated.
 
     Raises:
         NotYet: the cycle has nothing to do, or too little; its next step says what is missing.

@@ -142,6 +142,8 @@ def _plain(project: Project, stage: str, output: Any) -> Any:
     from selftune.judges.totals import add_up
     from selftune.loop.executor import Stored
 
+    if isinstance(output, tuple):
+        return {"evaluations": [{"id": one.id, "suite": one.suite, "record": one} for one in output]}
     if not isinstance(output, Stored):
         return {"id": output.id, "record": output}
     ids = {"ids": list(output.ids)}
@@ -155,6 +157,8 @@ def _describe(output: Any) -> str:
 
     if isinstance(output, Stored):
         return f"{len(output)} kept. Look at one with `selftune why {output.ids[-1][:24]}`."
+    if isinstance(output, tuple):
+        return "\n".join(f"{one.suite}, {one.build_id[:18]}: `selftune report {one.id[:24]}`" for one in output)
     card = getattr(output, "card", None)
     return card or f"{output.id}: look at it with `selftune why {output.id[:24]}`."
 
