@@ -10,6 +10,7 @@ import math
 from statistics import NormalDist
 from typing import Final
 
+from selftune.gate.statistics.equivalence import Held
 from selftune.gate.statistics.paired import counted_interval, mcnemar_mid_p
 from selftune.gate.statistics.student import t_quantile
 
@@ -68,7 +69,7 @@ def items_needed(spread: float, gain: float, *, alpha: float, power: float) -> i
 def items_needed_for_equality(spread: float, margin: float, *, alpha: float, power: float, width: float = 1.0) -> int:
     """The fewest items that show two equal arms equivalent within a margin, by two one-sided tests at `alpha` each.
 
-    The two made-up units of `equivalence` are reckoned in.
+    The made-up unit of `equivalence` is reckoned in, for differences that are not skewed.
 
     Source:
         S. A. Julious, "Sample sizes for clinical trials with normal data", Stat. Med. 23 (2004), 1921-1986, section 5.
@@ -86,11 +87,13 @@ def items_needed_for_equality(spread: float, margin: float, *, alpha: float, pow
 
 
 def _power_for_equality(spread: float, n: int, margin: float, alpha: float, width: float) -> float:
-    held = n + 2
-    error = math.sqrt(((n * spread**2 + 2 * width**2) / held) / held)
-    room = margin / error - t_quantile(1 - 2 * alpha, held - 1)
-    # The made-up units add to the error that is reckoned with, not to how much means vary.
-    reach = room * error * held / (math.sqrt(n) * spread) if spread else math.copysign(math.inf, room)
+    units = n + 1
+    second = (n * spread**2 + width**2) / units - (width / units) ** 2
+    skewness = -(width**3) / units / second**1.5
+    held = Held(mean=0.0, deviation=math.sqrt(second * units / n), skewness=skewness, units=units)
+    # The made-up loss draws the mean down and widens the error; how much means vary is the spread's alone.
+    room = (margin - held.reach(alpha)) * units / n - width / n
+    reach = room * math.sqrt(n) / spread if spread else math.copysign(math.inf, room)
     return max(0.0, 2 * _NORMAL.cdf(reach) - 1)
 
 
