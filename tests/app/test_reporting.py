@@ -40,6 +40,7 @@ from selftune.records import (
     JudgeIdentity,
     Outcome,
     Parity,
+    Release,
     Run,
     RunStatus,
     Statement,
@@ -328,6 +329,15 @@ def test_only_evaluations_stand_side_by_side(world):
 def test_what_has_no_page_is_sent_to_the_command_that_tells_of_it(world):
     with pytest.raises(UsageError, match="a dataset has no report"):
         world.page(world.dataset.id)
+    world.save(
+        Release(
+            version="v1.0", generation=0, alias="champion", build_id=world.old.id, build_digest=world.old.digest,
+            model_file="m", decision_id=None, replaced=None, reason="the base", config_edit=(), approvals=(), health=(),
+            proof=None,
+        )
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=r"v1\.0 rests on no decision: the base"):
+        world.page("v1.0")
     with pytest.raises(UnknownNameError):
         world.page("decision:ffff")
     with pytest.raises(UsageError, match="no file, no version and no record"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.drawings import Span, draw_distribution, draw_forest
 from selftune.app.reporting.pages.parts import Cell, Drawing, Said, Table, drift, heat
+from selftune.drawing import shorten
 from selftune.evals.summaries import summarise
 from selftune.gate.statistics.effects import bimodality
 from selftune.gate.statistics.many import benjamini_hochberg
@@ -106,7 +107,7 @@ def _arm_row(arm: ArmView) -> Row:
         str(overall.unscored),
         str(arm.summary.critical_failures),
         f"{lowest[0]} {figures.number(lowest[1].value, PLACES)} (n={lowest[1].n})" if lowest else figures.NOTHING,
-        f"{worst.key} {figures.number(worst.value, PLACES)}" if worst else figures.NOTHING,
+        f"{shorten(worst.key)} {figures.number(worst.value, PLACES)}" if worst else figures.NOTHING,
     )
 
 

@@ -49,6 +49,11 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
             return evaluation_page([(f"build {record.build_id[6:14]}", record)], suites)
         case Run():
             return _run(project, record, suites)
+        case Release():
+            raise UsageError(
+                f"{record.version} rests on no decision: {record.reason}.",
+                next_step="Read what came after it: selftune report --all",
+            )
         case _:
             raise UsageError(
                 f"a {record.KIND} has no report.",
