@@ -9,6 +9,7 @@ import pytest
 
 from selftune.app.cli.picking import keys_of, run_picking, told
 from selftune.app.picking import Picking, is_left
+from selftune.app.tracing import trace
 from selftune.errors import NothingNewError, RequestRefusedError
 from selftune.gate.nights import nights_of
 from selftune.gate.picks.base import Choice
@@ -158,6 +159,17 @@ def test_eight_picks_for_the_candidate_promote_it_and_no_more_are_asked_for(unsu
     assert unsure.store.last(Decision).id == decision.id
     with pytest.raises(NothingNewError, match="'promote'"):
         begin(unsure)
+
+
+def test_a_decision_leads_to_each_pick_and_the_pick_to_what_was_shown(unsure):
+    pick_the(Choice.CANDIDATE, unsure)
+    decision = weigh(unsure)
+    assert f"picks {', '.join(decision.picks)}" in trace(unsure, decision.id).lines
+    said = unsure.store.record(decision.picks[0], Statement)
+    assert f"about {said.subject}" in trace(unsure, said.id).lines
+    told_of_pair = "\n".join(trace(unsure, said.subject).lines)
+    assert "left: " in told_of_pair
+    assert "candidate" not in told_of_pair
 
 
 def test_eight_picks_for_the_champion_end_it_the_other_way(unsure):

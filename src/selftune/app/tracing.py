@@ -9,6 +9,7 @@ from selftune.app.targets import lines_on_targets
 from selftune.app.ways import way_of
 from selftune.errors import UsageError
 from selftune.records import (
+    BlindPair,
     Build,
     Codex,
     Dataset,
@@ -20,6 +21,7 @@ from selftune.records import (
     Release,
     Rubric,
     Run,
+    Statement,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield from (f"{arm.value}: {evaluation_id}" for arm, evaluation_id in record.arms)
             yield f"build {record.build_id}; run {record.run_id}; policy {record.policy} {record.policy_digest}"
             yield from lines_on_targets(project, record)
+            yield f"picks {', '.join(record.picks) or 'none'}"
         case Build():
             made_by = ", ".join(record.tools)
             yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {made_by}"
@@ -97,7 +100,20 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield from (f"  {message.role}: {message.content}" for message in record.messages)
             yield from way_of(project, record)
         case _:
-            yield record.KIND
+            yield from _lines_of_people(record)
+
+
+def _lines_of_people(record: Record) -> Iterator[str]:
+    """What a person said, or was shown; of anything else its kind."""
+    if isinstance(record, Statement):
+        yield f"{record.kind.value} by {record.author} at {record.said_at}: {record.text}"
+        yield f"about {record.subject}"
+    elif isinstance(record, BlindPair):
+        # Whose answer is whose stays untold: the pair may still be waiting for its pick.
+        yield from (f"  {side}: {answer}" for side, answer in zip(("left", "right"), record.sides, strict=True))
+        yield f"interaction {record.interaction_id}"
+    else:
+        yield record.KIND
 
 
 def _lines_to_judge_by(text: Rubric | Codex) -> Iterator[str]:
