@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.context import ChatRequest
-    from selftune.records import Build, Suite, SuiteItem
+    from selftune.records import Build, Evaluation, Suite, SuiteItem
 
 
 class Stubborn:
@@ -93,6 +93,22 @@ def test_a_conversation_that_the_server_breaks_off_is_unscored_and_names_the_tur
     found = evaluate_with(lambda name: Stubborn(), fake_build(), EvaluationConfig(suite=talks), context)
     assert [one.score for one in found.outcomes] == [None, 1.0]
     assert (found.outcomes[0].unscored_reason or "").startswith("turn 2: the server failed twice")
+
+
+def test_a_turn_whose_predecessor_was_lost_is_asked_again(tmp_path: Path, talks: Suite) -> None:
+    work, config = MemoryWork(tmp_path), EvaluationConfig(suite=talks, batch=1)
+
+    def evaluated(serve: FakeServe) -> Evaluation:
+        return evaluate_with(
+            lambda name: Stubborn(), fake_build(), config, fake_context(tmp_path, serve=serve, work=work)
+        )
+
+    whole = evaluated(FakeServe(yields_when_told))
+    # The first turn of one conversation comes back from the disk empty.
+    work.kept[work.puts[0]] = b"{}"
+    serve = FakeServe(yields_when_told)
+    assert evaluated(serve).outcomes == whole.outcomes
+    assert len(serve.started[0].asked) == 2 + 3
 
 
 def test_a_conversation_is_taken_up_where_it_was_cut(tmp_path: Path, talks: Suite) -> None:

@@ -244,6 +244,28 @@ def test_an_answer_the_scorer_cannot_read_is_unscored_and_keeps_its_text(tmp_pat
     assert found.outcomes[0].unscored_reason == "the answer can't be read"
 
 
+class CutsShort(FakeServed):
+    """A server whose every answer ends at the token limit."""
+
+    def chat(self, request, parameters):
+        return replace(super().chat(request, parameters), finish_reason="length")
+
+
+class ServeCutsShort(FakeServe):
+    @contextmanager
+    def __call__(self, build: Build, *, slots: int = 1) -> Iterator[FakeServed]:
+        yield CutsShort(lambda request: "yes", fake_proof(build))
+
+
+def test_an_answer_that_was_cut_says_so_and_in_a_conversation_in_which_turns(tmp_path: Path, suite: Suite) -> None:
+    first, *others = suite.items
+    talk = replace(suite, items=(replace(first, follow_ups=("Go on.",)), *others))
+    context = fake_context(tmp_path, serve=ServeCutsShort(obedient))
+    found = evaluate_with(echo, fake_build(), EvaluationConfig(suite=talk), context)
+    assert found.outcomes[0].reasons[-1] == "the answer was cut at the token limit in turns 1, 2"
+    assert found.outcomes[1].reasons[-1] == "the answer was cut at the token limit"
+
+
 def test_a_server_that_is_gone_ends_the_step_instead_of_filling_it_with_gaps(tmp_path: Path, suite: Suite) -> None:
     context = fake_context(tmp_path, serve=broken_on("say", times=99))
     with pytest.raises(ServingError):

@@ -77,6 +77,10 @@ def test_a_prompt_that_is_named_is_a_control(served, named: str, arms: list[Arm]
     assert [build.system_prompt for _, build in controls[1:]] == ([named] if len(arms) > 1 else [])
 
 
+def test_before_the_first_release_there_is_nothing_to_hold_anything_against(project) -> None:
+    assert control_arms(project) == ()
+
+
 @pytest.mark.parametrize(
     ("shows_lessons", "candidate", "arms"),
     [

@@ -160,6 +160,7 @@ def test_calls_of_one_dialogue_are_items_of_their_own() -> None:
 
 def test_what_is_too_little_for_the_gate_to_measure_is_not_asked() -> None:
     assert holdout_suite(*kept(), how()) is None
+    assert how().asked_of(*kept()) is None
     assert holdout_suite(*kept(said(1), said(2)), replace(how(), fewest=3)) is None
 
 

@@ -118,6 +118,14 @@ def test_nothing_is_concluded_from_one_set_of_weights() -> None:
     assert "same weights" in conclude(BOUND, same).reason
 
 
+def test_nothing_is_concluded_where_one_build_was_served_in_two_ways() -> None:
+    arms = world(0.6, 0.1, 0.9, 0.2)
+    other = replace(arms[Cell.TUNED_WITHOUT], proof=fake_proof(TUNED, slots=1))
+    found = conclude(BOUND, arms | {Cell.TUNED_WITHOUT: other})
+    assert found.held is Held.INVALID
+    assert "servers that differ" in found.reason
+
+
 def test_nothing_is_concluded_from_an_arm_with_too_many_gaps() -> None:
     arms = world(0.6, 0.1, 0.9, 0.2)
     few, many = (
