@@ -256,3 +256,9 @@ def test_stated_scores_of_other_items_are_not_compared():
     new = [ScoredRow(item_id="a", score=5.0), ScoredRow(item_id="b", score=6.0, stated=0.0)]
     verdict = referee(sheet_of(*old), sheet_of(*new), Terms(), scale=TEN)
     assert not any("own figures" in line for line in verdict.warnings)
+
+
+def test_a_narrow_scale_is_told_with_a_third_place():
+    verdict = referee(sheet([0.5, 0.4] * 20), sheet([0.5125, 0.4125] * 20), Terms(), scale=(0.0, 1.0))
+    assert "+0.013 [" in verdict.reason
+    assert "the 0.02 worth a change" in verdict.reason

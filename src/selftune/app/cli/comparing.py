@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def compare(
     champion: Annotated[str, typer.Argument(help="Scores of the model in use: a file, or FILE#ARM.")],
     candidate: Annotated[str, typer.Argument(help="Scores of the one that may replace it.")],
-    policy: Annotated[str, typer.Option(help="A policy whose terms hold: a shipped name, or a file.")] = "",
+    policy: Annotated[str, typer.Option(help="A policy whose terms and vetoes hold: a shipped name, or a file.")] = "",
     metric: Annotated[str, typer.Option(help="Which score, where a file holds several.")] = "",
     item: Annotated[str, typer.Option(help="Column of the item's id.")] = "",
     score: Annotated[str, typer.Option(help="Column of the score.")] = "",

@@ -9,7 +9,7 @@ from selftune.gate.referee.arms import summarise
 from selftune.gate.referee.conditions import check_conditions, note_conditions
 from selftune.gate.referee.pairing import pair, refuse_outside, scale_of
 from selftune.gate.referee.shifts import find_shifts
-from selftune.gate.referee.verdict import Finding, Terms, Verdict
+from selftune.gate.referee.verdict import Finding, Terms, Verdict, in_figures
 from selftune.gate.referee.vetoes import check_vetoes, note_unread, stops
 from selftune.gate.statistics.effects import cohens_d
 from selftune.gate.statistics.means import mean_difference
@@ -61,7 +61,7 @@ def referee(
     outcome = _outcome(found, doubts, vetoes, least)
     return Verdict(
         outcome=outcome,
-        reason=_reason(outcome, found, doubts, vetoes, least),
+        reason=_reason(outcome, found, (*doubts, *vetoes), least, width),
         difference=found.mean if found else None,
         interval=found.interval if found else None,
         p_value=found.p_value if found else None,
@@ -111,18 +111,19 @@ def _gain_check(found: MeanDifference | None, least: float) -> tuple[Check, ...]
 
 
 def _reason(
-    outcome: Finding, found: MeanDifference | None, doubts: Sequence[Check], vetoes: Sequence[Check], least: float
+    outcome: Finding, found: MeanDifference | None, against: Sequence[Check], least: float, width: float
 ) -> str:
+    """In one sentence; `against` holds the doubts that make it invalid, or else the vetoes."""
     if outcome is Finding.INVALID or found is None:
-        return "; ".join(check.detail for check in doubts) or "no item has a score in both arms"
+        return "; ".join(check.detail for check in against) or "no item has a score in both arms"
     low, high = found.interval
-    figures = f"{found.mean:+.2f} [{low:+.2f}, {high:+.2f}] on {found.n} paired items"
+    figures = f"{in_figures(found.mean, found.interval, width)} on {found.n} paired items"
     if outcome is not Finding.INCONCLUSIVE:
         return f"the candidate is {outcome} by {figures}"
     if low <= 0:
         ruled_out = f", and a gain of {least:g} is ruled out" if high < least else ""
         return f"a difference of {figures} is not clear of noise{ruled_out}"
-    return f"a gain of {figures} is clear of noise, {_stopped(found, vetoes, least)}"
+    return f"a gain of {figures} is clear of noise, {_stopped(found, against, least)}"
 
 
 def _stopped(found: MeanDifference, vetoes: Sequence[Check], least: float) -> str:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from selftune.gate.statistics.effects import Bimodality
     from selftune.gate.statistics.student import Unpaired
     from selftune.records import Check
     from selftune.records.scores import UnscoredRow
+
+
+_FINE: Final = 2.0
+"""Scores of a scale that is no wider are written with a third place."""
+
+
+def in_figures(mean: float, interval: tuple[float, float], width: float) -> str:
+    """A difference as a person reads it: `+0.85 [+0.52, +1.18]`."""
+    places = 3 if width <= _FINE else 2
+    return f"{mean:+.{places}f} [{interval[0]:+.{places}f}, {interval[1]:+.{places}f}]"
 
 
 class Finding(StrEnum):

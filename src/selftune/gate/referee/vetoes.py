@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from selftune.gate.referee.shifts import places_by
+from selftune.gate.referee.verdict import in_figures
 from selftune.gate.rules import enforced_rules
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fall_status
 from selftune.gate.statistics.means import mean_difference
@@ -85,7 +86,7 @@ def _falls(
         differences = [paired.differences[number] for number in held]
         found = mean_difference(differences, labels, level=policy.level, width=width)
         status = fall_status(found.mean, found.interval, cap * width)
-        yield _measured(name, status, found.mean, found.interval, -cap * width, found.n)
+        yield _measured(name, status, found.mean, found.interval, -cap * width, found.n, width)
 
 
 def _floors(
@@ -120,7 +121,7 @@ def _floor(
         status = CheckStatus.FAIL
     elif guarded and low < least:
         status = CheckStatus.NOT_SHOWN
-    return _measured(name, status, mean, (low, high), least, n)
+    return _measured(name, status, mean, (low, high), least, n, width)
 
 
 def _critical(champion: ScoreSheet, candidate: ScoreSheet, policy: Policy) -> Check:
@@ -136,7 +137,7 @@ def _critical(champion: ScoreSheet, candidate: ScoreSheet, policy: Policy) -> Ch
         status = CheckStatus.FAIL
     elif found.mean > policy.critical_growth:
         status = CheckStatus.FAIL if found.interval[0] > 0 else CheckStatus.NOT_SHOWN
-    return _measured(CriticalFailures.family, status, found.mean, found.interval, policy.critical_growth, found.n)
+    return _measured(CriticalFailures.family, status, found.mean, found.interval, policy.critical_growth, found.n, 1.0)
 
 
 def _unmeasured(name: str, n: int, policy: Policy) -> Check:
@@ -145,12 +146,12 @@ def _unmeasured(name: str, n: int, policy: Policy) -> Check:
 
 
 def _measured(
-    name: str, status: CheckStatus, mean: float, interval: tuple[float, float], limit: float, n: int
+    name: str, status: CheckStatus, mean: float, interval: tuple[float, float], limit: float, n: int, width: float
 ) -> Check:
     return Check(
         name=name,
         status=status,
-        detail=f"{mean:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}] on {n} items, the limit is {limit:+.2f}",
+        detail=f"{in_figures(mean, interval, width)} on {n} items, the limit is {limit:+.2f}",
         measured=mean,
         threshold=limit,
         interval=interval,
