@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 from typing import Final
 
@@ -30,6 +31,7 @@ def clopper_pearson(hits: int, n: int, level: float) -> tuple[float, float]:
     return low, high
 
 
+@cache
 def _beta_quantile(chance: float, a: int, b: int) -> float:
     """The share below which a beta distribution has this chance; k hits of n go with a = k + 1 and b = n - k."""
     low, high = 0.0, 1.0
