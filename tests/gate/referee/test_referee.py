@@ -259,6 +259,6 @@ def test_stated_scores_of_other_items_are_not_compared():
 
 
 def test_a_narrow_scale_is_told_with_a_third_place():
-    verdict = referee(sheet([0.5, 0.4] * 20), sheet([0.5125, 0.4125] * 20), Terms(), scale=(0.0, 1.0))
+    verdict = referee(sheet([0.5, 0.4] * 20), sheet([0.513, 0.413] * 20), Terms(), scale=(0.0, 1.0))
     assert "+0.013 [" in verdict.reason
     assert "the 0.02 worth a change" in verdict.reason
