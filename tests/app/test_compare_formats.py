@@ -300,3 +300,11 @@ def test_names_from_a_file_steer_no_terminal(tmp_path):
     shown = run(tmp_path / "odd.csv", tmp_path / "odd.csv").stdout
     assert "red [bold]" in shown
     assert "\x1b" not in shown
+
+
+def test_only_a_name_that_the_harness_gave_tells_the_task(tmp_path):
+    mine, yours = tmp_path / "samples_quiz_base.jsonl", tmp_path / "samples_quiz_tuned.jsonl"
+    assert compared(harness_file(mine, LOW), harness_file(yours, HIGH))["outcome"] == "better"
+    quiz, sums = (tmp_path / f"samples_{task}_2026-01-01T10-00-00.1.jsonl" for task in ("quiz", "sums"))
+    other = compared(harness_file(quiz, LOW), harness_file(sums, HIGH))
+    assert (other["outcome"], "suite is quiz in one arm, sums in the other" in other["reason"]) == ("invalid", True)

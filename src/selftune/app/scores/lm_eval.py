@@ -6,6 +6,7 @@ The form: https://github.com/EleutherAI/lm-evaluation-harness/blob/main/docs/int
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.scores.base import Asked, numeric, refuse
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+_NAMED: Final = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\d.*")
 _KEYS: Final = frozenset({"doc_id", "filtered_resps"})
 _NO_METRICS: Final = _KEYS | {"doc", "target", "arguments", "resps", "filter", "metrics"}
 
@@ -87,9 +89,9 @@ def _filter(sample: Mapping[str, Any]) -> str:
 
 
 def _task(path: Path) -> str | None:
-    """`samples_TASK_DATE.jsonl`: the task."""
-    parts = path.stem.split("_")
-    return "_".join(parts[1:-1]) or None if parts[0] == "samples" else None
+    """The task in a name as the harness gives it, `samples_TASK_2026-01-31T…`; of other names nothing is believed."""
+    named = _NAMED.fullmatch(path.stem)
+    return None if named is None else named["task"]
 
 
 def _samples(path: Path) -> Iterator[Mapping[str, Any]]:
