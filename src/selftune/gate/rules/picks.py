@@ -53,7 +53,8 @@ def check_picks(picks: Picks, policy: Policy) -> Check:
     return Check(
         name=PersonsPicks.family,
         status=CheckStatus.NOT_SHOWN if reported else _STATUS[found.settled],
-        detail=f"{_told(picks, found)}, {math.ceil(1 / policy.alpha)} are needed; blind, and independent of every judge{only}",
+        detail=f"{_told(picks, found)}, {math.ceil(1 / policy.alpha)} are needed; blind, and independent of every "
+        f"judge{only}",
         measured=found.share,
         threshold=_EVEN,
         interval=found.interval,
