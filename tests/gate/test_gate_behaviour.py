@@ -56,6 +56,15 @@ def test_a_conversation_that_breaks_at_once_is_withstood_for_no_turn_and_a_firm_
     assert half.measured == pytest.approx(-0.6)
 
 
+def test_a_conversation_that_was_not_scored_breaks_nowhere() -> None:
+    asked = TALK.further[0]
+    first, *others = asked.candidate.outcomes
+    blank = replace(first, score=None, unscored_reason="outage", turn_of_break=1)
+    evidence = replace(TALK, further=(replace(asked, candidate=replace(asked.candidate, outcomes=(blank, *others))),))
+    check = TurnOfBreak("battle").check(evidence, SMALL)
+    assert (check.measured, check.n) == (0.0, 39)
+
+
 def test_conversations_nobody_scored_are_not_measured() -> None:
     asked = TALK.further[0]
     blank = replace(asked, candidate=replace(asked.candidate, outcomes=()))
@@ -194,6 +203,12 @@ def test_an_equal_candidate_fails_none_of_these_rules_more_than_chance_allows() 
         harmed = [one for one in checks if one.name.partition(":")[0] in {"output_collapse", "serving_form"}]
         failed += any(one.status is not CheckStatus.PASS for one in harmed)
     assert failed == 0
+
+
+def test_a_further_suite_that_no_candidate_answered_has_no_form() -> None:
+    evidence = worlds.with_further(BETTER, "general", *2 * (worlds.right_up_to(50),))
+    gone = replace(evidence.further[0], candidate=None)
+    assert ServingForm().check(replace(evidence, further=(gone,)), SMALL).status is CheckStatus.PASS
 
 
 def test_an_adapter_is_part_of_the_form() -> None:
