@@ -262,3 +262,10 @@ def test_a_narrow_scale_is_told_with_a_third_place():
     verdict = referee(sheet([0.5, 0.4] * 20), sheet([0.513, 0.413] * 20), Terms(), scale=(0.0, 1.0))
     assert "+0.013 [" in verdict.reason
     assert "the 0.02 worth a change" in verdict.reason
+
+
+def test_two_arms_of_one_model_are_told():
+    old, new = sheet(noise(30, 4), model="m"), sheet(noise(30, 8), model="m")
+    assert any("both arms name the same model, m" in line for line in referee(old, new, Terms(), scale=TEN).warnings)
+    other = referee(old, sheet(noise(30, 8), model="n"), Terms(), scale=TEN)
+    assert not any("same model" in line for line in other.warnings)

@@ -123,6 +123,7 @@ def note_conditions(
 ) -> tuple[str, ...]:
     """What does not make the comparison invalid, and must be known to read it."""
     return (
+        *_same_model(champion, candidate),
         *_parameters(champion, candidate),
         *_alone(paired),
         *_identical(paired),
@@ -131,6 +132,12 @@ def note_conditions(
         *_few(found),
         *_critical(champion, candidate),
     )
+
+
+def _same_model(champion: ScoreSheet, candidate: ScoreSheet) -> Iterator[str]:
+    model = champion.facts.model
+    if model is not None and model == candidate.facts.model:
+        yield f"both arms name the same model, {model}: what differs is not the weights"
 
 
 def _parameters(champion: ScoreSheet, candidate: ScoreSheet) -> Iterator[str]:
