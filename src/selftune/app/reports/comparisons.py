@@ -13,7 +13,7 @@ from selftune.gate.statistics.clusters import gather
 from selftune.gate.statistics.equivalence import equivalent, shows_above
 from selftune.gate.statistics.flips import flip_many
 from selftune.gate.statistics.means import mean_difference
-from selftune.gate.statistics.paired import difference_interval
+from selftune.gate.statistics.paired import counted_interval, difference_interval
 from selftune.gate.statistics.shares import clopper_pearson, newcombe_interval, two_share_p_value
 from selftune.gate.statistics.student import incomplete_beta, welch
 
@@ -111,6 +111,23 @@ def _of_method(method: _Method, size: int) -> Iterator[Figure]:
             measured=", ".join(f"n = {n}: {count / size:.1%}" for n, count in wrong.items()) + f" (of {size:,} each)",
             promised=f"at most {limit / size:.2%}",
             held=max(wrong.values()) <= limit,
+        )
+
+
+def _guarded() -> Iterator[Figure]:
+    """What the interval behind `guarded` does where items are only ever lost: every outcome counted, no promise made."""
+    for cap in (0.1, 0.2):
+        wrong = {
+            n: math.fsum(
+                math.comb(n, lost) * cap**lost * (1 - cap) ** (n - lost)
+                for lost in range(n + 1)
+                if counted_interval(0, lost, n, 1 - 2 * ALPHA)[0] > -cap
+            )
+            for n in SIZES
+        }
+        yield Figure(
+            name=f"harm of exactly {cap:g}, items only ever lost, called absent by the interval of `guarded`",
+            measured=", ".join(f"n = {n}: {share:.1%}" for n, share in wrong.items()) + " (exact)",
         )
 
 

@@ -17,6 +17,7 @@ from selftune.gate.statistics.student import t_quantile
 _NORMAL: Final = NormalDist()
 _LEAST: Final = 2
 _RARE: Final = 1e-9
+_HALVINGS: Final = 40
 
 
 def detectable_gain(spread: float, n: int, *, alpha: float, power: float) -> float:
@@ -87,14 +88,26 @@ def items_needed_for_equality(spread: float, margin: float, *, alpha: float, pow
 
 
 def _power_for_equality(spread: float, n: int, margin: float, alpha: float, width: float) -> float:
-    units = n + 1
-    second = (n * spread**2 + width**2) / units - (width / units) ** 2
-    skewness = -(width**3) / units / second**1.5
-    held = Held(mean=0.0, deviation=math.sqrt(second * units / n), skewness=skewness, units=units)
-    # The made-up loss draws the mean down and widens the error; how much means vary is the spread's alone.
-    room = (margin - held.reach(alpha)) * units / n - width / n
-    reach = room * math.sqrt(n) / spread if spread else math.copysign(math.inf, room)
+    """The chance that the mean of n equal differences lies where both one-sided tests show it within the margin."""
+    low, high, wanted = -margin, margin, t_quantile(1 - 2 * alpha, n)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        shown = _held_around(middle, spread, n, width).t_above(-margin) > wanted
+        low, high = (low, middle) if shown else (middle, high)
+    reach = -high * math.sqrt(n) / spread if spread else math.copysign(math.inf, -high)
     return max(0.0, 2 * _NORMAL.cdf(reach) - 1)
+
+
+def _held_around(mean: float, spread: float, n: int, width: float) -> Held:
+    """What `equivalence` makes of n differences around this mean that are not skewed, and of its made-up loss."""
+    units = n + 1
+    moved, square, cube = (
+        (n * moment + (-width) ** power) / units
+        for power, moment in ((1, mean), (2, spread**2 + mean**2), (3, mean**3 + 3 * mean * spread**2))
+    )
+    second = square - moved**2
+    third = cube - 3 * moved * square + 2 * moved**3
+    return Held(mean=moved, deviation=math.sqrt(second * units / n), skewness=third / second**1.5, units=units)
 
 
 def power_of_counts(n: int, *, gained: float, lost: float, alpha: float) -> float:
