@@ -115,7 +115,7 @@ def _of_method(method: _Method, size: int) -> Iterator[Figure]:
 
 
 def _guarded() -> Iterator[Figure]:
-    """What the interval behind `guarded` does where items are only ever lost: every outcome counted, no promise made."""
+    """The interval behind `guarded` where items are only ever lost: every outcome counted, and no promise made."""
     for cap in (0.1, 0.2):
         wrong = {
             n: math.fsum(
