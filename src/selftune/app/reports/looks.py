@@ -76,9 +76,9 @@ def _saved(size: int) -> Iterator[Figure]:
         taken = np.minimum(ended, _MOST)
         yield Figure(
             name=f"right or wrong, a gain of {gain:g}: items until decided",
-            measured=f"mean {taken.mean():.0f}, median {np.median(taken):.0f}, found "
-            f"{np.isfinite(ended).mean():.1%} of {size:,}; fixed size for this gain {_fixed(gain)}, for {_GAINS[-1]:g} {least}: of that, "
-            f"{1 - taken.mean() / least:.0%} saved",
+            measured=f"mean {taken.mean():.0f}, median {np.median(taken):.0f}, found {np.isfinite(ended).mean():.1%} "
+            f"of {size:,}; fixed size for this gain {_fixed(gain)}, for {_GAINS[-1]:g} {least}: "
+            f"of that, {1 - taken.mean() / least:.0%} saved",
         )
     draw = np.random.default_rng([_SEED, 0])
     scores = draw_scores("normal", (size, _MOST), draw)
