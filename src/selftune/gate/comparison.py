@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from selftune.gate.statistics.means import paired_gain
@@ -10,7 +11,7 @@ from selftune.gate.statistics.paired import Difference, paired_difference
 from selftune.scoring.units import Mean, UnitScore, mean_of, unit_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from selftune.gate.base import Evidence
     from selftune.records import Evaluation
@@ -25,6 +26,7 @@ class PairedUnit:
     agent: str | None
     champion: float
     candidate: float
+    weight: float = 1.0
 
     @property
     def difference(self) -> float:
@@ -53,16 +55,31 @@ class Comparison:
 
     @property
     def differences(self) -> tuple[float, ...]:
-        """Candidate minus champion, unit by unit."""
-        return tuple(unit.difference for unit in self.units)
+        """Candidate minus champion, unit by unit, times its weight beside the usual one: their mean is the weighted."""
+        return tuple(
+            unit.difference * share for unit, share in zip(self.units, relative_weights(self.units), strict=True)
+        )
+
+    @property
+    def widest(self) -> float:
+        """The largest difference there could be: how much the heaviest unit weighs beside the usual one."""
+        return max(relative_weights(self.units), default=1.0)
 
     def gain(self, level: float) -> Difference | None:
         """What the differences say of a gain; None when there are none."""
-        return paired_gain(self.differences, level) if self.units else None
+        return paired_gain(self.differences, level, width=self.widest) if self.units else None
 
     def difference(self, level: float) -> Difference | None:
         """What the differences say of harm, room left for what was not seen; None when there are none."""
-        return paired_difference(self.differences, level) if self.units else None
+        return paired_difference(self.differences, level, width=self.widest) if self.units else None
+
+
+def relative_weights(units: Sequence[PairedUnit]) -> tuple[float, ...]:
+    """Each unit's weight beside the mean weight; 1 for all where all weigh the same."""
+    if len({unit.weight for unit in units}) <= 1:
+        return (1.0,) * len(units)
+    usual = fmean(unit.weight for unit in units)
+    return tuple(unit.weight / usual for unit in units)
 
 
 def compare(evidence: Evidence) -> Comparison:
@@ -74,7 +91,9 @@ def compare(evidence: Evidence) -> Comparison:
 
 def _pair(champion: dict[str, UnitScore], candidate: dict[str, UnitScore], evidence: Evidence) -> Comparison:
     units = [
-        PairedUnit(key=key, category=new.category, agent=new.agent, champion=old.value, candidate=new.value)
+        PairedUnit(
+            key=key, category=new.category, agent=new.agent, champion=old.value, candidate=new.value, weight=new.weight
+        )
         for key, new in candidate.items()
         if (old := champion.get(key)) is not None and old.value is not None and new.value is not None
     ]

@@ -40,7 +40,13 @@ def units_needed(check: Check, evidence: Evidence, policy: Policy) -> int | None
 def _for_gain(comparison: Comparison, policy: Policy) -> int | None:
     differences = comparison.differences
     gain = max(math.fsum(differences) / len(differences), policy.least_gain)
-    return items_needed(spread_for_gain(differences), gain, alpha=policy.alpha, power=policy.power) if gain else None
+    return (
+        items_needed(
+            spread_for_gain(differences, width=comparison.widest), gain, alpha=policy.alpha, power=policy.power
+        )
+        if gain
+        else None
+    )
 
 
 def _for_bound(comparison: Comparison, cap: float, policy: Policy) -> int | None:
@@ -48,7 +54,8 @@ def _for_bound(comparison: Comparison, cap: float, policy: Policy) -> int | None
     room = math.fsum(differences) / len(differences) + cap
     if room <= 0:
         return None
-    return items_needed(spread_of(differences), room, alpha=1 - policy.level, power=policy.power)
+    spread = spread_of([difference / comparison.widest for difference in differences]) * comparison.widest
+    return items_needed(spread, room, alpha=1 - policy.level, power=policy.power)
 
 
 def minutes_of_a_round(evidence: Evidence, *, training: bool) -> int:

@@ -11,7 +11,7 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf(0.5 + level / 2)
 
 
-def wilson_interval(hits: float, n: int, level: float) -> tuple[float, float]:
+def wilson_interval(hits: float, n: float, level: float) -> tuple[float, float]:
     """Score interval [low, high] of a share: `hits` out of `n` at a two-sided confidence `level`.
 
     `hits` may be a sum of scores between 0 and 1: such a score varies at most as much as a coin of the same mean

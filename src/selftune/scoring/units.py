@@ -22,18 +22,22 @@ RIGHT: Final = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class UnitScore:
-    """One unit of a suite, its repeats averaged; `value` is None when no repeat of it could be scored."""
+    """One unit of a suite, its repeats averaged; `value` is None when no repeat of it could be scored.
+
+    A pair weighs as much as its items do on average.
+    """
 
     key: str
     category: str
     difficulty: str
     agent: str | None
     value: float | None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """A mean over units with its Wilson interval; `value` is None when nothing was scored, never 0."""
+    """A mean over units by weight, with its Wilson interval; `value` is None when nothing was scored, never 0."""
 
     value: float | None
     interval: tuple[float, float] | None
@@ -72,6 +76,7 @@ def _unit_score(key: str, outcomes: Sequence[ItemOutcome]) -> UnitScore:
         difficulty=first.difficulty,
         agent=first.agent,
         value=sum(scored) / len(scored) if scored else None,
+        weight=sum(outcome.weight for outcome in outcomes) / len(outcomes),
     )
 
 
@@ -83,16 +88,25 @@ def _value(scores: Sequence[float | None]) -> float | None:
 
 
 def mean_of(units: Iterable[UnitScore], level: float = 0.95) -> Mean:
-    """The mean of the units that have a value, and how many have none."""
-    values = [unit.value for unit in units]
-    scored = [value for value in values if value is not None]
+    """The mean of the units that have a value, and how many have none.
+
+    Units of unequal weight tell as much as fewer equal ones; the interval is that of so many.
+
+    Source:
+        L. Kish, "Survey Sampling" (1965), section 11.7: the effective number is the square of the sum of the weights
+        over the sum of their squares.
+    """
+    asked = list(units)
+    scored = [(unit.value, unit.weight) for unit in asked if unit.value is not None]
     if not scored:
-        return Mean(value=None, interval=None, n=0, unscored=len(values))
+        return Mean(value=None, interval=None, n=0, unscored=len(asked))
+    total = sum(weight for _, weight in scored)
     # A sum of fractions may exceed their number by a rounding error.
-    total = min(sum(scored), float(len(scored)))
+    value = min(sum(value * weight for value, weight in scored) / total, 1.0)
+    effective = total * total / sum(weight * weight for _, weight in scored)
     return Mean(
-        value=total / len(scored),
-        interval=wilson_interval(total, len(scored), level),
+        value=value,
+        interval=wilson_interval(value * effective, effective, level),
         n=len(scored),
-        unscored=len(values) - len(scored),
+        unscored=len(asked) - len(scored),
     )

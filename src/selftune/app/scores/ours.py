@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from selftune.errors import UsageError
 from selftune.records import Evaluation, decode_record
 from selftune.records.scores import ScoredRow, ScoreSheet, SheetFacts
 
@@ -34,7 +35,16 @@ class OurEvaluations:
 
 
 def sheet_of(evaluation: Evaluation, name: str) -> ScoreSheet:
-    """An evaluation as a sheet; the items of a pair are a cluster."""
+    """An evaluation as a sheet; the items of a pair are a cluster.
+
+    Raises:
+        UsageError: its items weigh unequally.
+    """
+    if len({outcome.weight for outcome in evaluation.outcomes}) > 1:
+        raise UsageError(
+            f"the items of {name} weigh unequally, and the referee counts each alike.",
+            next_step="Let the gate decide (`selftune decide`): it counts by weight. Or give all items one weight.",
+        )
     generation = evaluation.generation
     facts = SheetFacts(
         name=name,

@@ -138,13 +138,15 @@ class ByHeart(EnforcedRule):
         seen = evidence.on_suite(self.suite)
         if seen is None or seen.candidate is None:
             return self.unmeasured(NO_CANDIDATE)
-        gold, held_out = (compare(_only(seen, tier)).differences for tier in (GOLD, HELD_OUT))
+        compared = compare(_only(seen, HELD_OUT))
+        gold, held_out = compare(_only(seen, GOLD)).differences, compared.differences
         if min(len(gold), len(held_out)) < policy.min_units:
             return self.unmeasured(
                 f"{len(gold)} gold and {len(held_out)} held-out {seen.suite.unit}s of {self.suite} were scored, "
                 f"{policy.min_units} of each are needed"
             )
-        found, alone = welch(held_out, gold, policy.level), paired_difference(held_out, policy.level)
+        found = welch(held_out, gold, policy.level)
+        alone = paired_difference(held_out, policy.level, width=compared.widest)
         interval = found.interval or (found.difference, found.difference)
         missing = interval[0] > 0 >= alone.interval[0]
         return Check(

@@ -86,8 +86,8 @@ def mean_difference(
     )
 
 
-def paired_gain(differences: Sequence[float], level: float) -> Difference:
-    """`mean_difference` of scores from 0 to 1, as the gate reads a gain.
+def paired_gain(differences: Sequence[float], level: float, *, width: float = 1.0) -> Difference:
+    """`mean_difference` as the gate reads a gain; no difference is larger than `width`.
 
     Where nothing was lost so far, it is not shown that nothing will be; harm is measured by `paired_difference`, whose
     interval leaves room for what was not seen.
@@ -95,7 +95,7 @@ def paired_gain(differences: Sequence[float], level: float) -> Difference:
     Raises:
         ValueError: as `mean_difference`.
     """
-    found = mean_difference(differences, None, level=level, width=1.0)
+    found = mean_difference(differences, None, level=level, width=width)
     return Difference(
         mean=found.mean,
         interval=found.interval,
@@ -108,11 +108,11 @@ def paired_gain(differences: Sequence[float], level: float) -> Difference:
     )
 
 
-def spread_for_gain(differences: Sequence[float]) -> float:
+def spread_for_gain(differences: Sequence[float], *, width: float = 1.0) -> float:
     """The standard deviation that `paired_gain` reckons with: one item's, with made-up units where it counts."""
-    if _is_counted(differences, 1.0):
-        return spread_of(differences)
-    return mean_difference(differences, None, level=0.95, width=1.0).spread
+    if _is_counted(differences, width):
+        return spread_of([difference / width for difference in differences]) * width
+    return mean_difference(differences, None, level=0.95, width=width).spread
 
 
 def _is_counted(differences: Sequence[float], width: float) -> bool:

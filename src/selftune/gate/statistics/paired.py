@@ -59,16 +59,18 @@ class Difference:
     method: str
 
 
-def paired_difference(differences: Sequence[float], level: float) -> Difference:
-    """Everything the gate asks of one set of paired differences.
+def paired_difference(differences: Sequence[float], level: float, *, width: float = 1.0) -> Difference:
+    """Everything the gate asks of one set of paired differences, none of them larger than `width`.
 
     Raises:
-        ValueError: there are none, or one lies outside [-1, 1].
+        ValueError: there are none, or one lies outside [-width, width].
     """
-    p_value, test = sign_flip_p_value(differences)
+    shares = [difference / width for difference in differences]
+    p_value, test = sign_flip_p_value(shares)
+    low, high = difference_interval(shares, level)
     return Difference(
         mean=math.fsum(differences) / len(differences),
-        interval=difference_interval(differences, level),
+        interval=(low * width, high * width),
         level=level,
         p_value=p_value,
         n=len(differences),
