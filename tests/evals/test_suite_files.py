@@ -58,6 +58,7 @@ def tricky(text: str) -> SuiteItem:
 @example(tricky("- a\n  b: c\n---\n"))
 @example(tricky(" leading and trailing \n \n"))
 @example(tricky("\ttab\r\nline\x85next\u2028more\ufeff"))
+@example(tricky("\x85"))
 @example(tricky("1_000"))
 @example(tricky("2026-11-21"))
 @example(tricky("nothing but \x07 a bell"))

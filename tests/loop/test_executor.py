@@ -7,9 +7,9 @@ import pytest
 
 from selftune.errors import BudgetError, NothingNewError, SelftuneError
 from selftune.loop.executor import Executor, Silent, Stored, describe, step_key
-from selftune.records import Quarantined, Statement, StatementKind
+from selftune.records import Build, Quarantined, Statement, StatementKind
 from selftune.store import Store
-from selftune.testing import FakeClock, fake_context
+from selftune.testing import FakeClock, fake_build, fake_context
 
 STAGE_VERSION = 1
 
@@ -63,6 +63,12 @@ def test_a_finished_step_is_not_run_again_even_by_another_executor(make):
     second = make()(stage, (), Config())
     assert first == second
     assert stage.calls == 1
+
+
+def test_a_build_that_no_stage_made_is_on_record_when_it_is_asked(make, store):
+    control = fake_build("control")
+    make()(Counted(), control, Config())
+    assert store.record(control.id, Build) == control
 
 
 @pytest.mark.parametrize("change", ["config", "inputs", "stage"])

@@ -17,6 +17,8 @@ _DEFAULTS: Final = {
     kind: {field.name: field.default for field in fields(kind) if field.name != "expect"} for kind in (Suite, SuiteItem)
 }
 
+_RARE_BREAKS: Final = frozenset("\x85\u2028\u2029")
+
 
 def suite_text(suite: Suite, comment: str = "") -> str:
     """The suite as YAML; what stands at its default is left out. `comment` stands above it, a line for each line."""
@@ -31,7 +33,9 @@ def suite_text(suite: Suite, comment: str = "") -> str:
             return True
 
     def represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+        # YAML folds the rarer line breaks into spaces, unless they stand escaped in quotes.
+        style = '"' if _RARE_BREAKS & set(text) else "|" if "\n" in text else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, represent_text)
     text = yaml.dump(suite_entries(suite), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)

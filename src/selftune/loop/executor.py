@@ -159,6 +159,9 @@ class Executor:
 
     def _run(self, stage: Callable[[I, C, Context], Any], name: str, key: str, inputs: I, config: C) -> None:
         began = self._context.elapsed()
+        if isinstance(inputs, Build):
+            # A control is made by no stage; what an evaluation names must be there to be looked at.
+            self._store.save([inputs], event="asked as it stands")
         context = replace(
             self._context,
             work=self._store.step_work(key),
