@@ -309,10 +309,9 @@ def test_the_rubric_is_the_items_own_or_the_one_of_the_config(project: Project) 
 def test_who_chose_the_lessons_does_not_grade_the_exam(project: Project, curator: JudgeIdentity, refused: bool) -> None:
     grader = judge_at("http://127.0.0.1:1/v1")
     policy = Policy(name="p", rules=())
-    asked = (None, EvaluationConfig(suite=suite_of(item("a")), grader=grader))
     if refused:
         with pytest.raises(ConfigError, match="elm"):
-            refuse_related_graders(asked, curator, project, policy)
+            refuse_related_graders((None, grader), curator, project, policy)
         with pytest.raises(ConfigError, match="elm"):
             refuse_related_grader(grader, curator, project, policy)
         refuse_related_grader(grader, curator, project, replace(policy, independence="reported"))

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.context import Context, Reader
+    from selftune.evals.base import Grader
     from selftune.evals.config import EvaluationConfig
     from selftune.gate.config import Policy
     from selftune.judges.base import Judge
-    from selftune.loop.holdout import Holdout
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Judgement, Rubric, Suite, SuiteItem
 
@@ -265,16 +265,16 @@ def _rubric_of(project: Project, scorer: str) -> Rubric:
 
 
 def refuse_related_graders(
-    asked: Iterable[EvaluationConfig | Holdout | None], curator: JudgeIdentity, project: Project, policy: Policy
+    graders: Iterable[Grader | None], curator: JudgeIdentity, project: Project, policy: Policy
 ) -> None:
-    """The same for whoever grades what is asked.
+    """The same for whoever grades; code, and nobody, is kin of no one.
 
     Raises:
         ConfigError: as `refuse_related_grader`.
     """
-    for one in asked:
-        if one is not None and isinstance(one.grader, GateJudge):
-            refuse_related_grader(one.grader, curator, project, policy)
+    for grader in graders:
+        if isinstance(grader, GateJudge):
+            refuse_related_grader(grader, curator, project, policy)
 
 
 def refuse_related_grader(grader: GateJudge, curator: JudgeIdentity, project: Project, policy: Policy) -> None:

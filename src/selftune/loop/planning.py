@@ -89,7 +89,8 @@ def make_plan(project: Project) -> Plan:
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
     holdout = make_holdout(project, judging, champion.generation, policy)
-    refuse_related_graders((evaluation, *further, holdout), identity, project, policy)
+    asked = [one for one in (evaluation, *further, holdout) if one is not None]
+    refuse_related_graders([one.grader for one in asked], identity, project, policy)
     rubric = load_rubric(judging.rubric, judging.codex)
     refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)
