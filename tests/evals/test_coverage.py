@@ -66,6 +66,14 @@ def test_26_cases_are_refused_by_a_gate_that_asks_for_a_gain_of_0_005_and_the_se
         refuse_unsound(sound(26), replace(ASKED, least_gain=0.005))
 
 
+def test_a_gain_of_more_than_half_an_answer_is_only_warned_of():
+    (found,) = [one for one in lint_suite(sound(48), replace(ASKED, least_gain=0.02)) if one.code == "coarse"]
+    assert found.grade is Grade.WARNING
+    refuse_unsound(sound(48), replace(ASKED, least_gain=0.02))
+    with pytest.raises(ConfigError, match="one case = 0\\.042"):
+        refuse_unsound(sound(24), replace(ASKED, least_gain=0.02))
+
+
 def test_a_judge_gives_shares_of_an_answer_so_few_items_are_only_warned_of():
     (found,) = [one for one in lint_suite(sound(26, scorer="judge"), ASKED) if one.code == "coarse"]
     assert found.grade is Grade.WARNING

@@ -321,7 +321,9 @@ def _coarse(suite: Suite, demands: Demands) -> Iterator[Finding]:
         add = (
             f"Bring it to {needed} {suite.unit}s, or raise least_gain in the policy." if needed else "Set a least_gain."
         )
-        yield (_error if stepped else _warning)("coarse", said, add)
+        # Below half an answer, what the policy asks for lies nearer to nothing than to one answer.
+        hopeless = stepped and coverage.worth / draws > 2 * demands.least_gain
+        yield (_error if hopeless else _warning)("coarse", said, add)
     few = [part for part in coverage.categories if part.units and 2 / part.units > demands.cap]
     if few:
         told = ", ".join(f"{part.name} ({part.units}: one case = {1 / part.units:.3f})" for part in few)
