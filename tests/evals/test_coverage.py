@@ -167,7 +167,7 @@ def test_errors_come_first_and_the_refusal_counts_the_others():
     bad = suite_of(*sound(26).items, item(3, id="again"), scorer="judge")
     assert next(one.grade for one in lint_suite(bad, ASKED)) is Grade.ERROR
     with pytest.raises(ConfigError) as refused:
-        refuse_unsound(sound(26, purpose="screen"), ASKED)
+        refuse_unsound(sound(24, purpose="screen"), ASKED)
     assert "1 more" in refused.value.next_step
 
 
