@@ -16,6 +16,7 @@ from selftune.app.reporting.published import CORRECTED, RAW, REPORTED, load_publ
 from selftune.app.scores.base import Asked
 from selftune.app.scores.files import read_scores
 from selftune.records import (
+    Arm,
     Build,
     Check,
     CheckStatus,
@@ -218,8 +219,9 @@ def measured(project):
     ]  # fmt: skip
     decision = Decision(
         outcome=Outcome.REJECT, reason="The candidate is worse.", policy="small", policy_digest="sha256:2",
-        checks=(Check(name="gain", status=CheckStatus.FAIL, detail="worse"),), arms=(), build_id=builds[1].id,
-        run_id=None, difference=-0.2, interval=(-0.4, 0.0), n=20,
+        checks=(Check(name="gain", status=CheckStatus.FAIL, detail="worse"),), build_id=builds[1].id,
+        arms=((Arm.CHAMPION, evaluations[0].id), (Arm.CANDIDATE, evaluations[1].id)), run_id=None,
+        difference=-0.2, interval=(-0.4, 0.0), n=20,
     )  # fmt: skip
     release = Release(
         version="v1.0", generation=0, alias="champion", build_id=builds[0].id, build_digest=builds[0].digest,
@@ -237,6 +239,7 @@ def test_what_was_measured_stands_in_the_same_table_with_n_and_interval(project)
     assert shown[1] == "measured"
     assert shown[5:8] == ["0.600", "[0.387, 0.781]", "20"]
     assert f"| {REPORTED} |" in section(text, "Progression")
+    assert "One generation on suite small: a trend takes 4." in section(text, "Progression")
 
 
 def test_parts_of_each_suite_are_told_by_category_difficulty_and_agent(project):

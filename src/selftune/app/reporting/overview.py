@@ -12,6 +12,7 @@ from selftune.app.reporting.pages.drawings import Span, draw_forest
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, heat
 from selftune.app.reporting.published import MEASURED
 from selftune.app.reporting.published.sections import progression_rows, published_sections
+from selftune.app.reporting.trends import tell_trend
 from selftune.records import Arm, Build, Dataset, Decision, Evaluation, JudgementStatus, Release, Run
 
 if TYPE_CHECKING:
@@ -167,22 +168,29 @@ def _form(build: Build | None) -> str:
 def _generations(found: Everything) -> Iterator[Part]:
     """The mean of each generation that served, in the evaluation that decided about it."""
     measured = {one.id: one.arm for one in found.measured}
-    spans = [
-        Span(
-            label=f"{release.version}, generation {release.generation}",
-            value=mean.value,
-            interval=mean.interval,
-            n=mean.n,
-        )
+    served = [
+        (release, arm)
         for release in found.releases
         if (arm := measured.get(_deciding(release, found))) is not None
         and arm.evaluation.build_id == release.build_id
-        and (mean := arm.summary.overall).value is not None
+        and arm.summary.overall.value is not None
+    ]
+    spans = [
+        Span(
+            label=f"{release.version}, generation {release.generation}",
+            value=arm.summary.overall.value or 0.0,
+            interval=arm.summary.overall.interval,
+            n=arm.summary.overall.n,
+        )
+        for release, arm in served
     ]
     if spans:
         told = "; ".join(f"{one.label} {figures.mean(one.value, one.interval, PLACES)}" for one in spans)
         drawn = draw_forest("Mean score of each generation", spans, zero=None, places=PLACES)
         yield Drawing(svg=drawn, alt=f"Mean score of each generation that served: {told}.")
+        newest = served[-1][1].evaluation
+        alike = [arm.summary.overall.value for _, arm in served if arm.evaluation.suite_digest == newest.suite_digest]
+        yield Said(text=tell_trend([mean for mean in alike if mean is not None], newest.suite))
         yield Said(
             text="Resolution of dissonance, success at tasks and fidelity to personas are not measured by these suites."
         )
