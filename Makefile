@@ -50,7 +50,7 @@ bench: dev-install ## every benchmark, its ratio last
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 report: dev-install ## the campaigns: canaries, attacks, calibration … (REPORT_ARGS="canaries" for one)
-	@$(BIN)/python -m selftune.app.reports $(REPORT_ARGS)
+	@$(BIN)/python -m selftune.app.campaigns $(REPORT_ARGS)
 
 soak: dev-install ## the long tests (GROUP=name picks some, SHARD=2/4 the second quarter)
 	@SELFTUNE_SHARD=$(SHARD) $(BIN)/python -m pytest -m slow $(if $(GROUP),-k "$(GROUP)") $(TEST_ARGS)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from selftune.app.reports.balance import report
+from selftune.app.campaigns.balance import report
 
 
 def test_every_promise_on_balance_and_exams_holds():

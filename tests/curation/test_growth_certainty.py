@@ -10,7 +10,7 @@ from curation_pairs import judged, pair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftune.app.reports.confidence import field_scores, simulate
+from selftune.app.campaigns.confidence import field_scores, simulate
 from selftune.curation.certainty import (
     Crowd,
     golden_probability,

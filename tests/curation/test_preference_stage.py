@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from curation_pairs import judged, pair
 
-from selftune.app.reports import lengths
+from selftune.app.campaigns import lengths
 from selftune.curation.base import Judged, Pair
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.stage import curate

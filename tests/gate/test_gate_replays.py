@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from selftune.app.reports import replays as told
+from selftune.app.campaigns import replays as told
 from selftune.gate.statistics.shares import clopper_pearson
 from selftune.records import CheckStatus
 

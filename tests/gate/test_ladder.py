@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftune.app.reports.ladder import ALPHA, MARGIN, RUNGS, SEEDS, World, draw
+from selftune.app.campaigns.ladder import ALPHA, MARGIN, RUNGS, SEEDS, World, draw
 from selftune.gate.ladder.climb import Rung, climb
 from selftune.gate.ladder.stage import Competitor, Ladder, decide
 from selftune.gate.policies import load_policy

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from selftune.app.reports.calibration import simulate_raters
+from selftune.app.campaigns.calibration import simulate_raters
 from selftune.judges.calibration.draw import Candidate, band_of, draw_for_review
 from selftune.judges.calibration.human import human_identity, is_human, judge_by_hand, merge_people
 from selftune.judges.calibration.measure import Bar, Calibration, compare_judges, measure_drift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selftune.app.reports.attacks import attack, let_clean_ones_pass
+from selftune.app.campaigns.attacks import attack, let_clean_ones_pass
 from selftune.curation.base import Judged, Pair
 from selftune.curation.config import Curation
 from selftune.curation.stage import curate

@@ -11,7 +11,7 @@ import json
 
 import pytest
 
-from selftune.app.reports.controls import count_golden
+from selftune.app.campaigns.controls import count_golden
 from selftune.curation.base import Pair
 from selftune.curation.filters import NotSuspected
 from selftune.judges.attacks.poses import OPEN_QUESTIONS, honest, poses, said

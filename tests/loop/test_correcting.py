@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from selftune.app.reports.corrections import CORRECTORS, simulate
+from selftune.app.campaigns.corrections import CORRECTORS, simulate
 from selftune.app.ways import way_of
 from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.curation.config import Curation

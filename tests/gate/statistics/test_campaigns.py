@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from selftune.app.reports import comparisons, equal_nights, looks, planned_power
-from selftune.app.reports.comparisons import ALPHA, count_wrong, equal_differences, most_by_chance
+from selftune.app.campaigns import comparisons, equal_nights, looks, planned_power
+from selftune.app.campaigns.comparisons import ALPHA, count_wrong, equal_differences, most_by_chance
 from selftune.gate.statistics.means import mean_difference
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.app.suites.linting import lint
 from selftune.evals.coverage import HELD_OUT
 from selftune.evals.suites import SUITES, load_suite

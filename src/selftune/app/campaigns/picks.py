@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.gate.picks.again import Reopened, weigh_again
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.picks.bet import ALTERNATIVE, bet, plan_of

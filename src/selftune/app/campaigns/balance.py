@@ -8,7 +8,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.curation.config import Curation
 from selftune.curation.likeness.contamination import CONTAMINATED

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.app.reports.base import Figure, Section
-from selftune.app.reports.comparisons import (
+from selftune.app.campaigns.base import Figure, Section
+from selftune.app.campaigns.comparisons import (
     ALPHA,
     KINDS,
     draw_scores,

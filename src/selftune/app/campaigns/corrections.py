@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.curation.base import Pair
 from selftune.curation.confidence import verdict_on
 from selftune.curation.corrections import CORRECTED, CORRECTS, without_worse_corrections

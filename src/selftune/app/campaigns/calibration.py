@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.judges.calibration.human import human_identity, judge_by_hand
 from selftune.judges.calibration.measure import Bar, Calibration, compare_judges
 from selftune.judges.rubric import load_rubric

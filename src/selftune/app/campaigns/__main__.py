@@ -1,4 +1,4 @@
-"""`python -m selftune.app.reports [NAME …]`: run campaigns, print their figures; exit 1 when a promise is missed."""
+"""`python -m selftune.app.campaigns [NAME …]`: run campaigns, print their figures; exit 1 when a promise is missed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from selftune.app import reports
+from selftune.app import campaigns as folder
 from selftune.errors import SelftuneError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selftune.app.reports.base import Section
+    from selftune.app.campaigns.base import Section
 
 _NO_CAMPAIGNS: Final = {"base", "__main__"}
 _MARKS: Final = {True: "held", False: "MISSED", None: ""}
@@ -21,7 +21,7 @@ _MARKS: Final = {True: "held", False: "MISSED", None: ""}
 
 def campaigns() -> list[str]:
     """Names of all campaigns, in alphabetical order."""
-    return sorted({module.name for module in pkgutil.iter_modules(reports.__path__)} - _NO_CAMPAIGNS)
+    return sorted({module.name for module in pkgutil.iter_modules(folder.__path__)} - _NO_CAMPAIGNS)
 
 
 def run(name: str) -> Section:
@@ -32,7 +32,7 @@ def run(name: str) -> Section:
     """
     if name not in campaigns():
         raise UnknownNameError("campaign", name, campaigns())
-    section: Section = import_module(f"{reports.__name__}.{name}").report()
+    section: Section = import_module(f"{folder.__name__}.{name}").report()
     return section
 
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.gate.statistics.bootstrap import studentised_interval
 from selftune.gate.statistics.clusters import gather
 from selftune.gate.statistics.equivalence import equivalent, shows_above

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.app.reports.base import Figure, Section
-from selftune.app.reports.comparisons import ALPHA, draw_scores, most_by_chance, simulations
+from selftune.app.campaigns.base import Figure, Section
+from selftune.app.campaigns.comparisons import ALPHA, draw_scores, most_by_chance, simulations
 from selftune.gate.statistics.many import LordPlan, alpha_for
 from selftune.gate.statistics.means import mean_difference
 

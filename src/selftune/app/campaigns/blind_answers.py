@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.evals.base import is_graded
 from selftune.evals.suites import SUITES, load_suite
 from selftune.evals.writing.controls import blind_strategies, score_turns, share_of

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.campaigns.base import Figure, Section
 from selftune.app.planting import plant
-from selftune.app.reports.base import Figure, Section
 from selftune.interactions.config import REDACTED
 from selftune.interactions.privacy.canaries import draw_canaries, load_canaries
 from selftune.interactions.privacy.redaction import Redactor

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.curation.base import Pair
 from selftune.curation.config import Curation
 from selftune.curation.preference.pairs import pair_up, pairing_rules

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.curation.base import Pair
 from selftune.curation.filters import NotSuspected
 from selftune.interactions.config import Capture

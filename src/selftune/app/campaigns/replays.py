@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reports.base import Figure, Section
+from selftune.app.campaigns.base import Figure, Section
 from selftune.curation.certainty import learn_crowd, sort_by_certainty
 from selftune.judges.adopt import adopt_row
 from selftune.judges.judged_files import read_judged_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.app.reports.base import Figure, Section
-from selftune.app.reports.comparisons import ALPHA, SIZES, count_wrong, draw_scores, simulations
+from selftune.app.campaigns.base import Figure, Section
+from selftune.app.campaigns.comparisons import ALPHA, SIZES, count_wrong, draw_scores, simulations
 from selftune.gate.statistics.equivalence import equivalent
 from selftune.gate.statistics.means import mean_difference
 from selftune.gate.statistics.power import detectable_gain, items_needed_for_equality, power_of, power_of_counts
