@@ -36,13 +36,15 @@ def report() -> Section:
 
 def _best(suite: Suite) -> Figure:
     shares = {name: share_of(suite, answer) for name, answer in blind_strategies(suite).items()}
-    name = max(shares, key=lambda one: shares[one].value or 0.0)
-    best = shares[name]
+    scored = {name: mean.value for name, mean in shares.items() if mean.value is not None}
+    name = max(scored, key=lambda one: scored[one])
+    told = f"{scored[name]:.1%} of {shares[name].n} {suite.unit}s ({name})"
+    unscored = len(shares) - len(scored)
     return Figure(
         name=f"{suite.name}: the best of {len(shares)} blind answers",
-        measured=f"{best.value or 0.0:.1%} of {best.n} {suite.unit}s ({name})",
+        measured=f"{told}; {unscored} without a score" if unscored else told,
         promised=f"at most {_MOST:.0%}",
-        held=best.value is not None and best.value <= _MOST,
+        held=not unscored and scored[name] <= _MOST,
     )
 
 

@@ -246,7 +246,7 @@ def _night(draw: random.Random) -> Evidence:
 
 
 def keeps_two_hundredths_more(evidence: Evidence) -> bool:
-    """The founding rule: the candidate's mean is at least the champion's and 0.02."""
+    """The founding rule: the candidate's mean is at least the champion's and 0.02; what has no score it takes for 0."""
     assert evidence.candidate is not None  # noqa: S101 - nights have one
     old, new = (fmean(one.score or 0.0 for one in arm.outcomes) for arm in (evidence.champion, evidence.candidate))
     return new >= old + MARGIN
