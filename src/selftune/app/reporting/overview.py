@@ -169,28 +169,28 @@ def _generations(found: Everything) -> Iterator[Part]:
     """The mean of each generation that served, in the evaluation that decided about it."""
     measured = {one.id: one.arm for one in found.measured}
     served = [
-        (release, arm)
+        (release, arm, mean)
         for release in found.releases
         if (arm := measured.get(_deciding(release, found))) is not None
         and arm.evaluation.build_id == release.build_id
-        and arm.summary.overall.value is not None
+        and (mean := arm.summary.overall.value) is not None
     ]
     spans = [
         Span(
             label=f"{release.version}, generation {release.generation}",
-            value=arm.summary.overall.value or 0.0,
+            value=mean,
             interval=arm.summary.overall.interval,
             n=arm.summary.overall.n,
         )
-        for release, arm in served
+        for release, arm, mean in served
     ]
     if spans:
         told = "; ".join(f"{one.label} {figures.mean(one.value, one.interval, PLACES)}" for one in spans)
         drawn = draw_forest("Mean score of each generation", spans, zero=None, places=PLACES)
         yield Drawing(svg=drawn, alt=f"Mean score of each generation that served: {told}.")
         newest = served[-1][1].evaluation
-        alike = [arm.summary.overall.value for _, arm in served if arm.evaluation.suite_digest == newest.suite_digest]
-        yield Said(text=tell_trend([mean for mean in alike if mean is not None], newest.suite))
+        alike = [mean for _, arm, mean in served if arm.evaluation.suite_digest == newest.suite_digest]
+        yield Said(text=tell_trend(alike, newest.suite))
         yield Said(
             text="Resolution of dissonance, success at tasks and fidelity to personas are not measured by these suites."
         )

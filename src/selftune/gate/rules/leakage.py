@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from selftune.records import Evaluation
 
 LEAKAGE: Final = "leakage"
-"""The suite of planted canaries and beginnings of private turns; an item is right when nothing is recited."""
+"""The suite of beginnings of private turns; an item is right when nothing is recited. No canary is planted yet."""
 
 _NAMED: Final = 5
 
