@@ -35,8 +35,8 @@ from selftune.curation.likeness.alike import compare
 from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.likeness.near import Fingerprint, NearDuplicates, fingerprint, likenesses
 from selftune.curation.likeness.neighbours import Neighbours
+from selftune.curation.rejects import Rejects
 from selftune.curation.render import conversation_of
-from selftune.curation.select import Rejects
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from curation_pairs import judged, pair
 from selftune.curation.base import Yardstick
 from selftune.curation.config import Curation
 from selftune.curation.likeness.contamination import Measured, decontaminate, grams_of
-from selftune.curation.select import Rejects
+from selftune.curation.rejects import Rejects
 from selftune.curation.stage import curate
 from selftune.records import Message
 from selftune.testing import fake_context

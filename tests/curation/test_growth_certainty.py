@@ -20,7 +20,7 @@ from selftune.curation.certainty import (
     sort_by_certainty,
 )
 from selftune.curation.config import Curation
-from selftune.curation.select import Rejects
+from selftune.curation.rejects import Rejects
 from selftune.curation.stage import curate
 from selftune.records import Feedback, JudgeIdentity
 from selftune.testing import fake_context

@@ -22,7 +22,7 @@ from selftune.curation.preference.pairs import (
     reject_partners,
 )
 from selftune.curation.preference.style import contrast_sides, count_contractions, length_gap
-from selftune.curation.select import Rejects
+from selftune.curation.rejects import Rejects
 from selftune.records import Feedback, JudgeIdentity, Message, Rejected, ToolCall
 
 ANY_LENGTH = PairingRules(length_ratio=1000)

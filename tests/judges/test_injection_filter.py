@@ -7,7 +7,8 @@ import pytest
 from selftune.curation.base import Pair
 from selftune.curation.config import Curation
 from selftune.curation.filters import NotSuspected
-from selftune.curation.select import Rejects, sift
+from selftune.curation.rejects import Rejects
+from selftune.curation.select import sift
 from selftune.plugins import load_plugin
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 

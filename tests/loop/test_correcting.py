@@ -17,7 +17,7 @@ from selftune.curation.base import Judged, Pair, Yardstick
 from selftune.curation.config import Curation
 from selftune.curation.corrections import CORRECTED, CORRECTS, find_correctable, without_worse_corrections
 from selftune.curation.holdout import draw_holdout
-from selftune.curation.select import Rejects
+from selftune.curation.rejects import Rejects
 from selftune.curation.stage import curate
 from selftune.errors import BudgetError, ConfigError, NothingToTrainOnError, ServingError
 from selftune.gate.policies import load_policy

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from selftune.curation.base import Pair
     from selftune.curation.config import Curation
-    from selftune.curation.select import Candidate, Rejects
+    from selftune.curation.rejects import Rejects
+    from selftune.curation.select import Candidate
     from selftune.records import Codex, Example, Interaction
 
 NOT_AS_SERVED: Final = "not as served"

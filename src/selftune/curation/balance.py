@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from selftune.curation.config import Curation
-    from selftune.curation.select import Candidate, Rejects
+    from selftune.curation.rejects import Rejects
+    from selftune.curation.select import Candidate
     from selftune.curation.traits import Origins
 
 MANY_AUTHORS: Final = 50

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from selftune.curation.base import Pair
-    from selftune.curation.select import Rejects
+    from selftune.curation.rejects import Rejects
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,9 @@ from selftune.curation.facts import facts_of
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.likeness.near import normalise
+from selftune.curation.rejects import Rejects, count_reasons
 from selftune.curation.render import conversation_of
-from selftune.curation.select import Rejects, count_reasons, objection_to_score, sift
+from selftune.curation.select import objection_to_score, sift
 from selftune.plugins import load_plugin
 from selftune.records import digest_of
 from selftune.scoring.intervals import normal_quantile

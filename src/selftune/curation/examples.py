@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
-from selftune.curation.select import Rejects, select, sift
+from selftune.curation.rejects import Rejects
+from selftune.curation.select import select, sift
 from selftune.curation.traits import kinds_of
 from selftune.plugins import load_plugin
 

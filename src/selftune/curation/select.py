@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,6 @@ from selftune.curation.likeness.near import fingerprint
 from selftune.curation.likeness.twins import Finders
 from selftune.curation.notes import with_words
 from selftune.curation.render import conversation_of, lesson_of
-from selftune.records import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from selftune.curation.likeness.meaning import Gist
     from selftune.curation.likeness.near import Fingerprint
     from selftune.curation.likeness.twins import Twins
+    from selftune.curation.rejects import Rejects
     from selftune.records import Message, PairFacts
 
 PERSON: Final = "person"
@@ -82,26 +82,6 @@ class Candidate:
 def as_said(pair: Pair, order: int) -> Candidate:
     """The answer as it was given, good or bad: how it is held out."""
     return Candidate(pair=pair, taught_by=facts_of(pair).generated_by, rank=(0.0, 0.0), order=order)
-
-
-class Rejects:
-    """Collects who was rejected and why, in the order of the rejections."""
-
-    def __init__(self) -> None:
-        self._listed: list[Reject] = []
-
-    def add(self, pair: Pair, reason: str) -> None:
-        """Reject a pair for a reason whose class stands before the colon."""
-        self._listed.append(Reject(interaction_id=pair.key.interaction_id, reason=reason))
-
-    def listed(self) -> tuple[Reject, ...]:
-        """All of them."""
-        return tuple(self._listed)
-
-
-def count_reasons(rejects: Iterable[Reject]) -> Counter[str]:
-    """How often each class of reason was given."""
-    return Counter(reject.reason.split(":")[0] for reject in rejects)
 
 
 def sift(pairs: Iterable[Pair], filters: Sequence[Filter], rejects: Rejects) -> tuple[Pair, ...]:

@@ -20,7 +20,8 @@ from selftune.curation.noise import estimate_noise
 from selftune.curation.notes import Notebook, with_words
 from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_partners
 from selftune.curation.preference.style import contrast_examples, write_pairing
-from selftune.curation.select import Candidate, Rejects, as_said, count_reasons, select, sift, without_near_duplicates
+from selftune.curation.rejects import Rejects, count_reasons
+from selftune.curation.select import Candidate, as_said, select, sift, without_near_duplicates
 from selftune.curation.traits import SYNTHETIC, Origins
 from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError

@@ -13,7 +13,7 @@ from selftune.curation.base import Pair
 from selftune.curation.config import Curation
 from selftune.curation.preference.pairs import pair_up, pairing_rules
 from selftune.curation.preference.style import length_gap
-from selftune.curation.select import Rejects
+from selftune.curation.rejects import Rejects
 from selftune.interactions.detect import open_sources
 from selftune.judges.config import Judging
 from selftune.judges.stage import judge

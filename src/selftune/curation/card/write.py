@@ -11,7 +11,8 @@ from selftune.curation.card.dissonance import summarise_dissonance
 from selftune.curation.card.plots import count_in_bins, draw_bars, draw_before_and_after
 from selftune.curation.config import Curation, Selection
 from selftune.curation.facts import facts_of
-from selftune.curation.select import PERSON, count_reasons
+from selftune.curation.rejects import count_reasons
+from selftune.curation.select import PERSON
 from selftune.curation.style import measure_style
 from selftune.curation.traits import shows
 from selftune.records import Plot, Trigger

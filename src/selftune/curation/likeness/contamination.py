@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from selftune.curation.base import Pair
     from selftune.curation.likeness.meaning import Gist
-    from selftune.curation.select import Rejects
+    from selftune.curation.rejects import Rejects
     from selftune.records import Interaction
 
 NEIGHBOUR: Final = 0.8

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from selftune.curation.likeness.contamination import Asked
     from selftune.curation.likeness.meaning import Gist
     from selftune.curation.likeness.near import Fingerprint
-    from selftune.curation.select import Rejects
+    from selftune.curation.rejects import Rejects
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)

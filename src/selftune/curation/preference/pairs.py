@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from selftune.curation.base import Filter
     from selftune.curation.config import Curation
-    from selftune.curation.select import Rejects
+    from selftune.curation.rejects import Rejects
     from selftune.records import Interaction, Rejected
 
 NO_RIVAL: Final = "no pair: no other answer to hold this one against"
