@@ -14,6 +14,7 @@ from selftune.gate.policies import load_policy
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.config import EvaluationSection
 from selftune.loop.cycle import run_cycle
+from selftune.loop.demands import refuse_unsound_suites
 from selftune.loop.ejected import eject
 from selftune.loop.further import further_suites, refuse_unknown_demands
 from selftune.loop.plan import Plan
@@ -63,8 +64,9 @@ def test_a_screen_stops_nobody(project):
     screen.write_text(
         screen.read_text().replace("scorer: state_obedience\n", "scorer: state_obedience\npurpose: screen\n")
     )
+    (asked,) = further_suites(with_further(project, PLAIN), FIRST)
     with pytest.raises(ConfigError, match="is a screen"):
-        further_suites(with_further(project, PLAIN), FIRST)
+        refuse_unsound_suites(load_policy("small"), FIRST, [asked.suite])
 
 
 def test_a_regression_suite_in_the_project_is_asked_without_being_named(project):

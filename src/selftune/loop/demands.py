@@ -39,6 +39,6 @@ def refuse_unsound_suites(policy: Policy, suite: Suite, further: Iterable[Suite]
     for one in further:
         if one.purpose == SCREEN:
             raise ConfigError(
-                f"suite {one.name!r} is a screen, and a screen neither promotes nor stops anything.",
+                f"suite {one.name!r} is a screen, a cheap look at a part of another: it neither promotes nor stops.",
                 next_step="Name the whole suite under [evaluation] in its place.",
             )

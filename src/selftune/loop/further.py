@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.records import Suite
 
-SCREEN: Final = "screen"
 GROWN: Final = (REGRESSION, LEAKAGE)
 """Suites that grow in the project's own folder, and are asked without being named in the config."""
 
@@ -29,7 +28,7 @@ def further_suites(project: Project, first: Suite) -> tuple[EvaluationConfig, ..
 
     Raises:
         UnknownNameError: no suite has a name that the config gives.
-        ConfigError: it is no sound suite, it is a screen, or two in force have the same name.
+        ConfigError: it is no sound suite, or two in force have the same name.
     """
     section = project.config.evaluation
     found: dict[str, EvaluationConfig] = {}
@@ -38,11 +37,6 @@ def further_suites(project: Project, first: Suite) -> tuple[EvaluationConfig, ..
         if suite.name in {first.name, *found}:
             raise ConfigError(
                 f"[evaluation] names suite {suite.name!r} twice.", next_step="Drop it from further in selftune.toml."
-            )
-        if suite.purpose == SCREEN:
-            raise ConfigError(
-                f"suite {suite.name!r} is a screen, a part of another for a cheap look, and stops nobody.",
-                next_step="Name the whole suite in further under [evaluation].",
             )
         grader = make_gate_judge(project, suite)
         found[suite.name] = EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots, grader=grader)
