@@ -24,7 +24,7 @@ from selftune.judges.verdict import NoVerdictError, Verdict, read_verdict
 from selftune.records import JudgeIdentity, Judgement, JudgementStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from aiohttp import ClientSession
 
@@ -40,13 +40,24 @@ _REPAIRED: Final = "its JSON was repaired"
 
 
 class OracleJudge:
-    """Judges by asking a model; temperature 0, structured output where the server offers it."""
+    """Judges by asking a model; temperature 0, structured output where the server offers it.
 
-    def __init__(self, endpoint: Endpoint, config: Judging) -> None:
+    Another judge that asks a model is one of these under a `role` of its own, with `instruct` for what it is told.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        config: Judging,
+        *,
+        role: str = "oracle",
+        instruct: Callable[[Rubric], str] = instructions,
+    ) -> None:
         self._endpoint = endpoint
         self._config = config
+        self._instruct = instruct
         self.identity = JudgeIdentity(
-            name=f"oracle:{endpoint.model}", version=f"prompt {PROMPT_VERSION}", lineage=(endpoint.model,)
+            name=f"{role}:{endpoint.model}", version=f"prompt {PROMPT_VERSION}", lineage=(endpoint.model,)
         )
 
     @classmethod
@@ -82,7 +93,7 @@ class OracleJudge:
 
     def _request(self, rubric: Rubric) -> Request:
         model, most = self._endpoint.model, self._config.max_tokens
-        return Request(rubric, system=instructions(rubric), model=model, max_tokens=most)
+        return Request(rubric, system=self._instruct(rubric), model=model, max_tokens=most)
 
 
 @dataclass(kw_only=True)

@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from selftune.judges.bundle import BundleSitting, Part
 from selftune.judges.endpoint import appoint_endpoint
-from selftune.judges.oracle import OracleSitting
+from selftune.judges.oracle import OracleJudge
 from selftune.judges.overall import holistic_score, weighted_overall
 from selftune.judges.parts import keep_parts
-from selftune.judges.prompt import PROMPT_VERSION, comparison_instructions
+from selftune.judges.prompt import comparison_instructions
 from selftune.judges.purse import Purse
 from selftune.judges.recall import InOrder
-from selftune.judges.request import Request
 from selftune.records import (
     Consent,
     CriterionScore,
     Interaction,
-    JudgeIdentity,
     Judgement,
     JudgementStatus,
     Message,
@@ -61,11 +59,9 @@ class PairwiseJudge:
     """
 
     def __init__(self, endpoint: Endpoint, config: Judging) -> None:
-        self._endpoint = endpoint
         self._config = config
-        self.identity = JudgeIdentity(
-            name=f"pairwise:{endpoint.model}", version=f"prompt {PROMPT_VERSION}", lineage=(endpoint.model,)
-        )
+        self._oracle = OracleJudge(endpoint, config, role="pairwise", instruct=comparison_instructions)
+        self.identity = self._oracle.identity
 
     @classmethod
     def from_config(cls, config: Judging) -> Self:
@@ -78,7 +74,7 @@ class PairwiseJudge:
 
     def prompt_digest(self, rubric: Rubric) -> str:
         """Names instructions, schema and parameters."""
-        return self._request(_compared(rubric)).digest
+        return self._oracle.prompt_digest(_compared(rubric))
 
     def judge(self, interaction: Interaction, rubric: Rubric, salt: str) -> Judgement:
         """The verdict on one pair, from both orders."""
@@ -89,17 +85,11 @@ class PairwiseJudge:
     @contextmanager
     def sit(self, rubric: Rubric, purse: Purse, work: Work | None = None) -> Iterator[PairSitting]:
         """A batch of pairs, each asked about twice; what was said of one order is kept by itself."""
-        compared = _compared(rubric)
-        request = self._request(compared)
-        with OracleSitting(self._endpoint, self._config, self.identity, compared, request, purse) as asked:
+        with self._oracle.sit(_compared(rubric), purse) as asked:
             sitting = keep_parts(asked, self, rubric, work)
             orders = [Part(sitting=sitting, view=kept_first), Part(sitting=sitting, view=kept_last)]
             draft = partial(self._draft, rubric=rubric)
             yield PairSitting(BundleSitting(orders, partial(_combine, rubric=rubric, draft=draft)), draft)
-
-    def _request(self, compared: Rubric) -> Request:
-        model, most = self._endpoint.model, self._config.max_tokens
-        return Request(compared, system=comparison_instructions(compared), model=model, max_tokens=most)
 
     def _draft(self, interaction: Interaction, salt: str, *, rubric: Rubric) -> Judgement:
         return Judgement(
