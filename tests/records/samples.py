@@ -60,6 +60,7 @@ from selftune.records import (
     Release,
     Rubric,
     Run,
+    RunPurpose,
     RunStatus,
     ServingForm,
     ServingProof,
@@ -251,6 +252,8 @@ SAMPLES: tuple[Record, ...] = (
         cost_usd=0.5,
         rejects=(Reject(interaction_id=f"interaction:{'1' * 64}", reason="too long"),),
         reason="the time budget was used up",
+        purpose=RunPurpose.PROBE,
+        settings=(("learning_rate", "0.0002"),),
     ),
     Build(
         origin=BuildOrigin.RUN,
@@ -332,6 +335,7 @@ SAMPLES: tuple[Record, ...] = (
         next_step="Add 304 pairs to the suite.",
         picks=(f"statement:{'2' * 64}",),
         further=(FurtherArms(suite="general", arms=((Arm.BASE, f"evaluation:{'e' * 64}"),)),),
+        trainings=(f"evaluation:{'f' * 64}",),
     ),
     BlindPair(
         salt="06ff",
@@ -440,7 +444,8 @@ GROWN = {
     "dataset": "-tokens",
     "rubric": "-persona",
     "build": "-prompting",
-    "decision": "-further",
+    "decision": "-trainings",
+    "run": "-purpose",
     "suite": "-purpose",
     "evaluation": "-cost",
 }

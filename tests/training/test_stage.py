@@ -7,7 +7,7 @@ import pytest
 from tiny_llama import conversations, dataset_of, example, make_context
 
 from selftune.errors import NothingToTrainOnError, UsageError
-from selftune.records import DatasetKind, Run, RunStatus
+from selftune.records import DatasetKind, Run, RunPurpose, RunStatus
 from selftune.training.config import Recipe
 from selftune.training.order import StageOrderError
 from selftune.training.stage import train
@@ -56,6 +56,23 @@ def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(tmp_path:
     )
     assert one.adapter == again.adapter
     assert one.adapter[1].digest != other.adapter[1].digest
+
+
+def test_a_recipe_with_a_seed_of_its_own_trains_as_a_project_of_that_seed_does(tmp_path: Path, tiny_base: Path) -> None:
+    data = dataset_of(conversations(12))
+    named = train(data, recipe(seed=2), make_context(tmp_path / "named", tiny_base, seed=1))
+    plain = train(data, recipe(), make_context(tmp_path / "plain", tiny_base, seed=2))
+    assert (named.seed, named.adapter) == (2, plain.adapter)
+    assert named.recipe_digest == plain.recipe_digest  # under another seed it is the same recipe
+
+
+def test_a_run_keeps_what_its_recipe_is_for_and_how_it_trains(tmp_path: Path, tiny_base: Path) -> None:
+    run = trained(tmp_path, tiny_base, purpose=RunPurpose.PROBE)
+    assert run.purpose is RunPurpose.PROBE
+    told = dict(run.settings)
+    assert (told["learning_rate"], told["lora_rank"]) == ("0.01", "4")
+    assert "seed" not in told
+    assert run.lessons_seen == 24
 
 
 def test_a_learning_rate_of_nought_is_found_to_have_trained_nothing(tmp_path: Path, tiny_base: Path) -> None:

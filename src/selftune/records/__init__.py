@@ -60,7 +60,7 @@ from selftune.records.interaction import (
 from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus, MemberVerdict
 from selftune.records.release import HealthCheck, Release
 from selftune.records.rubric import Criterion, CriticalFailure, Rubric
-from selftune.records.run import CurvePoint, Run, RunStatus
+from selftune.records.run import CurvePoint, Run, RunPurpose, RunStatus
 from selftune.records.statement import Statement, StatementKind
 from selftune.records.suite import Suite, SuiteItem
 
@@ -113,6 +113,7 @@ __all__ = [
     "Release",
     "Rubric",
     "Run",
+    "RunPurpose",
     "RunStatus",
     "ServingForm",
     "ServingProof",

@@ -61,6 +61,7 @@ class Decision(Record):
         build_id: The candidate that is promoted or refused; the only one this decision speaks of.
         further: The same on the suites beside the one that decided.
         picks: The statements of people who chose between the arms' answers, in the order they were said.
+        trainings: Evaluations of the candidate's recipe trained anew under other seeds, on the suite that decided.
     """
 
     KIND: ClassVar[str] = "decision"
@@ -81,3 +82,4 @@ class Decision(Record):
     next_step: str | None = None
     picks: tuple[str, ...] = ()
     further: tuple[FurtherArms, ...] = ()
+    trainings: tuple[str, ...] = ()

@@ -11,6 +11,14 @@ from selftune.records.codec import Record
 from selftune.records.dataset import Reject
 
 
+class RunPurpose(StrEnum):
+    """What a training is for: a model that may serve, or a cheap look that is held only against its like."""
+
+    UNSTATED = ""
+    PRODUCTION = "production"
+    PROBE = "probe"
+
+
 class RunStatus(StrEnum):
     """How the training ended. Only a finished run can be promoted."""
 
@@ -42,6 +50,8 @@ class Run(Record):
         mean_abs_delta: Mean absolute change of the adapted weight matrices; 0 means nothing was trained.
         rejects: Examples that were not trained on (too long, nothing to learn), each with its reason.
         reason: Why it is not finished.
+        purpose: What its recipe says that it is for.
+        settings: What its recipe says of how it is trained, key and value as text; empty where nobody wrote it down.
     """
 
     KIND: ClassVar[str] = "run"
@@ -68,3 +78,10 @@ class Run(Record):
     cost_usd: float = 0.0
     rejects: tuple[Reject, ...] = ()
     reason: str | None = None
+    purpose: RunPurpose = RunPurpose.UNSTATED
+    settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def lessons_seen(self) -> int:
+        """How many examples it went over, those seen twice counted twice: its budget, whatever the batch."""
+        return round(self.passes * self.examples)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from selftune.bases.memory import SEVEN_LINEARS
+from selftune.records import RunPurpose, digest_of
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
 
 RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
@@ -27,6 +28,7 @@ _POSITIVE: Final = (
     "checkpoint_every",
     "logit_prompts",
 )
+_TOLD_ELSEWHERE: Final = frozenset({"name", "objective", "backend", "purpose", "seed"})
 _NOT_NEGATIVE: Final = (
     "learning_rate",
     "weight_decay",
@@ -55,6 +57,10 @@ class Recipe:
         least_supervised: Share of tokens under the loss below which the pre-flight refuses; likewise `most_supervised`.
         logit_prompts: Prompts on which the trained model must answer differently from its base.
         continue_from: Run whose adapter is trained further; empty: start from the base.
+        purpose: `production`: what comes of it may serve; `probe`: it is a cheap look, held only against other probes;
+            empty: its budget beside the champion's says which.
+        seed: What all chance of the training comes from; None: the project's seed. Under another seed it is the same
+            recipe.
     """
 
     name: str
@@ -86,6 +92,8 @@ class Recipe:
     precision: str = "float32"
     checkpoint_every: int = 20
     continue_from: str = ""
+    purpose: RunPurpose = RunPurpose.UNSTATED
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a value that could not train.
@@ -101,11 +109,23 @@ class Recipe:
             self._need(getattr(self, key) >= 0, key, "0 or more")
         self._need(0 <= self.lora_dropout < 1, "lora_dropout", "between 0 and 1")
         self._need(bool(self.lora_targets), "lora_targets", "at least one linear layer")
+        self._need(self.seed is None or self.seed >= 0, "seed", "0 or more")
         self._need(self.max_steps > 0 or self.epochs > 0, "max_steps", "more than 0, or set epochs")
 
     def _need(self, holds: bool, key: str, wanted: str) -> None:
         if not holds:
             raise refusal(f"recipe {self.name}: {key}", getattr(self, key), wanted)
+
+    @property
+    def digest(self) -> str:
+        """Names it, whatever the seed."""
+        return digest_of(replace(self, seed=None))
+
+    @property
+    def settings(self) -> tuple[tuple[str, str], ...]:
+        """Each key that says how it trains, with its value as text: what a table of runs is made of."""
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _TOLD_ELSEWHERE}
+        return tuple((key, ", ".join(value) if isinstance(value, tuple) else str(value)) for key, value in told.items())
 
     @property
     def examples_per_step(self) -> int:

@@ -11,7 +11,7 @@ from selftune.bases.shape import read_shape
 from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
 from selftune.plugins import load_plugin
-from selftune.records import DatasetKind, FileDigest, Run, RunStatus, digest_of
+from selftune.records import DatasetKind, FileDigest, Run, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult
 from selftune.training.batches import plan_batches
 from selftune.training.evidence import gather_evidence
@@ -57,19 +57,20 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
     check_stage_order(history, recipe.objective)
     flight = preflight(dataset.train, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
-    job = _prepare(flight, recipe, previous, context)
+    seed = context.seed if recipe.seed is None else recipe.seed
+    job = _prepare(flight, recipe, previous, seed, context)
     outcome = _run_backend(job, context)
     result = outcome.result
     return Run(
         recipe=recipe.name,
-        recipe_digest=digest_of(recipe),
+        recipe_digest=recipe.digest,
         dataset_id=dataset.id,
         base_digest=context.base.digest,
         stage_history=(*history, recipe.objective),
         objective=recipe.objective,
         backend=recipe.backend,
         status=result.status,
-        seed=context.seed,
+        seed=seed,
         steps=result.steps,
         planned_steps=flight.steps,
         passes=result.steps * recipe.examples_per_step / len(flight.rows),
@@ -82,6 +83,8 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
         peak_memory_bytes=peak_memory_bytes(),
         rejects=flight.rejects,
         reason=result.reason,
+        purpose=recipe.purpose,
+        settings=recipe.settings,
     )
 
 
@@ -93,18 +96,18 @@ def _check_kind(dataset: Dataset, recipe: Recipe) -> None:
         )
 
 
-def _prepare(flight: Preflight, recipe: Recipe, previous: Run | None, context: Context) -> TrainingJob:
+def _prepare(flight: Preflight, recipe: Recipe, previous: Run | None, seed: int, context: Context) -> TrainingJob:
     initial = context.work.folder("initial_adapter")
     if previous is None:
-        adapter = new_adapter(read_shape(context.base_folder), recipe, context.seed)
+        adapter = new_adapter(read_shape(context.base_folder), recipe, seed)
         save_adapter(initial, adapter, recipe, context.base.name)
     else:
         _lay_out(previous, recipe, initial, context)
     return TrainingJob(
         recipe=recipe,
         rows=flight.rows,
-        batches=plan_batches(flight.rows, recipe, flight.steps, context.seed),
-        seed=context.seed,
+        batches=plan_batches(flight.rows, recipe, flight.steps, seed),
+        seed=seed,
         base_folder=context.base_folder,
         initial=initial,
         checkpoints=context.work.folder("checkpoints"),
