@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -16,12 +21,12 @@ from selftune.curation.base import Judged, Key, Yardstick
 from selftune.curation.config import Curation
 from selftune.curation.notes import Notebook, Recalled
 from selftune.curation.stage import curate
+from selftune.errors import BudgetError
 from selftune.records import Consent, DatasetKind, Feedback, JudgeIdentity, Message, Rejected
 from selftune.testing import fake_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from selftune.curation.base import Pair
     from selftune.records import Dataset, Interaction
@@ -224,3 +229,33 @@ def test_pairs_that_were_chosen_in_the_log_are_found_again_in_a_second_night(tmp
     kept, _ = night(pairs, tmp_path, config)
     assert len(kept.train) > 0
     assert kept.id == from_scratch(pairs, tmp_path, config).id
+
+
+@pytest.mark.needs("tmpfs")
+def test_a_full_disk_under_the_notes_is_told_in_our_words_and_costs_no_note(tmp_path):
+    steps = 'mount -t tmpfs -o size=2m tmpfs "$0" && cd "$0" && "$1" -c "import test_notes; test_notes.fill_the_disk()"'
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "bash", "-c", steps, tmp_path, sys.executable],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["the disk is full: notes could not be written.", "reads no more than before"], (
+        done
+    )
+
+
+def fill_the_disk() -> None:
+    """Nights here with room, without, and with room again."""
+    pairs, ballast = [*made_up(40), *made_up(400, 1)], Path("ballast")
+    _, once = night(pairs[:40], Path())
+    _, usual = night(pairs[:40], Path())
+    assert len(usual) < len(once)
+    ballast.touch()
+    os.posix_fallocate(os.open(ballast, os.O_RDWR), 0, shutil.disk_usage(".").free)
+    with pytest.raises(BudgetError) as stopped:
+        night(pairs, Path())
+    ballast.unlink()
+    assert night(pairs[:40], Path())[1] == usual
+    print(f"{stopped.value.message}\nreads no more than before")  # noqa: T201 - what the other process is asked

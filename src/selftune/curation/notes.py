@@ -16,6 +16,7 @@ from zlib import crc32
 from selftune.curation import base, facts, filters, render, skeletons
 from selftune.curation.base import Log, Note, Pair
 from selftune.curation.facts import asked_name, facts_of, question_name
+from selftune.curation.full_disk import is_full
 from selftune.curation.likeness import alike, contamination, meaning, near
 from selftune.records import digest_file, digest_of
 
@@ -133,12 +134,14 @@ class Notebook:
 
         Pairs that are at hand stay as they are. Notes of what is no longer in the log are deleted.
         """
-        if self._connection is None or not isinstance(pairs, Log):
+        if self._connection is None or self.folder is None or not isinstance(pairs, Log):
             self.folder = None
             return tuple(pairs)
         try:
             return self._recall_all(self._connection, pairs)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if is_full(error, self.folder):
+                raise
             self._connection = self._anew()
             return self._recall_all(self._connection, pairs)
 

@@ -14,6 +14,7 @@ from selftune.curation.card.write import Story, draw_plots, mixture_of, write_ca
 from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.config import Curation, check_curation
 from selftune.curation.corrections import describe_corrections, without_worse_corrections
+from selftune.curation.full_disk import told_when_full
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.likeness.twins import Finders
 from selftune.curation.noise import estimate_noise
@@ -48,9 +49,10 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
         BelowTriggerError: too few are golden and new; the message says how many more are needed.
         ConfigError: a value of the config is out of range.
         UnknownNameError: the config names a selection or a filter that there is not.
+        BudgetError: the disk is full under the notes.
     """
     check_curation(config)
-    with Notebook(context.notes) as notebook:
+    with told_when_full(context.notes), Notebook(context.notes) as notebook:
         pairs = notebook.recall(judged.pairs)
         dataset = _curate(pairs, judged, config, Finders(notebook.folder, config), context)
         notebook.keep(pairs)
