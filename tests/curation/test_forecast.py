@@ -11,7 +11,6 @@ from selftune.curation.forecast import (
     MOST,
     Curve,
     days_until,
-    errors_left,
     fit_curve,
     lessons_needed,
     rate_per_day,
@@ -19,6 +18,11 @@ from selftune.curation.forecast import (
 )
 
 PRIOR = Curve()
+
+
+def errors_left(lessons: int, curve: Curve) -> float:
+    """The share of the errors that is left after so many lessons, as the module's formula says."""
+    return (1 + lessons / curve.scale) ** -curve.steepness
 
 
 def test_a_worked_example_by_hand():

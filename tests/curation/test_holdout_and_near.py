@@ -70,7 +70,7 @@ def test_above_one_only_equal_texts_count_as_one():
 
 @given(st.lists(st.text("abc ", min_size=1, max_size=12), max_size=14), st.sampled_from([0.5, 0.7, 0.9, 1.0]))
 def test_the_join_finds_exactly_the_pairs_that_comparing_all_finds(texts, threshold):
-    distinct = list(dict.fromkeys(shingles_of(text) for text in texts))
+    distinct = list(dict.fromkeys(shingles_of(text.split()) for text in texts))
     found = {(one.first, one.second) for one in likenesses([Fingerprint("f", item) for item in distinct], threshold)}
     expected = {
         (first, second)
@@ -92,7 +92,8 @@ def test_on_the_demos_language_no_different_fact_is_thrown_away_where_plain_simi
         for prompt in draw_prompts(1, 400, "demo")
     ]
     ours = [fingerprint(lesson, None) for lesson in lessons]
-    plain = [Fingerprint("", shingles_of("\n".join(message.content for message in lesson[1:]))) for lesson in lessons]
+    turns = ["\n".join(message.content for message in lesson[1:]).split() for lesson in lessons]
+    plain = [Fingerprint("", shingles_of(words)) for words in turns]
     lost = {
         threshold: tuple(len({one.second for one in likenesses(prints, threshold)}) for prints in (ours, plain))
         for threshold in (0.9, 0.8, 0.7)

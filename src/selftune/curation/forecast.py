@@ -31,11 +31,6 @@ class Curve:
     steepness: float = 0.5
 
 
-def errors_left(lessons: int, curve: Curve) -> float:
-    """The share of the errors that is left after so many lessons."""
-    return float((1 + lessons / curve.scale) ** -curve.steepness)
-
-
 def fit_curve(lessons: int, left: float, curve: Curve) -> Curve:
     """The curve through what a run showed: so many lessons left this share of the errors.
 

@@ -87,7 +87,7 @@ def fingerprint(messages: Iterable[Message], state: str | None) -> Fingerprint:
     marked = [] if text.islower() else sorted({word for word in words if not word.islower()})
     quoted, numbers = (quotations(text), sorted(filter(_DIGIT.search, words))) if has_marks(text) else ([], [])
     facts = digest_facts(state or "", *system, "", *quoted, "", *marked, *numbers)
-    return Fingerprint(facts, _shingles(words))
+    return Fingerprint(facts, shingles_of(words))
 
 
 def digest_facts(*facts: str) -> str:
@@ -111,12 +111,8 @@ def has_marks(text: str) -> bool:
     return any(map(text.__contains__, _ASCII_MARKS)) if text.isascii() else _MARK.search(text) is not None
 
 
-def shingles_of(text: str) -> Shingles:
-    """The set of word trigrams, case and punctuation left out; the whole of a shorter text."""
-    return _shingles(_WORD.findall(text))
-
-
-def _shingles(words: Sequence[str]) -> Shingles:
+def shingles_of(words: Sequence[str]) -> Shingles:
+    """The set of word trigrams, whatever the case; the whole of a shorter text."""
     hashed = hash_words(words)
     if len(hashed) <= _SHINGLE_WORDS:
         return frozenset({hash(tuple(hashed))})
