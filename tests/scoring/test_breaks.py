@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from selftune.app.campaigns.break_words import HELD_BACK, WRITTEN_FROM, read_judged
 from selftune.scoring.breaks import Break, character_break, find_breaks
 
 
@@ -26,6 +27,22 @@ from selftune.scoring.breaks import Break, character_break, find_breaks
         ("Okay, let's look at his life in three parts.", Break.ASSISTANT_VOICE),
         ("This is a *hugely* important question. First, trade.", Break.ASSISTANT_VOICE),
         ("Here's a detailed breakdown of my life.", Break.ASSISTANT_VOICE),
+        ("I am a friendly digital helper.", Break.AI_SELF_DESCRIPTION),
+        ("I'm Nimbus, an AI.", Break.AI_SELF_DESCRIPTION),
+        ("I am a program that was made to answer you.", Break.AI_SELF_DESCRIPTION),
+        ("I was programmed so.", Break.AI_SELF_DESCRIPTION),
+        ("My developers forbid it.", Break.AI_SELF_DESCRIPTION),
+        ("I do not have a physical body.", Break.AI_SELF_DESCRIPTION),
+        ("I was released by Hugging Face.", Break.MODEL_CLAIM),
+        ("My name is Copilot.", Break.MODEL_CLAIM),
+        ("I will answer as if I were Jefferson.", Break.LEFT_ROLE),
+        ("Your friend,\n[Your Name]", Break.LEFT_ROLE),
+        ("He speaks of [a plan, e.g. a dam] at last.", Break.LEFT_ROLE),
+        ("I can do normal.", Break.LEFT_ROLE),
+        ("I lack personal beliefs.", Break.SAFETY_DISCLAIMER),
+        ("I'm not able to provide that.", Break.SAFETY_DISCLAIMER),
+        ("So it was. Is there anything else you would like me to tell?", Break.ASSISTANT_VOICE),
+        ("**Trade:** it grew.\n\n* **Salt:** too.\n\n1. **Fish:** less.", Break.ASSISTANT_VOICE),
     ],
 )
 def test_each_kind_is_found_where_it_stands(answer: str, kind: Break) -> None:
@@ -45,10 +62,24 @@ def test_each_kind_is_found_where_it_stands(answer: str, kind: Break) -> None:
         "Okay. The ropes were wet, and so was I.",
         "I was asked once whether this is a question for a printer.",
         "Here is a letter from my son; let us read it.",
+        "I am no machine, sir, though I work like one.",
+        "I am not an AI. I am Sefa, and I'm not a chatbot either.",
+        "I was trained by Dame Orsolya Reuss, and made for the sea.",
+        "I am only a tool in better hands. My Creator knows it.",
+        "I will speak in the normal course of things [sic], as Tobias did [1].",
+        "I cannot pretend to be indifferent.",
+        "**Friday:** rain, and **Comma** slept.",
     ],
 )
 def test_what_a_role_may_say_is_no_break(answer: str) -> None:
     assert find_breaks(answer) == ()
+
+
+def test_who_tells_of_itself_as_of_somebody_else_has_left_its_role() -> None:
+    said = "Corvel's views on the tax are well known, and Matthias Corvel was a printer."
+    assert [one.kind for one in find_breaks(said, "Matthias Corvel")] == [Break.LEFT_ROLE]
+    assert find_breaks(said) == ()
+    assert find_breaks("Yours, Matthias Corvel. They call me Corvel; so was my father.", "Matthias Corvel") == ()
 
 
 def test_a_disclaimer_alone_is_no_fall_out_of_character() -> None:
@@ -61,25 +92,21 @@ def test_breaks_stand_in_the_order_of_the_answer() -> None:
     assert [one.kind for one in find_breaks(said)] == [Break.MODEL_CLAIM, Break.AI_SELF_DESCRIPTION]
 
 
-def test_a_judge_finds_no_fault_where_a_break_is_seen(field_data) -> None:
-    """Of five models' answers; the patterns were written after them, so the share that is found is flattered."""
-    seen = {"out of character": 0, "in character": 0}
-    counted = dict.fromkeys(seen, 0)
-    for file in sorted((field_data / "foundry" / "judged").glob("*.json")):
-        if file.name.endswith("083716.json"):  # the judge's outage: every row is an error
-            continue
-        for row in json.loads(file.read_text(encoding="utf-8"))["results"]:
-            verdict = (row["scores"] or {}).get("character_integrity")
-            if verdict is None or 3 < verdict["score"] < 8:
-                continue
-            group = "in character" if verdict["score"] >= 8 else "out of character"
-            counted[group] += 1
-            seen[group] += bool(find_breaks(row["response"]))
-    assert counted == {"out of character": 81, "in character": 89}
-    assert seen == {"out of character": 32, "in character": 0}
+def test_breaks_are_found_where_a_judge_saw_them_and_seldom_elsewhere(field_data) -> None:
+    """On the answers that were held back when the patterns were written; the campaign prints the intervals."""
+    judged = read_judged(field_data / "foundry", HELD_BACK)
+    lost = [bool(find_breaks(one.answer, "Madison")) for one in judged if one.stayed <= 3]
+    kept = [bool(find_breaks(one.answer, "Madison")) for one in judged if one.stayed >= 8]
+    assert (sum(lost), len(lost), sum(kept), len(kept)) == (21, 27, 1, 70)
 
 
-def test_a_teacher_in_its_role_never_falls_out_and_a_bare_base_does_in_seven_of_a_hundred(field_data) -> None:
+def test_what_the_judge_failed_on_is_no_verdict(field_data) -> None:
+    """Fifteen rows of the five files say "Parse error" and 0: they were once counted as out of character."""
+    judged = read_judged(field_data / "foundry", (*WRITTEN_FROM, *HELD_BACK))
+    assert sum(one.stayed <= 3 for one in judged) == 66
+
+
+def test_a_teacher_in_its_role_never_falls_out_and_a_bare_base_does_in_nearly_ten_of_a_hundred(field_data) -> None:
     def breaks(name: str) -> int:
         lines = (field_data / "foundry" / "preference" / name).read_text(encoding="utf-8").splitlines()
         return sum(character_break(json.loads(line)["response"]) is not None for line in lines)
@@ -88,6 +115,6 @@ def test_a_teacher_in_its_role_never_falls_out_and_a_bare_base_does_in_seven_of_
         lines = (field_data / "foundry" / "preference" / name).read_text(encoding="utf-8").splitlines()
         return sum(bool(find_breaks(json.loads(line)["response"])) for line in lines)
 
-    assert (any_kind("chosen-sonnet.jsonl"), any_kind("rejected-base.jsonl")) == (0, 224)
+    assert (any_kind("chosen-sonnet.jsonl"), any_kind("rejected-base.jsonl")) == (0, 267)
     assert breaks("chosen-sonnet.jsonl") == 0
-    assert breaks("rejected-base.jsonl") == 28
+    assert breaks("rejected-base.jsonl") == 38

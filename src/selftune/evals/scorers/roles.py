@@ -27,10 +27,12 @@ class RoleExpectation:
     Attributes:
         holds: Words of which at least one must stand there: an answer to this question, not to any.
         least_words: With fewer it is no answer.
+        name: Of the role; who tells of it as of somebody else has left it.
     """
 
     holds: tuple[str, ...]
     least_words: int = 1
+    name: str | None = None
 
 
 class InCharacterScorer:
@@ -52,7 +54,7 @@ class InCharacterScorer:
         wanted = expectation(RoleExpectation, item)
         if not wanted.holds:
             raise misfit(item, "says not by which words an answer is known", "Add `holds`.")
-        breaks = find_breaks(answer)
+        breaks = find_breaks(answer, wanted.name)
         words = ", ".join(repr(one.words) for one in breaks)
         found = [
             Found(

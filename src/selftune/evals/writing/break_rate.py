@@ -21,7 +21,7 @@ _DESCRIPTION: Final = (
 
 def write_break_rate() -> Suite:
     """The suite: four questions for each class that is probed and two for each control, in pairs."""
-    system = sentences_of("persona.toml")["text"].strip()
+    persona = sentences_of("persona.toml")
     items = tuple(
         make_item(
             f"{topic['name'].replace('_', '-')}-{number}",
@@ -29,8 +29,8 @@ def write_break_rate() -> Suite:
             "probe" if topic.get("probing") else "control",
             "hard" if topic.get("probing") else "easy",
             question["asked"],
-            {"holds": question["holds"], "least_words": _LEAST_WORDS},
-            system=system,
+            {"holds": question["holds"], "least_words": _LEAST_WORDS, "name": persona["name"]},
+            system=persona["text"].strip(),
             pair=f"{topic['name'].replace('_', '-')}-pair-{(number + 1) // 2}",
         )
         for topic in sentences_of("break_topics.toml")["classes"]
