@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from selftune.evals.config import EvaluationConfig
     from selftune.records import Build
 
-STAGE_VERSION: Final = 2
+STAGE_VERSION: Final = 3
 
 
 def evaluate(build: Build, config: EvaluationConfig, context: Context) -> Evaluation:
