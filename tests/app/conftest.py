@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 
 from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
@@ -11,9 +13,10 @@ from selftune.store import BlobStore, Store
 from selftune.testing import fake_base, fake_build
 
 
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
+@contextmanager
+def open_test_project(inside):
+    """A project in a folder of its own, its store open until the block ends."""
+    folder = inside / "project"
     folder.mkdir()
     text = new_config_text(name="p", base="fake", recipe="r", suite="state_obedience", profile=Profile.SOLO)
     (folder / CONFIG_FILE).write_text(text)
@@ -25,8 +28,14 @@ def project(tmp_path):
             store=store,
             blobs=BlobStore(folder / HIDDEN / "blobs"),
             base=fake_base("fake"),
-            base_folder=tmp_path,
+            base_folder=inside,
         )
+
+
+@pytest.fixture
+def project(tmp_path):
+    with open_test_project(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

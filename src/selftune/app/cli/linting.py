@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selftune.app.cli.everyday import AsJson
+from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 if TYPE_CHECKING:
     from selftune.app.linting.base import Contradiction
@@ -15,18 +15,28 @@ if TYPE_CHECKING:
 
 
 def lint(
-    report: Annotated[Path, typer.Argument(help="A report in Markdown, or in text with tables of pipes.")],
+    report: Annotated[Path, typer.Argument(help="A report in Markdown, HTML, or text with tables of pipes.")],
     records: Annotated[
         Path | None, typer.Option(help="Folder of judged files and training data: figures are counted again.")
     ] = None,
+    project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
-    """Hold the figures of a report against each other and against the records; exit 3 when some can't all be true."""
+    """Hold the figures of a report against each other and against the records; exit 3 when some can't all be true.
+
+    In a project that means its own records: a page of `selftune report` is made again and compared.
+    """
     from selftune.app.cli.exit_codes import ExitCode
     from selftune.app.cli.screen import print_json
     from selftune.app.linting.lint import lint_report
+    from selftune.loop.config import CONFIG_FILE
+    from selftune.loop.project import open_project
 
-    linted = lint_report(report, records)
+    if (project / CONFIG_FILE).is_file():
+        with open_project(project) as opened:
+            linted = lint_report(report, records, opened)
+    else:
+        linted = lint_report(report, records)
     if json:
         print_json(linted)
     else:
@@ -44,10 +54,10 @@ def _show(report: Path, linted: Linted) -> None:
     for one in linted.contradictions:
         console.print(f"{escape(_where(report, one))} [bold]{one.rule}[/]: {escape(plain(one.told))}.", soft_wrap=True)
     found = len(linted.contradictions)
-    counted = f"; {len(linted.recomputed)} files counted again" if linted.recomputed else ""
+    counted = ", ".join(linted.recomputed) or "nothing: it names no file and no record at hand"
     console.print(
         f"{found or 'No'} contradiction{'' if found == 1 else 's'} in {linted.tables} tables with {linted.figures} "
-        f"figures{counted}.",
+        f"figures. Counted again: {escape(plain(counted))}.",
         soft_wrap=True,
     )
 

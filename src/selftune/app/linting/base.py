@@ -28,6 +28,18 @@ class Contradiction:
     told: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What the records say of a report.
+
+    Attributes:
+        recomputed: Names of what was counted again: files, builds, or the command that makes the page.
+    """
+
+    contradictions: tuple[Contradiction, ...]
+    recomputed: tuple[str, ...]
+
+
 class Rule(Protocol):
     """Looks for one kind of contradiction."""
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from selftune.app.linting.numbers import Amount, cell_amount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HEADING: Final = re.compile(r"^(?:#{1,6}\s+(?P<title>.+?)#*|(?P<trailing>[^|#]{1,120})#+)\s*$")
 _RULE: Final = re.compile(r"^\|?[\s:|-]+\|?$")
 _BREAK: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z(*`\"])|\s+-\s+(?=[A-Z*])|(?<=;)\s+")
 _LEGEND: Final = re.compile(r"\b([A-Z]{2,6})\s*=\s*([a-z][a-z_]+)\b")
 _WORD: Final = re.compile(r"[a-z0-9.]+")
+_FENCE: Final = re.compile(r"^(?P<marks>`{3,}|~{3,})")
+_BAR: Final = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +59,13 @@ class Document:
 
     Attributes:
         names: What its abbreviations stand for, by the abbreviation in small letters: `gt` to `ground truth`.
+        quoted: Lines that it only quotes, as a model's answer or a piece of code: nobody claims what they say.
     """
 
     tables: tuple[Table, ...]
     sentences: tuple[Sentence, ...]
     names: tuple[tuple[str, str], ...]
+    quoted: tuple[Sentence, ...] = ()
 
     def name(self, text: str) -> str:
         """A name as words in small letters, abbreviations spelt out: `GT` and `ground_truth` are one."""
@@ -72,12 +79,17 @@ def words_of(text: str) -> str:
 
 
 def parse_report(text: str) -> Document:
-    """The parts of a report in Markdown or in text with tables of pipes."""
+    """The parts of a report in Markdown or in text with tables of pipes; what stands in fences is quoted."""
     tables: list[Table] = []
     sentences: list[Sentence] = []
-    section, title, above, block = 0, "", "", list[tuple[int, str]]()
+    quoted: list[Sentence] = []
+    section, title, above, fence, block = 0, "", "", "", list[tuple[int, str]]()
     for number, line in enumerate([*text.splitlines(), ""], start=1):
         stripped = line.strip()
+        if fence:
+            fence = "" if stripped.startswith(fence) and not stripped.strip(fence[0]) else fence
+            quoted += [Sentence(line=number, text=stripped, section=section)] if fence and stripped else []
+            continue
         if stripped.startswith("|"):
             block.append((number, stripped))
             continue
@@ -86,14 +98,26 @@ def parse_report(text: str) -> Document:
             block = []
         if not stripped:
             continue
+        if opened := _FENCE.match(stripped):
+            fence = opened["marks"]
+            continue
         if heading := _HEADING.match(stripped):
             section, title, above = section + 1, (heading["title"] or heading["trailing"]).strip(), ""
             sentences.append(Sentence(line=number, text=title, section=section))
             continue
         above = stripped if stripped.endswith(":") else ""
-        sentences += (Sentence(line=number, text=part, section=section) for part in _BREAK.split(stripped) if part)
-    legend = tuple((short.lower(), words_of(name)) for short, name in _LEGEND.findall(text))
-    return Document(tables=tuple(tables), sentences=tuple(sentences), names=legend)
+        sentences += sentences_in(stripped, number, section)
+    return Document(tables=tuple(tables), sentences=tuple(sentences), names=legend_in(text), quoted=tuple(quoted))
+
+
+def sentences_in(text: str, line: int, section: int) -> Iterator[Sentence]:
+    """The sentences and points of a paragraph."""
+    return (Sentence(line=line, text=part, section=section) for part in _BREAK.split(text) if part)
+
+
+def legend_in(text: str) -> tuple[tuple[str, str], ...]:
+    """Abbreviations that a text spells out, in small letters: `HO=honesty`."""
+    return tuple((short.lower(), words_of(name)) for short, name in _LEGEND.findall(text))
 
 
 def _table(block: list[tuple[int, str]], caption: str, section: int, title: str) -> list[Table]:
@@ -105,4 +129,5 @@ def _table(block: list[tuple[int, str]], caption: str, section: int, title: str)
 
 
 def _cells(line: str) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in line.strip("|").split("|"))
+    cells = _BAR.split(line.removeprefix("|"))
+    return tuple(cell.strip() for cell in (cells[:-1] if len(cells) > 1 and not cells[-1].strip() else cells))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.app.linting.base import Contradiction
+from selftune.app.linting.base import Contradiction, Held
 from selftune.app.linting.series import OVERALL, Series, method_in, read_series
 from selftune.errors import MissingFileError, SelftuneError
 
@@ -51,14 +51,6 @@ class Evidence:
     files: tuple[Counted, ...]
     prompts: tuple[tuple[str, str], ...]
     training: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """What the records say of a report."""
-
-    contradictions: tuple[Contradiction, ...]
-    recomputed: tuple[str, ...]
 
 
 def read_evidence(folder: Path) -> Evidence:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.linting.base import Held
 from selftune.app.linting.document import parse_report
 from selftune.app.linting.evidence import hold_against_files, read_evidence
+from selftune.app.linting.markup import is_markup, parse_markup
+from selftune.app.linting.records import hold_against_records
 from selftune.app.linting.rules.changes import check_deltas, check_ratios, check_rises
 from selftune.app.linting.rules.claims import check_optima, check_steady_claims, check_trends
 from selftune.app.linting.rules.leaks import check_targeted_training
@@ -19,12 +22,16 @@ from selftune.app.linting.rules.methods import (
 from selftune.app.linting.rules.sums import check_compositions, check_shares, check_sums, check_totals
 from selftune.app.linting.rules.values import check_blank_rows, check_model_names, check_owners, check_same_quantity
 from selftune.app.linting.rules.weights import check_weighted_means
+from selftune.app.reporting.pages.html import as_html
+from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.app.linting.base import Contradiction, Rule
+    from selftune.app.linting.document import Document
+    from selftune.loop.project import Project
 
 RULES: Final[tuple[Rule, ...]] = (
     check_sums,
@@ -57,7 +64,8 @@ class Linted:
 
     Attributes:
         figures: Numbers in tables that were looked at.
-        recomputed: Files of records whose figures the report prints, and that were counted again.
+        recomputed: Files and builds whose figures the report prints, and that were counted again; or the command that
+            makes this page, and made it again.
     """
 
     contradictions: tuple[Contradiction, ...]
@@ -66,28 +74,35 @@ class Linted:
     recomputed: tuple[str, ...]
 
 
-def lint_report(path: Path, records: Path | None = None) -> Linted:
-    """Every contradiction of a report, in the order of its lines.
+def lint_report(path: Path, records: Path | None = None, project: Project | None = None) -> Linted:
+    """Every contradiction of a report, in itself, with a folder of files and with the records of a project.
 
     Raises:
         MissingFileError: there is no such report, or no such folder of records.
         UsageError: it is no text.
     """
-    document = parse_report(_text(path))
-    found = [one for rule in RULES for one in rule(document)]
-    recomputed: tuple[str, ...] = ()
+    text = _text(path)
+    document = read_report(text)
+    held = [Held(contradictions=tuple(one for rule in RULES for one in rule(document)), recomputed=())]
     if records is not None:
-        held = hold_against_files(document, read_evidence(records))
-        found += held.contradictions
-        recomputed = held.recomputed
+        held.append(hold_against_files(document, read_evidence(records)))
+    if project is not None:
+        write = as_html if is_markup(text) else as_markdown
+        held.append(hold_against_records(document, project, lambda page: read_report(write(page))))
+    found = [one for some in held for one in some.contradictions]
     return Linted(
         contradictions=tuple(sorted(dict.fromkeys(found), key=lambda one: (one.lines, one.rule))),
         tables=len(document.tables),
         figures=sum(
             row.amount(at) is not None for t in document.tables for row in t.rows for at in range(len(row.cells))
         ),
-        recomputed=recomputed,
+        recomputed=tuple(name for some in held for name in some.recomputed),
     )
+
+
+def read_report(text: str) -> Document:
+    """The parts of a report, in Markdown or in HTML."""
+    return parse_markup(text) if is_markup(text) else parse_report(text)
 
 
 def _text(path: Path) -> str:

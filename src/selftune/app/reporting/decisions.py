@@ -122,8 +122,9 @@ def decision_page(told: Told, suites: KnownSuites) -> Page:
         outcome=told.decision.outcome.value,
         lead=tuple(_lead(told)),
         sections=tuple(decision_sections(told, suites)),
-        foot=f"{told.decision.id}, kept {told.kept_at}. Means, differences and shifts are reckoned again from the "
-        "outcomes on record whenever this page is made.",
+        foot=f"Kept {told.kept_at}. Means, differences and shifts are reckoned again from the outcomes on record "
+        "whenever this page is made.",
+        again=told.decision.id,
     )
 
 

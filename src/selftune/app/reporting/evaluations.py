@@ -25,7 +25,7 @@ _NAMED: Final = 50
 
 
 def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: KnownSuites) -> Page:
-    """Evaluations side by side, the first one in front; each under the name given."""
+    """Evaluations side by side, the first one in front; each under the name given, which no other has."""
     arms = [view(name, one, suites.unit_of(one)) for name, one in evaluations]
     asked = sorted({one.suite for _, one in evaluations})
     return Page(
@@ -39,7 +39,8 @@ def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: Known
             Section(title="Conditions", parts=(conditions(arms),)),
             Section(title="Cost", parts=tuple(cost_parts(arms, None))),
         ),
-        foot="Every figure is reckoned from the outcomes on record: " + ", ".join(one.id for _, one in evaluations),
+        foot="Every figure is reckoned from the outcomes on record.",
+        again=" ".join(one.id for _, one in evaluations),
     )
 
 

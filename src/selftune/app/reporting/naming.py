@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftune.app.reporting.answers import sheet_of_evaluation, sheet_of_judged_file
+from selftune.app.reporting.changes.find import find_changes
+from selftune.app.reporting.changes.sections import changes_page
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
 from selftune.app.reporting.evaluations import evaluation_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
@@ -38,7 +41,7 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
     """
     suites = KnownSuites(project)
     if len(names) > 1:
-        return evaluation_page([(name, _evaluation(project, name)) for name in names], suites)
+        return evaluation_page([(_name(one), one) for one in (_evaluation(project, name) for name in names)], suites)
     record = _find(project, names[0] if names else "")
     if isinstance(record, Release) and record.decision_id is not None:
         record = project.store.record(record.decision_id, Decision)
@@ -46,7 +49,7 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
         case Decision():
             return decision_page(tell_decision(project, record, suites), suites)
         case Evaluation():
-            return evaluation_page([(f"build {record.build_id[6:14]}", record)], suites)
+            return evaluation_page([(_name(record), record)], suites)
         case Run():
             return _run(project, record, suites)
         case Release():
@@ -59,6 +62,11 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
                 f"a {record.KIND} has no report.",
                 next_step=f"Name a decision, an evaluation, a run or a version; or: selftune why {record.id[:24]}",
             )
+
+
+def _name(evaluation: Evaluation) -> str:
+    """What an evaluation is called on a page: the same however it was asked for, or no page could be made again."""
+    return f"build {evaluation.build_id[6:14]}, {evaluation.id[11:17]}"
 
 
 def _find(project: Project, name: str) -> Record:
@@ -79,6 +87,29 @@ def page_of_everything(project: Project | None) -> Page:
     found = Everything() if project is None else gather_everything(project, KnownSuites(project))
     name = "Results" if project is None else f"Results of {project.config.project.name}"
     return overview_page(found, load_published(), name)
+
+
+def page_of_changes(project: Project | None, champion: str, candidate: str) -> Page:
+    """What changed from one evaluation or file of answers to another.
+
+    Raises:
+        UsageError: a name is no file of answers, and no evaluation of the project.
+    """
+    sheets = (sheet_of(project, champion), sheet_of(project, candidate))
+    kept = not any(Path(name).is_file() for name in (champion, candidate))
+    again = " ".join(("changes", *(sheet.identity for sheet in sheets))) if kept else ""
+    return replace(changes_page(find_changes(*sheets)), again=again)
+
+
+def page_made_again(project: Project, arguments: Sequence[str]) -> Page:
+    """The page that `selftune report` makes of these arguments, as a page's foot names them."""
+    match arguments:
+        case ["--all"]:
+            return page_of_everything(project)
+        case ["changes", champion, candidate]:
+            return page_of_changes(project, champion, candidate)
+        case _:
+            return page_of(project, arguments)
 
 
 def _evaluation(project: Project, name: str) -> Evaluation:
@@ -105,7 +136,8 @@ def page_of_files(paths: Sequence[Path]) -> Page:
     """
     evaluations = [(path.stem, evaluation) for path in paths if (evaluation := _evaluation_in(path)) is not None]
     if len(evaluations) == len(paths):
-        return evaluation_page(evaluations, KnownSuites())
+        page = evaluation_page(evaluations, KnownSuites())
+        return replace(page, foot=f"{page.foot} They are of {page.again}.", again="")
     return sheets_page([sheet_of(None, str(path)) for path in paths])
 
 
@@ -116,9 +148,9 @@ def sheet_of(project: Project | None, name: str) -> AnswerSheet:
         UsageError: the file holds no answers, or the record is no evaluation.
         IntegrityError: the record in the file is damaged.
     """
-    path = Path(name)
+    path, called = Path(name), ""
     if path.is_file():
-        evaluation = _evaluation_in(path)
+        evaluation, called = _evaluation_in(path), path.stem
         if evaluation is None:
             return sheet_of_judged_file(path)
     elif project is None:
@@ -127,7 +159,7 @@ def sheet_of(project: Project | None, name: str) -> AnswerSheet:
         )
     else:
         evaluation = _evaluation(project, name)
-    return sheet_of_evaluation(evaluation, path.stem or name, KnownSuites(project).items_of(evaluation))
+    return sheet_of_evaluation(evaluation, called or _name(evaluation), KnownSuites(project).items_of(evaluation))
 
 
 def _evaluation_in(path: Path) -> Evaluation | None:

@@ -120,6 +120,7 @@ def overview_page(found: Everything, published: Sequence[Published], title: str)
         ),
         foot="Last updated: " + "; ".join(_dates(found, published)) + ". Whatever is measured is reckoned from records "
         "when this page is made.",
+        again="--all",
     )
 
 

@@ -26,7 +26,8 @@ def run_page(run: Run, dataset: Dataset, decisions: Sequence[Decision], further:
             *further,
             *(() if further else (Section(title="Files", parts=tuple(artefact_parts(run, ()))),)),
         ),
-        foot=f"{run.id}. Every figure is read from the record.",
+        foot="Every figure is read from the record.",
+        again=run.id,
     )
 
 

@@ -41,7 +41,7 @@ def as_html(page: Page) -> str:
         '<main id="main">',
         *(_section(anchor, section) for anchor, section in sections),
         "</main>",
-        f"<footer>{_inline(page.foot)}</footer>" if page.foot else "",
+        f"<footer>{_inline(page.footing)}</footer>" if page.footing else "",
     ]
     return "\n".join(
         ["<!DOCTYPE html>", '<html lang="en">', _head(title), "<body>", *filter(None, body), "</body>", "</html>", ""]
@@ -162,7 +162,7 @@ def _answer(answer: Answer) -> str:
 
 def _quoted(text: str) -> str:
     """What somebody said, in its own direction of writing."""
-    return f'<p class="said" dir="auto">{escape(plain(text))}</p>'
+    return f'<blockquote class="said" dir="auto">{escape(plain(text))}</blockquote>'
 
 
 def _inline(text: str) -> str:

@@ -31,8 +31,8 @@ def _lines(page: Page) -> Iterator[str]:
         yield from (_inline(sentence), "")
     for section in page.sections:
         yield from _section(section)
-    if page.foot:
-        yield from ("---", "", _inline(page.foot))
+    if page.footing:
+        yield from ("---", "", _inline(page.footing))
 
 
 def _section(section: Section) -> Iterator[str]:

@@ -94,6 +94,7 @@ class Page:
         outcome: The one word that a reader looks for; empty where there is none.
         lead: What the page says, in sentences, before any figure.
         foot: What it was made from and when.
+        again: What `selftune report` is given to make this page once more; empty for a page of files.
     """
 
     title: str
@@ -101,6 +102,13 @@ class Page:
     sections: tuple[Section, ...]
     outcome: str = ""
     foot: str = ""
+    again: str = ""
+
+    @property
+    def footing(self) -> str:
+        """The foot, and the command that makes the page once more: by it the linter holds a copy against the store."""
+        made = f"Made again by: selftune report {self.again}" if self.again else ""
+        return " ".join(filter(None, (self.foot, made)))
 
 
 def heat(value: float | None, scale: tuple[float, float]) -> str:
