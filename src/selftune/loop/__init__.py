@@ -1,1 +1,7 @@
-"""The cycle and what runs it."""
+"""The cycle, and what runs it: eight stages, the store and what people said, brought together.
+
+Open `cycle.py` first: one turn in some twenty lines. `planning.py` reads a project into a `Plan` before the first step,
+`executor.py` runs each step once and keeps what it gave with its ledger row, and `runner.py` walks one command through
+it all: lease, what was cut off, the stages, what is told afterwards. The other modules each bring the stages one thing
+they may not fetch themselves: what is new, what measures, who judges, what people said.
+"""
