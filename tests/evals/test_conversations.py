@@ -77,6 +77,17 @@ def test_each_turn_is_drawn_with_a_seed_of_its_own(tmp_path: Path, talks: Suite)
     assert len({request.seed for request in serve.started[0].asked[2:]}) == 6
 
 
+@pytest.mark.parametrize(("slots", "expected"), [(1, [0, 1, 2, 0, 1, 2]), (2, [0, 0, 1, 1, 2, 2])])
+def test_as_many_conversations_go_on_at_a_time_as_there_are_slots(
+    tmp_path: Path, talks: Suite, slots: int, expected: list[int]
+) -> None:
+    serve = FakeServe(yields_when_told)
+    config = EvaluationConfig(suite=talks, slots=slots)
+    evaluate_with(lambda name: Stubborn(), fake_build(), config, fake_context(tmp_path, serve=serve))
+    asked = serve.started[0].asked[2:]
+    assert [sum(message.role == "assistant" for message in request.messages) for request in asked] == expected
+
+
 def test_a_scorer_of_single_answers_is_handed_the_last(tmp_path: Path, talks: Suite) -> None:
     context = fake_context(tmp_path, serve=FakeServe(yields_when_told))
     found = evaluate_with(lambda name: LastWord(), fake_build(), EvaluationConfig(suite=talks), context)
@@ -117,7 +128,7 @@ def test_a_conversation_is_taken_up_where_it_was_cut(tmp_path: Path, talks: Suit
             raise ServingError("connection reset.", next_step="Look at the log.")
         return "yes"
 
-    work, config = MemoryWork(tmp_path), EvaluationConfig(suite=talks, patience=1)
+    work, config = MemoryWork(tmp_path), EvaluationConfig(suite=talks, patience=1, slots=2)
     with pytest.raises(ServingError):
         evaluate_with(
             lambda name: Stubborn(), fake_build(), config, fake_context(tmp_path, serve=FakeServe(gone), work=work)

@@ -117,7 +117,7 @@ def test_two_arms_are_asked_with_the_same_seeds_and_parameters(tmp_path: Path, s
 
 
 def test_items_are_asked_in_a_drawn_order_that_is_the_same_for_every_arm(tmp_path: Path, suite: Suite) -> None:
-    orders = []
+    orders, suite = [], replace(suite, seed=3)
     for weights in ("base", "tuned"):
         serve = FakeServe(obedient)
         evaluate_with(
@@ -126,6 +126,14 @@ def test_items_are_asked_in_a_drawn_order_that_is_the_same_for_every_arm(tmp_pat
         orders.append([request.messages[-1].content for request in asked(serve.started[0])])
     assert orders[0] == orders[1]
     assert orders[0] != [item.messages[-1].content for item in suite.items]
+
+
+def test_a_pair_and_its_repeats_are_asked_one_after_the_other(tmp_path: Path, suite: Suite) -> None:
+    serve = FakeServe(obedient)
+    config = EvaluationConfig(suite=suite, repeats=2)
+    evaluate_with(echo, fake_build(), config, fake_context(tmp_path, serve=serve))
+    pairs = [request.messages[-1].content.split()[-1][0] for request in asked(serve.started[0])]
+    assert pairs in ([*"aaaabbbb"], [*"bbbbaaaa"])
 
 
 def test_a_suite_may_ask_for_more_repeats_than_the_project(tmp_path: Path, suite: Suite) -> None:
@@ -275,10 +283,10 @@ def test_a_server_that_is_gone_ends_the_step_instead_of_filling_it_with_gaps(tmp
 def test_what_was_answered_before_a_crash_is_not_asked_again(tmp_path: Path, suite: Suite) -> None:
     work, config = MemoryWork(tmp_path), EvaluationConfig(suite=suite, batch=2, patience=1)
     with pytest.raises(ServingError):
-        evaluate_with(echo, fake_build(), config, fake_context(tmp_path, serve=broken_on("b1", 99), work=work))
+        evaluate_with(echo, fake_build(), config, fake_context(tmp_path, serve=broken_on("b2", 99), work=work))
     serve = FakeServe(obedient)
     found = evaluate_with(echo, fake_build(), config, fake_context(tmp_path, serve=serve, work=work))
-    assert [request.messages[-1].content for request in asked(serve.started[0])] == ["say yes to b1"]
+    assert [request.messages[-1].content for request in asked(serve.started[0])] == ["say no to b2"]
     assert [one.score for one in found.outcomes] == [1.0, 1.0, 1.0, 1.0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import ChatRequest, Progress, spread_seeds
@@ -99,23 +100,30 @@ def questions_of(suite: Suite, seeds: Sequence[int], *, bare: bool = False) -> t
 
 
 def drawn_order(suite: Suite, questions: Sequence[Question]) -> tuple[Question, ...]:
-    """The questions in the order in which they are asked: drawn, and the same for every arm."""
-    order = list(questions)
+    """The questions in the order in which they are asked: drawn, and the same for every arm.
+
+    Items of a pair and repeats of an item stand together, for they begin alike, and a server reads on from what it has.
+    """
+    together: dict[str, list[Question]] = {}
+    for question in questions:
+        together.setdefault(question.item.pair or question.item.id, []).append(question)
+    order = list(together.values())
     random.Random(suite.seed).shuffle(order)  # noqa: S311 - the draw must repeat, not be secret
-    return tuple(order)
+    return tuple(chain.from_iterable(order))
 
 
 def answers_alike(served: Served, question: Question, parameters: GenerationParameters) -> bool | None:
     """Whether the server gives the same answer twice at temperature 0; None when it gives none.
 
-    It is the first that the server is asked, so that it is warm when the questions come.
+    It is the first that the server is asked, so that it is warm when the questions come. The second time the server
+    may read on from what it has read, as it may for every question.
     """
     greedy = replace(parameters, temperature=0.0, max_tokens=min(parameters.max_tokens, _SELF_TEST_TOKENS))
     try:
-        first, second = (served.chat(question.request(()), greedy).text for _ in range(2))
+        said = [answer.text for answer in served.chat_many([question.request(())] * 2, greedy)]
     except ServingError:
         return None
-    return first == second
+    return said[0] == said[1] if len(said) == 2 else None  # noqa: PLR2004 - twice
 
 
 class Interview:
@@ -137,15 +145,20 @@ class Interview:
         self._total = sum(question.turns for question in questions)
 
     def play(self, questions: Sequence[Question]) -> tuple[Played, ...]:
-        """Play these to their end, one turn of all of them after the other, and give what was answered, in order.
+        """Play these to their end, and give what was answered, in order.
 
-        A conversation in which an answer is missing ends there.
+        So many conversations as there are slots go on at a time, so that each slot keeps the one it is in. A
+        conversation in which an answer is missing ends there.
 
         Raises:
             ServingError: the server failed `config.patience` times in a row; what it said so far is kept.
         """
-        for turn in range(max((question.turns for question in questions), default=0)):
-            self._ask_turn([question for question in questions if self._waits_for(question, turn)], turn)
+        turns = max((question.turns for question in questions), default=0)
+        at_a_time = len(questions) if turns == 1 else self._config.slots
+        for start in range(0, len(questions), at_a_time or 1):
+            group = questions[start : start + at_a_time]
+            for turn in range(turns):
+                self._ask_turn([question for question in group if self._waits_for(question, turn)], turn)
         return tuple(Played(question=question, replies=tuple(self._said[question.place])) for question in questions)
 
     def _waits_for(self, question: Question, turn: int) -> bool:

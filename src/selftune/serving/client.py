@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPException
 from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.context import Answer, ChatRequest
 from selftune.errors import RequestRefusedError, ServingError
+from selftune.serving.lanes import Lanes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 _OK: Final = 200
 # Faults of the request, not of the server; 429 asks for patience.
 _REFUSALS: Final = frozenset(range(400, 500)) - {429}
-# Requests handed out ahead of the answer that is read next, per slot: enough to keep every slot busy.
-_AHEAD: Final = 4
+# Requests handed out ahead of the answer that is read next, per slot: enough to keep every slot busy, though one of
+# them may have taken some more than the others.
+_AHEAD: Final = 8
 
 
 class LoopbackClient:
@@ -42,33 +45,33 @@ class LoopbackClient:
         self._extra = extra or {}
         self._timeout_seconds = timeout_seconds
         self._of_thread = local()
+        # For as long as the server: a slot goes on holding what it was asked last.
+        self._lanes = Lanes(slots)
 
     def chat(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
-        """One answer.
+        """One answer, read and drawn without anything that was asked before.
 
         Raises:
             ServingError: the server is gone, or refused (the message quotes it).
         """
-        body = self.post("/v1/chat/completions", self._chat_body(request, parameters))
-        choice, usage = body["choices"][0], body["usage"]
-        return Answer(
-            text=choice["message"].get("content") or "",
-            finish_reason=choice["finish_reason"],
-            prompt_tokens=usage["prompt_tokens"],
-            completion_tokens=usage["completion_tokens"],
-        )
+        return self._ask(self._chat_body(request, parameters))
 
     def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
         """Answers in the order of the requests, as many asked at a time as there are slots.
+
+        Requests that begin alike are read once: see `lanes`.
 
         Raises:
             ServingError: as for `chat`; requests that were not yet asked are dropped.
         """
         waiting: deque[Future[Answer]] = deque()
-        with ThreadPoolExecutor(max_workers=self._slots, thread_name_prefix="ask") as pool:
+        with ExitStack() as stack:
+            pools = [stack.enter_context(ThreadPoolExecutor(1, f"ask-{slot}")) for slot in range(self._slots)]
             try:
                 for request in requests:
-                    waiting.append(pool.submit(self.chat, request, parameters))
+                    slot = self._lanes.choose(request)
+                    body = self._chat_body(request, parameters) | {"id_slot": slot, "cache_prompt": True}
+                    waiting.append(pools[slot].submit(self._ask, body))
                     if len(waiting) >= self._slots * _AHEAD:
                         yield waiting.popleft().result()
                 while waiting:
@@ -76,6 +79,16 @@ class LoopbackClient:
             finally:
                 for future in waiting:
                     future.cancel()
+
+    def _ask(self, body: dict[str, Any]) -> Answer:
+        answered = self.post("/v1/chat/completions", body)
+        choice, usage = answered["choices"][0], answered["usage"]
+        return Answer(
+            text=choice["message"].get("content") or "",
+            finish_reason=choice["finish_reason"],
+            prompt_tokens=usage["prompt_tokens"],
+            completion_tokens=usage["completion_tokens"],
+        )
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """The JSON answer to a JSON request."""
@@ -102,7 +115,7 @@ class LoopbackClient:
             # What llama.cpp would add by itself is switched off, and the order of filters is transformers'.
             "min_p": 0.0,
             "samplers": ["temperature", "top_k", "top_p"],
-            # An answer must not depend on what was asked before it.
+            # Whoever asks alone gets an answer that depends on nothing that was asked before.
             "cache_prompt": False,
             "reasoning_format": "none",
             **self._extra,
