@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import os
+import resource
+import zipfile
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from selftune.app.cli.main import app, register_commands
+from selftune.app.cli.screen import show_error, show_system_error
 from selftune.app.refereeing import Wishes, compare_files
 from selftune.errors import ConfigError, MissingFileError, SelftuneError, UnknownNameError, UsageError
 from selftune.gate.policies import policy_text
+
+
+def archive(*names):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as into:
+        for name in names:
+            into.writestr(name, "<a/>")
+    return packed.getvalue()
+
 
 GOOD = "item_id,score\n" + "".join(f"i{n},{n % 5 + 1}\n" for n in range(20))
 
@@ -20,9 +38,23 @@ def compare(tmp_path, content, name="bad.csv", **wishes):
     return compare_files(str(good), str(bad), Wishes(**wishes))
 
 
+def typed(*words):
+    if not app.registered_commands:
+        register_commands()
+    return CliRunner().invoke(app, ["compare", *map(str, words)])
+
+
 DEEP = "[" * 100_000 + "]" * 100_000
 BAD = {
-    "no text": ("bad.csv", b"\xff\xfe\x00\x01\x80", "is no table in UTF-8"),
+    "no text": ("bad.csv", b"item_id,score\na,\x80\x01\n", "is no table in UTF-8"),
+    "UTF-16": ("bad.csv", GOOD.encode("utf-16"), "is no text in UTF-8 but in UTF-16"),
+    "UTF-16, the other way round": ("bad.tsv", b"\xfe\xff" + GOOD.encode("utf-16-be"), "but in UTF-16"),
+    "UTF-16 in lines of JSON": ("bad.jsonl", '{"item_id": "a"}'.encode("utf-16"), "but in UTF-16"),
+    "compressed": ("bad.csv", gzip.compress(GOOD.encode()), r"it is compressed \(gzip\)"),
+    "compressed lines": ("bad.jsonl.gz", gzip.compress(b'{"item_id": "a"}'), r"it is compressed \(gzip\)"),
+    "a decimal comma": ("bad.csv", "item_id;score\na;1,5\n", "'1,5', which is no finite number; write decimals with a"),
+    "half a document": ("bad.json", '[{"item_id": "a", "score": 1}, {"item', "is no JSON, or a part of it is missing"),
+    "a sheet": ("bad.xlsx", archive("xl/workbook.xml"), "is an archive, and no log of Inspect AI"),
     "binary": ("bad.bin", bytes(range(256)), "no score file that we know"),
     "a picture by another name": ("bad.json", b"\x89PNG\r\n\x1a\n\0", "no score file that we know"),
     "empty": ("bad.csv", "", "holds no row"),
@@ -118,6 +150,10 @@ def test_scales_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(UsageError, match="not seem to be scored on one scale"):
         compare(tmp_path, small)
     assert compare(tmp_path, small, scale=(0.0, 10.0)).outcome == "worse"
+    percent = "item_id,score\n" + "".join(f"i{n},{n % 5 * 20 + 15}\n" for n in range(20))
+    with pytest.raises(UsageError, match="end at 5, half of the other's lie above 10"):
+        compare(tmp_path, percent)
+    assert compare(tmp_path, percent, scale=(0.0, 100.0)).outcome == "better"
     with pytest.raises(UsageError, match="outside 0 to 1") as caught:
         compare(tmp_path, small, scale=(0.0, 1.0))
     assert "--scale" in caught.value.next_step
@@ -163,3 +199,67 @@ def test_a_policy_that_is_not_there_is_refused(tmp_path):
         compare(tmp_path, GOOD, policy="smal")
     with pytest.raises(MissingFileError):
         compare(tmp_path, GOOD, policy=str(tmp_path / "no.toml"))
+
+
+def test_a_folder_and_a_pipe_are_told_from_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="is a folder"):
+        compare_files(str(tmp_path), str(tmp_path), Wishes())
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="is no file on a disk"):
+        compare_files(str(tmp_path / "pipe"), str(tmp_path / "pipe"), Wishes())
+    (tmp_path / "nowhere.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(MissingFileError):
+        compare_files(str(tmp_path / "nowhere.csv"), str(tmp_path / "nowhere.csv"), Wishes())
+
+
+def test_a_link_is_the_file_it_leads_to(tmp_path):
+    (tmp_path / "own.csv").write_text(GOOD)
+    (tmp_path / "link.csv").symlink_to("own.csv")
+    assert compare_files(str(tmp_path / "own.csv"), str(tmp_path / "link.csv"), Wishes()).n == 20
+
+
+def test_a_page_takes_the_place_of_an_older_page_and_of_no_scores(tmp_path):
+    scores, page = tmp_path / "good.csv", tmp_path / "page.html"
+    scores.write_text(GOOD)
+    refused = typed(scores, scores, "--html", scores)
+    assert isinstance(refused.exception, UsageError)
+    assert "by its name it is no page" in refused.exception.message
+    assert scores.read_text() == GOOD
+    for _ in range(2):
+        assert typed(scores, scores, "--html", page).exit_code == 4
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert {path.name for path in tmp_path.iterdir()} == {"good.csv", "page.html"}
+
+
+def test_a_page_that_the_disk_has_no_room_for_leaves_the_older_one_whole(tmp_path):
+    scores, page = tmp_path / "good.csv", tmp_path / "page.html"
+    scores.write_text(GOOD)
+    page.write_text("the older page")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))
+    try:
+        refused = typed(scores, scores, "--html", page)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert isinstance(refused.exception, OSError)
+    assert page.read_text() == "the older page"
+    assert {path.name for path in tmp_path.iterdir()} == {"good.csv", "page.html"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
+    scores = tmp_path / "good.csv"
+    scores.write_text(GOOD)
+    refused = typed(scores, scores, "--html", "/dev/full")
+    assert (type(refused.exception), Path("/dev/full").is_char_device()) == (OSError, True)
+
+
+def test_what_a_file_holds_steers_no_terminal_by_way_of_an_error(tmp_path, capsys):
+    with pytest.raises(UsageError) as caught:
+        compare(tmp_path, "it\x1b[31mem,sc\x1b]0;owned\x07ore\na,1\n")
+    show_error(caught.value)
+    show_system_error(FileNotFoundError(2, "No such file", "odd\x1b[2Jname"))
+    said = capsys.readouterr().err
+    assert "has no column for the item" in said
+    assert not {"\x1b", "\x07"} & set(said)
+    assert "Next: Check that path." in said

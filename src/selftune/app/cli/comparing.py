@@ -67,9 +67,9 @@ def compare(
 
 def _write(path: Path, compared: Compared) -> None:
     from selftune.app.refereeing_page import comparison_page
-    from selftune.app.reporting.pages.html import as_html
+    from selftune.app.reporting.pages.writing import write_page
 
-    path.write_text(as_html(comparison_page(compared)), encoding="utf-8")
+    write_page(comparison_page(compared), path)
     typer.echo(f"Written: {path}", err=True)
 
 

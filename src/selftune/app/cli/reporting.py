@@ -104,11 +104,11 @@ def changes(
 def _give(page: Page, *, html: Path | None, json: bool) -> None:
     """The page where it was asked for: as data or Markdown on stdout, as HTML in a file."""
     from selftune.app.cli.screen import print_json
-    from selftune.app.reporting.pages.html import as_html
     from selftune.app.reporting.pages.markdown import as_markdown
+    from selftune.app.reporting.pages.writing import write_page
 
     if html is not None:
-        html.write_text(as_html(page), encoding="utf-8")
+        write_page(page, html)
         typer.echo(f"Written: {html}", err=True)
     if json:
         print_json(page)

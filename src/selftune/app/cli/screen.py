@@ -48,12 +48,14 @@ def show_error(error: SelftuneError) -> None:
     """The message and the next step, on stderr; a halt is told plainly, not as a fault."""
     from rich.markup import escape
 
+    from selftune.app.reporting.pages.plain import plain
     from selftune.errors import NotYet
 
     console = make_console(stderr=True)
     colour, word = ("yellow", "Halted") if isinstance(error, NotYet) else ("red", "Error")
-    console.print(f"[bold {colour}]{word}:[/] {escape(error.message)}", soft_wrap=True)
-    console.print(f"[bold]Next:[/] {escape(error.next_step)}", soft_wrap=True)
+    # A message may name what a file holds: its columns, its items.
+    console.print(f"[bold {colour}]{word}:[/] {escape(plain(error.message))}", soft_wrap=True)
+    console.print(f"[bold]Next:[/] {escape(plain(error.next_step))}", soft_wrap=True)
 
 
 def show_halt(console: Console, halted: Halted) -> None:
@@ -68,12 +70,17 @@ def show_system_error(error: OSError) -> None:
     """What the system refused, and what to do about it."""
     import errno
 
+    from selftune.app.reporting.pages.plain import plain
+
     advice = {
         errno.ENOSPC: "Free some disk space and run the same command again: finished steps are kept.",
         errno.EACCES: "Check the permissions of that path.",
+        errno.ENOENT: "Check that path.",
+        errno.EISDIR: "Name a file: that is a folder.",
+        errno.ENOTDIR: "Check that path: a part of it is a file, and no folder.",
     }.get(error.errno or 0, "Run `selftune doctor`; finished steps are kept.")
     console = make_console(stderr=True)
-    console.print(f"Error: {error}", style="bold red", markup=False, soft_wrap=True)
+    console.print(f"Error: {plain(str(error))}", style="bold red", markup=False, soft_wrap=True)
     console.print(f"Next: {advice}", markup=False, soft_wrap=True)
 
 

@@ -28,6 +28,17 @@ READERS: Final[tuple[ScoreReader, ...]] = (
 )
 _LINES: Final = frozenset({".jsonl", ".ndjson"})
 _DOCUMENT_BYTES: Final = 256 << 20
+_AS_UTF8: Final = "Save it as UTF-8, then name that file."
+_UNPACKED: Final = "Unpack it, then name what was in it."
+# First bytes of files that are often meant: compressed logs, and tables as Excel saves "Unicode text".
+_MARKS: Final = (
+    (b"\x1f\x8b", "compressed (gzip)", _UNPACKED),
+    (b"\x28\xb5\x2f\xfd", "compressed (Zstandard)", _UNPACKED),
+    (b"BZh", "compressed (bzip2)", _UNPACKED),
+    (b"\xfd7zX", "compressed (xz)", _UNPACKED),
+    (b"\xff\xfe", "no text in UTF-8 but in UTF-16", _AS_UTF8),
+    (b"\xfe\xff", "no text in UTF-8 but in UTF-16", _AS_UTF8),
+)
 
 
 def read_scores(path: Path, asked: Asked) -> ScoreSheet:
@@ -37,12 +48,32 @@ def read_scores(path: Path, asked: Asked) -> ScoreSheet:
         MissingFileError: there is no such file.
         UsageError: no format of ours fits, or the file is damaged.
     """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder.", next_step="Name the file of scores in it.")
+    if path.exists() and not path.is_file():
+        raise UsageError(
+            f"{path} is no file on a disk, and scores are read more than once.", next_step="Write them to a file first."
+        )
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}.", next_step="Check the path.")
+    _refuse_other_codes(path)
     try:
         return _reader_of(path, asked).read(path, asked)
     except ValueError as error:
         raise refuse(path, _in_words(error)) from error
+
+
+def _refuse_other_codes(path: Path) -> None:
+    """Say what stands before the text, where no reader could.
+
+    Raises:
+        UsageError: the file is compressed, or no UTF-8.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    for mark, what, mend in _MARKS:
+        if head.startswith(mark):
+            raise UsageError(f"{path.name} can't be compared: it is {what}.", next_step=mend)
 
 
 def _in_words(error: ValueError) -> str:
@@ -82,6 +113,8 @@ def _first_object(path: Path) -> dict[str, Any] | None:
             value = _parsed(line)
             if value is None and path.stat().st_size <= _DOCUMENT_BYTES:
                 value = _parsed(line + stream.read())
+                if value is None and line.lstrip()[:1] in {b"{", b"["} and path.suffix.lower() == ".json":
+                    raise refuse(path, "it is no JSON, or a part of it is missing")
     except (RecursionError, MemoryError) as error:
         raise refuse(path, f"it can't be read: {type(error).__name__}") from error
     if isinstance(value, list):

@@ -41,6 +41,11 @@ class InspectScores:
         """
         about, samples = read_log(path)
         held = list(samples)
+        if not about and not held:
+            raise UsageError(
+                f"{path.name} is an archive, and no log of Inspect AI.",
+                next_step="Unpack it; of a spreadsheet, save the sheet as CSV.",
+            )
         metric = _metric(path, held, asked.metric)
         given = about.get("eval", {})
         config = (about.get("plan") or {}).get("config") or given.get("model_generate_config") or {}

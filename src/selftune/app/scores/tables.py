@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "repeat": ("repeat", "epoch", "seed", "trial"),
     "arm": ("arm", "system"),
 }
+_DECIMAL_COMMA: Final = re.compile(r"\s*-?\d+,\d+\s*")
 _ABSENT: Final = frozenset({"", "na", "n/a", "null", "none", "-"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "[]", "none", "null"})
 
@@ -118,7 +120,8 @@ def _each(path: Path, rows: Iterable[tuple[Any, ...]], before: int, arm: str | N
             raise refuse(path, f"row {number} names no item")
         score = _score(given)
         if score is None and not _is_absent(given):
-            raise refuse(path, f"the score of {item!r} in row {number} is {given!r}, which is no finite number")
+            hint = "; write decimals with a point" if _DECIMAL_COMMA.fullmatch(str(given)) else ""
+            raise refuse(path, f"the score of {item!r} in row {number} is {given!r}, which is no finite number{hint}")
         yield ScoredRow(
             item_id=item,
             score=score,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ROUNDING: Final = 1e-9
 _ROUND_SCALES: Final = ((0.0, 1.0), (0.0, 10.0), (0.0, 100.0))
+# Shares against points, and marks of 10 against percentages, are the two that get mixed.
+_ENDS: Final = (1.0, 10.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +103,9 @@ def scale_of(champion: ScoreSheet, candidate: ScoreSheet) -> tuple[float, float]
     if not arms:
         return 0.0, 1.0
     for (_, own), (other, theirs) in (arms, arms[::-1]) if len(arms) > 1 else ():
-        if own[0] >= 0 and own[1] <= 1 < theirs[1] and median(other.scores()) > 1:
-            raise MixedScalesError(f"one arm's scores end at {own[1]:g}, half of the other's lie above 1")
+        for end in _ENDS:
+            if own[0] >= 0 and own[1] <= end < theirs[1] and median(other.scores()) > end:
+                raise MixedScalesError(f"one arm's scores end at {own[1]:g}, half of the other's lie above {end:g}")
     low, high = min(own[0] for _, own in arms), max(own[1] for _, own in arms)
     for scale in _ROUND_SCALES:
         if scale[0] <= low and high <= scale[1]:
