@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from selftune.gate.base import Evidence, SuiteEvidence
+from selftune.gate.base import Evidence, SuiteEvidence, Training
 from selftune.records import (
     Arm,
     Build,
@@ -174,6 +174,13 @@ def with_candidate(evidence: Evidence, **changes: Any) -> Evidence:
     """The same evidence, the candidate's evaluation changed."""
     assert evidence.candidate is not None
     return replace(evidence, candidate=replace(evidence.candidate, **changes))
+
+
+def make_training(suite: Suite, right: dict[str, bool], seed: int) -> Training:
+    """The recipe trained under another seed, with these pairs right."""
+    run = make_run(seed=seed)
+    build = fake_build(f"tuned under {seed}", run_id=run.id)
+    return Training(run=run, build=build, evaluation=make_evaluation(build, suite, right))
 
 
 def with_further(

@@ -47,7 +47,7 @@ def test_a_policy_under_which_equals_fail_is_refused_with_the_pairs_it_needs() -
 
 def test_a_hundred_and_twenty_five_items_carry_the_tenth_cap() -> None:
     # Seven agents at the 0.1 cap: the planning table asks for 125 items each, at about 97 % apiece.
-    policy = replace(STRICT, guarded_cap=0.1)
+    policy = replace(STRICT, guarded_cap=0.1, training_seeds=1)
     found = forecast(policy, worlds.make_suite(125, categories=("domain",)))
     assert found.pass_chance / 0.95 == pytest.approx(0.96, abs=0.01)
 

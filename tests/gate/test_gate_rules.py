@@ -23,6 +23,7 @@ from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.serving import Parity, ServingForm
 from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.rules.tiers import ByHeart, Extended, HeldOut
+from selftune.gate.rules.trainings import TrainingSpread
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -39,6 +40,9 @@ SMALL = load_policy("small")
 GOOD = worlds.better_evidence(suite=worlds.make_suite(40, agents=("x", "y")))
 WORSE = replace(
     worlds.better_evidence(gain=-0.35, suite=worlds.make_suite(40, agents=("x", "y"))),
+)
+CHAMPION_RIGHT, CANDIDATE_RIGHT = (
+    {one.pair: one.score == 1.0 for one in arm.outcomes} for arm in (GOOD.champion, GOOD.candidate)
 )
 NO_CANDIDATE = replace(GOOD, candidate=None, candidate_build=None)
 
@@ -232,6 +236,13 @@ class TestNoWorseShown(OnFurther):
 class TestRegression(OnFurther):
     def subject() -> Regression:
         return Regression("general")
+
+
+class TestTrainingSpread(OnSmall):
+    policy = replace(SMALL, training_seeds=3)
+    subject = TrainingSpread
+    good = replace(GOOD, trainings=tuple(worlds.make_training(GOOD.suite, CANDIDATE_RIGHT, seed) for seed in (1, 2)))
+    bad = replace(GOOD, trainings=tuple(worlds.make_training(GOOD.suite, CHAMPION_RIGHT, seed) for seed in (1, 2)))
 
 
 class TestIndependence(OnSmall):

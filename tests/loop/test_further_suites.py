@@ -80,7 +80,7 @@ def test_a_regression_suite_in_the_project_is_asked_without_being_named(project)
 def plan_of(policy, *suites: str):
     champion, base = fake_build("v1"), fake_build()
     asked = tuple(SimpleNamespace(suite=replace(FIRST, name=name)) for name in suites)
-    return SimpleNamespace(policy=policy, champion=champion, others=((Arm.BASE, base),), further=asked)
+    return SimpleNamespace(policy=policy, champion=champion, others=((Arm.BASE, base),), further=asked, again=())
 
 
 def test_the_base_is_asked_where_the_policy_holds_the_candidate_against_it():
@@ -101,6 +101,8 @@ def test_the_questions_of_a_cycle_are_counted_arm_by_arm():
     plan.arms_against = lambda candidate: (1, 2, 3)
     plan.arms_beside = lambda asked, candidate: Plan.arms_beside(plan, asked, candidate)
     assert Plan.asks(plan) == 3 * 20 + 3 * 30 + 2 * 10
+    plan.again = (1, 2)  # the candidate under two further seeds, on the suite that decides
+    assert Plan.asks(plan) == 5 * 20 + 3 * 30 + 2 * 10
 
 
 def test_without_a_candidate_nobody_is_asked_more():
@@ -124,6 +126,7 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
         **nothing,
         evaluation="first",
         ladder=False,
+        again=(),
         further_after=lambda dataset: (asked,),
         judged=lambda judgements: None,
         arms_against=lambda candidate, dataset: ((Arm.CHAMPION, "old"), (Arm.CANDIDATE, "new")),

@@ -30,6 +30,19 @@ class SuiteEvidence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Training:
+    """The candidate's recipe and lessons once more under another seed, and what came of it on the suite that decides.
+
+    Attributes:
+        build: None where the run did not finish; then nobody was evaluated either.
+    """
+
+    run: Run
+    build: Build | None
+    evaluation: Evaluation | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that is known about a candidate when it stands before the gate.
 
@@ -40,6 +53,7 @@ class Evidence:
         further: What the arms did on suites beside the one that decides.
         nights: Of each earlier night that tested a gain, the oldest first, whether it promoted.
         picks: What people chose between the two builds' answers, blind.
+        trainings: The candidate's recipe under further seeds, where the policy asks for them.
     """
 
     champion: Evaluation
@@ -53,6 +67,7 @@ class Evidence:
     further: tuple[SuiteEvidence, ...] = ()
     nights: tuple[bool, ...] = ()
     picks: Picks = Picks()  # noqa: RUF009 - a frozen value
+    trainings: tuple[Training, ...] = ()
 
     def on(self, further: SuiteEvidence) -> Evidence:
         """The same candidate as a further suite shows it, for rules that look at one suite."""

@@ -72,8 +72,9 @@ class Policy:
         alpha_over_nights: `each_night`: every night tests at alpha; `lord`: a season's nights share it out by LORD++.
         extended_margin: On extended items the candidate may not fall behind the base by more.
         held_out_margin: On held-out items it may not fall behind champion or base by more.
-        most_spread: Largest standard deviation of the candidate's mean over generation seeds.
+        most_spread: Largest standard deviation of the candidate's mean over seeds, of generation and of training.
         least_seeds: Seeds that it takes to know that spread, where answers are drawn at a temperature.
+        training_seeds: Seeds under which the recipe is trained before its candidate may be promoted; 1: once.
         collapse_margin: Share by which empty, looping or copied answers may grow.
         suites: Further suites by name, each with what is asked there; one that is not named gets `SuiteDemand()`.
     """
@@ -102,6 +103,7 @@ class Policy:
     held_out_margin: float = 0.02
     most_spread: float = 0.04
     least_seeds: int = 3
+    training_seeds: int = 1
     collapse_margin: float = 0.05
     suites: tuple[tuple[str, SuiteDemand], ...] = ()
 

@@ -20,7 +20,9 @@ from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Fl
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.rules.tiers import EXTENDED, HELD_OUT, has_tier
+from selftune.gate.rules.trainings import TrainingSpread
 from selftune.gate.rules.validity import missing_categories
+from selftune.gate.statistics.noise import chance_below
 from selftune.gate.statistics.paired import counted_interval
 from selftune.gate.statistics.power import detectable_gain
 from selftune.records import CheckStatus
@@ -64,7 +66,8 @@ class Veto:
     """One comparison that may stop a candidate: over n units, a fall of `cap`, whose absence must be `shown` or not.
 
     Attributes:
-        where: What would have to grow for it to see better: a category or an agent of the suite, or a further suite.
+        where: What would have to grow for it to see better: a category or an agent of the suite, or a suite.
+        trainings: Over so many trainings the spread of their means must stay below the cap; 0 where it is no such veto.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Veto:
     n: int
     cap: float
     shown: bool
+    trainings: int = 0
 
 
 def plan_check(policy: Policy, suite: Suite, further: Sequence[Suite] = (), *, repeats: int = 1) -> None:
@@ -178,7 +182,8 @@ def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> For
 
     Reckoned exactly for right-or-wrong units of which `DISCORDANCE` differ between equal arms, vetoes taken as
     independent. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise. So is
-    the spread over seeds: it raises a doubt and is no veto.
+    the spread over generation seeds: it raises a doubt and is no veto. Trainings are taken to differ by no more than
+    equal arms do; what they really do shows in the noise floor that a decision prints.
     """
     units = _units(suite)
     chances = {veto.name: _passed(veto, policy) for veto in vetoes_of(policy, suite, further)}
@@ -222,6 +227,15 @@ def vetoes_of(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> It
         for agent, n in Counter(agent for _, agent in units if agent is not None).items():
             where = f"agent {agent!r}"
             yield Veto(name=f"{AgentCap.family}:{agent}", where=where, n=n, cap=policy.agent_cap, shown=False)
+    if TrainingSpread.family in policy.rules and policy.training_seeds > 1:
+        yield Veto(
+            name=TrainingSpread.family,
+            where=f"suite {suite.name!r}",
+            n=len(units),
+            cap=policy.most_spread,
+            shown=False,
+            trainings=policy.training_seeds,
+        )
     for one in (suite, *further):
         yield from _tier_vetoes(policy, one)
     for one in further:
@@ -247,7 +261,11 @@ def _vetoes_beside(policy: Policy, suite: Suite) -> Iterator[Veto]:
 
 def _passed(veto: Veto, policy: Policy, least: int = 0) -> float:
     """How often an equal candidate passes a veto, were it over at least so many units."""
-    return _chance(max(veto.n, least), veto.cap, policy.level, shown=veto.shown)
+    n = max(veto.n, least)
+    if veto.trainings:
+        # Two equal arms differ on `DISCORDANCE` of the units; one arm's mean has half of that variance.
+        return chance_below(veto.cap, math.sqrt(DISCORDANCE / 2 / n), veto.trainings)
+    return _chance(n, veto.cap, policy.level, shown=veto.shown)
 
 
 def _remedy(policy: Policy, suite: Suite, further: Sequence[Suite]) -> str:

@@ -37,6 +37,7 @@ NEXT_BY_FAMILY: Final = {
     "floor": "Add golden items of the category below its floor, and train again; the old model keeps serving.",
     "critical_failures": "Read the items with critical failures, correct them, and train again.",
     "seed_spread": "Ask each item with more seeds ([evaluation] repeats) or grow the suite, and evaluate again.",
+    "training_spread": "Gather more golden items, so that a training hangs less on its seed, and train again.",
     "turn_of_break": "Add golden conversations that hold out to their end, and train again.",
     "output_collapse": "Read the answers that collapsed, train with fewer repeats or a lower learning rate.",
     "extended": "Work on what the suite as a whole asks instead of its gold items, and train again.",

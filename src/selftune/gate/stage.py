@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.gate.comparison import compare
 from selftune.gate.needs import units_needed
 from selftune.gate.nights import tonight
+from selftune.gate.picks.base import PicksMay
 from selftune.gate.picks.words import promoted_by_picks, step_by_picks
 from selftune.gate.reasons import next_step_for, reason_for
 from selftune.gate.rules import rules_for
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from selftune.gate.statistics.paired import Difference
     from selftune.gate.weighing import Checked, Weighed
 
-STAGE_VERSION: Final = 2
+STAGE_VERSION: Final = 3
 
 
 def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
@@ -33,7 +35,7 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
     """
     del context
     declared, policy = policy, tonight(policy, evidence.nights)
-    checked: list[Checked] = [(rule, rule.check(evidence, policy)) for rule in rules_for(policy, evidence)]
+    checked = _checked(evidence, policy)
     weighed = weigh(checked)
     outcome, stopped = weighed.outcome, weighed.stopped
     found = compare(evidence).gain(1 - policy.alpha)
@@ -55,7 +57,24 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
         next_step=_cheapest(checked, weighed, needed, evidence, policy),
         picks=evidence.picks.statement_ids,
         further=tuple(FurtherArms(suite=one.suite.name, arms=_arms(one)) for one in evidence.further),
+        trainings=tuple(one.evaluation.id for one in evidence.trainings if one.evaluation is not None),
     )
+
+
+def worth_training_again(evidence: Evidence, policy: Policy) -> bool:
+    """Whether other seeds of the training are all that is left to ask: nothing else stops the candidate.
+
+    No look at them comes before, so that stopping early can only spare trainings, and never promote.
+    """
+    policy = replace(tonight(policy, evidence.nights), training_seeds=1)
+    checked = _checked(evidence, policy)
+    weighed = weigh(checked)
+    by_picks = policy.picks is PicksMay.PROMOTE and picks_could_settle(checked, weighed.stopped)
+    return weighed.outcome is Outcome.PROMOTE or (weighed.outcome is Outcome.INCONCLUSIVE and by_picks)
+
+
+def _checked(evidence: Evidence, policy: Policy) -> list[Checked]:
+    return [(rule, rule.check(evidence, policy)) for rule in rules_for(policy, evidence)]
 
 
 def _reason(weighed: Weighed, found: Difference | None, evidence: Evidence) -> str:

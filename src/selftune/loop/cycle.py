@@ -11,6 +11,7 @@ from selftune.gate.stage import decide
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
 from selftune.loop.ladder import climb_ladder
+from selftune.loop.trainings import with_trainings
 from selftune.records import Outcome, RunStatus
 from selftune.release.stage import release
 from selftune.training.stage import train
@@ -46,7 +47,8 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
             (asked.suite, {arm: step(evaluate, served, asked) for arm, served in plan.arms_beside(asked, candidate)})
             for asked in plan.further_after(dataset)
         ]
-        decision = step(decide, plan.evidence(run, candidate, evaluations, further), plan.policy)
+        evidence = plan.evidence(run, candidate, evaluations, further)
+        decision = step(decide, with_trainings(plan, step, dataset, evidence), plan.policy)
     if candidate is None or decision.outcome is not Outcome.PROMOTE:
         return decision
     return step(release, plan.promotion(candidate, decision), plan.target)

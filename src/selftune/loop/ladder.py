@@ -10,6 +10,7 @@ from selftune.builds.tensor_types import Quantisation
 from selftune.evals.stage import evaluate
 from selftune.gate.ladder.stage import Competitor, Ladder
 from selftune.gate.ladder.stage import decide as decide_on_ladder
+from selftune.loop.trainings import with_trainings
 from selftune.records import Arm, BaseModel, ServingForm
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def climb_ladder(
             for beside in plan.further_after(dataset)
         ]
         trained = run if rung.run_id is not None else None
-        evidence = plan.evidence(trained, rung, evaluations, further)
+        evidence = with_trainings(plan, step, dataset, plan.evidence(trained, rung, evaluations, further))
         competitors.append(Competitor(name=name, evidence=evidence))
     decision = step(decide_on_ladder, Ladder(competitors=tuple(competitors), run_id=run.id), plan.policy)
     return next(rung for rung in rungs.values() if rung.id == decision.build_id), decision

@@ -125,6 +125,7 @@ class Plan:
         further: Suites that may stop the candidate beside the one that decides, and how they are asked.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
         promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
+        again: The recipe under the further seeds that the policy asks for.
         corrector: The teacher that writes answers anew which are not good enough; None for none.
     """
 
@@ -156,6 +157,7 @@ class Plan:
     holdout: Holdout | None = None
     nights: tuple[bool, ...] = ()
     ladder: bool = False
+    again: tuple[Recipe, ...] = ()
     picked: Callable[[Build, Build], Picks] = lambda champion, candidate: Picks()  # noqa: ARG005 - nobody picked
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
@@ -201,7 +203,8 @@ class Plan:
         """Questions that evaluating costs at most: what is kept of an arm is not asked again."""
         arms = len(list(self.arms_against(self.champion)))
         beside = [(asked, len(list(self.arms_beside(asked, self.champion)))) for asked in self.further]
-        return sum(times * questions_in(asked) for asked, times in ((self.evaluation, arms), *beside))
+        first = (self.evaluation, arms + len(self.again))
+        return sum(times * questions_in(asked) for asked, times in (first, *beside))
 
     @property
     def suites_beside(self) -> tuple[Suite, ...]:

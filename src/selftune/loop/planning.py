@@ -36,6 +36,7 @@ from selftune.loop.policy_lock import policy_of
 from selftune.loop.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.service import make_target, promotion_of, serving_release
 from selftune.loop.teaching import Teaching, reach_teacher
+from selftune.loop.trainings import recipes_again
 from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
 from selftune.records import (
@@ -92,6 +93,7 @@ def make_plan(project: Project) -> Plan:
     asked = [one for one in (evaluation, *further, holdout) if one is not None]
     refuse_related_graders([one.grader for one in asked], identity, project, policy)
     rubric = load_rubric(judging.rubric, judging.codex)
+    recipe = load_recipe(find_text(project.folder, "recipe", config.training.recipe))
     refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)
     return Plan(
@@ -112,7 +114,8 @@ def make_plan(project: Project) -> Plan:
             disagreement=gap_on_scale(judging),
         ),
         yardsticks=make_yardsticks(project.folder, *suites),
-        recipe=load_recipe(find_text(project.folder, "recipe", config.training.recipe)),
+        recipe=recipe,
+        again=recipes_again(recipe, policy, config.project.seed),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
         evaluation=evaluation,
         further=further,

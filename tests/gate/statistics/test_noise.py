@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftune.gate.statistics.noise import chi_square_quantile, noise_of_repeats, noise_of_trainings
+from selftune.gate.statistics.noise import chance_below, chi_square_quantile, noise_of_repeats, noise_of_trainings
 
 law = settings(deadline=None, max_examples=60)
 MEANS = st.lists(st.floats(0, 1).map(lambda mean: round(mean, 4)), min_size=2, max_size=8)
@@ -82,3 +82,13 @@ def test_what_shows_no_noise_is_refused(repeats: list[list[float]]) -> None:
         noise_of_repeats(repeats)
     with pytest.raises(ValueError, match="no noise"):
         noise_of_trainings([0.8])
+
+
+def test_the_chance_of_a_small_spread_is_the_chi_square_distribution_s() -> None:
+    """Of three runs it is 1 - exp(-ratio squared), of any number that of the quantile it is put in for."""
+    for ratio in (0.5, 1.0, 2.0):
+        assert chance_below(ratio, 1.0, 3) == pytest.approx(1 - math.exp(-(ratio**2)))
+    for runs in (2, 5, 30):
+        limit = math.sqrt(chi_square_quantile(0.8, runs - 1) / (runs - 1))
+        assert chance_below(limit, 1.0, runs) == pytest.approx(0.8)
+    assert chance_below(1.0, 1e-9, 3) == pytest.approx(1.0)

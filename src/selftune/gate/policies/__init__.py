@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OPEN_SHARES: Final = frozenset({"alpha", "level", "power"})
-_LEAST: Final = {"min_units": 1, "min_part_units": 1, "least_seeds": 2}
+_LEAST: Final = {"min_units": 1, "min_part_units": 1, "least_seeds": 2, "training_seeds": 1}
 _INDEPENDENCE: Final = ("required", "reported")
 
 POLICIES: Final = Shipped(kind="policy", package="selftune.gate", folder="policies")

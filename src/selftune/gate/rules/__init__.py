@@ -14,6 +14,7 @@ from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.serving import Parity, ServingForm
 from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.rules.tiers import ByHeart, Extended, HeldOut
+from selftune.gate.rules.trainings import TrainingSpread
 from selftune.gate.rules.validity import (
     ArmsDiffer,
     EvaluationsComplete,
@@ -59,6 +60,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     Leakage,
     Independence,
     OtherArms,
+    TrainingSpread,
 )
 
 

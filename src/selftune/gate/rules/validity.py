@@ -28,7 +28,7 @@ class RunFinished(EnforcedRule):
         del policy
         run = evidence.run
         if run is None:
-            return _untrained(self, evidence.candidate_build)
+            return untrained(self, evidence.candidate_build)
         if run.status is RunStatus.FINISHED:
             return self.passed(f"finished {run.steps} of {run.planned_steps} steps")
         why = f": {run.reason}" if run.reason else ""
@@ -47,7 +47,7 @@ class WeightsChanged(EnforcedRule):
         del policy
         run = evidence.run
         if run is None:
-            return _untrained(self, evidence.candidate_build)
+            return untrained(self, evidence.candidate_build)
         if run.mean_abs_delta is None:
             return self.unmeasured("the run did not measure how far its weights moved")
         if run.mean_abs_delta <= 0:
@@ -55,7 +55,8 @@ class WeightsChanged(EnforcedRule):
         return self.passed(f"adapted weights moved by {run.mean_abs_delta:.2g} on average")
 
 
-def _untrained(rule: EnforcedRule, build: Build | None) -> Check:
+def untrained(rule: EnforcedRule, build: Build | None) -> Check:
+    """What a rule on training says where no run is at hand: a candidate that is itself one run's is not measured."""
     if build is None or build.origin is BuildOrigin.RUN:
         return rule.unmeasured("there is no run on record for this candidate")
     return rule.passed(f"no training stands behind this build (origin: {build.origin.value})")

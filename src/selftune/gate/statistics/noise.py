@@ -72,6 +72,16 @@ def noise_of_repeats(repeats: Sequence[Sequence[float]], *, level: float = 0.95)
     return _noise(pooled / len(repeats), times, len(repeats) * (times - 1), level)
 
 
+def chance_below(limit: float, deviation: float, runs: int) -> float:
+    """How likely the deviation that so many normal runs show is below a limit; the true one is `deviation`, above 0.
+
+    Source:
+        Cochran's theorem: (runs - 1) s squared / deviation squared is chi-square with runs - 1 degrees of freedom.
+    """
+    freedom = runs - 1
+    return _chi_square_below(min(freedom * (limit / deviation) ** 2, _furthest(freedom)), freedom)
+
+
 def _noise(squared: float, runs: int, freedom: int, level: float) -> Noise:
     tail, deviation = (1 - level) / 2, math.sqrt(squared)
     return Noise(
@@ -92,12 +102,16 @@ def chi_square_quantile(chance: float, freedom: int) -> float:
     Source:
         M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions" (1964), 26.4.19 and 6.5.29.
     """
-    # Beyond ten deviations and 20 lies less than one in a hundred million.
-    low, high = 0.0, freedom + 10 * math.sqrt(2 * freedom) + 20
+    low, high = 0.0, _furthest(freedom)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if _chi_square_below(middle, freedom) < chance else (low, middle)
     return high
+
+
+def _furthest(freedom: int) -> float:
+    """Beyond ten deviations and 20 lies less than one in a hundred million."""
+    return freedom + 10 * math.sqrt(2 * freedom) + 20
 
 
 def _chi_square_below(value: float, freedom: int) -> float:
