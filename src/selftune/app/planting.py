@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selftune.interactions.privacy.canaries import Canary
@@ -61,9 +61,8 @@ def plant(folder: Path, canaries: Sequence[Canary], *, rules: str = "") -> Plant
 
     `rules` are lines of its config, for a control in which nothing is redacted.
     """
-    from selftune.loop.intake import import_files
     from selftune.loop.project import create_project, open_project
-    from selftune.records import Interaction, Quarantined
+    from selftune.records import Quarantined
 
     logs = dict(_write_logs(folder, canaries))
     home = folder / "project"
@@ -72,25 +71,12 @@ def plant(folder: Path, canaries: Sequence[Canary], *, rules: str = "") -> Plant
     with (home / "selftune.toml").open("a", encoding="utf-8") as config:
         config.write(f"\n{rules}")
     with open_project(home) as project:
-        ways = [
-            (way, sum(one.added + one.broken for one in import_files(project, [path], format_name=way.split()[0])))
-            for way, path in logs.items()
-        ]
-        ways += [
-            ("statements", _state(project, canaries)),
-            ("documents for a teacher", _enrich(project, folder, canaries)),
-            ("verdicts of another tool", _adopt(project, folder, canaries)),
-            ("verdicts of a judge that quotes", _judge(project)),
-        ]
+        ways = [*_bring_in(project, folder, logs, canaries)]
         dataset = _learn(project)
         ways.append(("exports", _export(dataset, home / "exports")))
         ways.append(("search index", _index(project)))
         aside = project.store.count(Quarantined)
-        kept = {
-            int(item.task_id): "\n".join(message.content for message in item.messages)
-            for _, item in project.store.each(Interaction)
-            if item.source == "openai:whole.jsonl"
-        }
+        kept = _kept_whole(project)
     (home / TOLD).write_text(_say(home), encoding="utf-8")
     missed = tuple(canary for number, canary in enumerate(canaries) if not canary.is_hidden_in(kept[number]))
     return Planted(
@@ -102,6 +88,31 @@ def plant(folder: Path, canaries: Sequence[Canary], *, rules: str = "") -> Plant
         aside=aside,
         ways=tuple(ways),
     )
+
+
+def _bring_in(
+    project: Project, folder: Path, logs: Mapping[str, Path], canaries: Sequence[Canary]
+) -> Iterator[tuple[str, int]]:
+    """Each way by which words come in, and how many entries went in on it."""
+    from selftune.loop.intake import import_files
+
+    for way, path in logs.items():
+        yield way, sum(one.added + one.broken for one in import_files(project, [path], format_name=way.split()[0]))
+    yield "statements", _state(project, canaries)
+    yield "documents for a teacher", _enrich(project, folder, canaries)
+    yield "verdicts of another tool", _adopt(project, folder, canaries)
+    yield "verdicts of a judge that quotes", _judge(project)
+
+
+def _kept_whole(project: Project) -> dict[int, str]:
+    """What is kept of each canary's own conversation, by the canary's number."""
+    from selftune.records import Interaction
+
+    return {
+        int(item.task_id): "\n".join(message.content for message in item.messages)
+        for _, item in project.store.each(Interaction)
+        if item.source == "openai:whole.jsonl"
+    }
 
 
 def search(folder: Path, canaries: Iterable[Canary]) -> tuple[str, ...]:
