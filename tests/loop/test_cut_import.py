@@ -16,7 +16,8 @@ from selftune.ledger.keys import make_machine_key
 from selftune.records import Interaction, Quarantined
 from selftune.store import Store
 
-LINES = 1200
+# Records are kept 500 at a time: two whole batches, or one, and some more.
+LONG, SHORT = 1200, 600
 IMPORT = """
 import sys
 from pathlib import Path
@@ -74,16 +75,16 @@ def killed_at(folder, log, progress: str) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def made(tmp_path):
+def made(tmp_path, lines):
     folder, log = tmp_path / "project", tmp_path / "log.jsonl"
     (folder / ".selftune" / "keys").mkdir(parents=True)
     make_machine_key(folder / ".selftune" / "keys")
-    log.write_text("".join(json.dumps(entry(number)) + "\n" for number in range(LINES)))
+    log.write_text("".join(json.dumps(entry(number)) + "\n" for number in range(lines)))
     return folder, log
 
 
 def test_an_import_that_somebody_kills_in_the_middle_twice_loses_nothing_and_doubles_nothing(tmp_path):
-    folder, log = made(tmp_path)
+    folder, log = made(tmp_path, LONG)
     for progress in ("600", "1200"):
         killed_at(folder, log, progress)
     with Store.open(folder) as store:
@@ -92,18 +93,18 @@ def test_an_import_that_somebody_kills_in_the_middle_twice_loses_nothing_and_dou
     done = run(folder, log)
     assert done.returncode == 0, done.stderr
     added, known, broken = map(int, done.stdout.split())
-    assert (added + broken, known) == (LINES - kept, kept)
+    assert (added + broken, known) == (LONG - kept, kept)
     with Store.open(folder) as store:
-        assert store.count(Interaction) + store.count(Quarantined) == LINES
-    assert verify.verify(folder / ".selftune" / "ledger").entries == LINES + 1
+        assert store.count(Interaction) + store.count(Quarantined) == LONG
+    assert verify.verify(folder / ".selftune" / "ledger").entries == LONG + 1
 
 
 @pytest.mark.parametrize(
     ("failpoint", "kept", "left"),
-    [("before-capture", 0, LINES), ("batch-capture", 500, LINES - 500), ("kept-capture", LINES, 0)],
+    [("before-capture", 0, SHORT), ("batch-capture", 500, SHORT - 500), ("kept-capture", SHORT, 0)],
 )
 def test_an_import_that_is_killed_goes_on_where_it_was(failpoint, kept, left, tmp_path):
-    folder, log = made(tmp_path)
+    folder, log = made(tmp_path, SHORT)
     assert run(folder, log, failpoint).returncode == -signal.SIGKILL
     with Store.open(folder) as store:
         assert store.count(Interaction) + store.count(Quarantined) == kept
@@ -114,8 +115,8 @@ def test_an_import_that_is_killed_goes_on_where_it_was(failpoint, kept, left, tm
     with Store.open(folder) as store:
         places = Counter((one.KIND, one.position) for kind in (Interaction, Quarantined) for _, one in store.each(kind))
         superseded, count = store.superseded(), store.count(Interaction)
-    assert (len(places), max(places.values())) == (LINES, 1)
-    broken_lines = LINES // 100
-    assert count == LINES - broken_lines
-    assert count - len(superseded) == LINES // 3  # one newest version a conversation
-    assert verify.verify(folder / ".selftune" / "ledger").entries == LINES + 1
+    assert (len(places), max(places.values())) == (SHORT, 1)
+    broken_lines = SHORT // 100
+    assert count == SHORT - broken_lines
+    assert count - len(superseded) == SHORT // 3  # one newest version a conversation
+    assert verify.verify(folder / ".selftune" / "ledger").entries == SHORT + 1
