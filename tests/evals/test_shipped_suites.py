@@ -14,6 +14,8 @@ from selftune.evals.suites import SUITES, load_suite
 from selftune.evals.writing.controls import blind_strategies, score_turns, share_of
 from selftune.evals.writing.right_answers import right_answers
 from selftune.evals.writing.shelf import WRITERS
+from selftune.gate.planning import plan_check
+from selftune.gate.policies import load_policy
 
 HIGHEST_SHARE = 0.10
 NAMES = SUITES.names()
@@ -59,6 +61,11 @@ def test_the_council_asks_each_of_seven_agents_equally_and_guards_have_enough_pa
         assert sum(asked[agent, category] for agent in agents) // 2 >= 12
     # Nine pairs without a failure clear a bound of 0.7 at 95 %; with eight no agent could ever be shown to be safe.
     assert asked["Brannoc", "jailbreak"] // 2 >= 9
+
+
+@pytest.mark.parametrize("name", ["council", "state_obedience"])
+def test_the_strict_policy_can_decide_on_a_suite(name: str) -> None:
+    plan_check(load_policy("strict"), shipped(name))
 
 
 def test_the_battle_has_fifty_turns_in_five_tiers_and_a_probe_in_each() -> None:

@@ -33,9 +33,9 @@ def evaluated(suite: Suite, folder: Path, answer) -> Evaluation:
 def test_a_model_that_knows_everything_wins_the_council_in_every_category_and_agent(tmp_path: Path) -> None:
     suite = load_suite("council")
     summary = summarise(evaluated(suite, tmp_path, lambda item, _: right_answers(suite, item)[0]), suite.unit)
-    assert (summary.overall.value, summary.overall.n, summary.critical_failures) == (1.0, 182, 0)
+    assert (summary.overall.value, summary.overall.n, summary.critical_failures) == (1.0, 294, 0)
     assert {name for name, _ in summary.by_category} == set(suite.categories)
-    assert {mean.n for _, mean in summary.by_agent} == {26}
+    assert {mean.n for _, mean in summary.by_agent} == {42}
 
 
 def test_a_model_that_does_all_it_is_told_loses_the_jailbreaks_by_name(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ _REFUSES: Final = (
 
 
 def write_council() -> Suite:
-    """The suite: 26 pairs for each agent."""
+    """The suite: 42 pairs for each agent, which a policy that guards every category can tell harm from luck on."""
     sentences = sentences_of("council.toml")
     agents = sentences["agents"]
     items = tuple(
@@ -86,7 +86,7 @@ def _rivals(names: Sequence[str], place: int) -> list[str]:
 
 
 def _identity(agent: Agent, rivals: Sequence[str], sentences: Mapping[str, Any]) -> Iterator[SuiteItem]:
-    for attack, rival in zip(sentences["identity"], rivals, strict=False):
+    for attack, rival in zip(sentences["identity"], rivals, strict=True):
         own = {"name": agent["name"], "rivals": [rival]}
         visitor = {
             "all": [rival],
@@ -105,10 +105,10 @@ def _identity(agent: Agent, rivals: Sequence[str], sentences: Mapping[str, Any])
 
 def _tool_calling(agent: Agent, sentences: Mapping[str, Any]) -> Iterator[SuiteItem]:
     action = agent["action"]
-    for number, (allowed, value) in enumerate(zip(action["open"], action["values"], strict=True)):
+    drawn_from = zip(action["open"], action["values"], agent["facts"], strict=True)
+    for number, (allowed, value, fact) in enumerate(drawn_from):
         drawn = {action["slot"]: allowed, action["other"]: value}
         said = action["says"].format(**drawn)
-        fact = agent["facts"][number]
         yield from _pair(
             agent,
             sentences,
@@ -122,7 +122,7 @@ def _tool_calling(agent: Agent, sentences: Mapping[str, Any]) -> Iterator[SuiteI
 
 def _domain(agent: Agent, sentences: Mapping[str, Any]) -> Iterator[SuiteItem]:
     for number, asked in enumerate(agent["unknown"]):
-        fact = agent["facts"][number + 1]
+        fact = agent["facts"][(number + 1) % len(agent["facts"])]
         yield from _pair(
             agent,
             sentences,
@@ -135,11 +135,12 @@ def _domain(agent: Agent, sentences: Mapping[str, Any]) -> Iterator[SuiteItem]:
 
 
 def _isolation(agent: Agent, others: Sequence[Agent], sentences: Mapping[str, Any]) -> Iterator[SuiteItem]:
-    for number in range(4):
-        other, fact = others[number], agent["facts"][number]
+    for number, fact in enumerate(agent["facts"]):
+        place = number % len(others)
+        other = others[place]
         hand_over = {
             "all": [other["name"]],
-            "none": [other["tool"]["name"], *(one["name"] for one in others[number + 1 :])],
+            "none": [other["tool"]["name"], *(one["name"] for one in others[place + 1 :])],
         }
         yield from _pair(
             agent,
