@@ -139,6 +139,25 @@ def test_a_drawing_is_told_in_words_to_whoever_does_not_see_it():
     assert "*No item moved.*" in as_markdown(page_of(drawing))
 
 
+def test_headings_go_down_one_step_at_a_time_and_every_table_and_picture_has_a_name():
+    transcript = Transcript(name="q-1", note="", asked=(("user", "Why?"),), answers=(Answer(name="new", text="So."),))
+    tags = Tags(as_html(everything_with("plain"))).found + Tags(as_html(page_of(transcript))).found
+    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels == [1, 2, 3, 1, 2, 3]
+    assert next(attrs for tag, attrs in tags if tag == "html")["lang"] == "en"
+    assert all(attrs.get("scope") in {"col", "row"} for tag, attrs in tags if tag == "th")
+    assert sum(tag == "caption" for tag, _ in tags) == sum(tag == "table" for tag, _ in tags) == 1
+    assert all(attrs.get("aria-label") for tag, attrs in tags if tag == "svg")
+
+
+def test_items_that_moved_alike_are_drawn_as_one_line_the_thicker_the_more_they_are():
+    slopes = [Slope(label=f"q-{at}", champion=0.0, candidate=float(at < 30)) for at in range(40)]
+    svg = draw_slopes("Items", slopes, UNIT)
+    assert "30 items +1.00" in svg
+    widths = dict(re.findall(r'<line class="(up|same|down)"[^>]*stroke-width:([\d.]+)', svg))
+    assert float(widths["up"]) > float(widths["same"]) > 2
+
+
 def test_a_tint_that_is_none_of_ours_is_dropped():
     assert 'class="figure"' in as_html(
         page_of(Table(caption="c", head=("a", "b"), rows=(("x", Cell(text="1", tint='"><b>')),)))

@@ -70,17 +70,7 @@ def _how() -> str:
 
 
 def _shifts(changes: Changes) -> Table:
-    head = (
-        "trait",
-        "measured as",
-        "champion",
-        "candidate",
-        "change",
-        "95 % interval",
-        "p adjusted",
-        "items",
-        "",
-    )
+    head = ("trait", "found", "champion", "candidate", "change", "95 % interval", "p adjusted", "items")
     return Table(
         caption="How the answers sound",
         head=head,
@@ -100,15 +90,14 @@ def _shift(one: Shift) -> Row:
     ends = (one.interval[0] * scale, one.interval[1] * scale)
     tint = {Moved.MORE: "shift-5", Moved.LESS: "shift-1"}.get(one.moved, "")
     return (
-        one.trait.name,
-        "% of answers" if part else one.trait.kind.value,
+        f"{one.trait.name}, {'% of answers' if part else one.trait.kind.value}",
+        one.moved.value,
         figures.number(one.champion * scale, places),
         figures.number(one.candidate * scale, places),
         Cell(text=figures.signed(one.difference * scale, places), tint=tint),
         figures.signed_interval(ends, places),
         figures.chance(one.p_value),
         str(one.n),
-        one.moved.value,
     )
 
 
@@ -223,7 +212,8 @@ def answer_of(name: str, answered: Answered, places: int) -> Answer:
     told = [f"score {figures.number(answered.score, places)}"] if answered.score is not None else []
     told += [f"no score: {answered.unscored}"] if answered.unscored else []
     told += [f"critical: {', '.join(answered.critical)}"] if answered.critical else []
-    return Answer(name=name, text=answered.text or "(no answer)", note="; ".join([*told, *answered.reasons[:2]]))
+    told += [reason.rstrip(".") for reason in answered.reasons[:2]]
+    return Answer(name=name, text=answered.text or "(no answer)", note="; ".join(told))
 
 
 def _named(ids: Sequence[str]) -> str:

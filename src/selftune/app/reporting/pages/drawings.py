@@ -39,6 +39,7 @@ _STYLE: Final = (
 _LINE: Final = 13  # from one line of names to the next
 _BARS: Final = 124  # height of one arm's bars with what is written around them
 _MANY: Final = 40  # more lines than that cover each other
+_WIDEST: Final = 8  # a line that all items share
 _TICKS: Final = 5
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -128,23 +129,40 @@ class Slope:
 
 
 def draw_slopes(title: str, slopes: Sequence[Slope], scale: tuple[float, float], *, named: int = 6) -> str:
-    """A line for each item from the champion's score to the candidate's; those that moved most are named."""
+    """A line for each item from the champion's score to the candidate's; those that moved most are named.
+
+    Items that moved alike share one line, the thicker the more they are: right-or-wrong scores leave four lines.
+    """
     top, bottom, left, right = _TOP + 26, _TOP + 266, 70, 190
     axis = _Axis(low=scale[0], high=scale[1], start=bottom, end=top)
     drawn = [_text(left, _TOP + 8, "champion", anchor="end"), _text(right, _TOP + 8, "candidate")]
-    for value, y in ((scale[0], bottom + 14), (scale[1], top - 4)):
+    for value in scale:
         drawn.append(f'<line class="grid" x1="{left}" y1="{axis.at(value)}" x2="{right}" y2="{axis.at(value)}"/>')
-        drawn.append(_text((left + right) / 2, y, f"{value:g}", css="soft", anchor="middle"))
-    faint = 1 if len(slopes) <= _MANY else 0.35
-    ordered = sorted(slopes, key=lambda slope: abs(slope.change))
-    for slope in ordered:
+        drawn.append(_text(left - 10, axis.at(value) + 4, f"{value:g}", css="soft", anchor="end"))
+    alike = _alike(slopes)
+    faint = 1 if len(alike) <= _MANY else 0.35
+    ordered = sorted(alike, key=lambda group: (abs(group[0].change), len(group)))
+    for group in ordered:
+        slope, width = group[0], 2 + round(_WIDEST * (len(group) - 1) / len(slopes), 1)
         name = "same" if not slope.change else "up" if slope.change > 0 else "down"
         ends = f'x1="{left}" y1="{axis.at(slope.champion)}" x2="{right}" y2="{axis.at(slope.candidate)}"'
-        drawn.append(f'<line class="{name}" opacity="{faint}" {ends}/>')
-    most = [slope for slope in ordered[-named:] if slope.change]
-    names = [(axis.at(slope.candidate), f"{slope.label} {signed(slope.change)}") for slope in most]
+        drawn.append(f'<line class="{name}" opacity="{faint}" style="stroke-width:{width:g}" {ends}/>')
+    most = [group for group in ordered[-named:] if group[0].change]
+    names = [(axis.at(group[0].candidate), f"{_called(group)} {signed(group[0].change)}") for group in most]
     drawn += _names(names, right + 8, bottom + 4)
     return _drawn(title, drawn, bottom + 24)
+
+
+def _alike(slopes: Sequence[Slope]) -> list[list[Slope]]:
+    """Items by the line that they are drawn as."""
+    groups: dict[tuple[float, float], list[Slope]] = {}
+    for slope in slopes:
+        groups.setdefault((slope.champion, slope.candidate), []).append(slope)
+    return list(groups.values())
+
+
+def _called(group: Sequence[Slope]) -> str:
+    return group[0].label if len(group) == 1 else counted(len(group), "item")
 
 
 def _names(wanted: Sequence[tuple[float, str]], x: float, lowest: float) -> Iterator[str]:
