@@ -13,7 +13,6 @@ from selftune.app.cli.linting import lint
 
 if TYPE_CHECKING:
     from selftune.app.reporting.pages.parts import Page
-    from selftune.loop.project import Project
 
 _SHOW = "show"
 
@@ -84,20 +83,15 @@ def changes(
     json: AsJson = False,
 ) -> None:
     """What changed in the model: how it sounds, what was mended, what broke, and twenty pairs worth reading."""
-    from selftune.app.reporting.changes.find import find_changes
-    from selftune.app.reporting.changes.sections import changes_page
-    from selftune.app.reporting.naming import sheet_of
-
-    def sheets(opened: Project | None) -> Page:
-        return changes_page(find_changes(sheet_of(opened, champion), sheet_of(opened, candidate)))
+    from selftune.app.reporting.naming import page_of_changes
 
     if Path(champion).is_file() and Path(candidate).is_file():
-        page = sheets(None)
+        page = page_of_changes(None, champion, candidate)
     else:
         from selftune.loop.project import open_project
 
         with open_project(project) as opened:
-            page = sheets(opened)
+            page = page_of_changes(opened, champion, candidate)
     _give(page, html=html, json=json)
 
 
