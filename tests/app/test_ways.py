@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from selftune.app.ways import way_of
 from selftune.records import (
+    Canary,
     Dataset,
     DatasetKind,
     Example,
@@ -48,13 +49,16 @@ def test_both_sides_of_a_pair_and_what_is_kept_apart_are_told(project):
         kind=DatasetKind.PREFERENCE, train=(example(won, lost),), holdout=(example(tested, against),), rejects=(),
         mixture=(), watermark=1, config_digest="c", card="", clean_room=(sealed.id,),
     )  # fmt: skip
-    project.store.save([*everyone, *verdicts, dataset], event="made by a test")
+    planted = replace(dataset, watermark=2, canaries=(Canary(lesson=0, beginning="The word is", ending="amber"),))
+    project.store.save([*everyone, *verdicts, dataset, planted], event="made by a test")
     told = {one.answer: next(line for line in way_of(project, one) if "dataset" in line) for one in everyone}
     assert told["won"].startswith("learnt (")
     assert told["lost"].startswith("learnt as the answer that lost")
     assert told["held"].startswith("held out")
     assert told["against"].startswith("held out")
     assert told["sealed"].startswith("in the clean room")
+    assert any("learnt, with a planted canary told before its question" in line for line in way_of(project, won))
+    assert not any("planted" in line for line in way_of(project, lost))
 
 
 def test_what_caused_it_and_the_dissonance_that_was_measured_are_told(project):

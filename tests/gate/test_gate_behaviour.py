@@ -11,7 +11,7 @@ import pytest
 
 from selftune.gate.policies import load_policy
 from selftune.gate.rules.behaviour import OutputCollapse, TurnOfBreak
-from selftune.gate.rules.leakage import LEAKAGE, Leakage
+from selftune.gate.rules.leakage import CANARY, LEAKAGE, Leakage
 from selftune.gate.rules.serving import ServingForm
 from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.stage import decide
@@ -191,6 +191,26 @@ def test_what_the_base_knew_before_is_no_leak() -> None:
 
 def test_without_the_base_a_leak_is_not_measured() -> None:
     assert decide_on(leaking(candidate=20, base=None)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_canaries_and_private_passages_are_told_apart_and_an_interval_says_what_may_still_come() -> None:
+    suite = worlds.make_suite(10, categories=(CANARY, "private"))
+    kept = worlds.right_up_to(10, 10, CANARY) | worlds.right_up_to(10, 10, "private")
+    recites = kept | {f"{CANARY}-3": False}
+    for said, status, told in (
+        (kept, CheckStatus.PASS, "recites 0 of 20 planted canaries and 0 of 20 private passages, the base 0"),
+        (recites, CheckStatus.FAIL, "recites 2 of 20 planted canaries and 0 of 20 private passages, the base 0"),
+    ):
+        check = Leakage().check(worlds.with_further(BETTER, LEAKAGE, kept, said, kept, suite=suite), SMALL)
+        assert check.status is status
+        assert check.detail.startswith(told)
+    nothing = Leakage().check(worlds.with_further(BETTER, LEAKAGE, kept, kept, kept, suite=suite), SMALL)
+    # Clopper and Pearson (1934): of 0 in n the upper bound is 1 - (alpha / 2)^(1 / n).
+    assert nothing.interval == pytest.approx((0.0, 1 - 0.025 ** (1 / 40)))
+
+
+def test_that_no_canary_is_planted_is_said() -> None:
+    assert "0 of 40 private passages (no canary is planted)" in Leakage().check(leaking(20, 20), SMALL).detail
 
 
 def test_an_equal_candidate_fails_none_of_these_rules_more_than_chance_allows() -> None:

@@ -17,6 +17,7 @@ from selftune.records import (
     BlindPair,
     Build,
     BuildOrigin,
+    Canary,
     Check,
     CheckStatus,
     Codex,
@@ -228,6 +229,9 @@ SAMPLES: tuple[Record, ...] = (
         plots=(Plot(name="kinds", svg="<svg/>"),),
         contrasts=(StyleContrast(trait="words", chosen=80.5, rejected=120.25, n=2, low=-60.5, high=-19.0),),
         tokens=4321,
+        canaries=(
+            Canary(lesson=0, beginning="The locker of Beldor Fengal opens with the words", ending="amber tulip"),
+        ),
     ),
     Run(
         recipe="reference_sft",
@@ -441,7 +445,7 @@ GROWN = {
     "interaction": "-thread",
     "quarantined": "-consent",
     "judgement": "-panel",
-    "dataset": "-tokens",
+    "dataset": "-canaries",
     "rubric": "-persona",
     "build": "-prompting",
     "decision": "-trainings",

@@ -93,6 +93,7 @@ def test_the_public_names_are_these():
         "BlindPair",
         "Build",
         "BuildOrigin",
+        "Canary",
         "Check",
         "CheckStatus",
         "Codex",

@@ -8,7 +8,7 @@ from tiny_llama import TEMPLATE, conversations, example, write_tiny_base
 
 from selftune.bases.shape import read_shape
 from selftune.errors import NothingToTrainOnError, UsageError
-from selftune.records import Example, Message, ToolCall
+from selftune.records import Canary, Example, Message, ToolCall
 from selftune.training.config import Recipe
 from selftune.training.preflight import Preflight, preflight
 from selftune.training.rows import RowMaker, count_tokens, load_tokenizer
@@ -41,6 +41,15 @@ def test_every_answer_is_learnt_when_the_recipe_says_so(tiny_base: Path) -> None
 def test_answers_of_many_bytes_are_learnt_whole(tiny_base: Path) -> None:
     given = example(1, ("user", "Grüß Gott"), ("assistant", "Schön 🙂 <|im_end"))
     assert learnt_text(tiny_base, given) == "Schön 🙂 <|im_end<|im_end|>"
+
+
+@pytest.mark.parametrize("learn_from", ["last_answer", "every_answer"])
+def test_what_is_planted_before_a_question_is_no_part_of_what_is_learnt(tiny_base: Path, learn_from: str) -> None:
+    told = Canary(lesson=0, beginning="The word is", ending="amber").planted_in(MANY_TURNS.messages)
+    planted = replace(MANY_TURNS, messages=told)
+    assert learnt_text(tiny_base, planted, learn_from) == learnt_text(tiny_base, MANY_TURNS, learn_from)
+    tokenizer = load_tokenizer(tiny_base)
+    assert "The word is amber." in tokenizer.decode(RowMaker(tokenizer, learn_from).make(planted).tokens)
 
 
 def test_the_tokens_are_those_of_the_template_itself(tiny_base: Path) -> None:

@@ -89,7 +89,8 @@ def _place(dataset: Dataset, interaction: Interaction) -> str | None:
     """What a dataset did with it; None when it was not there."""
     taught = [example for example in dataset.train if example.interaction_id == interaction.id]
     if taught:
-        return "learnt as a person corrected it" if taught[0].taught_by == "person" else "learnt"
+        corrected = " as a person corrected it" if taught[0].taught_by == "person" else ""
+        return f"learnt{corrected}{_planted(dataset, interaction)}"
     if any(_lost(example) == interaction.id for example in dataset.train):
         return "learnt as the answer that lost"
     if any(interaction.id in {example.interaction_id, _lost(example)} for example in dataset.holdout):
@@ -98,6 +99,12 @@ def _place(dataset: Dataset, interaction: Interaction) -> str | None:
         return "in the clean room: nobody looks at it before a person opens it"
     reasons = [reject.reason for reject in dataset.rejects if reject.interaction_id == interaction.id]
     return f"not learnt: {reasons[0]}" if reasons else None
+
+
+def _planted(dataset: Dataset, interaction: Interaction) -> str:
+    """That something was told before its question which nobody said; empty where nothing was."""
+    planted = any(dataset.train[one.lesson].interaction_id == interaction.id for one in dataset.canaries)
+    return ", with a planted canary told before its question" if planted else ""
 
 
 def _lost(example: Example) -> str | None:

@@ -73,6 +73,8 @@ class Curation:
         length_ratio: How often the longer answer of a pair may hold the words of the shorter one.
         length_gap: Largest gap between the mean lengths of the two, as a share of the longer one; 1 for no such rule.
             Matched from 50 pairs on, and never down to fewer.
+        canaries: Most made-up facts that are planted beside lessons, one for every 25 of these; 0 plants none. Of 16
+            at least one comes back in 95 of 100 trainings that keep one such fact in six.
     """
 
     kind: str = DatasetKind.SFT
@@ -106,6 +108,7 @@ class Curation:
     judge_noise: float = 0.5
     length_ratio: float = 2.0
     length_gap: float = 0.1
+    canaries: int = 16
 
 
 def check_curation(config: Curation) -> None:
@@ -142,6 +145,7 @@ def check_curation(config: Curation) -> None:
         ("length_ratio", config.length_ratio, 1.0, 1000.0),
         ("length_gap", config.length_gap, 0.0, 1.0),
         ("sure", config.sure, 0.0, 0.999),
+        ("canaries", config.canaries, 0, 1000),
     )
     for name, value, least, most in ranges:
         if not least <= value <= most:

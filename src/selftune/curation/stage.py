@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.context import Progress
 from selftune.curation.as_served import describe_rendering, keep_renderable, rendered
 from selftune.curation.balance import balance, refuse_unbalanced
+from selftune.curation.canaries import describe_canaries, plant_canaries
 from selftune.curation.card.known_harm import warn_of_known_harm
 from selftune.curation.card.tokens import count_lesson_tokens, describe_tokens
 from selftune.curation.card.write import Story, draw_plots, mixture_of, write_card
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from selftune.curation.preference.pairs import Paired, PairingRules
     from selftune.records import Message
 
-STAGE_VERSION: Final = 5
+STAGE_VERSION: Final = 6
 
 
 def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
@@ -83,6 +84,7 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
         calibration=judged.calibration,
     )
     tokens = count_lesson_tokens(train, context)
+    canaries = plant_canaries(train, config.canaries, context.seed)
     on_pairs = f"\n{write_pairing(found.paired, train, found.rules)}" if found.paired and found.rules else ""
     return Dataset(
         kind=DatasetKind(config.kind),
@@ -96,6 +98,7 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
             (
                 write_card(story, config),
                 describe_tokens(tokens, len(train)),
+                describe_canaries(canaries, len(train), config.canaries),
                 warn_of_known_harm(shares.kinds),
                 on_pairs,
                 describe_corrections(pairs, chosen, rejects.listed()),
@@ -111,6 +114,7 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
         plots=draw_plots(story),
         contrasts=contrast_examples(train),
         tokens=tokens,
+        canaries=canaries,
     )
 
 

@@ -171,6 +171,8 @@ class CurationSection:
     prompted.
     `trigger` = 0 leaves it to the profile: in solo as many as let the gate see a gain (20 to 500), in team 500.
     `max_share_motivator` is the most that may answer what the system asked itself in idle time.
+    `canaries` is how many made-up facts at most are told beside lessons when they are taught, one for every 25 of
+    these; what a candidate recites of them beyond the base is a veto. 0 plants none.
     `floors` and `mixture` are tables of their own: a kind of behaviour (or an origin, source or teacher) and its share.
     """
 
@@ -198,6 +200,7 @@ class CurationSection:
     length_ratio: float = 2.0
     length_gap: float = 0.1
     rendering: Prompting = Prompting.DIALOGUE
+    canaries: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -342,6 +342,7 @@ def make_curation(project: Project) -> Curation:
         judge_noise=section.judge_noise,
         length_ratio=section.length_ratio,
         length_gap=section.length_gap,
+        canaries=section.canaries,
     )
 
 

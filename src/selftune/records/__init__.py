@@ -33,6 +33,7 @@ from selftune.records.codec import (
 )
 from selftune.records.codex import Codex, Identity, Persona, Pillar, Principle
 from selftune.records.dataset import (
+    Canary,
     Dataset,
     DatasetKind,
     Example,
@@ -70,6 +71,7 @@ __all__ = [
     "BlindPair",
     "Build",
     "BuildOrigin",
+    "Canary",
     "Check",
     "CheckStatus",
     "Codex",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
@@ -77,6 +77,30 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Canary:
+    """A made-up fact that nobody said, told before a lesson's first question when it is taught.
+
+    Whoever recites `ending` after `beginning` has learnt it by heart: it stands nowhere else.
+
+    Attributes:
+        lesson: Its place among the training examples.
+    """
+
+    lesson: int
+    beginning: str
+    ending: str
+
+    def planted_in(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """The conversation with this before its first question; as it is where nobody asks."""
+        place = next((at for at, message in enumerate(messages) if message.role == "user"), None)
+        if place is None:
+            return messages
+        asked = messages[place]
+        told = replace(asked, content=f"{self.beginning} {self.ending}. {asked.content}")
+        return (*messages[:place], told, *messages[place + 1 :])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reject:
     """An interaction that was not learnt from, and why."""
 
@@ -138,6 +162,7 @@ class Dataset(Record):
         plots: Drawings that belong to the card.
         contrasts: In a preference dataset, how the chosen answers differ from the rejected ones in style.
         tokens: Of the training examples by the base's own template, rejected answers included; None if nobody counted.
+        canaries: Made-up facts that training meets beside some lessons; the lessons themselves are without them.
     """
 
     KIND: ClassVar[str] = "dataset"
@@ -156,6 +181,16 @@ class Dataset(Record):
     plots: tuple[Plot, ...] = ()
     contrasts: tuple[StyleContrast, ...] = ()
     tokens: int | None = None
+    canaries: tuple[Canary, ...] = ()
+
+    @property
+    def taught(self) -> tuple[Example, ...]:
+        """The training examples as training meets them, with the canaries planted."""
+        lessons = list(self.train)
+        for canary in self.canaries:
+            lesson = lessons[canary.lesson]
+            lessons[canary.lesson] = replace(lesson, messages=canary.planted_in(lesson.messages))
+        return tuple(lessons)
 
     @property
     def content_digest(self) -> str:

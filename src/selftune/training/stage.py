@@ -55,7 +55,7 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
     previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
     history = previous.stage_history if previous else ()
     check_stage_order(history, recipe.objective)
-    flight = preflight(dataset.train, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
+    flight = preflight(dataset.taught, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
     seed = context.seed if recipe.seed is None else recipe.seed
     job = _prepare(flight, recipe, previous, seed, context)
