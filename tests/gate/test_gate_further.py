@@ -43,6 +43,17 @@ def test_a_candidate_that_got_dumber_than_the_base_is_refused_however_much_it_ga
     assert "against the base" in decision.reason
 
 
+@pytest.mark.parametrize("name", ["small", "strict"])
+def test_both_shipped_policies_refuse_a_candidate_that_got_dumber(name: str) -> None:
+    policy = load_policy(name)
+    dumber = decide_on(beside(champion=150, candidate=150, base=200), policy)
+    assert dumber.outcome is Outcome.REJECT
+    assert "no_worse:general" in {check.name for check in dumber.checks if check.status is CheckStatus.FAIL}
+    as_bright = decide_on(beside(champion=200, candidate=200, base=200), policy)
+    assert "no_worse:general" not in {check.name for check in as_bright.checks if check.status is CheckStatus.FAIL}
+    assert as_bright.outcome is not Outcome.REJECT
+
+
 def test_both_shipped_policies_ask_whether_it_got_dumber_than_the_base() -> None:
     for name in ("small", "strict"):
         demand = load_policy(name).demand_on("general")

@@ -133,6 +133,32 @@ def test_the_config_that_init_writes_names_what_is_asked_beside_the_suite(tmp_pa
     assert len(text.splitlines()) <= 15
 
 
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ('[base]\nname = "smollm2"', ("general",)),
+        ('[base]\nname = "smollm2"\n[evaluation]\nsuite = "council"', ("general",)),
+        ('[base]\nname = "smollm2"\n[evaluation]\nfurther = []', ()),
+        ('[base]\nname = "smollm2"\n[evaluation]\nfurther = ["council"]', ("council",)),
+        ('[base]\nname = "reference"', ()),
+        ("", ()),
+    ],
+)
+def test_whether_it_got_dumber_is_asked_of_every_base_that_can_answer_unless_the_file_says_otherwise(
+    tmp_path, text, asked
+):
+    (tmp_path / CONFIG_FILE).write_text(text)
+    assert load_config(tmp_path).evaluation.further == asked
+
+
+@pytest.mark.parametrize(("base", "asked"), [("smollm2", ("general",)), ("reference", ())])
+def test_the_config_that_init_writes_shows_it(tmp_path, base, asked):
+    text = new_config_text(name="mine", base=base, recipe="r", suite="council", profile=Profile.SOLO)
+    (tmp_path / CONFIG_FILE).write_text(text)
+    assert load_config(tmp_path).evaluation.further == asked
+    assert ("general" in text) is (base != "reference")
+
+
 def test_every_section_has_a_default():
     assert from_mapping(ProjectConfig, {}, CONFIG_FILE) == ProjectConfig()
 

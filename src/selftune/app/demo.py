@@ -57,7 +57,8 @@ def run_demo(
     kit = demo_kit(settings.base)
     refuse_used_folder(settings.folder)
     bring_base(kit.base)
-    create_project(settings.folder, name="demo", base=kit.base, recipe=kit.recipe, suite=kit.suite)
+    # A demo is to be over in minutes: it asks its own suite alone.
+    create_project(settings.folder, name="demo", base=kit.base, recipe=kit.recipe, suite=kit.suite, further=())
     write_settings(settings, kit)
     write_state(settings, kit)
     reports = []

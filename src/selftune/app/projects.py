@@ -26,9 +26,6 @@ _FITS = {
     "smollm2": ("smollm2_sft", "state_obedience_plain"),
 }
 _OTHERS = ("a4ps_sft", "state_obedience_plain")
-# The small base of our own answers none of it, so it can't get dumber by it either.
-_BESIDE = {"reference": ()}
-_BESIDE_OTHERS = ("general",)
 
 
 def start_project(folder: Path, *, base: str, name: str, profile: str, observer: Observer) -> Release:
@@ -51,7 +48,6 @@ def start_project(folder: Path, *, base: str, name: str, profile: str, observer:
             recipe=recipe,
             suite=suite,
             profile=Profile(profile),
-            further=_BESIDE.get(base, _BESIDE_OTHERS),
         )
     # A config that a person wrote beforehand is as good as ours.
     prepare_hidden(folder)

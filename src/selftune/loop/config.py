@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.registry import REFERENCE
 from selftune.codex.reading import DEFAULT_CODEX
 from selftune.errors import MissingFileError
 from selftune.interactions.config import REDACTED
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG_FILE: Final = "selftune.toml"
+GENERAL: Final = "general"
+"""The suite that asks whether a model got dumber."""
 
 
 class Profile(StrEnum):
@@ -40,7 +43,7 @@ class ProjectSection:
 class BaseSection:
     """[base]: the name under which the base was added."""
 
-    name: str = "reference"
+    name: str = REFERENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +231,8 @@ class EvaluationSection:
     """[evaluation]: the suite, by name or path, how often it is asked, and in how many slots.
 
     `further` names suites beside it: they may stop a candidate, by what the policy asks of them, and never promote one.
+    Where it is not said, `general` is one, so that no model gets dumber by what it learns; not on the base `reference`,
+    which can answer none of it. `further = []` asks nothing more.
     A project's own `suites/regression.yaml` is one of them without being named, and so are up to `holdout_items`
     prompts of the log that were held out (0 for none), where there is a judge that may grade them. `prompt_only` is a
     system prompt that training must beat on the untuned base; without one it is a few of the lessons, shown instead of
@@ -339,14 +344,23 @@ def load_config(folder: Path) -> ProjectConfig:
         )
     next_step = "Correct that line; what serves goes on serving."
     table = read_toml(read_text(path, str(path), next_step=next_step), str(path), next_step=next_step)
-    return from_mapping(ProjectConfig, table, CONFIG_FILE)
+    return from_mapping(ProjectConfig, _with_general(table), CONFIG_FILE)
+
+
+def _with_general(table: dict[str, Any]) -> dict[str, Any]:
+    """The file's tables, in which it is asked whether a model got dumber unless its owner says otherwise."""
+    base, evaluation = table.get("base", {}), table.get("evaluation", {})
+    if not isinstance(base, dict) or not isinstance(evaluation, dict) or base.get("name", REFERENCE) == REFERENCE:
+        return table
+    return {**table, "evaluation": {"further": [GENERAL], **evaluation}}
 
 
 def new_config_text(
-    *, name: str, base: str, recipe: str, suite: str, profile: Profile, further: tuple[str, ...] = ()
+    *, name: str, base: str, recipe: str, suite: str, profile: Profile, further: tuple[str, ...] | None = None
 ) -> str:
     """The text that `init` writes: at most 15 lines, comments included."""
-    beside = f"further = {json.dumps(further)}  # may stop a candidate, and never promote one\n" if further else ""
+    named = (GENERAL,) if further is None and base != REFERENCE else further
+    beside = "" if named is None else f"further = {json.dumps(named)}  # may stop a candidate, and never promote one\n"
     return f"""\
 # What this project is. What is not said here is a default: `selftune config` prints everything in force.
 [project]

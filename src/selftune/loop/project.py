@@ -92,9 +92,11 @@ def create_project(
     recipe: str,
     suite: str,
     profile: Profile = Profile.SOLO,
-    further: tuple[str, ...] = (),
+    further: tuple[str, ...] | None = None,
 ) -> None:
     """Write `selftune.toml` and the hidden folder with its machine key; the base must be known.
+
+    Without `further` the project asks beside its suite what every project on this base does.
 
     Raises:
         UsageError: there is a project in that folder already.
