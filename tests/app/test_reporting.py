@@ -290,6 +290,15 @@ def test_evaluations_of_different_suites_are_not_held_against_each_other_in_sile
     assert "No answer has a score." in text
 
 
+@pytest.mark.parametrize(("alike", "told"), [(True, "yes"), (False, "no"), (None, "not asked")])
+def test_an_evaluation_says_whether_its_server_gave_one_answer_when_asked_twice(world, alike, told):
+    asked = replace(world.candidate, deterministic=alike, seeds=(12,))
+    world.save(asked)
+    text = world.text(asked.id)
+    assert f"| {told} |" in section(text, "Conditions")
+    assert ("gave two answers" in text) is (alike is False)
+
+
 def test_a_control_whose_build_was_not_kept_is_reported_all_the_same(world):
     control = replace(world.champion, build_id="build:nowhere", seeds=(12,))
     world.save(control, replace(world.decision, arms=(*world.decision.arms, (Arm.PROMPT_ONLY, control.id))))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 3  # arms whose best and worst items are shown
 _NAMED: Final = 50
+_REPEATS: Final = {True: "yes", False: "no", None: "not asked"}
 
 
 def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: KnownSuites) -> Page:
@@ -51,6 +52,12 @@ def _lead(arms: Sequence[ArmView]) -> Iterator[str]:
         over = figures.counted(overall.n, arm.summary.unit)
         mean = figures.mean(overall.value, overall.interval, PLACES)
         yield f"{arm.name}: {mean} over {over}{lowest}; {overall.unscored} without a score."
+    for arm in arms:
+        if arm.evaluation.deterministic is False:
+            yield (
+                f"Beware: asked the same twice at temperature 0, the server of {arm.name} gave two answers, so the "
+                "same evaluation gives other figures the next time."
+            )
     if len({arm.evaluation.suite_digest for arm in arms}) > 1:
         yield "Beware: these were not asked the same suite, so their means can't be held against each other."
 
@@ -84,8 +91,12 @@ def conditions(arms: Sequence[ArmView]) -> Table:
             str(arm.evaluation.generation.max_tokens),
             ", ".join(map(str, arm.evaluation.seeds)),
             f"{arm.evaluation.proof.server}, {arm.evaluation.proof.model_digest[:15]}",
+            _REPEATS[arm.evaluation.deterministic],
         )
         for arm in arms
     )
-    head = ("arm", "suite", "scorer", "scorer's models", "temperature", "most tokens", "seeds", "served and proved")
+    head = (
+        *("arm", "suite", "scorer", "scorer's models", "temperature", "most tokens", "seeds", "served and proved"),
+        "one answer when asked twice",
+    )
     return Table(caption="Conditions", head=head, rows=rows)

@@ -122,7 +122,19 @@ class SameConditions(EnforcedRule):
             differing.append("the base: each base has a champion of its own")
         if differing:
             return self.failed(f"the arms differ in {', '.join(differing)}")
-        return self.passed(f"equal in {', '.join(old)}")
+        return self.passed(f"equal in {', '.join(old)}{_unrepeatable(evidence)}")
+
+
+def _unrepeatable(evidence: Evidence) -> str:
+    """A warning where a server that was asked twice at temperature 0 gave two answers; empty where none did."""
+    arms = (("champion", evidence.champion), ("candidate", evidence.candidate))
+    shaky = [name for name, arm in arms if arm is not None and arm.deterministic is False]
+    if not shaky:
+        return ""
+    return (
+        f"; beware: asked the same twice at temperature 0, the server of {' and '.join(shaky)} gave two answers, so "
+        "the same evaluation gives other figures the next time"
+    )
 
 
 def _on_another_base(evidence: Evidence) -> bool:
