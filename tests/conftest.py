@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LONG_ROOMS: Final = {"faults"}
-INSTALLED_EXTRAS: Final = ("train", "serve", "lance", "dev")
+INSTALLED_EXTRAS: Final = ("train", "serve", "lance", "inspect", "dev")
 
 
 def _installed(*modules: str) -> bool:
@@ -82,6 +82,7 @@ PREREQUISITES: Final = {
     "serve": lambda: _installed("xllamacpp"),
     "every-package": _every_declared_package,
     "docs": lambda: _installed("mkdocs", "material"),
+    "inspect": lambda: _installed("inspect_ai"),
     "lance": lambda: _installed("lancedb"),
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,6 @@ from selftune.evals.suites import load_suite
 from selftune.records import Evaluation, ItemOutcome
 from selftune.testing import fake_build, fake_proof
 
-needs_inspect = pytest.mark.skipif(find_spec("inspect_ai") is None, reason="needs inspect-ai")
 SUITE = load_suite("state_obedience")
 
 
@@ -50,14 +48,13 @@ def evaluation() -> Evaluation:
     )
 
 
-@pytest.mark.skipif(find_spec("inspect_ai") is not None, reason="Inspect AI is installed here")
 def test_without_inspect_the_message_says_how_to_install_it() -> None:
     with pytest.raises(UsageError, match="not installed") as caught:
-        require_inspect()
+        require_inspect(lambda _: None)
     assert "selftune[inspect]" in caught.value.next_step
 
 
-@needs_inspect
+@pytest.mark.needs("inspect")
 def test_a_suite_is_a_task_with_its_parameters() -> None:
     from selftune.evals.inspecting.tasks import make_task
 
@@ -67,7 +64,7 @@ def test_a_suite_is_a_task_with_its_parameters() -> None:
     assert (made.config.temperature, made.config.max_tokens) == (0.0, SUITE.generation.max_tokens)
 
 
-@needs_inspect
+@pytest.mark.needs("inspect")
 def test_a_suite_that_needs_a_judge_is_refused(tmp_path) -> None:
     from selftune.evals.inspecting.tasks import make_task
 
@@ -81,7 +78,7 @@ def test_a_suite_that_needs_a_judge_is_refused(tmp_path) -> None:
         make_task(str(path))
 
 
-@needs_inspect
+@pytest.mark.needs("inspect")
 def test_conversations_are_played_live_and_scored_by_our_scorer() -> None:
     from inspect_ai.model import ChatMessageAssistant, ChatMessageUser
 
@@ -106,7 +103,7 @@ def test_conversations_are_played_live_and_scored_by_our_scorer() -> None:
     assert score.answer == played.messages[-1].text
 
 
-@needs_inspect
+@pytest.mark.needs("inspect")
 def test_what_has_no_score_is_left_out_of_its_means_too() -> None:
     from selftune.evals.inspecting.tasks import as_inspect
 
@@ -118,7 +115,7 @@ def test_what_has_no_score_is_left_out_of_its_means_too() -> None:
     assert unscored.reason == "no state"
 
 
-@needs_inspect
+@pytest.mark.needs("inspect")
 def test_of_a_pair_both_must_be_right() -> None:
     from inspect_ai.scorer import SampleScore
     from inspect_ai.scorer import Score as TheirScore
@@ -138,7 +135,7 @@ def test_of_a_pair_both_must_be_right() -> None:
     assert make_unit_metric()(scores) == pytest.approx((0 + 1 + 0.5) / 3)
 
 
-@needs_inspect
+@pytest.mark.needs("inspect")
 @pytest.mark.parametrize("ending", ["eval", "json"])
 def test_an_evaluation_is_a_log_that_inspect_reads(tmp_path, ending: str) -> None:
     from inspect_ai.log import read_eval_log
@@ -155,7 +152,7 @@ def test_an_evaluation_is_a_log_that_inspect_reads(tmp_path, ending: str) -> Non
     assert (score.scored_samples, score.unscored_samples) == (256, 128)
 
 
-@needs_inspect
+@pytest.mark.needs("inspect")
 def test_without_the_suite_the_log_holds_the_answers_alone(tmp_path) -> None:
     from inspect_ai.log import read_eval_log
 

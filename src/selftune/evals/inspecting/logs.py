@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from selftune.records import Evaluation, ItemOutcome, Suite, SuiteItem
@@ -16,13 +17,13 @@ BY_SUITE: Final = "by_suite"
 """What scores are called in a log, whoever ran the suite: the scorer that each item or the suite names."""
 
 
-def require_inspect() -> None:
+def require_inspect(find: Callable[[str], object | None] = find_spec) -> None:
     """Return where Inspect AI is installed.
 
     Raises:
         UsageError: it is not.
     """
-    if find_spec("inspect_ai") is None:
+    if find("inspect_ai") is None:
         raise UsageError("Inspect AI is not installed.", next_step="Run `pip install 'selftune[inspect]'`.")
 
 
