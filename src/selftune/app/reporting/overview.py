@@ -12,6 +12,7 @@ from selftune.app.reporting.pages.drawings import Span, draw_forest
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, heat
 from selftune.app.reporting.published import MEASURED
 from selftune.app.reporting.published.sections import progression_rows, published_sections
+from selftune.app.reporting.study import study_generations, study_section
 from selftune.app.reporting.trends import tell_trend
 from selftune.records import Arm, Build, Dataset, Decision, Evaluation, JudgementStatus, Release, Run
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from selftune.app.reporting.pages.parts import Part, Row
     from selftune.app.reporting.published import Published
+    from selftune.app.reporting.study import GenerationStudy
     from selftune.app.reporting.suites import KnownSuites
     from selftune.loop.project import Project
 
@@ -61,6 +63,7 @@ class Everything:
     runs: tuple[tuple[str, Run], ...] = ()
     datasets: tuple[Dataset, ...] = ()
     judges: tuple[tuple[str, int, int, float], ...] = ()
+    studied: tuple[GenerationStudy, ...] = ()
     last_updated: str = ""
 
 
@@ -88,6 +91,7 @@ def gather_everything(project: Project, suites: KnownSuites) -> Everything:
         runs=runs,
         datasets=tuple(one for _, one in store.each(Dataset)),
         judges=_judges(project),
+        studied=study_generations(project, releases),
         last_updated=max((at for at, _ in (*decisions, *runs)), default=""),
     )
 
@@ -192,9 +196,6 @@ def _generations(found: Everything) -> Iterator[Part]:
         newest = served[-1][1].evaluation
         alike = [mean for _, arm, mean in served if arm.evaluation.suite_digest == newest.suite_digest]
         yield Said(text=tell_trend(alike, newest.suite))
-        yield Said(
-            text="Resolution of dissonance, success at tasks and fidelity to personas are not measured by these suites."
-        )
 
 
 def _deciding(release: Release, found: Everything) -> str:
@@ -207,6 +208,7 @@ def _deciding(release: Release, found: Everything) -> str:
 def _own_sections(found: Everything) -> Iterator[Section]:
     if not found.measured:
         return
+    yield study_section(found.studied)
     yield Section(title="Categories and difficulty, measured", parts=tuple(_parts(found)))
     yield Section(title="Decisions", parts=(_decisions(found),))
     yield Section(title="Configurations, measured", parts=(_runs(found),))

@@ -1,0 +1,231 @@
+"""The secondary measures of the longitudinal study (mission A39), of what each generation said while it served.
+
+Each is reckoned from interactions in the log that a release wrote, and from the last verdict on each. What the log does
+not hold is called not measured, and why; nothing is made up afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.reporting.arms import LEVEL
+from selftune.app.reporting.pages import figures
+from selftune.app.reporting.pages.parts import Said, Section, Table
+from selftune.gate.statistics.means import mean_interval
+from selftune.records import Interaction, InteractionOutcome, Judgement, JudgementStatus, Release, Rubric, digest_of
+from selftune.scoring.intervals import wilson_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from selftune.app.reporting.pages.parts import Part, Row
+    from selftune.loop.project import Project
+    from selftune.store.facts import Verdict
+
+FIDELITY: Final = ("logical_rigor", "creative_synthesis")
+"""The criteria of the rubric `golden` that hold each persona to its own part (mission A14)."""
+
+RESOLVED: Final = 0.5
+"""Dissonance counts as resolved at the first turn in which so much of its highest value is gone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationStudy:
+    """What one generation said while it served.
+
+    Attributes:
+        interactions: All that it wrote; `judged`: those with a scored verdict, of which `failed` had a critical error
+            and `intervened` were set right or finished by a person (one may be both).
+        turns: Of each dialogue whose dissonance rose and was resolved, the turns that it took.
+        unresolved: Dialogues that ended before it was.
+        fidelity: Mean of the two criteria of each verdict that gave both, and the scale they are on.
+    """
+
+    version: str
+    interactions: int
+    judged: int
+    failed: int
+    intervened: int
+    succeeded: int
+    turns: tuple[int, ...] = ()
+    unresolved: int = 0
+    fidelity: tuple[float, ...] = ()
+    scale: tuple[float, float] = (1.0, 5.0)
+
+
+def turns_to_resolve(by_turn: Sequence[float], resolved: float = RESOLVED) -> int | None:
+    """Turns from the one in which dissonance stood highest to the first with at most 1 - `resolved` of that left.
+
+    None where it never fell so far. It is held against its own height, so that no runtime's scale needs a threshold.
+    """
+    highest = max(by_turn)
+    top = by_turn.index(highest)
+    return next((at for at, value in enumerate(by_turn[top:]) if value <= highest * (1 - resolved)), None)
+
+
+@dataclass(kw_only=True)
+class _Tally:
+    """One generation while its interactions are counted."""
+
+    interactions: int = 0
+    judged: int = 0
+    failed: int = 0
+    intervened: int = 0
+    succeeded: int = 0
+    turns: list[int] = field(default_factory=list)
+    unresolved: int = 0
+    fidelity: list[float] = field(default_factory=list)
+
+
+def study_generations(project: Project, releases: Sequence[Release]) -> tuple[GenerationStudy, ...]:
+    """Each release that wrote anything, oldest first; one pass over the log, words are read and let go."""
+    store = project.store
+    versions = {release.build_digest: release.version for release in reversed(releases)}
+    verdicts = {one.interaction_id: one for one in store.verdicts() if one.status is JudgementStatus.SCORED}
+    passed_over, tallies, writers = store.superseded(), dict[str, _Tally](), dict[str, str]()
+    for _, said in store.each(Interaction):
+        version = versions.get(said.generated_by or "")
+        if version is not None and said.id not in passed_over:
+            writers[said.id] = version
+            _count(tallies.setdefault(version, _Tally()), said, verdicts.get(said.id))
+    scale = _add_fidelity(project, tallies, writers, verdicts)
+    ordered = dict.fromkeys(release.version for release in releases if release.version in tallies)
+    return tuple(_studied(version, tallies[version], scale) for version in ordered)
+
+
+def _count(tally: _Tally, said: Interaction, verdict: Verdict | None) -> None:
+    tally.interactions += 1
+    if verdict is not None:
+        failed = verdict.critical or said.outcome is InteractionOutcome.ERROR
+        corrected = said.feedback is not None and said.feedback.correction is not None
+        intervened = corrected or said.outcome is InteractionOutcome.HUMAN_INTERVENED
+        tally.judged += 1
+        tally.failed += failed
+        tally.intervened += intervened
+        tally.succeeded += not (failed or intervened)
+    if said.dissonance and max(said.dissonance) > 0:
+        turns = turns_to_resolve(said.dissonance)
+        if turns is None:
+            tally.unresolved += 1
+        else:
+            tally.turns.append(turns)
+
+
+def _add_fidelity(
+    project: Project, tallies: Mapping[str, _Tally], writers: Mapping[str, str], verdicts: Mapping[str, Verdict]
+) -> tuple[float, float]:
+    """Read the criteria of the last verdicts, where a rubric has those of the personas; gives the rubric's scale."""
+    rubrics = {digest_of(one): one for _, one in project.store.each(Rubric) if _has_personas(one)}
+    if not rubrics:
+        return (1.0, 5.0)
+    last = {verdicts[name].judgement_id: version for name, version in writers.items() if name in verdicts}
+    newest = list(rubrics.values())[-1]
+    for _, verdict in project.store.each(Judgement):
+        if verdict.id in last and verdict.rubric_digest in rubrics:
+            given = {one.name: one.score for one in verdict.criteria}
+            scores = [score for name in FIDELITY if (score := given.get(name)) is not None]
+            if len(scores) == len(FIDELITY):
+                tallies[last[verdict.id]].fidelity.append(fmean(scores))
+    return newest.lowest, newest.highest
+
+
+def _has_personas(rubric: Rubric) -> bool:
+    return set(FIDELITY) <= {criterion.name for criterion in rubric.criteria}
+
+
+def _studied(version: str, tally: _Tally, scale: tuple[float, float]) -> GenerationStudy:
+    return GenerationStudy(
+        version=version,
+        interactions=tally.interactions,
+        judged=tally.judged,
+        failed=tally.failed,
+        intervened=tally.intervened,
+        succeeded=tally.succeeded,
+        turns=tuple(tally.turns),
+        unresolved=tally.unresolved,
+        fidelity=tuple(tally.fidelity),
+        scale=scale,
+    )
+
+
+# --- The section ------------------------------------------------------------------------------------------------------
+
+
+def study_section(studied: Sequence[GenerationStudy]) -> Section:
+    """The three measures, one row for each generation and measure, each with its n and interval or why it has none."""
+    return Section(title="The study's secondary measures", parts=tuple(_parts(studied)))
+
+
+def _parts(studied: Sequence[GenerationStudy]) -> Iterator[Part]:
+    if not studied:
+        yield Said(text="Not measured: no interaction in the log was written by a release of this project.")
+        return
+    rows = [row for one in studied for row in (_success(one), _resolution(one), _fidelity(one))]
+    yield Table(
+        caption="By generation, over what it said while it served; intervals at 95 %",
+        head=("generation", "measure", "value", "interval", "n", "of"),
+        rows=tuple(rows),
+    )
+    yield Said(
+        text="Task success: no critical error in the last verdict and nothing set right by a person. Resolution: turns "
+        "from the highest dissonance to half of it. Fidelity: the mean of logical rigor and creative synthesis. Each "
+        "generation was asked other things, so what differs between rows need not be the model; the gate reads none."
+    )
+
+
+def _success(one: GenerationStudy) -> Row:
+    named = (one.version, "task success rate")
+    if not one.judged:
+        return (*named, *_missing(f"{figures.counted(one.interactions, 'interaction')}, none with a verdict"))
+    low, high = wilson_interval(one.succeeded, one.judged, LEVEL)
+    detail = (
+        f"{one.judged} judged of {one.interactions}; {one.failed} with a critical error, {one.intervened} set right"
+    )
+    return (
+        *named,
+        _percent(one.succeeded / one.judged),
+        f"[{_percent(low)}, {_percent(high)}]",
+        str(one.judged),
+        detail,
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{figures.number(100 * value, 1)}%"
+
+
+def _resolution(one: GenerationStudy) -> Row:
+    named = (one.version, "dissonance resolution time, turns")
+    rose = len(one.turns) + one.unresolved
+    if not one.turns:
+        why = f"{rose} dialogues, none resolved" if rose else "no interaction carries a dissonance that rose"
+        return (*named, *_missing(why))
+    bounds = mean_interval(one.turns, LEVEL, (0.0, float(2 * max(one.turns))))
+    told = f"{len(one.turns)} resolved of {rose}; those unresolved have no time and are left out"
+    return (
+        *named,
+        figures.number(fmean(one.turns)),
+        figures.interval(bounds) or figures.NOTHING,
+        str(len(one.turns)),
+        told,
+    )
+
+
+def _fidelity(one: GenerationStudy) -> Row:
+    named = (one.version, f"persona fidelity, {one.scale[0]:g} to {one.scale[1]:g}")
+    if not one.fidelity:
+        return (*named, *_missing("no verdict scores both logical rigor and creative synthesis"))
+    bounds = mean_interval(one.fidelity, LEVEL, one.scale)
+    return (
+        *named,
+        figures.number(fmean(one.fidelity)),
+        figures.interval(bounds) or figures.NOTHING,
+        str(len(one.fidelity)),
+        "verdicts that score both",
+    )
+
+
+def _missing(why: str) -> tuple[str, str, str, str]:
+    return ("not measured", figures.NOTHING, "0", why)
