@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,10 +36,13 @@ _CONTEXT: Final = fake_context(Path())  # the gate keeps nothing and reads no cl
 
 
 class OurGate:
-    """`decide` under a shipped policy; both arms are asked anew where they were chosen by these answers, or kept."""
+    """`decide` under a shipped policy; both arms are asked anew where they were chosen by these answers, or kept.
+
+    A night holds one training, so that none is asked for under further seeds, as `strict` would.
+    """
 
     def __init__(self, policy: str = "small") -> None:
-        self._policy = load_policy(policy)
+        self._policy = replace(load_policy(policy), training_seeds=1)
         self.title = f"ours, policy {policy}"
 
     def promotes(self, night: Night) -> bool:

@@ -445,7 +445,7 @@ def test_every_declared_rule_leaves_a_check() -> None:
     rebuilt, talks = worlds.tiers(60), worlds.conversations(60)
     evidence = worlds.with_further(evidence, "rebuilt", *3 * (worlds.right_up_to(30, 60),), suite=rebuilt)
     evidence = worlds.with_further(evidence, "battle", *2 * (worlds.right_up_to(30, 60),), suite=talks)
-    policy = replace(policy, suites=(("guarded_one", SuiteDemand(guarded=True)),))
+    policy = replace(policy, suites=(("guarded_one", SuiteDemand(guarded=True)),), training_seeds=3)
     decision = decide_on(replace(evidence, picks=Picks(choices=(Choice.TIE,))), policy)
     assert {check.name.partition(":")[0] for check in decision.checks} == set(policy.rules)
 
