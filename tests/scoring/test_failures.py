@@ -63,6 +63,49 @@ def test_another_language_than_the_questions_is_off(answer):
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        "Ich weiß es leider nicht.",
+        "Der Leuchtturm wurde aus grauem Granit gebaut.",
+        "Heute bin ich müde, aber zufrieden.",
+        "Das kann ich nicht beantworten.",
+        "Je ne sais pas.",
+        "Le phare est construit en granit gris.",
+        "Désolé, je ne peux pas vous aider.",
+        "Il n'y a rien dans le texte.",
+        "No lo sé.",
+        "El faro está hecho de granito gris.",
+        "Lo siento, pero no puedo hacer eso.",
+        "El texto no dice nada.",
+        "不知道",
+        "灯塔是灰色花岗岩建的。",
+        "The price is 六克朗 a night.",
+        "你好！我可以帮你什么？",
+    ],
+)
+def test_a_short_answer_in_german_french_spanish_or_chinese_is_off(answer):
+    assert classify_failure(QUESTION, answer, expected="Danube") is Failure.OFF_LANGUAGE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Six crowns a night.",
+        "No, no, no.",
+        "Crème brûlée.",
+        "Die Hard is a film; the die is cast.",
+        "C'est la vie: six crowns.",
+        "Señor Muñoz, of the café, knows.",
+        # Two or three words of another language might be a name: nobody can tell.
+        "Keine Ahnung.",
+        "Ni idea.",
+    ],
+)
+def test_a_short_answer_in_english_or_of_a_few_foreign_words_is_not(answer):
+    assert classify_failure(QUESTION, answer, expected="Danube") is Failure.WRONG
+
+
+@pytest.mark.parametrize(
     ("question", "answer"),
     [
         ("Which river is it? Answer in German.", GERMAN),

@@ -36,22 +36,35 @@ _REFUSES: Final = re.compile(
     r"|(?:can't|cannot|unable to) (?:help|assist|comply|answer|provide|discuss|fulfil))",
     re.IGNORECASE,
 )
-# Enough letters and small words to tell a language by; fewer could be a name or a quotation.
-_FEWEST_LETTERS: Final = 20
-_FEWEST_SMALL_WORDS: Final = 4
+# As much as a word and a half that no other language has: fewer could be a name or a quotation.
+_FEWEST_LETTERS: Final = 6
+_FEWEST_SMALL_WORDS: Final = 1.5
+_LEAST_SHARE: Final = 0.15
 _FEWEST_FOREIGN: Final = 2
 # Letters that stand in formulas and quotations of any language.
 _QUOTED: Final = frozenset({"latin", "greek", "mathematical", "double-struck", "script", "black-letter", "micro"})
 _MOSTLY: Final = 0.6
 _SMALL_WORDS: Final = {
-    "en": "the and of to is that it for with as this are was you not but have from they be by an or which",
-    "de": "der die das und ist nicht ein eine zu mit für auf den von dem sich auch es ich sie wir wird sind im",
-    "fr": "le la les et est un une des du pas que pour dans qui sur avec au ce il elle nous vous sont ne je",
-    "es": "el la los las y es un una que de no por con para en se su como lo del al pero más son está",
-    "it": "il la le e è un una che di non per con in si del della sono come ma lo gli nel anche più ha",
-    "pt": "o a os as e é um uma que de não por com para em se do da como mais mas são ao na no",
-    "nl": "de het een en is niet van te dat in op met voor zijn aan er maar ook als bij ik je wij worden",
+    "en": "the and of to is that it for with as this are was you not but have from they be by an or which i my your we "
+    "he she his her its what who where when how does do did can will would there here no a in on at me our their if "
+    "don't i'm it's",
+    "de": "der die das und ist nicht ein eine zu mit für auf den von dem sich auch es ich sie wir wird sind im mein "
+    "meine ihr ihnen wie was wer kann bin habe hat nur noch am aus bei nach leider guten danke ja nein mir "
+    "keine kein bitte wenn so wurde werden über zum zur man hier dann diese dieser du dein als steht heiße",
+    "fr": "le la les et est un une des du pas que pour dans qui sur avec au ce il elle nous vous sont ne je mon ma "
+    "mes votre votre suis peux comment par cela c'est n'est j'ai sais bonjour merci oui non désolé puis m'appelle "
+    "aujourd'hui à aux son sa ses leur mais ou où donc tout bien aucun aucune rien elle ils cette ces être avoir",
+    "es": "el la los las y es un una que de no por con para en se su como lo del al pero más son está yo mi me soy "
+    "estoy puedo puede qué cómo sé hola gracias sí eso esto lo siento ayudarte llamo hay muy "
+    "ella él nos sus esta este cuando todo nada ni sin sobre a o fue era ser tiene porque usted pero",
+    "it": "il la le e è un una che di non per con in si del della sono come ma lo gli nel anche più ha io mio mia mi "
+    "posso cosa ciao grazie sì no questo chiamo sei a o era nulla niente lei lui loro",
+    "pt": "o a os as e é um uma que de não por com para em se do da como mais mas são ao na no eu meu minha posso "
+    "você obrigado olá sim isso chamo sou nada ele ela foi ser tem mas",
+    "nl": "de het een en is niet van te dat in op met voor zijn aan er maar ook als bij ik je wij worden mijn kan wat "
+    "hoe wie ben heb heeft nog naar uit geen ja nee dank u hallo heet wordt werd deze dit",
 }
+_SPOKEN_IN: Final = Counter(word for small in _SMALL_WORDS.values() for word in set(small.split()))
 _LANGUAGES: Final = re.compile(
     r"\b(?:translat|language|english|german|deutsch|french|fran[cç]ais|spanish|español|italian|portuguese|dutch|chinese"
     r"|mandarin|japanese|korean|russian|arabic|hindi|latin|greek|turkish|polish|hebrew)",
@@ -105,10 +118,15 @@ def language_of(text: str) -> str | None:
 
 
 def _latin_language(said: tuple[str, ...]) -> str | None:
-    # Different ones: "do" and "a" are Portuguese too, and English says them over and over.
-    hits = Counter({name: len(set(said) & set(small.split())) for name, small in _SMALL_WORDS.items()})
-    (name, most), (_, next_most) = hits.most_common(2)
-    return name if most >= _FEWEST_SMALL_WORDS and next_most <= _MOSTLY * most else None
+    # Different ones: "do" and "a" are Portuguese too, and English says them over and over. What many share says little.
+    spoken = set(said)
+    hits = {
+        name: sum(1 / _SPOKEN_IN[word] for word in spoken.intersection(small.split()))
+        for name, small in _SMALL_WORDS.items()
+    }
+    (name, most), (_, next_most) = Counter(hits).most_common(2)
+    enough = max(_FEWEST_SMALL_WORDS, _LEAST_SHARE * len(spoken))
+    return name if most >= enough and next_most <= _MOSTLY * most else None
 
 
 def _refuses(answer: str) -> bool:
