@@ -80,7 +80,7 @@ def test_another_language_than_the_questions_is_off(answer):
         "不知道",
         "灯塔是灰色花岗岩建的。",
         "The price is 六克朗 a night.",
-        "你好！我可以帮你什么？",
+        "你好, 我可以帮你什么",
     ],
 )
 def test_a_short_answer_in_german_french_spanish_or_chinese_is_off(answer):
