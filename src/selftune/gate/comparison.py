@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from selftune.gate.statistics.means import paired_gain
-from selftune.gate.statistics.paired import Difference, paired_difference
+from selftune.gate.statistics.means import paired_gain, paired_harm
 from selftune.scoring.units import Mean, UnitScore, mean_of, unit_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from selftune.gate.base import Evidence
+    from selftune.gate.statistics.paired import Difference
     from selftune.records import Evaluation
 
 
@@ -71,7 +71,7 @@ class Comparison:
 
     def difference(self, level: float) -> Difference | None:
         """What the differences say of harm, room left for what was not seen; None when there are none."""
-        return paired_difference(self.differences, level, width=self.widest) if self.units else None
+        return paired_harm(self.differences, level, width=self.widest) if self.units else None
 
 
 def relative_weights(units: Sequence[PairedUnit]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import Guarded
 from selftune.gate.statistics.means import spread_for_gain
 from selftune.gate.statistics.paired import spread_of
-from selftune.gate.statistics.power import items_needed
+from selftune.gate.statistics.power import items_needed, items_needed_to_hold
 from selftune.records import CheckStatus
 
 if TYPE_CHECKING:
@@ -50,12 +50,15 @@ def _for_gain(comparison: Comparison, policy: Policy) -> int | None:
 
 
 def _for_bound(comparison: Comparison, cap: float, policy: Policy) -> int | None:
-    differences = comparison.differences
-    room = math.fsum(differences) / len(differences) + cap
-    if room <= 0:
-        return None
-    spread = spread_of([difference / comparison.widest for difference in differences]) * comparison.widest
-    return items_needed(spread, room, alpha=1 - policy.level, power=policy.power)
+    shares = [difference / comparison.widest for difference in comparison.differences]
+    return items_needed_to_hold(
+        math.fsum(shares) / len(shares),
+        spread_of(shares),
+        cap / comparison.widest,
+        n=len(shares),
+        alpha=(1 - policy.level) / 2,
+        power=policy.power,
+    )
 
 
 def minutes_of_a_round(evidence: Evidence, *, training: bool) -> int:

@@ -10,22 +10,22 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from statistics import fmean
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from selftune.errors import ConfigError
 from selftune.gate.config import Against
 from selftune.gate.rules.behaviour import TurnOfBreak
 from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression, has_own_rule
-from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fall_status, fewest_above
+from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fewest_above
 from selftune.gate.rules.leakage import LEAKAGE
+from selftune.gate.rules.sets import SetCap
 from selftune.gate.rules.spread import SeedSpread
-from selftune.gate.rules.tiers import EXTENDED, HELD_OUT, has_tier
+from selftune.gate.rules.tiers import EXTENDED, GOLD, HELD_OUT, ByHeart, Extended, HeldOut, has_tier
 from selftune.gate.rules.trainings import TrainingSpread
 from selftune.gate.rules.validity import missing_categories
 from selftune.gate.statistics.noise import chance_below
-from selftune.gate.statistics.paired import counted_interval
-from selftune.gate.statistics.power import detectable_gain
-from selftune.records import CheckStatus
+from selftune.gate.statistics.power import chance_of_harm, detectable_gain, power_to_hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +40,6 @@ DISCORDANCE: Final = 0.1
 LEAST_CHANCE: Final = 0.8
 """An equal candidate must pass all vetoes at least so often."""
 
-_RARE: Final = 1e-7
 _MOST_UNITS: Final = 2_000
 
 
@@ -67,6 +66,7 @@ class Veto:
 
     Attributes:
         where: What would have to grow for it to see better: a category or an agent of the suite, or a suite.
+        telling: As how much of a unit one of them counts, where they weigh unequally.
         trainings: Over so many trainings the spread of their means must stay below the cap; 0 where it is no such veto.
     """
 
@@ -75,6 +75,7 @@ class Veto:
     n: int
     cap: float
     shown: bool
+    telling: float = 1.0
     trainings: int = 0
 
 
@@ -118,7 +119,7 @@ def _refuse_missing(policy: Policy, suite: Suite, further: Sequence[Suite]) -> N
 
 
 def _refuse_few(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
-    sizes, least = Counter(category for category, _ in _units(suite)), policy.min_part_units
+    sizes, least = Counter(unit.category for unit in _units(suite)), policy.min_part_units
     parts = [_part(suite, sizes[name], least, f"category {name!r} of ") for name in suite.categories]
     for one in (suite, *further):
         if one is suite or not has_own_rule(one):
@@ -148,7 +149,7 @@ def _part(suite: Suite, n: int, least: int, what: str = "") -> _Part:
 def _parts_with_a_floor(policy: Policy, suite: Suite) -> Iterator[_Part]:
     """What a demand on this suite sets a floor for, category by category and agent by agent."""
     for category, floor in policy.demand_on(suite.name).floors if Floor.family in policy.rules else ():
-        agents = [agent for named, agent in _units(suite) if named == category]
+        agents = [unit.agent for unit in _units(suite) if unit.category == category]
         least = fewest_above(floor, policy.level)
         yield _part(suite, len(agents), least, f"category {category!r} of ")
         for agent, n in Counter(agent for agent in agents if agent is not None).items():
@@ -163,8 +164,10 @@ def _tiers(policy: Policy, suite: Suite) -> Iterator[_Part]:
 
 def needs_base(policy: Policy, suite: Suite) -> bool:
     """Whether a rule holds the candidate against the base on this further suite, so that the base is asked it too."""
-    against = policy.demand_on(suite.name).against is Against.BASE and not has_own_rule(suite)
-    return against or suite.name == LEAKAGE or has_tier(suite, EXTENDED, HELD_OUT)
+    demand = policy.demand_on(suite.name)
+    against = demand.against is Against.BASE and not has_own_rule(suite)
+    sets = SetCap.family in policy.rules and any(one.against is Against.BASE for _, one in demand.sets)
+    return against or sets or suite.name == LEAKAGE or has_tier(suite, EXTENDED, HELD_OUT)
 
 
 def _refuse_few_seeds(policy: Policy, suite: Suite, repeats: int) -> None:
@@ -180,53 +183,73 @@ def _refuse_few_seeds(policy: Policy, suite: Suite, repeats: int) -> None:
 def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> Forecast:
     """How often an equal candidate passes, and how small a gain can be seen on the suite that decides.
 
-    Reckoned exactly for right-or-wrong units of which `DISCORDANCE` differ between equal arms, vetoes taken as
-    independent. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise. So is
-    the spread over generation seeds: it raises a doubt and is no veto. Trainings are taken to differ by no more than
-    equal arms do; what they really do shows in the noise floor that a decision prints.
+    Reckoned exactly, by the tests of the rules themselves, for right-or-wrong units of which `DISCORDANCE` differ
+    between equal arms, and as if no veto knew of another. Units that weigh unequally count as so many equal ones as
+    vary as much. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise. The
+    spread over generation seeds is, too: it raises a doubt and is no veto. Trainings are taken to differ by no more
+    than equal arms do; what they really do shows in the noise floor that a decision prints.
     """
     units = _units(suite)
     chances = {veto.name: _passed(veto, policy) for veto in vetoes_of(policy, suite, further)}
-    # Growth that is clear of noise by chance alone: one side of the interval's error.
-    by_chance = (1 + policy.level) / 2
     if CriticalFailures.family in policy.rules:
-        chances[CriticalFailures.family] = by_chance
+        # No more items can differ in one than differ in what they score.
+        chances[CriticalFailures.family] = _chance(len(suite.items), policy.critical_growth, policy.level, shown=False)
+    for one in (suite, *further) if ByHeart.family in policy.rules else ():
+        if has_tier(one, GOLD) and has_tier(one, HELD_OUT):
+            # Gold ahead of held-out by chance alone: one side of the interval's error.
+            chances[f"{ByHeart.family}:{one.name}"] = (1 + policy.level) / 2
     for one in (suite, *further) if TurnOfBreak.family in policy.rules else ():
-        if any(item.follow_ups for item in one.items):
-            chances[f"{TurnOfBreak.family}:{one.name}"] = by_chance
-    n = len(units)
+        talks = sum(bool(item.follow_ups) for item in one.items)
+        if talks:
+            chances[f"{TurnOfBreak.family}:{one.name}"] = _chance(talks, 0.0, policy.level, shown=False)
+    n = max(2, round(len(units) * _telling(units)))
     spread = math.sqrt((DISCORDANCE * n + 2) / (n + 2))
     return Forecast(
-        units=tuple(Counter(category for category, _ in units).items()),
+        units=tuple(Counter(unit.category for unit in units).items()),
         pass_chance=math.prod(chances.values()),
         weakest=min(chances, key=lambda name: chances[name]) if chances else None,
-        detectable_gain=detectable_gain(spread, max(n, 2), alpha=policy.alpha, power=policy.power),
+        detectable_gain=detectable_gain(spread, n, alpha=policy.alpha, power=policy.power),
     )
 
 
-def _units(suite: Suite, tier: str | None = None) -> list[tuple[str, str | None]]:
-    """Category and agent of each unit, of one tier or of all."""
-    first: dict[str, SuiteItem] = {}
+class _Unit(NamedTuple):
+    category: str
+    agent: str | None
+    weight: float
+
+
+def _units(suite: Suite, tier: str | None = None) -> list[_Unit]:
+    """The units of one tier or of all."""
+    held: dict[str, list[SuiteItem]] = {}
     for item in suite.items if tier is None else [one for one in suite.items if one.tier == tier]:
-        first.setdefault(item.pair if suite.unit == "pair" and item.pair is not None else item.id, item)
-    return [(item.category, item.agent) for item in first.values()]
+        held.setdefault(item.pair if suite.unit == "pair" and item.pair is not None else item.id, []).append(item)
+    return [_Unit(items[0].category, items[0].agent, fmean(item.weight for item in items)) for items in held.values()]
+
+
+def _telling(units: Sequence[_Unit]) -> float:
+    """As how much of a unit one of them counts: 1 where all weigh the same.
+
+    Source:
+        L. Kish, "Survey Sampling" (1965), section 11.7.
+    """
+    weights = [unit.weight for unit in units]
+    return math.fsum(weights) ** 2 / math.fsum(weight**2 for weight in weights) / len(weights) if weights else 1.0
 
 
 def vetoes_of(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> Iterator[Veto]:
     """Each comparison that may stop a candidate under this policy, on the suite that decides and on those beside it."""
     units = _units(suite)
-    by_category = Counter(category for category, _ in units)
     guarded = policy.guarded_among(suite.categories) if Guarded.family in policy.rules else ()
     for category in suite.categories:
-        where, n = f"category {category!r}", by_category[category]
+        seen = [unit for unit in units if unit.category == category]
         if category in guarded:
-            yield Veto(name=f"{Guarded.family}:{category}", where=where, n=n, cap=policy.guarded_cap, shown=True)
+            yield _veto(Guarded, category, f"category {category!r}", seen, policy.guarded_cap, shown=True)
         elif CategoryCap.family in policy.rules:
-            yield Veto(name=f"{CategoryCap.family}:{category}", where=where, n=n, cap=policy.category_cap, shown=False)
-    if AgentCap.family in policy.rules:
-        for agent, n in Counter(agent for _, agent in units if agent is not None).items():
-            where = f"agent {agent!r}"
-            yield Veto(name=f"{AgentCap.family}:{agent}", where=where, n=n, cap=policy.agent_cap, shown=False)
+            yield _veto(CategoryCap, category, f"category {category!r}", seen, policy.category_cap)
+    for agent in dict.fromkeys(unit.agent for unit in units) if AgentCap.family in policy.rules else ():
+        if agent is not None:
+            seen = [unit for unit in units if unit.agent == agent]
+            yield _veto(AgentCap, agent, f"agent {agent!r}", seen, policy.agent_cap)
     if TrainingSpread.family in policy.rules and policy.training_seeds > 1:
         yield Veto(
             name=TrainingSpread.family,
@@ -242,30 +265,40 @@ def vetoes_of(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> It
         yield from _vetoes_beside(policy, one)
 
 
+def _veto(
+    rule: type[EnforcedRule], place: str, where: str, units: Sequence[_Unit], cap: float, *, shown: bool = False
+) -> Veto:
+    name = f"{rule.family}:{place}"
+    return Veto(name=name, where=where, n=len(units), cap=cap, shown=shown, telling=_telling(units))
+
+
 def _tier_vetoes(policy: Policy, suite: Suite) -> Iterator[Veto]:
-    for tier, margin in ((EXTENDED, policy.extended_margin), (HELD_OUT, policy.held_out_margin)):
-        n = len(_units(suite, tier))
-        if n and tier in policy.rules:
-            where = f"the {tier} tier of suite {suite.name!r}"
-            yield Veto(name=f"{tier}:{suite.name}", where=where, n=n, cap=margin, shown=False)
+    tiers: tuple[tuple[type[EnforcedRule], float], ...] = (
+        (Extended, policy.extended_margin),
+        (HeldOut, policy.held_out_margin),
+    )
+    for rule, margin in tiers:
+        units = _units(suite, rule.family)
+        if units and rule.family in policy.rules:
+            yield _veto(rule, suite.name, f"the {rule.family} tier of suite {suite.name!r}", units, margin)
 
 
 def _vetoes_beside(policy: Policy, suite: Suite) -> Iterator[Veto]:
-    where, n, demand = f"suite {suite.name!r}", len(_units(suite)), policy.demand_on(suite.name)
+    where, units, demand = f"suite {suite.name!r}", _units(suite), policy.demand_on(suite.name)
     rule: type[EnforcedRule] = NoWorseShown if demand.guarded else NoWorse
     if suite.purpose == REGRESSION and Regression.family in policy.rules:
-        yield Veto(name=f"{Regression.family}:{suite.name}", where=where, n=n, cap=0.0, shown=False)
+        yield _veto(Regression, suite.name, where, units, 0.0)
     elif rule.family in policy.rules and not has_own_rule(suite):
-        yield Veto(name=f"{rule.family}:{suite.name}", where=where, n=n, cap=demand.margin, shown=demand.guarded)
+        yield _veto(rule, suite.name, where, units, demand.margin, shown=demand.guarded)
 
 
 def _passed(veto: Veto, policy: Policy, least: int = 0) -> float:
     """How often an equal candidate passes a veto, were it over at least so many units."""
-    n = max(veto.n, least)
+    n = max(veto.n, least) * veto.telling
     if veto.trainings:
         # Two equal arms differ on `DISCORDANCE` of the units; one arm's mean has half of that variance.
         return chance_below(veto.cap, math.sqrt(DISCORDANCE / 2 / n), veto.trainings)
-    return _chance(n, veto.cap, policy.level, shown=veto.shown)
+    return _chance(max(1, round(n)), veto.cap, policy.level, shown=veto.shown)
 
 
 def _remedy(policy: Policy, suite: Suite, further: Sequence[Suite]) -> str:
@@ -295,27 +328,7 @@ def _grown_to(vetoes: Sequence[Veto], chance: float, policy: Policy) -> int | No
 @cache
 def _chance(n: int, cap: float, level: float, *, shown: bool) -> float:
     """Probability that n units of an equal candidate pass a veto: harm not shown, or (`shown`) its absence shown."""
-    units = min(n, _MOST_UNITS)
-    return math.fsum(
-        weight
-        for gained, lost, weight in _equal_outcomes(units)
-        if _passes(fall_status((gained - lost) / units, counted_interval(gained, lost, units, level), cap), shown=shown)
-    )
-
-
-def _passes(status: CheckStatus, *, shown: bool) -> bool:
-    return status is CheckStatus.PASS if shown else status is not CheckStatus.FAIL
-
-
-def _equal_outcomes(n: int) -> Iterator[tuple[int, int, float]]:
-    """Units gained and lost by an equal candidate, with their probability; what is rarer than 1e-7 is left out."""
-    for discordant in range(n + 1):
-        drawn = _binomial(n, discordant, DISCORDANCE)
-        if drawn >= _RARE:
-            for gained in range(discordant + 1):
-                yield gained, discordant - gained, drawn * _binomial(discordant, gained, 0.5)
-
-
-def _binomial(n: int, k: int, p: float) -> float:
-    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    return math.exp(ways + k * math.log(p) + (n - k) * math.log(1 - p))
+    n, each = min(n, _MOST_UNITS), DISCORDANCE / 2
+    if shown:
+        return power_to_hold(n, gained=each, lost=each, margin=cap, alpha=(1 - level) / 2)
+    return 1 - chance_of_harm(n, gained=each, lost=each, margin=cap, alpha=1 - level)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from selftune.gate.statistics.paired import Difference
     from selftune.gate.weighing import Checked, Weighed
 
-STAGE_VERSION: Final = 3
+STAGE_VERSION: Final = 4
 
 
 def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selftune.gate.statistics.paired import Difference, paired_difference
+from selftune.gate.statistics.means import paired_gain
 from selftune.scoring.units import unit_scores
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+    from selftune.gate.statistics.paired import Difference
     from selftune.records import Evaluation
 
 
@@ -49,4 +50,4 @@ def split_gain(
 
 
 def _difference(differences: list[float], level: float) -> Difference | None:
-    return paired_difference(differences, level) if differences else None
+    return paired_gain(differences, level) if differences else None

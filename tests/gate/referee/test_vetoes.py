@@ -65,7 +65,9 @@ def test_a_guarded_category_must_be_shown_and_too_few_items_do_not_show_it():
     guarded = judged(few, guarded=("tone",))
     assert status_of(guarded, "guarded:tone") is CheckStatus.NOT_MEASURED
     assert guarded.outcome is Finding.INCONCLUSIVE
-    assert judged(arms(tone=7.0), guarded=("tone",)).outcome is Finding.BETTER
+    # Twenty that were not lost leave room for one in eight that would be; forty do not.
+    assert status_of(judged(arms(tone=7.0), guarded=("tone",)), "guarded:tone") is CheckStatus.NOT_SHOWN
+    assert judged(arms(tone=7.0, count=40), guarded=("tone",)).outcome is Finding.BETTER
     absent = judged(arms(tone=7.0), guarded=("jailbreak",))
     assert (absent.outcome, "guarded:jailbreak: only 0 items" in absent.reason) == (Finding.INCONCLUSIVE, True)
 

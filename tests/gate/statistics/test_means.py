@@ -13,10 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.gate.statistics.bootstrap import studentised_interval
-from selftune.gate.statistics.clusters import clustered_mean, gather
+from selftune.gate.statistics.clusters import MANY, clustered_mean, gather
+from selftune.gate.statistics.equivalence import shows_above
 from selftune.gate.statistics.flips import flip_many, flip_signs
-from selftune.gate.statistics.means import MANY, mean_difference, mean_interval, paired_gain, spread_for_gain
-from selftune.gate.statistics.paired import paired_difference, spread_of
+from selftune.gate.statistics.means import (
+    mean_difference,
+    mean_interval,
+    paired_gain,
+    paired_growth,
+    paired_harm,
+    spread_for_gain,
+)
+from selftune.gate.statistics.paired import difference_interval, mcnemar_mid_p, spread_of
 
 law = settings(deadline=None, max_examples=60)
 THOUSANDTHS = st.floats(-1, 1).map(lambda d: round(d, 3))
@@ -190,20 +198,34 @@ def test_an_arm_of_nearly_equal_scores_shows_nothing_of_its_spread() -> None:
 def test_a_gain_of_graded_scores_is_seen_where_made_up_units_would_hide_it() -> None:
     draw = random.Random(5)
     graded = [draw.gauss(0.08, 0.15) for _ in range(36)]
-    gain, harm = paired_gain(graded, 0.95), paired_difference(graded, 0.95)
-    assert harm.interval[0] < 0 < gain.interval[0]
-    assert (gain.gained, gain.lost) == (harm.gained, harm.lost)
+    gain = paired_gain(graded, 0.95)
+    assert difference_interval(graded, 0.95)[0] < 0 < gain.interval[0]
+    assert (gain.gained, gain.lost) == (sum(d > 0 for d in graded), sum(d < 0 for d in graded))
     assert spread_for_gain(graded) == pytest.approx(stdev(graded))
     assert spread_for_gain([1.0, 0.0, 0.0]) == spread_of([1.0, 0.0, 0.0])
 
 
 @law
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=2, max_size=40))
-def test_a_gain_of_right_or_wrong_items_is_the_gates_difference(found: list[float]) -> None:
-    gain, harm = paired_gain(found, 0.95), paired_difference(found, 0.95)
-    assert (gain.mean, gain.n) == (harm.mean, harm.n)
-    assert gain.p_value >= harm.p_value
-    assert (gain.interval[0] > 0) is (harm.interval[0] > 0 and harm.p_value <= 0.05)
+def test_a_gain_of_right_or_wrong_items_needs_interval_and_test(found: list[float]) -> None:
+    gain = paired_gain(found, 0.95)
+    exchangeable = mcnemar_mid_p(found.count(1.0), found.count(-1.0))
+    assert (gain.mean, gain.n) == (pytest.approx(sum(found) / len(found)), len(found))
+    assert gain.p_value >= exchangeable
+    assert (gain.interval[0] > 0) is (difference_interval(found, 0.95)[0] > 0 and exchangeable <= 0.05)
+
+
+@law
+@given(st.lists(st.floats(-1, 1).map(lambda d: round(d, 2)), min_size=2, max_size=14), st.sampled_from([0.9, 0.95]))
+def test_harm_is_shown_as_a_gain_of_the_other_arm_and_its_absence_by_the_bound(
+    found: list[float], level: float
+) -> None:
+    harm, gain = paired_harm(found, level), paired_gain([-d for d in found], level)
+    assert (harm.mean, harm.interval[1], harm.p_value) == (-gain.mean, -gain.interval[0], gain.p_value)
+    assert harm.interval[0] == shows_above(found, alpha=(1 - level) / 2, margin=-0.5).bound
+    growth = paired_growth([-d for d in found], level)
+    assert (growth.mean, growth.interval) == (-harm.mean, (-harm.interval[1], -harm.interval[0]))
+    assert (growth.gained, growth.lost) == (harm.lost, harm.gained)
 
 
 def test_the_interval_of_many_scores_is_the_normal_one() -> None:

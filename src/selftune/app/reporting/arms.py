@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.reporting.caveats import tell_heaps
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.drawings import Span, draw_distribution, draw_forest
 from selftune.app.reporting.pages.parts import Cell, Drawing, Said, Table, drift, heat
@@ -13,7 +14,7 @@ from selftune.drawing import shorten
 from selftune.evals.summaries import summarise
 from selftune.gate.statistics.effects import bimodality
 from selftune.gate.statistics.many import benjamini_hochberg
-from selftune.gate.statistics.paired import paired_difference
+from selftune.gate.statistics.means import paired_gain
 from selftune.scoring.units import unit_scores
 
 if TYPE_CHECKING:
@@ -116,13 +117,10 @@ def _distributions(arms: Sequence[ArmView]) -> Iterator[Part]:
     counts = "; ".join(f"{name}: {_in_words(values)}" for name, values in scores)
     yield Drawing(svg=draw_distribution("How the scores are spread", scores, SCALE), alt=f"Scores by arm: {counts}.")
     for name, values in scores:
-        heaps = bimodality(values)
+        told = tell_heaps(name, bimodality(values), PLACES)
         # Right-or-wrong scores always fall in two; only where some lie between do two heaps say something.
-        if heaps is not None and heaps.two_heaps and set(values) - set(SCALE):
-            yield Said(
-                text=f"The scores of {name} fall into two heaps: {heaps.low[1]} around {figures.number(heaps.low[0])}, "
-                f"{heaps.high[1]} around {figures.number(heaps.high[0])}. The mean between them describes neither."
-            )
+        if told and set(values) - set(SCALE):
+            yield Said(text=told)
 
 
 def _in_words(values: Sequence[float]) -> str:
@@ -157,7 +155,7 @@ def shifts_by(champion: ArmView, candidate: ArmView, part: Callable[[UnitScore],
         old, name = olds.get(new.key), part(new)
         if old is not None and name is not None and old.value is not None and new.value is not None:
             pairs.setdefault(name, []).append((old.value, new.value))
-    found = [(name, paired_difference([new - old for old, new in pairs[name]], LEVEL)) for name in sorted(pairs)]
+    found = [(name, paired_gain([new - old for old, new in pairs[name]], LEVEL)) for name in sorted(pairs)]
     adjusted = benjamini_hochberg([one.p_value for _, one in found])
     return tuple(
         PartShift(

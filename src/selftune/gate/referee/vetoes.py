@@ -13,7 +13,7 @@ from selftune.gate.referee.shifts import places_by
 from selftune.gate.referee.verdict import in_figures
 from selftune.gate.rules import enforced_rules
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fall_status
-from selftune.gate.statistics.means import mean_difference
+from selftune.gate.statistics.means import harm_difference, paired_growth
 from selftune.records import Check, CheckStatus
 from selftune.scoring.intervals import wilson_interval
 
@@ -84,7 +84,7 @@ def _falls(
             continue
         labels = None if paired.labels is None else [paired.labels[number] for number in held]
         differences = [paired.differences[number] for number in held]
-        found = mean_difference(differences, labels, level=policy.level, width=width)
+        found = harm_difference(differences, labels, level=policy.level, width=width)
         status = fall_status(found.mean, found.interval, cap * width)
         yield _measured(name, status, found.mean, found.interval, -cap * width, found.n, width)
 
@@ -131,7 +131,7 @@ def _critical(champion: ScoreSheet, candidate: ScoreSheet, policy: Policy) -> Ch
         for item, _ in champion.scored()
         if candidate.score(item) is not None
     ]
-    found = mean_difference(growth, None, level=policy.level, width=1.0)
+    found = paired_growth(growth, policy.level)
     status = CheckStatus.PASS
     if policy.max_critical_failures is not None and len(candidate.critical) > policy.max_critical_failures:
         status = CheckStatus.FAIL

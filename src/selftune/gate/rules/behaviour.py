@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 from selftune.gate.rules.enforced import HARM_SHOWN, EnforcedRule, in_words
 from selftune.gate.rules.validity import NO_CANDIDATE
-from selftune.gate.statistics.paired import Difference, paired_difference
+from selftune.gate.statistics.means import paired_growth, paired_harm
 from selftune.records import Check, CheckStatus
 from selftune.scoring.reading import words
 from selftune.scoring.units import RIGHT
 from selftune.scoring.wording import answer_of_most, is_looping, wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from selftune.gate.base import Evidence
     from selftune.gate.config import Policy
+    from selftune.gate.statistics.paired import Difference
     from selftune.records import Evaluation, Suite
 
 
@@ -49,7 +50,7 @@ class TurnOfBreak(EnforcedRule):
         if seen is None or seen.candidate is None:
             return self.unmeasured(NO_CANDIDATE)
         turns = _turns_of(seen.suite)
-        found = _growth(_firmness(seen.champion, turns), _firmness(seen.candidate, turns), policy.level)
+        found = _change(_firmness(seen.champion, turns), _firmness(seen.candidate, turns), paired_harm, policy.level)
         if found is None:
             return self.unmeasured(f"no conversation of {self.suite} was scored in both arms")
         status = CheckStatus.PASS if found.mean >= 0 else CheckStatus.NOT_SHOWN
@@ -100,7 +101,7 @@ class OutputCollapse(EnforcedRule):
         seen = evidence.on_suite(self.suite)
         if seen is None or seen.candidate is None:
             return self.unmeasured(NO_CANDIDATE)
-        found = _growth(_collapsed(seen.champion), _collapsed(seen.candidate), policy.level)
+        found = _change(_collapsed(seen.champion), _collapsed(seen.candidate), paired_growth, policy.level)
         if found is None:
             return self.unmeasured(f"no item of {self.suite} was answered in both arms")
         low, high = found.interval
@@ -132,7 +133,12 @@ def _worded(evaluation: Evaluation) -> str:
     )
 
 
-def _growth(before: Mapping[str, float], after: Mapping[str, float], level: float) -> Difference | None:
+def _change(
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    read: Callable[[list[float], float], Difference],
+    level: float,
+) -> Difference | None:
     """After less before, over the items that both have; None where there are none."""
     differences = [after[item] - before[item] for item in after if item in before]
-    return paired_difference(differences, level) if differences else None
+    return read(differences, level) if differences else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.gate.comparison import Comparison, compare, unit_scores_of
 from selftune.gate.rules.enforced import HARM_SHOWN, MUST_BE_SHOWN, EnforcedRule, in_words
 from selftune.gate.rules.validity import NO_CANDIDATE
-from selftune.gate.statistics.paired import Difference, paired_difference
+from selftune.gate.statistics.means import paired_growth
 from selftune.records import Check, CheckStatus
 from selftune.scoring.intervals import normal_quantile
 from selftune.scoring.units import mean_of
@@ -20,6 +20,7 @@ from selftune.scoring.units import mean_of
 if TYPE_CHECKING:
     from selftune.gate.base import Evidence
     from selftune.gate.config import Policy
+    from selftune.gate.statistics.paired import Difference
     from selftune.records import Evaluation
     from selftune.scoring.units import UnitScore
 
@@ -36,7 +37,7 @@ FALL_IN_WORDS: Final = {
 
 
 def fall_status(mean: float, interval: tuple[float, float], cap: float) -> CheckStatus:
-    """Whether a fall of `cap` or more is shown, ruled out, or neither.
+    """Whether a fall of `cap` or more is shown, ruled out, or neither, by the interval of `paired_harm`.
 
     Shown: it was measured, and the interval lies wholly below zero. Ruled out: the interval lies above `-cap`.
     """
@@ -220,7 +221,7 @@ class CriticalFailures(EnforcedRule):
         growth = [new[item] - old[item] for item in new if item in old]
         if not growth:
             return self.unmeasured("no item was scored in both arms")
-        found = paired_difference(growth, policy.level)
+        found = paired_growth(growth, policy.level)
         before, after = _critical_names(evidence.champion), _critical_names(evidence.candidate)
         status = self._status(found, _critical_count(evidence.candidate), policy)
         told = f"critical failures before: {before}, after: {after}; growth per item {in_words(found)}"

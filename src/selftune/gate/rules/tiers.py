@@ -11,7 +11,7 @@ from selftune.gate.config import Against
 from selftune.gate.rules.enforced import HARM_SHOWN, EnforcedRule, in_words
 from selftune.gate.rules.harm import FALL_IN_WORDS, fall_status
 from selftune.gate.rules.validity import NO_CANDIDATE
-from selftune.gate.statistics.paired import paired_difference
+from selftune.gate.statistics.means import paired_gain
 from selftune.gate.statistics.student import welch
 from selftune.records import Arm, Check, CheckStatus
 
@@ -146,7 +146,7 @@ class ByHeart(EnforcedRule):
                 f"{policy.min_units} of each are needed"
             )
         found = welch(held_out, gold, policy.level)
-        alone = paired_difference(held_out, policy.level, width=compared.widest)
+        alone = paired_gain(held_out, policy.level, width=compared.widest)
         interval = found.interval or (found.difference, found.difference)
         missing = interval[0] > 0 >= alone.interval[0]
         return Check(

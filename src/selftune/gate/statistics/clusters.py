@@ -13,10 +13,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+MANY: Final = 20_000
+"""Above so many clusters the normal distribution stands in for resampling and for saddle points: they agree there."""
 
 
 @dataclass(frozen=True, kw_only=True)

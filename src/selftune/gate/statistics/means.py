@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 from selftune.gate.statistics.bootstrap import studentised_interval
-from selftune.gate.statistics.clusters import clustered_mean, gather
+from selftune.gate.statistics.bound import hold, lowest_mean
+from selftune.gate.statistics.clusters import MANY, clustered_mean, gather
 from selftune.gate.statistics.flips import DRAWN, flip_signs
 from selftune.gate.statistics.paired import (
     Difference,
     difference_interval,
     interval_p_value,
-    sign_flip_p_value,
+    mcnemar_mid_p,
     spread_of,
 )
 from selftune.scoring.intervals import normal_quantile
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.gate.statistics.clusters import ClusteredMean, Clusters
-
-MANY: Final = 20_000
-"""Above so many clusters a normal interval stands in for the resampled one: they no longer differ."""
 
 _ROUNDING: Final = 1e-9
 
@@ -86,16 +84,49 @@ def mean_difference(
     )
 
 
-def paired_gain(differences: Sequence[float], level: float, *, width: float = 1.0) -> Difference:
-    """`mean_difference` as the gate reads a gain; no difference is larger than `width`.
+def harm_difference(
+    differences: Sequence[float], labels: Sequence[str] | None, *, level: float, width: float
+) -> MeanDifference:
+    """`mean_difference` as harm is read from it: each end answers the question that is asked of it.
 
-    Where nothing was lost so far, it is not shown that nothing will be; harm is measured by `paired_difference`, whose
-    interval leaves room for what was not seen.
+    A fall is shown where the interval lies below zero, as a gain is where it lies above. That there is none is shown by
+    the lower end, and items that were not lost so far do not show it: so it is the bound of `bound`, one-sided at half
+    of what the level leaves, which holds its level against any margin.
 
     Raises:
         ValueError: as `mean_difference`.
     """
-    found = mean_difference(differences, None, level=level, width=width)
+    found = mean_difference(differences, labels, level=level, width=width)
+    low = lowest_mean(hold(gather(differences, labels), width), (1 - level) / 2, width)
+    return replace(found, interval=(low, found.interval[1]), method=f"{found.method}; from below Gaffke's bound")
+
+
+def paired_gain(differences: Sequence[float], level: float, *, width: float = 1.0) -> Difference:
+    """`mean_difference` as the gate reads a gain; no difference is larger than `width`.
+
+    Raises:
+        ValueError: as `mean_difference`.
+    """
+    return _told(differences, mean_difference(differences, None, level=level, width=width), level)
+
+
+def paired_harm(differences: Sequence[float], level: float, *, width: float = 1.0) -> Difference:
+    """`harm_difference` as the gate reads harm; no difference is larger than `width`.
+
+    Raises:
+        ValueError: as `mean_difference`.
+    """
+    return _told(differences, harm_difference(differences, None, level=level, width=width), level)
+
+
+def paired_growth(growths: Sequence[float], level: float) -> Difference:
+    """Growth of what is harmful, which is harm upwards: `paired_harm` seen in a mirror."""
+    found = paired_harm([-growth for growth in growths], level)
+    low, high = found.interval
+    return replace(found, mean=-found.mean, interval=(-high, -low), gained=found.lost, lost=found.gained)
+
+
+def _told(differences: Sequence[float], found: MeanDifference, level: float) -> Difference:
     return Difference(
         mean=found.mean,
         interval=found.interval,
@@ -146,10 +177,10 @@ def _normal(found: ClusteredMean, error: float, level: float) -> tuple[float, fl
 
 def _counted(signs: Sequence[float], width: float, level: float) -> tuple[float, float, float, str]:
     low, high = difference_interval(signs, level)
-    p_value, test = sign_flip_p_value(signs)
+    exchangeable = mcnemar_mid_p(sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs))
     # The interval has a test of its own; the two differ by a hair, and the more cautious one counts.
-    p_value = max(p_value, interval_p_value(signs))
-    return low * width, high * width, p_value, f"Bonett-Price interval, {test}"
+    p_value = max(exchangeable, interval_p_value(signs))
+    return low * width, high * width, p_value, "Bonett-Price interval, McNemar mid-p"
 
 
 def _flipped(clusters: Clusters, level: float) -> tuple[float, float, float, str]:

@@ -12,10 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from selftune.gate.statistics.clusters import gather
-from selftune.gate.statistics.flips import flip_signs
 from selftune.scoring.intervals import normal_quantile, wilson_interval
 
 if TYPE_CHECKING:
@@ -27,14 +25,9 @@ __all__ = [
     "difference_interval",
     "interval_p_value",
     "mcnemar_mid_p",
-    "paired_difference",
-    "sign_flip_p_value",
     "spread_of",
     "wilson_interval",
 ]
-
-_ROUNDING: Final = 1e-9
-_ANY_LEVEL: Final = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,27 +50,6 @@ class Difference:
     gained: int
     lost: int
     method: str
-
-
-def paired_difference(differences: Sequence[float], level: float, *, width: float = 1.0) -> Difference:
-    """Everything the gate asks of one set of paired differences, none of them larger than `width`.
-
-    Raises:
-        ValueError: there are none, or one lies outside [-width, width].
-    """
-    shares = [difference / width for difference in differences]
-    p_value, test = sign_flip_p_value(shares)
-    low, high = difference_interval(shares, level)
-    return Difference(
-        mean=math.fsum(differences) / len(differences),
-        interval=(low * width, high * width),
-        level=level,
-        p_value=p_value,
-        n=len(differences),
-        gained=sum(difference > 0 for difference in differences),
-        lost=sum(difference < 0 for difference in differences),
-        method=f"paired; Bonett-Price interval, {test}",
-    )
 
 
 def difference_interval(differences: Sequence[float], level: float) -> tuple[float, float]:
@@ -125,31 +97,13 @@ def interval_p_value(differences: Sequence[float]) -> float:
     return 2 * NormalDist().cdf(-abs(mean) / error)
 
 
-def sign_flip_p_value(differences: Sequence[float]) -> tuple[float, str]:
-    """Two-sided p-value of "the arms are exchangeable", and the name of the test that gave it.
-
-    Where all non-zero differences have the same size this is McNemar's test in its mid-p form (exact binomial, half the
-    weight of the observed outcome). Otherwise it is the sign-flip test of `flips`; units without a difference have no
-    sign to flip.
+def mcnemar_mid_p(gained: int, lost: int) -> float:
+    """Two-sided mid-p of McNemar's test that the arms are exchangeable: half the weight of the observed outcome.
 
     Source:
         M. W. Fagerland, S. Lydersen and P. Laake, "The McNemar test for binary matched-pairs data: mid-p and asymptotic
-        are better than exact conditional", BMC Med. Res. Methodol. 13 (2013) 91; R. A. Fisher, "The Design of
-        Experiments" (1935), section 21.
-
-    Raises:
-        ValueError: there are no differences, or one lies outside [-1, 1].
+        are better than exact conditional", BMC Med. Res. Methodol. 13 (2013) 91.
     """
-    _refuse_odd(differences)
-    sizes = [abs(difference) for difference in differences if difference]
-    if not sizes or max(sizes) - min(sizes) < _ROUNDING:
-        return mcnemar_mid_p(sum(d > 0 for d in differences), sum(d < 0 for d in differences)), "McNemar mid-p"
-    flipped = flip_signs(gather([difference for difference in differences if difference]), _ANY_LEVEL)
-    return flipped.p_value, f"{'exact' if flipped.exact else 'drawn'} sign-flip test"
-
-
-def mcnemar_mid_p(gained: int, lost: int) -> float:
-    """Two-sided mid-p of McNemar's test; for its source see `sign_flip_p_value`."""
     discordant, fewer = gained + lost, min(gained, lost)
     ways, below = 1, 0
     for k in range(fewer):

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from selftune.gate.statistics.equivalence import Held
+from selftune.gate.statistics.bound import Held, hold_counts, shows_mean_above
 from selftune.gate.statistics.paired import counted_interval, mcnemar_mid_p
 from selftune.gate.statistics.student import t_quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NORMAL: Final = NormalDist()
 _LEAST: Final = 2
 _RARE: Final = 1e-9
 _HALVINGS: Final = 40
+_ROUNDING: Final = 1e-9
+_MOST: Final = 20_000
+_BELL: Final = tuple(1.0156 * NormalDist().inv_cdf((place + 0.5) / 41) for place in range(41))
+"""Places of a standard normal distribution, spread by 1 as a whole."""
 
 
 def detectable_gain(spread: float, n: int, *, alpha: float, power: float) -> float:
@@ -70,7 +77,7 @@ def items_needed(spread: float, gain: float, *, alpha: float, power: float) -> i
 def items_needed_for_equality(spread: float, margin: float, *, alpha: float, power: float, width: float = 1.0) -> int:
     """The fewest items that show two equal arms equivalent within a margin, by two one-sided tests at `alpha` each.
 
-    The made-up unit of `equivalence` is reckoned in, for differences that are not skewed.
+    The made-up unit of `equivalence` is reckoned in, for normal differences on a scale that is `width` wide.
 
     Source:
         S. A. Julious, "Sample sizes for clinical trials with normal data", Stat. Med. 23 (2004), 1921-1986, section 5.
@@ -80,34 +87,33 @@ def items_needed_for_equality(spread: float, margin: float, *, alpha: float, pow
     """
     if margin <= 0:
         raise ValueError("nothing is equivalent within a margin of nothing")
-    n = _LEAST
-    while _power_for_equality(spread, n, margin, alpha, width) < power:
-        # In steps of a hundredth: items are not counted more finely than they are known.
+    return _grown(lambda n: _power_for_equality(spread, n, margin, alpha, width) >= power)
+
+
+def _grown(suffices: Callable[[int], bool], n: int = _LEAST) -> int:
+    """The fewest from n on that suffice, in steps of a hundredth: items are not counted more finely than known."""
+    while not suffices(n):
         n += max(1, n // 100)
     return n
 
 
 def _power_for_equality(spread: float, n: int, margin: float, alpha: float, width: float) -> float:
     """The chance that the mean of n equal differences lies where both one-sided tests show it within the margin."""
-    low, high, wanted = -margin, margin, t_quantile(1 - 2 * alpha, n)
+    low, high = -margin, margin
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        shown = _held_around(middle, spread, n, width).t_above(-margin) > wanted
+        shown = shows_mean_above(_held_around(middle, spread, n, width), -margin, alpha)
         low, high = (low, middle) if shown else (middle, high)
     reach = -high * math.sqrt(n) / spread if spread else math.copysign(math.inf, -high)
     return max(0.0, 2 * _NORMAL.cdf(reach) - 1)
 
 
 def _held_around(mean: float, spread: float, n: int, width: float) -> Held:
-    """What `equivalence` makes of n differences around this mean that are not skewed, and of its made-up loss."""
-    units = n + 1
-    moved, square, cube = (
-        (n * moment + (-width) ** power) / units
-        for power, moment in ((1, mean), (2, spread**2 + mean**2), (3, mean**3 + 3 * mean * spread**2))
+    """What `equivalence` makes of n normal differences around this mean, and of its made-up loss."""
+    values = [max(-width, min(width, mean + spread * place)) for place in _BELL]
+    return Held(
+        totals=(-width, *values), sizes=(1.0,) * (len(values) + 1), counts=(1.0, *[n / len(values)] * len(values))
     )
-    second = square - moved**2
-    third = cube - 3 * moved * square + 2 * moved**3
-    return Held(mean=moved, deviation=math.sqrt(second * units / n), skewness=third / second**1.5, units=units)
 
 
 def power_of_counts(n: int, *, gained: float, lost: float, alpha: float) -> float:
@@ -123,28 +129,77 @@ def power_of_counts(n: int, *, gained: float, lost: float, alpha: float) -> floa
     Raises:
         ValueError: the chances are none.
     """
+    return _chance_of(n, gained, lost, lambda wins, losses: _shows_gain(wins, losses, n, alpha))
+
+
+def power_to_hold(n: int, *, gained: float, lost: float, margin: float, alpha: float) -> float:
+    """The chance that n right-or-wrong items show that no `margin` was lost, one-sided at alpha: exact, as above.
+
+    It is shown by the bound of `bound`, as the gate asks for it.
+    """
+    return _chance_of(
+        n,
+        gained,
+        lost,
+        lambda wins, losses: shows_mean_above(hold_counts(wins, losses, n), -margin, alpha),
+    )
+
+
+def chance_of_harm(n: int, *, gained: float, lost: float, margin: float, alpha: float) -> float:
+    """The chance that n right-or-wrong items show harm: clear of noise at a two-sided alpha, and `margin` or more."""
+    least = margin * n * (1 - _ROUNDING)
+
+    def harmed(losses: int, wins: int) -> bool:
+        return losses - wins >= least and _shows_gain(losses, wins, n, alpha)
+
+    return _chance_of(n, lost, gained, harmed)
+
+
+def items_needed_to_hold(
+    mean: float, spread: float, margin: float, *, n: int, alpha: float, power: float
+) -> int | None:
+    """The fewest items, more than n, that show no `margin` lost; None where more than `_MOST` would be needed.
+
+    Each differs by `mean` with so much `spread`, on a scale one wide: reckoned for right-or-wrong items of that mean
+    and spread. None too where the mean itself lies at the margin or below it.
+    """
+    square = min(1.0, spread**2 + mean**2)
+    gained, lost = max(0.0, (square + mean) / 2), max(0.0, (square - mean) / 2)
+    if mean <= -margin:
+        return None
+
+    def suffices(items: int) -> bool:
+        return items > _MOST or power_to_hold(items, gained=gained, lost=lost, margin=margin, alpha=alpha) >= power
+
+    needed = _grown(suffices, n + 1)
+    return needed if needed <= _MOST else None
+
+
+def _shows_gain(wins: int, losses: int, n: int, alpha: float) -> bool:
+    return counted_interval(wins, losses, n, 1 - alpha)[0] > 0 and mcnemar_mid_p(wins, losses) <= alpha
+
+
+def _chance_of(n: int, gained: float, lost: float, shown: Callable[[int, int], bool]) -> float:
+    """The chance of outcomes (wins, losses) that show something which more wins of as many differing items show too."""
     differing = gained + lost
-    if not (min(gained, lost) >= 0 and 0 < differing <= 1):
+    if not (min(gained, lost) >= 0 and differing <= 1):
         raise ValueError("an item is gained or lost with chances that sum to at most 1")
-    shown = 0.0
+    share = gained / differing if differing else 0.0
+    total = 0.0
     for discordant in range(n + 1):
         weight = _binomial(discordant, n, differing)
         if weight > _RARE:
-            least = _fewest_gained(discordant, n, alpha)
-            shown += weight * math.fsum(
-                _binomial(wins, discordant, gained / differing) for wins in range(least, discordant + 1)
-            )
-    return shown
+            least = _fewest_wins(discordant, shown)
+            total += weight * math.fsum(_binomial(wins, discordant, share) for wins in range(least, discordant + 1))
+    return total
 
 
-def _fewest_gained(discordant: int, n: int, alpha: float) -> int:
-    """Of so many differing items, how many must be gained to show a gain; more than there are if none would do."""
-    low, high = discordant // 2, discordant + 1
+def _fewest_wins(discordant: int, shown: Callable[[int, int], bool]) -> int:
+    """Of so many differing items, how many must be won to show it; more than there are if none would do."""
+    low, high = -1, discordant + 1
     while high - low > 1:
         middle = (low + high) // 2
-        lost = discordant - middle
-        shown = counted_interval(middle, lost, n, 1 - alpha)[0] > 0 and mcnemar_mid_p(middle, lost) <= alpha
-        low, high = (low, middle) if shown else (middle, high)
+        low, high = (low, middle) if shown(middle, discordant - middle) else (middle, high)
     return high
 
 
