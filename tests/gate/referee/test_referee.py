@@ -95,6 +95,42 @@ def test_enough_items_by_plan_and_still_in_doubt_asks_for_more_than_there_are():
     assert 110 < verdict.items_needed < 500
 
 
+TOLD = ("is ruled out", "shown to be smaller", "no number of items")
+PAIRS = st.one_of(
+    st.lists(st.tuples(*[st.floats(0, 10).map(lambda score: round(score, 2))] * 2), min_size=2, max_size=24),
+    st.lists(st.tuples(*[st.sampled_from([0.0, 10.0])] * 2), min_size=2, max_size=60),
+    st.tuples(st.floats(0, 9), st.floats(0, 1), st.integers(2, 12)).map(
+        lambda one: [(one[0], one[0] + one[1])] * one[2]
+    ),
+)
+
+
+@law
+@given(PAIRS, st.sampled_from([0.0, 0.02, 0.3]))
+def test_what_is_in_doubt_names_the_items_that_would_settle_it_or_why_none_would(pairs, least):
+    olds, news = zip(*pairs, strict=True)
+    verdict = referee(sheet(olds), sheet(news), Terms(least_gain=least), scale=TEN)
+    if verdict.outcome is Finding.INCONCLUSIVE:
+        needed, told = verdict.items_needed, any(words in verdict.reason for words in TOLD)
+        assert told if needed is None else needed > verdict.n and not told
+    else:
+        assert verdict.items_needed is None
+
+
+def test_items_that_all_moved_alike_need_as_many_as_refute_chance():
+    few = referee(sheet([5.0] * 4), sheet([6.0] * 4), Terms(), scale=TEN)
+    assert (few.outcome, few.items_needed) == (Finding.INCONCLUSIVE, 6)
+    assert referee(sheet([5.0] * 6), sheet([6.0] * 6), Terms(), scale=TEN).outcome is Finding.BETTER
+
+
+def test_arms_that_never_differ_need_as_many_items_as_rule_the_least_gain_out():
+    still = referee(sheet([5.0] * 30), sheet([5.0] * 30), Terms(), scale=TEN)
+    assert still.outcome is Finding.INCONCLUSIVE
+    enough = referee(sheet([5.0] * still.items_needed), sheet([5.0] * still.items_needed), Terms(), scale=TEN)
+    assert "is ruled out" in enough.reason
+    assert "no number of items" in referee(sheet([5.0] * 30), sheet([5.0] * 30), Terms(least_gain=0), scale=TEN).reason
+
+
 def test_without_scores_the_comparison_is_invalid_and_names_them():
     old = sheet({f"i{n}": 5.0 + n % 3 for n in range(20)})
     new = sheet({f"i{n}": None if n < 2 else 9.0 for n in range(20)})

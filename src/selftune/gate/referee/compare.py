@@ -16,6 +16,7 @@ from selftune.gate.statistics.means import mean_difference
 from selftune.gate.statistics.power import items_needed
 from selftune.gate.statistics.student import welch
 from selftune.records import Check, CheckStatus
+from selftune.scoring.intervals import normal_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,14 +60,15 @@ def referee(
     vetoes = check_vetoes(champion, candidate, paired, bounds, policy) if policy and not doubts else ()
     least = terms.least_gain * width
     outcome = _outcome(found, doubts, vetoes, least)
+    needed = _needed(found, least, terms, width) if outcome is Finding.INCONCLUSIVE else None
     return Verdict(
         outcome=outcome,
-        reason=_reason(outcome, found, (*doubts, *vetoes), least, width),
+        reason=_reason(outcome, found, (*doubts, *vetoes), least, width, settled_by=needed),
         difference=found.mean if found else None,
         interval=found.interval if found else None,
         p_value=found.p_value if found else None,
         n=found.n if found else 0,
-        items_needed=_needed(found, least, terms) if outcome is Finding.INCONCLUSIVE else None,
+        items_needed=needed,
         method=found.method if found else None,
         scale=bounds,
         metric=candidate.facts.metric,
@@ -86,11 +88,14 @@ def referee(
 def _outcome(found: MeanDifference | None, doubts: Sequence[Check], vetoes: Sequence[Check], least: float) -> Finding:
     if doubts or found is None:
         return Finding.INVALID
-    low, high = found.interval
-    if high < 0:
+    if found.interval[1] < 0:
         return Finding.WORSE
-    gained = low > 0 and found.mean >= least - _ROUNDING
-    return Finding.BETTER if gained and not any(map(stops, vetoes)) else Finding.INCONCLUSIVE
+    return Finding.BETTER if _has_gained(found, least) and not any(map(stops, vetoes)) else Finding.INCONCLUSIVE
+
+
+def _has_gained(found: MeanDifference, least: float) -> bool:
+    """Whether a gain is clear of noise and at least the least."""
+    return found.interval[0] > 0 and found.mean >= least - _ROUNDING
 
 
 def _gain_check(found: MeanDifference | None, least: float) -> tuple[Check, ...]:
@@ -100,7 +105,7 @@ def _gain_check(found: MeanDifference | None, least: float) -> tuple[Check, ...]
     return (
         Check(
             name="gain",
-            status=CheckStatus.PASS if clear and found.mean >= least - _ROUNDING else CheckStatus.NOT_SHOWN,
+            status=CheckStatus.PASS if _has_gained(found, least) else CheckStatus.NOT_SHOWN,
             detail="the interval is clear of zero" if clear else "the interval is not clear of zero",
             measured=found.mean,
             threshold=least,
@@ -111,7 +116,13 @@ def _gain_check(found: MeanDifference | None, least: float) -> tuple[Check, ...]
 
 
 def _reason(
-    outcome: Finding, found: MeanDifference | None, against: Sequence[Check], least: float, width: float
+    outcome: Finding,
+    found: MeanDifference | None,
+    against: Sequence[Check],
+    least: float,
+    width: float,
+    *,
+    settled_by: int | None,
 ) -> str:
     """In one sentence; `against` holds the doubts that make it invalid, or else the vetoes."""
     if outcome is Finding.INVALID or found is None:
@@ -120,38 +131,53 @@ def _reason(
     figures = f"{in_figures(found.mean, found.interval, width)} on {found.n} paired items"
     if outcome is not Finding.INCONCLUSIVE:
         return f"the candidate is {outcome} by {figures}"
+    hopeless = "" if settled_by else ", and no number of items would tell the arms apart"
     if low <= 0:
-        ruled_out = f", and a gain of {least:g} is ruled out" if high < least else ""
+        ruled_out = f", and a gain of {least:g} is ruled out" if high < least else hopeless
         return f"a difference of {figures} is not clear of noise{ruled_out}"
-    return f"a gain of {figures} is clear of noise, {_stopped(found, against, least)}"
+    return f"a gain of {figures} is clear of noise, {_stopped(found, against, least, settled_by)}"
 
 
-def _stopped(found: MeanDifference, vetoes: Sequence[Check], least: float) -> str:
+def _stopped(found: MeanDifference, vetoes: Sequence[Check], least: float, settled_by: int | None) -> str:
     """Why a gain that is clear of noise is not called better."""
-    if found.mean >= least - _ROUNDING:
+    if _has_gained(found, least):
         return "but " + "; ".join(f"{check.name}: {check.detail}" for check in vetoes if stops(check))
     if found.interval[1] < least:
         return f"and shown to be smaller than the {least:g} worth a change"
-    return f"and smaller than the {least:g} that would be worth a change"
+    hair = "" if settled_by else ", by so little that no number of items would tell"
+    return f"and smaller than the {least:g} that would be worth a change{hair}"
 
 
-def _needed(found: MeanDifference | None, least: float, terms: Terms) -> int | None:
-    """So many items would settle it; None where no number would.
+def _needed(found: MeanDifference | None, least: float, terms: Terms, width: float) -> int | None:
+    """So many items would settle it; None where no number would, and then the reason says why.
 
     Asked for is the number that shows the least gain. Where that many were there, and where a gain is clear of noise
-    yet smaller than the least, it is the number that tells the mean found from nothing or from the least gain. None
-    says that the question is settled (the least gain is ruled out, or a veto stands in the way), that every item
-    moved alike, or that the gain found is the least one to a hair.
+    yet smaller than the least, it is the number that tells the mean found from nothing or from the least gain.
     """
-    if found is None or least <= 0 or found.spread <= 0 or found.interval[1] < least:
+    if found is None or found.interval[1] < least or _has_gained(found, least):
         return None
-    low, needed = found.interval[0], items_needed(found.spread, least, alpha=terms.alpha, power=terms.power)
-    if low <= 0 and needed > found.n:
-        return needed
+    low, n = found.interval[0], found.n
+    if found.spread <= _ROUNDING * width:
+        return _needed_of_alike(found, least, terms, width)
+    if low <= 0 and least > 0:
+        needed = items_needed(found.spread, least, alpha=terms.alpha, power=terms.power)
+        if needed > n:
+            return needed
     gap = least - found.mean if low > 0 else max(found.mean, least - found.mean)
-    if gap <= least * _HAIR:
+    if gap <= max(least, width * _ROUNDING) * _HAIR:
         return None
-    return max(found.n + 1, items_needed(found.spread, gap, alpha=terms.alpha, power=terms.power))
+    return max(n + 1, items_needed(found.spread, gap, alpha=terms.alpha, power=terms.power))
+
+
+def _needed_of_alike(found: MeanDifference, least: float, terms: Terms, width: float) -> int | None:
+    """Where every item moved alike: as many as refute chance by their signs, or rule the least gain out by staying."""
+    if abs(found.mean) > _ROUNDING * width:
+        clusters = 1 + math.ceil(-math.log2(terms.alpha))
+        return max(found.n + 1, math.ceil(clusters * found.n / found.clusters))
+    if least <= 0:
+        return None
+    # The interval of Bonett and Price, of n units that did not move: z * sqrt(2) / (n + 2) to each side.
+    return max(found.n + 1, math.ceil(normal_quantile(1 - terms.alpha) * math.sqrt(2) * width / least))
 
 
 def _unpaired(champion: ScoreSheet, candidate: ScoreSheet, level: float) -> Unpaired | None:

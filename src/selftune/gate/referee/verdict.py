@@ -105,8 +105,8 @@ class Verdict:
     Attributes:
         difference: Candidate minus champion, mean over the items that both have; None without any.
         n: Those items.
-        items_needed: How many would settle it with the power asked for; None unless it is inconclusive, and where no
-            number of items would: `reason` says which.
+        items_needed: How many, more than n, would settle it with the power asked for; None unless it is inconclusive,
+            and where no number of items would: `reason` says why.
         unpaired: The same as two independent samples over all scored items.
         effect: Cohen's d.
     """
