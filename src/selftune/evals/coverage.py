@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
 from selftune.evals.base import is_graded
+from selftune.evals.rewording import find_reworded
 from selftune.plugins import registered
 from selftune.records import digest_of
 
@@ -110,7 +111,7 @@ def cover(suite: Suite) -> Coverage:
 
 def lint_suite(suite: Suite, demands: Demands | None = None) -> tuple[Finding, ...]:
     """What is wrong with a suite, errors first; under a policy also whether that policy can see anything on it."""
-    found = [*_misfits(suite), *_twins(suite), *_imbalances(suite), *_doubts(suite)]
+    found = [*_misfits(suite), *_twins(suite), *_reworded(suite), *_imbalances(suite), *_doubts(suite)]
     if demands is not None:
         found += [*_unfit(suite), *_missing(suite, demands), *_coarse(suite, demands)]
     return tuple(sorted(found, key=lambda one: one.grade is not Grade.ERROR))
@@ -196,6 +197,35 @@ def _twins(suite: Suite) -> Iterator[Finding]:
             yield _error(
                 "duplicate", f"{named(ids)} are one item: it counts {len(twins)} times", "Keep one of them.", ids
             )
+
+
+def _reworded(suite: Suite) -> Iterator[Finding]:
+    """Held-out items that were made of an item of another tier by changing a word: the same setting, the same answer.
+
+    The same item word for word is told by `_twins`.
+    """
+    alike: dict[str, list[SuiteItem]] = defaultdict(list)
+    for item in suite.items:
+        alike[_setting_of(item, suite)].append(item)
+    for items in alike.values():
+        held = [item for item in items if item.tier == HELD_OUT]
+        known = [item for item in items if item.tier != HELD_OUT]
+        for place, at, apart in find_reworded(list(map(_asked, held)), list(map(_asked, known))):
+            one, other = known[at], held[place]
+            same = (one.messages, one.follow_ups) == (other.messages, other.follow_ups)
+            if not same and (one.pair is None or one.pair != other.pair):
+                how = f"but for {apart} word{'s' if apart > 1 else ''}" if apart else "but for signs and capitals"
+                yield leak([one.id, other.id], how)
+
+
+def _setting_of(item: SuiteItem, suite: Suite) -> str:
+    """Names all of an item but the words of whoever asks: under which setting, and what a right answer is."""
+    setting = [message for message in item.messages if message.role != "user"]
+    return digest_of([setting, item.expect, item.reference, scorer_of(item, suite), len(item.follow_ups)])
+
+
+def _asked(item: SuiteItem) -> str:
+    return "\n".join((*(said.content for said in item.messages if said.role == "user"), *item.follow_ups))
 
 
 def leak(ids: Sequence[str], how: str) -> Finding:

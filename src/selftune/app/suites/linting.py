@@ -111,7 +111,10 @@ def suite_named(folder: Path, name: str) -> Suite:
 def lint(suite: Suite, policy: Policy | None, *, store: Store | None = None, drafts: int = 0) -> LintedSuite:
     """All that can be found in a suite without asking anybody anything."""
     demands = None if policy is None else demands_of(policy, suite)
-    found = [*lint_suite(suite, demands), *_alike(suite), *_unreviewed(suite, drafts)]
+    found = list(lint_suite(suite, demands))
+    told = {frozenset(one.items) for one in found if one.code == "leak"}
+    found += [one for one in _alike(suite) if frozenset(one.items) not in told]
+    found += _unreviewed(suite, drafts)
     seen = None
     if policy is not None and not any(one.grade is Grade.ERROR for one in found):
         seen = forecast(policy, suite).detectable_gain
