@@ -305,12 +305,17 @@ SAMPLES: tuple[Record, ...] = (
                 turns=("I am Zo\u00eb.", "Zo\u00eb"),
                 failure="refused",
                 measures=(("paths_cited", 2.0),),
+                asked=digest("5"),
+                cut=(1,),
+                graded=digest("6"),
+                judged_by="some-model-0327",
             ),
         ),
         wall_seconds=3.25,
         deterministic=True,
         judge_calls=2,
         cost_usd=0.125,
+        recalled=7,
     ),
     Decision(
         outcome=Outcome.INCONCLUSIVE,
@@ -451,7 +456,7 @@ GROWN = {
     "decision": "-trainings",
     "run": "-purpose",
     "suite": "-purpose",
-    "evaluation": "-cost",
+    "evaluation": "-recalled",
 }
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from selftune.context import ChatRequest, Progress, spread_seeds
+from selftune.context import ChatRequest, Progress
 from selftune.errors import RequestRefusedError, ServingError
 from selftune.records import Message, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from selftune.context import Answer, Context, Served
     from selftune.evals.config import EvaluationConfig
@@ -83,9 +83,10 @@ def questions_of(suite: Suite, seeds: Sequence[int], *, bare: bool = False) -> t
     A build's own system prompt is no part of a question: whatever serves the build puts it before each of them.
     """
     drawn = (
-        (item, repeat, seed)
+        # By the item's name: a suite that grows asks what was there with the same draws.
+        (item, repeat, int(digest_of([drawn_for_all, item.id]).removeprefix("sha256:")[:16], 16) % _SEEDS)
         for repeat, drawn_for_all in enumerate(seeds)
-        for item, seed in zip(suite.items, spread_seeds(drawn_for_all, len(suite.items)), strict=True)
+        for item in suite.items
     )
     return tuple(
         Question(
@@ -160,6 +161,15 @@ class Interview:
             for turn in range(turns):
                 self._ask_turn([question for question in group if self._waits_for(question, turn)], turn)
         return tuple(Played(question=question, replies=tuple(self._said[question.place])) for question in questions)
+
+    def recall(self, known: Mapping[int, tuple[Reply, ...]]) -> int:
+        """Take these replies, by place, as given, where nothing was said yet; returns how many answers that spares."""
+        fresh = {place: replies for place, replies in known.items() if not self._said[place]}
+        for place, replies in fresh.items():
+            self._said[place].extend(replies)
+        spared = sum(map(len, fresh.values()))
+        self._done += spared
+        return spared
 
     def _waits_for(self, question: Question, turn: int) -> bool:
         said = self._said[question.place]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from selftune.errors import ConfigError
 from selftune.evals.base import Answered, ConversationScorer, Score, is_graded
 from selftune.plugins import load_plugin
-from selftune.records import ItemOutcome
+from selftune.records import ItemOutcome, digest_of
 from selftune.scoring.failures import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from selftune.context import Context
     from selftune.evals.answers import Played, Question
@@ -56,6 +56,16 @@ class Scoring:
     def is_graded(self, question: Question) -> bool:
         """Whether a judge scores this question."""
         return is_graded(self._named(question.item))
+
+    def graded(self, question: Question) -> str | None:
+        """Names who grades this question, by what, and the item that says what is right; None where code scores."""
+        if self._grader is None or not self.is_graded(question):
+            return None
+        return digest_of([self._grader.identity, self._named(question.item), question.item])
+
+    def recall(self, grades: Mapping[int, Score]) -> None:
+        """Take these grades, by place, as given."""
+        self._grades.update({place: grade for place, grade in grades.items() if place not in self._grades})
 
     def score(self, played: Sequence[Played], context: Context) -> tuple[Score, ...]:
         """What each is worth, in order; what was not answered has no score, and what stayed silent needs no judge.
@@ -111,10 +121,10 @@ def load_scorer(name: str) -> Scorer:
     return scorer
 
 
-def outcome_of(played: Played, score: Score) -> ItemOutcome:
-    """What is kept of an item in one repeat."""
+def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) -> ItemOutcome:
+    """What is kept of an item in one repeat; `asked` and `graded` name the question and who graded it."""
     item = played.question.item
-    cut = [turn for turn, reply in enumerate(played.replies, start=1) if reply.cut]
+    cut = tuple(turn for turn, reply in enumerate(played.replies, start=1) if reply.cut)
     return ItemOutcome(
         item_id=item.id,
         category=item.category,
@@ -133,6 +143,10 @@ def outcome_of(played: Played, score: Score) -> ItemOutcome:
         turns=played.answers if item.follow_ups else (),
         failure=score.failure,
         measures=score.measures,
+        asked=asked if played.failure is None else None,
+        cut=cut,
+        graded=graded,
+        judged_by=score.judged_by,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.context import spread_seeds
 from selftune.errors import JudgeMissingError
 from selftune.evals.answers import Interview, answers_alike, drawn_order, questions_of
+from selftune.evals.recall import Answers, all_match, ask_anew, asked_of, grade_of, replies_of
 from selftune.evals.scoring import Scoring, load_scorer, outcome_of
 from selftune.records import Evaluation
 
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from selftune.context import Context
+    from selftune.evals.answers import Question
     from selftune.evals.base import Score, Scorer
     from selftune.evals.config import EvaluationConfig
     from selftune.records import Build
 
-STAGE_VERSION: Final = 3
+STAGE_VERSION: Final = 4
 
 
 def evaluate(build: Build, config: EvaluationConfig, context: Context) -> Evaluation:
@@ -50,13 +52,13 @@ def evaluate_with(
     with context.serve(build, slots=config.slots) as served:
         alike = answers_alike(served, drawn[0], suite.generation)
         interview = Interview(served, questions, build, config, context)
-        canary = [question for question in drawn if scoring.is_graded(question)][: config.canary]
-        refuse_when_none_is_graded(scoring.score(interview.play(canary), context))
+        answers = Answers(build, served.proof, context)
+        recalled = take_from_record(answers, interview, scoring, drawn, config, context)
         played = sorted(interview.play(drawn), key=lambda one: one.question.place)
         proof = served.proof
     # The server is gone by now: a judge on this machine has its memory.
     scores = scoring.score(played, context)
-    return Evaluation(
+    evaluation = Evaluation(
         build_id=build.id,
         build_digest=build.digest,
         proof=proof,
@@ -65,16 +67,59 @@ def evaluate_with(
         scorer=scoring.name,
         # With what the judge's server calls itself: arms that were graded by another one are not compared.
         scorer_lineage=tuple(
-            dict.fromkeys((*scoring.lineage, *sorted(filter(None, (one.judged_by for one in scores)))))
+            dict.fromkeys((*scoring.lineage, *sorted(filter(None, {one.judged_by for one in scores}))))
         ),
         generation=suite.generation,
         seeds=seeds,
-        outcomes=tuple(map(outcome_of, played, scores)),
+        outcomes=tuple(
+            outcome_of(one, score, asked=asked_of(one.question, suite.generation), graded=scoring.graded(one.question))
+            for one, score in zip(played, scores, strict=True)
+        ),
         wall_seconds=context.elapsed() - began,
         deterministic=alike,
         judge_calls=sum(score.calls for score in scores),
         cost_usd=sum(score.cost_usd for score in scores),
+        recalled=recalled,
     )
+    answers.add(evaluation)
+    return evaluation
+
+
+def take_from_record(
+    answers: Answers,
+    interview: Interview,
+    scoring: Scoring,
+    drawn: Sequence[Question],
+    config: EvaluationConfig,
+    context: Context,
+) -> int:
+    """Spare what is on record of this build, grades of the judge that still answers among it; returns how many answers.
+
+    Before that some are asked and graded anew: the server must say the same again, and the judge be there.
+
+    Raises:
+        JudgeMissingError: the judge grades none of the first answers.
+    """
+    found = answers.find(drawn, config.suite.generation)
+    anew = ask_anew(drawn, found)
+    if not all_match(interview.play(anew), found):
+        found = {}
+    graded = [question for question in (*anew, *drawn) if scoring.is_graded(question)]
+    canary = list(dict.fromkeys(graded))[: config.canary]
+    scores = scoring.score(interview.play(canary), context)
+    refuse_when_none_is_graded(scores)
+    judges = {score.judged_by for score in scores}
+    recalled = interview.recall({place: replies_of(outcome) for place, outcome in found.items()})
+    grades = {
+        question.place: grade_of(found[question.place])
+        for question in drawn
+        if question.place in found
+        and found[question.place].score is not None
+        and found[question.place].judged_by in judges
+        and found[question.place].graded == scoring.graded(question) is not None
+    }
+    scoring.recall(grades)
+    return recalled
 
 
 def refuse_when_none_is_graded(scores: Sequence[Score]) -> None:

@@ -31,6 +31,10 @@ class ItemOutcome:
         turns: What the model said turn by turn, in a multi-turn item; `answer` is the last of them.
         failure: What kind of failure it is, as `scoring.failures` names them; None where it is none or nobody looked.
         measures: Further figures of this answer by name, such as cited paths that exist and that do not.
+        asked: Names what was asked and how the answer was drawn; None where it was not answered to its end.
+        cut: Turns, from 1, whose answer ended at the token limit.
+        graded: Names the judge, the rubric and the item of a grade; None where code scored.
+        judged_by: What the judge's server calls itself; None where none was asked.
     """
 
     item_id: str
@@ -50,6 +54,10 @@ class ItemOutcome:
     turns: tuple[str, ...] = ()
     failure: str | None = None
     measures: tuple[tuple[str, float], ...] = ()
+    asked: str | None = None
+    cut: tuple[int, ...] = ()
+    graded: str | None = None
+    judged_by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,7 @@ class Evaluation(Record):
         deterministic: Whether the server gave one answer twice at temperature 0; None when nobody asked.
         judge_calls: How often a judge was asked for its scores.
         cost_usd: What these calls cost, by the prices in the config.
+        recalled: How many answers were taken from earlier evaluations of this build behind the same server.
     """
 
     KIND: ClassVar[str] = "evaluation"
@@ -78,6 +87,7 @@ class Evaluation(Record):
     deterministic: bool | None = None
     judge_calls: int = 0
     cost_usd: float = 0.0
+    recalled: int = 0
 
     @property
     def unscored(self) -> tuple[ItemOutcome, ...]:
