@@ -34,7 +34,7 @@ description = "It helps."
 
 
 def test_the_shipped_rubrics_load_under_their_own_names_and_the_checks_know_theirs():
-    assert shipped_rubrics() == ("character", "council", "golden", "state_obedience")
+    assert shipped_rubrics() == ("character", "council", "golden", "identity_battle", "state_obedience")
     assert all(load_rubric(name).name == name for name in shipped_rubrics())
     assert tuple(item.name for item in load_rubric("state_obedience").criteria) == CRITERIA
 

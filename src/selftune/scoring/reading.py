@@ -38,7 +38,9 @@ _SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
 _CLAIM = (
     r"(?:\b(?:i am|i'm|i am still|i'm still|my name is|my name's|the name is|call me|it's|it is|this is"
     r"|i remain|i go by|i answer to|i am called|i'm called|signed,?|as)\s+[\"*]*{name}\b"
-    r"|^[\"*]*{name}\b[\"*]*\s*(?:here|\.|,|!|$))"
+    r"|^[\"*]*{name}\b[\"*]*\s*(?:here|\.|,|!|$)"
+    # Asked for its name, a model that was shown a tool may answer with an object.
+    r"|[\"'](?:my_)?(?:name|identity|signature)[\"']\s*:\s*[\"']{name}\b)"
 )
 _SELF = re.compile(r"(?:\b[Ii] am|\b[Ii]'m|\b[Mm]y name is)\s+(?:called\s+)?\"?([A-Z][\w-]*)")
 
