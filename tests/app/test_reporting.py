@@ -24,6 +24,7 @@ from selftune.evals.suites import SUITES, load_suite
 from selftune.gate.base import Evidence
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
+from selftune.gate.referee.verdict import Terms
 from selftune.gate.stage import decide
 from selftune.judges.rubric import load_rubric
 from selftune.records import (
@@ -381,7 +382,7 @@ def test_a_file_of_judged_answers_has_a_page_with_its_heaps_and_extremes(tmp_pat
     rows = [row(at) for at in range(24)]
     path = tmp_path / "judged.json"
     path.write_text(json.dumps({"summary": {"judge_model": "somebody"}, "results": rows}))
-    text = as_markdown(page_of_files([path]))
+    text = as_markdown(page_of_files([str(path)]))
     assert "The scores of judged fall into two heaps: 5 around 1.00, 18 around 9.00." in text
     assert "### best: q-23" in text
     assert "### worst: q-04" in text
@@ -458,10 +459,11 @@ def test_several_files_stand_side_by_side_and_each_is_held_against_the_first(fie
         "eval-orpo-v3b-judged-20260326-final",
         "eval-qwen3-v3-lr8e6-judged-20260330-125201",
     )
-    text = as_markdown(page_of_files([judged / f"{name}.json" for name in names]))
-    told = section(text, f"Each against {names[0]}")
-    assert f"| {names[1]} | -4.07 |" in told
-    assert f"| {names[2]} | -0.71 |" in told
+    text = as_markdown(page_of_files([str(judged / f"{name}.json") for name in names], Terms(max_unscored=0.2)))
+    told = section(text, "Every two of them")
+    assert f"| {names[0]} | {names[1]} | worse | -4.07 |" in told
+    assert f"| {names[0]} | {names[2]} | worse | -0.71 |" in told
+    assert f"| {names[1]} | {names[2]} | better | +3.40 |" in told
     # What the page of that project gives as corrected, reckoned from its file.
     published = dict(load_published()[0].run("Qwen 3 v1").corrected_categories)
     categories = load_published()[0].categories

@@ -61,7 +61,7 @@ def compare_scores(champion: str, candidate: str, wishes: Wishes) -> Compared:
         MissingFileError, UsageError, UnknownNameError, ConfigError: as `compare_files`.
     """
     policy = None if wishes.policy is None else _policy(wishes.policy)
-    old, new = _read(champion, "champion", wishes), _read(candidate, "candidate", wishes)
+    old, new = read_arm(champion, "champion", wishes), read_arm(candidate, "candidate", wishes)
     try:
         verdict = referee(old, new, _terms(policy, wishes.max_unscored), scale=wishes.scale, policy=policy)
     except MixedScalesError as error:
@@ -100,7 +100,12 @@ def _terms(policy: Policy | None, max_unscored: float | None) -> Terms:
     return terms if max_unscored is None else replace(terms, max_unscored=max_unscored)
 
 
-def _read(where: str, role: str, wishes: Wishes) -> ScoreSheet:
+def read_arm(where: str, role: str, wishes: Wishes) -> ScoreSheet:
+    """The scores in `FILE`, or of one arm of it: that of `FILE#ARM`, else the one that is called by its role.
+
+    Raises:
+        MissingFileError, UsageError, UnknownNameError: there is no such file, arm or column, or no scores in it.
+    """
     path, named, arm = Path(where), False, role
     if not path.is_file() and _ARM in where:
         file, _, arm = where.rpartition(_ARM)

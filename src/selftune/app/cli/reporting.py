@@ -47,12 +47,15 @@ def show(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A decision, an evaluation, a run, a version or files of answers; the last decision by default."
+            help="A decision, an evaluation, a run, a version or files of scores; the last decision by default."
         ),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="All that was measured here, and what others published, on one page.")
     ] = False,
+    max_unscored: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of files: largest share of rows without a score; 0.05.")
+    ] = None,
     html: AsHtml = None,
     project: Folder = HERE,
     json: AsJson = False,
@@ -60,6 +63,7 @@ def show(
     """What a record came to: outcome first, then every figure with its n and interval, and the items to read."""
     from selftune.app.reporting.naming import page_of, page_of_everything, page_of_files
     from selftune.errors import UsageError
+    from selftune.gate.referee.verdict import Terms
     from selftune.loop.config import CONFIG_FILE
     from selftune.loop.project import open_project
 
@@ -67,8 +71,8 @@ def show(
         raise UsageError("--all is a page of everything, a name one of a record.", next_step="Leave one of them out.")
     if everything and not (project / CONFIG_FILE).is_file():
         page = page_of_everything(None)
-    elif names and all(Path(name).is_file() for name in names):
-        page = page_of_files([Path(name) for name in names])
+    elif names and all(Path(name.partition("#")[0]).is_file() for name in names):
+        page = page_of_files(names, Terms() if max_unscored is None else Terms(max_unscored=max_unscored))
     else:
         with open_project(project) as opened:
             page = page_of_everything(opened) if everything else page_of(opened, names or [])

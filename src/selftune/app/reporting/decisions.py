@@ -11,7 +11,7 @@ from selftune.app.reporting.changes.find import find_changes
 from selftune.app.reporting.changes.sections import change_sections
 from selftune.app.reporting.changes.words import tell_changes
 from selftune.app.reporting.costs import artefact_parts, cost_parts
-from selftune.app.reporting.evaluations import best_and_worst, conditions, unscored_parts
+from selftune.app.reporting.evaluations import best_and_worst, conditions, unscored_of
 from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
@@ -168,7 +168,7 @@ def decision_sections(told: Told, suites: KnownSuites) -> Iterator[Section]:
         yield from change_sections(told.changes)
     yield from (best_and_worst(arm, suites) for arm in told.arms if arm.name in {Arm.CHAMPION, Arm.CANDIDATE})
     if told.arms:
-        yield Section(title="Without a score", parts=tuple(unscored_parts(told.arms)))
+        yield Section(title="Without a score", parts=(unscored_of(told.arms),))
         yield Section(title="Conditions", parts=(conditions(told.arms),))
     yield Section(title="Open concerns", parts=tuple(_concerns(told)))
     beside = [arm for _, arms in told.further for arm in arms]

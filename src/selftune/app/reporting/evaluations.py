@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.answers import sheet_of_evaluation
 from selftune.app.reporting.arms import PLACES, arm_parts, part_tables, view
+from selftune.app.reporting.caveats import unscored_part
 from selftune.app.reporting.costs import cost_parts
 from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
-from selftune.app.reporting.pages.parts import Page, Said, Section, Table
+from selftune.app.reporting.pages.parts import Page, Section, Table
 from selftune.app.reporting.sheets import best_and_worst_answers
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from selftune.records import Evaluation
 
 _SHOWN: Final = 3  # arms whose best and worst items are shown
-_NAMED: Final = 50
 _REPEATS: Final = {True: "yes", False: "no", None: "not asked"}
 
 
-def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: KnownSuites) -> Page:
-    """Evaluations side by side, the first one in front; each under the name given, which no other has."""
+def evaluation_page(
+    evaluations: Sequence[tuple[str, Evaluation]], suites: KnownSuites, further: Sequence[Section] = ()
+) -> Page:
+    """Evaluations side by side, each under the name given, which no other has; `further` stands behind their parts."""
     arms = [view(name, one, suites.unit_of(one)) for name, one in evaluations]
     asked = sorted({one.suite for _, one in evaluations})
     return Page(
@@ -35,8 +37,9 @@ def evaluation_page(evaluations: Sequence[tuple[str, Evaluation]], suites: Known
         sections=(
             Section(title="Arms", parts=tuple(arm_parts(arms))),
             Section(title="Parts", parts=(*part_tables(arms), *measure_parts(arms))),
+            *further,
             *(best_and_worst(arm, suites) for arm in arms[:_SHOWN]),
-            Section(title="Without a score", parts=tuple(unscored_parts(arms))),
+            Section(title="Without a score", parts=(unscored_of(arms),)),
             Section(title="Conditions", parts=(conditions(arms),)),
             Section(title="Cost", parts=tuple(cost_parts(arms, None))),
         ),
@@ -68,15 +71,11 @@ def best_and_worst(arm: ArmView, suites: KnownSuites) -> Section:
     return Section(title=f"Best and worst items of {arm.name}", folded=True, parts=tuple(best_and_worst_answers(sheet)))
 
 
-def unscored_parts(arms: Sequence[ArmView]) -> Iterator[Part]:
+def unscored_of(arms: Sequence[ArmView]) -> Part:
     """Every item that has no score, by name and with its reason; none of them counts as zero."""
-    rows = tuple((item_id, arm.name, reason) for arm in arms for item_id, reason in arm.summary.unscored)
-    if not rows:
-        yield Said(text="Every item has a score.")
-        return
-    beyond = f", the first {_NAMED}" if len(rows) > _NAMED else ""
-    caption = f"Left out of every mean, never counted as zero: {figures.counted(len(rows), 'answer')}{beyond}"
-    yield Table(caption=caption, head=("item", "arm", "reason"), rows=rows[:_NAMED])
+    return unscored_part(
+        [(item_id, arm.name, reason) for arm in arms for item_id, reason in arm.summary.unscored], "arm"
+    )
 
 
 def conditions(arms: Sequence[ArmView]) -> Table:

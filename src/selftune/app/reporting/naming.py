@@ -7,16 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selftune.app.refereeing import Wishes, read_arm
 from selftune.app.reporting.answers import sheet_of_evaluation, sheet_of_judged_file
 from selftune.app.reporting.changes.find import find_changes
 from selftune.app.reporting.changes.sections import changes_page
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
 from selftune.app.reporting.evaluations import evaluation_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
+from selftune.app.reporting.pages.parts import Said, Section
 from selftune.app.reporting.published import load_published
 from selftune.app.reporting.runs import run_page
+from selftune.app.reporting.scores import PAIRS, TERMS, pairs_section, scores_page
 from selftune.app.reporting.sheets import sheets_page
 from selftune.app.reporting.suites import KnownSuites
+from selftune.app.scores.foundry import JudgedAnswers
+from selftune.app.scores.ours import sheet_of as scores_of
 from selftune.app.tracing import find
 from selftune.errors import UnknownNameError, UsageError
 from selftune.records import Dataset, Decision, Evaluation, Release, Run, decode_record
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
     from selftune.app.reporting.answers import AnswerSheet
     from selftune.app.reporting.pages.parts import Page
+    from selftune.gate.referee.verdict import Terms
     from selftune.loop.project import Project
     from selftune.records import Record
 
@@ -41,7 +47,8 @@ def page_of(project: Project, names: Sequence[str]) -> Page:
     """
     suites = KnownSuites(project)
     if len(names) > 1:
-        return evaluation_page([(_name(one), one) for one in (_evaluation(project, name) for name in names)], suites)
+        evaluations = [(_name(one), one) for one in (_evaluation(project, name) for name in names)]
+        return evaluation_page(evaluations, suites, [_pairs_of_evaluations(evaluations)])
     record = _find(project, names[0] if names else "")
     if isinstance(record, Release) and record.decision_id is not None:
         record = project.store.record(record.decision_id, Decision)
@@ -127,18 +134,37 @@ def _run(project: Project, run: Run, suites: KnownSuites) -> Page:
     return run_page(run, project.store.record(run.dataset_id, Dataset), decisions, further)
 
 
-def page_of_files(paths: Sequence[Path]) -> Page:
-    """The page of files of answers side by side; of evaluations of ours alone, the same as by their ids.
+def page_of_files(names: Sequence[str], terms: Terms = TERMS) -> Page:
+    """The page of files of scores (`FILE`, or `FILE#ARM` of one that holds several), with the answers they hold.
+
+    Several stand side by side, every two of them with the referee's verdict. Evaluations of ours alone give the same
+    page as by their ids.
 
     Raises:
-        UsageError: a file holds no answers.
+        UsageError: a file holds no scores, or two are scored on different scales.
         IntegrityError: the record in a file is damaged.
     """
-    evaluations = [(path.stem, evaluation) for path in paths if (evaluation := _evaluation_in(path)) is not None]
+    paths, several = [Path(name) for name in names], len(names) > 1
+    evaluations = [(path.stem, one) for path in paths if path.is_file() and (one := _evaluation_in(path)) is not None]
     if len(evaluations) == len(paths):
-        page = evaluation_page(evaluations, KnownSuites())
+        page = evaluation_page(
+            evaluations, KnownSuites(), [_pairs_of_evaluations(evaluations, terms)] if several else []
+        )
         return replace(page, foot=f"{page.foot} They are of {page.again}.", again="")
-    return sheets_page([sheet_of(None, str(path)) for path in paths])
+    scores = [read_arm(name, "", Wishes()) for name in names]
+    if all(sheet.facts.format == JudgedAnswers.name for sheet in scores):
+        return sheets_page(
+            [sheet_of_judged_file(path) for path in paths], [pairs_section(scores, terms)] if several else []
+        )
+    return scores_page(scores, terms)
+
+
+def _pairs_of_evaluations(evaluations: Sequence[tuple[str, Evaluation]], terms: Terms = TERMS) -> Section:
+    """Every two evaluations by the referee; where it can't count them, that and why."""
+    try:
+        return pairs_section([scores_of(evaluation, name) for name, evaluation in evaluations], terms)
+    except UsageError as error:
+        return Section(title=PAIRS, parts=(Said(text=f"No verdict: {error}"),))
 
 
 def sheet_of(project: Project | None, name: str) -> AnswerSheet:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reporting.changes.find import LEVEL, score_change
+from selftune.app.reporting.caveats import tell_heaps, unscored_part
+from selftune.app.reporting.changes.find import LEVEL
 from selftune.app.reporting.changes.sections import answer_of
 from selftune.app.reporting.pages import figures
-from selftune.app.reporting.pages.drawings import Span, draw_distribution, draw_forest
-from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, Transcript, drift, heat
+from selftune.app.reporting.pages.drawings import draw_distribution
+from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, Transcript, heat
 from selftune.gate.statistics.effects import bimodality
-from selftune.gate.statistics.many import benjamini_hochberg
 from selftune.gate.statistics.means import mean_interval
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ EACH: Final = 3
 """So many of the best and of the worst answers are shown."""
 
 
-def sheets_page(sheets: Sequence[AnswerSheet]) -> Page:
-    """One model's answers by themselves, or several models' side by side, the first one in front."""
+def sheets_page(sheets: Sequence[AnswerSheet], further: Sequence[Section] = ()) -> Page:
+    """One model's answers by themselves, or several models' side by side; `further` stands behind the scores."""
     names = ", ".join(sheet.name for sheet in sheets)
     return Page(
         title=f"Answers of {names}",
         lead=tuple(line for sheet in sheets for line in _lead(sheet)),
         sections=(
             Section(title="Scores", parts=tuple(_scores(sheets))),
-            *_against_the_first(sheets),
+            *further,
             *(
                 Section(
                     title=f"Best and worst answers of {sheet.name}",
@@ -41,7 +41,7 @@ def sheets_page(sheets: Sequence[AnswerSheet]) -> Page:
                 )
                 for sheet in sheets
             ),
-            Section(title="Without a score", parts=tuple(_unscored(sheets))),
+            Section(title="Without a score", parts=(unscored_part(_unscored(sheets), "model"),)),
         ),
         foot="Every figure is reckoned from the answers in " + ", ".join(sheet.identity for sheet in sheets),
     )
@@ -62,12 +62,8 @@ def _lead(sheet: AnswerSheet) -> Iterator[str]:
     low, high = sheet.scale
     over = f"over {figures.counted(len(scored), 'scored answer')} of {len(sheet.answers)}, from {low:g} to {high:g}"
     yield f"{sheet.name}: mean {figures.mean(mean, interval, places)} {over}."
-    heaps = bimodality(scored)
-    if heaps is not None and heaps.two_heaps:
-        below = f"{heaps.low[1]} around {figures.number(heaps.low[0], places)}"
-        above = f"{heaps.high[1]} around {figures.number(heaps.high[0], places)}"
-        found = f"The scores of {sheet.name} fall into two heaps: {below}, {above}"
-        yield f"{found}. The mean between them describes neither."
+    if told := tell_heaps(sheet.name, bimodality(scored), places):
+        yield told
 
 
 def _scores(sheets: Sequence[AnswerSheet]) -> Iterator[Part]:
@@ -95,36 +91,6 @@ def _category_row(category: str, sheet: AnswerSheet) -> Row:
     )
 
 
-def _against_the_first(sheets: Sequence[AnswerSheet]) -> Iterator[Section]:
-    """How each of the others differs from the first, item by item; p-values adjusted for how many there are."""
-    found = [(sheet, changed) for sheet in sheets[1:] if (changed := score_change(sheets[0], sheet)) is not None]
-    if not found:
-        return
-    places = figures.places_of(sheets[0].scale)
-    adjusted = benjamini_hochberg([changed.p_value for _, changed in found])
-    rows = tuple(
-        (
-            sheet.name,
-            Cell(text=figures.signed(one.mean, places), tint=drift(one.mean, sheet.scale[1] - sheet.scale[0])),
-            figures.signed_interval(one.interval, places),
-            figures.chance(p_value),
-            str(one.n),
-        )
-        for (sheet, one), p_value in zip(found, adjusted, strict=True)
-    )
-    spans = [Span(label=sheet.name, value=one.mean, interval=one.interval, n=one.n) for sheet, one in found]
-    title = f"Each against {sheets[0].name}"
-    told = "; ".join(f"{span.label} {figures.shift(span.value, span.interval, places)}" for span in spans)
-    head = ("model", "difference", "interval", "p adjusted", "n")
-    yield Section(
-        title=title,
-        parts=(
-            Table(caption=f"{title}, on the items that both have a score for", head=head, rows=rows),
-            Drawing(svg=draw_forest("Difference from the first", spans, places=places), alt=f"{title}: {told}."),
-        ),
-    )
-
-
 def best_and_worst_answers(sheet: AnswerSheet, each: int = EACH) -> Iterator[Part]:
     """The answers with the highest and the lowest score, with what was asked."""
     scored = sorted((one for one in sheet.answers if one.score is not None), key=lambda one: (one.score, one.item_id))
@@ -144,15 +110,10 @@ def best_and_worst_answers(sheet: AnswerSheet, each: int = EACH) -> Iterator[Par
             yield Transcript(name=f"{what}: {one.item_id}", note=one.category, asked=one.asked, answers=answers)
 
 
-def _unscored(sheets: Sequence[AnswerSheet]) -> Iterator[Part]:
-    rows = tuple(
+def _unscored(sheets: Sequence[AnswerSheet]) -> list[tuple[str, str, str]]:
+    return [
         (one.item_id, sheet.name, one.unscored or "no reason given")
         for sheet in sheets
         for one in sheet.answers
         if one.score is None
-    )
-    if rows:
-        caption = f"Left out of every mean, never counted as zero: {figures.counted(len(rows), 'answer')}"
-        yield Table(caption=caption, head=("item", "model", "reason"), rows=rows)
-    else:
-        yield Said(text="Every answer has a score.")
+    ]
