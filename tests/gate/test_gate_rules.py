@@ -7,7 +7,7 @@ from dataclasses import replace
 import gate_worlds as worlds
 import pytest
 
-from selftune.gate.config import Against
+from selftune.gate.config import Against, SetDemand, SuiteDemand
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
 from selftune.gate.reasons import NEXT_BY_FAMILY
@@ -20,7 +20,9 @@ from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Fl
 from selftune.gate.rules.independence import Independence
 from selftune.gate.rules.leakage import LEAKAGE, Leakage
 from selftune.gate.rules.picks import PersonsPicks
+from selftune.gate.rules.purpose import SamePurpose
 from selftune.gate.rules.serving import Parity, ServingForm
+from selftune.gate.rules.sets import SetCap
 from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.rules.tiers import ByHeart, Extended, HeldOut
 from selftune.gate.rules.trainings import TrainingSpread
@@ -33,7 +35,7 @@ from selftune.gate.rules.validity import (
     SameConditions,
     WeightsChanged,
 )
-from selftune.records import BuildOrigin, CheckStatus, Outcome, RunStatus
+from selftune.records import BuildOrigin, CheckStatus, Outcome, RunPurpose, RunStatus
 from selftune.testing import RuleContract, fake_build
 
 SMALL = load_policy("small")
@@ -245,6 +247,18 @@ class TestTrainingSpread(OnSmall):
     bad = replace(GOOD, trainings=tuple(worlds.make_training(GOOD.suite, CHAMPION_RIGHT, seed) for seed in (1, 2)))
 
 
+class TestSamePurpose(OnSmall):
+    subject = SamePurpose
+    bad = replace(GOOD, run=worlds.make_run(purpose=RunPurpose.PROBE))
+
+
+class TestSetCap(OnFurther):
+    policy = replace(SMALL, suites=(("general", SuiteDemand(sets=(("all", SetDemand(categories=("item",))),))),))
+
+    def subject() -> SetCap:
+        return SetCap("general", "all")
+
+
 class TestIndependence(OnSmall):
     subject = Independence
     bad = replace(GOOD, judge=None)
@@ -273,7 +287,7 @@ def test_no_rule_lets_a_missing_candidate_through() -> None:
     policy = replace(SMALL, guarded=("tone",), floors=(("field", 0.1),))
     for rule in rules_for(policy, NO_CANDIDATE):
         status = rule.check(NO_CANDIDATE, policy).status
-        independent_of_candidate = rule.family in {"run_finished", "weights_changed", "guarded_present"}
+        independent_of_candidate = rule.family in {"run_finished", "weights_changed", "guarded_present", "same_purpose"}
         assert status is (CheckStatus.PASS if independent_of_candidate else CheckStatus.NOT_MEASURED), rule.name
 
 

@@ -53,6 +53,7 @@ class Evidence:
         further: What the arms did on suites beside the one that decides.
         nights: Of each earlier night that tested a gain, the oldest first, whether it promoted.
         picks: What people chose between the two builds' answers, blind.
+        champion_run: What the champion was trained by; None where no run of this project made it.
         trainings: The candidate's recipe under further seeds, where the policy asks for them.
     """
 
@@ -67,6 +68,7 @@ class Evidence:
     further: tuple[SuiteEvidence, ...] = ()
     nights: tuple[bool, ...] = ()
     picks: Picks = Picks()  # noqa: RUF009 - a frozen value
+    champion_run: Run | None = None
     trainings: tuple[Training, ...] = ()
 
     def on(self, further: SuiteEvidence) -> Evidence:

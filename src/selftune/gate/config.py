@@ -28,6 +28,20 @@ class AlphaOverNights(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetDemand:
+    """What is asked on some categories of a suite taken together: each alone may have too few items to show a loss.
+
+    Attributes:
+        against: Whom the candidate is held against there.
+        margin: It may not fall behind by more, as far as can be shown.
+    """
+
+    categories: tuple[str, ...]
+    against: Against = Against.CHAMPION
+    margin: float = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
 class SuiteDemand:
     """What is asked of a candidate on one suite beside the one that decides.
 
@@ -38,6 +52,7 @@ class SuiteDemand:
         required: A project that does not evaluate the suite can't use the policy.
         floors: Category of the suite and the least score there, overall and for each agent, whatever the champion had:
             the interval's lower bound must reach it. It holds too where this suite is the one that decides.
+        sets: Categories that are looked at together, by the name of the set.
     """
 
     against: Against = Against.CHAMPION
@@ -45,6 +60,7 @@ class SuiteDemand:
     guarded: bool = False
     required: bool = False
     floors: tuple[tuple[str, float], ...] = ()
+    sets: tuple[tuple[str, SetDemand], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +91,8 @@ class Policy:
         most_spread: Largest standard deviation of the candidate's mean over seeds, of generation and of training.
         least_seeds: Seeds that it takes to know that spread, where answers are drawn at a temperature.
         training_seeds: Seeds under which the recipe is trained before its candidate may be promoted; 1: once.
+        probe_below: A run that saw less than this share of the champion's lessons is a probe, and not comparable with
+            what serves, unless its recipe states its purpose.
         collapse_margin: Share by which empty, looping or copied answers may grow.
         suites: Further suites by name, each with what is asked there; one that is not named gets `SuiteDemand()`.
     """
@@ -104,6 +122,7 @@ class Policy:
     most_spread: float = 0.04
     least_seeds: int = 3
     training_seeds: int = 1
+    probe_below: float = 0.5
     collapse_margin: float = 0.05
     suites: tuple[tuple[str, SuiteDemand], ...] = ()
 

@@ -124,7 +124,7 @@ def _refuse_few(policy: Policy, suite: Suite, further: Sequence[Suite]) -> None:
     for one in (suite, *further):
         if one is suite or not has_own_rule(one):
             parts.append(_part(one, len(_units(one)), policy.min_units))
-        parts += [*_parts_with_a_floor(policy, one), *_tiers(policy, one)]
+        parts += [*_parts_with_a_floor(policy, one), *_tiers(policy, one), *_sets(policy, one)]
     few = next((part for part in parts if part.n < part.least), None)
     if few:
         raise ConfigError(
@@ -160,6 +160,12 @@ def _tiers(policy: Policy, suite: Suite) -> Iterator[_Part]:
     for tier in (EXTENDED, HELD_OUT):
         if tier in policy.rules and has_tier(suite, tier):
             yield _part(suite, len(_units(suite, tier)), policy.min_units, f"tier {tier} of ")
+
+
+def _sets(policy: Policy, suite: Suite) -> Iterator[_Part]:
+    for name, demand in policy.demand_on(suite.name).sets if SetCap.family in policy.rules else ():
+        n = sum(unit.category in demand.categories for unit in _units(suite))
+        yield _part(suite, n, policy.min_units, f"set {name!r} of ")
 
 
 def needs_base(policy: Policy, suite: Suite) -> bool:
@@ -261,6 +267,7 @@ def vetoes_of(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> It
         )
     for one in (suite, *further):
         yield from _tier_vetoes(policy, one)
+        yield from _set_vetoes(policy, one)
     for one in further:
         yield from _vetoes_beside(policy, one)
 
@@ -270,6 +277,13 @@ def _veto(
 ) -> Veto:
     name = f"{rule.family}:{place}"
     return Veto(name=name, where=where, n=len(units), cap=cap, shown=shown, telling=_telling(units))
+
+
+def _set_vetoes(policy: Policy, suite: Suite) -> Iterator[Veto]:
+    for name, demand in policy.demand_on(suite.name).sets if SetCap.family in policy.rules else ():
+        units = [unit for unit in _units(suite) if unit.category in demand.categories]
+        where = f"set {name!r} of suite {suite.name!r}"
+        yield _veto(SetCap, f"{suite.name}/{name}", where, units, demand.margin)
 
 
 def _tier_vetoes(policy: Policy, suite: Suite) -> Iterator[Veto]:

@@ -243,6 +243,7 @@ class Plan:
             run=run,
             candidate_build=candidate,
             champion_build=self.champion,
+            champion_run=self.store.record(self.champion.run_id, Run) if self.champion.run_id else None,
             judge=self.judge_identity,
             further=tuple(_beside(suite, arms) for suite, arms in further if arms),
             picks=Picks() if candidate is None else self.picked(self.champion, candidate),

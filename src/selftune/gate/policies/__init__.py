@@ -66,6 +66,7 @@ def _numbers_of(policy: Policy) -> Iterator[tuple[str, object]]:
     for suite, demand in policy.suites:
         yield f"suites.{suite}.margin", demand.margin
         yield from ((f"suites.{suite}.floors.{category}", floor) for category, floor in demand.floors)
+        yield from ((f"suites.{suite}.sets.{name}.margin", one.margin) for name, one in demand.sets)
 
 
 def _refuse_unenforced(policy: Policy, where: str) -> None:

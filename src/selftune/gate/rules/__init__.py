@@ -11,7 +11,9 @@ from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Fl
 from selftune.gate.rules.independence import Independence
 from selftune.gate.rules.leakage import Leakage
 from selftune.gate.rules.picks import PersonsPicks
+from selftune.gate.rules.purpose import SamePurpose
 from selftune.gate.rules.serving import Parity, ServingForm
+from selftune.gate.rules.sets import SetCap
 from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.rules.tiers import ByHeart, Extended, HeldOut
 from selftune.gate.rules.trainings import TrainingSpread
@@ -34,6 +36,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     RunFinished,
     WeightsChanged,
     SameConditions,
+    SamePurpose,
     EvaluationsComplete,
     ArmsDiffer,
     ProofsMatch,
@@ -56,6 +59,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     ByHeart,
     NoWorse,
     NoWorseShown,
+    SetCap,
     Regression,
     Leakage,
     Independence,

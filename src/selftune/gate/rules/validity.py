@@ -236,7 +236,9 @@ class GuardedPresent(EnforcedRule):
 def missing_categories(policy: Policy, suite: Suite, *, decides: bool = True) -> tuple[str, ...]:
     """Categories that the policy names, of the suite that decides or of this one, and no item belongs to."""
     measured = {item.category for item in suite.items}
-    floors = (*(policy.floors if decides else ()), *policy.demand_on(suite.name).floors)
+    demand = policy.demand_on(suite.name)
+    floors = (*(policy.floors if decides else ()), *demand.floors)
     guarded = policy.guarded_among(suite.categories) if decides else ()
-    wanted = dict.fromkeys((*guarded, *(category for category, _ in floors)))
+    together = (category for _, one in demand.sets for category in one.categories)
+    wanted = dict.fromkeys((*guarded, *(category for category, _ in floors), *together))
     return tuple(category for category in wanted if category not in measured)
