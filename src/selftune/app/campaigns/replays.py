@@ -13,29 +13,17 @@ from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.campaigns.base import Figure, Section
+from selftune.app.campaigns.evidence import MadeUp, evidence_of, exam_of
 from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide
-from selftune.records import (
-    Arm,
-    Evaluation,
-    GenerationParameters,
-    ItemOutcome,
-    JudgeIdentity,
-    Message,
-    Parity,
-    Run,
-    RunStatus,
-    Suite,
-    SuiteItem,
-    digest_of,
-)
+from selftune.records import Arm, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from selftune.gate.config import Policy
-    from selftune.records import Build, Decision
+    from selftune.records import Decision
 
 SPREAD: Final = 0.2
 BASELINE: Final = 0.778
@@ -261,50 +249,18 @@ def keeps_by_this_gate(evidence: Evidence) -> bool:
 
 
 def _evidence(*parts: Part, name: str = "replay") -> Evidence:
-    from selftune.testing import fake_build
-
-    suite = _suite(parts, name)
-    run = _run()
-    parity = (Parity(name="greedy", measured=1.0, threshold=0.9, n=20),)
-    old, new = fake_build(), fake_build("tuned", run_id=run.id, parity=parity)
-    return Evidence(
-        champion=_evaluation(old, suite, _scores(parts, seed=1, candidate=False)),
-        candidate=_evaluation(new, suite, _scores(parts, seed=2, candidate=True)),
-        others=(),
-        suite=suite,
-        run=run,
-        candidate_build=new,
-        champion_build=old,
-        judge=JudgeIdentity(name="checks", version="1"),
-    )
-
-
-def _suite(parts: Sequence[Part], name: str) -> Suite:
-    items = [
-        SuiteItem(
-            id=f"{part.category}-{part.agent or 'all'}-{number}",
+    items = tuple(
+        MadeUp(
+            name=f"{part.category}-{part.agent or 'all'}-{number}",
             category=part.category,
-            behaviour="told",
-            difficulty="told",
-            messages=(Message(role="user", content="?"),),
-            expect="{}",
             agent=part.agent,
             tier=part.tier,
         )
         for part in parts
         for number in range(part.items)
-    ]
-    return Suite(
-        name=name,
-        version="1",
-        description="items of which only the means are known",
-        scorer="told",
-        unit="item",
-        categories=tuple(dict.fromkeys(part.category for part in parts)),
-        generation=GenerationParameters(),
-        seed=1,
-        items=tuple(items),
     )
+    old, new = (_scores(parts, seed=seed, candidate=seed > 1) for seed in (1, 2))
+    return evidence_of(exam_of(items, name), old, new)
 
 
 def _scores(parts: Sequence[Part], *, seed: int, candidate: bool) -> list[float]:
@@ -335,56 +291,6 @@ def _around(mean: float, n: int) -> list[float]:
 
 def _clip(value: float) -> float:
     return min(1.0, max(0.0, value))
-
-
-def _evaluation(build: Build, suite: Suite, scores: Sequence[float]) -> Evaluation:
-    from selftune.testing import fake_proof
-
-    return Evaluation(
-        build_id=build.id,
-        build_digest=build.digest,
-        proof=fake_proof(build),
-        suite=suite.name,
-        suite_digest=digest_of(suite),
-        scorer=suite.scorer,
-        scorer_lineage=(),
-        generation=suite.generation,
-        seeds=(1,),
-        outcomes=tuple(
-            ItemOutcome(
-                item_id=item.id,
-                category=item.category,
-                difficulty=item.difficulty,
-                score=score,
-                answer=f"as told of {item.id}",
-                reasons=(),
-                agent=item.agent,
-                tier=item.tier,
-            )
-            for item, score in zip(suite.items, scores, strict=True)
-        ),
-        wall_seconds=60.0,
-    )
-
-
-def _run() -> Run:
-    return Run(
-        recipe="told",
-        recipe_digest=digest_of("told"),
-        dataset_id="dataset:told",
-        base_digest=digest_of("told"),
-        stage_history=("sft",),
-        objective="sft",
-        backend="told",
-        status=RunStatus.FINISHED,
-        seed=0,
-        steps=800,
-        planned_steps=800,
-        passes=1.0,
-        examples=100,
-        supervised_tokens=1,
-        mean_abs_delta=0.001,
-    )
 
 
 # ---- the page and the report
