@@ -316,6 +316,7 @@ SAMPLES: tuple[Record, ...] = (
         judge_calls=2,
         cost_usd=0.125,
         recalled=7,
+        made_with=("selftune 0.1.0", "Python 3.11.7"),
     ),
     Decision(
         outcome=Outcome.INCONCLUSIVE,
@@ -456,7 +457,7 @@ GROWN = {
     "decision": "-trainings",
     "run": "-purpose",
     "suite": "-purpose",
-    "evaluation": "-recalled",
+    "evaluation": "-made-with",
 }
 
 

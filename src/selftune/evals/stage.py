@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 from selftune.context import spread_seeds
 from selftune.errors import JudgeMissingError
 from selftune.evals.answers import Interview, answers_alike, drawn_order, questions_of
+from selftune.evals.bundle import made_with
 from selftune.evals.recall import Answers, all_match, ask_anew, asked_of, grade_of, replies_of
+from selftune.evals.lengths import tokens_needed
 from selftune.evals.scoring import Scoring, load_scorer, outcome_of
 from selftune.records import Evaluation
 
@@ -46,10 +48,11 @@ def evaluate_with(
     scoring = Scoring(suite, config.grader, load)
     # The suite's own seed, not the step's: whenever an arm is evaluated, it is asked with the same draws.
     seeds = tuple(spread_seeds(suite.seed, config.rounds))
-    questions = questions_of(suite, seeds, bare=config.bare)
+    questions = questions_of(suite, seeds, bare=config.bare, left_open=config.left_open)
     drawn = drawn_order(suite, questions)
     began = context.elapsed()
-    with context.serve(build, slots=config.slots) as served:
+    room = min(tokens_needed(suite, build), context.base.context_length)
+    with context.serve(build, slots=config.slots, context_tokens=room) as served:
         alike = answers_alike(served, drawn[0], suite.generation)
         interview = Interview(served, questions, build, config, context)
         answers = Answers(build, served.proof, context)
@@ -80,6 +83,7 @@ def evaluate_with(
         judge_calls=sum(score.calls for score in scores),
         cost_usd=sum(score.cost_usd for score in scores),
         recalled=recalled,
+        made_with=made_with(),
     )
     answers.add(evaluation)
     return evaluation

@@ -69,6 +69,7 @@ class Evaluation(Record):
         judge_calls: How often a judge was asked for its scores.
         cost_usd: What these calls cost, by the prices in the config.
         recalled: How many answers were taken from earlier evaluations of this build behind the same server.
+        made_with: Name and version of the code that asked and scored, and of what it ran on.
     """
 
     KIND: ClassVar[str] = "evaluation"
@@ -88,6 +89,7 @@ class Evaluation(Record):
     judge_calls: int = 0
     cost_usd: float = 0.0
     recalled: int = 0
+    made_with: tuple[str, ...] = ()
 
     @property
     def unscored(self) -> tuple[ItemOutcome, ...]:
