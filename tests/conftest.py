@@ -99,6 +99,9 @@ def pytest_configure(config):
         raise pytest.UsageError(f"SELFTUNE_REQUIRE names {sorted(unknown)}; known are {sorted(PREREQUISITES)}.")
     # No model or data set is ever fetched by a test; a library that tries is told so at once.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    # As `bases.offline` says it, but before a test may have loaded torch: where workers share the cores, threads that
+    # spin while they wait cost most of the time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.addaudithook(_stay_on_this_machine)
 
 
