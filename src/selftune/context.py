@@ -82,10 +82,15 @@ class Work(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ChatRequest:
-    """One thing to ask: messages, and the seed its answer is drawn with."""
+    """One thing to ask: messages, and the seed its answer is drawn with.
+
+    Attributes:
+        left_open: The last turn has not ended: the model goes on with it, where it would answer it otherwise.
+    """
 
     messages: tuple[Message, ...]
     seed: int
+    left_open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

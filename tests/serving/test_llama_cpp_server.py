@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -45,6 +46,21 @@ def gone(pid):
     except psutil.TimeoutExpired:
         return process.status() == psutil.STATUS_ZOMBIE
     return True
+
+
+def test_a_turn_that_is_left_open_is_gone_on_with_after_its_last_word(gguf, tmp_path):
+    begun = replace(ask("The owl told the"), left_open=True)
+    with run_server(order(gguf, slots=2), tmp_path / "log") as server:
+        client = server.client
+        rendered = client.post("/apply-template", {"messages": [{"role": "user", "content": "The owl told the"}]})
+        before, _, after = rendered["prompt"].rpartition("The owl told the")
+        body = {"content": f"{before}The owl told the", "add_special": True, "parse_special": True}
+        expected = client.complete(client.post("/tokenize", body)["tokens"], n_predict=8)["content"]
+        assert after  # the template ends a turn and begins an answer, else there is nothing to leave open
+        assert client.chat(begun, SHORT).text == expected
+        both = [answer.text for answer in client.chat_many([begun, ask("Hello")], SHORT)]
+        assert both == [expected, client.chat(ask("Hello"), SHORT).text]
+        assert client.chat(begun, SHORT).completion_tokens <= 8
 
 
 def test_server_answers_on_loopback_and_leaves_nothing_behind(gguf, tmp_path):

@@ -27,7 +27,8 @@ _SELF_TEST_TOKENS: Final = 32
 class Question:
     """One item in one repeat, at its place among all questions; `opening` is what the model is shown of it at first.
 
-    Its first answer is drawn with `seed`, the later ones with the seeds after it.
+    Its first answer is drawn with `seed`, the later ones with the seeds after it. With `left_open` the model goes on
+    with its last turn in place of answering it.
     """
 
     place: int
@@ -35,6 +36,7 @@ class Question:
     repeat: int
     seed: int
     opening: tuple[Message, ...]
+    left_open: bool = False
 
     @property
     def turns(self) -> int:
@@ -46,7 +48,8 @@ class Question:
         history = list(self.opening)
         for reply, follow_up in zip(said, self.item.follow_ups, strict=False):
             history += [Message(role="assistant", content=reply.text), Message(role="user", content=follow_up)]
-        return ChatRequest(messages=tuple(history), seed=(self.seed + len(said)) % _SEEDS)
+        seed = (self.seed + len(said)) % _SEEDS
+        return ChatRequest(messages=tuple(history), seed=seed, left_open=self.left_open)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,9 @@ class Played:
         return failure if failure is None or len(self.replies) == 1 else f"turn {len(self.replies)}: {failure}"
 
 
-def questions_of(suite: Suite, seeds: Sequence[int], *, bare: bool = False) -> tuple[Question, ...]:
+def questions_of(
+    suite: Suite, seeds: Sequence[int], *, bare: bool = False, left_open: bool = False
+) -> tuple[Question, ...]:
     """Every item in every repeat, `bare` without system messages; the same seeds ask the same of every build.
 
     A build's own system prompt is no part of a question: whatever serves the build puts it before each of them.
@@ -95,6 +100,7 @@ def questions_of(suite: Suite, seeds: Sequence[int], *, bare: bool = False) -> t
             repeat=repeat,
             seed=seed,
             opening=tuple(said for said in item.messages if not (bare and said.role == "system")),
+            left_open=left_open,
         )
         for place, (item, repeat, seed) in enumerate(drawn)
     )

@@ -25,6 +25,8 @@ class EvaluationConfig:
         grader: Who grades the items that name a judge; None where every item is scored by code.
         bare: Whether items are asked without their system messages, though scored by them: what an experiment takes
             away to see what the words around a question do for a model.
+        left_open: Whether the last turn of each item is a beginning that the model goes on with, as it met such turns
+            in training, in place of answering it.
     """
 
     suite: Suite
@@ -35,6 +37,7 @@ class EvaluationConfig:
     canary: int = 4
     grader: Grader | None = None
     bare: bool = False
+    left_open: bool = False
 
     @property
     def asked(self) -> str:

@@ -35,7 +35,8 @@ _LOOKED_THROUGH: Final = 16
 def asked_of(question: Question, parameters: GenerationParameters) -> str:
     """Names what is asked and how it is drawn; greedy answers depend on no seed."""
     drawn = question.seed if parameters.temperature > 0 else None
-    return digest_of([question.opening, question.item.follow_ups, question.repeat, parameters, drawn])
+    asked = [question.opening, question.item.follow_ups, question.repeat, parameters, drawn]
+    return digest_of(["left open", *asked] if question.left_open else asked)
 
 
 class Answers:

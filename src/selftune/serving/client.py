@@ -54,6 +54,8 @@ class LoopbackClient:
         Raises:
             ServingError: the server is gone, or refused (the message quotes it).
         """
+        if request.left_open:
+            return self._go_on(request, parameters)
         return self._ask(self._chat_body(request, parameters))
 
     def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
@@ -70,8 +72,11 @@ class LoopbackClient:
             try:
                 for request in requests:
                     slot = self._lanes.choose(request)
-                    body = self._chat_body(request, parameters) | {"id_slot": slot, "cache_prompt": True}
-                    waiting.append(pools[slot].submit(self._ask, body))
+                    if request.left_open:
+                        waiting.append(pools[slot].submit(self._go_on, request, parameters))
+                    else:
+                        body = self._chat_body(request, parameters) | {"id_slot": slot, "cache_prompt": True}
+                        waiting.append(pools[slot].submit(self._ask, body))
                     if len(waiting) >= self._slots * _AHEAD:
                         yield waiting.popleft().result()
                 while waiting:
@@ -88,6 +93,26 @@ class LoopbackClient:
             finish_reason=choice["finish_reason"],
             prompt_tokens=usage["prompt_tokens"],
             completion_tokens=usage["completion_tokens"],
+        )
+
+    def _go_on(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
+        """What the model says after the last turn's words, where the template would end the turn."""
+        body = self._chat_body(request, parameters)
+        said = request.messages[-1].content.strip()
+        rendered: str = self.post("/apply-template", {"messages": body.pop("messages")})["prompt"]
+        before, found, _ = rendered.rpartition(said)
+        if not found:
+            raise RequestRefusedError(
+                "the template changes the words of the last turn, so that it can't be left open.",
+                next_step="Ask it in chat: a suites/leakage.yaml of the project's own is asked so.",
+            )
+        length = {"n_predict": body.pop("max_tokens")}
+        answered = self.post("/completion", body | length | {"prompt": f"{before}{said}"})
+        return Answer(
+            text=answered["content"],
+            finish_reason="length" if answered["stop_type"] == "limit" else "stop",
+            prompt_tokens=answered["tokens_evaluated"],
+            completion_tokens=answered["tokens_predicted"],
         )
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
