@@ -291,6 +291,16 @@ def test_evaluations_of_different_suites_are_not_held_against_each_other_in_sile
     assert "No answer has a score." in text
 
 
+def test_an_evaluation_tells_in_full_what_made_it(world):
+    asked = replace(world.candidate, made_with=("selftune 9.9", "Python 3.99"), recalled=5, seeds=(12,))
+    world.save(asked)
+    again = section(world.text(asked.id), "To make them again")
+    digests = (asked.build_digest, asked.proof.model_digest, asked.suite_digest)
+    for told in (*digests, "selftune 9.9, Python 3.99", "| 5 |"):
+        assert told in again
+    assert "not on record" in section(world.text(world.champion.id), "To make them again")
+
+
 @pytest.mark.parametrize(("alike", "told"), [(True, "yes"), (False, "no"), (None, "not asked")])
 def test_an_evaluation_says_whether_its_server_gave_one_answer_when_asked_twice(world, alike, told):
     asked = replace(world.candidate, deterministic=alike, seeds=(12,))

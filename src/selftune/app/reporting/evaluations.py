@@ -11,6 +11,7 @@ from selftune.app.reporting.costs import cost_parts
 from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Page, Section, Table
+from selftune.app.reporting.repeating import repeating_parts
 from selftune.app.reporting.sheets import best_and_worst_answers
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def evaluation_page(
             Section(title="Without a score", parts=(unscored_of(arms),)),
             Section(title="Conditions", parts=(conditions(arms),)),
             Section(title="Cost", parts=tuple(cost_parts(arms, None))),
+            Section(title="To make them again", folded=True, parts=tuple(repeating_parts(arms))),
         ),
         foot="Every figure is reckoned from the outcomes on record.",
         again=" ".join(one.id for _, one in evaluations),
