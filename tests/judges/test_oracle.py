@@ -215,12 +215,13 @@ def test_a_verdict_that_was_paid_for_is_not_asked_for_again(tmp_path):
     work = MemoryWork(tmp_path)
     log = [interaction(number) for number in range(6)]
 
-    def every_second_fails(n, body):
-        return OK if "Question 0" in body["messages"][1]["content"] or n > 50 else (500, "", "")
+    def all_but_one_fail(n, body):
+        return OK if "Question 0" in body["messages"][1]["content"] else (500, "", "")
 
-    with FakeJudgeServer(every_second_fails).running() as server:
-        first = list(judge(log, config(server), fake_context(tmp_path, work=work)))
-    assert sum(item.status is JudgementStatus.SCORED for item in first) == 1
+    first: list[Judgement] = []
+    with FakeJudgeServer(all_but_one_fail).running() as server, pytest.raises(JudgeMissingError, match="of 5"):
+        first.extend(judge(log, config(server), fake_context(tmp_path, work=work)))
+    assert [item.status for item in first] == [JudgementStatus.SCORED]
     with FakeJudgeServer(lambda n, body: OK).running() as server:
         second = list(judge(log, config(server), fake_context(tmp_path, work=work)))
     assert len(server.asked) == 5

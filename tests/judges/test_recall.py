@@ -191,6 +191,35 @@ def test_a_judge_that_falls_silent_is_left_alone_and_the_verdicts_before_stay(tm
     assert len(server.asked) < 60
 
 
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_judge_that_is_gone_before_the_last_verdicts_halts_and_the_next_try_asks_for_these_alone(tmp_path, status):
+    work, gone = MemoryWork(tmp_path), [True]
+
+    def dies(n, body):
+        return (status, "", "") if gone[0] and n >= 8 else (200, GOOD, "stop")
+
+    got: list[Judgement] = []
+    with FakeJudgeServer(dies).running() as server:
+        facts = config(server, at_once=1, max_attempts=1)
+        with pytest.raises(JudgeMissingError, match=f"none of 4 interactions.*HTTP {status}"):
+            got.extend(judge(log(12), facts, fake_context(tmp_path, work=work)))
+        assert (len(got), len(server.asked)) == (8, 12)
+        gone[0] = False
+        again = list(judge(log(12), facts, fake_context(tmp_path, work=work)))
+    assert {item.status for item in again} == {JudgementStatus.SCORED}
+    assert len(server.asked) == 12 + 4
+
+
+@pytest.mark.parametrize(("status", "text"), [(400, ""), (200, "no verdict")])
+def test_what_a_judge_that_is_there_can_not_score_is_named_and_halts_nothing(tmp_path, status, text):
+    def sulks(n, body):
+        return (status, text, "stop") if n >= 4 else (200, GOOD, "stop")
+
+    with FakeJudgeServer(sulks).running() as server:
+        got = list(judge(log(8), config(server, at_once=1, max_attempts=1), fake_context(tmp_path)))
+    assert [item.status for item in got] == [JudgementStatus.SCORED] * 4 + [JudgementStatus.UNSCORED] * 4
+
+
 def test_single_failures_stay_in_their_place(tmp_path):
     def flaky(n, body):
         failing = any(f"Question {number}?" in body["messages"][1]["content"] for number in (0, 3, 7))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _MOST_BYTES: Final = 4 << 20
 _TRANSIENT: Final = frozenset({408, 409, 425, 429})
 _SERVER_FAULT: Final = 500
+# A request that is refused for what it holds (400, 413, 422) was answered.
+_OUTAGE: Final = re.compile(r"no connection|no answer in time|HTTP (?!400|413|422)\d{3}")
 _NO_CONSENT: Final = "no consent to send its words beyond this machine"
 
 
@@ -240,6 +242,11 @@ def _http_error(status: int, retry_after: str | None) -> CallError:
     wait = None if retry_after is None else seconds_to_wait(retry_after, datetime.now(UTC))
     transient = status in _TRANSIENT or status >= _SERVER_FAULT
     return CallError(f"HTTP {status}", transient=transient, status=status, wait_seconds=wait)
+
+
+def tells_of_outage(reason: str | None) -> bool:
+    """Whether the reason for a missing verdict is that nobody answered, and not what was answered."""
+    return reason is not None and _OUTAGE.search(reason) is not None
 
 
 def seconds_to_wait(retry_after: str, now: datetime) -> float | None:

@@ -12,6 +12,7 @@ from selftune.failpoints import reach
 from selftune.judges.base import JudgesMany
 from selftune.judges.batch import Batch
 from selftune.judges.bill import plan_bill
+from selftune.judges.endpoint import tells_of_outage
 from selftune.judges.injection.guard import guard
 from selftune.judges.purse import Purse
 from selftune.judges.recall import InOrder, Recall
@@ -36,6 +37,8 @@ _CHUNK: Final = 64
 _FURTHEST_AHEAD: Final = 4096
 # A judge that fails so often without a verdict in between is not there.
 _LONGEST_SILENCE: Final = 25
+# One that fails to the last, nobody there, is gone: a transcript that a server can't bear may stand last by chance.
+_GONE: Final = 2
 _SPENT: Final = "spent"
 
 
@@ -167,9 +170,14 @@ def _unless_silent(appointed: Judge, verdicts: Iterator[Judgement]) -> Iterator[
         yield from failed
         failed.clear()
         yield judgement
-    if failed and not spoke:
+    if failed and (not spoke or _is_gone(failed)):
         raise _missing(appointed, len(failed), str(failed[-1].reason))
     yield from failed
+
+
+def _is_gone(failed: Sequence[Judgement]) -> bool:
+    """Whether the last words of a judge that spoke before were that nobody answers: the rest is for another try."""
+    return len(failed) >= _GONE and all(tells_of_outage(judgement.reason) for judgement in failed[-_GONE:])
 
 
 def _judge_failed(judgement: Judgement) -> bool:
