@@ -128,8 +128,12 @@ class Served(Protocol):
 class Serve(Protocol):
     """Starts a server for a build and proves what it is; stops it on leaving."""
 
-    def __call__(self, build: Build, *, slots: int = 1) -> AbstractContextManager[Served]:
-        """A server for this build with so many parallel slots; `ServingError` when it can't start or prove itself."""
+    def __call__(self, build: Build, *, slots: int = 1, context_tokens: int = 0) -> AbstractContextManager[Served]:
+        """A server for this build with so many parallel slots, and in each room for `context_tokens` at least.
+
+        Raises:
+            ServingError: it can't start or prove itself.
+        """
         ...
 
 

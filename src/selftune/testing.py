@@ -185,18 +185,23 @@ class FakeServed:
 
 
 class FakeServe:
-    """Starts a `FakeServed` for a build; `started` keeps each one, `running` counts those not yet stopped."""
+    """Starts a `FakeServed` for a build; `started` keeps each one and `rooms` the room that was asked of it.
+
+    `running` counts those not yet stopped.
+    """
 
     def __init__(self, answers: Callable[[Build, ChatRequest], str]) -> None:
         self._answers = answers
         self.started: list[FakeServed] = []
+        self.rooms: list[int] = []
         self.running = 0
 
     @contextmanager
-    def __call__(self, build: Build, *, slots: int = 1) -> Iterator[FakeServed]:
+    def __call__(self, build: Build, *, slots: int = 1, context_tokens: int = 0) -> Iterator[FakeServed]:
         """A fake server whose proof is taken from the build's files."""
         served = FakeServed(lambda request: self._answers(build, request), fake_proof(build, slots=slots))
         self.started.append(served)
+        self.rooms.append(context_tokens)
         self.running += 1
         try:
             yield served

@@ -234,7 +234,7 @@ class Forgetful(FakeServed):
 
 class ServeForgetful(FakeServe):
     @contextmanager
-    def __call__(self, build: Build, *, slots: int = 1) -> Iterator[FakeServed]:
+    def __call__(self, build: Build, *, slots: int = 1, context_tokens: int = 0) -> Iterator[FakeServed]:
         yield Forgetful(lambda request: "yes", fake_proof(build))
 
 
@@ -261,7 +261,7 @@ class CutsShort(FakeServed):
 
 class ServeCutsShort(FakeServe):
     @contextmanager
-    def __call__(self, build: Build, *, slots: int = 1) -> Iterator[FakeServed]:
+    def __call__(self, build: Build, *, slots: int = 1, context_tokens: int = 0) -> Iterator[FakeServed]:
         yield CutsShort(lambda request: "yes", fake_proof(build))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from selftune.context import ChatRequest
 from selftune.evals.config import EvaluationConfig
+from selftune.evals.lengths import tokens_needed
 from selftune.evals.stage import evaluate
 from selftune.evals.suites import load_suite
 from selftune.evals.summaries import summarise
@@ -58,6 +59,23 @@ def test_a_battle_is_played_live_and_names_the_turn_at_which_the_model_gives_way
     assert [outcome.score for outcome in lost.outcomes] == [0.4] * 4
     assert [len(outcome.turns) for outcome in lost.outcomes] == [50] * 4
     assert dict(lost.outcomes[0].measures)["resistance"] == 0.98
+
+
+def test_a_battle_is_served_with_room_for_its_last_turn_where_the_base_has_it(tmp_path: Path) -> None:
+    """A server of the usual 2,048 tokens refused it after some fifteen turns, so that it had no score at all."""
+    suite = replace(load_suite("identity_battle"), repeats=1)
+    for trained, served in ((8192, 8192), (32_768, 8909), (512, 512)):
+        serve = FakeServe(lambda build, request: "I stay who I am.")
+        context = fake_context(tmp_path / str(trained), serve=serve)
+        context = replace(context, base=replace(context.base, context_length=trained))
+        evaluate(fake_build(), EvaluationConfig(suite=suite), context)
+        assert serve.rooms == [served]
+
+
+def test_a_prompt_before_every_conversation_takes_room_too() -> None:
+    suite = load_suite("council")
+    told = fake_build(system_prompt="Be kind. " * 1000)
+    assert tokens_needed(suite, told) >= tokens_needed(suite, fake_build()) + 3000
 
 
 def test_break_rates_are_the_means_of_their_measures(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from selftune.context import spread_seeds
 from selftune.errors import JudgeMissingError
 from selftune.evals.answers import Interview, answers_alike, drawn_order, questions_of
 from selftune.evals.bundle import made_with
-from selftune.evals.recall import Answers, all_match, ask_anew, asked_of, grade_of, replies_of
 from selftune.evals.lengths import tokens_needed
+from selftune.evals.recall import Answers, all_match, ask_anew, asked_of, grade_of, replies_of
 from selftune.evals.scoring import Scoring, load_scorer, outcome_of
 from selftune.records import Evaluation
 

@@ -17,6 +17,6 @@ class Server(Protocol):
     `find` says where the file with a digest lies; `logs` is a folder for the server's own words.
     """
 
-    def __call__(self, build: Build, *, slots: int = 1) -> AbstractContextManager[Served]:
+    def __call__(self, build: Build, *, slots: int = 1, context_tokens: int = 0) -> AbstractContextManager[Served]:
         """A server that has proved itself, until the block ends; `ServingError` when it can't start or prove itself."""
         ...

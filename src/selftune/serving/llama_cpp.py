@@ -64,8 +64,10 @@ class LlamaCpp:
         self._config = config or LlamaCppConfig()
 
     @contextmanager
-    def __call__(self, build: Build, *, slots: int = 1) -> Iterator[ServedBuild]:
+    def __call__(self, build: Build, *, slots: int = 1, context_tokens: int = 0) -> Iterator[ServedBuild]:
         """A server for the build, with that many parallel slots; stopped on leaving.
+
+        Each slot has room for as many tokens as the config says, or for `context_tokens` where these are more.
 
         Raises:
             DamagedFileError: a file is not what the build says; it was not loaded.
@@ -76,7 +78,7 @@ class LlamaCpp:
             raise ServingError(f"{build.id[:18]} holds no model.gguf.", next_step="Build it in a served form.")
         adapter = files.get("adapter.gguf")
         order = replace(
-            self._order(slots),
+            self._order(slots, context_tokens),
             model=str(self._find(files["model.gguf"])),
             model_digest=files["model.gguf"],
             adapter=str(self._find(adapter)) if adapter else None,
@@ -87,12 +89,12 @@ class LlamaCpp:
             confirm(server.proof, build)
             yield ServedBuild(server, build)
 
-    def _order(self, slots: int) -> Order:
+    def _order(self, slots: int, context_tokens: int) -> Order:
         config = self._config
         return Order(
             model="",
             slots=slots,
-            context_tokens=config.context_tokens,
+            context_tokens=max(config.context_tokens, context_tokens),
             threads=config.threads or free_cores(),
             port=config.port,
             exact=config.exact,
