@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     """Hang this group on the app."""
     group.command(_SHOW)(show)
     group.command("changes")(changes)
+    group.command("runs")(runs)
     group.command("lint")(lint)
     app.add_typer(group, name="report", rich_help_panel="Every day")
 
@@ -96,6 +97,23 @@ def changes(
 
         with open_project(project) as opened:
             page = page_of_changes(opened, champion, candidate)
+    _give(page, html=html, json=json)
+
+
+def runs(
+    baseline: Annotated[
+        str | None, typer.Option(help="The run that the others are held against; the one behind what serves.")
+    ] = None,
+    html: AsHtml = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Runs side by side: how each was trained, its scores by category, its critical failures against a baseline."""
+    from selftune.app.reporting.naming import page_of_runs
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = page_of_runs(opened, baseline)
     _give(page, html=html, json=json)
 
 

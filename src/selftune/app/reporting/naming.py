@@ -20,6 +20,7 @@ from selftune.app.reporting.runs import run_page
 from selftune.app.reporting.scores import PAIRS, TERMS, pairs_section, scores_page
 from selftune.app.reporting.sheets import sheets_page
 from selftune.app.reporting.suites import KnownSuites
+from selftune.app.reporting.trials import baseline_of, runs_page
 from selftune.app.scores.foundry import JudgedAnswers
 from selftune.app.scores.ours import sheet_of as scores_of
 from selftune.app.tracing import find
@@ -108,11 +109,23 @@ def page_of_changes(project: Project | None, champion: str, candidate: str) -> P
     return replace(changes_page(find_changes(*sheets)), again=again)
 
 
+def page_of_runs(project: Project, baseline: str | None = None) -> Page:
+    """Runs side by side against one of them, the one behind what serves unless it is named.
+
+    Raises:
+        UsageError: the baseline is no run.
+        UnknownNameError: no record begins like that.
+    """
+    return runs_page(project, KnownSuites(project), baseline_of(project, baseline))
+
+
 def page_made_again(project: Project, arguments: Sequence[str]) -> Page:
     """The page that `selftune report` makes of these arguments, as a page's foot names them."""
     match arguments:
         case ["--all"]:
             return page_of_everything(project)
+        case ["runs", *named]:
+            return page_of_runs(project, named[-1] if named else None)
         case ["changes", champion, candidate]:
             return page_of_changes(project, champion, candidate)
         case _:
