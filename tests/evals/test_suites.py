@@ -54,6 +54,14 @@ def test_a_suite_is_read_whole(tmp_path: Path) -> None:
     assert suite.items[0].messages[1].content == "q?"
 
 
+def test_a_file_that_was_edited_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(ENTRIES), encoding="utf-8")
+    assert load_suite(path) is load_suite(path)
+    path.write_text(yaml.safe_dump(ENTRIES | {"seed": 4}), encoding="utf-8")
+    assert load_suite(path).seed == 4
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import ConfigError, offer
@@ -77,8 +78,13 @@ def load_suite(name_or_path: str | Path) -> Suite:
         ConfigError: it is no YAML, a key is unknown or doubled, or its items do not fit together; the message names
             the item.
     """
-    where = f"suite {name_or_path}"
-    return suite_from(_parse(SUITES.text(name_or_path), where), where=where)
+    return _read(SUITES.text(name_or_path), f"suite {name_or_path}")
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, where: str) -> Suite:
+    """Kept by its text: one command looks at all suites several times, and a suite is frozen."""
+    return suite_from(_parse(text, where), where=where)
 
 
 def _parse(text: str, where: str) -> Any:
