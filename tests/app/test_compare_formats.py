@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.errors import UnknownNameError, UsageError
+from selftune.loop.project import create_project, open_project
 from selftune.records import Evaluation, GenerationParameters, ItemOutcome, encode_record
 from selftune.testing import fake_build, fake_proof
 
@@ -94,7 +95,7 @@ def harness_file(path: Path, scores, *, docs: str = "d") -> Path:
     return path
 
 
-def evaluation_file(path: Path, scores) -> Path:
+def evaluation_of(scores) -> Evaluation:
     build = fake_build()
     outcomes = tuple(
         ItemOutcome(
@@ -103,11 +104,14 @@ def evaluation_file(path: Path, scores) -> Path:
         )
         for n, score in enumerate(scores)
     )  # fmt: skip
-    record = Evaluation(
+    return Evaluation(
         build_id=build.id, build_digest=build.digest, proof=fake_proof(build), suite="s", suite_digest="d", scorer="x",
         scorer_lineage=(), generation=GenerationParameters(), seeds=(0,), outcomes=outcomes,
     )  # fmt: skip
-    path.write_text(encode_record(record))
+
+
+def evaluation_file(path: Path, scores) -> Path:
+    path.write_text(encode_record(evaluation_of(scores)))
     return path
 
 
@@ -130,6 +134,18 @@ def test_every_format_is_told_better_worse_and_not_sure(name, tmp_path):
     assert [forth["outcome"], back["outcome"], same["outcome"]] == ["better", "worse", "inconclusive"]
     assert forth["n"] == len(LOW)
     assert forth["difference"] == pytest.approx(-back["difference"])
+
+
+def test_evaluations_of_a_project_are_named_by_their_ids(tmp_path):
+    create_project(tmp_path, name="p", base="reference", recipe="reference_sft", suite="state_obedience")
+    build, old, new = fake_build(), evaluation_of(LOW), evaluation_of(HIGH)
+    with open_project(tmp_path) as project:
+        project.store.save([build, old, new], event="made by a test")
+    found = compared(old.id, new.id[:30], "--project", tmp_path)
+    assert (found["outcome"], found["n"]) == ("better", len(LOW))
+    assert compared(evaluation_file(tmp_path / "old.json", LOW), new.id, "--project", tmp_path)["n"] == len(LOW)
+    with pytest.raises(UnknownNameError, match="evaluation:none"):
+        run(old.id, "evaluation:none", "--project", tmp_path, catch=False)
 
 
 def test_json_holds_exactly_what_it_promises(tmp_path):

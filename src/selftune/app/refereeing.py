@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.scores.base import Asked
 from selftune.app.scores.files import read_scores
+from selftune.app.scores.ours import sheet_of
 from selftune.errors import UsageError
 from selftune.gate.policies import load_policy, policy_from, policy_text
 from selftune.gate.referee.compare import referee
 from selftune.gate.referee.pairing import MixedScalesError
 from selftune.gate.referee.verdict import Terms
+from selftune.records import Evaluation
 from selftune.settings import read_toml
 
 if TYPE_CHECKING:
@@ -22,18 +24,24 @@ if TYPE_CHECKING:
     from selftune.records.scores import ScoreSheet
 
 _ARM: Final = "#"
+_KEPT: Final = f"{Evaluation.KIND}:"
 _SMALL: Final = "small"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What the command line asks of a comparison; None for what it leaves open."""
+    """What the command line asks of a comparison; None for what it leaves open.
+
+    Attributes:
+        project: Where evaluations are looked up that are named by their ids.
+    """
 
     policy: str | None = None
     metric: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
     max_unscored: float | None = None
     scale: tuple[float, float] | None = None
+    project: Path = Path()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +115,28 @@ def read_arm(where: str, role: str, wishes: Wishes) -> ScoreSheet:
         MissingFileError, UsageError, UnknownNameError: there is no such file, arm or column, or no scores in it.
     """
     path, named, arm = Path(where), False, role
+    if where.startswith(_KEPT) and not path.is_file():
+        return _kept(wishes.project, where)
     if not path.is_file() and _ARM in where:
         file, _, arm = where.rpartition(_ARM)
         path, named = Path(file), True
     return read_scores(path, Asked(metric=wishes.metric, arm=arm, arm_is_named=named, columns=wishes.columns))
+
+
+def _kept(folder: Path, name: str) -> ScoreSheet:
+    """An evaluation of the project, by its id or the beginning of it.
+
+    Raises:
+        UnknownNameError: no evaluation begins like that.
+    """
+    from selftune.app.tracing import find
+    from selftune.loop.project import open_project
+
+    with open_project(folder) as project:
+        record = find(project, name)
+    if not isinstance(record, Evaluation):
+        raise UsageError(f"{name} is a {record.KIND}.", next_step="Name an evaluation: `selftune why` lists them.")
+    return sheet_of(record, f"{record.suite} {record.id.removeprefix(_KEPT)[:12]}")
 
 
 def as_document(verdict: Verdict) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from selftune.app.cli.everyday import AsJson
+from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    champion: Annotated[str, typer.Argument(help="Scores of the model in use: a file, or FILE#ARM.")],
+    champion: Annotated[
+        str, typer.Argument(help="Scores of the model in use: a file, FILE#ARM, or an evaluation's id.")
+    ],
     candidate: Annotated[str, typer.Argument(help="Scores of the one that may replace it.")],
     policy: Annotated[str, typer.Option(help="A policy whose terms and vetoes hold: a shipped name, or a file.")] = "",
     metric: Annotated[str, typer.Option(help="Which score, where a file holds several.")] = "",
@@ -40,6 +42,7 @@ def compare(
         tuple[float, float] | None, typer.Option(help="Lowest and highest score there can be, e.g. 0 10.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page into this file too.")] = None,
+    project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
     """Say whether one model is better than another, from two score files: better, worse, inconclusive or invalid."""
@@ -52,7 +55,12 @@ def compare(
         raise UsageError("a scale runs from a lower to a higher score.", next_step="Type it so: --scale 0 10.")
     columns = tuple((what, name) for what, name in (("item", item), ("score", score), ("arm", arm)) if name)
     wishes = Wishes(
-        policy=policy or None, metric=metric or None, columns=columns, max_unscored=max_unscored, scale=scale
+        policy=policy or None,
+        metric=metric or None,
+        columns=columns,
+        max_unscored=max_unscored,
+        scale=scale,
+        project=project,
     )
     compared = compare_scores(champion, candidate, wishes)
     verdict = compared.verdict
