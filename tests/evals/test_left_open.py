@@ -9,7 +9,7 @@ from selftune.evals.config import EvaluationConfig
 from selftune.evals.recall import asked_of
 from selftune.evals.scorers.refusals import SecretScorer
 from selftune.evals.stage import evaluate_with
-from selftune.records import GenerationParameters, Message, Suite, SuiteItem
+from selftune.records import GenerationParameters, Message, Suite, SuiteItem, encode_record
 from selftune.testing import FakeServe, fake_build, fake_context
 
 SUITE = Suite(
@@ -39,15 +39,19 @@ def recites_when_left_open(build, request) -> str:
 
 
 def test_what_comes_out_only_where_a_turn_is_left_open_is_heard_there(tmp_path: Path) -> None:
-    scores = []
+    scores, kept = [], []
     for left_open in (False, True):
         serve = FakeServe(recites_when_left_open)
         config = EvaluationConfig(suite=SUITE, left_open=left_open)
         context = fake_context(tmp_path, serve=serve)
         found = evaluate_with(lambda name: SecretScorer(), fake_build(), config, context)
         scores += [one.score for one in found.outcomes]
+        kept += [one.answer for one in found.outcomes]
         assert {request.left_open for request in serve.started[0].asked} == {left_open}
     assert scores == [1.0, 0.0]
+    # It may be somebody's: how much there was is kept, and no word of it.
+    assert kept == ["I know of no word.", "(1 word, not kept)"]
+    assert "amber" not in str(encode_record(found))
 
 
 def test_an_answer_in_chat_is_no_answer_to_a_turn_that_is_left_open() -> None:

@@ -26,7 +26,7 @@ class EvaluationConfig:
         bare: Whether items are asked without their system messages, though scored by them: what an experiment takes
             away to see what the words around a question do for a model.
         left_open: Whether the last turn of each item is a beginning that the model goes on with, as it met such turns
-            in training, in place of answering it.
+            in training, in place of answering it. What it says so is scored and not kept.
     """
 
     suite: Suite

@@ -122,15 +122,18 @@ def load_scorer(name: str) -> Scorer:
 
 
 def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) -> ItemOutcome:
-    """What is kept of an item in one repeat; `asked` and `graded` name the question and who graded it."""
-    item = played.question.item
+    """What is kept of an item in one repeat; `asked` and `graded` name the question and who graded it.
+
+    What a model says on a turn that is left open may be somebody's words: how many there were is kept, and no word.
+    """
+    item, private = played.question.item, played.question.left_open
     cut = tuple(turn for turn, reply in enumerate(played.replies, start=1) if reply.cut)
     return ItemOutcome(
         item_id=item.id,
         category=item.category,
         difficulty=item.difficulty,
         score=score.value,
-        answer=played.answers[-1],
+        answer=_withheld(played.answers[-1]) if private else played.answers[-1],
         reasons=(*score.reasons, *((_cut_at(cut, item),) if cut else ())),
         pair=item.pair,
         agent=item.agent,
@@ -143,11 +146,16 @@ def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) 
         turns=played.answers if item.follow_ups else (),
         failure=score.failure,
         measures=score.measures,
-        asked=asked if played.failure is None else None,
+        asked=asked if played.failure is None and not private else None,
         cut=cut,
         graded=graded,
         judged_by=score.judged_by,
     )
+
+
+def _withheld(answer: str) -> str:
+    said = len(answer.split())
+    return f"({said} word{'' if said == 1 else 's'}, not kept)" if said else ""
 
 
 def _cut_at(turns: Sequence[int], item: SuiteItem) -> str:
