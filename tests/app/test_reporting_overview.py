@@ -22,6 +22,7 @@ from selftune.records import (
     CheckStatus,
     Decision,
     Evaluation,
+    FileDigest,
     GenerationParameters,
     ItemOutcome,
     Outcome,
@@ -277,3 +278,20 @@ def test_the_page_is_html_too_and_needs_no_project(tmp_path):
 def test_everything_and_one_record_are_not_asked_for_at_once(tmp_path):
     found = CliRunner().invoke(app, ["report", "decision:1", "--all", "--project", str(tmp_path)])
     assert found.exit_code != 0
+
+
+def test_every_file_that_was_made_is_told_with_a_path_that_leads_to_it(project, tmp_path):
+    made = tmp_path / "adapter.bin"
+    made.write_bytes(b"weights")
+    digest = project.blobs.put_file(made)
+    kept = FileDigest(name="model.gguf", digest=digest, size_bytes=7)
+    lost = FileDigest(name="gone.gguf", digest="sha256:" + "0" * 64, size_bytes=9)
+    build = replace(fake_build(), files=(kept, lost))
+    measured(project)
+    project.store.save([build], event="made by a test")
+    rows = section(as_markdown(page_of_everything(project)), "Where it all lies")
+    line = next(line for line in rows.splitlines() if digest in line)
+    path = next(cell for cell in numbers(line) if "/" in cell)
+    assert (project.folder / path).read_bytes() == b"weights"
+    assert f"| gone.gguf | 9 B | not here | {lost.digest} |" in rows
+    assert "| .selftune/store.db | " in rows

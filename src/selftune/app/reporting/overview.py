@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.arms import PLACES, SCALE, ArmView, view
+from selftune.app.reporting.files import files_section, gather_files
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.drawings import Span, draw_forest
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Said, Section, Table, heat
@@ -19,6 +20,7 @@ from selftune.records import Arm, Build, Dataset, Decision, Evaluation, Judgemen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from selftune.app.reporting.files import LyingFile
     from selftune.app.reporting.pages.parts import Part, Row
     from selftune.app.reporting.published import Published
     from selftune.app.reporting.study import GenerationStudy
@@ -64,6 +66,7 @@ class Everything:
     datasets: tuple[Dataset, ...] = ()
     judges: tuple[tuple[str, int, int, float], ...] = ()
     studied: tuple[GenerationStudy, ...] = ()
+    files: tuple[LyingFile, ...] = ()
     last_updated: str = ""
 
 
@@ -92,6 +95,7 @@ def gather_everything(project: Project, suites: KnownSuites) -> Everything:
         datasets=tuple(one for _, one in store.each(Dataset)),
         judges=_judges(project),
         studied=study_generations(project, releases),
+        files=gather_files(project, versions),
         last_updated=max((at for at, _ in (*decisions, *runs)), default=""),
     )
 
@@ -215,6 +219,7 @@ def _own_sections(found: Everything) -> Iterator[Section]:
     yield Section(title="Datasets, measured", parts=(_datasets(found),))
     yield Section(title="Judges, measured", parts=(_judge_table(found),))
     yield Section(title="Costs, measured", parts=tuple(_costs(found)))
+    yield files_section(found.files)
 
 
 def _parts(found: Everything) -> Iterator[Part]:
