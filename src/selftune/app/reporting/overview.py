@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
 
 _PROGRESSION: Final = (
-    "run", "date", "basis", "base", "asked or learnt", "method", "score", "interval", "n", "critical failures", "note",
+    "run", "method", "score", "interval", "n", "critical failures", "basis", "date", "base", "asked or learnt", "note",
 )  # fmt: skip
 _OUTCOMES: Final = {"promote": "good", "reject": "bad", "invalid": "bad"}
 BY_CODE: Final = "by code"
@@ -161,11 +161,11 @@ def _progression(found: Everything, published: Sequence[Published]) -> Iterator[
 def _measured_row(one: Measured) -> Row:
     overall, worst = one.arm.summary.overall, one.arm.summary.lowest
     return (
-        one.arm.name, one.kept_at[:10], MEASURED, one.build.base_digest[7:15] if one.build else figures.NOTHING,
-        f"suite {one.arm.evaluation.suite}, {_form(one.build)}", one.method,
-        Cell(text=figures.number(overall.value, PLACES), tint=heat(overall.value, SCALE)),
-        figures.interval(overall.interval, PLACES) or figures.NOTHING,
-        str(overall.n), str(one.arm.summary.critical_failures),
+        one.arm.name, one.method, Cell(text=figures.number(overall.value, PLACES), tint=heat(overall.value, SCALE)),
+        figures.interval(overall.interval, PLACES) or figures.NOTHING, str(overall.n),
+        str(one.arm.summary.critical_failures), MEASURED, one.kept_at[:10],
+        one.build.base_digest[7:15] if one.build else figures.NOTHING,
+        f"suite {one.arm.evaluation.suite}, {_form(one.build)}",
         f"lowest in {worst[0]}: {figures.number(worst[1].value, PLACES)}" if worst else figures.NOTHING,
     )  # fmt: skip
 

@@ -61,9 +61,9 @@ def progression_rows(page: Published) -> Iterator[Row]:
             score = run.overall(method) if method != figures.NOTHING else None
             failures = run.critical_failures if method == RAW else None
             yield (
-                run.name, run.date or figures.NOTHING, REPORTED, run.base, learnt, method,
-                Cell(text=figures.number(score, _places(page)), tint=heat(score, page.scale)), figures.NOTHING,
-                asked, _given(failures), run.note if run.note and not place else figures.NOTHING,
+                run.name, method, Cell(text=figures.number(score, _places(page)), tint=heat(score, page.scale)),
+                figures.NOTHING, asked, _given(failures), REPORTED, run.date or figures.NOTHING, run.base, learnt,
+                run.note if run.note and not place else figures.NOTHING,
             )  # fmt: skip
 
 
