@@ -46,7 +46,27 @@ def test_the_memorised_exam_is_found_by_both_tiers_once_there_are_items_enough()
 
 
 def test_a_probe_is_no_production_run_and_the_reason_says_so() -> None:
-    assert "the arms differ in suite" in CASES["a probe against production"].decide().reason
+    assert "the arms differ in suite" in CASES["a probe's 14 prompts against the whole exam"].decide().reason
+
+
+def test_three_hundred_steps_are_refused_beside_production_and_the_reason_names_both() -> None:
+    reason = CASES["a probe of 300 steps against production of 861"].decide().reason
+    assert (
+        "candidate: probe, 300 steps over 2,400 lessons; champion: production, 861 steps over 6,888 lessons" in reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "stopped"),
+    [
+        ("4+1 with reasoning lost", {"set_cap:general/reasoning"}),
+        ("4+1 with a lucky seed", {"training_spread"}),
+        ("4+1 with nothing against it", set()),
+    ],
+)
+def test_of_the_four_and_one_only_the_part_that_was_spoilt_speaks(name: str, stopped: set[str]) -> None:
+    checks = CASES[name].decide().checks
+    assert {check.name for check in checks if check.status is CheckStatus.FAIL} == stopped
 
 
 def test_the_founding_rule_keeps_a_third_of_identical_candidates_and_this_gate_next_to_none() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from selftune.gate.base import Evidence
+from selftune.gate.base import Evidence, Training
 from selftune.records import (
     Evaluation,
     GenerationParameters,
@@ -97,6 +97,15 @@ def evidence_of(
         champion_build=old,
         judge=JudgeIdentity(name="checks", version="1"),
     )
+
+
+def training_of(suite: Suite, scores: Sequence[float | None], seed: int) -> Training:
+    """The candidate's recipe under another seed, and what that scored."""
+    from selftune.testing import fake_build
+
+    run = replace(_finished_run(), seed=seed)
+    build = fake_build(f"{CANDIDATE} {seed}", run_id=run.id)
+    return Training(run=run, build=build, evaluation=_evaluation(build, build, suite, scores))
 
 
 @cache

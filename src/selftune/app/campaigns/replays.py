@@ -13,11 +13,11 @@ from statistics import NormalDist, fmean
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.campaigns.base import Figure, Section
-from selftune.app.campaigns.evidence import MadeUp, evidence_of, exam_of
+from selftune.app.campaigns.evidence import MadeUp, evidence_of, exam_of, training_of
 from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide
-from selftune.records import Arm, digest_of
+from selftune.records import Arm, RunPurpose, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +56,7 @@ class Replay:
         source: The mission's item that tells of it.
         theirs: What was decided then, and by which rule.
         promised: The outcomes that this gate may give.
+        policy: What it is decided under; None for the policy for one person.
     """
 
     name: str
@@ -63,17 +64,18 @@ class Replay:
     theirs: str
     promised: tuple[str, ...]
     evidence: Evidence
+    policy: Policy | None = None
 
     def decide(self) -> Decision:
-        """What this gate says of it, under the policy for one person."""
-        return decided(self.evidence)
+        """What this gate says of it."""
+        return decided(self.evidence, self.policy or POLICY)
 
 
-def decided(evidence: Evidence) -> Decision:
-    """What this gate says under the policy for one person."""
+def decided(evidence: Evidence, policy: Policy | None = None) -> Decision:
+    """What this gate says, under the policy for one person unless another is given."""
     from selftune.testing import fake_context
 
-    return decide(evidence, POLICY, fake_context(Path()))
+    return decide(evidence, policy or POLICY, fake_context(Path()))
 
 
 POLICY: Final[Policy] = load_policy("small")
@@ -81,7 +83,7 @@ POLICY: Final[Policy] = load_policy("small")
 
 def replays() -> tuple[Replay, ...]:
     """Every case, the seed's first."""
-    return (*_seed_rows(), *_vetoes(), *_memorised(), *_served())
+    return (*_seed_rows(), *_vetoes(), *_memorised(), *_four_and_one(), *_served())
 
 
 def _seed_rows() -> tuple[Replay, ...]:
@@ -172,18 +174,59 @@ def _memorised() -> tuple[Replay, ...]:
 
 def _three_tiers(times: int) -> Evidence:
     gold = _evidence(Part(category="gold", items=26 * times, champion=0.868, candidate=0.929))
-    rebuilt = _evidence(
+    beside = _beside(
         Part(category="extended", items=42 * times, champion=0.643, candidate=0.575, tier="extended"),
         Part(category="held_out", items=41 * times, champion=0.685, candidate=0.612, tier="held_out"),
         name="rebuilt",
     )
-    beside = SuiteEvidence(
-        suite=rebuilt.suite,
-        champion=rebuilt.champion,
-        candidate=rebuilt.candidate,
-        others=((Arm.BASE, rebuilt.champion),),
-    )
     return replace(gold, further=(beside,))
+
+
+def _four_and_one() -> tuple[Replay, ...]:
+    """The gate of four tiers and three seeds: at its own thresholds, and where only one of the five speaks."""
+    theirs = "fixable +0.015, held-out and reasoning not below, extended within 0.02 of the base, spread below 0.04"
+    thrice = replace(POLICY, training_seeds=3)
+
+    def replay(name: str, then: str, promised: tuple[str, ...], evidence: Evidence) -> Replay:
+        return Replay(name=name, source="C21", theirs=then, promised=promised, evidence=evidence, policy=thrice)
+
+    by_the_edge = _tiers_and_reasoning(1, gains=(0.015, 0.04, 0.0275), reasoning=0.7, extended=0.623)
+    dulled = _tiers_and_reasoning(10, gains=(0.12, 0.12, 0.13), reasoning=0.6, extended=0.643)
+    lucky = _tiers_and_reasoning(10, gains=(0.12, 0.02, 0.03), reasoning=0.7, extended=0.643)
+    sound = _tiers_and_reasoning(10, gains=(0.12, 0.12, 0.13), reasoning=0.7, extended=0.643)
+    return (
+        replay("4+1 at its thresholds, 109 items", f"keep: {theirs}", ("inconclusive", "reject"), by_the_edge),
+        replay("4+1 with reasoning lost", "revert: reasoning below", ("reject",), dulled),
+        replay("4+1 with a lucky seed", "revert: spread 0.055", ("reject",), lucky),
+        replay("4+1 with nothing against it", "keep", ("promote",), sound),
+    )
+
+
+def _tiers_and_reasoning(times: int, *, gains: Sequence[float], reasoning: float, extended: float) -> Evidence:
+    """Three trainings that gained so much on the fixable items; of reasoning, 40 items of each kind were taken."""
+    fixable = [(Part(category="fixable", items=26 * times, champion=0.6, candidate=0.6 + gain),) for gain in gains]
+    first = _evidence(*fixable[0])
+    again = [training_of(first.suite, _scores(own, seed=2, candidate=True), seed) for seed, own in enumerate(fixable)]
+    rebuilt = _beside(
+        Part(category="extended", items=42 * times, champion=0.643, candidate=extended, tier="extended"),
+        Part(category="held_out", items=41 * times, champion=0.685, candidate=0.685, tier="held_out"),
+        name="rebuilt",
+    )
+    kept = [
+        Part(category=category, items=40 * times, champion=0.7, candidate=reasoning, graded=False)
+        for category in ("arithmetic", "reading")
+    ]
+    general = _beside(*kept, name="general", base=0.6)
+    return replace(first, further=(rebuilt, general), trainings=tuple(again[1:]))
+
+
+def _beside(*parts: Part, name: str, base: float | None = None) -> SuiteEvidence:
+    """A further suite on which the base does as the champion does, unless its own mean is given."""
+    told = _evidence(*parts, name=name)
+    untrained = told if base is None else _evidence(*(replace(part, champion=base) for part in parts), name=name)
+    return SuiteEvidence(
+        suite=told.suite, champion=told.champion, candidate=told.candidate, others=((Arm.BASE, untrained.champion),)
+    )
 
 
 def _served() -> tuple[Replay, ...]:
@@ -208,12 +251,49 @@ def _served() -> tuple[Replay, ...]:
             evidence=replace(good, candidate=silent),
         ),
         Replay(
-            name="a probe against production",
+            name="a probe's 14 prompts against the whole exam",
             source="B33",
             theirs="compared as if they were one suite",
             promised=("invalid",),
             evidence=replace(good, candidate=other.candidate),
         ),
+        Replay(
+            name="a probe of 300 steps against production of 861",
+            source="B33",
+            theirs="never compared",
+            promised=("invalid",),
+            evidence=_trained_for(good, 300, 861),
+        ),
+        Replay(
+            name="the same two, the shorter one meant for production",
+            source="B33",
+            theirs="not told",
+            promised=("promote",),
+            evidence=_trained_for(good, 300, 861, RunPurpose.PRODUCTION),
+        ),
+    )
+
+
+def _trained_for(
+    evidence: Evidence, steps: int, of_champion: int, purpose: RunPurpose = RunPurpose.UNSTATED
+) -> Evidence:
+    """The same answers, the arms trained for so many steps of eight lessons each."""
+    assert evidence.run is not None  # noqa: S101 - whoever asks made it
+    assert evidence.candidate_build is not None  # noqa: S101 - as above
+    assert evidence.candidate is not None  # noqa: S101 - as above
+    own, before = (
+        replace(evidence.run, steps=n, planned_steps=n, examples=n * 8, purpose=what)
+        for n, what in ((steps, purpose), (of_champion, RunPurpose.UNSTATED))
+    )
+    new, old = replace(evidence.candidate_build, run_id=own.id), replace(evidence.champion_build, run_id=before.id)
+    return replace(
+        evidence,
+        run=own,
+        champion_run=before,
+        candidate_build=new,
+        champion_build=old,
+        candidate=replace(evidence.candidate, build_id=new.id, build_digest=new.digest),
+        champion=replace(evidence.champion, build_id=old.id, build_digest=old.digest),
     )
 
 

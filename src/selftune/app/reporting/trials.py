@@ -140,8 +140,8 @@ def _parts(suite: str, trials: Sequence[Trial]) -> Iterator[Part]:
         )
         for one in asked
     )  # fmt: skip
-    head = ("run", "score", "n", "critical failures", "against the baseline", "critical failures more", *places)
-    yield Table(caption=f"What they scored on {suite}", head=head, rows=scored)
+    asked_of = ("run", "score", "n", "critical failures", "against the baseline", "critical failures more", *places)
+    yield Table(caption=f"What they scored on {suite}", head=asked_of, rows=scored)
     if any(one.found is None and one.run is not None for one in asked):
         yield Said(text="No difference stands for the baseline itself, nor for a probe beside what is none.")
 
