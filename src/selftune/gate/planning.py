@@ -7,9 +7,11 @@ no. So it is refused before anything is trained, with the number of units it wou
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle, islice
 from statistics import fmean
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -24,6 +26,8 @@ from selftune.gate.rules.spread import SeedSpread
 from selftune.gate.rules.tiers import EXTENDED, GOLD, HELD_OUT, ByHeart, Extended, HeldOut, has_tier
 from selftune.gate.rules.trainings import TrainingSpread
 from selftune.gate.rules.validity import missing_categories
+from selftune.gate.statistics.bound import hold, shows_mean_above
+from selftune.gate.statistics.clusters import gather
 from selftune.gate.statistics.noise import chance_below
 from selftune.gate.statistics.power import chance_of_harm, detectable_gain, power_to_hold
 
@@ -41,6 +45,7 @@ LEAST_CHANCE: Final = 0.8
 """An equal candidate must pass all vetoes at least so often."""
 
 _MOST_UNITS: Final = 2_000
+_NIGHTS, _FEWEST_NIGHTS, _ANSWERS = 2_000, 200, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +71,7 @@ class Veto:
 
     Attributes:
         where: What would have to grow for it to see better: a category or an agent of the suite, or a suite.
-        telling: As how much of a unit one of them counts, where they weigh unequally.
+        weights: Of the units, where they weigh unequally.
         trainings: Over so many trainings the spread of their means must stay below the cap; 0 where it is no such veto.
     """
 
@@ -75,7 +80,7 @@ class Veto:
     n: int
     cap: float
     shown: bool
-    telling: float = 1.0
+    weights: tuple[float, ...] = ()
     trainings: int = 0
 
 
@@ -190,8 +195,8 @@ def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> For
     """How often an equal candidate passes, and how small a gain can be seen on the suite that decides.
 
     Reckoned exactly, by the tests of the rules themselves, for right-or-wrong units of which `DISCORDANCE` differ
-    between equal arms, and as if no veto knew of another. Units that weigh unequally count as so many equal ones as
-    vary as much. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise. The
+    between equal arms, and as if no veto knew of another; with units that weigh unequally what must be shown is
+    simulated. Floors are left out: whether an equal candidate clears one depends on the champion, not on noise. The
     spread over generation seeds is, too: it raises a doubt and is no veto. Trainings are taken to differ by no more
     than equal arms do; what they really do shows in the noise floor that a decision prints.
     """
@@ -208,7 +213,7 @@ def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> For
         talks = sum(bool(item.follow_ups) for item in one.items)
         if talks:
             chances[f"{TurnOfBreak.family}:{one.name}"] = _chance(talks, 0.0, policy.level, shown=False)
-    n = max(2, round(len(units) * _telling(units)))
+    n = max(2, round(len(units) * _telling([unit.weight for unit in units])))
     spread = math.sqrt((DISCORDANCE * n + 2) / (n + 2))
     return Forecast(
         units=tuple(Counter(unit.category for unit in units).items()),
@@ -232,13 +237,12 @@ def _units(suite: Suite, tier: str | None = None) -> list[_Unit]:
     return [_Unit(items[0].category, items[0].agent, fmean(item.weight for item in items)) for items in held.values()]
 
 
-def _telling(units: Sequence[_Unit]) -> float:
+def _telling(weights: Sequence[float]) -> float:
     """As how much of a unit one of them counts: 1 where all weigh the same.
 
     Source:
         L. Kish, "Survey Sampling" (1965), section 11.7.
     """
-    weights = [unit.weight for unit in units]
     return math.fsum(weights) ** 2 / math.fsum(weight**2 for weight in weights) / len(weights) if weights else 1.0
 
 
@@ -275,8 +279,15 @@ def vetoes_of(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> It
 def _veto(
     rule: type[EnforcedRule], place: str, where: str, units: Sequence[_Unit], cap: float, *, shown: bool = False
 ) -> Veto:
-    name = f"{rule.family}:{place}"
-    return Veto(name=name, where=where, n=len(units), cap=cap, shown=shown, telling=_telling(units))
+    weights = tuple(unit.weight for unit in units)
+    return Veto(
+        name=f"{rule.family}:{place}",
+        where=where,
+        n=len(units),
+        cap=cap,
+        shown=shown,
+        weights=weights if len(set(weights)) > 1 else (),
+    )
 
 
 def _set_vetoes(policy: Policy, suite: Suite) -> Iterator[Veto]:
@@ -308,11 +319,13 @@ def _vetoes_beside(policy: Policy, suite: Suite) -> Iterator[Veto]:
 
 def _passed(veto: Veto, policy: Policy, least: int = 0) -> float:
     """How often an equal candidate passes a veto, were it over at least so many units."""
-    n = max(veto.n, least) * veto.telling
+    n = max(veto.n, least)
     if veto.trainings:
         # Two equal arms differ on `DISCORDANCE` of the units; one arm's mean has half of that variance.
         return chance_below(veto.cap, math.sqrt(DISCORDANCE / 2 / n), veto.trainings)
-    return _chance(max(1, round(n)), veto.cap, policy.level, shown=veto.shown)
+    if veto.weights and veto.shown:
+        return _chance_by_weight(veto.weights, n, veto.cap, policy.level)
+    return _chance(max(1, round(n * _telling(veto.weights))), veto.cap, policy.level, shown=veto.shown)
 
 
 def _remedy(policy: Policy, suite: Suite, further: Sequence[Suite]) -> str:
@@ -346,3 +359,23 @@ def _chance(n: int, cap: float, level: float, *, shown: bool) -> float:
     if shown:
         return power_to_hold(n, gained=each, lost=each, margin=cap, alpha=(1 - level) / 2)
     return 1 - chance_of_harm(n, gained=each, lost=each, margin=cap, alpha=1 - level)
+
+
+@cache
+def _chance_by_weight(weights: tuple[float, ...], n: int, cap: float, level: float) -> float:
+    """The same of n units that bear these weights in turn, where absence must be shown: by drawn nights."""
+    draw = random.Random(0)  # noqa: S311 - made-up nights that must repeat, no secret
+    tiled = tuple(islice(cycle(weights), n))
+    usual = fmean(tiled)
+    shares, nights = [weight / usual for weight in tiled], min(_NIGHTS, max(_FEWEST_NIGHTS, _ANSWERS // n))
+    passed = 0
+    for _ in range(nights):
+        held = hold(gather([share * _moved(draw) for share in shares]), max(shares))
+        passed += shows_mean_above(held, -cap, (1 - level) / 2)
+    return passed / nights
+
+
+def _moved(draw: random.Random) -> float:
+    """What an equal candidate gains on a unit: mostly nothing."""
+    place = draw.random()
+    return 0.0 if place >= DISCORDANCE else math.copysign(1.0, place - DISCORDANCE / 2)
