@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selftune.app.reporting.naming import page_made_again, page_of_runs
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.errors import UsageError
-from selftune.records import CurvePoint, Evaluation, GenerationParameters, ItemOutcome, Run, RunPurpose, RunStatus
+from selftune.records import (
+    BuildOrigin,
+    CurvePoint,
+    Evaluation,
+    GenerationParameters,
+    ItemOutcome,
+    Run,
+    RunPurpose,
+    RunStatus,
+)
 from selftune.testing import fake_base, fake_build, fake_proof
 
 CATEGORIES = ("facts", "voice")
@@ -53,7 +64,7 @@ class Trials:
 
     def row(self, run: Run | None, table: str, **asked) -> list[str]:
         text = as_markdown(page_of_runs(self.project, **asked)).split(table)[1]
-        start = "untrained" if run is None else run.id[4:12]
+        start = "base" if run is None else run.id[4:12]
         line = next(line for line in text.splitlines() if line.startswith(f"| {start}, "))
         return [cell.strip() for cell in line.strip("|").split("|")]
 
@@ -101,7 +112,9 @@ def test_a_short_run_that_does_not_say_what_it_is_for_is_a_probe_beside_a_long_o
     assert scored(trials, trials.other, trials.serving)[3] != "-"
 
 
-def test_where_nothing_trained_serves_the_untrained_is_the_baseline(trials):
+def test_where_nothing_trained_serves_what_serves_is_the_baseline_and_no_prompt_beside_it(trials):
+    prompt = replace(fake_build(), origin=BuildOrigin.PROMPT, system_prompt="Be brief.")
+    trials.project.store.save([prompt, evaluation_of(prompt, 20)], event="made by a test")
     assert trials.row(trials.other, "What they scored")[4].startswith("+0.350 [")
 
 

@@ -73,6 +73,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"build {record.build_id}"
         case Decision():
             yield from (f"{arm.value}: {evaluation_id}" for arm, evaluation_id in record.arms)
+            yield from (f"candidate under another seed: {evaluation_id}" for evaluation_id in record.trainings)
             yield f"build {record.build_id}; run {record.run_id}; policy {record.policy} {record.policy_digest}"
             yield from lines_on_targets(project, record)
             yield f"picks {', '.join(record.picks) or 'none'}"

@@ -15,30 +15,31 @@ from selftune.loop.service import serving_release
 from selftune.records import Build, Evaluation, Run, RunPurpose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from selftune.app.reporting.pages.parts import Part
     from selftune.app.reporting.suites import KnownSuites
     from selftune.gate.statistics.paired import Difference
     from selftune.loop.project import Project
 
-UNTRAINED: Final = "untrained"
 _PROBE_BELOW: Final = Policy.probe_below
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A run and one evaluation of a build it made; `run` is None for what no run of this project made.
+    """One evaluation of a build, and the run that made it.
 
     Attributes:
+        name: What it is called in both tables.
+        run: None for what no run of this project made.
         found: Its paired difference from the baseline; None where one of them was not asked the suite, and where a
             probe would stand beside what is none.
         failures: Critical failures more than the baseline's, likewise.
     """
 
+    name: str
     run: Run | None
     arm: ArmView
-    evaluation_id: str
     found: Difference | None = None
     failures: int | None = None
 
@@ -46,10 +47,11 @@ class Trial:
 def runs_page(project: Project, suites: KnownSuites, baseline: Run | None) -> Page:
     """Every run that was evaluated, in a table for each suite; failed runs are on the page of everything."""
     runs = {run.id: run for _, run in project.store.each(Run)}
-    made = {build.id: runs.get(build.run_id or "") for _, build in project.store.each(Build)}
-    beside = _arms_of(project, suites, made, baseline)
-    trials = tuple(_trials(project, suites, made, beside, baseline))
-    name = UNTRAINED if baseline is None else f"run {baseline.id[4:12]}"
+    builds = {build.id: build for _, build in project.store.each(Build)}
+    compared = _Against(run=baseline, builds=_builds_of(project, builds.values(), baseline))
+    beside = _arms_of(project, suites, compared)
+    trials = tuple(_trials(project, suites, builds, runs, compared, beside))
+    name = "what serves, which was never trained" if baseline is None else f"run {baseline.id[4:12]}"
     counted = f"{figures.counted(len(trials), 'evaluation')} of {figures.counted(len(runs), 'run')}"
     return Page(
         title="Runs side by side",
@@ -79,31 +81,46 @@ def baseline_of(project: Project, name: str | None) -> Run | None:
     return None if serving.run_id is None else project.store.record(serving.run_id, Run)
 
 
-def _arms_of(
-    project: Project, suites: KnownSuites, made: Mapping[str, Run | None], run: Run | None
-) -> dict[str, ArmView]:
-    """By suite digest, the last evaluation of a build that this run made; of None, of one that no run made."""
-    own = (one for _, one in project.store.each(Evaluation) if one.build_id in made and made[one.build_id] == run)
+@dataclass(frozen=True, kw_only=True)
+class _Against:
+    """The baseline: its run, None where nothing was trained, and the builds that stand for it."""
+
+    run: Run | None
+    builds: frozenset[str]
+
+
+def _builds_of(project: Project, builds: Iterable[Build], run: Run | None) -> frozenset[str]:
+    if run is None:
+        return frozenset({serving_release(project).build_id})
+    return frozenset(build.id for build in builds if build.run_id == run.id)
+
+
+def _arms_of(project: Project, suites: KnownSuites, baseline: _Against) -> dict[str, ArmView]:
+    """By suite digest, what the baseline did there when it was asked last."""
+    own = (one for _, one in project.store.each(Evaluation) if one.build_id in baseline.builds)
     return {one.suite_digest: _without_answers(view("baseline", one, suites.unit_of(one))) for one in own}
 
 
 def _trials(
     project: Project,
     suites: KnownSuites,
-    made: Mapping[str, Run | None],
+    builds: Mapping[str, Build],
+    runs: Mapping[str, Run],
+    baseline: _Against,
     beside: Mapping[str, ArmView],
-    baseline: Run | None,
 ) -> Iterator[Trial]:
     for _, one in project.store.each(Evaluation):
-        if one.build_id not in made:
+        build = builds.get(one.build_id)
+        if build is None:
             continue
-        run, arm = made[one.build_id], _without_answers(view("trial", one, suites.unit_of(one)))
+        run, arm = runs.get(build.run_id or ""), _without_answers(view("trial", one, suites.unit_of(one)))
         base = beside.get(one.suite_digest)
-        alike = base is not None and run != baseline and comparable(run, baseline)
+        alike = base is not None and build.id not in baseline.builds and comparable(run, baseline.run)
+        made_by = build.origin.value if run is None else run.id[4:12]
         yield Trial(
+            name=f"{made_by}, {one.id[11:17]}",
             run=run,
             arm=replace(arm, units=()),
-            evaluation_id=one.id,
             found=difference_between(base, arm) if base is not None and alike else None,
             failures=arm.summary.critical_failures - base.summary.critical_failures if base and alike else None,
         )
@@ -130,12 +147,12 @@ def _suite(trial: Trial) -> str:
 def _parts(suite: str, trials: Sequence[Trial]) -> Iterator[Part]:
     asked = [one for one in trials if _suite(one) == suite]
     head = ("run", "purpose", "objective", "learning rate", "beta", "steps", "seed")
-    rows = tuple((_name(one), *_training(one.run)) for one in asked)
+    rows = tuple((one.name, *_training(one.run)) for one in asked)
     yield Table(caption=f"How the runs were trained whose builds answered {suite}", head=head, rows=rows)
     places = sorted({name for one in asked for name, _ in one.arm.summary.by_category})
     scored = tuple(
         (
-            _name(one), figures.mean(one.arm.summary.overall.value, one.arm.summary.overall.interval, PLACES),
+            one.name, figures.mean(one.arm.summary.overall.value, one.arm.summary.overall.interval, PLACES),
             str(one.arm.summary.overall.n), str(one.arm.summary.critical_failures), *_beside(one), *_means(one, places),
         )
         for one in asked
@@ -144,11 +161,6 @@ def _parts(suite: str, trials: Sequence[Trial]) -> Iterator[Part]:
     yield Table(caption=f"What they scored on {suite}", head=asked_of, rows=scored)
     if any(one.found is None and one.run is not None for one in asked):
         yield Said(text="No difference stands for the baseline itself, nor for a probe beside what is none.")
-
-
-def _name(trial: Trial) -> str:
-    run = UNTRAINED if trial.run is None else trial.run.id[4:12]
-    return f"{run}, {trial.evaluation_id[11:17]}"
 
 
 def _training(run: Run | None) -> tuple[str, ...]:
