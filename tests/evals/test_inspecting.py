@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from selftune.app.scores.base import Asked
+from selftune.app.scores.files import read_scores
 from selftune.errors import ConfigError, UsageError
 from selftune.evals.base import Score
 from selftune.evals.inspecting.logs import require_inspect, write_inspect_log
@@ -150,6 +152,15 @@ def test_an_evaluation_is_a_log_that_inspect_reads(tmp_path, ending: str) -> Non
     assert first.messages[-1].content == "answer 0"
     score = log.results.scores[0]
     assert (score.scored_samples, score.unscored_samples) == (256, 128)
+
+
+@pytest.mark.needs("inspect")
+@pytest.mark.parametrize("ending", ["eval", "json"])
+def test_a_log_as_inspect_packs_it_is_read_back_with_its_scores(tmp_path, ending: str) -> None:
+    path, ours = tmp_path / f"log.{ending}", evaluation()
+    write_inspect_log(ours, SUITE, path, created="2026-11-21T00:00:00+00:00")
+    sheet = read_scores(path, Asked())
+    assert (sheet.rows, len(sheet.unscored)) == (len(ours.outcomes), len(ours.outcomes) // 3)
 
 
 @pytest.mark.needs("inspect")

@@ -72,7 +72,7 @@ def _metric(path: Path, samples: Sequence[Mapping[str, Any]], asked: str | None)
             names = [f"{scorer}.{key}" for key in value] if isinstance(value, dict) else [scorer]
             known.update(dict.fromkeys(names))
     if not known:
-        raise refuse(path, "no sample was scored")
+        raise refuse(path, f"no sample was scored ({_reason(samples[0])})")
     if asked is not None:
         if asked not in known:
             raise UnknownNameError("metric", asked, list(known))

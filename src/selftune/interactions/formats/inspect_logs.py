@@ -8,6 +8,8 @@ from __future__ import annotations
 import codecs
 import zipfile
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import UsageError
@@ -29,7 +31,8 @@ _ZIP: Final = b"PK\x03\x04"
 _HEADS: Final = ("header.json", "_journal/start.json")
 _DOCUMENT_BYTES: Final = 64 << 20
 _ATTACHED: Final = "attachment://"
-_CONVERT: Final = "Convert it with Inspect: `inspect log convert --to json`."
+_CONVERT: Final = "Convert it with Inspect: `inspect log convert --to json`, or run `pip install 'selftune[inspect]'`."
+_UNPACKS_ZSTANDARD: Final = "zipfile_zstd"
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,20 @@ def read_log(path: Path) -> tuple[Mapping[str, Any], Iterator[Mapping[str, Any]]
         if not zipfile.is_zipfile(path):
             log = as_mapping(parse_json(decode_text(path.read_bytes())[0], _no_number), "the log")
             return log, (as_mapping(one, "a sample") for one in as_list(log.get("samples") or [], "'samples'"))
-        with zipfile.ZipFile(path) as archive:
+        with _open_archive(path) as archive:
             head = next((name for name in _HEADS if name in archive.namelist()), None)
             log = {} if head is None else as_mapping(parse_json(_text(archive, head), _no_number), "the log")
             samples = [as_mapping(parse_json(_text(archive, name), _no_number), name) for name in _named(archive)]
             return log, iter(samples)
     except (zipfile.BadZipFile, NotImplementedError, UnreadableError, OSError) as error:
         raise UsageError(f"{path.name} can't be read as a log of Inspect: {error}.", next_step=_CONVERT) from error
+
+
+def _open_archive(path: Path) -> zipfile.ZipFile:
+    """Inspect packs by Zstandard, which Python before 3.14 unpacks only with a package of the extra `inspect`."""
+    if find_spec(_UNPACKS_ZSTANDARD) is not None:
+        import_module(_UNPACKS_ZSTANDARD)
+    return zipfile.ZipFile(path)
 
 
 def _named(archive: zipfile.ZipFile) -> list[str]:
@@ -121,7 +131,7 @@ def _archived(path: Path) -> Iterator[Entry]:
     """The samples of an archive; memory holds one of them."""
     positions = Positions()
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _open_archive(path) as archive:
             names = archive.namelist()
             head = next((name for name in _HEADS if name in names), None)
             about = {} if head is None else _about(parse_json(_text(archive, head), _no_number))
