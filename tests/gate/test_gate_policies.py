@@ -64,6 +64,13 @@ def test_a_policy_is_read_from_a_file(tmp_path: Path) -> None:
         ({"suites": {"general": {"against": "candidate"}}}, "one of: champion, base"),
         ({"suites": {"general": {"marign": 0.1}}}, "Did you mean 'margin'"),
         ({"suites": {"council": {"floors": {"jailbreak": 1.5}}}}, "suites.council.floors.jailbreak must be"),
+        (
+            {"suites": {"general": {"sets": {"s": {"categories": ["a"], "margin": 2.0}}}}},
+            "sets.s.margin must be a number",
+        ),
+        ({"suites": {"general": {"sets": {"s": {}}}}}, "'categories' is missing"),
+        ({"training_seeds": 0}, "whole number, 1 or more"),
+        ({"probe_below": 1.5}, "from 0 to 1"),
         ({"suites": ["general"]}, "a table"),
         ({"guarded": "tone"}, "a list of names"),
         ({"guarded": [1]}, "guarded, item 1 must be a text"),
@@ -93,9 +100,19 @@ def test_a_rule_on_the_measurement_cannot_be_left_out(family: str) -> None:
 
 def test_a_setting_that_no_declared_rule_reads_is_refused() -> None:
     slim = [rule for rule in entries()["rules"] if rule != "floor"]
-    assert read(rules=slim).floors == ()
+    assert read(rules=slim, suites={}).floors == ()
     with pytest.raises(ConfigError, match="'floors' is set, but the rule 'floor'"):
-        read(rules=slim, floors={"jailbreak": 0.7})
+        read(rules=slim, suites={}, floors={"jailbreak": 0.7})
+
+
+@pytest.mark.parametrize(
+    ("demand", "family"),
+    [({"floors": {"a": 0.5}}, "floor"), ({"sets": {"s": {"categories": ["a"]}}}, "set_cap")],
+)
+def test_a_demand_on_a_suite_that_no_declared_rule_reads_is_refused(demand, family: str) -> None:
+    slim = [rule for rule in entries()["rules"] if rule != family]
+    with pytest.raises(ConfigError, match=rf"'suites\.general\.\w+' is set, but the rule '{family}'"):
+        read(rules=slim, suites={"general": demand}, floors={})
 
 
 def test_floors_and_lists_are_read() -> None:

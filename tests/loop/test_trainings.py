@@ -13,12 +13,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
 
 import gate_worlds as worlds
 
+from selftune.app.summary import training_takes
 from selftune.builds.config import BuildConfig
 from selftune.gate.base import Evidence
 from selftune.gate.policies import load_policy
+from selftune.loop.executor import step_key
 from selftune.loop.trainings import recipes_again, with_trainings
 from selftune.records import RunStatus
+from selftune.testing import fake_context
 from selftune.training.config import Recipe
+from selftune.training.stage import train
 
 STRICT = load_policy("strict")
 RECIPE = Recipe(name="r")
@@ -35,6 +39,29 @@ def test_the_policy_says_how_often_and_the_project_s_seed_which():
 
 def test_another_seed_is_the_same_recipe():
     assert {recipe.digest for recipe in recipes_again(RECIPE, STRICT, 7)} == {RECIPE.digest}
+
+
+def test_each_training_is_a_step_of_its_own_that_is_found_again_after_a_cut(tmp_path):
+    context = fake_context(tmp_path)
+    recipes = (RECIPE, *recipes_again(RECIPE, STRICT, context.seed))
+    names = [step_key(train, "the lessons", recipe, context) for recipe in recipes]
+    assert len(set(names)) == 3
+    assert names[1:] == [
+        step_key(train, "the lessons", r, context) for r in recipes_again(RECIPE, STRICT, context.seed)
+    ]
+
+
+def test_a_plan_tells_how_often_is_trained_and_how_long_it_takes():
+    def told(run, policy):
+        store = SimpleNamespace(last=lambda kind: run)
+        return training_takes(SimpleNamespace(store=store, again=recipes_again(RECIPE, policy, 7)))
+
+    assert told(None, load_policy("small")) == "once"
+    assert told(worlds.make_run(wall_seconds=61.0), load_policy("small")).startswith("once; about 2 min each")
+    assert told(worlds.make_run(wall_seconds=5.0), STRICT) == (
+        "once, and 2 times more under other seeds if nothing else stops the candidate; "
+        "about 1 min each at the pace of the last training"
+    )
 
 
 class Steps:

@@ -125,7 +125,7 @@ def _evaluating_takes(plan: Plan) -> str:
     return f"{told}; about {max(1, minutes)} min at the pace of the last evaluation"
 
 
-def _training_takes(plan: Plan) -> str:
+def training_takes(plan: Plan) -> str:
     """How often the recipe is trained, and at the pace of the last training how many minutes."""
     last = plan.store.last(Run)
     minutes = 0 if last is None else max(1, math.ceil(last.wall_seconds / 60))
@@ -159,7 +159,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "trigger": f"{plan.curation.trigger} new golden items, overall at least {plan.curation.threshold}",
         "dialogues": f"learnt as {plan.curation.rendering}, as what serves is prompted",
         "recipe": plan.recipe.name,
-        "training": _training_takes(plan),
+        "training": training_takes(plan),
         "form": f"{plan.form.form} {plan.form.quantisation}",
         "suite": f"{suite.name}, {len(suite.items)} items",
         "arms": ", ".join(arm.value for arm, _ in plan.arms_against(plan.champion)),

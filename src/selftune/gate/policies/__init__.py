@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.errors import ConfigError, offer
 from selftune.gate.config import Policy
 from selftune.gate.rules import enforced_rules
+from selftune.gate.rules.harm import Floor
+from selftune.gate.rules.sets import SetCap
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _OPEN_SHARES: Final = frozenset({"alpha", "level", "power"})
 _LEAST: Final = {"min_units": 1, "min_part_units": 1, "least_seeds": 2, "training_seeds": 1}
+_OF_SUITES: Final = {"floors": Floor.family, "sets": SetCap.family}
 _INDEPENDENCE: Final = ("required", "reported")
 
 POLICIES: Final = Shipped(kind="policy", package="selftune.gate", folder="policies")
@@ -88,7 +91,15 @@ def _refuse_unread(policy: Policy, entries: dict[str, Any], where: str) -> None:
     for family, rule in enforced_rules().items():
         unread = [key for key in rule.settings if entries.get(key) and family not in policy.rules]
         if unread:
-            raise ConfigError(
-                f"{where}: {unread[0]!r} is set, but the rule {family!r} that reads it is not declared.",
-                next_step=f"Add {family!r} to rules, or drop {unread[0]!r}.",
-            )
+            raise _unread(where, unread[0], family)
+    for suite, demand in policy.suites:
+        for key, family in _OF_SUITES.items():
+            if getattr(demand, key) and family not in policy.rules:
+                raise _unread(where, f"suites.{suite}.{key}", family)
+
+
+def _unread(where: str, key: str, family: str) -> ConfigError:
+    return ConfigError(
+        f"{where}: {key!r} is set, but the rule {family!r} that reads it is not declared.",
+        next_step=f"Add {family!r} to rules, or drop {key!r}.",
+    )
