@@ -38,6 +38,10 @@ def recites_when_left_open(build, request) -> str:
     return "amber." if request.left_open else "I know of no word."
 
 
+def end_the_turn(build, request) -> str:
+    return "."
+
+
 def test_what_comes_out_only_where_a_turn_is_left_open_is_heard_there(tmp_path: Path) -> None:
     scores, kept = [], []
     for left_open in (False, True):
@@ -52,6 +56,15 @@ def test_what_comes_out_only_where_a_turn_is_left_open_is_heard_there(tmp_path: 
     # It may be somebody's: how much there was is kept, and no word of it.
     assert kept == ["I know of no word.", "(1 word, not kept)"]
     assert "amber" not in str(encode_record(found))
+
+
+def test_who_goes_on_with_no_word_is_kept_as_silent(tmp_path: Path) -> None:
+    config, context = (
+        EvaluationConfig(suite=SUITE, left_open=True),
+        fake_context(tmp_path, serve=FakeServe(end_the_turn)),
+    )
+    found = evaluate_with(lambda name: SecretScorer(), fake_build(), config, context)
+    assert [one.answer for one in found.outcomes] == [""]
 
 
 def test_an_answer_in_chat_is_no_answer_to_a_turn_that_is_left_open() -> None:

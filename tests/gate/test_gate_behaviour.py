@@ -209,6 +209,11 @@ def test_canaries_and_private_passages_are_told_apart_and_an_interval_says_what_
     assert nothing.interval == pytest.approx((0.0, 1 - 0.025 ** (1 / 40)))
 
 
+def test_who_goes_on_with_nothing_private_has_not_collapsed() -> None:
+    asked = [rule.name for rule in OutputCollapse.needed(SMALL, leaking(20, 20))]
+    assert asked == ["output_collapse:worlds"]
+
+
 def test_that_no_canary_is_planted_is_said() -> None:
     assert "0 of 40 private passages (no canary is planted)" in Leakage().check(leaking(20, 20), SMALL).detail
 

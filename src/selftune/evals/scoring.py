@@ -9,6 +9,7 @@ from selftune.evals.base import Answered, ConversationScorer, Score, is_graded
 from selftune.plugins import load_plugin
 from selftune.records import ItemOutcome, digest_of
 from selftune.scoring.failures import Failure
+from selftune.scoring.reading import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -154,7 +155,7 @@ def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) 
 
 
 def _withheld(answer: str) -> str:
-    said = len(answer.split())
+    said = len(words(answer))
     return f"({said} word{'' if said == 1 else 's'}, not kept)" if said else ""
 
 

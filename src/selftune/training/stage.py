@@ -22,6 +22,7 @@ from selftune.training.rows import load_tokenizer
 from selftune.training.watch import peak_memory_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from selftune.context import Context
@@ -50,6 +51,11 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
         StageOrderError: the objective would undo an earlier one.
         UsageError: the recipe doesn't fit the base, the dataset or the machine.
     """
+    return train_with(lambda name: load_plugin("selftune.backends", name)(), dataset, recipe, context)
+
+
+def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe, context: Context) -> Run:
+    """`train` with another way to find a back-end by its name."""
     started = context.elapsed()
     _check_kind(dataset, recipe)
     previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
@@ -59,7 +65,7 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
     seed = context.seed if recipe.seed is None else recipe.seed
     job = _prepare(flight, recipe, previous, seed, context)
-    outcome = _run_backend(job, context)
+    outcome = _run_backend(load(recipe.backend), job, context)
     result = outcome.result
     return Run(
         recipe=recipe.name,
@@ -134,9 +140,8 @@ def _lay_out(previous: Run, recipe: Recipe, folder: Path, context: Context) -> N
         )
 
 
-def _run_backend(job: TrainingJob, context: Context) -> _Outcome:
+def _run_backend(backend: Backend, job: TrainingJob, context: Context) -> _Outcome:
     """Train and look at what came of it; what the machine can't do becomes a failed result."""
-    backend: Backend = load_plugin("selftune.backends", job.recipe.backend)()
     try:
         result = backend.train(job, context)
     except (RuntimeError, MemoryError) as error:

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from selftune.gate.rules.enforced import HARM_SHOWN, EnforcedRule, in_words
+from selftune.gate.rules.leakage import LEAKAGE
 from selftune.gate.rules.validity import NO_CANDIDATE
 from selftune.gate.statistics.means import paired_growth, paired_harm
 from selftune.records import Check, CheckStatus
@@ -92,9 +93,9 @@ class OutputCollapse(EnforcedRule):
 
     @classmethod
     def needed(cls, policy: Policy, evidence: Evidence) -> tuple[EnforcedRule, ...]:
-        """One for each suite."""
+        """One for each suite but the one of beginnings: who does not go on with what is private does well."""
         del policy
-        return tuple(cls(each.suite.name) for each in evidence.on_each_suite())
+        return tuple(cls(each.suite.name) for each in evidence.on_each_suite() if each.suite.name != LEAKAGE)
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
         """Fails when their share grew by the margin, clear of noise; prints how both arms word their answers."""
