@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.linting.document import parse_report
-from selftune.app.linting.lint import lint_report
+from selftune.app.linting.lint import lint_report, read_report
 from selftune.app.linting.numbers import amounts_in, cell_amount
 from selftune.errors import MissingFileError, UsageError
 
@@ -54,6 +56,10 @@ def page(*blocks: str) -> str:
     """Blocks with a line between."""
     return "\n\n".join(blocks)
 
+
+MARKUP = """<!DOCTYPE html><body><h1>R</h1>
+<table><caption>Means</caption><tr><th>Kind<th>old<th>new<th>Delta<tr><td>tone<td><b>6.10</b><td>7.20<td>{change}</table>
+{more}</body>"""
 
 PAIRS = {
     "sum": (
@@ -122,6 +128,62 @@ PAIRS = {
     "leak": (
         "Then 35 pairs targeting the weakest eval prompts were written.",
         "Then 35 pairs targeting the weakest eval prompts were written; gains there are reported apart.",
+    ),
+    "share of a whole, the other way round": (
+        "It held in 38 of 39 answers (57 %). Of 40 answers, 10 (50%) were refusals.",
+        "It held in 38 of 39 answers (97 %). Of 40 answers, 10 (25%) were refusals. Seen were 30 of 40 (see page 7).",
+    ),
+    "share columns": (
+        table("Kind | hits | n | share", "a | 10 | 40 | 50%"),
+        table("Kind | hits | n | share", "a | 10 | 40 | 25%", "b | - | 12 | -"),
+    ),
+    "more than the whole": (
+        "The model passed 41 of 39 items.",
+        "The model passed 38 of 39 items, and failed 1 of 39.",
+    ),
+    "parts of a count": (
+        "The suite has n = 36 items: 10 easy, 12 medium and 20 hard.",
+        "The suite has n = 36 items: 10 easy, 12 medium and 14 hard.",
+    ),
+    "split": (
+        "The split is real 60%, synthetic 30%, other 20%.",
+        "The split is real 60%, synthetic 30%, other 10%. A mix of 5%, 7% and 9% noise was tried.",
+    ),
+    "total of counts": (
+        table("Category | n", "a | 10", "b | 12", "c | 14", "Total | 40"),
+        table("Category | n", "a | 10", "b | 12", "c | 14", "Total | 36"),
+    ),
+    "interval without its mean": (
+        "The mean is 0.61 [0.70, 0.80] on 36 items.",
+        "The mean is 0.61 [0.53, 0.67] on 36 items; 8 of 200 [1.7 %, 7.7 %]; n = 36 [0.1, 0.2].",
+    ),
+    "interval turned round": (
+        "The change is +0.12 [+0.20, +0.05].",
+        "The change is +0.12 [+0.05, +0.20], in German [0,05; 0,20].",
+    ),
+    "interval in a column": (
+        table("Arm | mean | interval | n", "new | 0.91 | [0.53, 0.67] | 36"),
+        table("Check | found | threshold | interval", "gain | 0.61 | 0.02 | [0.53, 0.67]", "b | - | - | -"),
+    ),
+    "significance": (
+        "The gain is significant (p = 0.21).",
+        "The gain is not significant (p = 0.21). The other is significant (p = 0.01). Significant at 10 %, p = 0.07.",
+    ),
+    "rise by a share": (
+        "The score rose from 4.00 to 5.00, a gain of 50%. It rose from 40% to 55%, by 25 percentage points.",
+        "The score rose from 4.00 to 5.00, a gain of 25%. It rose from 40% to 55%, by 15 percentage points.",
+    ),
+    "minus as typesetters write it": (
+        table("Kind | old | new | Delta", "tone | 7.20 | 6.10 | \u20132.10"),
+        table("Kind | old | new | Delta", "tone | 7.20 | 6.10 | \u20131.10", "wit | 1.0 | 2.0 | \u2013"),
+    ),
+    "markup": (
+        MARKUP.format(change="<p>+2.10</p>", more="<p>It broke in 97%<br>(38/39) of answers.</p>"),
+        MARKUP.format(change="+1.10", more="<script>'57% (38/39)'</script><blockquote>57% (38/39)</blockquote>"),
+    ),
+    "what is only quoted": (
+        "The model said: in 57% (38/39) of answers.\n\n```text\nfine\n```",
+        "The model said:\n\n````text\nIt broke in 57% (38/39) of answers.\n```\n| a | b |\n````\n\nIt is 97% (38/39).",
     ),
     "optimum": (
         "The recipe is near-optimal.",
@@ -299,6 +361,16 @@ def test_any_text_parses(tmp_path):
     ):
         assert linted(tmp_path, text) == ()
     assert parse_report("| a | b |\n|---|---|\n| 1 | 2 |").tables[0].rows[0].cells == ("1", "2")
+
+
+TAGS = st.sampled_from(["<table>", "</table>", "<tr>", "<td>", "</td>", "<th>", "<p>", "<pre>", "</pre>", "<svg>", "<h2>",
+                        "<caption>", "<br>", "</svg>", "&amp;", "1", "[2, 1]", "\n", "<", "</", "<!--", "a"])  # fmt: skip
+
+
+@given(st.lists(TAGS, max_size=30).map("".join))
+def test_any_markup_parses(text):
+    document = read_report(f"<html>{text}")
+    assert all(row.cells for table in document.tables for row in table.rows)
 
 
 @pytest.mark.needs("field-data")

@@ -10,8 +10,9 @@ from selftune.app.linting.document import parse_report
 from selftune.app.linting.evidence import hold_against_files, read_evidence
 from selftune.app.linting.markup import is_markup, parse_markup
 from selftune.app.linting.records import hold_against_records
-from selftune.app.linting.rules.changes import check_deltas, check_ratios, check_rises
+from selftune.app.linting.rules.changes import check_deltas, check_ratios, check_rises, check_rises_by
 from selftune.app.linting.rules.claims import check_optima, check_steady_claims, check_trends
+from selftune.app.linting.rules.intervals import check_intervals, check_significance
 from selftune.app.linting.rules.leaks import check_targeted_training
 from selftune.app.linting.rules.methods import (
     check_counts_across_methods,
@@ -19,7 +20,8 @@ from selftune.app.linting.rules.methods import (
     check_mixed_sentences,
     check_mixed_tables,
 )
-from selftune.app.linting.rules.sums import check_compositions, check_shares, check_sums, check_totals
+from selftune.app.linting.rules.shares import check_share_columns, check_shares, check_wholes
+from selftune.app.linting.rules.sums import check_compositions, check_sums, check_totals
 from selftune.app.linting.rules.values import check_blank_rows, check_model_names, check_owners, check_same_quantity
 from selftune.app.linting.rules.weights import check_weighted_means
 from selftune.app.reporting.pages.html import as_html
@@ -38,8 +40,13 @@ RULES: Final[tuple[Rule, ...]] = (
     check_compositions,
     check_totals,
     check_shares,
+    check_share_columns,
+    check_wholes,
+    check_intervals,
+    check_significance,
     check_deltas,
     check_rises,
+    check_rises_by,
     check_ratios,
     check_mixed_sentences,
     check_mixed_tables,

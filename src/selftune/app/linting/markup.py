@@ -9,6 +9,7 @@ from selftune.app.linting.document import Document, Row, Sentence, Table, legend
 
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _CELLS: Final = frozenset({"td", "th"})
+_ENDS_CELL: Final = _CELLS | {"tr", "table", "tbody", "tfoot"}
 _QUOTES: Final = frozenset({"blockquote", "pre"})
 # Words in a drawing are the marks of its axes; what it claims stands in its caption.
 _HIDDEN: Final = frozenset({"style", "script", "title", "template"})
@@ -61,6 +62,8 @@ class _Reader(HTMLParser):
         if tag in _BLOCKS:
             self.end_block()
             self._block = tag
+            # Cells and rows need not be closed.
+            self._in_cell = self._in_cell and tag not in _ENDS_CELL
         self._hidden += tag in _HIDDEN
         self._quoting += tag in _QUOTES
         self._drawing += tag == "svg"
@@ -78,7 +81,7 @@ class _Reader(HTMLParser):
         """What was gathered is whole."""
         if tag in _BLOCKS:
             self.end_block()
-        self._in_cell = self._in_cell and tag not in {*_CELLS, "tr", "table"}
+        self._in_cell = self._in_cell and tag not in _ENDS_CELL
         self._hidden -= tag in _HIDDEN and self._hidden > 0
         self._quoting -= tag in _QUOTES and self._quoting > 0
         self._drawing -= tag == "svg" and self._drawing > 0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # Not inside a word (v4, Qwen3), a date, a version or another number; a dollar sign may have been mangled to \( or \).
 _NUMBER: Final = re.compile(
-    r"(?<![\w.])(?P<about>~)?[$\\()]{0,3}(?P<sign>[-+\u2212])?[$]?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?P<part>\.\d+)?"
+    r"(?<![\w.])(?P<about>~)?[$\\()]{0,3}(?P<sign>[-+\u2212\u2013])?[$]?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?P<part>\.\d+)?"
     r"(?P<power>e[-+]?\d+)?(?P<percent>\s?%)?(?![\d.]*\d|-\d\d)(?!(?<=\d)[A-Za-z_])"
 )
 _CELL: Final = re.compile(r"^[*`]*" + _NUMBER.pattern + r"(?:\s*/\s*10|\s*tokens)?[*`]*$")
@@ -59,7 +59,7 @@ def _amount(found: re.Match[str]) -> Amount:
     if found["about"]:
         slack += _LOOSE * value
     return Amount(
-        value=-value if found["sign"] in {"-", "\u2212"} else value,
+        value=-value if found["sign"] in {"-", "\u2212", "\u2013"} else value,
         slack=slack,
         shown=found[0].strip("\\()*` "),
         is_percent=bool(found["percent"]),

@@ -21,6 +21,11 @@ _RISE: Final = re.compile(
     r"\b(?:from|at)\s+~?(?P<old>\d+(?:\.\d+)?)(?:/10)?\b.*?\bto\s+~?(?P<new>\d+(?:\.\d+)?)(?:/10)?"
     r"[^.\d]{0,20}?(?P<change>[-+\u2212]\d+(?:\.\d+)?)(?!\d*\s?%)"
 )
+_RISE_BY: Final = re.compile(
+    r"\bfrom\s+~?(?P<old>\d+(?:\.\d+)?)(?P<percent>\s?%)?(?:/10)?\s+to\s+~?(?P<new>\d+(?:\.\d+)?)(?:\s?%)?(?:/10)?,?\s+"
+    r"(?:by|up by|down by|an? (?:gain|rise|increase|improvement|drop|fall|decrease|loss) of)\s+~?"
+    r"(?P<change>\d+(?:\.\d+)?)\s?(?P<unit>%|percent\b|percentage points|points)"
+)
 _RATIO: Final = re.compile(
     r"(?<![\w.])(\d+(?:\.\d+)?)\s?[\u00d7x]\s+(?:\w+\s+){0,2}?(?:degradation|drop|gain|improvement|increase|"
     r"decrease|loss|faster|slower|better|worse|larger|smaller|higher|lower)\b"
@@ -72,6 +77,29 @@ def check_rises(document: Document) -> Iterator[Contradiction]:
                     figures=(old.shown, new.shown, change.shown),
                     told=f"from {old.shown} to {new.shown} is {new.value - old.value:+.2f}, and {change.shown} is "
                     "printed: it was taken against another figure than the one named",
+                )
+
+
+def check_rises_by(document: Document) -> Iterator[Contradiction]:
+    """`from 4.00 to 5.00, a gain of 25%` and `from 40% to 55%, by 15 percentage points`."""
+    for sentence in document.sentences:
+        for found in _RISE_BY.finditer(sentence.text):
+            old, new, change = (cell_amount(found[name]) for name in ("old", "new", "change"))
+            if old is None or new is None or change is None or not old.value:
+                continue
+            away, slack = abs(new.value - old.value), new.slack + old.slack
+            as_points = found["unit"].endswith("points") or found["percent"] is not None
+            share, loose = 100 * away / old.value, 100 * slack / old.value * max(1.0, new.value / old.value)
+            fits = (as_points and change.agrees(away, slack)) or (
+                not found["unit"].endswith("points") and change.agrees(share, loose)
+            )
+            if not fits:
+                told = f"{away:g} points" if as_points else f"{share:.1f} %"
+                yield Contradiction(
+                    rule="delta",
+                    lines=(sentence.line,),
+                    figures=(old.shown, new.shown, change.shown),
+                    told=f"from {old.shown} to {new.shown} it is {told}, and {change.shown} {found['unit']} is printed",
                 )
 
 

@@ -1,4 +1,4 @@
-"""Sums that are written out, parts of a whole, totals of a table, and shares of a count."""
+"""Sums that are written out, parts of a whole, and totals of a table."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ _PRODUCT: Final = re.compile(r"(?<![\w.])(\d+)\s*[\u00d7x]\s*(\d[\d,]*(?:\.\d+)?
 _TIMES: Final = re.compile(r"(\d+)\s*[\u00d7x]\s")
 _COUNT_HEADS: Final = frozenset({"pairs", "items", "examples", "rows", "count", "n", "size", "samples", "prompts"})
 _TOTALS: Final = frozenset({"total", "sum", "cumulative", "all"})
-_SHARE_OF: Final = re.compile(r"(\d+(?:\.\d+)?)\s?%\s*\((\d+)\s*/\s*(\d+)\)")
-_COUNT_AND_SHARE: Final = re.compile(r"(\d[\d,]*)\s*\((\d+(?:\.\d+)?)\s?%\)")
 _LEAST_PARTS: Final = 3
 _ABOUT: Final = 0.05
 
@@ -102,6 +100,23 @@ def check_totals(document: Document) -> Iterator[Contradiction]:
                 told = f"the row {row.cells[0]!r} comes to {found:g}, and {total.shown} is printed"
                 yield _found("total", (row.line,), (total.shown, f"{found:g}"), told)
         yield from _check_last(table, [amount for _, amount in column])
+    for table in document.tables:
+        yield from _check_counts(table)
+
+
+def _check_counts(table: Table) -> Iterator[Contradiction]:
+    """A last row of totals below columns of counts: each must be the sum of what stands above it."""
+    *parts, last = table.rows
+    if words_of(last.cells[0]) not in _TOTALS or len(parts) < _LEAST_PARTS:
+        return
+    for place, head in enumerate(table.head):
+        column, printed = [row.amount(place) for row in parts], last.amount(place)
+        counts = [amount.value for amount in column if amount is not None]
+        if place and printed is not None and words_of(head) in _COUNT_HEADS and len(counts) == len(parts):
+            whole = sum(counts)
+            if not printed.agrees(whole):
+                told = f"the column {head!r} comes to {whole:g}, and {printed.shown} is printed below it"
+                yield _found("total", (last.line,), (printed.shown, f"{whole:g}"), told)
 
 
 def _check_last(table: Table, column: Sequence[Amount]) -> Iterator[Contradiction]:
@@ -114,25 +129,6 @@ def _check_last(table: Table, column: Sequence[Amount]) -> Iterator[Contradictio
     if len(parts) >= _LEAST_PARTS and not printed[-1].agrees(found, _ABOUT * found):
         told = f"the column comes to {found:g}, and {printed[-1].shown} is printed below it"
         yield _found("total", (last.line,), (printed[-1].shown, f"{found:g}"), told)
-
-
-def check_shares(document: Document) -> Iterator[Contradiction]:
-    """`97% (38/39)`, and lists of counts with their shares of the whole."""
-    places = [(sentence.line, sentence.text) for sentence in document.sentences]
-    places += [(row.line, " | ".join(row.cells)) for table in document.tables for row in table.rows]
-    for line, text in places:
-        for share, hits, n in _SHARE_OF.findall(text):
-            if int(n) and abs(100 * int(hits) / int(n) - float(share)) > 1:
-                told = f"{hits} of {n} is {100 * int(hits) / int(n):.1f} %, and {share} % is printed"
-                yield _found("share", (line,), (f"{share}%", f"{hits}/{n}"), told)
-        counted = [(int(count.replace(",", "")), float(share)) for count, share in _COUNT_AND_SHARE.findall(text)]
-        whole = sum(count for count, _ in counted)
-        wrong = [(count, share) for count, share in counted if abs(100 * count / whole - share) > 1]
-        # That most of them fit shows that the counts are parts of one whole.
-        if len(counted) >= _LEAST_PARTS and 2 * len(wrong) < len(counted):
-            for count, share in wrong:
-                told = f"{count} of {whole} is {100 * count / whole:.1f} %, and {share:g} % is printed"
-                yield _found("share", (line,), (f"{share:g}%", f"{count}/{whole}"), told)
 
 
 def _total_columns(document: Document) -> Iterator[tuple[Table, int]]:
