@@ -363,8 +363,9 @@ def test_any_text_parses(tmp_path):
     assert parse_report("| a | b |\n|---|---|\n| 1 | 2 |").tables[0].rows[0].cells == ("1", "2")
 
 
-TAGS = st.sampled_from(["<table>", "</table>", "<tr>", "<td>", "</td>", "<th>", "<p>", "<pre>", "</pre>", "<svg>", "<h2>",
-                        "<caption>", "<br>", "</svg>", "&amp;", "1", "[2, 1]", "\n", "<", "</", "<!--", "a"])  # fmt: skip
+TAGS = st.sampled_from(
+    "<table> </table> <tr> <td> </td> <th> <p> <pre> </pre> <svg> </svg> <h2> <br> &amp; 1 [2,1] < </ <!-- a".split()
+)
 
 
 @given(st.lists(TAGS, max_size=30).map("".join))
