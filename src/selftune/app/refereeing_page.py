@@ -145,7 +145,7 @@ def _arms(verdict: Verdict) -> Table:
 
 def _arm(name: str, arm: ArmSummary, verdict: Verdict) -> Row:
     places, heaps = figures.places_of(verdict.scale), arm.bimodality
-    parted = f"{heaps.low[1]} around {heaps.low[0]:.1f}, {heaps.high[1]} around {heaps.high[0]:.1f}" if heaps else ""
+    parted = ", ".join(f"{n} around {figures.number(at, places)}" for at, n in (heaps.low, heaps.high)) if heaps else ""
     return (
         name,
         figures.number(arm.mean, places),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selftune.app.reporting.pages import figures
 from selftune.app.summary import evaluations_of
 from selftune.curation.growth.enrich import TARGETS
 from selftune.gate.targeted import split_gain
@@ -44,5 +45,4 @@ def lines_on_targets(project: Project, decision: Decision) -> Iterator[str]:
 def _in_words(difference: Difference | None, unit: str) -> str:
     if difference is None:
         return f"no {unit}"
-    low, high = difference.interval
-    return f"{difference.mean:+.2f} [{low:+.2f}, {high:+.2f}] on {difference.n} {unit}s"
+    return f"{figures.shift(difference.mean, difference.interval)} on {figures.counted(difference.n, unit)}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.reporting.pages import figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,10 +88,8 @@ def _told(found: Conclusion) -> Iterator[str]:
 def _mean(mean: Mean) -> str:
     if mean.value is None or mean.interval is None:
         return "no score"
-    low, high = mean.interval
-    return f"{mean.value:.3f} [{low:.3f}, {high:.3f}], n {mean.n}"
+    return f"{figures.mean(mean.value, mean.interval, 3)}, n {mean.n}"
 
 
 def _effect(effect: MeanDifference) -> str:
-    low, high = effect.interval
-    return f"{effect.mean:+.3f} [{low:+.3f}, {high:+.3f}], n {effect.n}"
+    return f"{figures.shift(effect.mean, effect.interval, 3)}, n {effect.n}"
