@@ -83,10 +83,7 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
         learnt_before=judged.learnt_before,
         calibration=judged.calibration,
     )
-    tokens = count_lesson_tokens(train, context)
-    canaries = plant_canaries(train, config.canaries, context.seed)
-    on_pairs = f"\n{write_pairing(found.paired, train, found.rules)}" if found.paired and found.rules else ""
-    return Dataset(
+    dataset = Dataset(
         kind=DatasetKind(config.kind),
         train=train,
         holdout=holdout,
@@ -94,17 +91,7 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
         mixture=mixture_of(chosen),
         watermark=judged.watermark,
         config_digest=digest_of(config),
-        card="".join(
-            (
-                write_card(story, config),
-                describe_tokens(tokens, len(train)),
-                describe_canaries(canaries, len(train), config.canaries),
-                warn_of_known_harm(shares.kinds),
-                on_pairs,
-                describe_corrections(pairs, chosen, rejects.listed()),
-                describe_rendering(chosen, train, config),
-            )
-        ),
+        card="",  # written last: it tells of all the others
         clean_room=tuple(pair.key.interaction_id for pair in apart.sealed),
         kinds=shares.kinds,
         # Of the pool alone: what is held out must not steer what is generated next.
@@ -113,9 +100,25 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
         ),
         plots=draw_plots(story),
         contrasts=contrast_examples(train),
-        tokens=tokens,
-        canaries=canaries,
+        tokens=count_lesson_tokens(train, context),
+        canaries=plant_canaries(train, config.canaries, context.seed),
     )
+    return replace(dataset, card=_write_whole_card(dataset, story, found, pairs, config))
+
+
+def _write_whole_card(dataset: Dataset, story: Story, found: _Found, pairs: tuple[Pair, ...], config: Curation) -> str:
+    """The card, with what only some datasets have to tell behind it."""
+    lessons = len(dataset.train)
+    parts = (
+        write_card(story, config),
+        describe_tokens(dataset.tokens, lessons),
+        describe_canaries(dataset.canaries, lessons, config.canaries),
+        warn_of_known_harm(dataset.kinds),
+        f"\n{write_pairing(found.paired, dataset.train, found.rules)}" if found.paired and found.rules else "",
+        describe_corrections(pairs, story.chosen, dataset.rejects),
+        describe_rendering(story.chosen, dataset.train, config),
+    )
+    return "".join(parts)
 
 
 @dataclass(frozen=True, kw_only=True)
