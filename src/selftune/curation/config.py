@@ -111,6 +111,30 @@ class Curation:
     canaries: int = 16
 
 
+# The least and the most that each may be.
+_RANGES: Final = {
+    "holdout_share": (0.0, 0.9),
+    "near_duplicate": (0.5, 2.0),
+    "same_in_meaning": (0.5, 2.0),
+    "clean_room_share": (0.0, 1.0),
+    "max_share_per_author": (0.001, 1.0),
+    "max_share_of_few_authors": (0.001, 1.0),
+    "max_share_motivator": (0.0, 1.0),
+    "max_share_per_kind": (0.001, 1.0),
+    "max_share_per_template": (0.001, 1.0),
+    "one_sided_above": (0.0, 1.0),
+    "most_repeats": (1, 100),
+    "answers_per_prompt": (1, 1000),
+    "trigger": (1, 10**9),
+    "recurring_from": (1, 10**6),
+    "judge_noise": (0.0, 100.0),
+    "length_ratio": (1.0, 1000.0),
+    "length_gap": (0.0, 1.0),
+    "sure": (0.0, 0.999),
+    "canaries": (0, 1000),
+}
+
+
 def check_curation(config: Curation) -> None:
     """Refuse values that have no meaning.
 
@@ -126,28 +150,8 @@ def check_curation(config: Curation) -> None:
     ):
         if name not in list(known):
             raise UnknownNameError(what, name, [str(each) for each in known])
-    ranges = (
-        ("holdout_share", config.holdout_share, 0.0, 0.9),
-        ("near_duplicate", config.near_duplicate, 0.5, 2.0),
-        ("same_in_meaning", config.same_in_meaning, 0.5, 2.0),
-        ("clean_room_share", config.clean_room_share, 0.0, 1.0),
-        ("max_share_per_author", config.max_share_per_author, 0.001, 1.0),
-        ("max_share_of_few_authors", config.max_share_of_few_authors, 0.001, 1.0),
-        ("max_share_motivator", config.max_share_motivator, 0.0, 1.0),
-        ("max_share_per_kind", config.max_share_per_kind, 0.001, 1.0),
-        ("max_share_per_template", config.max_share_per_template, 0.001, 1.0),
-        ("one_sided_above", config.one_sided_above, 0.0, 1.0),
-        ("most_repeats", config.most_repeats, 1, 100),
-        ("answers_per_prompt", config.answers_per_prompt, 1, 1000),
-        ("trigger", config.trigger, 1, 10**9),
-        ("recurring_from", config.recurring_from, 1, 10**6),
-        ("judge_noise", config.judge_noise, 0.0, 100.0),
-        ("length_ratio", config.length_ratio, 1.0, 1000.0),
-        ("length_gap", config.length_gap, 0.0, 1.0),
-        ("sure", config.sure, 0.0, 0.999),
-        ("canaries", config.canaries, 0, 1000),
-    )
-    for name, value, least, most in ranges:
+    for name, (least, most) in _RANGES.items():
+        value = getattr(config, name)
         if not least <= value <= most:
             raise ConfigError(
                 f"[curation] {name} = {value:g} lies outside {least:g} to {most:g}.",
