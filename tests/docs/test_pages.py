@@ -28,6 +28,35 @@ def feature_rows() -> list[tuple[str, str, str, str]]:
     return [(row[0], row[1], row[2], row[3] if len(row) > 3 else "") for row in rows]
 
 
+def commands_with_options() -> dict[str, tuple[list[str], set[str]]]:
+    """Of each command on the page of the command line: the arguments it must have, and its options."""
+    found: dict[str, tuple[list[str], set[str]]] = {}
+    for section in re.split(r"^### selftune ", (DOCS / "cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        rows = re.findall(r"^\| `([^`]+)` \| ([^|]*) \|", section, flags=re.MULTILINE)
+        needed = [name for name, default in rows if not name.startswith("-") and default.strip() == "required"]
+        found[section.splitlines()[0]] = needed, set(re.findall(r"--[a-z-]+", " ".join(name for name, _ in rows)))
+    return found
+
+
+def fault_of(typed: str, known: dict[str, tuple[list[str], set[str]]]) -> str | None:
+    """Why a command as the page gives it could not be typed; None when it could."""
+    words = (
+        typed.replace("report ", "report show ", 1) if re.match(r"report (?!lint|changes|show|runs)", typed) else typed
+    )
+    words = "report show" if typed == "report" else words
+    name = next((" ".join(words.split()[:n]) for n in (2, 1) if " ".join(words.split()[:n]) in known), None)
+    rest = words.split()[len((name or "").split()) :]
+    names_more = bool(rest) and not rest[0].startswith("-")
+    if name is None or (names_more and any(one.startswith(f"{name} ") for one in known)):
+        return "no such command"
+    needed, options = known[name]
+    unknown = [word for word in rest if word.startswith("--") and word not in options]
+    if unknown:
+        return f"no option {unknown[0]}"
+    given = [word for word in rest if not word.startswith("-")]
+    return f"{needed[len(given)]} is missing" if len(given) < len(needed) else None
+
+
 def test_every_item_of_the_mission_stands_on_the_features_page_once():
     expected = [f"{letter}{number}" for letter, count in ITEMS.items() for number in range(1, count + 1)]
     assert len(expected) == 168
@@ -43,12 +72,30 @@ def test_a_feature_is_open_thin_or_done_and_what_is_done_has_a_command():
 
 
 def test_the_commands_on_the_features_page_exist():
-    known = set(re.findall(r"^### selftune (.+)$", (DOCS / "cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    known = commands_with_options()
+    campaigns = {path.stem for path in (ROOT / "src/selftune/app/campaigns").glob("*.py")}
     for item, _, _, commands in feature_rows():
-        for words in re.findall(r"`selftune ([a-z]+)", commands):
-            assert any(name.split()[0] == words for name in known), f"{item}: selftune {words}"
-        for path in re.findall(r"(tests/[\w./]+)", commands):
+        for typed in re.findall(r"`selftune ([^`]+)`", commands):
+            assert fault_of(typed, known) is None, f"{item}: selftune {typed}: {fault_of(typed, known)}"
+        for path in re.findall(r"((?:tests|benchmarks)/[\w./]+)", commands):
             assert (ROOT / path).exists(), f"{item}: {path}"
+        for names in re.findall(r"REPORT_ARGS=\"?([a-z_ ]+)", commands):
+            assert set(names.split()) <= campaigns, f"{item}: {names}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "fault"),
+    [
+        ("compare A B", None),
+        ("report --all --html FILE", None),
+        ("report lint FILE --records FOLDER", None),
+        ("suite show", "NAME is missing"),
+        ("suite shine NAME", "no such command"),
+        ("compare A B --metrics acc", "no option --metrics"),
+    ],
+)
+def test_a_command_that_can_not_be_typed_is_found(typed, fault):
+    assert fault_of(typed, commands_with_options()) == fault
 
 
 @pytest.mark.parametrize(

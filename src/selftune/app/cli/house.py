@@ -60,11 +60,21 @@ def rules(project: Folder = HERE, json: AsJson = False) -> None:
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("rule", "declared", "enforced", "last measured", "where"):
-        table.add_column(heading)
+    for heading in ("rule", "declared", "enforced"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("last measured", "where"):
+        table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(row.name, row.declared, row.enforced, row.last_measured, row.where)
+        table.add_row(
+            row.name, row.declared, row.enforced, row.last_measured, _place(row.where)
+        )
     make_console().print(table)
+
+
+def _place(where: str) -> str:
+    """A rule of ours by its file, one of another package by all of its name."""
+    ours = "selftune.gate.rules."
+    return where.removeprefix(ours).partition(":")[0] if where.startswith(ours) else where
 
 
 def eject_text(

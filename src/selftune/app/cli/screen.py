@@ -162,16 +162,20 @@ def show_decision(console: Console, decision: Decision) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from selftune.app.reporting.pages.plain import plain
+
     colour = {"promote": "green", "reject": "red", "invalid": "red"}.get(decision.outcome.value, "yellow")
-    console.print(f"\n[bold {colour}]{decision.outcome.value}[/]: {escape(decision.reason)}")
+    console.print(f"\n[bold {colour}]{decision.outcome.value}[/]: {escape(plain(decision.reason))}")
     table = Table(box=None, pad_edge=False)
-    for heading in ("check", "", "measured", "needed", "interval", "n"):
-        table.add_column(heading, justify="left" if heading in {"check", ""} else "right")
+    table.add_column("check", overflow="fold")
+    table.add_column("", no_wrap=True)
+    for heading in ("measured", "needed", "interval", "n"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for check in decision.checks:
-        table.add_row(*_check_cells(check))
+        table.add_row(*map(plain, _check_cells(check)))
     console.print(table)
     if decision.next_step:
-        console.print(f"[bold]Next:[/] {escape(decision.next_step)}")
+        console.print(f"[bold]Next:[/] {escape(plain(decision.next_step))}")
 
 
 def _check_cells(check: Check) -> tuple[str, ...]:
