@@ -185,6 +185,20 @@ def test_an_item_that_a_dataset_teaches_is_contaminated_and_the_lesson_is_named(
     assert lint(suite_of(item(0), item(2)), None, store=store).errors == ()
 
 
+def test_an_item_that_a_lesson_asks_but_for_a_word_is_to_be_looked_at(store):
+    asked = ("What is two times two?", "What is two times nine?")
+    items = [item(n, messages=(Message(role="user", content=text),)) for n, text in enumerate(asked)]
+    linted = lint(suite_of(*items), None, store=store)
+    (found,) = [one for one in linted.findings if one.code == "reworded"]
+    assert (found.grade, found.items) == (Grade.WARNING, ("i0",))
+    assert "i0 from lesson interaction:2" in found.sentence
+    # What is told as contaminated is not told twice, and under another state it is another question.
+    assert codes(suite_of(item(1)), store=store) == {"contaminated"}
+    state = Message(role="system", content='== STATE ==\n{"name": "Ada"}\n== END STATE ==')
+    apart = replace(items[0], messages=(state, *items[0].messages))
+    assert "reworded" not in codes(suite_of(apart), store=store)
+
+
 def test_what_was_put_right_is_learnt_from_on_purpose(store):
     assert lint(suite_of(item(1), purpose="regression"), None, store=store).errors == ()
 

@@ -15,6 +15,7 @@ from selftune.curation.likeness.meaning import gist, same_in_meaning
 from selftune.curation.likeness.near import fingerprint, likenesses
 from selftune.errors import ConfigError
 from selftune.evals.coverage import HELD_OUT, Coverage, Finding, Grade, cover, leak, lint_suite, named
+from selftune.evals.rewording import find_reworded
 from selftune.evals.suites import SUITES
 from selftune.gate.planning import forecast, plan_check
 from selftune.gate.policies import load_policy
@@ -26,7 +27,7 @@ from selftune.loop.project import open_project
 from selftune.records import Dataset, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from selftune.curation.likeness.contamination import Asked
     from selftune.gate.config import Policy
@@ -229,10 +230,12 @@ def _telling(item: SuiteItem) -> tuple[Sequence[Message], str | None]:
 
 
 def _contaminated(suite: Suite, store: Store) -> Iterator[Finding]:
-    """Items that lie close to a lesson of any dataset, one finding a dataset."""
+    """Items that lie close to a lesson of any dataset, one finding a dataset; and those that differ by a word."""
     asked = [asked_of(item) for item in suite.items]
     for _, dataset in store.each(Dataset):
-        overlaps = find_overlaps(asked, Measured(tuple(_lessons(dataset))))
+        lessons = tuple(_lessons(dataset))
+        overlaps = find_overlaps(asked, Measured(lessons))
+        yield from _reworded(suite, asked, lessons, known=overlaps.keys(), dataset=dataset.id[:20])
         ids = [suite.items[place].id for place in sorted(overlaps)]
         if ids:
             first = overlaps[min(overlaps)]
@@ -243,6 +246,28 @@ def _contaminated(suite: Suite, store: Store) -> Iterator[Finding]:
                 next_step="Replace these items: they measure what was learnt by heart.",
                 items=tuple(ids),
             )
+
+
+def _reworded(
+    suite: Suite, asked: Sequence[Asked], lessons: Sequence[Yardstick], *, known: Collection[int], dataset: str
+) -> Iterator[Finding]:
+    """Items that a lesson under the same state asks but for a word; it says nothing of the right answer to them."""
+    near: dict[int, str] = {}
+    for state in dict.fromkeys(state for _, state in asked):
+        places = [place for place, one in enumerate(asked) if one[1] == state and place not in known]
+        taught = [lesson for lesson in lessons if lesson.state == state]
+        found = find_reworded([asked[place][0] for place in places], [lesson.text for lesson in taught])
+        near |= {places[at]: taught[lesson].name for at, lesson, _ in found}
+    if near:
+        ids = [suite.items[place].id for place in sorted(near)]
+        yield Finding(
+            code="reworded",
+            grade=Grade.WARNING,
+            sentence=f"{named(ids)} differ by a word or so from what dataset {dataset} teaches: {ids[0]} from "
+            f"{near[min(near)]}",
+            next_step="Read both: where a name or a thing was changed it is another question, else replace the item.",
+            items=tuple(ids),
+        )
 
 
 def _lessons(dataset: Dataset) -> Iterable[Yardstick]:
