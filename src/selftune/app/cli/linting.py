@@ -54,10 +54,10 @@ def _show(report: Path, linted: Linted) -> None:
     for one in linted.contradictions:
         console.print(f"{escape(_where(report, one))} [bold]{one.rule}[/]: {escape(plain(one.told))}.", soft_wrap=True)
     found = len(linted.contradictions)
-    counted = ", ".join(linted.recomputed) or "nothing: it names no file and no record at hand"
+    counted = f"Counted again: {', '.join(linted.recomputed)}" if linted.recomputed else "Nothing was counted again"
     console.print(
         f"{found or 'No'} contradiction{'' if found == 1 else 's'} in {linted.tables} tables with {linted.figures} "
-        f"figures. Counted again: {escape(plain(counted))}.",
+        f"figures. {escape(plain(counted))}.",
         soft_wrap=True,
     )
 

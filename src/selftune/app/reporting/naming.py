@@ -126,6 +126,10 @@ def page_made_again(project: Project, arguments: Sequence[str]) -> Page:
             return page_of_everything(project)
         case ["runs", *named]:
             return page_of_runs(project, named[-1] if named else None)
+        case ["runs"]:
+            return page_of_runs(project, None)
+        case ["runs", "--baseline", baseline]:
+            return page_of_runs(project, baseline)
         case ["changes", champion, candidate]:
             return page_of_changes(project, champion, candidate)
         case _:
