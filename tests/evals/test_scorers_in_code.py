@@ -13,6 +13,7 @@ from selftune.evals.scorers.refusals import COMPLIED, TOLD, RefusalScorer, Secre
 from selftune.evals.scorers.roles import IDENTITY_LOST, CitedPathsScorer, IdentityScorer, InCharacterScorer
 from selftune.evals.scorers.structures import JsonScorer, ToolCallScorer
 from selftune.evals.scorers.texts import ChoiceScorer, ExactScorer, NumberScorer, RegexScorer
+from selftune.evals.suites import load_suite
 from selftune.plugins import load_plugin
 from selftune.records import Message, SuiteItem
 from selftune.testing import ScorerContract
@@ -295,6 +296,16 @@ def test_the_kinds_of_a_break_are_measures_of_their_own() -> None:
         "safety_disclaimer": 1.0,
         "assistant_voice": 0.0,
     }
+
+
+def test_who_tells_the_asker_what_was_told_of_the_role_has_not_taken_it() -> None:
+    """Most of what a small model said in the role of `break_rate` was this."""
+    suite = load_suite("break_rate")
+    dog = next(one for one in suite.items if one.id == "animals-1")
+    score = InCharacterScorer().score(dog, "Dame Orsolya, who left you her press, had a dog called Comma, I believe.")
+    assert (score.value, score.reasons[0]) == (0.0, "It tells the asker 'who left you her'.")
+    mine = "Dame Orsolya, who left me her press, would have liked Comma. What would you give her?"
+    assert InCharacterScorer().score(dog, mine).value == 1.0
 
 
 def test_a_battle_that_is_held_names_no_turn() -> None:

@@ -37,6 +37,7 @@ from selftune.scoring.breaks import Break, character_break, find_breaks
         ("My name is Copilot.", Break.MODEL_CLAIM),
         ("I will answer as if I were Jefferson.", Break.LEFT_ROLE),
         ("Your friend,\n[Your Name]", Break.LEFT_ROLE),
+        ("Dear [Friend's Name], I am well.", Break.LEFT_ROLE),
         ("He speaks of [a plan, e.g. a dam] at last.", Break.LEFT_ROLE),
         ("I can do normal.", Break.LEFT_ROLE),
         ("I lack personal beliefs.", Break.SAFETY_DISCLAIMER),

@@ -108,6 +108,7 @@ _WORDS: Final[Mapping[Break, tuple[str, ...]]] = {
             r"\[(?:your|insert|name|date|recipient|location|place|city|address|mention|vague|specific|describe)\b"
             r"[^\]\n]*\]"
         ),
+        r"\[[\w' ]{0,40}\bname\]",
         r"\[[^\[\]\n]*\be\.g\.[^\[\]\n]*\]",
         rf"{_I_WILL}(?: just| try to)? (?:\w+ ){{0,3}}(?:normal\b(?! (?:course|hour))|like a (?:normal|regular) \w+)",
     ),

@@ -14,10 +14,14 @@ from selftune.scoring.echoes import is_echo
 from selftune.scoring.state import parse_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from selftune.evals.base import Score
     from selftune.records import SuiteItem
 
 IDENTITY_LOST: Final = "identity_lost"
+_YOU: Final = frozenset({"you", "your"})
+_RUN: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ class InCharacterScorer:
             Found(
                 holds=not breaks, reason=f"It falls out of its role: {words}." if breaks else "It stays in its role."
             ),
+            _turned_round(item, answer),
             *_speaks_to(item, answer, wanted),
         ]
         kinds = {one.kind for one in breaks}
@@ -67,6 +72,20 @@ class InCharacterScorer:
         return scored(
             item, answer, found, least_words=wanted.least_words, measures=(("broke", float(bool(kinds))), *rates)
         )
+
+
+def _turned_round(item: SuiteItem, answer: str) -> Found:
+    """Whether the words in which the role is told of itself come back to whoever asked: "who left you her press"."""
+    told = (message.content for message in item.messages if message.role == "system")
+    runs = {run for text in told for run in _runs(text) if not _YOU.isdisjoint(run)}
+    said = next((run for run in _runs(answer) if run in runs), None)
+    reason = f"It tells the asker {' '.join(said)!r}." if said else "It takes what it is told of itself for its own."
+    return Found(holds=said is None, reason=reason)
+
+
+def _runs(text: str) -> Iterator[tuple[str, ...]]:
+    words = reading.words(text)
+    return (words[at : at + _RUN] for at in range(len(words) - _RUN + 1))
 
 
 def _speaks_to(item: SuiteItem, answer: str, wanted: RoleExpectation) -> list[Found]:
