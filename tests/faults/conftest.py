@@ -17,7 +17,7 @@ from selftune.app.kits import demo_kit
 from selftune.loop.ejected import eject
 
 PAIRS_EACH = 12  # the least that the policy `small` measures a category on
-STEPS = 16
+STEPS = 8
 SETTINGS = """
 [project]
 name = "walk"
@@ -33,13 +33,14 @@ recipe = "short"
 [evaluation]
 suite = "few"
 slots = 4
+prompt_only = "none"
 [serving]
 idle_minutes = 5
 """
 
 
 def write_short_recipe(folder: Path) -> None:
-    """The demo's recipe with a third of its steps: still a gain that the gate sees, on a test of fifty pairs."""
+    """The demo's recipe with an eighth of its steps: still a gain that the gate sees, on a test of fifty pairs."""
     whole = eject(folder, "recipe", "reference_sft")
     assert "max_steps = 60" in whole.read_text()
     whole.with_name("short.toml").write_text(whole.read_text().replace("max_steps = 60", f"max_steps = {STEPS}"))

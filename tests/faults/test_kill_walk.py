@@ -23,6 +23,7 @@ def kill_points():
 
 
 def test_a_cycle_that_is_killed_at_every_boundary_comes_through_and_repeats_no_finished_step(begun):
+    begun.set('prompt_only = "none"\n', "")
     for point in kill_points():
         killed = begun.run("cycle", failpoint=f"{point}=kill")
         assert killed.returncode == -signal.SIGKILL, f"{point}: {killed.stdout}{killed.stderr}"
