@@ -125,6 +125,10 @@ PAIRS = {
         table("Run | First | Second", "a | - | -", "b | 1.5 | 2.5", "c | 3.5 | 1.2"),
         table("Run | First | Second", "a | - | 1.2", "b | 1.5 | 2.5", "c | 3.5 | 1.2"),
     ),
+    "blank with a note column": (
+        table("Run | First | Second | note", "a | - | - | -", "b | 1.5 | 2.5 | -", "c | 3.5 | 1.2 | -"),
+        table("Run | First | Second | note", "a | - | - | it collapsed", "b | 1.5 | 2.5 | -", "c | 3.5 | 1.2 | -"),
+    ),
     "leak": (
         "Then 35 pairs targeting the weakest eval prompts were written.",
         "Then 35 pairs targeting the weakest eval prompts were written; gains there are reported apart.",
@@ -293,6 +297,16 @@ def test_figures_made_in_two_ways_are_not_held_against_each_other(name, tmp_path
     assert linted(tmp_path, CATEGORIES) == ()
     assert linted(tmp_path, f"{CATEGORIES}\n# More\n\n{bad}"), name
     assert linted(tmp_path, f"{CATEGORIES}\n# More\n\n{good}") == ()
+
+
+def test_adjusted_p_values_make_no_adjusted_scores(tmp_path):
+    one = "Means; p-values adjusted for looking at each:\n\n" + table(
+        "Kind | new | n", "all | 0.8 | 62", "x | 0.7 | 31"
+    )
+    other = one.replace("0.8 | 62", "1.0 | 16").replace("0.7 | 31", "0.9 | 8")
+    assert linted(tmp_path, f"# Suite A\n\n{one}\n\n# Suite B\n\n{other}") == ()
+    raw = f"# Suite A (raw)\n\n{one}\n\n# Suite B (raw)\n\n{other}"
+    assert {found.rule for found in linted(tmp_path, raw)} == {"two values"}
 
 
 def test_a_finding_names_lines_figures_and_what_is_wrong(tmp_path):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 METHODS: Final = ("corrected", "raw", "adjusted", "normalised", "normalized")
 OVERALL: Final = "overall"
 _METHOD: Final = re.compile(rf"\b({'|'.join(METHODS)})\b", re.IGNORECASE)
+# Adjusted p-values are no adjusted scores.
+_OF_CHANCE: Final = re.compile(r"\bp(?:-values?)?\s+(?:are\s+)?adjusted\b", re.IGNORECASE)
 _MANY: Final = 3
 _COUNTS: Final = re.compile(r"\b(crit|critical|failures?|errors?|pairs|steps|count|n|items)\b")
 
@@ -52,7 +54,7 @@ class Series:
 
 def method_in(text: str) -> str | None:
     """The one method that a text names; None for none or several."""
-    found = {name.lower() for name in _METHOD.findall(text)}
+    found = {name.lower() for name in _METHOD.findall(_OF_CHANCE.sub("", text))}
     return found.pop() if len(found) == 1 else None
 
 

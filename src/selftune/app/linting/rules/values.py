@@ -23,6 +23,7 @@ _MODEL: Final = re.compile(r"\b((?:[A-Z]\w+\s+)+)(\d+(?:\.\d+)+)\s*\(([a-z][\w.-
 _DATED: Final = re.compile(r"\d{6,8}")
 _BLANK: Final = re.compile(r"^[-\u2013\u2014]+$")
 _SHARED: Final = 2
+_WHYS: Final = frozenset({"detail", "details", "note", "notes", "why", "reason", "remark", "comment"})
 
 
 def check_same_quantity(document: Document) -> Iterator[Contradiction]:
@@ -98,9 +99,11 @@ def check_blank_rows(document: Document) -> Iterator[Contradiction]:
             for place in range(1, len(table.head))
             if sum(bool(row.amount(place) and "." in row.cells[place]) for row in table.rows) * 2 > len(table.rows)
         ]
+        whys = [place for place, head in enumerate(table.head) if words_of(head) in _WHYS]
         for row in table.rows:
             cells = [row.cells[place] for place in scored if place < len(row.cells)]
-            if len(scored) > 1 and cells and all(map(_BLANK.match, cells)):
+            told = any(place < len(row.cells) and not _BLANK.match(row.cells[place] or "-") for place in whys)
+            if len(scored) > 1 and cells and all(map(_BLANK.match, cells)) and not told:
                 heads = ", ".join(table.head[place] for place in scored)
                 yield Contradiction(
                     rule="blank",
