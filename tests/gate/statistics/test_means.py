@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftune.gate.statistics.bootstrap import studentised_interval
+from selftune.gate.statistics.bootstrap import many_refuse_zero, studentised_interval
 from selftune.gate.statistics.clusters import MANY, clustered_mean, gather
 from selftune.gate.statistics.equivalence import shows_above
 from selftune.gate.statistics.flips import flip_many, flip_signs
@@ -263,3 +263,19 @@ def test_the_bootstrap_refuses_what_shows_nothing() -> None:
         studentised_interval(gather([1.0, 2.0]), 0.95, resamples=10)
     with pytest.raises(ValueError, match="no values"):
         gather([])
+
+
+def test_many_bootstraps_at_once_say_what_each_says_alone() -> None:
+    draw = np.random.default_rng(6)
+    samples = np.vstack(
+        [
+            draw.normal(0.1, 0.2, (30, 12)),
+            draw.choice([-1.0, 0.0, 1.0], (30, 12), p=[0.05, 0.75, 0.2]),
+            np.zeros((1, 12)),
+            np.full((1, 12), 0.3),
+        ]
+    )
+    alone = [studentised_interval(gather(one.tolist()), 0.95, resamples=999) for one in samples]
+    together = many_refuse_zero(samples, 0.95, resamples=999)
+    assert together.tolist() == [low > 0 or high < 0 for low, high in alone]
+    assert 10 < together.sum() < 52

@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selftune.gate.statistics.equivalence import equivalent
+from selftune.gate.statistics.equivalence import equivalent, shows_above
 from selftune.gate.statistics.means import mean_difference
 from selftune.gate.statistics.power import (
+    chance_of_harm,
     detectable_gain,
     items_needed,
     items_needed_for_equality,
+    items_needed_to_hold,
     power_of,
     power_of_counts,
+    power_to_hold,
 )
 
 law = settings(deadline=None, max_examples=60)
@@ -92,3 +95,35 @@ def test_what_no_number_of_items_shows_is_refused() -> None:
     for ask in (lambda: detectable_gain(0.2, 1, alpha=0.05, power=0.8), lambda: power_of(0.2, 1, gain=1, alpha=0.05)):
         with pytest.raises(ValueError, match="single item"):
             ask()
+
+
+def test_the_power_to_hold_is_that_of_every_outcome_counted() -> None:
+    n, gained, lost, margin, alpha = 20, 0.05, 0.1, 0.3, 0.05
+    expected = math.fsum(
+        math.comb(n, wins)
+        * math.comb(n - wins, losses)
+        * gained**wins
+        * lost**losses
+        * (1 - gained - lost) ** (n - wins - losses)
+        for wins in range(n + 1)
+        for losses in range(n + 1 - wins)
+        if shows_above([1.0] * wins + [-1.0] * losses + [0.0] * (n - wins - losses), alpha=alpha, margin=-margin).shown
+    )
+    assert power_to_hold(n, gained=gained, lost=lost, margin=margin, alpha=alpha) == pytest.approx(expected)
+
+
+def test_harm_is_shown_as_often_as_a_gain_of_the_other_arm_that_is_large_enough() -> None:
+    any_harm = chance_of_harm(40, gained=0.05, lost=0.3, margin=0.0, alpha=0.05)
+    assert any_harm == pytest.approx(power_of_counts(40, gained=0.3, lost=0.05, alpha=0.05))
+    assert chance_of_harm(40, gained=0.05, lost=0.3, margin=0.3, alpha=0.05) < any_harm
+    assert chance_of_harm(40, gained=0.0, lost=0.0, margin=0.0, alpha=0.05) == 0.0
+
+
+def test_the_items_needed_to_hold_hold_as_often_as_planned() -> None:
+    needed = items_needed_to_hold(0.0, math.sqrt(0.1), 0.1, n=20, alpha=0.05, power=0.8)
+    assert needed is not None
+    powers = [power_to_hold(n, gained=0.05, lost=0.05, margin=0.1, alpha=0.05) for n in (needed // 2, needed)]
+    assert powers[0] < 0.8 <= powers[1]
+    assert items_needed_to_hold(0.3, 0.2, 0.1, n=100, alpha=0.05, power=0.8) == 101
+    assert items_needed_to_hold(-0.1, 0.3, 0.1, n=20, alpha=0.05, power=0.8) is None
+    assert items_needed_to_hold(-0.09, 0.5, 0.1, n=900, alpha=0.05, power=0.8) is None

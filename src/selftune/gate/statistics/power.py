@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.gate.statistics.bound import Held, hold_counts, shows_mean_above
 from selftune.gate.statistics.paired import counted_interval, mcnemar_mid_p
-from selftune.gate.statistics.student import t_quantile
+from selftune.gate.statistics.student import incomplete_beta, t_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ _LEAST: Final = 2
 _RARE: Final = 1e-9
 _HALVINGS: Final = 40
 _ROUNDING: Final = 1e-9
-_MOST: Final = 20_000
+_MOST: Final = 4_000
 _BELL: Final = tuple(1.0156 * NormalDist().inv_cdf((place + 0.5) / 41) for place in range(41))
 """Places of a standard normal distribution, spread by 1 as a whole."""
 
@@ -87,12 +87,9 @@ def items_needed_for_equality(spread: float, margin: float, *, alpha: float, pow
     """
     if margin <= 0:
         raise ValueError("nothing is equivalent within a margin of nothing")
-    return _grown(lambda n: _power_for_equality(spread, n, margin, alpha, width) >= power)
-
-
-def _grown(suffices: Callable[[int], bool], n: int = _LEAST) -> int:
-    """The fewest from n on that suffice, in steps of a hundredth: items are not counted more finely than known."""
-    while not suffices(n):
+    n = _LEAST
+    while _power_for_equality(spread, n, margin, alpha, width) < power:
+        # In steps of a hundredth: items are not counted more finely than they are known.
         n += max(1, n // 100)
     return n
 
@@ -158,7 +155,7 @@ def chance_of_harm(n: int, *, gained: float, lost: float, margin: float, alpha: 
 def items_needed_to_hold(
     mean: float, spread: float, margin: float, *, n: int, alpha: float, power: float
 ) -> int | None:
-    """The fewest items, more than n, that show no `margin` lost; None where more than `_MOST` would be needed.
+    """About the fewest items, more than n, that show no `margin` lost; None where it takes more than `_MOST`.
 
     Each differs by `mean` with so much `spread`, on a scale one wide: reckoned for right-or-wrong items of that mean
     and spread. None too where the mean itself lies at the margin or below it.
@@ -168,11 +165,17 @@ def items_needed_to_hold(
     if mean <= -margin:
         return None
 
-    def suffices(items: int) -> bool:
-        return items > _MOST or power_to_hold(items, gained=gained, lost=lost, margin=margin, alpha=alpha) >= power
-
-    needed = _grown(suffices, n + 1)
-    return needed if needed <= _MOST else None
+    low, high = n, max(2 * n, _LEAST)
+    while high <= _MOST and power_to_hold(high, gained=gained, lost=lost, margin=margin, alpha=alpha) < power:
+        low, high = high, 2 * high
+    if high > _MOST:
+        return None
+    # A hundredth is near enough: items are not counted more finely than their spread is known.
+    while high - low > max(1, low // 100):
+        middle = (low + high) // 2
+        enough = power_to_hold(middle, gained=gained, lost=lost, margin=margin, alpha=alpha) >= power
+        low, high = (low, middle) if enough else (middle, high)
+    return high
 
 
 def _shows_gain(wins: int, losses: int, n: int, alpha: float) -> bool:
@@ -189,9 +192,15 @@ def _chance_of(n: int, gained: float, lost: float, shown: Callable[[int, int], b
     for discordant in range(n + 1):
         weight = _binomial(discordant, n, differing)
         if weight > _RARE:
-            least = _fewest_wins(discordant, shown)
-            total += weight * math.fsum(_binomial(wins, discordant, share) for wins in range(least, discordant + 1))
+            total += weight * _at_least(_fewest_wins(discordant, shown), discordant, share)
     return total
+
+
+def _at_least(least: int, n: int, p: float) -> float:
+    """The chance of so many of n, or more (Abramowitz and Stegun 26.5.24)."""
+    if least <= 0 or least > n:
+        return float(least <= 0)
+    return incomplete_beta(p, least, n - least + 1)
 
 
 def _fewest_wins(discordant: int, shown: Callable[[int, int], bool]) -> int:
