@@ -9,7 +9,7 @@ from pathlib import Path
 import gate_worlds as worlds
 import pytest
 
-from selftune.gate.config import SuiteDemand
+from selftune.gate.config import SetDemand, SuiteDemand
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
 from selftune.gate.reasons import next_step_for
@@ -445,7 +445,9 @@ def test_every_declared_rule_leaves_a_check() -> None:
     rebuilt, talks = worlds.tiers(60), worlds.conversations(60)
     evidence = worlds.with_further(evidence, "rebuilt", *3 * (worlds.right_up_to(30, 60),), suite=rebuilt)
     evidence = worlds.with_further(evidence, "battle", *2 * (worlds.right_up_to(30, 60),), suite=talks)
-    policy = replace(policy, suites=(("guarded_one", SuiteDemand(guarded=True)),), training_seeds=3)
+    together = SuiteDemand(sets=(("all", SetDemand(categories=("item",))),))
+    demands = (("guarded_one", SuiteDemand(guarded=True)), ("plain_one", together))
+    policy = replace(policy, suites=demands, training_seeds=3)
     decision = decide_on(replace(evidence, picks=Picks(choices=(Choice.TIE,))), policy)
     assert {check.name.partition(":")[0] for check in decision.checks} == set(policy.rules)
 
