@@ -201,8 +201,9 @@ def test_a_judge_that_is_gone_before_the_last_verdicts_halts_and_the_next_try_as
     got: list[Judgement] = []
     with FakeJudgeServer(dies).running() as server:
         facts = config(server, at_once=1, max_attempts=1)
-        with pytest.raises(JudgeMissingError, match=f"none of 4 interactions.*HTTP {status}"):
+        with pytest.raises(JudgeMissingError, match=f"none of 4 interactions.*HTTP {status}") as halted:
             got.extend(judge(log(12), facts, fake_context(tmp_path, work=work)))
+        assert "run the same command again" in halted.value.next_step
         assert (len(got), len(server.asked)) == (8, 12)
         gone[0] = False
         again = list(judge(log(12), facts, fake_context(tmp_path, work=work)))

@@ -188,6 +188,11 @@ def _judge_failed(judgement: Judgement) -> bool:
 
 def _missing(appointed: Judge, count: int, reason: str) -> JudgeMissingError:
     name = appointed.identity.name
+    if tells_of_outage(reason):
+        return JudgeMissingError(
+            f"judge {name!r} could score none of {count} interactions: {reason}.",
+            next_step="See that its endpoint answers, then run the same command again: every verdict so far is kept.",
+        )
     return JudgeMissingError(
         f"judge {name!r} could score none of {count} interactions: {reason}. A judge is missing that can read them.",
         next_step=(
