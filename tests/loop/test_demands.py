@@ -9,7 +9,9 @@ import pytest
 from selftune.errors import ConfigError
 from selftune.evals.suites import load_suite
 from selftune.gate.policies import load_policy
-from selftune.loop.demands import demands_of, refuse_unsound_suites
+from selftune.loop.demands import demands_of, refuse_probe, refuse_unsound_suites
+from selftune.records import RunPurpose
+from selftune.training.config import Recipe
 
 SUITE = load_suite("state_obedience")
 SMALL, STRICT = load_policy("small"), load_policy("strict")
@@ -36,3 +38,11 @@ def test_a_margin_below_one_case_is_refused_and_a_screen_beside_the_suite_too():
         refuse_unsound_suites(SMALL, SUITE, (replace(SUITE, name="s", purpose="screen"),))
     with pytest.raises(ConfigError, match="regression suite"):
         refuse_unsound_suites(SMALL, replace(SUITE, purpose="regression"), ())
+
+
+def test_a_probe_is_refused_before_it_is_trained_where_the_policy_tells_probes_apart():
+    probe = Recipe(name="look", purpose=RunPurpose.PROBE)
+    with pytest.raises(ConfigError, match="recipe 'look' is for a probe"):
+        refuse_probe(SMALL, probe)
+    refuse_probe(SMALL, Recipe(name="look"))
+    refuse_probe(replace(SMALL, rules=tuple(rule for rule in SMALL.rules if rule != "same_purpose")), probe)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import ConfigError
 from selftune.evals.coverage import Demands, refuse_unsound
 from selftune.gate.rules.harm import Floor, Guarded
+from selftune.gate.rules.purpose import SamePurpose
+from selftune.records import RunPurpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from selftune.gate.config import Policy
     from selftune.records import Suite
+    from selftune.training.config import Recipe
 
 SCREEN: Final = "screen"
 
@@ -27,6 +30,19 @@ def demands_of(policy: Policy, suite: Suite) -> Demands:
         least_gain=policy.least_gain,
         cap=policy.guarded_cap if guarded else policy.category_cap,
     )
+
+
+def refuse_probe(policy: Policy, recipe: Recipe) -> None:
+    """Stop before a probe is trained for a cycle: what serves is none, so that the gate could only call it invalid.
+
+    Raises:
+        ConfigError: the recipe says that it is for a probe, and the policy tells probes apart.
+    """
+    if recipe.purpose is RunPurpose.PROBE and SamePurpose.family in policy.rules:
+        raise ConfigError(
+            f"recipe {recipe.name!r} is for a probe, and a cycle holds it against what serves.",
+            next_step='Name another under [training], or set purpose = "production" in this one.',
+        )
 
 
 def refuse_unsound_suites(policy: Policy, suite: Suite, further: Iterable[Suite]) -> None:

@@ -24,7 +24,7 @@ from selftune.judges.stage import judge
 from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.coldstart import trigger_of
 from selftune.loop.controls import control_arms
-from selftune.loop.demands import refuse_unsound_suites
+from selftune.loop.demands import refuse_probe, refuse_unsound_suites
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.further import further_suites, refuse_unknown_demands
 from selftune.loop.grading import make_gate_judge, refuse_related_graders
@@ -94,6 +94,7 @@ def make_plan(project: Project) -> Plan:
     refuse_related_graders([one.grader for one in asked], identity, project, policy)
     rubric = load_rubric(judging.rubric, judging.codex)
     recipe = load_recipe(find_text(project.folder, "recipe", config.training.recipe))
+    refuse_probe(policy, recipe)
     refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)
     return Plan(
