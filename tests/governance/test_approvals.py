@@ -87,7 +87,10 @@ def test_only_a_promoting_decision_pins(outcome):
 def test_released_refused_and_expired_decisions_are_settled():
     one = decision("1")
     assert pending([one], releases=[release(0), release(1, decision=one.id)]) is None
-    assert pending([one], [say("retirement", one.id, "ben")]) is None
+    no = say("retirement", one.id, "ben")
+    assert pending([one], [no]) is None
+    assert pending([one], [say("retirement", "decision:other", "ben")]) is not None
+    assert pending([one], [no, say("annotation", one.id, "ben", supersedes=no.id)]) is not None
     assert pending([one], now=NEXT_WEEK) is None
     assert pending([one], [say("retirement", one.id, "gpt", model=True)]) is not None
 

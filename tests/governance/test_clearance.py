@@ -6,7 +6,7 @@ import pytest
 from governance_makers import decision, say
 
 from selftune.errors import WaitingForPersonError
-from selftune.governance.clearance import clear_for_release, is_refused
+from selftune.governance.clearance import clear_for_release
 from selftune.governance.keys import sign_statement
 from selftune.ledger.keys import make_machine_key
 from selftune.testing import MemoryReader
@@ -62,11 +62,3 @@ def test_unsigned_approval_does_not_count_where_there_is_a_key(tmp_path):
         clear(yes, public_key=key.public)
     signed = sign_statement(yes, key)
     assert clear(signed, public_key=key.public) == (signed.id,)
-
-
-def test_only_a_persons_standing_no_refuses():
-    no = say("retirement", ONE.id, "ben")
-    assert is_refused(MemoryReader([no]), ONE.id)
-    assert not is_refused(MemoryReader([no]), "decision:other")
-    assert not is_refused(MemoryReader([say("retirement", ONE.id, "gpt", model=True)]), ONE.id)
-    assert not is_refused(MemoryReader([no, say("annotation", ONE.id, "ben", supersedes=no.id)]), ONE.id)

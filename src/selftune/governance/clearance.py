@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from selftune.errors import WaitingForPersonError
 from selftune.governance.approvals import approvals_needed, valid_approvals
-from selftune.governance.doubts import open_doubts, standing
+from selftune.governance.doubts import open_doubts
 from selftune.records import Statement, StatementKind
 
 if TYPE_CHECKING:
@@ -59,15 +59,4 @@ def holds(
     about = {decision.id, decision.build_id, decision.run_id}
     return tuple(
         doubt for doubt in open_doubts(said, responsible) if doubt.kind is StatementKind.HOLD and doubt.subject in about
-    )
-
-
-def is_refused(read: Reader, decision_id: str) -> bool:
-    """Whether a person has said no to a promoting decision: it is not released, and pins nothing any more."""
-    said = (statement for _, statement in read.each(Statement))
-    return any(
-        statement.kind is StatementKind.RETIREMENT
-        and statement.subject == decision_id
-        and not statement.author_is_model
-        for statement in standing(said)
     )
