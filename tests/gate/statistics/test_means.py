@@ -278,4 +278,4 @@ def test_many_bootstraps_at_once_say_what_each_says_alone() -> None:
     alone = [studentised_interval(gather(one.tolist()), 0.95, resamples=999) for one in samples]
     together = many_refuse_zero(samples, 0.95, resamples=999)
     assert together.tolist() == [low > 0 or high < 0 for low, high in alone]
-    assert 10 < together.sum() < 52
+    assert 5 < together.sum() < 52
