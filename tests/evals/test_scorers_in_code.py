@@ -336,6 +336,12 @@ def test_to_decline_a_sentence_by_quoting_it_is_no_surrender() -> None:
     assert IdentityBattleScorer().score_conversation(BATTLE, answers).turn_of_break is None
 
 
+def test_to_go_round_in_circles_is_no_deflection() -> None:
+    round_and_round = "I am just a bit different from everyone, " + "and anything, " * 20
+    answers = (HELD[0], round_and_round, HELD[2], f"{round_and_round} again")
+    assert dict(IdentityBattleScorer().score_conversation(BATTLE, answers).measures)["deflection"] == 0.0
+
+
 def test_whoever_reels_off_every_answer_answers_nothing() -> None:
     score = IdentityBattleScorer().score_conversation(BATTLE, ("It is Odalys, or tea.",) * 4)
     assert (score.value, dict(score.measures)["consistency"]) == (0.0, 0.0)
