@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019.-]\w+)*")
-# One word in so many may differ, and one in any case.
+# One word in so many may differ, and one in any case; in long texts shared passages are looked for by other means.
 _WORDS_FOR_EACH: Final = 10
+_MOST: Final = 5
 # In fewer words a single one is most of what is asked.
 _FEWEST: Final = 4
 
@@ -38,9 +39,12 @@ def find_reworded(held: Sequence[str], known: Sequence[str]) -> Iterator[tuple[i
         if len(said) < _FEWEST:
             continue
         most = allowed(len(said))
+        # Set apart by length and by words alone, which costs little, before they are aligned.
+        alike = [at for at in _candidates(said, holding, most) if abs(len(spoken[at]) - len(said)) <= most]
+        alike = [at for at in sorted(alike) if (Counter(said) - Counter(spoken[at])).total() <= most]
         near = [
             (apart, at)
-            for at in sorted(_candidates(said, holding, most))
+            for at in alike
             if _numbers(said) == _numbers(spoken[at]) and (apart := distance(said, spoken[at], most)) is not None
         ]
         if near:
@@ -50,7 +54,7 @@ def find_reworded(held: Sequence[str], known: Sequence[str]) -> Iterator[tuple[i
 
 def allowed(words: int) -> int:
     """By how many words a question of so many may differ from one that it was made of."""
-    return max(1, words // _WORDS_FOR_EACH)
+    return min(_MOST, max(1, words // _WORDS_FOR_EACH))
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -62,14 +66,16 @@ def distance(one: Sequence[str], other: Sequence[str], most: int) -> int | None:
     """How many words were replaced, put in, left out or changed places with a neighbour; None if more than `most`."""
     if abs(len(one) - len(other)) > most:
         return None
+    far = most + 1
     before: list[int] = []
-    last = list(range(len(other) + 1))
+    last = [min(column, far) for column in range(len(other) + 1)]
     for row, word in enumerate(one, 1):
-        now = [row]
-        for column, against in enumerate(other, 1):
-            cost = min(last[column] + 1, now[column - 1] + 1, last[column - 1] + (word != against))
-            crossed = row > 1 and column > 1 and word == other[column - 2] and one[row - 2] == against
-            now.append(min(cost, before[column - 2] + 1) if crossed else cost)
+        now = [min(row, far)] + [far] * len(other)
+        # Further from the diagonal more words than that are put in or left out.
+        for column in range(max(1, row - most), min(len(other), row + most) + 1):
+            cost = min(last[column] + 1, now[column - 1] + 1, last[column - 1] + (word != other[column - 1]))
+            crossed = row > 1 and column > 1 and word == other[column - 2] and one[row - 2] == other[column - 1]
+            now[column] = min(far, cost, before[column - 2] + 1 if crossed else far)
         if min(now) > most and min(last) > most:
             return None
         before, last = last, now
