@@ -107,7 +107,7 @@ def test_what_the_judge_failed_on_is_no_verdict(field_data) -> None:
     assert sum(one.stayed <= 3 for one in judged) == 66
 
 
-def test_a_teacher_in_its_role_never_falls_out_and_a_bare_base_does_in_nearly_ten_of_a_hundred(field_data) -> None:
+def test_a_teacher_in_its_role_never_falls_out_and_a_bare_base_does_in_ten_of_a_hundred(field_data) -> None:
     def breaks(name: str) -> int:
         lines = (field_data / "foundry" / "preference" / name).read_text(encoding="utf-8").splitlines()
         return sum(character_break(json.loads(line)["response"]) is not None for line in lines)
@@ -116,6 +116,6 @@ def test_a_teacher_in_its_role_never_falls_out_and_a_bare_base_does_in_nearly_te
         lines = (field_data / "foundry" / "preference" / name).read_text(encoding="utf-8").splitlines()
         return sum(bool(find_breaks(json.loads(line)["response"])) for line in lines)
 
-    assert (any_kind("chosen-sonnet.jsonl"), any_kind("rejected-base.jsonl")) == (0, 267)
+    assert (any_kind("chosen-sonnet.jsonl"), any_kind("rejected-base.jsonl")) == (0, 270)
     assert breaks("chosen-sonnet.jsonl") == 0
-    assert breaks("rejected-base.jsonl") == 38
+    assert breaks("rejected-base.jsonl") == 41
