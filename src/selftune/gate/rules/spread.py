@@ -6,7 +6,7 @@ from collections import defaultdict
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from selftune.gate.rules.enforced import DOUBT, EnforcedRule
+from selftune.gate.rules.enforced import HARM_SHOWN, EnforcedRule
 from selftune.gate.rules.validity import NO_CANDIDATE
 from selftune.gate.statistics.noise import noise_of_trainings
 from selftune.records import Check, CheckStatus
@@ -24,7 +24,7 @@ class SeedSpread(EnforcedRule):
     """The candidate's mean does not hang on the seed: its spread over generation seeds stays below the limit."""
 
     family = "seed_spread"
-    consequence = DOUBT
+    consequence = HARM_SHOWN
     settings = ("most_spread", "least_seeds")
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
