@@ -65,9 +65,7 @@ def rules(project: Folder = HERE, json: AsJson = False) -> None:
     for heading in ("last measured", "where"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(
-            row.name, row.declared, row.enforced, row.last_measured, _place(row.where)
-        )
+        table.add_row(row.name, row.declared, row.enforced, row.last_measured, _place(row.where))
     make_console().print(table)
 
 
