@@ -99,17 +99,14 @@ def lowest_mean(held: Held, alpha: float, width: float) -> float:
 
 def _crossing(rises: Callable[[float], float], low: float, high: float, guess: float, slope: float) -> float:
     """Where a rising function is 0: secants, the first of slope 1 / `slope`, and halves where they leave the range."""
-    before, there = math.inf, math.nan
-    for _ in range(_STEPS):
-        if not low < guess < high:
-            guess = (low + high) / 2
-        value = rises(guess)
-        if abs(value) <= _CLOSE or high - low <= _CLOSE:
-            break
-        low, high = (guess, high) if value < 0 else (low, guess)
+    before, there, steps = math.inf, math.nan, _STEPS
+    guess = guess if low < guess < high else (low + high) / 2
+    while abs(value := rises(guess)) > _CLOSE and high - low > _CLOSE and steps:
+        low, high, steps = (guess, high, steps - 1) if value < 0 else (low, guess, steps - 1)
         if value != before and math.isfinite(before):
             slope = (guess - there) / (value - before)
         before, there, guess = value, guess, guess - value * slope
+        guess = guess if low < guess < high else (low + high) / 2
     return guess
 
 
@@ -132,12 +129,12 @@ def _place(held: Held, margin: float) -> float:
 def _saddle(held: Held, above: Sequence[float]) -> tuple[float, float]:
     """Where the logarithm of the sum's moment generating function is flat, and how it curves there."""
     low, high, s, curve = 1 / min(above), 1 / max(above), 0.0, 0.0
-    for _ in range(_STEPS):
+    near, moved, steps = _CLOSE * (high - low), math.inf, _STEPS
+    while moved > near and steps:
         tilted = [value / (1 - s * value) for value in above]
         slope, curve = held.summed(tilted), held.summed([value**2 for value in tilted])
         low, high = (s, high) if slope < 0 else (low, s)
         step = s - slope / curve
-        if abs(step - s) <= _CLOSE * (high - low) or not slope:
-            break
-        s = step if low < step < high else (low + high) / 2
+        moved, steps = abs(step - s), steps - 1
+        s = step if low < step < high or moved <= near else (low + high) / 2
     return s, curve
