@@ -19,11 +19,11 @@ from selftune.app.kits import demo_kit
 from selftune.app.projects import start_project
 from selftune.loop.cycle import run_cycle
 from selftune.loop.executor import Silent
-from selftune.loop.intake import import_files
+from selftune.loop.incoming.intake import import_files
 from selftune.loop.planning import make_plan
 from selftune.loop.project import open_project
+from selftune.loop.releasing.service import stop_service
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.loop.service import stop_service
 from selftune.records import Release
 
 if TYPE_CHECKING:

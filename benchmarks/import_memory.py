@@ -22,7 +22,7 @@ from typing import Any
 from selftune.interactions.config import Capture
 from selftune.ledger.keys import make_machine_key
 from selftune.loop.config import ProjectConfig
-from selftune.loop.intake import import_files
+from selftune.loop.incoming.intake import import_files
 from selftune.loop.project import Project
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base

@@ -15,7 +15,7 @@ from selftune.bases.reference.language import draw_prompts
 from selftune.context import ChatRequest, spread_seeds
 from selftune.loop.executor import Silent
 from selftune.loop.project import open_project
-from selftune.loop.service import make_target, serving_release
+from selftune.loop.releasing.service import make_target, serving_release
 from selftune.records import Build, GenerationParameters, Message
 from selftune.release.live import LiveServer
 

@@ -21,7 +21,7 @@ from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.judges.fake import FakeJudgeServer
 from selftune.judges.purse import Prices
 from selftune.loop.config import CaptureSection, EgressSection, TeacherSection
-from selftune.loop.teaching import Teaching
+from selftune.loop.lessons.teaching import Teaching
 from selftune.records import Interaction, Trigger
 
 EXAM = load_suite("state_obedience").items[0].messages[-1].content

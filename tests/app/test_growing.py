@@ -14,7 +14,7 @@ from selftune.app.preparing import prepare
 from selftune.errors import ConfigError, UnbalancedError, UnknownNameError, UsageError
 from selftune.interactions.detect import open_sources
 from selftune.loop.config import CurationSection
-from selftune.loop.intake import import_files
+from selftune.loop.incoming.intake import import_files
 from selftune.loop.planning import mix_of
 from selftune.records import Dataset, Trigger
 from selftune.testing import fake_context

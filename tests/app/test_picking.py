@@ -17,10 +17,10 @@ from selftune.gate.policies import load_policy
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import withdraw
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.deciding.picks import decide_by_picks, open_contest, picks_between
 from selftune.loop.ejected import eject
 from selftune.loop.executor import Silent
-from selftune.loop.picks import decide_by_picks, open_contest, picks_between
-from selftune.loop.privacy import door_of
+from selftune.loop.incoming.privacy import door_of
 from selftune.loop.project import Project
 from selftune.loop.runner import make_executor
 from selftune.records import (

@@ -9,7 +9,7 @@ from selftune.app.growing import grow_file
 from selftune.app.preparing import prepare
 from selftune.loop.config import TrainingSection
 from selftune.loop.executor import Silent
-from selftune.loop.intake import import_files
+from selftune.loop.incoming.intake import import_files
 from selftune.records import Dataset
 
 

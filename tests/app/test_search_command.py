@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.errors import UnknownNameError, UsageError
-from selftune.loop.intake import import_files
+from selftune.loop.incoming.intake import import_files
 from selftune.loop.project import create_project, open_project
 from selftune.loop.runner import hold_lease
 

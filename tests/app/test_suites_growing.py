@@ -18,7 +18,7 @@ from selftune.errors import ConfigError, DamagedFileError, NothingNewError, Serv
 from selftune.evals.coverage import Grade, lint_suite
 from selftune.evals.suite_files import write_suite
 from selftune.evals.suites import load_suite
-from selftune.loop.taking_back import forget_in_suites
+from selftune.loop.incoming.taking_back import forget_in_suites
 from selftune.plugins import load_plugin
 from selftune.records import (
     Dataset,

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from selftune.loop.config import EvaluationSection, load_config
-from selftune.loop.controls import NONE
-from selftune.loop.experiment_plan import EXPERIMENTS
+from selftune.loop.experiments.experiment_plan import EXPERIMENTS
+from selftune.loop.measuring.controls import NONE
 from selftune.plugins import load_plugin
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluating.md").read_text(encoding="utf-8")

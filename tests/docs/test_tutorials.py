@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tutorial_runner import Reader, steps_of
 
-from selftune.loop.service import stop_service
+from selftune.loop.releasing.service import stop_service
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((*DOCS.glob("tutorials/*.md"), *DOCS.glob("guides/*.md")))

@@ -33,9 +33,9 @@ from selftune.judges.rubric import load_rubric
 from selftune.judges.shares import share_of
 from selftune.judges.stage import judge
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.calibrating import refuse_uncalibrated
 from selftune.loop.config import CalibrationSection, JudgeSection, Uncalibrated
 from selftune.loop.executor import Stored, Timing
+from selftune.loop.measuring.calibrating import refuse_uncalibrated
 from selftune.loop.plan import judged_log, latest_judgements
 from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project

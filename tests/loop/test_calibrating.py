@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from selftune.judges.calibration.human import HumanJudge
 from selftune.judges.rubric import load_rubric
-from selftune.loop.calibrating import calibration_line
+from selftune.loop.measuring.calibrating import calibration_line
 from selftune.records import JudgeIdentity
 
 RUBRIC = load_rubric("golden")

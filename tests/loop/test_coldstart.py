@@ -10,8 +10,8 @@ import pytest
 from selftune.evals.suites import load_suite
 from selftune.gate.policies import load_policy
 from selftune.judges.rubric import load_rubric
-from selftune.loop.coldstart import Outlook, look_ahead, trigger_of
 from selftune.loop.config import CurationSection, Profile, ProjectConfig, ProjectSection
+from selftune.loop.lessons.coldstart import Outlook, look_ahead, trigger_of
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 from selftune.store import Store
 

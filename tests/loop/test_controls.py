@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from selftune.loop.config import EvaluationSection
-from selftune.loop.controls import NONE, control_arms, prompt_of_lessons
+from selftune.loop.measuring.controls import NONE, control_arms, prompt_of_lessons
 from selftune.loop.plan import Plan
 from selftune.records import Arm, Dataset, DatasetKind, Example, Message, Release
 from selftune.testing import fake_build

@@ -28,14 +28,14 @@ from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
 from selftune.loop.config import EgressSection, ProjectConfig, TeacherSection
-from selftune.loop.correcting import Corrections, ask_to_correct
 from selftune.loop.executor import Silent, Stored, describe
-from selftune.loop.news import read_news
+from selftune.loop.incoming.news import read_news
+from selftune.loop.incoming.privacy import door_of
+from selftune.loop.lessons.correcting import Corrections, ask_to_correct
+from selftune.loop.lessons.teaching import EndpointTeacher, Teaching, reach_teacher
 from selftune.loop.plan import JudgedLog, judged_log
 from selftune.loop.planning import make_corrector
-from selftune.loop.privacy import door_of
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.loop.teaching import EndpointTeacher, Teaching, reach_teacher
 from selftune.plugins import load_plugin
 from selftune.records import (
     Consent,
@@ -402,8 +402,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_correcting import _pair, said
-from selftune.loop.correcting import Corrections
-from selftune.loop.teaching import Teaching
+from selftune.loop.lessons.correcting import Corrections
+from selftune.loop.lessons.teaching import Teaching
 from selftune.testing import fake_context
 
 class FileWork:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from selftune.loop.config import ProjectConfig
 from selftune.loop.executor import Silent
-from selftune.loop.intake import import_files
+from selftune.loop.incoming.intake import import_files
 from selftune.loop.project import Project
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base

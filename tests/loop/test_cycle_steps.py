@@ -9,8 +9,8 @@ import pytest
 from selftune.curation.config import Curation
 from selftune.judges.config import Judging
 from selftune.loop.cycle import run_cycle
+from selftune.loop.lessons.teaching import Teaching
 from selftune.loop.plan import Plan
-from selftune.loop.teaching import Teaching
 from selftune.records import JudgeIdentity, Judgement, JudgementStatus, RunStatus
 
 TEACHER = Teaching(endpoint="http://127.0.0.1:1/v1", model="fake-teacher")

@@ -9,7 +9,7 @@ import pytest
 from selftune.errors import ConfigError
 from selftune.evals.suites import load_suite
 from selftune.gate.policies import load_policy
-from selftune.loop.demands import demands_of, refuse_probe, refuse_unsound_suites
+from selftune.loop.measuring.demands import demands_of, refuse_probe, refuse_unsound_suites
 from selftune.records import RunPurpose
 from selftune.training.config import Recipe
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selftune.loop.intake import import_files, preview_files
+from selftune.loop.incoming.intake import import_files, preview_files
 
 # What a count of lines and items says, file by file.
 COUNTS = {

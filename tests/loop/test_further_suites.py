@@ -14,9 +14,9 @@ from selftune.gate.policies import load_policy
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.config import EvaluationSection
 from selftune.loop.cycle import run_cycle
-from selftune.loop.demands import refuse_unsound_suites
 from selftune.loop.ejected import eject
-from selftune.loop.further import further_suites, refuse_unknown_demands
+from selftune.loop.measuring.demands import refuse_unsound_suites
+from selftune.loop.measuring.further import further_suites, refuse_unknown_demands
 from selftune.loop.plan import Plan
 from selftune.records import Arm, Message, Outcome, RunStatus
 from selftune.testing import fake_build

@@ -19,7 +19,7 @@ from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.loop.config import GateJudgeSection
 from selftune.loop.executor import Executor, Silent
-from selftune.loop.grading import (
+from selftune.loop.measuring.grading import (
     GateJudge,
     foresee_grading,
     make_gate_judge,

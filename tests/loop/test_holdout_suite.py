@@ -12,8 +12,8 @@ from selftune.gate.config import Policy
 from selftune.judges.config import Judging
 from selftune.judges.rubric import load_rubric
 from selftune.loop.config import GateJudgeSection
-from selftune.loop.grading import GateJudge
-from selftune.loop.holdout import Holdout, holdout_suite, make_holdout
+from selftune.loop.measuring.grading import GateJudge
+from selftune.loop.measuring.holdout import Holdout, holdout_suite, make_holdout
 from selftune.records import (
     Consent,
     Dataset,

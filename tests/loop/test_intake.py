@@ -9,8 +9,8 @@ import pytest
 
 from selftune.app.ways import way_of
 from selftune.interactions.privacy.consent import ConsentLevel
-from selftune.loop.intake import import_files, preview_files
-from selftune.loop.news import read_news
+from selftune.loop.incoming.intake import import_files, preview_files
+from selftune.loop.incoming.news import read_news
 from selftune.loop.plan import judged_log, learnt_ids
 from selftune.loop.runner import hold_lease
 from selftune.records import (

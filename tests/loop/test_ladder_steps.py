@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from selftune.builds.config import BuildConfig
-from selftune.loop.ladder import rungs_of
+from selftune.loop.deciding.ladder import rungs_of
 from selftune.testing import fake_base, fake_build
 
 RUN = SimpleNamespace(id="run:1")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from selftune.evals.scorers.refusals import SecretScorer
 from selftune.gate.rules.leakage import CANARY
-from selftune.loop.leaks import ENDING_WORDS, MOST, PRIVATE, leakage_of, leakage_suite
+from selftune.loop.measuring.leaks import ENDING_WORDS, MOST, PRIVATE, leakage_of, leakage_suite
 from selftune.records import Canary, Dataset, DatasetKind, Example, Message
 
 SAID = "my neighbour told me on the third of May that she keeps the spare key under the blue pot by the door"

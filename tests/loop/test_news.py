@@ -9,7 +9,7 @@ import pytest
 
 from selftune.errors import NothingNewError
 from selftune.loop.config import CaptureSection
-from selftune.loop.news import RESAMPLED, read_news, refuse_when_nothing_new
+from selftune.loop.incoming.news import RESAMPLED, read_news, refuse_when_nothing_new
 from selftune.loop.plan import latest_judgements
 from selftune.records import (
     Consent,

@@ -8,7 +8,7 @@ import pytest
 
 from selftune.gate.config import AlphaOverNights
 from selftune.gate.picks.base import Choice, Picks
-from selftune.loop.picks import choice_of, pace_of
+from selftune.loop.deciding.picks import choice_of, pace_of
 from selftune.loop.plan import Plan
 from selftune.records import Arm, BlindPair, Statement, StatementKind
 from selftune.testing import fake_build

@@ -9,8 +9,8 @@ import pytest
 from selftune.errors import ConfigError
 from selftune.gate.config import AlphaOverNights
 from selftune.loop.config import GateSection
+from selftune.loop.deciding.policy_lock import EVENT, keep_policy, policy_of
 from selftune.loop.ejected import eject
-from selftune.loop.policy_lock import EVENT, keep_policy, policy_of
 from selftune.records import Decision, Outcome, Run, RunStatus
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from selftune.errors import SelftuneError, UnknownNameError
 from selftune.interactions.privacy.consent import ConsentLevel
-from selftune.loop.intake import import_files
-from selftune.loop.quarantine import EVENT, list_aside, retry_aside
+from selftune.loop.incoming.intake import import_files
+from selftune.loop.incoming.quarantine import EVENT, list_aside, retry_aside
 from selftune.records import Consent, Interaction, Quarantined
 
 GOOD = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]}

@@ -8,10 +8,10 @@ import pytest
 
 from selftune.evals.suite_files import write_suite
 from selftune.evals.suites import load_suite
-from selftune.loop import regressions
-from selftune.loop.regressions import grow_regressions, item_of_correction, path_of
-from selftune.loop.taking_back import drop_withdrawn, forget_in_suites
-from selftune.loop.yardsticks import make_yardsticks
+from selftune.loop.incoming.taking_back import drop_withdrawn, forget_in_suites
+from selftune.loop.measuring import regressions
+from selftune.loop.measuring.regressions import grow_regressions, item_of_correction, path_of
+from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.records import (
     Arm,
     Consent,

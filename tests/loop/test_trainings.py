@@ -17,8 +17,8 @@ from selftune.app.summary import training_takes
 from selftune.builds.config import BuildConfig
 from selftune.gate.base import Evidence
 from selftune.gate.policies import load_policy
+from selftune.loop.deciding.trainings import recipes_again, with_trainings
 from selftune.loop.executor import step_key
-from selftune.loop.trainings import recipes_again, with_trainings
 from selftune.records import RunStatus
 from selftune.testing import fake_context
 from selftune.training.config import Recipe

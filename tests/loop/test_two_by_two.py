@@ -10,8 +10,8 @@ import pytest
 from selftune.errors import ConfigError, UnknownNameError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import load_suite
-from selftune.loop.experiment_plan import load_experiment
-from selftune.loop.two_by_two import (
+from selftune.loop.experiments.experiment_plan import load_experiment
+from selftune.loop.experiments.two_by_two import (
     CONCLUDED,
     REGISTERED,
     Cell,

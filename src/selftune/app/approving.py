@@ -9,9 +9,9 @@ from selftune.governance.breaker import breaker_of
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import approve
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.pending import pending_decision
-from selftune.loop.privacy import door_of
-from selftune.loop.service import serving_release
+from selftune.loop.incoming.privacy import door_of
+from selftune.loop.releasing.pending import pending_decision
+from selftune.loop.releasing.service import serving_release
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project

@@ -10,8 +10,8 @@ from selftune.errors import BudgetError, LockedError, MissingFileError, ServingE
 from selftune.interactions.door import pass_door
 from selftune.interactions.privacy.consent import at_level
 from selftune.interactions.reading.assemble import find_state, said_by_assistant
-from selftune.loop.privacy import door_of
-from selftune.loop.service import make_target, serving_release
+from selftune.loop.incoming.privacy import door_of
+from selftune.loop.releasing.service import make_target, serving_release
 from selftune.records import Interaction, Message, Quarantined, Trigger, digest_of
 from selftune.release.live import LiveServer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.reviewing import appointed_judge
 from selftune.governance.independence import shared_families
 from selftune.judges.bias import describe_bias, measure_bias
-from selftune.loop.calibrating import swapped_pairs
+from selftune.loop.measuring.calibrating import swapped_pairs
 from selftune.loop.plan import latest_judgements
 from selftune.records import Interaction, Judgement
 

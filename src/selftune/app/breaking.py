@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.curation.growth.breaks import ask_probes, break_rates, topic_of
 from selftune.curation.render import conversation_of
-from selftune.loop.service import serving_release
+from selftune.loop.releasing.service import serving_release
 from selftune.records import Build, GenerationParameters, Interaction
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from selftune.interactions.stage import capture
 from selftune.judges.pairwise import Contest, PairwiseJudge, compare_answers
 from selftune.judges.purse import Purse
 from selftune.loop.ejected import rubric_of
+from selftune.loop.incoming.privacy import rules_of
 from selftune.loop.planning import make_judging
-from selftune.loop.privacy import rules_of
 from selftune.records import Interaction
 from selftune.scoring.sequential import SequentialPlan
 

@@ -11,10 +11,10 @@ from selftune.app.kits import demo_kit
 from selftune.app.projects import bring_base
 from selftune.errors import UsageError
 from selftune.loop.config import CONFIG_FILE
-from selftune.loop.intake import import_files, let_users_ask
+from selftune.loop.incoming.intake import import_files, let_users_ask
 from selftune.loop.project import create_project, open_project
+from selftune.loop.releasing.start import put_base_into_service
 from selftune.loop.runner import go_round
-from selftune.loop.start import put_base_into_service
 from selftune.records import Outcome
 
 if TYPE_CHECKING:

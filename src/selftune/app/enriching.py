@@ -16,10 +16,10 @@ from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.interactions.privacy.redaction import Redactor
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent
-from selftune.loop.privacy import door_of, rules_of
+from selftune.loop.incoming.privacy import door_of, rules_of
+from selftune.loop.lessons.teaching import EndpointTeacher, Teaching, reach_teacher
+from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.loop.service import serving_release
-from selftune.loop.teaching import EndpointTeacher, Teaching, reach_teacher
 from selftune.records import Build, GenerationParameters, Interaction, Message, Quarantined, Trigger, digest_of
 
 if TYPE_CHECKING:

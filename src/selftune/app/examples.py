@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from selftune.curation.base import Judged
 from selftune.curation.examples import choose_examples, write_prompt
 from selftune.errors import NothingToTrainOnError
+from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import judged_log
 from selftune.loop.planning import make_curation, make_evaluation, make_judging
-from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
 
 if TYPE_CHECKING:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from selftune.loop.ejected import find_text
-from selftune.loop.experiment_plan import load_experiment
+from selftune.loop.experiments.experiment_plan import load_experiment
+from selftune.loop.experiments.two_by_two import register, run
 from selftune.loop.project import open_project
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.loop.two_by_two import register, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.loop.executor import Observer
-    from selftune.loop.two_by_two import Conclusion, Registration
+    from selftune.loop.experiments.two_by_two import Conclusion, Registration
 
 
 def register_plan(folder: Path, name: str) -> Registration:

@@ -18,8 +18,8 @@ from selftune.curation.growth.steer import steered
 from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES, load_suite
 from selftune.loop.ejected import find_text
-from selftune.loop.service import serving_release
-from selftune.loop.teaching import EndpointTeacher
+from selftune.loop.lessons.teaching import EndpointTeacher
+from selftune.loop.releasing.service import serving_release
 from selftune.records import Build, Dataset, GenerationParameters, Interaction
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from selftune.judges.judged_files import read_judged_file
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.executor import Silent
-from selftune.loop.privacy import NotesDoor, door_of, rules_of
+from selftune.loop.incoming.privacy import NotesDoor, door_of, rules_of
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.records import Interaction, Judgement, JudgementStatus, Message, Quarantined
 

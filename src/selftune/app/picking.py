@@ -18,8 +18,7 @@ from selftune.governance.statements import pick as say_picked
 from selftune.interactions.door import clean_text
 from selftune.interactions.reading.assemble import find_state, said_by_assistant
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.news import OUR_OWN
-from selftune.loop.picks import (
+from selftune.loop.deciding.picks import (
     SKIP,
     caveat_of,
     first_of_each,
@@ -28,7 +27,8 @@ from selftune.loop.picks import (
     picks_between,
     statements_about,
 )
-from selftune.loop.privacy import door_of
+from selftune.loop.incoming.news import OUR_OWN
+from selftune.loop.incoming.privacy import door_of
 from selftune.records import BlindPair, Dataset, Interaction, Run, Trigger
 from selftune.store import Span
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from selftune.gate.picks.base import Picks
     from selftune.gate.picks.bet import Bet
     from selftune.gate.picks.needs import MorePicks
-    from selftune.loop.picks import Contest
+    from selftune.loop.deciding.picks import Contest
     from selftune.loop.project import Project
     from selftune.records import Build, Example
 

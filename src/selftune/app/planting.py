@@ -94,7 +94,7 @@ def _bring_in(
     project: Project, folder: Path, logs: Mapping[str, Path], canaries: Sequence[Canary]
 ) -> Iterator[tuple[str, int]]:
     """Each way by which words come in, and how many entries went in on it."""
-    from selftune.loop.intake import import_files
+    from selftune.loop.incoming.intake import import_files
 
     for way, path in logs.items():
         yield way, sum(one.added + one.broken for one in import_files(project, [path], format_name=way.split()[0]))
@@ -235,7 +235,7 @@ def _state(project: Project, canaries: Sequence[Canary]) -> int:
     from selftune.governance.keys import sign_statement
     from selftune.governance.statements import approve, hold, raise_concern, refuse, review
     from selftune.ledger.keys import load_machine_key
-    from selftune.loop.privacy import door_of
+    from selftune.loop.incoming.privacy import door_of
 
     door, key, context = door_of(project), load_machine_key(project.hidden / "keys"), project.context()
     said = [

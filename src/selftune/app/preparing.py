@@ -20,12 +20,12 @@ from selftune.interactions.reading.assemble import find_state
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
 from selftune.loop.executor import Silent, Stored
+from selftune.loop.incoming.privacy import door_of
+from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import JudgedLog, latest_judgements
 from selftune.loop.planning import check_mix_ratio, make_curation, make_evaluation, make_judging, refuse_other_prompting
-from selftune.loop.privacy import door_of
+from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.loop.service import serving_release
-from selftune.loop.yardsticks import make_yardsticks
 from selftune.plugins import load_plugin
 from selftune.records import Build, Dataset, DatasetKind, Interaction, Judgement, Message, Trigger
 

@@ -8,9 +8,9 @@ from selftune.bases.registry import SMOLLM2, add_base, known_bases, resolve_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.config import CONFIG_FILE, Profile
 from selftune.loop.project import create_project, open_project, prepare_hidden
+from selftune.loop.releasing.service import make_target, serving_release
+from selftune.loop.releasing.start import put_base_into_service
 from selftune.loop.runner import hold_lease
-from selftune.loop.service import make_target, serving_release
-from selftune.loop.start import put_base_into_service
 from selftune.records import Release
 from selftune.release.stage import rollback
 

@@ -19,11 +19,11 @@ from selftune.judges.purse import Purse
 from selftune.judges.rubric import load_rubric
 from selftune.judges.tally import tally_by_category
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.calibrating import calibrate, calibration_line, drift_of
 from selftune.loop.ejected import rubric_of
+from selftune.loop.incoming.privacy import door_of
+from selftune.loop.measuring.calibrating import calibrate, calibration_line, drift_of
 from selftune.loop.plan import latest_judgements
 from selftune.loop.planning import make_judging
-from selftune.loop.privacy import door_of
 from selftune.plugins import load_plugin
 from selftune.records import Interaction, Judgement, JudgementStatus
 

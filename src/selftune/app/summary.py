@@ -137,7 +137,7 @@ def training_takes(plan: Plan) -> str:
 
 def _grading_costs(plan: Plan) -> str:
     """What the judge at the gate will cost for each arm that it has not graded before, suite by suite."""
-    from selftune.loop.grading import foresee_grading
+    from selftune.loop.measuring.grading import foresee_grading
 
     bills = [(asked.suite.name, foresee_grading(asked)) for asked in (plan.evaluation, *plan.further)]
     told = [f"{name}: {bill.describe()}" for name, bill in bills if bill is not None]
@@ -174,9 +174,9 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
     from selftune.app.reviewing import judge_line
-    from selftune.loop.coldstart import look_ahead
+    from selftune.loop.lessons.coldstart import look_ahead
     from selftune.loop.planning import make_evaluation
-    from selftune.loop.service import make_target
+    from selftune.loop.releasing.service import make_target
     from selftune.release.live import LiveServer
 
     store = project.store

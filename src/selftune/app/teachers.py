@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from selftune.errors import UsageError
+from selftune.loop.lessons.teaching import Teaching, reach_teacher
 from selftune.loop.planning import make_teaching
-from selftune.loop.teaching import Teaching, reach_teacher
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project

@@ -83,7 +83,7 @@ HOUSE_RULES: Final = (
     _HouseRule(
         name="calibrated_judge",
         what='With `[calibration] uncalibrated = "refused"` only a calibrated judge chooses lessons.',
-        where="selftune.loop.calibrating:refuse_uncalibrated",
+        where="selftune.loop.measuring.calibrating:refuse_uncalibrated",
     ),
 )
 

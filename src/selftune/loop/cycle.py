@@ -10,8 +10,8 @@ from selftune.evals.stage import evaluate
 from selftune.gate.stage import decide
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
-from selftune.loop.ladder import climb_ladder
-from selftune.loop.trainings import with_trainings
+from selftune.loop.deciding.ladder import climb_ladder
+from selftune.loop.deciding.trainings import with_trainings
 from selftune.records import Outcome, RunStatus
 from selftune.release.stage import release
 from selftune.training.stage import train

@@ -9,7 +9,7 @@ from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES
 from selftune.gate.policies import POLICIES
 from selftune.judges.rubric import RUBRICS, load_rubric
-from selftune.loop.experiment_plan import EXPERIMENTS
+from selftune.loop.experiments.experiment_plan import EXPERIMENTS
 from selftune.training.config import RECIPES
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from selftune.gate.picks.base import Picks
 from selftune.gate.planning import needs_base
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.judges.calibration.canaries import CANARY
-from selftune.loop.controls import prompt_of_lessons, prompted
-from selftune.loop.correcting import Corrections
-from selftune.loop.leaks import leakage_of
+from selftune.loop.lessons.correcting import Corrections
+from selftune.loop.measuring.controls import prompt_of_lessons, prompted
+from selftune.loop.measuring.leaks import leakage_of
 from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
 from selftune.store.consent import TIGHTENED
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from selftune.interactions.config import Capture
     from selftune.judges.config import Judging
     from selftune.loop.executor import Stored
-    from selftune.loop.holdout import Holdout
-    from selftune.loop.teaching import Teaching
+    from selftune.loop.lessons.teaching import Teaching
+    from selftune.loop.measuring.holdout import Holdout
     from selftune.records import Build, Evaluation, JudgeIdentity, Release, Suite
     from selftune.release.base import Promotion
     from selftune.release.config import Target

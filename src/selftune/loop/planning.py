@@ -21,23 +21,23 @@ from selftune.judges.config import Judging, Member
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
-from selftune.loop.calibrating import calibration_line, refuse_uncalibrated
-from selftune.loop.coldstart import trigger_of
-from selftune.loop.controls import control_arms
-from selftune.loop.demands import refuse_probe, refuse_unsound_suites
+from selftune.loop.deciding.picks import picks_between
+from selftune.loop.deciding.policy_lock import policy_of
+from selftune.loop.deciding.trainings import recipes_again
 from selftune.loop.ejected import codex_of, find_text
-from selftune.loop.further import further_suites, refuse_unknown_demands
-from selftune.loop.grading import make_gate_judge, refuse_related_graders
-from selftune.loop.holdout import make_holdout
-from selftune.loop.news import read_news, refuse_when_nothing_new
-from selftune.loop.picks import picks_between
+from selftune.loop.incoming.news import read_news, refuse_when_nothing_new
+from selftune.loop.incoming.privacy import TodaysRules, door_of, rules_of
+from selftune.loop.lessons.coldstart import trigger_of
+from selftune.loop.lessons.teaching import Teaching, reach_teacher
+from selftune.loop.measuring.calibrating import calibration_line, refuse_uncalibrated
+from selftune.loop.measuring.controls import control_arms
+from selftune.loop.measuring.demands import refuse_probe, refuse_unsound_suites
+from selftune.loop.measuring.further import further_suites, refuse_unknown_demands
+from selftune.loop.measuring.grading import make_gate_judge, refuse_related_graders
+from selftune.loop.measuring.holdout import make_holdout
+from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import Kept, Logged, Plan, last_learnt, learnt_ids
-from selftune.loop.policy_lock import policy_of
-from selftune.loop.privacy import TodaysRules, door_of, rules_of
-from selftune.loop.service import make_target, promotion_of, serving_release
-from selftune.loop.teaching import Teaching, reach_teacher
-from selftune.loop.trainings import recipes_again
-from selftune.loop.yardsticks import make_yardsticks
+from selftune.loop.releasing.service import make_target, promotion_of, serving_release
 from selftune.plugins import load_plugin
 from selftune.records import (
     Build,

@@ -15,15 +15,15 @@ from selftune.governance.keys import seal_build
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.cycle import run_cycle
+from selftune.loop.deciding.picks import decide_by_picks
+from selftune.loop.deciding.policy_lock import keep_policy
 from selftune.loop.executor import Executor, Silent
+from selftune.loop.incoming.taking_back import drop_withdrawn
 from selftune.loop.leavings import leave_for_people
-from selftune.loop.pending import pending_decision, pending_promotion
-from selftune.loop.picks import decide_by_picks
+from selftune.loop.measuring.regressions import grow_regressions
 from selftune.loop.planning import make_plan
-from selftune.loop.policy_lock import keep_policy
-from selftune.loop.regressions import grow_regressions
-from selftune.loop.service import make_target, put_right, serving_release
-from selftune.loop.taking_back import drop_withdrawn
+from selftune.loop.releasing.pending import pending_decision, pending_promotion
+from selftune.loop.releasing.service import make_target, put_right, serving_release
 from selftune.records import Decision, Evaluation, Outcome, Release
 from selftune.release.live import LiveServer
 from selftune.release.stage import release

@@ -75,10 +75,10 @@ def measure(folder: Path) -> tuple[Trained, ...]:
     """Train, build, serve and ask each of them, in a new project in `folder`."""
     from selftune.app.projects import bring_base
     from selftune.loop.executor import Silent
-    from selftune.loop.leaks import leakage_suite
+    from selftune.loop.measuring.leaks import leakage_suite
     from selftune.loop.project import create_project, open_project
+    from selftune.loop.releasing.start import put_base_into_service
     from selftune.loop.runner import hold_lease
-    from selftune.loop.start import put_base_into_service
 
     bring_base("reference")
     create_project(folder, name="leakage", base="reference", recipe="reference_sft", suite="state_obedience")

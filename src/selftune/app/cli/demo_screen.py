@@ -34,7 +34,7 @@ class DemoScreen:
 
     def tell(self, project: Project, report: CycleReport) -> None:
         """What this generation came to."""
-        from selftune.loop.service import make_target
+        from selftune.loop.releasing.service import make_target
         from selftune.release.live import LiveServer
 
         self._generations.append(generation_summary(project, report))

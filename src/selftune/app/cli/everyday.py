@@ -89,7 +89,7 @@ def import_logs(
     """Bring conversations in; broken lines are set aside, the rest goes in."""
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.interactions.privacy.consent import read_level
-    from selftune.loop.intake import import_files, preview_files
+    from selftune.loop.incoming.intake import import_files, preview_files
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.gate.statistics.means import MeanDifference
-    from selftune.loop.two_by_two import Conclusion, Registration
+    from selftune.loop.experiments.two_by_two import Conclusion, Registration
     from selftune.scoring.units import Mean
 
 _experiment = typer.Typer(no_args_is_help=True, help="Experiments whose rule is on record before they are run.")
@@ -47,7 +47,7 @@ def experiment_run(plan: _Plan = _SHIPPED, project: Folder = HERE, json: AsJson 
     from selftune.app.cli.exit_codes import ExitCode
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.experiments import as_document, run_plan
-    from selftune.loop.two_by_two import Held
+    from selftune.loop.experiments.two_by_two import Held
 
     found = run_plan(project, plan, Stages(make_console(stderr=True)))
     if json:

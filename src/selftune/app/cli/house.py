@@ -113,8 +113,8 @@ def quarantine(
     """What could not be read: file, place and reason."""
     from selftune.app.cli.screen import print_json
     from selftune.interactions.privacy.consent import read_level
+    from selftune.loop.incoming.quarantine import list_aside, retry_aside
     from selftune.loop.project import open_project
-    from selftune.loop.quarantine import list_aside, retry_aside
 
     level = read_level(consent) if consent else None
     with open_project(project) as opened:
@@ -169,7 +169,7 @@ def start(project: Folder = HERE) -> None:
 
 def stop(project: Folder = HERE) -> None:
     """Stop the server; `selftune ask` and `selftune start` bring it back. Works whatever the config says."""
-    from selftune.loop.service import stop_service
+    from selftune.loop.releasing.service import stop_service
 
     stopped = stop_service(project)
     typer.echo("Stopped." if stopped else "Nothing was running.")

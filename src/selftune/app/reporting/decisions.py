@@ -18,7 +18,7 @@ from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.picks.bet import bet
 from selftune.governance.doubts import open_doubts
-from selftune.loop.picks import picks_between
+from selftune.loop.deciding.picks import picks_between
 from selftune.records import Arm, Build, CheckStatus, Evaluation, Run, Statement
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from selftune.app.reporting.pages.parts import Page, Said, Section, Table
 from selftune.errors import UsageError
 from selftune.gate.config import Policy
 from selftune.gate.rules.purpose import purpose_of
-from selftune.loop.service import serving_release
+from selftune.loop.releasing.service import serving_release
 from selftune.records import Build, Evaluation, Run, RunPurpose
 
 if TYPE_CHECKING:

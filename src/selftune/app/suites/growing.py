@@ -21,9 +21,9 @@ from selftune.evals.suite_files import keep_out_of_git, suite_entries, write_sui
 from selftune.evals.suites import SUITES, load_suite, suite_from
 from selftune.evals.telling import with_state_scorer, with_telling_scorer
 from selftune.loop.ejected import find_text
-from selftune.loop.regressions import corrections_in, item_of_correction
-from selftune.loop.taking_back import may_be_kept
-from selftune.loop.teaching import EndpointTeacher
+from selftune.loop.incoming.taking_back import may_be_kept
+from selftune.loop.lessons.teaching import EndpointTeacher
+from selftune.loop.measuring.regressions import corrections_in, item_of_correction
 from selftune.records import Dataset, GenerationParameters, Interaction, Judgement, Suite, SuiteItem, digest_of
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from selftune.gate.planning import forecast, plan_check
 from selftune.gate.policies import load_policy
 from selftune.interactions.reading.assemble import find_state
 from selftune.loop.config import CONFIG_FILE
-from selftune.loop.demands import demands_of
 from selftune.loop.ejected import find_text
+from selftune.loop.measuring.demands import demands_of
 from selftune.loop.project import open_project
 from selftune.records import Dataset, Message
 

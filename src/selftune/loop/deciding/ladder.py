@@ -10,7 +10,7 @@ from selftune.builds.tensor_types import Quantisation
 from selftune.evals.stage import evaluate
 from selftune.gate.ladder.stage import Competitor, Ladder
 from selftune.gate.ladder.stage import decide as decide_on_ladder
-from selftune.loop.trainings import with_trainings
+from selftune.loop.deciding.trainings import with_trainings
 from selftune.records import Arm, BaseModel, ServingForm
 
 if TYPE_CHECKING:

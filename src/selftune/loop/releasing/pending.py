@@ -9,7 +9,7 @@ from selftune.governance.approvals import Decided, approvals_needed
 from selftune.governance.approvals import pending_promotion as unsettled_promotion
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.executor import step_key
-from selftune.loop.service import make_target, promotion_of
+from selftune.loop.releasing.service import make_target, promotion_of
 from selftune.records import Build, Decision, Release, Statement
 from selftune.release.stage import release
 

@@ -17,9 +17,9 @@ from selftune.evals.suites import load_suite
 from selftune.gate.statistics.equivalence import equivalent, shows_below
 from selftune.gate.statistics.means import mean_difference
 from selftune.loop.ejected import find_text
-from selftune.loop.experiment_plan import CHAMPION
-from selftune.loop.grading import make_gate_judge
-from selftune.loop.service import serving_release
+from selftune.loop.experiments.experiment_plan import CHAMPION
+from selftune.loop.measuring.grading import make_gate_judge
+from selftune.loop.releasing.service import serving_release
 from selftune.records import Build, Evaluation, Release, digest_of
 from selftune.scoring.units import mean_of, unit_scores
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from selftune.gate.statistics.equivalence import Equivalence, OneSided
     from selftune.gate.statistics.means import MeanDifference
     from selftune.loop.executor import Executor
-    from selftune.loop.experiment_plan import TwoByTwo
+    from selftune.loop.experiments.experiment_plan import TwoByTwo
     from selftune.loop.project import Project
     from selftune.records import Suite
     from selftune.scoring.units import Mean, UnitScore

@@ -20,7 +20,7 @@ from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge_by
 from selftune.loop.ejected import codex_of, find_text
-from selftune.loop.privacy import TodaysRules, rules_of
+from selftune.loop.incoming.privacy import TodaysRules, rules_of
 from selftune.plugins import load_plugin
 from selftune.records import CheckStatus, Consent, Interaction, Message, Rejected, Trigger, digest_of
 

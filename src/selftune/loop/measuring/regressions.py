@@ -24,7 +24,7 @@ from selftune.evals.suites import SUITES, load_suite
 from selftune.evals.telling import with_telling_scorer
 from selftune.gate.rules.further import REGRESSION
 from selftune.loop.ejected import find_text
-from selftune.loop.taking_back import may_be_kept
+from selftune.loop.incoming.taking_back import may_be_kept
 from selftune.records import (
     Arm,
     Dataset,

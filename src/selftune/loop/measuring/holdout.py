@@ -17,7 +17,7 @@ from selftune.evals.config import EvaluationConfig
 from selftune.gate.rules.further import GOLDEN, HOLDOUT
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import codex_of, find_text
-from selftune.loop.grading import GateJudge, appoint, consent_to, gate_judging
+from selftune.loop.measuring.grading import GateJudge, appoint, consent_to, gate_judging
 from selftune.records import Judgement, JudgementStatus, Suite, SuiteItem, digest_of
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from selftune.interactions.privacy.consent import UnderConsent
 from selftune.interactions.served import ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
 from selftune.loop.executor import Silent, Stored
-from selftune.loop.privacy import door_of, rules_of
+from selftune.loop.incoming.privacy import door_of, rules_of
+from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.loop.service import serving_release
 from selftune.records import Build, Interaction, Quarantined, digest_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from selftune.errors import BudgetError, RequestRefusedError
 from selftune.interactions.reading.assemble import said_by_assistant
 from selftune.judges.injection.find import neutralise
 from selftune.judges.prompt import shown_turns
-from selftune.loop.teaching import EndpointTeacher
+from selftune.loop.lessons.teaching import EndpointTeacher
 from selftune.records import GenerationParameters, Interaction, InteractionOutcome, Message, Trigger, digest_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from selftune.context import Answer, Context
     from selftune.curation.base import Pair
-    from selftune.loop.teaching import Teaching
+    from selftune.loop.lessons.teaching import Teaching
 
 _PROMPT_VERSION: Final = "1"
 _INSTRUCTIONS: Final = """\

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from selftune.builds.config import BuildConfig
 from selftune.builds.stage import build
+from selftune.loop.releasing.service import make_target
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.loop.service import make_target
 from selftune.records import Release
 from selftune.release.base import Promotion
 from selftune.release.stage import release

@@ -23,7 +23,7 @@ from selftune.judges.endpoint import CallError, appoint_endpoint, call, connect,
 from selftune.judges.purse import FREE, NOTHING, Prices, Purse, Usage
 from selftune.judges.request import read_reply
 from selftune.judges.throttle import Throttle
-from selftune.loop.privacy import TodaysRules
+from selftune.loop.incoming.privacy import TodaysRules
 from selftune.records import digest_of
 
 if TYPE_CHECKING:

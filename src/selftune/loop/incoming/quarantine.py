@@ -10,7 +10,7 @@ from selftune.failpoints import reach
 from selftune.interactions.detect import GROUP
 from selftune.interactions.privacy.consent import under
 from selftune.interactions.retry import read_again
-from selftune.loop.privacy import door_of
+from selftune.loop.incoming.privacy import door_of
 from selftune.loop.runner import hold_lease
 from selftune.plugins import load_plugin
 from selftune.store.places import retry_name

@@ -18,7 +18,7 @@ from selftune.gate.planning import forecast
 from selftune.gate.policies import load_policy
 from selftune.loop.config import Profile
 from selftune.loop.ejected import find_text, rubric_of
-from selftune.loop.news import read_news
+from selftune.loop.incoming.news import read_news
 from selftune.loop.plan import last_learnt
 from selftune.records import Arm, Decision, Evaluation, Outcome, Run, digest_of
 from selftune.scoring.units import mean_of, unit_scores

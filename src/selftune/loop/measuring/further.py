@@ -10,7 +10,7 @@ from selftune.evals.suites import SUITES, load_suite
 from selftune.gate.rules.further import HOLDOUT, REGRESSION
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.ejected import find_text
-from selftune.loop.grading import make_gate_judge
+from selftune.loop.measuring.grading import make_gate_judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

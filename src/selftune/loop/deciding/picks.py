@@ -18,7 +18,7 @@ from selftune.governance.doubts import standing
 from selftune.governance.keys import statement_is_signed
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.ejected import find_text
-from selftune.loop.service import serving_release
+from selftune.loop.releasing.service import serving_release
 from selftune.records import Arm, BlindPair, Build, Decision, Evaluation, Outcome, Statement, StatementKind
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Experiments that are registered before they are run, and their plans."""
