@@ -95,7 +95,7 @@ def test_how_a_build_is_prompted_is_a_fact_of_it_and_does_not_change_what_answer
     assert whole.id != served.id
 
 
-@pytest.mark.parametrize(("form", "quantisation"), [("adapter", "F16"), ("merged", "F16"), ("quantised", "Q8_0")])
+@pytest.mark.parametrize(("form", "quantisation"), [("adapter", "F16"), ("merged", "F16"), ("quantised", "Q8_0"), ("quantised", "Q6_K")])
 def test_trained_run_answers_as_peft_does_in_each_serving_form(context, make_adapter, form, quantisation):
     run = run_with(make_adapter(context.base_folder), context)
     made = build(run, BuildConfig(form=form, quantisation=quantisation), context)

@@ -16,7 +16,7 @@ class Parts:
     Attributes:
         base_folder: The base as a Hugging Face folder.
         adapter_folder: The run's adapter as a PEFT folder; None for the bare base.
-        quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q4_K_M, Q5_K_M.
+        quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M.
     """
 
     base_folder: Path

@@ -15,7 +15,7 @@ class BuildConfig:
 
     Attributes:
         form: `base`, `adapter`, `merged` or `quantised`.
-        quantisation: `F32`, `F16`, `Q8_0`, `Q4_K_M` or `Q5_K_M`: what most tensors are written as.
+        quantisation: `F32`, `F16`, `Q8_0`, `Q6_K`, `Q5_K_M` or `Q4_K_M`: what most tensors are written as.
         system_prompt: Put before every conversation; with no run, this makes a prompt-only build.
         prompting: How dialogues of personas are brought to it, for the record.
         parity_prompts: Prompts whose greedy answers are compared with the Hugging Face model; 0 compares none.

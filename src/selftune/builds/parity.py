@@ -103,6 +103,7 @@ _GREEDY_LEAST: Final = {
     Quantisation.F32: 0.75,
     Quantisation.F16: 0.75,
     Quantisation.Q8_0: 0.25,
+    Quantisation.Q6_K: 0.1,
     Quantisation.Q5_K_M: 0.1,
     Quantisation.Q4_K_M: 0.1,
 }

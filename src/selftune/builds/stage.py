@@ -103,7 +103,7 @@ def _fitting_form(source: Run | BaseModel, config: BuildConfig) -> ServingForm:
     if form is ServingForm.QUANTISED and config.quantisation in {Quantisation.F32, Quantisation.F16}:
         raise ConfigError(
             f"the form 'quantised' with {config.quantisation} quantises nothing.",
-            next_step="Choose Q8_0, Q4_K_M or Q5_K_M, or the form 'merged'.",
+            next_step="Choose Q8_0, Q6_K, Q5_K_M or Q4_K_M, or the form 'merged'.",
         )
     if isinstance(source, Run):
         _check_run(source)

@@ -1,6 +1,6 @@
 """Which GGUF type each tensor gets.
 
-Q4_K_M and Q5_K_M are mixtures: the rule is llama.cpp's (`src/llama-quant.cpp`, `llama_tensor_get_type`), so that our
+Q4_K_M and Q5_K_M are mixtures, Q6_K is Q6_K throughout: the rule is llama.cpp's (`src/llama-quant.cpp`, `llama_tensor_get_type`), so that our
 file is the one that `llama-quantize` would write.
 """
 
@@ -14,6 +14,7 @@ from selftune.bases.gguf_names import layer_of
 _MATRIX: Final = 2
 _BLOCK: Final = 32
 _SUPER_BLOCK: Final = 256
+_USUAL: Final = {"Q4_K_M": "Q4_K", "Q5_K_M": "Q5_K", "Q6_K": "Q6_K"}
 # What replaces a K-quant where a row is no multiple of 256.
 _FALLBACK: Final = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
 
@@ -24,8 +25,9 @@ class Quantisation(StrEnum):
     F32 = "F32"
     F16 = "F16"
     Q8_0 = "Q8_0"
-    Q4_K_M = "Q4_K_M"
+    Q6_K = "Q6_K"
     Q5_K_M = "Q5_K_M"
+    Q4_K_M = "Q4_K_M"
 
 
 # `general.file_type` (llama.h, `llama_ftype`).
@@ -35,6 +37,7 @@ FILE_TYPES: Final = {
     Quantisation.Q8_0: 7,
     Quantisation.Q4_K_M: 15,
     Quantisation.Q5_K_M: 17,
+    Quantisation.Q6_K: 18,
 }
 
 
@@ -52,7 +55,7 @@ def choose_type(name: str, shape: tuple[int, ...], quantisation: Quantisation, *
 
 
 def _in_mixture(name: str, quantisation: Quantisation, *, layers: int, tied: bool) -> str:
-    usual = "Q4_K" if quantisation is Quantisation.Q4_K_M else "Q5_K"
+    usual = _USUAL[quantisation]
     head = "token_embd.weight" if tied else "output.weight"
     layer = layer_of(name)
     sensitive = layer is not None and name.endswith((".attn_v.weight", ".ffn_down.weight"))

@@ -99,7 +99,7 @@ class Build(Record):
     """One deployable thing.
 
     Attributes:
-        quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q4_K_M.
+        quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M.
         files: `model.gguf` and, in the adapter form, `adapter.gguf`.
         system_prompt: Prompt-only builds put this before every conversation; None for none.
         tools: Names and versions of what made it.
