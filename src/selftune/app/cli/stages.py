@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
+from selftune.app.cli.training import training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,28 +31,26 @@ STAGES: Final = {
 _PANEL: Final = "Stage by stage"
 # Enough to see what scores go with, whatever the size of the log.
 _judge = typer.Typer()
+# Stages that have commands of their own below them.
+_GROUPS: Final = {"judge": _judge, "train": training}
 
 
 def register(app: typer.Typer) -> None:
-    """Hang one command per stage on the app; `judge` is the stage, and has commands of its own below it."""
+    """Hang one command per stage on the app; `judge` and `train` are stages, and have commands of their own below."""
     for stage, summary in STAGES.items():
-        if stage != "judge":
+        if stage in _GROUPS:
+            app.add_typer(_GROUPS[stage], name=stage, help=summary, rich_help_panel=_PANEL)
+        else:
             app.command(stage, help=summary, rich_help_panel=_PANEL)(_command(stage))
-    app.add_typer(_judge, name="judge", help=STAGES["judge"], rich_help_panel=_PANEL)
 
 
 @_judge.callback(invoke_without_command=True)
 def judge(context: typer.Context, project: Folder = HERE, budget_usd: BudgetUsd = None, json: AsJson = False) -> None:
     """Run the stage, unless a command below it was named."""
-    from selftune.errors import UsageError
-
     if context.invoked_subcommand is None:
-        _run("judge", project, json=json, budget_usd=budget_usd)
-    elif json or project != HERE or budget_usd is not None:
-        raise UsageError(
-            f"an option stands before {context.invoked_subcommand!r}, where it would be overlooked.",
-            next_step=f"Write it behind: selftune judge {context.invoked_subcommand} … --project FOLDER --json.",
-        )
+        run_stage("judge", project, json=json, budget_usd=budget_usd)
+    else:
+        refuse_option_before(context, "judge", given=json or project != HERE or budget_usd is not None)
 
 
 @_judge.command("import")
@@ -107,12 +106,28 @@ def judge_compare(
 
 def _command(stage: str) -> Callable[..., None]:
     def run(project: Folder = HERE, json: AsJson = False) -> None:
-        _run(stage, project, json=json)
+        run_stage(stage, project, json=json)
 
     return run
 
 
-def _run(stage: str, project: Path, *, json: bool, budget_usd: float | None = None) -> None:
+def refuse_option_before(context: typer.Context, stage: str, *, given: bool) -> None:
+    """Refuse an option that was written before the command below a stage.
+
+    Raises:
+        UsageError: says where it belongs.
+    """
+    from selftune.errors import UsageError
+
+    if given:
+        raise UsageError(
+            f"an option stands before {context.invoked_subcommand!r}, where it would be overlooked.",
+            next_step=f"Write it behind: selftune {stage} {context.invoked_subcommand} … --project FOLDER --json.",
+        )
+
+
+def run_stage(stage: str, project: Path, *, json: bool, budget_usd: float | None = None) -> None:
+    """Run the cycle up to this stage and print what it made."""
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import limit_spending
     from selftune.loop.project import open_project
