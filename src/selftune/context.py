@@ -147,6 +147,21 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What its owner says of the machine that trains; 0 where nothing was said. Estimates rest on it, decisions never.
+
+    Attributes:
+        watts: What it draws while it trains.
+        usd_per_hour: What an hour of it costs, rent above all.
+        usd_per_kwh: What its current costs.
+    """
+
+    watts: float = 0.0
+    usd_per_hour: float = 0.0
+    usd_per_kwh: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """Everything a stage may use besides its inputs and its config.
 
@@ -159,6 +174,7 @@ class Context:
         count_tokens: How many tokens each conversation takes by the base's own template, or None where its files are
             not here; None where nobody counts.
         notes: A folder for what can be made again at any time; None where nothing is kept.
+        machine: What an hour of training draws and costs.
     """
 
     seed: int
@@ -174,6 +190,7 @@ class Context:
     draw_salt: Callable[[], str]
     count_tokens: Callable[[Sequence[Sequence[Message]]], Sequence[int] | None] | None = None
     notes: Path | None = None
+    machine: Machine = Machine()
 
 
 def spread_seeds(seed: int, count: int) -> Sequence[int]:

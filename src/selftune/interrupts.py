@@ -1,4 +1,4 @@
-"""Ctrl-C waits for a short piece of work that must not be torn.
+"""Ctrl-C waits for a short piece of work that must not be torn, and a long one ends at its next safe place.
 
 Python raises `KeyboardInterrupt` between any two instructions. A library that is just then giving a connection back
 can't tell it from a fault of its own, and prints a stack trace where a person should read one sentence.
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 
@@ -34,3 +34,32 @@ def held_back() -> Iterator[None]:
         signal.signal(signal.SIGINT, answer)
         if came:
             answer(signal.SIGINT, came[-1])
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C or SIGTERM came since the block began, for work that looks between its steps and then stops.
+
+    A second one acts at once, and one that the work had no step left to look at acts when the block is left. In a
+    thread, and for a signal that is ignored, nothing is ever heard.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    came: list[int] = []
+
+    def hear(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            signal.signal(number, answers[signal.Signals(number)])
+            signal.raise_signal(number)
+
+    heard = (number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN)
+    answers = {number: signal.signal(number, hear) for number in heard}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, answer in answers.items():
+            signal.signal(number, answer)
+    if came:
+        signal.raise_signal(came[0])

@@ -258,6 +258,11 @@ SAMPLES: tuple[Record, ...] = (
         reason="the time budget was used up",
         purpose=RunPurpose.PROBE,
         settings=(("learning_rate", "0.0002"),),
+        trained_seconds=10.0,
+        energy_joules=650.0,
+        energy_from="65 W as stated",
+        code_version="0.1.0+training.00000000",
+        environment=(("torch", "2.13.0"),),
     ),
     Build(
         origin=BuildOrigin.RUN,
@@ -455,7 +460,7 @@ GROWN = {
     "rubric": "-persona",
     "build": "-prompting",
     "decision": "-trainings",
-    "run": "-purpose",
+    "run": "-environment",
     "suite": "-purpose",
     "evaluation": "-made-with",
 }

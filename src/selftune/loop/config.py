@@ -214,6 +214,19 @@ class TrainingSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MachineSection:
+    """[machine]: what this machine draws while it trains, and what an hour of it and its current cost.
+
+    0 says nothing. Energy and money of a run are estimates from it; the machine's own counters come before `watts`
+    where they can be read.
+    """
+
+    watts: float = 0.0
+    usd_per_hour: float = 0.0
+    usd_per_kwh: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildSection:
     """[build]: the serving form and the number type of a candidate, and how dialogues are brought to what serves.
 
@@ -320,6 +333,7 @@ class ProjectConfig:
     teacher: TeacherSection = field(default_factory=TeacherSection)
     curation: CurationSection = field(default_factory=CurationSection)
     training: TrainingSection = field(default_factory=TrainingSection)
+    machine: MachineSection = field(default_factory=MachineSection)
     build: BuildSection = field(default_factory=BuildSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     gate: GateSection = field(default_factory=GateSection)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.registry import find_base, resolve_base
-from selftune.context import Context
+from selftune.context import Context, Machine
 from selftune.errors import UsageError
 from selftune.loop.config import CONFIG_FILE, Profile, ProjectConfig, load_config, new_config_text
 from selftune.serving.llama_cpp import LlamaCpp
@@ -71,6 +71,11 @@ class Project:
             draw_salt=lambda: secrets.token_hex(_SALT_BYTES),
             count_tokens=self._count_tokens,
             notes=self.hidden / "notes",
+            machine=Machine(
+                watts=self.config.machine.watts,
+                usd_per_hour=self.config.machine.usd_per_hour,
+                usd_per_kwh=self.config.machine.usd_per_kwh,
+            ),
         )
 
     def _count_tokens(self, conversations: Sequence[Sequence[Message]]) -> Sequence[int] | None:

@@ -52,6 +52,12 @@ class Run(Record):
         reason: Why it is not finished.
         purpose: What its recipe says that it is for.
         settings: What its recipe says of how it is trained, key and value as text; empty where nobody wrote it down.
+        wall_seconds: From the first look at the data to the kept adapter, tries that were cut off included.
+        trained_seconds: Of these the steps alone; 0 where nobody wrote it down.
+        energy_joules: What it drew, as an estimate; None where nothing tells.
+        energy_from: Where that estimate comes from.
+        code_version: The program that trained it, with a digest of the code that does.
+        environment: Versions and threads on which its bytes rest, name and value.
     """
 
     KIND: ClassVar[str] = "run"
@@ -80,6 +86,21 @@ class Run(Record):
     reason: str | None = None
     purpose: RunPurpose = RunPurpose.UNSTATED
     settings: tuple[tuple[str, str], ...] = ()
+    trained_seconds: float = 0.0
+    energy_joules: float | None = None
+    energy_from: str = ""
+    code_version: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def share_done(self) -> float:
+        """Steps taken of those planned."""
+        return self.steps / self.planned_steps if self.planned_steps else 0.0
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Supervised tokens a second of its steps; None where their time was not written down."""
+        return self.supervised_tokens / self.trained_seconds if self.trained_seconds else None
 
     @property
     def lessons_seen(self) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from selftune.errors import NotYet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from selftune.context import Context
@@ -27,6 +30,23 @@ class Row:
         return self.supervised.index(True)
 
 
+class TrainingStoppedError(NotYet):
+    """Somebody stopped a training between two steps; what it learnt lies in a checkpoint."""
+
+    exit_code: ClassVar[int] = 130  # as shells count an interrupted command: 128 + SIGINT
+
+    def __init__(self, step: int, steps: int) -> None:
+        super().__init__(
+            f"the training was stopped after step {step} of {steps}, and what it learnt is kept.",
+            next_step=f"Run the same command again: it goes on with step {step + 1}.",
+        )
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """All that a back-end needs.
@@ -37,6 +57,8 @@ class TrainingJob:
         checkpoints: Folder that survives a crash; a back-end that finds its own checkpoint there goes on from it.
         adapter: Folder in which the trained adapter must be left.
         batches: Row indices of each optimiser step, split into its forward passes.
+        should_stop: Looked at after each step; once it is true and steps are left, a checkpoint is written and
+            `TrainingStoppedError` raised.
     """
 
     recipe: Recipe
@@ -47,22 +69,34 @@ class TrainingJob:
     initial: Path
     checkpoints: Path
     adapter: Path
+    should_stop: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """How it went; the adapter lies in the job's `adapter` folder unless the status is `failed` or `diverged`."""
+    """How it went; the adapter lies in the job's `adapter` folder unless the status is `failed` or `diverged`.
+
+    Attributes:
+        seconds: What the steps took, those of earlier tries included.
+        earlier_seconds: Of these, what the tries before this one took.
+    """
 
     status: RunStatus
     steps: int
     supervised_tokens: int
     curve: tuple[CurvePoint, ...]
     reason: str | None = None
+    seconds: float = 0.0
+    earlier_seconds: float = 0.0
 
 
 class Backend(Protocol):
     """Trains."""
 
     def train(self, job: TrainingJob, context: Context) -> TrainingResult:
-        """Train until the planned steps are done, the time is up or the loss is lost; reports each step."""
+        """Train until the planned steps are done, the time is up or the loss is lost; reports each step.
+
+        Raises:
+            TrainingStoppedError: it was asked to stop; a checkpoint lies in the job's folder.
+        """
         ...

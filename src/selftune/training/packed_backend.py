@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from selftune.context import Progress
 from selftune.records import CurvePoint, RunStatus
-from selftune.training.base import TrainingJob, TrainingResult
+from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
 from selftune.training.batches import pack
 from selftune.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from selftune.training.lora import attach, load_adapter, save_adapter
@@ -48,13 +48,17 @@ class PackedBackend:
             curve.append(point)
             learnt += tokens
             context.report(Progress(done=step + 1, total=steps, note=f"loss {point.loss:.3f}"))
+            seconds = context.elapsed() - started
             if lost := divergence(curve):
-                return _result(RunStatus.DIVERGED, finite(curve), learnt, lost)
-            if (step + 1) % recipe.checkpoint_every == 0 and step + 1 < steps:
-                seconds = context.elapsed() - started
+                return _result(RunStatus.DIVERGED, finite(curve), learnt, lost, (seconds, begun.seconds))
+            stopping = job.should_stop()
+            if step + 1 < steps and (stopping or (step + 1) % recipe.checkpoint_every == 0):
                 save_checkpoint(job.checkpoints, _checkpoint(learner, curve, learnt, seconds))
+                if stopping:
+                    raise TrainingStoppedError(step + 1, steps)
         save_adapter(job.adapter, learner.adapter, recipe, context.base.name)
-        return _result(RunStatus.OUT_OF_TIME if stopped else RunStatus.FINISHED, tuple(curve), learnt, stopped)
+        status = RunStatus.OUT_OF_TIME if stopped else RunStatus.FINISHED
+        return _result(status, tuple(curve), learnt, stopped, (context.elapsed() - started, begun.seconds))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,5 +136,16 @@ def _checkpoint(learner: Learner, curve: list[CurvePoint], learnt: int, seconds:
     )
 
 
-def _result(status: RunStatus, curve: tuple[CurvePoint, ...], learnt: int, reason: str | None) -> TrainingResult:
-    return TrainingResult(status=status, steps=len(curve), supervised_tokens=learnt, curve=curve, reason=reason)
+def _result(
+    status: RunStatus, curve: tuple[CurvePoint, ...], learnt: int, reason: str | None, seconds: tuple[float, float]
+) -> TrainingResult:
+    """`seconds` are those of all tries, and of the earlier ones among them."""
+    return TrainingResult(
+        status=status,
+        steps=len(curve),
+        supervised_tokens=learnt,
+        curve=curve,
+        reason=reason,
+        seconds=seconds[0],
+        earlier_seconds=seconds[1],
+    )

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.offline import stay_offline
 from selftune.context import Progress
 from selftune.records import CurvePoint, RunStatus
-from selftune.training.base import TrainingJob, TrainingResult
+from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
 from selftune.training.lora import load_adapter, save_adapter
 from selftune.training.rows import labels_of
 from selftune.training.watch import divergence, finite, is_time_up
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _OPTIMISERS: Final = {"adamw": "adamw_torch", "sgd": "sgd"}
 # Fills up short rows; it is masked by position, so any token would do.
 _PAD_ID: Final = 0
+_SECONDS: Final = "selftune_seconds"
 _SCHEDULES: Final = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
@@ -56,13 +58,21 @@ class PeftBackend:
         curve = curve_of(trainer.state.log_history)
         done = int(trainer.state.global_step)
         learnt = sum(sum(job.rows[i].supervised) for step in job.batches[:done] for batch in step for i in batch)
-        if reason := watch.lost:
-            return TrainingResult(
-                status=RunStatus.DIVERGED, steps=done, supervised_tokens=learnt, curve=finite(curve), reason=reason
-            )
+        result = TrainingResult(
+            status=RunStatus.OUT_OF_TIME if watch.stopped else RunStatus.FINISHED,
+            steps=done,
+            supervised_tokens=learnt,
+            curve=curve,
+            reason=watch.stopped,
+            seconds=watch.seconds,
+            earlier_seconds=watch.earlier_seconds,
+        )
+        if watch.lost:
+            return replace(result, status=RunStatus.DIVERGED, curve=finite(curve), reason=watch.lost)
+        if watch.asked:
+            raise TrainingStoppedError(done, len(job.batches))
         save_adapter(job.adapter, get_peft_model_state_dict(model), job.recipe, context.base.name)
-        status = RunStatus.OUT_OF_TIME if watch.stopped else RunStatus.FINISHED
-        return TrainingResult(status=status, steps=done, supervised_tokens=learnt, curve=curve, reason=watch.stopped)
+        return result
 
 
 def adapted_model(job: TrainingJob) -> Any:
@@ -154,15 +164,26 @@ def curve_of(log: list[dict[str, Any]]) -> tuple[CurvePoint, ...]:
 
 
 class _Watch:
-    """Reports each step and stops the trainer when the time is up or the loss is lost."""
+    """Reports each step and stops the trainer when the time is up, the loss is lost or somebody asks for it.
+
+    The seconds of each step go into the trainer's own log, which its checkpoints hold: a later try goes on counting.
+    """
 
     def __init__(self, job: TrainingJob, context: Context) -> None:
         self.lost: str | None = None
         self.stopped: str | None = None
+        self.asked = False
+        self.earlier_seconds = 0.0
+        self._should_stop = job.should_stop
         self._recipe: Recipe = job.recipe
         self._steps = len(job.batches)
         self._context = context
         self._started = context.elapsed()
+
+    @property
+    def seconds(self) -> float:
+        """What the steps took so far, those of earlier tries included."""
+        return self.earlier_seconds + self._context.elapsed() - self._started
 
     def callback(self) -> Any:
         """What transformers calls at each step; made here, since its base class wakes torch."""
@@ -171,6 +192,9 @@ class _Watch:
         watch = self
 
         class Callback(TrainerCallback):  # type: ignore[misc] # transformers ships no types
+            def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                watch.begin(state)
+
             def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
                 watch.look(state, control)
 
@@ -179,18 +203,26 @@ class _Watch:
 
         return Callback()
 
+    def begin(self, state: Any) -> None:
+        """Start the clock where the checkpoint that is gone on from left it."""
+        self._started = self._context.elapsed()
+        self.earlier_seconds = state.log_history[-1][_SECONDS] if state.log_history else 0.0
+
     def look(self, state: Any, control: Any) -> None:
         """After a step was logged: say how it went, stop when the loss is lost."""
         curve = curve_of(state.log_history[-1:])
         if not curve:
             return
+        state.log_history[-1][_SECONDS] = self.seconds
         self._context.report(Progress(done=curve[-1].step, total=self._steps, note=f"loss {curve[-1].loss:.3f}"))
         self.lost = self.lost or divergence(curve_of(state.log_history))
         control.should_training_stop |= self.lost is not None
 
     def mind_the_time(self, state: Any, control: Any) -> None:
         """After a step: stop when the recipe's seconds are used up and steps are left."""
-        if is_time_up(self._context.elapsed() - self._started, self._recipe.max_seconds) and not self.stopped:
+        if self._should_stop() and state.global_step < self._steps:
+            self.asked = control.should_save = control.should_training_stop = True
+        if is_time_up(self.seconds, self._recipe.max_seconds) and not self.stopped:
             if state.global_step < self._steps:
                 self.stopped = f"{state.global_step} of {self._steps} steps in {self._recipe.max_seconds:g} s"
             control.should_training_stop = True

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import give_memory_back
 from selftune.bases.shape import read_shape
 from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
+from selftune.interrupts import asked_to_stop
 from selftune.plugins import load_plugin
 from selftune.records import DatasetKind, FileDigest, Run, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult
 from selftune.training.batches import plan_batches
+from selftune.training.energy import estimate_cost, estimate_energy, read_counters
+from selftune.training.environment import code_version, describe_environment
 from selftune.training.evidence import gather_evidence
 from selftune.training.lora import FILES, load_adapter, new_adapter, save_adapter
 from selftune.training.order import check_stage_order
@@ -49,6 +52,7 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
     Raises:
         NothingToTrainOnError: no example fits the recipe.
         StageOrderError: the objective would undo an earlier one.
+        TrainingStoppedError: a person or the system asked it to stop; the next try goes on from there.
         UsageError: the recipe doesn't fit the base, the dataset or the machine.
     """
     return train_with(lambda name: load_plugin("selftune.backends", name)(), dataset, recipe, context)
@@ -56,7 +60,7 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
 
 def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe, context: Context) -> Run:
     """`train` with another way to find a back-end by its name."""
-    started = context.elapsed()
+    started, counters = context.elapsed(), read_counters()
     _check_kind(dataset, recipe)
     previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
     history = previous.stage_history if previous else ()
@@ -67,6 +71,9 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
     job = _prepare(flight, recipe, previous, seed, context)
     outcome = _run_backend(load(recipe.backend), job, context)
     result = outcome.result
+    counted = context.elapsed() - started
+    seconds = result.earlier_seconds + counted
+    energy = estimate_energy(counters, read_counters(), counted=counted, seconds=seconds, machine=context.machine)
     return Run(
         recipe=recipe.name,
         recipe_digest=recipe.digest,
@@ -85,8 +92,14 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
         adapter=outcome.adapter,
         curve=result.curve,
         mean_abs_delta=outcome.mean_abs_delta,
-        wall_seconds=context.elapsed() - started,
+        wall_seconds=seconds,
+        trained_seconds=result.seconds,
         peak_memory_bytes=peak_memory_bytes(),
+        cost_usd=estimate_cost(energy, seconds=seconds, machine=context.machine),
+        energy_joules=None if energy is None else energy.joules,
+        energy_from="" if energy is None else energy.source,
+        code_version=code_version(),
+        environment=describe_environment(),
         rejects=flight.rejects,
         reason=result.reason,
         purpose=recipe.purpose,
@@ -143,7 +156,8 @@ def _lay_out(previous: Run, recipe: Recipe, folder: Path, context: Context) -> N
 def _run_backend(backend: Backend, job: TrainingJob, context: Context) -> _Outcome:
     """Train and look at what came of it; what the machine can't do becomes a failed result."""
     try:
-        result = backend.train(job, context)
+        with asked_to_stop() as asked:
+            result = backend.train(replace(job, should_stop=asked), context)
     except (RuntimeError, MemoryError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return _Outcome(
@@ -166,13 +180,7 @@ def _examine(result: TrainingResult, job: TrainingJob, context: Context) -> _Out
     evidence = gather_evidence(job.base_folder, job.initial, job.adapter, probes)
     give_memory_back()
     if evidence.nothing and result.steps:
-        result = TrainingResult(
-            status=RunStatus.TRAINED_NOTHING,
-            steps=result.steps,
-            supervised_tokens=result.supervised_tokens,
-            curve=result.curve,
-            reason=evidence.nothing,
-        )
+        result = replace(result, status=RunStatus.TRAINED_NOTHING, reason=evidence.nothing)
     adapter = () if evidence.nothing else tuple(_keep(job.adapter / name, context) for name in FILES)
     return _Outcome(result=result, adapter=adapter, mean_abs_delta=evidence.mean_abs_delta)
 
