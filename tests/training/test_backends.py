@@ -87,11 +87,11 @@ def packed_gradients(job: TrainingJob, rows: list[Row]) -> tuple[float, dict[str
     return loss.item(), {name: tensor.grad for name, tensor in adapter.items()}
 
 
-@pytest.mark.parametrize("rslora", [False, True])
+@pytest.mark.parametrize("changes", [{}, {"rslora": True}, {"lora_layers": 1}], ids=str)
 def test_the_packed_loop_has_the_loss_and_gradients_of_peft_and_trl(
-    tmp_path: Path, tiny_base: Path, rslora: bool
+    tmp_path: Path, tiny_base: Path, changes: dict[str, Any]
 ) -> None:
-    job = job_in(tmp_path, tiny_base, recipe(rslora=rslora), moved=True)
+    job = job_in(tmp_path, tiny_base, recipe(**changes), moved=True)
     rows = [job.rows[index] for index in (0, 1, 2, 3, 7)]
     assert any(not segment.is_plain for segment in pack(rows).segments), "no beginning is shared: nothing is tested"
     loss, gradients = packed_gradients(job, rows)

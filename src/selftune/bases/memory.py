@@ -52,7 +52,7 @@ def give_memory_back() -> None:
             trim(0)
 
 
-def lora_parameters(shape: ModelShape, rank: int, targets: tuple[str, ...]) -> int:
-    """Elements of a LoRA adapter of this rank on these linear layers."""
-    layers = [tensor for target in targets for tensor in shape.linears(target)]
+def lora_parameters(shape: ModelShape, rank: int, targets: tuple[str, ...], last_layers: int = 0) -> int:
+    """Elements of a LoRA adapter of this rank on these linear layers, of the last decoder layers or (0) of all."""
+    layers = [tensor for target in targets for tensor in shape.linears(target, last_layers)]
     return sum(rank * sum(layer.shape) for layer in layers)

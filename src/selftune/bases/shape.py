@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -60,9 +61,20 @@ class ModelShape:
         """Elements over all tensors."""
         return sum(tensor.size for tensor in self.tensors)
 
-    def linears(self, target: str) -> tuple[Tensor, ...]:
-        """The weight matrices of every linear layer called `target`, such as `q_proj`."""
-        return tuple(t for t in self.tensors if t.name.endswith(f".{target}.weight"))
+    def linears(self, target: str, last_layers: int = 0) -> tuple[Tensor, ...]:
+        """The weight matrices of every linear layer called `target`, such as `q_proj`; of the last decoder layers only.
+
+        0 decoder layers: of all.
+        """
+        first = self.layers - last_layers if last_layers else 0
+        named = (t for t in self.tensors if t.name.endswith(f".{target}.weight"))
+        return tuple(t for t in named if layer_number(t.name) >= first)
+
+
+def layer_number(name: str) -> int:
+    """The decoder layer that a tensor or module belongs to, from 0; what belongs to none counts as the first."""
+    found = re.search(r"(?:^|\.)layers\.(\d+)\.", name)
+    return int(found.group(1)) if found else 0
 
 
 def read_shape(folder: Path) -> ModelShape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +35,7 @@ _NOT_NEGATIVE: Final = (
     "weight_decay",
     "max_grad_norm",
     "warmup_steps",
+    "lora_layers",
     "epochs",
     "small_set",
     "max_seconds",
@@ -45,7 +47,11 @@ class Recipe:
     """One way to train.
 
     Attributes:
+        lora_layers: Only the last so many decoder layers get an adapter; 0: every one.
         rslora: Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
+        load_in_4bit: Hold the base's linear layers in 4 bits (QLoRA, Dettmers et al. 2023). That takes CUDA: only a
+            training on another machine does it, and one here is refused.
+        warmup_share: Share of the steps in which the learning rate rises, in place of `warmup_steps`.
         learn_from: Which assistant turns carry the loss: the answer that was judged, or every one.
         max_steps: Optimiser steps where `epochs` does not decide.
         epochs: Passes over the examples where there are more than `small_set` of them; 0: always `max_steps`.
@@ -59,6 +65,9 @@ class Recipe:
         continue_from: Run whose adapter is trained further; empty: start from the base.
         purpose: `production`: what comes of it may serve; `probe`: it is a cheap look, held only against other probes;
             empty: its budget beside the champion's says which.
+        found_on: Families of bases, as their config names them, on which this recipe's figures were found: of another
+            one the pre-flight warns. Empty: nobody wrote it down.
+        overrules: Rules of the pre-flight that this recipe sets aside with open eyes, such as `sft after orpo`.
         seed: What all chance of the training comes from; None: the project's seed. Under another seed it is the same
             recipe.
     """
@@ -70,13 +79,16 @@ class Recipe:
     lora_alpha: float = 16.0
     lora_dropout: float = 0.0
     lora_targets: tuple[str, ...] = SEVEN_LINEARS
+    lora_layers: int = 0
     rslora: bool = False
+    load_in_4bit: bool = False
     optimiser: str = "adamw"
     learning_rate: float = 2e-4
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     schedule: str = "linear"
     warmup_steps: int = 0
+    warmup_share: float = 0.0
     batch_size: int = 2
     accumulation: int = 4
     max_steps: int = 60
@@ -93,6 +105,8 @@ class Recipe:
     checkpoint_every: int = 20
     continue_from: str = ""
     purpose: RunPurpose = RunPurpose.UNSTATED
+    found_on: tuple[str, ...] = ()
+    overrules: tuple[str, ...] = ()
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -109,6 +123,8 @@ class Recipe:
             self._need(getattr(self, key) >= 0, key, "0 or more")
         self._need(0 <= self.lora_dropout < 1, "lora_dropout", "between 0 and 1")
         self._need(bool(self.lora_targets), "lora_targets", "at least one linear layer")
+        self._need(0 <= self.warmup_share < 1, "warmup_share", "between 0 and 1")
+        self._need(not (self.warmup_share and self.warmup_steps), "warmup_share", "0 where warmup_steps is set")
         self._need(self.seed is None or self.seed >= 0, "seed", "0 or more")
         self._need(self.max_steps > 0 or self.epochs > 0, "max_steps", "more than 0, or set epochs")
 
@@ -138,10 +154,18 @@ class Recipe:
         return self.lora_alpha / (self.lora_rank**0.5 if self.rslora else self.lora_rank)
 
     def steps_for(self, examples: int) -> int:
-        """Optimiser steps for so many examples."""
+        """Optimiser steps for so many examples; a pass that does not come out even takes one step more.
+
+        Source: transformers' `Trainer.set_initial_training_values`, with batch and accumulation each rounded up.
+        """
         if self.epochs > 0 and examples > self.small_set:
-            return max(1, -(-round(examples * self.epochs) // self.examples_per_step))
+            a_pass = math.ceil(math.ceil(examples / self.batch_size) / self.accumulation)
+            return max(1, math.ceil(round(a_pass * self.epochs, 9)))  # 0.1 of 30 is 3, whatever a float makes of it
         return self.max_steps
+
+    def warmup_for(self, steps: int) -> int:
+        """Of so many steps, those in which the learning rate rises."""
+        return math.ceil(round(self.warmup_share * steps, 9)) or self.warmup_steps
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:

@@ -9,6 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.shape import layer_number
 from selftune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def new_adapter(shape: ModelShape, recipe: Recipe, seed: int) -> dict[str, torch
     draw = torch.Generator().manual_seed(seed)
     adapter = {}
     for target in recipe.lora_targets:
-        layers = shape.linears(target)
+        layers = shape.linears(target, recipe.lora_layers)
         if not layers:
             raise UsageError(
                 f"recipe {recipe.name!r} targets {target!r}, but {shape.architecture} has no such linear layer.",
@@ -83,7 +84,7 @@ def save_adapter(folder: Path, adapter: Mapping[str, torch.Tensor], recipe: Reci
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: adapter[name].detach().contiguous() for name in sorted(adapter)}
     (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
-    text = json.dumps(_peft_config(recipe, base_name), indent=2, sort_keys=True)
+    text = json.dumps(_peft_config(recipe, base_name, adapter), indent=2, sort_keys=True)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
 
 
@@ -107,7 +108,8 @@ def mean_abs_change(before: Mapping[str, torch.Tensor], after: Mapping[str, torc
     return scale * total / max(1, count)
 
 
-def _peft_config(recipe: Recipe, base_name: str) -> dict[str, Any]:
+def _peft_config(recipe: Recipe, base_name: str, adapter: Iterable[str]) -> dict[str, Any]:
+    layers = sorted({layer_number(name) for name in layer_names(adapter)})
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -119,6 +121,7 @@ def _peft_config(recipe: Recipe, base_name: str) -> dict[str, Any]:
         "use_rslora": recipe.rslora,
         "use_dora": False,
         "target_modules": sorted(recipe.lora_targets),
+        "layers_to_transform": layers if recipe.lora_layers else None,
         "bias": "none",
         "fan_in_fan_out": False,
         "modules_to_save": None,

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 def learning_rate_at(step: int, steps: int, recipe: Recipe) -> float:
     """Learning rate of step `step` (from 0) of `steps`: linear warm-up, then the recipe's schedule."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * step / recipe.warmup_steps
-    done = (step - recipe.warmup_steps) / max(1, steps - recipe.warmup_steps)
+    warmup = recipe.warmup_for(steps)
+    if step < warmup:
+        return recipe.learning_rate * step / warmup
+    done = (step - warmup) / max(1, steps - warmup)
     if recipe.schedule == "linear":
         return recipe.learning_rate * max(0.0, 1 - done)
     if recipe.schedule == "cosine":
