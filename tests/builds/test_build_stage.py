@@ -95,7 +95,9 @@ def test_how_a_build_is_prompted_is_a_fact_of_it_and_does_not_change_what_answer
     assert whole.id != served.id
 
 
-@pytest.mark.parametrize(("form", "quantisation"), [("adapter", "F16"), ("merged", "F16"), ("quantised", "Q8_0"), ("quantised", "Q6_K")])
+@pytest.mark.parametrize(
+    ("form", "quantisation"), [("adapter", "F16"), ("merged", "F16"), ("quantised", "Q8_0"), ("quantised", "Q6_K")]
+)
 def test_trained_run_answers_as_peft_does_in_each_serving_form(context, make_adapter, form, quantisation):
     run = run_with(make_adapter(context.base_folder), context)
     made = build(run, BuildConfig(form=form, quantisation=quantisation), context)
@@ -152,3 +154,20 @@ def test_unknown_form_and_quantisation_name_the_nearest():
         BuildConfig(form="mergd")
     with pytest.raises(UnknownNameError, match="Q4_K_M"):
         BuildConfig(quantisation="Q4_KM")
+
+
+@pytest.mark.parametrize("form", ["adapter", "merged"])
+def test_what_is_served_unquantised_lies_close_to_what_was_trained_and_far_from_the_base(context, make_adapter, form):
+    run = run_with(make_adapter(context.base_folder), context)
+    found = build(run, BuildConfig(form=form, quantisation="F32"), context).distance
+    assert found.divergence < 1e-4
+    assert found.effect > 0.01
+    assert found.same_top == 1.0
+    assert not found.outweighs_training
+    assert found.interval[0] <= found.divergence <= found.interval[1]
+
+
+def test_a_base_has_nothing_that_training_changed(context):
+    found = build(context.base, BuildConfig(form="base"), context).distance
+    assert found.effect is None
+    assert not found.outweighs_training

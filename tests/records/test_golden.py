@@ -105,6 +105,7 @@ def test_the_public_names_are_these():
         "Dataset",
         "DatasetKind",
         "Decision",
+        "Distance",
         "Evaluation",
         "Example",
         "Feedback",

@@ -18,7 +18,8 @@ class BuildConfig:
         quantisation: `F32`, `F16`, `Q8_0`, `Q6_K`, `Q5_K_M` or `Q4_K_M`: what most tensors are written as.
         system_prompt: Put before every conversation; with no run, this makes a prompt-only build.
         prompting: How dialogues of personas are brought to it, for the record.
-        parity_prompts: Prompts whose greedy answers are compared with the Hugging Face model; 0 compares none.
+        parity_prompts: Prompts whose greedy answers are compared with the Hugging Face model; 0 compares no answers
+            and measures no distance.
     """
 
     form: str = ServingForm.MERGED.value

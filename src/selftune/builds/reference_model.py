@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from selftune.builds.adapter import Adapter
 
@@ -15,7 +19,7 @@ class ReferenceModel:
 
     Args:
         folder: Hugging Face folder of the base.
-        adapter: Merged into the weights in memory; None compares the bare base.
+        adapter: Merged into the weights in memory; None compares the bare base. Open for as long as the model is used.
         end_ids: Tokens that end an answer.
     """
 
@@ -26,17 +30,36 @@ class ReferenceModel:
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
         self._model.eval()
         self._end_ids = end_ids
-        if adapter is not None:
-            self._add(adapter)
+        self._adapter = adapter
+        for name, change in self._changes():
+            self._model.get_parameter(name).data.add_(change)
 
-    def _add(self, adapter: Adapter) -> None:
+    def remove_adapter(self) -> bool:
+        """Take the adapter's change off again, to float32 rounding; whether there was one."""
+        found = self._adapter is not None
+        for name, change in self._changes():
+            self._model.get_parameter(name).data.sub_(change)
+        self._adapter = None
+        return found
+
+    def _changes(self) -> Iterator[tuple[str, Any]]:
         import torch
 
-        with torch.no_grad():
-            for name in adapter.layers():
-                low_rank = adapter.read(name)
-                if low_rank is not None:
-                    self._model.get_parameter(name).add_(torch.from_numpy(low_rank.change()))
+        if self._adapter is None:
+            return
+        for name in self._adapter.layers():
+            low_rank = self._adapter.read(name)
+            if low_rank is not None:
+                yield name, torch.from_numpy(low_rank.change())
+
+    def log_probabilities(self, tokens: list[int], start: int) -> NDArray[np.float64]:
+        """Of what follows each beginning of at least `start` tokens, the whole too: `[beginnings, vocabulary]`."""
+        import torch
+
+        with torch.inference_mode():
+            logits = self._model(input_ids=torch.tensor([tokens])).logits[0, start - 1 :].double()
+            found: NDArray[np.float64] = torch.log_softmax(logits, dim=-1).numpy()
+        return found
 
     def continue_greedily(self, tokens: list[int], count: int) -> list[int]:
         """The tokens that follow, at most `count`; an end token ends them and is left out."""

@@ -10,6 +10,7 @@ from selftune.bases.memory import give_memory_back
 from selftune.bases.offline import stay_offline
 from selftune.builds.adapter import CONFIG_FILE, WEIGHTS_FILE, open_adapter
 from selftune.builds.base import Parts
+from selftune.builds.distance import measure_distance
 from selftune.builds.forms import form_called
 from selftune.builds.parity import compare_greedy, compare_template, compare_tokens, render_in_folder, stopping_ids
 from selftune.builds.reference_model import ReferenceModel
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 
     from selftune.builds.config import BuildConfig
     from selftune.context import Context
-    from selftune.records import Parity
+    from selftune.records import Distance, Parity
     from selftune.serving.client import LoopbackClient
 
-STAGE_VERSION: Final = 1
+STAGE_VERSION: Final = 2
 _CONTEXT_TOKENS: Final = 512
 
 
@@ -64,7 +65,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         quantisation=config.quantisation,
     )
     files = form_called(form, lambda done, total: _tell(context, done, total)).make(parts, folder)
-    parity = _compare(files, parts, config, context)
+    parity, distance = _compare(files, parts, config, context)
     give_memory_back()  # the comparison held the whole model
     if failed := [figure for figure in parity if not figure.passed]:
         worst = failed[0]
@@ -88,6 +89,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         tools=_tools(),
         parity=parity,
         prompting=config.prompting,
+        distance=distance,
     )
 
 
@@ -149,7 +151,9 @@ def _tell(context: Context, done: int, total: int) -> None:
     context.report(Progress(done=done, total=total, note="write tensors"))
 
 
-def _compare(files: tuple[Path, ...], parts: Parts, config: BuildConfig, context: Context) -> tuple[Parity, ...]:
+def _compare(
+    files: tuple[Path, ...], parts: Parts, config: BuildConfig, context: Context
+) -> tuple[tuple[Parity, ...], Distance | None]:
     """Serve the files once and compare, with the least noise that the server offers."""
     order = Order(
         model=str(files[0]),
@@ -161,16 +165,20 @@ def _compare(files: tuple[Path, ...], parts: Parts, config: BuildConfig, context
     context.report(Progress(done=0, total=None, note="compare with the source"))
     with run_server(order, context.work.folder("logs") / "parity.log") as server, server.watched() as client:
         exact = compare_tokens(client, parts.base_folder), compare_template(client, parts.base_folder)
-        return (*exact, _compare_greedy(client, parts, config)) if config.parity_prompts else exact
+        if not config.parity_prompts:
+            return exact, None
+        greedy, distance = _compare_answers(client, parts, config)
+        return (*exact, greedy), distance
 
 
-def _compare_greedy(client: LoopbackClient, parts: Parts, config: BuildConfig) -> Parity:
+def _compare_answers(client: LoopbackClient, parts: Parts, config: BuildConfig) -> tuple[Parity, Distance]:
     folder, quantisation = parts.base_folder, Quantisation(config.quantisation)
     with ExitStack() as stack:
         adapter = stack.enter_context(open_adapter(parts.adapter_folder)) if parts.adapter_folder else None
         reference = ReferenceModel(folder, adapter, stopping_ids(folder))
         speak = reference.continue_greedily
-        return compare_greedy(client, speak, folder, quantisation=quantisation, prompts=config.parity_prompts)
+        greedy = compare_greedy(client, speak, folder, quantisation=quantisation, prompts=config.parity_prompts)
+        return greedy, measure_distance(client, folder, reference)
 
 
 def _keep(path: Path, context: Context) -> FileDigest:

@@ -1,7 +1,7 @@
 """Which GGUF type each tensor gets.
 
-Q4_K_M and Q5_K_M are mixtures, Q6_K is Q6_K throughout: the rule is llama.cpp's (`src/llama-quant.cpp`, `llama_tensor_get_type`), so that our
-file is the one that `llama-quantize` would write.
+Q4_K_M and Q5_K_M are mixtures, Q6_K is one type throughout: the rule is llama.cpp's (`src/llama-quant.cpp`,
+`llama_tensor_get_type`), so that our file is the one that `llama-quantize` would write.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from selftune.records.blind_pair import BlindPair
 from selftune.records.build import (
     Build,
     BuildOrigin,
+    Distance,
     FileDigest,
     GenerationParameters,
     Parity,
@@ -83,6 +84,7 @@ __all__ = [
     "Dataset",
     "DatasetKind",
     "Decision",
+    "Distance",
     "Evaluation",
     "Example",
     "Feedback",

@@ -74,6 +74,32 @@ class Parity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Distance:
+    """How far a build lies from what it was made of, token by token, on fixed prompts and the answers to them.
+
+    Attributes:
+        divergence: Mean Kullback-Leibler divergence of the build's next tokens from the source's, in nats.
+        interval: Of that mean at the level of 95 %, prompts taken as a whole.
+        same_top: Share of tokens on which both find the same one likeliest.
+        n: Tokens compared.
+        prompts: Prompts that these tokens belong to.
+        effect: The same divergence of the bare base: what the adapter changed; None where there is none.
+    """
+
+    divergence: float
+    interval: tuple[float, float]
+    same_top: float
+    n: int
+    prompts: int
+    effect: float | None = None
+
+    @property
+    def outweighs_training(self) -> bool:
+        """Whether laying the weights out for serving changed at least as much as the training did."""
+        return self.effect is not None and self.divergence >= self.effect
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServingProof:
     """What a server showed itself to be, by challenge.
 
@@ -105,6 +131,7 @@ class Build(Record):
         tools: Names and versions of what made it.
         manifest_signature: Ed25519 signature of the build digest by the machine key, hex; None until sealed.
         prompting: How dialogues are brought to it; what it learns must be rendered the same way.
+        distance: How far it lies from the run or base it was made of; None where nobody compared.
     """
 
     KIND: ClassVar[str] = "build"
@@ -124,6 +151,7 @@ class Build(Record):
     parity: tuple[Parity, ...] = ()
     manifest_signature: str | None = None
     prompting: Prompting = Prompting.DIALOGUE
+    distance: Distance | None = None
 
     @property
     def digest(self) -> str:
