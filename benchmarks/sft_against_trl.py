@@ -120,9 +120,9 @@ def _packed() -> Backend:
 
 
 def _trl() -> Backend:
-    from selftune.training.peft_backend import PeftBackend
+    from selftune.training.trl_backend import TrlBackend
 
-    return PeftBackend()
+    return TrlBackend()
 
 
 if __name__ == "__main__":

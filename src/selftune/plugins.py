@@ -23,7 +23,7 @@ GROUPS: Final = (
 )
 
 # What was called otherwise once; configs of before are told the name it has now.
-RENAMED: Final = {("selftune.judges", "openai"): "oracle"}
+RENAMED: Final = {("selftune.judges", "openai"): "oracle", ("selftune.backends", "peft"): "trl"}
 
 
 @cache

@@ -19,13 +19,13 @@ from selftune.training.config import Recipe
 from selftune.training.lora import WEIGHTS, attach, load_adapter, new_adapter, save_adapter
 from selftune.training.packed_backend import PackedBackend
 from selftune.training.packed_model import load_model, logits_of, loss_of, parameters_of
-from selftune.training.peft_backend import PeftBackend
 from selftune.training.preflight import tokenise
 from selftune.training.rows import labels_of, load_tokenizer
 from selftune.training.stage import train
+from selftune.training.trl_backend import TrlBackend
 
 pytestmark = pytest.mark.needs("train")
-BACKENDS = {"packed": PackedBackend, "peft": PeftBackend}
+BACKENDS = {"packed": PackedBackend, "trl": TrlBackend}
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -60,12 +60,12 @@ def job_in(folder: Path, base: Path, chosen: Recipe, *, moved: bool = False) -> 
     )
 
 
-def peft_gradients(job: TrainingJob, rows: list[Row]) -> tuple[float, dict[str, Any]]:
+def trl_gradients(job: TrainingJob, rows: list[Row]) -> tuple[float, dict[str, Any]]:
     """Loss and LoRA gradients by PEFT and TRL's own collator, forward pass and normalisation, padding included."""
     import torch
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from selftune.training.peft_backend import adapted_model
+    from selftune.training.trl_backend import adapted_model
 
     model = adapted_model(job)
     batch = DataCollatorForLanguageModeling(pad_token_id=0)(
@@ -95,7 +95,7 @@ def test_the_packed_loop_has_the_loss_and_gradients_of_peft_and_trl(
     rows = [job.rows[index] for index in (0, 1, 2, 3, 7)]
     assert any(not segment.is_plain for segment in pack(rows).segments), "no beginning is shared: nothing is tested"
     loss, gradients = packed_gradients(job, rows)
-    expected_loss, expected = peft_gradients(job, rows)
+    expected_loss, expected = trl_gradients(job, rows)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     assert gradients.keys() == expected.keys()
     for name, gradient in gradients.items():
@@ -126,10 +126,10 @@ def test_both_back_ends_walk_the_same_path(tmp_path: Path, tiny_base: Path) -> N
     for name, backend in BACKENDS.items():
         folder = tmp_path / name
         results[name] = backend().train(job_in(folder, tiny_base, recipe()), make_context(folder, tiny_base))
-    packed, peft = results["packed"], results["peft"]
-    assert [point.loss for point in packed.curve] == pytest.approx([point.loss for point in peft.curve], rel=1e-3)
-    assert [p.learning_rate for p in packed.curve] == pytest.approx([p.learning_rate for p in peft.curve])
-    assert packed.supervised_tokens == peft.supervised_tokens
+    packed, trl = results["packed"], results["trl"]
+    assert [point.loss for point in packed.curve] == pytest.approx([point.loss for point in trl.curve], rel=1e-3)
+    assert [p.learning_rate for p in packed.curve] == pytest.approx([p.learning_rate for p in trl.curve])
+    assert packed.supervised_tokens == trl.supervised_tokens
 
 
 class PulledPlugError(Exception):

@@ -16,7 +16,7 @@ def test_the_plans_table_is_the_recipe_a4ps_sft() -> None:
     assert (recipe.batch_size, recipe.accumulation, recipe.examples_per_step) == (2, 4, 8)
     assert (recipe.lora_rank, recipe.lora_alpha, recipe.learning_rate) == (16, 16.0, 2e-4)
     assert recipe.lora_targets == SEVEN_LINEARS
-    assert recipe.backend == "peft"
+    assert recipe.backend == "trl"
 
 
 @pytest.mark.parametrize(("examples", "steps"), [(10, 60), (480, 60), (481, 61), (500, 63), (4000, 500)])
@@ -77,7 +77,11 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name() -> None:
         {"lora_dropout": 1.0},
         {"lora_targets": []},
         {"lora_targets": "q_proj"},
-        {"objective": "orpo"},
+        {"objective": "kto"},
+        {"beta": 0.1},
+        {"beta": 0.0, "objective": "orpo"},
+        {"lora_dropout": 0.1, "objective": "dpo", "beta": 0.1},
+        {"learn_from": "every_answer", "objective": "dpo", "beta": 0.1},
         {"optimiser": "adam_8bit"},
         {"schedule": "staircase"},
         {"max_steps": 0},

@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One example as tokens. `supervised` marks those under the loss: the answer and its stop token."""
+    """One example as tokens. `supervised` marks those under the loss: the answer and its stop token.
+
+    A pair is its chosen row, which carries the `rejected` one: the same prompt, then another answer and its stop token.
+    """
 
     interaction_id: str
     tokens: tuple[int, ...]
     supervised: tuple[bool, ...]
+    rejected: Row | None = None
+
+    @property
+    def sides(self) -> tuple[Row, ...]:
+        """Itself, and the row it is preferred to where there is one."""
+        return (self,) if self.rejected is None else (self, self.rejected)
 
     @property
     def first_supervised(self) -> int:

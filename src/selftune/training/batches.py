@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.training.base import Row
     from selftune.training.config import Recipe
@@ -65,16 +65,27 @@ def plan_batches(rows: Sequence[Row], recipe: Recipe, steps: int, seed: int) -> 
 
 def pack(rows: Sequence[Row]) -> Pack:
     """Rows as one sequence; neighbours that begin alike share the computation of their beginning."""
+    return lay_out(_families(rows))
+
+
+def lay_out(families: Iterable[tuple[int, Sequence[Row]]], *, with_prompts: bool = False) -> Pack:
+    """Families of rows as one sequence, each with the number of tokens that its rows have in common at their beginning.
+
+    `with_prompts` puts what stands before a family's branches among the targets, once and before all others of it.
+    """
     tokens: list[int] = []
     positions: list[int] = []
     segments: list[Segment] = []
     predictors: list[int] = []
     targets: list[int] = []
-    for shared, group in _families(rows):
+    for shared, group in families:
         start = len(tokens)
         branches = [0] * shared
         tokens += group[0].tokens[:shared]
         positions += range(shared)
+        if with_prompts:
+            predictors += range(start, start + shared - 1)
+            targets += group[0].tokens[1:shared]
         for number, row in enumerate(group, start=1):
             offset = len(tokens) - shared
             for index in range(shared, len(row.tokens)):

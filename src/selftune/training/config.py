@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from selftune.bases.memory import SEVEN_LINEARS
+from selftune.plugins import registered
 from selftune.records import RunPurpose, digest_of
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
 
 RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
 
 _CHOICES: Final = {
-    "objective": ("sft",),
     "optimiser": ("adamw", "sgd"),
     "schedule": ("constant", "linear", "cosine"),
     "precision": ("float32", "bfloat16"),
@@ -47,6 +47,8 @@ class Recipe:
     """One way to train.
 
     Attributes:
+        objective: `sft` learns answers; `dpo` and `orpo` learn which of two is the better one.
+        beta: How much a pair counts: DPO's beta, or ORPO's lambda, which TRL calls beta too; 0 for SFT, which has none.
         lora_layers: Only the last so many decoder layers get an adapter; 0: every one.
         rslora: Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
         load_in_4bit: Hold the base's linear layers in 4 bits (QLoRA, Dettmers et al. 2023). That takes CUDA: only a
@@ -74,6 +76,7 @@ class Recipe:
 
     name: str
     objective: str = "sft"
+    beta: float = 0.0
     backend: str = "packed"
     lora_rank: int = 16
     lora_alpha: float = 16.0
@@ -115,6 +118,9 @@ class Recipe:
         Raises:
             ConfigError: names the key and what it takes.
         """
+        objectives = sorted(registered("selftune.objectives"))
+        self._need(self.objective in objectives, "objective", f"one of: {', '.join(objectives)}")
+        self._check_pairs()
         for key, choices in _CHOICES.items():
             self._need(getattr(self, key) in choices, key, f"one of: {', '.join(choices)}")
         for key in _POSITIVE:
@@ -127,6 +133,16 @@ class Recipe:
         self._need(not (self.warmup_share and self.warmup_steps), "warmup_share", "0 where warmup_steps is set")
         self._need(self.seed is None or self.seed >= 0, "seed", "0 or more")
         self._need(self.max_steps > 0 or self.epochs > 0, "max_steps", "more than 0, or set epochs")
+
+    def _check_pairs(self) -> None:
+        """Refuse what an objective would leave unread, or compare wrongly."""
+        if self.objective == "sft":
+            self._need(self.beta == 0, "beta", "left out: only objectives that learn from pairs have one")
+            return
+        self._need(self.beta > 0, "beta", f"more than 0 for {self.objective}; 0.1 is common")
+        # With dropout, the two answers of a pair and its reference would be compared through three different models.
+        self._need(self.lora_dropout == 0, "lora_dropout", f"0 for {self.objective}")
+        self._need(self.learn_from == "last_answer", "learn_from", f"last_answer for {self.objective}")
 
     def _need(self, holds: bool, key: str, wanted: str) -> None:
         if not holds:

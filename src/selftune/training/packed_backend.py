@@ -1,6 +1,6 @@
 """The flat loop: no padding, each shared beginning computed once, logits only where something is learnt.
 
-The same loss and the same gradients as TRL's trainer (`peft_backend.py`, tested against it), in one readable file.
+The same loss and the same gradients as TRL's trainer (`trl_backend.py`, tested against it), in one readable file.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from selftune.context import Progress
 from selftune.records import CurvePoint, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
-from selftune.training.batches import pack
 from selftune.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from selftune.training.lora import attach, load_adapter, save_adapter
-from selftune.training.packed_model import load_model, loss_of, parameters_of
+from selftune.training.objectives import objective_of
+from selftune.training.packed_model import load_model, parameters_of
 from selftune.training.schedule import learning_rate_at
 from selftune.training.watch import divergence, finite, is_time_up
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from selftune.context import Context
     from selftune.training.config import Recipe
+    from selftune.training.objectives import Objective
 
 _START = Checkpoint(step=0, seconds=0.0, supervised_tokens=0, curve=(), tensors={})
 
@@ -36,6 +37,7 @@ class PackedBackend:
         """Train from the initial adapter, or from the checkpoint that an earlier try left."""
         recipe, steps = job.recipe, len(job.batches)
         learner = new_learner(job)
+        learner.objective.get_ready(learner.model, job, context)
         begun = load_checkpoint(job.checkpoints) or _START
         restore(begun.tensors, learner)
         curve, learnt, stopped = list(begun.curve), begun.supervised_tokens, None
@@ -63,8 +65,9 @@ class PackedBackend:
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:
-    """The frozen model, the adapter that hooks into it, and the optimiser over the adapter's tensors."""
+    """The frozen model, the adapter that hooks into it, what it learns by, and the optimiser over its tensors."""
 
+    objective: Objective
     model: Any
     adapter: Mapping[str, torch.Tensor]
     optimiser: torch.optim.Optimizer
@@ -76,7 +79,8 @@ def new_learner(job: TrainingJob) -> Learner:
     model = load_model(job.base_folder, recipe.precision)
     adapter = parameters_of(load_adapter(job.initial)[0])
     attach(model, adapter, recipe.lora_scale, recipe.lora_dropout)
-    return Learner(model=model, adapter=adapter, optimiser=new_optimiser(adapter, recipe))
+    optimiser = new_optimiser(adapter, recipe)
+    return Learner(objective=objective_of(recipe), model=model, adapter=adapter, optimiser=optimiser)
 
 
 def new_optimiser(adapter: Mapping[str, torch.Tensor], recipe: Recipe) -> torch.optim.Optimizer:
@@ -90,15 +94,14 @@ def new_optimiser(adapter: Mapping[str, torch.Tensor], recipe: Recipe) -> torch.
 
 
 def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint, int]:
-    """One optimiser step: gradients of the mean loss over all tokens under the loss, clipped, applied."""
+    """One optimiser step: gradients of the objective's loss, clipped, applied; and how many tokens were under it."""
     import torch
 
     torch.manual_seed(job.seed + step)  # dropout: the same step draws the same, whatever ran before it
-    packs = [pack([job.rows[index] for index in batch]) for batch in job.batches[step]]
-    tokens = sum(len(one.targets) for one in packs)
+    batches = [[job.rows[index] for index in batch] for batch in job.batches[step]]
+    tokens = sum(sum(side.supervised) for rows in batches for row in rows for side in row.sides)
     total = 0.0
-    for one in packs:
-        loss = loss_of(learner.model, one) / tokens
+    for loss in learner.objective.losses(learner.model, batches):
         loss.backward()  # type: ignore[no-untyped-call] # torch ships it untyped
         total += loss.item()
     norm = torch.nn.utils.clip_grad_norm_(learner.adapter.values(), job.recipe.max_grad_norm or float("inf"))

@@ -46,6 +46,14 @@ def loss_of(model: Any, pack: Pack) -> torch.Tensor:
     return functional.cross_entropy(logits, torch.tensor(pack.targets), reduction="sum")
 
 
+def costs_of(model: Any, pack: Pack) -> torch.Tensor:
+    """What each token under the loss costs in nats, `[targets]`, in float32."""
+    import torch
+    from torch.nn import functional
+
+    return functional.cross_entropy(logits_of(model, pack), torch.tensor(pack.targets), reduction="none")
+
+
 def logits_of(model: Any, pack: Pack) -> torch.Tensor:
     """The model's prediction of each target, `[targets, vocabulary]`, in float32."""
     import torch

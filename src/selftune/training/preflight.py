@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.bases.memory import lora_parameters, training_memory_bytes
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Reject
-from selftune.training.rows import RowMaker
+from selftune.training.objectives import objective_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +50,9 @@ def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape
     rows, rejects = tokenise(examples, recipe, tokenizer)
     if not rows:
         raise _nothing_left(rejects)
-    check_mask(rows[:_SAMPLE], recipe, tokenizer.eos_token_id)
-    check_vocabulary(rows, shape)
-    check_attention(rows, shape)
+    check_mask(_sides(rows[:_SAMPLE]), recipe, tokenizer.eos_token_id)
+    check_vocabulary(_sides(rows), shape)
+    check_attention(_sides(rows), shape)
     memory = check_memory(rows, recipe, shape)
     steps = recipe.steps_for(len(rows))
     plan = plan_text(steps, recipe.examples_per_step, len(rows), len(rejects))
@@ -61,17 +61,18 @@ def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape
 
 def tokenise(examples: Sequence[Example], recipe: Recipe, tokenizer: Any) -> tuple[tuple[Row, ...], tuple[Reject, ...]]:
     """Rows for the examples that can be learnt from, and the others with their reasons. Nothing is cut short."""
-    maker = RowMaker(tokenizer, recipe.learn_from)
+    make = objective_of(recipe).row_maker(tokenizer)
     rows: list[Row] = []
     rejects: list[Reject] = []
     for example in examples:
         try:
-            row = maker.make(example)
+            row = make(example)
         except ValueError as error:
             rejects.append(Reject(interaction_id=example.interaction_id, reason=f"not trained on: {error}"))
             continue
-        if len(row.tokens) > recipe.max_length:
-            reason = f"not trained on: {len(row.tokens)} tokens, the recipe takes {recipe.max_length}"
+        length = max(len(side.tokens) for side in row.sides)
+        if length > recipe.max_length:
+            reason = f"not trained on: {length} tokens, the recipe takes {recipe.max_length}"
             rejects.append(Reject(interaction_id=example.interaction_id, reason=reason))
         else:
             rows.append(row)
@@ -144,7 +145,7 @@ def check_memory(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
             f"{', '.join(recipe.lora_targets)}.",
             next_step="Name linear layers of the base in lora_targets.",
         )
-    longest = sorted(rows, key=lambda row: len(row.tokens))[-recipe.batch_size :]
+    longest = _sides(sorted(rows, key=lambda row: len(row.tokens))[-recipe.batch_size :])
     needed = training_memory_bytes(
         shape,
         adapter_parameters=trained,
@@ -167,6 +168,11 @@ def plan_text(steps: int, per_step: int, examples: int, left_out: int) -> str:
     passes = f"{samples / examples:.1f} passes over {examples:,} examples"
     text = f"{steps} steps × {per_step} = {samples:,} samples, {passes}"  # noqa: RUF001 - a multiplication sign
     return f"{text}; {left_out} left out" if left_out else text
+
+
+def _sides(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Every sequence that is computed; a pair is two."""
+    return tuple(side for row in rows for side in row.sides)
 
 
 def _nothing_left(rejects: Sequence[Reject]) -> NothingToTrainOnError:

@@ -81,6 +81,11 @@ class RowMaker:
             raise ValueError("its answer is empty")
         return Row(interaction_id=example.interaction_id, tokens=tuple(encoded["input_ids"]), supervised=marks)
 
+    def prompt_of(self, example: Example) -> tuple[int, ...]:
+        """The tokens that the example's last answer follows."""
+        text = self._render(example.messages[:-1], prompt_only=True)
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
     def _spans(self, messages: Sequence[Message], text: str) -> Iterator[tuple[int, int]]:
         """Start and end, in characters of `text`, of each answer with its stop token."""
         turns = [index for index, message in enumerate(messages) if message.role == "assistant"]

@@ -12,13 +12,14 @@ from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
 from selftune.interrupts import asked_to_stop
 from selftune.plugins import load_plugin
-from selftune.records import DatasetKind, FileDigest, Run, RunStatus
+from selftune.records import FileDigest, Run, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult
 from selftune.training.batches import plan_batches
 from selftune.training.energy import estimate_cost, estimate_energy, read_counters
 from selftune.training.environment import code_version, describe_environment
 from selftune.training.evidence import gather_evidence
 from selftune.training.lora import FILES, load_adapter, new_adapter, save_adapter
+from selftune.training.objectives import objective_of
 from selftune.training.order import check_stage_order
 from selftune.training.preflight import preflight
 from selftune.training.rows import load_tokenizer
@@ -108,10 +109,11 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
 
 
 def _check_kind(dataset: Dataset, recipe: Recipe) -> None:
-    if dataset.kind is not DatasetKind.SFT:
+    wanted = objective_of(recipe).learns_from
+    if dataset.kind is not wanted:
         raise UsageError(
             f"recipe {recipe.name!r} ({recipe.objective}) can't learn from a {dataset.kind.value} dataset.",
-            next_step="Curate an sft dataset.",
+            next_step=f'Set kind = "{wanted.value}" under [curation], or use a recipe for this kind.',
         )
 
 

@@ -1,4 +1,4 @@
-"""The back-end everyone knows: PEFT's adapters under TRL's `SFTTrainer`, on CPU, with nothing left to its defaults.
+"""The back-end everyone knows: PEFT's adapters under TRL's trainers, on CPU, with nothing left to their defaults.
 
 The rows come tokenised and labelled, so TRL drops nothing, cuts nothing and masks nothing on its own.
 """
@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.offline import stay_offline
 from selftune.context import Progress
+from selftune.errors import UsageError
 from selftune.records import CurvePoint, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
 from selftune.training.lora import load_adapter, save_adapter
-from selftune.training.rows import labels_of
+from selftune.training.preferences.peers import dpo_trainer, orpo_trainer
+from selftune.training.rows import labels_of, load_tokenizer
 from selftune.training.watch import divergence, finite, is_time_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from selftune.context import Context
+    from selftune.training.base import Row
     from selftune.training.config import Recipe
 
 _OPTIMISERS: Final = {"adamw": "adamw_torch", "sgd": "sgd"}
@@ -31,8 +35,8 @@ _SECONDS: Final = "selftune_seconds"
 _SCHEDULES: Final = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
-class PeftBackend:
-    """Trains with PEFT and TRL."""
+class TrlBackend:
+    """Trains with TRL and PEFT."""
 
     def train(self, job: TrainingJob, context: Context) -> TrainingResult:
         """Train from the initial adapter, or from the last whole checkpoint that an earlier try left."""
@@ -41,23 +45,17 @@ class PeftBackend:
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
         from peft import get_peft_model_state_dict
         from transformers import PrinterCallback
-        from trl import SFTTrainer
 
         model = adapted_model(job)
         watch = _Watch(job, context)
-        trainer = SFTTrainer(
-            model=model,
-            args=trainer_settings(job),
-            train_dataset=_in_planned_order(job),
-            data_collator=_collator(),
-            processing_class=_tokenizer(job),
-            callbacks=[watch.callback()],
-        )
+        services = {"model": model, "processing_class": _tokenizer(job), "callbacks": [watch.callback()]}
+        trainer = trainer_for(job.recipe)(_in_planned_order(job), job.recipe, trainer_settings(job), services)
         trainer.remove_callback(PrinterCallback)  # results alone belong on stdout
         trainer.train(resume_from_checkpoint=last_checkpoint(job.checkpoints))
         curve = curve_of(trainer.state.log_history)
         done = int(trainer.state.global_step)
-        learnt = sum(sum(job.rows[i].supervised) for step in job.batches[:done] for batch in step for i in batch)
+        met = (job.rows[index] for step in job.batches[:done] for batch in step for index in batch)
+        learnt = sum(sum(side.supervised) for row in met for side in row.sides)
         result = TrainingResult(
             status=RunStatus.OUT_OF_TIME if watch.stopped else RunStatus.FINISHED,
             steps=done,
@@ -94,6 +92,7 @@ def adapted_model(job: TrainingJob) -> Any:
         lora_alpha=recipe.lora_alpha,
         lora_dropout=recipe.lora_dropout,
         target_modules=list(recipe.lora_targets),
+        layers_to_transform=_last_layers(base.config.num_hidden_layers, recipe.lora_layers),
         use_rslora=recipe.rslora,
         task_type="CAUSAL_LM",
     )
@@ -102,40 +101,71 @@ def adapted_model(job: TrainingJob) -> Any:
     return model
 
 
-def trainer_settings(job: TrainingJob) -> Any:
-    """TRL's settings, each one said: its defaults (bf16, reports, learning rates) are not ours."""
-    from trl import SFTConfig
+def _last_layers(layers: int, count: int) -> list[int] | None:
+    """The layers that get an adapter, as PEFT is told: none named where every one does."""
+    return list(range(layers))[-count:] if count else None
 
-    recipe = job.recipe
-    return SFTConfig(
-        output_dir=str(job.checkpoints),
-        use_cpu=True,
-        bf16=False,
-        report_to="none",
-        seed=job.seed,
-        data_seed=job.seed,
-        max_steps=len(job.batches),
-        per_device_train_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.accumulation,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.max_grad_norm,
-        lr_scheduler_type=_SCHEDULES[recipe.schedule],
-        warmup_steps=recipe.warmup_steps,
-        optim=_OPTIMISERS[recipe.optimiser],
-        train_sampling_strategy="sequential",
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        packing=False,
-        activation_checkpointing=False,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=recipe.checkpoint_every,
-        save_total_limit=2,
-        disable_tqdm=True,
-        push_to_hub=False,
+
+def trainer_for(recipe: Recipe) -> Callable[..., Any]:
+    """What makes TRL's trainer for the recipe's objective out of rows, recipe, settings and services.
+
+    Raises:
+        UsageError: TRL is given no trainer for it here.
+    """
+    trainers = {"sft": sft_trainer, "dpo": dpo_trainer, "orpo": orpo_trainer}
+    if recipe.objective not in trainers:
+        raise UsageError(
+            f"back-end 'trl' has no trainer for objective {recipe.objective!r}.",
+            next_step='Set backend = "packed" in the recipe.',
+        )
+    return trainers[recipe.objective]
+
+
+def sft_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any], services: Mapping[str, Any]) -> Any:  # noqa: ARG001 - as the trainers of `preferences/peers.py`
+    """TRL's `SFTTrainer` over these rows in this order."""
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    return SFTTrainer(
+        args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}, max_length=None, packing=False),
+        train_dataset=Dataset.from_dict(
+            {"input_ids": [list(row.tokens) for row in rows], "labels": [labels_of(row) for row in rows]}
+        ),
+        data_collator=DataCollatorForLanguageModeling(pad_token_id=_PAD_ID),
+        **services,
     )
+
+
+def trainer_settings(job: TrainingJob) -> dict[str, Any]:
+    """Settings of any of TRL's trainers, each one said: its defaults (bf16, reports, learning rates) are not ours."""
+    recipe = job.recipe
+    return {
+        "output_dir": str(job.checkpoints),
+        "use_cpu": True,
+        "bf16": False,
+        "report_to": "none",
+        "seed": job.seed,
+        "data_seed": job.seed,
+        "max_steps": len(job.batches),
+        "per_device_train_batch_size": recipe.batch_size,
+        "gradient_accumulation_steps": recipe.accumulation,
+        "learning_rate": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "max_grad_norm": recipe.max_grad_norm,
+        "lr_scheduler_type": _SCHEDULES[recipe.schedule],
+        "warmup_steps": recipe.warmup_for(len(job.batches)),
+        "optim": _OPTIMISERS[recipe.optimiser],
+        "train_sampling_strategy": "sequential",
+        "activation_checkpointing": False,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "save_steps": recipe.checkpoint_every,
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+        "push_to_hub": False,
+    }
 
 
 def last_checkpoint(folder: Path) -> str | None:
@@ -228,25 +258,12 @@ class _Watch:
             control.should_training_stop = True
 
 
-def _in_planned_order(job: TrainingJob) -> Any:
+def _in_planned_order(job: TrainingJob) -> list[Row]:
     """Every example of every step, in the order of the job's batches; the trainer reads it from front to back."""
-    from datasets import Dataset
-
-    rows = [job.rows[index] for step in job.batches for batch in step for index in batch]
-    return Dataset.from_dict(
-        {"input_ids": [list(row.tokens) for row in rows], "labels": [labels_of(row) for row in rows]}
-    )
-
-
-def _collator() -> Any:
-    from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
-
-    return DataCollatorForLanguageModeling(pad_token_id=_PAD_ID)
+    return [job.rows[index] for step in job.batches for batch in step for index in batch]
 
 
 def _tokenizer(job: TrainingJob) -> Any:
-    from selftune.training.rows import load_tokenizer
-
     tokenizer = load_tokenizer(job.base_folder)
     # TRL asks for a pad token by name; the collator's own id is what is used, and it is never under the loss.
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(_PAD_ID)

@@ -1,0 +1,78 @@
+"""What an objective must do: say what it learns from, turn it into rows, and give the loss of a step.
+
+Supervised fine-tuning stands here; what learns from pairs of answers has a folder of its own, `preferences/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from selftune.plugins import load_plugin
+from selftune.records import DatasetKind
+from selftune.training.batches import pack
+from selftune.training.rows import RowMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import torch
+
+    from selftune.context import Context
+    from selftune.records import Example
+    from selftune.training.base import Row, TrainingJob
+    from selftune.training.config import Recipe
+
+
+class Objective(Protocol):
+    """One way to learn, made anew for each training from its recipe.
+
+    Attributes:
+        learns_from: The kind of dataset it takes.
+    """
+
+    learns_from: DatasetKind
+
+    def __init__(self, recipe: Recipe) -> None: ...
+
+    def row_maker(self, tokenizer: Any) -> Callable[[Example], Row]:
+        """What turns an example into a row, and refuses with a `ValueError` what can't be learnt from."""
+        ...
+
+    def get_ready(self, model: Any, job: TrainingJob, context: Context) -> None:
+        """Called once, before the first step, with the adapter on the model that the training begins with."""
+        ...
+
+    def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
+        """The loss of one optimiser step in scalars that add up to it, one for each forward pass, one at a time."""
+        ...
+
+
+class Supervised:
+    """SFT: the mean cross-entropy over all tokens under the loss of a step, not a mean of means."""
+
+    learns_from = DatasetKind.SFT
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._learn_from = recipe.learn_from
+
+    def row_maker(self, tokenizer: Any) -> Callable[[Example], Row]:
+        """Rows with the recipe's answers under the loss."""
+        return RowMaker(tokenizer, self._learn_from).make
+
+    def get_ready(self, model: Any, job: TrainingJob, context: Context) -> None:
+        """Nothing is needed."""
+
+    def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
+        """Summed cross-entropy of each forward pass, divided by the tokens of the whole step."""
+        from selftune.training.packed_model import loss_of
+
+        packs = [pack(rows) for rows in batches]
+        tokens = sum(len(one.targets) for one in packs)
+        for one in packs:
+            yield loss_of(model, one) / tokens
+
+
+def objective_of(recipe: Recipe) -> Objective:
+    """The objective that a recipe names."""
+    objective: Objective = load_plugin("selftune.objectives", recipe.objective)(recipe)
+    return objective
