@@ -18,10 +18,11 @@ from selftune.training.batches import plan_batches
 from selftune.training.energy import estimate_cost, estimate_energy, read_counters
 from selftune.training.environment import code_version, describe_environment
 from selftune.training.evidence import gather_evidence
-from selftune.training.lora import FILES, load_adapter, new_adapter, save_adapter
+from selftune.training.lora import FILES, WEIGHTS, load_adapter, new_adapter, save_adapter
 from selftune.training.objectives import objective_of
 from selftune.training.order import check_stage_order
 from selftune.training.preflight import preflight
+from selftune.training.provenance import Provenance, stamp
 from selftune.training.rows import load_tokenizer
 from selftune.training.watch import peak_memory_bytes
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from selftune.training.config import Recipe
     from selftune.training.preflight import Preflight
 
-STAGE_VERSION: Final = 1
+STAGE_VERSION: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,10 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
     seed = context.seed if recipe.seed is None else recipe.seed
     job = _prepare(flight, recipe, previous, seed, context)
-    outcome = _run_backend(load(recipe.backend), job, context)
+    origin = Provenance(
+        stage_history=(*history, recipe.objective), base_digest=context.base.digest, dataset_id=dataset.id
+    )
+    outcome = _run_backend(load(recipe.backend), job, origin, context)
     result = outcome.result
     counted = context.elapsed() - started
     seconds = result.earlier_seconds + counted
@@ -155,7 +159,7 @@ def _lay_out(previous: Run, recipe: Recipe, folder: Path, context: Context) -> N
         )
 
 
-def _run_backend(backend: Backend, job: TrainingJob, context: Context) -> _Outcome:
+def _run_backend(backend: Backend, job: TrainingJob, origin: Provenance, context: Context) -> _Outcome:
     """Train and look at what came of it; what the machine can't do becomes a failed result."""
     try:
         with asked_to_stop() as asked:
@@ -169,10 +173,10 @@ def _run_backend(backend: Backend, job: TrainingJob, context: Context) -> _Outco
         give_memory_back()
     if result.status not in {RunStatus.FINISHED, RunStatus.OUT_OF_TIME}:
         return _Outcome(result=result)
-    return _examine(result, job, context)
+    return _examine(result, job, origin, context)
 
 
-def _examine(result: TrainingResult, job: TrainingJob, context: Context) -> _Outcome:
+def _examine(result: TrainingResult, job: TrainingJob, origin: Provenance, context: Context) -> _Outcome:
     missing = [name for name in FILES if not (job.adapter / name).is_file()]
     if missing:
         raise IntegrityError(
@@ -181,6 +185,7 @@ def _examine(result: TrainingResult, job: TrainingJob, context: Context) -> _Out
     probes = job.rows[: job.recipe.logit_prompts]
     evidence = gather_evidence(job.base_folder, job.initial, job.adapter, probes)
     give_memory_back()
+    stamp(job.adapter / WEIGHTS, origin)
     if evidence.nothing and result.steps:
         result = replace(result, status=RunStatus.TRAINED_NOTHING, reason=evidence.nothing)
     adapter = () if evidence.nothing else tuple(_keep(job.adapter / name, context) for name in FILES)

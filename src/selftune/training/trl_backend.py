@@ -246,12 +246,12 @@ class _Watch:
         state.log_history[-1][_SECONDS] = self.seconds
         self._context.report(Progress(done=curve[-1].step, total=self._steps, note=f"loss {curve[-1].loss:.3f}"))
         self.lost = self.lost or divergence(curve_of(state.log_history))
-        control.should_training_stop |= self.lost is not None
+        if self._should_stop() and state.global_step < self._steps:
+            self.asked = control.should_save = True
+        control.should_training_stop |= self.asked or self.lost is not None
 
     def mind_the_time(self, state: Any, control: Any) -> None:
         """After a step: stop when the recipe's seconds are used up and steps are left."""
-        if self._should_stop() and state.global_step < self._steps:
-            self.asked = control.should_save = control.should_training_stop = True
         if is_time_up(self.seconds, self._recipe.max_seconds) and not self.stopped:
             if state.global_step < self._steps:
                 self.stopped = f"{state.global_step} of {self._steps} steps in {self._recipe.max_seconds:g} s"
