@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from tiny_llama import TickingClock, conversations, dataset_of, make_context
+from worse_answers import preferences
 
 from selftune.bases.shape import read_shape
 from selftune.context import Progress
-from selftune.records import RunStatus
+from selftune.records import DatasetKind, RunStatus
 from selftune.training.base import Backend, Row, TrainingJob
 from selftune.training.batches import pack, plan_batches
 from selftune.training.config import Recipe
@@ -182,22 +183,26 @@ def test_a_loss_that_is_lost_ends_as_diverged(name: str, tmp_path: Path, tiny_ba
     assert run.adapter == ()
 
 
+@pytest.mark.parametrize("objective", ["sft", "dpo", "orpo"])
 @pytest.mark.parametrize("name", BACKENDS)
-def test_every_key_of_a_recipe_is_read_in_a_training(name: str, tmp_path: Path, tiny_base: Path) -> None:
+def test_every_key_of_a_recipe_is_read_in_a_training(
+    name: str, objective: str, tmp_path: Path, tiny_base: Path
+) -> None:
     read: set[str] = set()
+    # Checking a value when the recipe is made, telling it to people and digesting it is not using it.
+    no_use = {"__post_init__", "_check_pairs", "settings", "<dictcomp>"}
 
     class WatchedRecipe(Recipe):
         def __getattribute__(self, key: str) -> Any:
             reader = sys._getframe(1)
-            # Checking a value when the recipe is made, and digesting it, is not using it.
-            if (
-                reader.f_globals["__name__"].startswith("selftune.training.")
-                and reader.f_code.co_name != "__post_init__"
-            ):
+            if reader.f_globals["__name__"].startswith("selftune.training.") and reader.f_code.co_name not in no_use:
                 read.add(key)
             return super().__getattribute__(key)
 
-    chosen = recipe(backend=name, epochs=1.0, small_set=100)
+    kind = DatasetKind.SFT if objective == "sft" else DatasetKind.PREFERENCE
+    beta = 0.0 if objective == "sft" else 0.1
+    chosen = recipe(backend=name, epochs=1.0, small_set=100, max_steps=2, objective=objective, beta=beta)
     watched = WatchedRecipe(**{field.name: getattr(chosen, field.name) for field in fields(Recipe)})
-    train(dataset_of(conversations(12)), watched, make_context(tmp_path, tiny_base))
-    assert {field.name for field in fields(Recipe)} <= read
+    train(dataset_of(preferences(12), kind), watched, make_context(tmp_path, tiny_base))
+    elsewhere = {"beta"} if objective == "sft" else {"learn_from"}  # the recipe refuses any other value of these
+    assert {field.name for field in fields(Recipe)} - elsewhere - {"found_on"} <= read, "the plan alone reads found_on"

@@ -10,9 +10,10 @@ import pytest
 from tiny_llama import make_context
 from worse_answers import job_in, recipe
 
+from selftune.context import Progress
 from selftune.records import RunStatus
-from selftune.training.base import TrainingResult
-from selftune.training.lora import load_adapter
+from selftune.training.base import Backend, TrainingResult
+from selftune.training.lora import WEIGHTS, load_adapter
 from selftune.training.packed_backend import PackedBackend
 from selftune.training.trl_backend import TrlBackend
 
@@ -68,3 +69,32 @@ def test_another_beta_gives_another_loss(tmp_path: Path, tiny_base: Path) -> Non
         for beta in (0.1, 0.5)
     ]
     assert losses[1] > losses[0] + 0.1
+
+
+class PulledPlugError(Exception):
+    """Stands for the crash."""
+
+
+def _pull_the_plug(progress: Progress) -> None:
+    if progress.done == 5:
+        raise PulledPlugError
+
+
+@pytest.mark.parametrize("objective", ["dpo", "orpo"])
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_training_on_pairs_that_crashed_ends_with_the_bytes_of_one_that_did_not(
+    name: str, objective: str, tmp_path: Path, tiny_base: Path
+) -> None:
+    backend: Backend = BACKENDS[name]()
+    chosen = recipe(objective, max_steps=7, checkpoint_every=3)
+    whole = job_in(tmp_path / "whole", tiny_base, chosen, moved=True)
+    expected = backend.train(whole, make_context(tmp_path / "whole", tiny_base))
+    broken = job_in(tmp_path / "broken", tiny_base, chosen, moved=True)
+    with pytest.raises(PulledPlugError):
+        backend.train(broken, make_context(tmp_path / "broken", tiny_base, report=_pull_the_plug))
+    seen: list[int] = []
+    context = make_context(tmp_path / "broken", tiny_base, report=lambda progress: seen.append(progress.done))
+    result = backend.train(broken, context)
+    assert seen == [4, 5, 6, 7], "it must go on from step 3 and not begin anew"
+    assert (broken.adapter / WEIGHTS).read_bytes() == (whole.adapter / WEIGHTS).read_bytes()
+    assert result.curve == expected.curve

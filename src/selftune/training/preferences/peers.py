@@ -53,13 +53,14 @@ def dpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any]
 
 def orpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any], services: Mapping[str, Any]) -> Any:
     """TRL's experimental `ORPOTrainer` over these rows in this order; arguments as for `dpo_trainer`."""
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
     class FromRows(ORPOTrainer):  # type: ignore[misc] # TRL ships no types
         def tokenize_row(self, feature: Any, model: Any = None) -> Any:  # noqa: ARG002 - TRL's signature
             return feature
 
+    disable_progress_bars()  # the trainer maps the rows three times; what a person sees is our own progress
     return FromRows(
         args=ORPOConfig(
             **settings,
