@@ -9,6 +9,7 @@ needs a model, a network or pytest to be imported.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from selftune.context import Answer, Context, Progress
@@ -31,7 +32,7 @@ from selftune.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selftune.context import ChatRequest, Serve
@@ -164,6 +165,7 @@ class FakeServed:
     """
 
     address = "http://127.0.0.1:0/v1"
+    fields: Final[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, answers: Callable[[ChatRequest], str], proof: ServingProof) -> None:
         self._answers = answers

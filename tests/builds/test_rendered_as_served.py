@@ -67,7 +67,7 @@ def asked(client, messages) -> str:
     """What the server's own template makes of a request that came in by the door."""
     manifest = Manifest(name="m", version="v1", generation=1, alias="m", build=fake_build(), proof=None, slots=1)
     wanted = {"messages": [{"role": message.role, "content": message.content} for message in messages]}
-    body = request_body(manifest, wanted)
+    body = request_body(manifest, wanted, {})
     return client.post("/apply-template", {"messages": body["messages"]})["prompt"]
 
 

@@ -378,6 +378,7 @@ SAMPLES: tuple[Record, ...] = (
         approvals=(f"statement:{'0' * 64}",),
         health=(HealthCheck(name="answers", passed=True, detail="0.2 s"),),
         proof=PROOF,
+        driver="ollama",
     ),
     Statement(
         salt="05ff",
@@ -465,6 +466,7 @@ GROWN = {
     "run": "-environment",
     "suite": "-purpose",
     "evaluation": "-made-with",
+    "release": "-driver",
 }
 
 

@@ -10,6 +10,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from selftune.context import Answer
 from selftune.errors import ServingError
@@ -20,6 +21,8 @@ SERVER = Path(__file__).with_name("fake_server.py")
 
 
 class FakeChild:
+    fields = MappingProxyType({})
+
     def __init__(self, port, proof):
         self.address, self.proof, self._port = f"http://127.0.0.1:{port}/v1", proof, port
 
@@ -33,11 +36,12 @@ class FakeChild:
 
 
 @contextmanager
-def start_fake(build, files, *, slots, logs):
+def start_fake(manifest, files, *, logs):
+    build = manifest.build
     path = files[build.file("model.gguf").digest]
     if "refuses" in path.read_text():
         raise ServingError("the fake server does not start.", next_step="Use another file.")
-    proof = fake_proof(build, slots=slots)
+    proof = fake_proof(build, slots=manifest.slots)
     if "lies" in path.read_text():
         proof = replace(proof, fingerprint="sha256:other")
     process = subprocess.Popen([sys.executable, SERVER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

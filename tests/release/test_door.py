@@ -6,10 +6,10 @@ import pytest
 
 from selftune.context import ChatRequest
 from selftune.errors import UsageError
-from selftune.records import FileDigest, GenerationParameters, Message
+from selftune.records import GenerationParameters, Message
 from selftune.release.door import request_body
 from selftune.release.manifest import Manifest
-from selftune.serving.client import LoopbackClient
+from selftune.serving.client import AS_EVALUATED, LoopbackClient
 from selftune.testing import fake_build
 
 GENERATION = GenerationParameters(temperature=0.3, top_p=0.9, top_k=40, max_tokens=64, stop=("END",))
@@ -26,33 +26,38 @@ def manifest(**changes):
 def test_request_through_the_door_is_the_one_the_evaluation_sent():
     request = ChatRequest(messages=(Message(role="user", content="Hello."),), seed=7)
     evaluated = LoopbackClient(1)._chat_body(request, GENERATION)
-    through = request_body(manifest(), {"messages": [USER], "seed": 7})
+    through = request_body(manifest(), {"messages": [USER], "seed": 7}, AS_EVALUATED)
     assert through.pop("model") == "selftune-v1.1"
     assert through == evaluated
 
 
-def test_adapter_is_always_asked_for_by_the_door_and_never_by_the_client():
-    files = (
-        FileDigest(name="model.gguf", digest="sha256:m", size_bytes=1),
-        FileDigest(name="adapter.gguf", digest="sha256:a", size_bytes=1),
+def test_adapter_is_asked_for_by_the_server_behind_and_never_by_the_client():
+    wanted = {"messages": [USER], "lora": [{"id": 0, "scale": 0.0}]}
+    assert request_body(manifest(), wanted, {"lora": [{"id": 0, "scale": 1.0}]})["lora"] == [{"id": 0, "scale": 1.0}]
+    assert "lora" not in request_body(manifest(), wanted, {})
+
+
+def test_server_that_keeps_models_by_name_is_asked_by_its_own():
+    assert (
+        request_body(manifest(), {"messages": [USER], "model": "other"}, {"model": "a_b_v1.1"})["model"] == "a_b_v1.1"
     )
-    body = request_body(manifest(files=files), {"messages": [USER], "lora": [{"id": 0, "scale": 0.0}]})
-    assert body["lora"] == [{"id": 0, "scale": 1.0}]
 
 
 def test_clients_parameters_win_over_the_builds_but_not_over_what_was_fixed():
-    body = request_body(manifest(), {"messages": [USER], "temperature": 1.5, "min_p": 0.2, "cache_prompt": True})
+    body = request_body(
+        manifest(), {"messages": [USER], "temperature": 1.5, "min_p": 0.2, "cache_prompt": True}, AS_EVALUATED
+    )
     assert (body["temperature"], body["min_p"], body["cache_prompt"]) == (1.5, 0.0, False)
 
 
 def test_builds_prompt_goes_before_the_conversations_own():
     prompted = manifest(system_prompt="Be brief.")
     own = {"role": "system", "content": "State: none."}
-    assert request_body(prompted, {"messages": [own, USER]})["messages"] == [
+    assert request_body(prompted, {"messages": [own, USER]}, {})["messages"] == [
         {"role": "system", "content": "Be brief.\n\nState: none."},
         USER,
     ]
-    assert request_body(prompted, {"messages": [USER]})["messages"] == [
+    assert request_body(prompted, {"messages": [USER]}, {})["messages"] == [
         {"role": "system", "content": "Be brief."},
         USER,
     ]
@@ -61,4 +66,4 @@ def test_builds_prompt_goes_before_the_conversations_own():
 @pytest.mark.parametrize("body", [None, [], {}, {"messages": "Hello."}, "x"])
 def test_body_without_messages_is_refused(body):
     with pytest.raises(UsageError):
-        request_body(manifest(), body)
+        request_body(manifest(), body, {})

@@ -34,7 +34,8 @@ class Servers:
         self.blocked.set()
 
     @contextmanager
-    def __call__(self, build, files, *, slots, logs):
+    def __call__(self, manifest, files, *, logs):
+        build, slots = manifest.build, manifest.slots
         words = files[build.file("model.gguf").digest].read_text()
         if words in self.refuse:
             raise ServingError("refused.", next_step="None.")

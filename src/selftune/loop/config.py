@@ -297,10 +297,15 @@ class GateJudgeSection:
 
 @dataclass(frozen=True, kw_only=True)
 class ServingSection:
-    """[serving]: what serves now (edited by release), where, and when the server may rest (0: never)."""
+    """[serving]: what serves now (edited by release), with what, where, and when the server may rest (0: never).
+
+    `driver` is `llama.cpp`, which comes with selftune, or `ollama`, which runs on this machine already (`OLLAMA_HOST`
+    names its port). What is evaluated is served by it too.
+    """
 
     model: str = ""
     release: str = ""
+    driver: str = "llama.cpp"
     port: int = 0
     idle_minutes: float = 0.0
 

@@ -14,7 +14,7 @@ from selftune.bases.registry import find_base, resolve_base
 from selftune.context import Context, Machine
 from selftune.errors import UsageError
 from selftune.loop.config import CONFIG_FILE, Profile, ProjectConfig, load_config, new_config_text
-from selftune.serving.llama_cpp import LlamaCpp
+from selftune.plugins import load_plugin
 from selftune.store import BlobStore, Store
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Project:
             read=self.store,
             blobs=self.blobs,
             work=self.store.step_work("command"),
-            serve=LlamaCpp(self.blobs.path, self.hidden / "logs"),
+            serve=load_plugin("selftune.servers", self.config.serving.driver)(self.blobs.path, self.hidden / "logs"),
             base=self.base,
             base_folder=self.base_folder,
             report=lambda progress: None,  # noqa: ARG005 - nobody watches yet

@@ -28,6 +28,7 @@ class Release(Record):
         model_file: Versioned file name that the config now points to.
         replaced: Release that served before; None for the first.
         config_edit: Key, old value and new value for each change made to `selftune.toml`.
+        driver: What serves it, as registered in `selftune.servers`.
     """
 
     KIND: ClassVar[str] = "release"
@@ -45,3 +46,4 @@ class Release(Record):
     approvals: tuple[str, ...]
     health: tuple[HealthCheck, ...]
     proof: ServingProof | None
+    driver: str = "llama.cpp"

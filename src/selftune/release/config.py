@@ -19,6 +19,7 @@ class Target:
         folder: The project folder, absolute.
         project: Goes into the model's file name, as does `base`.
         alias: The model's name for clients; it stays the same from version to version.
+        driver: What serves it, as registered in `selftune.servers`.
         port: Loopback port; 0 takes a free one and keeps it for the project.
         idle_minutes: After so long without a request the server stops; 0 means never.
         approvals_required: How many people must have approved a promotion.
@@ -28,6 +29,7 @@ class Target:
     project: str
     base: str
     alias: str = "selftune"
+    driver: str = "llama.cpp"
     port: int = 0
     idle_minutes: float = 0.0
     approvals_required: int = 0

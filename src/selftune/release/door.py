@@ -15,7 +15,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from selftune.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from selftune.release.manifest import Manifest
@@ -29,13 +29,6 @@ _PASSED: Final = frozenset({
     "stop", "seed", "n", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "response_format",
     "tools", "tool_choice",
 })  # fmt: skip
-# What the evaluation fixed is fixed here too, so that what answers is what was measured.
-AS_EVALUATED: Final[dict[str, Any]] = {
-    "min_p": 0.0,
-    "samplers": ["temperature", "top_k", "top_p"],
-    "cache_prompt": False,
-    "reasoning_format": "none",
-}
 
 
 class Behind(Protocol):
@@ -49,6 +42,11 @@ class Behind(Protocol):
     @property
     def address(self) -> str:
         """Its own OpenAI-compatible base URL."""
+        ...
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What its server must be told in every request."""
         ...
 
 
@@ -115,8 +113,10 @@ async def refuse_strangers(
     return await handler(request)
 
 
-def request_body(manifest: Manifest, wanted: object) -> dict[str, Any]:
+def request_body(manifest: Manifest, wanted: object, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The request that the server behind gets for what a client wanted.
+
+    What the evaluation fixed is fixed here too, by the server's own fields, so that what answers is what was measured.
 
     Raises:
         UsageError: the client's body holds no messages.
@@ -133,10 +133,8 @@ def request_body(manifest: Manifest, wanted: object) -> dict[str, Any]:
         "stop": list(drawn.stop),
     }
     asked = {key: value for key, value in wanted.items() if key in _PASSED}
-    fixed = {"messages": _prompted(build.system_prompt, wanted["messages"]), **AS_EVALUATED}
-    if build.file("adapter.gguf") is not None:
-        fixed["lora"] = [{"id": 0, "scale": 1.0}]
-    return own | asked | fixed | {"model": f"{manifest.alias}-{manifest.version}"}
+    fixed = {"messages": _prompted(build.system_prompt, wanted["messages"])}
+    return own | asked | fixed | {"model": f"{manifest.alias}-{manifest.version}"} | dict(fields)
 
 
 def _prompted(system_prompt: str | None, messages: list[Any]) -> list[Any]:
@@ -154,7 +152,7 @@ async def _relay(house: House, request: web.Request, wanted: object) -> web.Stre
     for _ in range(_TRIES):
         async with house.borrow() as behind:
             try:
-                body = request_body(behind.manifest, wanted)
+                body = request_body(behind.manifest, wanted, behind.fields)
             except UsageError as error:
                 return refuse(str(error))
             answer = web.StreamResponse()

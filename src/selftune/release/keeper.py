@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import filelock
 
 from selftune.errors import IntegrityError
+from selftune.plugins import load_plugin
 from selftune.release.control import describe_error
 from selftune.release.supervisor import Keeper, StartServer, Terms
 
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from selftune.context import Served
-    from selftune.records import Build
     from selftune.release.manifest import Manifest
+    from selftune.serving.base import Relayed, Server
 
 log = logging.getLogger("selftune.keeper")
 
@@ -99,14 +99,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def start_llama_cpp(
-    build: Build, files: Mapping[str, Path], *, slots: int, logs: Path
-) -> AbstractContextManager[Served]:
-    """The server that the build was evaluated on."""
-    from selftune.serving.llama_cpp import LlamaCpp
-
-    return LlamaCpp(files.__getitem__, logs)(build, slots=slots)
+def start_by_driver(manifest: Manifest, files: Mapping[str, Path], *, logs: Path) -> AbstractContextManager[Relayed]:
+    """The kind of server that the build was evaluated on."""
+    server: Server = load_plugin("selftune.servers", manifest.driver)(files.__getitem__, logs)
+    return server(manifest.build, slots=manifest.slots, name=manifest.name)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], start_llama_cpp))
+    sys.exit(main(sys.argv[1:], start_by_driver))

@@ -36,6 +36,7 @@ class Manifest:
         proof: What the server showed when the build was evaluated; None for a base that nobody evaluated.
         slots: Parallel slots, as evaluated: batching changes bits.
         fallback: Name of the release that serves when this one is found damaged.
+        driver: What it is served with, as registered in `selftune.servers`.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Manifest:
     proof: ServingProof | None
     slots: int
     fallback: str | None = None
+    driver: str = "llama.cpp"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,7 @@ def put_into_service(
         proof=evaluated,
         slots=evaluated.slots if evaluated else 1,
         fallback=_name_of(promotion.replaced),
+        driver=target.driver,
     )
     facts = _Facts(
         decision_id=promotion.decision.id if promotion.decision else None,
@@ -129,6 +130,8 @@ def take_back(
         slots=back_to.proof.slots if back_to.proof else 1,
         # Not the release that a person has just left.
         fallback=_name_of(back_to),
+        # What proved itself is the build as that server answered, whatever serves what is new.
+        driver=back_to.driver,
     )
     facts = _Facts(decision_id=back_to.decision_id, replaced=current, approvals=approvals, reason=reason)
     return _serve(manifest, facts, target, context, live, reach)
@@ -270,6 +273,7 @@ def _serve(
         approvals=facts.approvals,
         health=(*switched.health, _gap(switched), answered),
         proof=switched.proof,
+        driver=manifest.driver,
     )
 
 

@@ -16,7 +16,7 @@ import time
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from selftune.context import Served
-    from selftune.records import Build, HealthCheck
+    from selftune.records import HealthCheck
     from selftune.release.manifest import Manifest
+    from selftune.serving.base import Relayed
 
 log = logging.getLogger("selftune.keeper")
 
@@ -51,11 +51,9 @@ _TIMEOUTS_BEFORE_GONE: Final = 3
 
 
 class StartServer(Protocol):
-    """Starts a server for a build whose files lie where `files` says, by digest."""
+    """Starts the server of a release whose files lie where `files` says, by digest."""
 
-    def __call__(
-        self, build: Build, files: Mapping[str, Path], *, slots: int, logs: Path
-    ) -> AbstractContextManager[Served]:
+    def __call__(self, manifest: Manifest, files: Mapping[str, Path], *, logs: Path) -> AbstractContextManager[Relayed]:
         """The server, up and proven; stopped on leaving. `ServingError` when it can't."""
         ...
 
@@ -83,7 +81,7 @@ class Child:
     """A running server of a release, and how many requests are with it."""
 
     manifest: Manifest
-    served: Served
+    served: Relayed
     health: tuple[HealthCheck, ...]
     closing: ExitStack
     born: float
@@ -94,6 +92,11 @@ class Child:
     def address(self) -> str:
         """Its own address, behind the door."""
         return self.served.address
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What its server must be told in every request."""
+        return self.served.fields
 
 
 class Keeper:
@@ -257,9 +260,7 @@ class Keeper:
         """A server for the release, started, proven and healthy (blocks; run in a thread)."""
         files = model_files(manifest, self._hidden)
         with ExitStack() as stack:
-            served = stack.enter_context(
-                self._start(manifest.build, files, slots=manifest.slots, logs=self._hidden / "logs" / "live")
-            )
+            served = stack.enter_context(self._start(manifest, files, logs=self._hidden / "logs" / "live"))
             health = check_health(served, manifest, server_may_differ=server_may_differ)
             return Child(
                 manifest=manifest, served=served, health=health, closing=stack.pop_all(), born=time.monotonic()

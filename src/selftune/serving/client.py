@@ -27,6 +27,16 @@ _REFUSALS: Final = frozenset(range(400, 500)) - {429}
 _AHEAD: Final = 8
 
 
+# What llama.cpp would add by itself is switched off, and the order of filters is transformers'. Whoever asks alone gets
+# an answer that depends on nothing that was asked before.
+AS_EVALUATED: Final[dict[str, Any]] = {
+    "min_p": 0.0,
+    "samplers": ["temperature", "top_k", "top_p"],
+    "cache_prompt": False,
+    "reasoning_format": "none",
+}
+
+
 class LoopbackClient:
     """Asks one server on 127.0.0.1.
 
@@ -42,7 +52,7 @@ class LoopbackClient:
     ) -> None:
         self._port = port
         self._slots = slots
-        self._extra = extra or {}
+        self.extra = extra or {}
         self._timeout_seconds = timeout_seconds
         self._of_thread = local()
         # For as long as the server: a slot goes on holding what it was asked last.
@@ -126,7 +136,7 @@ class LoopbackClient:
     def complete(self, tokens: list[int], **fields: Any) -> Any:
         """llama.cpp's own `/completion` on token ids, with the same adapter as every answer, drawn greedily."""
         plain = {"prompt": tokens, "temperature": 0.0, "cache_prompt": False, "return_tokens": True}
-        return self.post("/completion", plain | self._extra | fields)
+        return self.post("/completion", plain | self.extra | fields)
 
     def _chat_body(self, request: ChatRequest, parameters: GenerationParameters) -> dict[str, Any]:
         return {
@@ -137,13 +147,8 @@ class LoopbackClient:
             "top_k": parameters.top_k,
             "stop": list(parameters.stop),
             "seed": request.seed,
-            # What llama.cpp would add by itself is switched off, and the order of filters is transformers'.
-            "min_p": 0.0,
-            "samplers": ["temperature", "top_k", "top_p"],
-            # Whoever asks alone gets an answer that depends on nothing that was asked before.
-            "cache_prompt": False,
-            "reasoning_format": "none",
-            **self._extra,
+            **AS_EVALUATED,
+            **self.extra,
         }
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> Any:

@@ -16,14 +16,14 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from selftune.errors import DamagedFileError, ServingError
-from selftune.records import Message
 from selftune.serving.child import Hello, Order, Refusal
-from selftune.serving.client import LoopbackClient
+from selftune.serving.client import AS_EVALUATED, LoopbackClient
 from selftune.serving.processor import free_cores, require_avx2
+from selftune.serving.prompts import prompted
 from selftune.serving.proof import confirm, prove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from selftune.context import Answer, ChatRequest
     from selftune.records import Build, GenerationParameters, ServingProof
@@ -64,8 +64,10 @@ class LlamaCpp:
         self._config = config or LlamaCppConfig()
 
     @contextmanager
-    def __call__(self, build: Build, *, slots: int = 1, context_tokens: int = 0) -> Iterator[ServedBuild]:
-        """A server for the build, with that many parallel slots; stopped on leaving.
+    def __call__(
+        self, build: Build, *, slots: int = 1, context_tokens: int = 0, name: str = ""
+    ) -> Iterator[ServedBuild]:
+        """A server for the build, with that many parallel slots; stopped on leaving. Its log goes by the name.
 
         Each slot has room for as many tokens as the config says, or for `context_tokens` where these are more.
 
@@ -73,32 +75,32 @@ class LlamaCpp:
             DamagedFileError: a file is not what the build says; it was not loaded.
             ServingError: it did not start, or could not prove that it is the build.
         """
-        files = {entry.name: entry.digest for entry in build.files}
-        if "model.gguf" not in files:
-            raise ServingError(f"{build.id[:18]} holds no model.gguf.", next_step="Build it in a served form.")
-        adapter = files.get("adapter.gguf")
-        order = replace(
-            self._order(slots, context_tokens),
-            model=str(self._find(files["model.gguf"])),
-            model_digest=files["model.gguf"],
-            adapter=str(self._find(adapter)) if adapter else None,
-            adapter_digest=adapter,
-        )
-        log = self._logs / f"{build.digest.removeprefix('sha256:')[:12]}.log"
-        with run_server(order, log, start_seconds=self._config.start_seconds) as server:
-            confirm(server.proof, build)
-            yield ServedBuild(server, build)
-
-    def _order(self, slots: int, context_tokens: int) -> Order:
         config = self._config
-        return Order(
-            model="",
+        order = replace(
+            order_for(build, self._find),
             slots=slots,
             context_tokens=max(config.context_tokens, context_tokens),
             threads=config.threads or free_cores(),
             port=config.port,
             exact=config.exact,
         )
+        log = self._logs / f"{name or build.digest.removeprefix('sha256:')[:12]}.log"
+        with run_server(order, log, start_seconds=self._config.start_seconds) as server:
+            confirm(server.proof, build)
+            yield ServedBuild(server, build)
+
+
+def order_for(build: Build, find: Callable[[str], Path]) -> Order:
+    """What llama.cpp is to open for a build; `ServingError` where the build holds no GGUF model."""
+    model, adapter = build.file("model.gguf"), build.file("adapter.gguf")
+    if model is None:
+        raise ServingError(f"{build.id[:18]} holds no model.gguf.", next_step="Build it in a served form.")
+    return Order(
+        model=str(find(model.digest)),
+        model_digest=model.digest,
+        adapter=str(find(adapter.digest)) if adapter else None,
+        adapter_digest=adapter.digest if adapter else None,
+    )
 
 
 class ServedBuild:
@@ -107,6 +109,11 @@ class ServedBuild:
     def __init__(self, server: LlamaCppServer, build: Build) -> None:
         self._server = server
         self._system_prompt = build.system_prompt
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What a relay adds to every request: what the evaluation fixed, and the adapter."""
+        return AS_EVALUATED | self._server.client.extra
 
     @property
     def proof(self) -> ServingProof:
@@ -126,22 +133,13 @@ class ServedBuild:
     def chat(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
         """One answer; `ServingError` when the server is gone or refuses."""
         with self._server.watched() as client:
-            return client.chat(self._prompted(request), parameters)
+            return client.chat(prompted(request, self._system_prompt), parameters)
 
     def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
         """Answers in the order of the requests, asked as many at a time as the server has slots."""
         with self._server.watched() as client:
-            yield from client.chat_many(map(self._prompted, requests), parameters)
-
-    def _prompted(self, request: ChatRequest) -> ChatRequest:
-        """A conversation has one system message: the build's prompt, then what the conversation brings."""
-        if self._system_prompt is None:
-            return request
-        first, *rest = request.messages
-        if first.role == "system":
-            merged = replace(first, content=f"{self._system_prompt}\n\n{first.content}")
-            return replace(request, messages=(merged, *rest))
-        return replace(request, messages=(Message(role="system", content=self._system_prompt), *request.messages))
+            own = (prompted(request, self._system_prompt) for request in requests)
+            yield from client.chat_many(own, parameters)
 
 
 class LlamaCppServer:

@@ -44,6 +44,7 @@ def make_target(project: Project) -> Target:
         folder=str(project.folder),
         project=config.project.name,
         base=project.base.name,
+        driver=config.serving.driver,
         port=config.serving.port,
         idle_minutes=config.serving.idle_minutes,
         approvals_required=approvals_needed(config.project.profile),
