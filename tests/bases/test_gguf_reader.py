@@ -15,6 +15,16 @@ from selftune.builds.tiny import make_tiny_model
 pytestmark = pytest.mark.needs("train")
 
 
+LLAMA3 = (
+    ("rope_type", "llama3"),
+    ("rope_theta", 500000.0),
+    ("factor", 32.0),
+    ("low_freq_factor", 1.0),
+    ("high_freq_factor", 4.0),
+    ("original_max_position_embeddings", 8192),
+)
+
+
 def to_gguf(folder, target, quantisation=Quantisation.F32):
     with open_folder(folder) as tensors:
         write_gguf(folder, tensors, target, quantisation)
@@ -22,14 +32,21 @@ def to_gguf(folder, target, quantisation=Quantisation.F32):
 
 
 @pytest.mark.parametrize(
-    ("family", "pre", "tied"),
-    [("llama", "gpt-2", True), ("llama", "smollm", False), ("qwen2", "qwen2", False), ("qwen3", "llama-bpe", True)],
+    "options",
+    [
+        {"family": "llama", "pre": "gpt-2"},
+        {"family": "llama", "pre": "smollm", "tied": False},
+        {"family": "llama", "pre": "llama-bpe", "rope": LLAMA3},
+        {"family": "llama", "pre": "gpt-2", "rope": (("rope_type", "linear"), ("factor", 4.0))},
+        {"family": "qwen2", "pre": "qwen2", "tied": False},
+        {"family": "qwen3", "pre": "llama-bpe"},
+    ],
 )
-def test_there_and_back_is_the_same_model(tmp_path, family, pre, tied):
+def test_there_and_back_is_the_same_model(tmp_path, options):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = make_tiny_model(tmp_path / "there", family=family, pre=pre, tied=tied)
+    folder = make_tiny_model(tmp_path / "there", **options)
     back = tmp_path / "back"
     gguf_to_hf_folder(to_gguf(folder, tmp_path / "m.gguf"), back)
     before, after = (AutoModelForCausalLM.from_pretrained(f, dtype=torch.float32) for f in (folder, back))
@@ -38,6 +55,7 @@ def test_there_and_back_is_the_same_model(tmp_path, family, pre, tied):
     assert all(torch.equal(weights[name], tensor) for name, tensor in after.state_dict().items())
     tokens = torch.tensor([[5, 9, 17, 33, 65]])
     assert torch.equal(before(tokens).logits, after(tokens).logits)
+    assert torch.equal(before.model.rotary_emb.inv_freq, after.model.rotary_emb.inv_freq)
     ours, theirs = (AutoTokenizer.from_pretrained(f) for f in (folder, back))
     assert [ours(text)["input_ids"] for text in BATTERY] == [theirs(text)["input_ids"] for text in BATTERY]
     assert (theirs.bos_token, theirs.eos_token, theirs.pad_token) == ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
@@ -99,3 +117,10 @@ def gguf(tmp_path):
 def test_what_can_not_be_rebuilt_is_refused_by_name(gguf, tmp_path, old, new, error, why):
     with pytest.raises(error, match=why):
         gguf_to_hf_folder(renamed(gguf, old, new), tmp_path / "back")
+
+
+def test_positions_stretched_in_a_way_of_their_own_are_refused(tmp_path):
+    stretched = dict(LLAMA3) | {"original_max_position_embeddings": 64}
+    folder = make_tiny_model(tmp_path / "there", pre="llama-bpe", rope=tuple(stretched.items()))
+    with pytest.raises(UnsupportedGGUFError, match="not Llama 3's"):
+        gguf_to_hf_folder(to_gguf(folder, tmp_path / "m.gguf"), tmp_path / "back")

@@ -26,6 +26,13 @@ CONFIG: dict[str, Any] = {
     "vocab_size": 32,
     "max_position_embeddings": 64,
 }
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
 LAYER = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj")
 TOKENIZER = {
     "model": {"type": "BPE", "vocab": {}, "merges": []},
@@ -231,8 +238,11 @@ def test_a_check_says_in_seconds_that_a_sound_base_can_be_trained_and_served(hom
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"model_type": "mamba"}, "none of the known families"),
-        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "scales its rotary positions"),
+        ({"model_type": "mamba"}, "architecture 'mamba' is none of llama, mistral, qwen2, qwen3"),
+        ({"model_type": "mixtral"}, "mixture of experts"),
+        ({"model_type": "phi3"}, "fused QKV"),
+        ({"model_type": "gemma3_text"}, "take turns between a sliding window and everything"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 8.0}}, "stretches its positions by 'yarn'"),
         ({"sliding_window": 16}, "looks back 16 tokens"),
     ],
 )
@@ -244,6 +254,27 @@ def test_a_check_says_why_a_base_can_not_be_served(
     assert reason in " ".join(report.against_serving)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"rope_scaling": LLAMA3},
+        {"sliding_window": 64},  # the whole context
+        {"sliding_window": 16, "use_sliding_window": False},
+        {"model_type": "mistral", "sliding_window": None},
+    ],
+)
+def test_what_can_be_written_is_not_objected_to(config: dict[str, Any], tmp_path: Path, home: Path) -> None:
+    assert check_base(str(write_folder(tmp_path / "plain", config=config)), home).servable
+
+
+def test_a_vision_language_model_is_named_before_its_sizes_are_missed(tmp_path: Path, home: Path) -> None:
+    folder = write_folder(tmp_path / "sees", config={"model_type": "gemma3", "vision_config": {"hidden_size": 4}})
+    for look in (check_base, add_base):
+        with pytest.raises(UsageError, match="vision-language") as refused:
+            look(str(folder), home)
+        assert "text-only" in refused.value.next_step
+
+
 def test_a_check_finds_a_missing_template_a_strange_tokenizer_and_quantised_weights(tmp_path: Path, home: Path) -> None:
     odd = write_folder(tmp_path / "odd", dtype="I32")
     (odd / "chat_template.jinja").unlink()
@@ -251,7 +282,7 @@ def test_a_check_finds_a_missing_template_a_strange_tokenizer_and_quantised_weig
     report = check_base(str(odd), home)
     assert "chat template" in report.against_training[0]
     assert any("stored as I32" in reason for reason in report.against_training)
-    assert any("byte-level BPE" in reason for reason in report.against_serving)
+    assert any("Unigram, not BPE" in reason for reason in report.against_serving)
 
 
 def test_a_check_compares_the_estimate_with_the_memory_that_is_free(tmp_path: Path, home: Path) -> None:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.facts import template_of
 from selftune.bases.gguf_header import read_gguf_header
-from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_folder_name, to_gguf_name
+from selftune.bases.gguf_names import to_folder_name, to_gguf_name
+from selftune.bases.gguf_reader import against_header
 from selftune.bases.memory import SEVEN_LINEARS, lora_parameters, training_memory_bytes
-from selftune.bases.pretokenizers import name_pre_tokenizer, pre_tokenizer_called
+from selftune.bases.pretokenizers import pre_tokenizer_called
+from selftune.bases.refusals import against_config, against_family, against_tokenizer
+from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import ModelShape, Tensor, read_json, read_shape
 from selftune.errors import MissingFileError, UsageError
 
@@ -69,14 +72,15 @@ def check_folder(folder: Path, *, name: str, licence: str) -> BaseReport:
         UsageError: its weights are pickles, or its config is not of a causal language model.
         DamagedFileError: a header is damaged.
     """
-    shape = read_shape(folder)
+    shape, config = read_shape(folder), read_json(folder / "config.json")
+    family = against_family(config)
     return _report(
         shape,
         name=name,
         licence=licence,
-        always=_against_template(folder),
+        always=(*family, *_against_template(folder)),
         training=_against_precision(shape),
-        serving=_against_tokenizer(folder),
+        serving=(*(() if family else against_config(config)), *_against_tokenizer(folder)),
     )
 
 
@@ -88,11 +92,12 @@ def check_gguf(path: Path, *, name: str, licence: str) -> BaseReport:
         DamagedGGUFError: it is no whole GGUF file.
     """
     header = read_gguf_header(path)
+    shape = shape_of_gguf(header)
     return _report(
-        shape_of_gguf(header),
+        shape,
         name=name,
         licence=header.text("general.license") or licence,
-        always=_against_gguf(header),
+        always=(*against_header(header), *_against_gguf(header)),
         training=(),
         serving=(),
     )
@@ -101,7 +106,8 @@ def check_gguf(path: Path, *, name: str, licence: str) -> BaseReport:
 def shape_of_gguf(header: GGUFHeader) -> ModelShape:
     """The shape of the model in a GGUF file; tensors that have no place in a folder keep their own names."""
     family = header.text("general.architecture") or "unknown"
-    tensors = tuple(Tensor(name=to_folder_name(t.name) or t.name, dtype=t.type, shape=t.shape) for t in header.tensors)
+    kept = (t for t in header.tensors if t.name != FREQUENCY_TENSOR)
+    tensors = tuple(Tensor(name=to_folder_name(t.name) or t.name, dtype=t.type, shape=t.shape) for t in kept)
     embedding = next((t.shape[0] for t in tensors if t.name == "model.embed_tokens.weight"), 0)
     return ModelShape(
         family=family,
@@ -112,7 +118,6 @@ def shape_of_gguf(header: GGUFHeader) -> ModelShape:
         vocabulary=embedding,
         context_length=header.number(f"{family}.context_length") or 0,
         sliding_window=header.number(f"{family}.attention.sliding_window"),
-        rope_scaled=header.metadata.get(f"{family}.rope.scaling.type", "none") != "none",
         tensors=tensors,
     )
 
@@ -130,7 +135,7 @@ def _report(
 
     free = int(psutil.virtual_memory().available)
     to_train, to_serve = _training_bytes(shape), _serving_bytes(shape)
-    both = (*_against_family(shape), *always)
+    both = tuple(always)
     return BaseReport(
         name=name,
         architecture=shape.family,
@@ -152,11 +157,6 @@ def _training_bytes(shape: ModelShape) -> int:
 
 def _serving_bytes(shape: ModelShape) -> int:
     return shape.parameters * _HALF_BYTES + _SERVER_BYTES
-
-
-def _against_family(shape: ModelShape) -> Iterator[str]:
-    if shape.family not in GGUF_ARCHITECTURES:
-        yield f"{shape.architecture} is none of the known families: {', '.join(GGUF_ARCHITECTURES)}"
 
 
 def _against_template(folder: Path) -> Iterator[str]:
@@ -185,10 +185,6 @@ def _against_export(shape: ModelShape) -> Iterator[str]:
     unknown = [t.name for t in shape.tensors if to_gguf_name(t.name) is None and not t.name.endswith("inv_freq")]
     if unknown:
         yield f"{len(unknown)} of its tensors have no place in a GGUF file, such as {unknown[0]}"
-    if shape.rope_scaled:
-        yield "it scales its rotary positions, which our GGUF writer can't express yet"
-    if shape.sliding_window is not None and shape.sliding_window < shape.context_length:
-        yield f"it looks back {shape.sliding_window:,} tokens at most, which our GGUF writer can't express yet"
 
 
 def _against_tokenizer(folder: Path) -> Iterator[str]:
@@ -197,14 +193,7 @@ def _against_tokenizer(folder: Path) -> Iterator[str]:
     except MissingFileError:
         yield "it has no tokenizer.json"
         return
-    model = tokenizer.get("model")
-    if not isinstance(model, dict) or model.get("type") != "BPE" or model.get("byte_fallback"):
-        yield "its tokenizer is no byte-level BPE"
-        return
-    try:
-        name_pre_tokenizer(tokenizer)
-    except UsageError as error:
-        yield error.message.removesuffix(".")
+    yield from against_tokenizer(tokenizer)
 
 
 def _against_memory(what: str, needed: int, free: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ trained and what is served begin with the same bits. The result is as good as th
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from selftune.bases.gguf_header import DamagedGGUFError, GGUFHeader, GGUFTensor, damaged, read_gguf_header
 from selftune.bases.gguf_names import rotary_heads, separate_rotary, to_folder_name
 from selftune.bases.gguf_tokenizer import write_tokenizer
+from selftune.bases.rope import DEFAULT_THETA, FREQUENCY_TENSOR, Rope
 from selftune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DamagedGGUFError", "UnsupportedGGUFError", "gguf_to_hf_folder", "read_gguf_header"]
+__all__ = ["DamagedGGUFError", "UnsupportedGGUFError", "against_header", "gguf_to_hf_folder", "read_gguf_header"]
 
 _FLOATS: Final = {"F32": ("F32", "<f4", 4), "F16": ("F16", "<f2", 2), "BF16": ("BF16", "<u2", 2)}
 # What the `gguf` package can give back as floats.
@@ -30,6 +32,8 @@ _READABLE: Final = frozenset(
     {*_FLOATS, "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "TQ1_0", "TQ2_0"}
     | {"IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S", "IQ1_M", "IQ4_NL", "IQ4_XS", "MXFP4"}
 )
+# Of Llama 3.1 and 3.2; what else is in `rope_parameters` is the same in both.
+_LLAMA3_FACTORS: Final = (8.0, 32.0)
 _QUANTISED: Final = ("F16", "<f2", 2)
 _FAMILIES: Final = ("llama", "qwen2", "qwen3")
 _NEXT_STEP: Final = f"Use a plain {', '.join(_FAMILIES)} model, or get the model as a Hugging Face folder."
@@ -50,7 +54,7 @@ class _Sizes:
     head_size: int
     vocabulary: int
     context_length: int
-    rope_theta: float
+    rope: Rope
     norm_epsilon: float
     tied: bool
     biased: bool
@@ -75,12 +79,13 @@ def gguf_to_hf_folder(gguf: Path, folder: Path) -> None:
 
 def _read_sizes(header: GGUFHeader) -> _Sizes:
     family = header.text("general.architecture") or "unknown"
-    if reasons := _objections(header, family):
+    if reasons := against_header(header):
         raise UnsupportedGGUFError(f"{header.path.name} can't be used: {'; '.join(reasons)}.", next_step=_NEXT_STEP)
     shapes = {tensor.name: tensor.shape for tensor in header.tensors}
     heads, hidden = _need(header, f"{family}.attention.head_count"), _need(header, f"{family}.embedding_length")
     if not heads or not hidden:
         raise damaged(header.path, "its sizes are 0")
+    head_size = header.number(f"{family}.attention.key_length") or hidden // heads
     return _Sizes(
         family=family,
         layers=_need(header, f"{family}.block_count"),
@@ -88,41 +93,70 @@ def _read_sizes(header: GGUFHeader) -> _Sizes:
         intermediate=_need(header, f"{family}.feed_forward_length"),
         heads=heads,
         kv_heads=header.number(f"{family}.attention.head_count_kv") or heads,
-        head_size=header.number(f"{family}.attention.key_length") or hidden // heads,
+        head_size=head_size,
         vocabulary=shapes.get("token_embd.weight", (0,))[0],
         context_length=_need(header, f"{family}.context_length"),
-        rope_theta=_float(header, f"{family}.rope.freq_base", 10000.0),
+        rope=_read_rope(header, family, head_size),
         norm_epsilon=_float(header, f"{family}.attention.layer_norm_rms_epsilon", None),
         tied="output.weight" not in shapes,
         biased="blk.0.attn_q.bias" in shapes,
     )
 
 
-def _objections(header: GGUFHeader, family: str) -> list[str]:
+def against_header(header: GGUFHeader) -> tuple[str, ...]:
+    """Why the model in a GGUF file can't be rebuilt as a folder exactly; empty when it can."""
+    family = header.text("general.architecture") or "unknown"
     if family not in _FAMILIES:
-        return [f"architecture {family!r} is not supported"]
+        return (f"architecture {family!r} is none of {', '.join(_FAMILIES)}",)
     metadata = header.metadata
     scaling = metadata.get(f"{family}.rope.scaling.type", "none")
     head_size = metadata.get(f"{family}.attention.key_length")
     rotated = metadata.get(f"{family}.rope.dimension_count", head_size)
+    context, window = (metadata.get(f"{family}.{key}") for key in ("context_length", "attention.sliding_window"))
     unreadable = sorted({tensor.type for tensor in header.tensors} - _READABLE)
     found = {
         "it is an adapter, not a model": metadata.get("general.type", "model") != "model",
         "it is one part of several": metadata.get("split.count", 1) not in {0, 1},
-        f"its rope scaling {scaling!r}": scaling != "none"
-        or any(t.name == "rope_freqs.weight" for t in header.tensors),
+        f"it stretches its positions by {scaling!r}": scaling not in {"none", "linear"},
         "it is a mixture of experts": bool(metadata.get(f"{family}.expert_count", 0)),
-        "its sliding window": f"{family}.attention.sliding_window" in metadata,
+        f"its sliding window: it looks back {window} tokens at most": bool(window) and window != context,
         "only a part of each head is rotated": head_size is not None and rotated != head_size,
         f"tensor types {', '.join(unreadable)}": bool(unreadable),
     }
-    return [reason for reason, present in found.items() if present]
+    return tuple(reason for reason, present in found.items() if present)
+
+
+def _read_rope(header: GGUFHeader, family: str, head_size: int) -> Rope:
+    """Theta and what stretches the positions; Llama 3's divisors are recognised, any others refused."""
+    theta = _float(header, f"{family}.rope.freq_base", DEFAULT_THETA)
+    if header.metadata.get(f"{family}.rope.scaling.type", "none") == "linear":
+        return Rope(theta=theta, kind="linear", factor=_float(header, f"{family}.rope.scaling.factor", None))
+    tensor = next((tensor for tensor in header.tensors if tensor.name == FREQUENCY_TENSOR), None)
+    if tensor is None:
+        return Rope(theta=theta)
+    if tensor.type != "F32" or tensor.shape != (head_size // 2,):
+        raise damaged(header.path, f"{FREQUENCY_TENSOR} is {tensor.type} {tensor.shape}")
+    with header.path.open("rb") as source:
+        source.seek(tensor.offset)
+        divisors = struct.unpack(f"<{head_size // 2}f", source.read(tensor.size_bytes))
+    known = (Rope(theta=theta, kind="llama3", factor=factor) for factor in _LLAMA3_FACTORS)
+    for rope in known:
+        if all(
+            math.isclose(*pair, rel_tol=1e-5) for pair in zip(divisors, rope.divisors(head_size) or (), strict=True)
+        ):
+            return rope
+    raise UnsupportedGGUFError(
+        f"{header.path.name} can't be used: it stretches its positions in a way that is not Llama 3's.",
+        next_step=_NEXT_STEP,
+    )
 
 
 def _check_tensors(header: GGUFHeader, sizes: _Sizes) -> dict[str, GGUFTensor]:
     """The tensors by their folder names: exactly those that the sizes call for."""
     found: dict[str, GGUFTensor] = {}
     for tensor in header.tensors:
+        if tensor.name == FREQUENCY_TENSOR:
+            continue  # it is said in the config
         name = to_folder_name(tensor.name)
         if name is None:
             raise UnsupportedGGUFError(
@@ -186,7 +220,7 @@ def _config(sizes: _Sizes, header: GGUFHeader) -> dict[str, Any]:
         "max_position_embeddings": sizes.context_length,
         "hidden_act": "silu",
         "rms_norm_eps": sizes.norm_epsilon,
-        "rope_parameters": {"rope_type": "default", "rope_theta": sizes.rope_theta},
+        "rope_parameters": sizes.rope.parameters(),
         "tie_word_embeddings": sizes.tied,
         "bos_token_id": header.number("tokenizer.ggml.bos_token_id"),
         "eos_token_id": header.number("tokenizer.ggml.eos_token_id"),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+VISION: Final = "a vision-language model, whose processor and vision tower have no place here"
+_VISION_KEYS: Final = ("vision_config", "vision_tower", "image_token_id", "image_token_index")
 _HEADER_LIMIT_BYTES: Final = 100_000_000
 _LENGTH_BYTES: Final = 8
 
@@ -41,7 +43,7 @@ class ModelShape:
 
     Attributes:
         family: transformers' `model_type`: llama, mistral, qwen2, qwen3.
-        sliding_window: Tokens a layer can look back; None where it sees everything.
+        sliding_window: Tokens a layer can look back; None where it sees the whole context.
         tensors: Every tensor of every shard, in file order.
     """
 
@@ -53,7 +55,6 @@ class ModelShape:
     vocabulary: int
     context_length: int
     sliding_window: int | None
-    rope_scaled: bool
     tensors: tuple[Tensor, ...]
 
     @property
@@ -82,10 +83,15 @@ def read_shape(folder: Path) -> ModelShape:
 
     Raises:
         MissingFileError: no folder, no `config.json` or no safetensors file in it.
-        UsageError: the weights are there only as pickles, which are never opened.
+        UsageError: the weights are there only as pickles, which are never opened, or it sees pictures too.
         DamagedFileError: a header can't be read.
     """
     config = read_json(folder / "config.json")
+    if sees_pictures(config):
+        raise UsageError(
+            f"{folder} is {VISION}.",
+            next_step="Use the text-only model of the same family: a plain causal language model.",
+        )
     tensors = tuple(t for shard in weight_files(folder) for t in read_header(shard))
     heads = _number(config, "num_attention_heads", folder)
     hidden = _number(config, "hidden_size", folder)
@@ -99,10 +105,22 @@ def read_shape(folder: Path) -> ModelShape:
         intermediate=_number(config, "intermediate_size", folder),
         vocabulary=_number(config, "vocab_size", folder),
         context_length=_number(config, "max_position_embeddings", folder),
-        sliding_window=_window(config),
-        rope_scaled=_is_rope_scaled(config),
+        sliding_window=used_window(config),
         tensors=tensors,
     )
+
+
+def sees_pictures(config: dict[str, Any]) -> bool:
+    """Whether a parsed `config.json` is of a vision-language model."""
+    return any(key in config for key in _VISION_KEYS)
+
+
+def used_window(config: dict[str, Any]) -> int | None:
+    """How many tokens a layer of the model with this parsed `config.json` looks back; None: the whole context."""
+    window, context = config.get("sliding_window"), config.get("max_position_embeddings")
+    if not isinstance(window, int) or not config.get("use_sliding_window", True):
+        return None
+    return window if not isinstance(context, int) or window < context else None
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
@@ -175,19 +193,6 @@ def _number(config: dict[str, Any], key: str, folder: Path) -> int:
             next_step="Name a llama, mistral, qwen2 or qwen3 folder.",
         )
     return value
-
-
-def _window(config: dict[str, Any]) -> int | None:
-    window = config.get("sliding_window")
-    return window if isinstance(window, int) and config.get("use_sliding_window", True) else None
-
-
-def _is_rope_scaled(config: dict[str, Any]) -> bool:
-    for key in ("rope_scaling", "rope_parameters"):
-        scaling = config.get(key)
-        if isinstance(scaling, dict) and scaling.get("rope_type", scaling.get("type", "default")) != "default":
-            return True
-    return False
 
 
 def _damaged(path: Path, what: str) -> DamagedFileError:

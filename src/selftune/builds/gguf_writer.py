@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.gguf_names import interleave_rotary, layer_of, rotary_heads, to_gguf_name
+from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import read_json
 from selftune.builds.architecture import Architecture, UnsupportedModelError, read_architecture
 from selftune.builds.chat_template import read_chat_template, without_generation_tags
@@ -64,18 +65,25 @@ def write_gguf(
         UnsupportedTokenizerError: the same of its tokenizer.
         BudgetError: the disk is full.
     """
+    import numpy as np
+
     shapes = tensors.shapes()
     architecture = read_architecture(read_json(folder / "config.json"))
     tied = architecture.tied or _HEAD not in shapes
     plan = _plan(shapes, architecture, quantisation, tied=tied)
     tokenizer = read_tokenizer(folder, shapes[_EMBEDDING][0])
+    divisors = architecture.rope.divisors(architecture.head_size)
     with publish(target) as partial, open_writer(partial, architecture.name) as writer:
         _add_model_keys(writer, architecture, quantisation)
         writer.add_name(name or f"{architecture.family} {architecture.layers} x {architecture.hidden}")
         _add_tokenizer_keys(writer, tokenizer, read_chat_template(folder))
+        if divisors is not None:
+            declare_tensor(writer, FREQUENCY_TENSOR, (len(divisors),), "F32")
         for planned in plan:
             declare_tensor(writer, planned.name, planned.shape, planned.type)
         begin_tensors(writer)
+        if divisors is not None:
+            writer.write_tensor_data(np.array(divisors, dtype=np.float32))
         for done, planned in enumerate(plan, start=1):
             values = tensors.read(planned.source)
             heads = rotary_heads(planned.name, architecture.name, architecture.heads, architecture.kv_heads)
@@ -120,7 +128,11 @@ def _plan(
     shapes: dict[str, tuple[int, ...]], architecture: Architecture, quantisation: Quantisation, *, tied: bool
 ) -> list[_Planned]:
     # A tied head is stored once, as the embedding; llama.cpp takes that where `output` is missing.
-    names = {source: to_gguf_name(source) for source in shapes if not (tied and source == _HEAD)}
+    # Old folders keep what positions are turned by as a tensor of each layer; it follows from theta.
+    kept = (
+        source for source in shapes if not (tied and source == _HEAD) and not source.endswith(".rotary_emb.inv_freq")
+    )
+    names = {source: to_gguf_name(source) for source in kept}
     if strangers := sorted(source for source, name in names.items() if name is None):
         raise UnsupportedModelError(
             f"can't be written as GGUF: unknown tensors, {', '.join(strangers[:3])} and {len(strangers)} in all.",
@@ -147,6 +159,8 @@ def _place(planned: _Planned) -> tuple[int, int, str]:
 
 
 def _add_model_keys(writer: Any, model: Architecture, quantisation: Quantisation) -> None:
+    from gguf import RopeScalingType
+
     writer.add_type("model")
     writer.add_block_count(model.layers)
     writer.add_context_length(model.context_length)
@@ -156,7 +170,10 @@ def _add_model_keys(writer: Any, model: Architecture, quantisation: Quantisation
     writer.add_head_count_kv(model.kv_heads)
     writer.add_key_length(model.head_size)
     writer.add_value_length(model.head_size)
-    writer.add_rope_freq_base(model.rope_theta)
+    writer.add_rope_freq_base(model.rope.theta)
+    if model.rope.kind == "linear":
+        writer.add_rope_scaling_type(RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(model.rope.factor)
     writer.add_rope_dimension_count(model.head_size)
     writer.add_layer_norm_rms_eps(model.norm_epsilon)
     writer.add_vocab_size(model.vocabulary)
@@ -165,14 +182,18 @@ def _add_model_keys(writer: Any, model: Architecture, quantisation: Quantisation
 
 
 def _add_tokenizer_keys(writer: Any, tokenizer: GGUFTokenizer, template: str | None) -> None:
-    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_model(tokenizer.model)
     writer.add_tokenizer_pre(tokenizer.pre)
     writer.add_token_list(list(tokenizer.tokens))
     writer.add_token_types(list(tokenizer.types))
-    writer.add_token_merges(list(tokenizer.merges))
+    if tokenizer.scores is None:
+        writer.add_token_merges(list(tokenizer.merges))
+    else:
+        writer.add_token_scores(list(tokenizer.scores))
     writer.add_add_bos_token(tokenizer.add_bos)
-    writer.add_add_eos_token(tokenizer.add_eos)
-    writer.add_add_space_prefix(False)  # noqa: FBT003 - gguf's own signature
+    # A prompt ends where the model begins to answer, whatever the tokenizer puts after a text.
+    writer.add_add_eos_token(False)  # noqa: FBT003 - gguf's own signature
+    writer.add_add_space_prefix(tokenizer.space_first)
     writer.add_bos_token_id(tokenizer.bos_id)
     writer.add_eos_token_id(tokenizer.eos_id)
     if tokenizer.more_end_ids:

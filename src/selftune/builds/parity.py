@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.builds.gguf_tokenizer import end_ids
+from selftune.builds.gguf_tokenizer import end_ids, leading_text
 from selftune.builds.tensor_types import Quantisation
 from selftune.records import Parity
 from selftune.serving.proof import TEMPLATE_CHALLENGE, TEMPLATE_REFUSED, rendered_challenge
@@ -110,16 +110,25 @@ _GREEDY_LEAST: Final = {
 
 
 def compare_tokens(client: LoopbackClient, folder: Path) -> Parity:
-    """The share of the battery that the server cuts into the same token ids as the folder's tokenizer."""
+    """The share of the battery that the server cuts into the same token ids as the folder's tokenizer.
+
+    Each text stands after a special token, as in a rendered conversation: some tokenizers treat the very beginning in
+    a way of their own, which nothing that is served ever has.
+    """
     tokenizer = _tokenizer(folder)
-    equal = sum(_tokens(client, text) == tokenizer(text)["input_ids"] for text in BATTERY)
+    mark = tokenizer.bos_token or tokenizer.eos_token or ""
+    equal = sum(_tokens(client, mark + text, whole=False) == _ids(tokenizer, mark + text) for text in BATTERY)
     return Parity(name="tokens", measured=equal / len(BATTERY), threshold=1.0, n=len(BATTERY))
 
 
 def compare_template(client: LoopbackClient, folder: Path) -> Parity:
-    """The share of the challenge's conversations that the server renders as the folder's template does."""
-    served = rendered_challenge(client)
-    equal = sum(ours == theirs for ours, theirs in zip(served, render_in_folder(folder), strict=True))
+    """The share of the challenge's conversations that the server renders, and cuts into tokens, as the folder does."""
+    tokenizer, leading, served = _tokenizer(folder), leading_text(folder), rendered_challenge(client)
+    equal = sum(
+        ours == whole.removeprefix(leading)
+        and (whole == TEMPLATE_REFUSED or _tokens(client, ours) == _ids(tokenizer, whole))
+        for ours, whole in zip(served, _render(folder), strict=True)
+    )
     return Parity(name="template", measured=equal / len(served), threshold=1.0, n=len(served))
 
 
@@ -154,7 +163,15 @@ def stopping_ids(folder: Path) -> frozenset[int]:
 
 
 def render_in_folder(folder: Path) -> tuple[str, ...]:
-    """What the folder's own template makes of each conversation of the challenge."""
+    """What the folder's own template makes of each conversation of the challenge, as a server shows it.
+
+    A token that the server puts first by itself is left out: it takes that off, or it would stand there twice.
+    """
+    leading = leading_text(folder)
+    return tuple(text.removeprefix(leading) for text in _render(folder))
+
+
+def _render(folder: Path) -> tuple[str, ...]:
     from jinja2 import TemplateError
 
     tokenizer, rendered = _tokenizer(folder), []
@@ -168,13 +185,20 @@ def render_in_folder(folder: Path) -> tuple[str, ...]:
 
 
 def _tokenizer(folder: Path) -> Any:
-    from transformers import AutoTokenizer
+    """Exactly as `tokenizer.json` says, as in training; a class of its own might cut texts in another way."""
+    from transformers import PreTrainedTokenizerFast
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
 
 
-def _tokens(client: LoopbackClient, text: str) -> list[int]:
-    body = {"content": text, "add_special": True, "parse_special": True}
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _tokens(client: LoopbackClient, text: str, *, whole: bool = True) -> list[int]:
+    """The server's token ids; a `whole` text gets what the server puts before and after by itself."""
+    body = {"content": text, "add_special": whole, "parse_special": True}
     tokens: list[int] = client.post("/tokenize", body)["tokens"]
     return tokens
 
