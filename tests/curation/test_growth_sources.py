@@ -105,4 +105,4 @@ def test_no_answer_of_a_teacher_in_its_role_is_taken_for_a_broken_one_and_bare_m
         texts = [json.loads(line)["response"] for line in (folder / f"{name}.jsonl").read_text().splitlines()]
         pairs = [pair("x", "Q?", text, flags=("generated",)) for text in texts]
         found[name] = sum(InCharacter().objection(one) is not None for one in pairs)
-    assert found == {"chosen-sonnet": 0, "rejected-base": 28}
+    assert found == {"chosen-sonnet": 0, "rejected-base": 41}

@@ -37,7 +37,7 @@ def test_a_cycle_that_is_killed_at_every_boundary_comes_through_and_repeats_no_f
     assert {kind: kinds.count(kind) for kind in ("dataset", "run", "evaluation", "decision", "release")} == {
         "dataset": 1,
         "run": 1,
-        "evaluation": 3,  # champion, candidate, and the base with a few lessons in its prompt
+        "evaluation": 5,  # champion, candidate, the base with lessons in its prompt; two on what was learnt by heart
         "decision": 1,
         "release": 2,
     }

@@ -20,7 +20,7 @@ def test_the_way_of_a_lesson_leads_from_its_file_to_what_serves_it(promoted):
         lesson, held, reject = dataset.train[0], dataset.holdout[0], dataset.rejects[0]
         source = project.store.record(lesson.interaction_id, Interaction).source
     way = told(promoted, lesson.interaction_id)
-    places = [way.index(part) for part in (f"came from {source}", "scored ", "learnt (dataset", "trained on by run:")]
+    places = [way.index(part) for part in (f"came from {source}", "scored ", "\nlearnt", "trained on by run:")]
     assert places == sorted(places)
     assert "finished" in way
     assert "the gate said promote, served as v1.1" in way
