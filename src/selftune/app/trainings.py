@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import UsageError
-from selftune.loop.project import open_project
 from selftune.loop.runner import hold_lease
 from selftune.records import Dataset, Run, digest_of
 from selftune.training.importing import import_adapter
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from selftune.context import Context
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
     from selftune.training.repeating import Repetition
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = ("step", "loss", "learning_rate", "grad_norm", "eval_loss")
 
 
-def repeat_run(folder: Path, name: str, observer: Observer) -> Repetition:
+def repeat_run(project: Project, name: str, observer: Observer) -> Repetition:
     """Train a run once more from its record and hold the two against each other; the second one is not kept.
 
     Raises:
@@ -36,7 +34,7 @@ def repeat_run(folder: Path, name: str, observer: Observer) -> Repetition:
         IntegrityError: its dataset is gone.
         LockedError: another runner has the project.
     """
-    with open_project(folder) as project, hold_lease(project):
+    with hold_lease(project):
         first = find_run(project, name)
         if first.base_digest != project.base.digest:
             raise UsageError(
@@ -46,8 +44,12 @@ def repeat_run(folder: Path, name: str, observer: Observer) -> Repetition:
         recipe = recipe_of(first)
         project.check_base_files()
         scratch = digest_of(["repeat", first.id])
+        context = replace(
+            project.context(),
+            work=project.store.step_work(scratch),
+            report=lambda made: observer.progressed("train", made),
+        )
         observer.started("train")
-        context = _working(project, scratch, observer)
         try:
             again = train(project.store.record(first.dataset_id, Dataset), recipe, context)
         except BaseException:
@@ -60,7 +62,7 @@ def repeat_run(folder: Path, name: str, observer: Observer) -> Repetition:
         return found
 
 
-def import_run(folder: Path, adapter: Path, dataset: str | None) -> Run:
+def import_run(project: Project, adapter: Path, dataset: str | None) -> Run:
     """Take an adapter that was trained elsewhere for a run of this project, on the dataset it was trained on.
 
     Raises:
@@ -68,10 +70,10 @@ def import_run(folder: Path, adapter: Path, dataset: str | None) -> Run:
         DamagedFileError: one of its files can't be read.
         LockedError: another runner has the project.
     """
-    with open_project(folder) as project, hold_lease(project):
+    with hold_lease(project):
         project.check_base_files()
         scratch = digest_of(["import", str(adapter.resolve())])
-        context = _working(project, scratch, None)
+        context = replace(project.context(), work=project.store.step_work(scratch))
         run = import_adapter(adapter, _dataset(project, adapter, dataset), context)
         project.store.save([run], event="trained elsewhere")
         project.store.work_clear(scratch)
@@ -139,9 +141,3 @@ def _dataset(project: Project, adapter: Path, name: str | None) -> Dataset:
     if not isinstance(record, Dataset):
         raise UsageError(f"{name} is a {record.KIND}, not a dataset.", next_step="Name one: selftune dataset list")
     return record
-
-
-def _working(project: Project, scratch: str, observer: Observer | None) -> Context:
-    """A context with scratch of its own, reporting to the observer."""
-    context = replace(project.context(), work=project.store.step_work(scratch))
-    return context if observer is None else replace(context, report=lambda made: observer.progressed("train", made))

@@ -49,7 +49,9 @@ def stamp(path: Path, provenance: Provenance) -> None:
     table[_METADATA] = {key: value for key, value in sorted(said.items()) if value is not None}
     header = json.dumps(table, separators=(",", ":")).encode()
     header += b" " * (-len(header) % _LENGTH_BYTES)  # tensors begin at a multiple of 8
-    path.write_bytes(struct.pack("<Q", len(header)) + header + body)
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_bytes(struct.pack("<Q", len(header)) + header + body)
+    draft.replace(path)  # who has the old file mapped into memory goes on seeing it
 
 
 def read_provenance(path: Path) -> Provenance:

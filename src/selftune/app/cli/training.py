@@ -32,8 +32,10 @@ def repeat(run: RunName, project: Folder = HERE, json: AsJson = False) -> None:
     from selftune.app.cli.exit_codes import ExitCode
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.trainings import describe_repetition, repeat_run
+    from selftune.loop.project import open_project
 
-    found = repeat_run(project, run, Stages(make_console(stderr=True)))
+    with open_project(project) as opened:
+        found = repeat_run(opened, run, Stages(make_console(stderr=True)))
     if json:
         print_json(found)
     else:
@@ -53,8 +55,10 @@ def bring_in(
     """Take an adapter that was trained elsewhere for a run: held against the base, and looked at as our own are."""
     from selftune.app.cli.screen import print_json
     from selftune.app.trainings import describe_import, import_run
+    from selftune.loop.project import open_project
 
-    run = import_run(project, adapter, dataset)
+    with open_project(project) as opened:
+        run = import_run(opened, adapter, dataset)
     if json:
         print_json({"id": run.id, "record": run})
     else:
