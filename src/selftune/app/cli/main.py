@@ -62,6 +62,7 @@ def register_commands() -> None:
         codex,
         comparing,
         datasets,
+        elsewhere,
         everyday,
         examples,
         experimenting,
@@ -74,10 +75,12 @@ def register_commands() -> None:
         searching,
         stages,
         suites,
+        training,
     )
 
     everyday.register(app)
     stages.register(app)
+    elsewhere.register(training.training)
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)
