@@ -10,11 +10,12 @@ import typer
 from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from selftune.app.refereeing import Compared
     from selftune.gate.referee.verdict import ArmSummary, Verdict
     from selftune.records import Check
+    from selftune.records.scores import UnscoredRow
 
 _PANEL: Final = "Every day"
 _FEW: Final = 10
@@ -159,12 +160,21 @@ def _notes(verdict: Verdict) -> Iterator[str]:
         if summary.swing is not None:
             yield f"One answer of the {arm} lies {summary.swing:.2f} from the next to the same question (averaged)."
         if summary.unscored:
-            named = ", ".join(f"{row.item_id} ({row.reason})" for row in summary.unscored[:_FEW])
-            yield f"Without a score, {arm}: {named}{', …' if len(summary.unscored) > _FEW else ''}"
+            yield f"Without a score, {arm}: {'; '.join(_by_reason(summary.unscored))}"
     yield from (f"Check {check.name}: {_said(check)}, {check.detail}." for check in verdict.checks if _is_worth(check))
     yield from (f"Beware: {warning}." for warning in verdict.warnings)
     if verdict.items_needed is not None:
         yield f"Next: {items_needed_in_words(verdict)}"
+
+
+def _by_reason(unscored: Sequence[UnscoredRow]) -> Iterator[str]:
+    """Each reason once, with the items it holds for: in an outage it is the same for all."""
+    items: dict[str, list[str]] = {}
+    for row in unscored:
+        items.setdefault(row.reason, []).append(row.item_id)
+    for reason, named in items.items():
+        more = f" and {len(named) - _FEW} more" if len(named) > _FEW else ""
+        yield f"{', '.join(named[:_FEW])}{more} ({reason})"
 
 
 def _alone(arm: str, summary: ArmSummary) -> str:
