@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     group.command(_SHOW)(show)
     group.command("changes")(changes)
     group.command("runs")(runs)
+    group.command("costs")(costs)
     group.command("lint")(lint)
     app.add_typer(group, name="report", rich_help_panel="Every day")
 
@@ -114,6 +115,16 @@ def runs(
 
     with open_project(project) as opened:
         page = page_of_runs(opened, baseline)
+    _give(page, html=html, json=json)
+
+
+def costs(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> None:
+    """What each run cost: its lessons, its training, its evaluations, and the sum so far; energy beside it."""
+    from selftune.app.reporting.naming import page_of_costs
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = page_of_costs(opened)
     _give(page, html=html, json=json)
 
 

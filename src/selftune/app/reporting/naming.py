@@ -19,6 +19,7 @@ from selftune.app.reporting.published import load_published
 from selftune.app.reporting.runs import run_page
 from selftune.app.reporting.scores import PAIRS, TERMS, pairs_section, scores_page
 from selftune.app.reporting.sheets import sheets_page
+from selftune.app.reporting.spending import gather_spending, spending_page
 from selftune.app.reporting.suites import KnownSuites
 from selftune.app.reporting.trials import baseline_of, runs_page
 from selftune.app.scores.foundry import JudgedAnswers
@@ -119,11 +120,18 @@ def page_of_runs(project: Project, baseline: str | None = None) -> Page:
     return runs_page(project, KnownSuites(project), baseline_of(project, baseline))
 
 
-def page_made_again(project: Project, arguments: Sequence[str]) -> Page:
+def page_of_costs(project: Project) -> Page:
+    """What each run cost, and the sum so far."""
+    return spending_page(gather_spending(project))
+
+
+def page_made_again(project: Project, arguments: Sequence[str]) -> Page:  # noqa: PLR0911 - a line for each kind of page
     """The page that `selftune report` makes of these arguments, as a page's foot names them."""
     match arguments:
         case ["--all"]:
             return page_of_everything(project)
+        case ["costs"]:
+            return page_of_costs(project)
         case ["runs", *named]:
             return page_of_runs(project, named[-1] if named else None)
         case ["runs"]:

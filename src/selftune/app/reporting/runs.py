@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from selftune.app.reporting.costs import artefact_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Page, Said, Section, Table
+from selftune.app.reporting.spending import energy
+from selftune.records import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +38,8 @@ def _lead(run: Run, decisions: Sequence[Decision]) -> Iterator[str]:
     yield f"{run.objective} by {run.backend}, {run.steps} of {run.planned_steps} steps, {passes}, seed {run.seed}."
     if run.reason:
         yield run.reason
+    if run.status is RunStatus.OUT_OF_TIME:
+        yield f"{figures.share(run.share_done)} of its steps were taken: it is unfinished and can't be released."
     yield from (f"Decided: {one.outcome.value}. {one.reason}" for one in decisions)
     if not decisions:
         yield "Nothing was decided about it."
@@ -50,11 +54,18 @@ def _training(run: Run, dataset: Dataset) -> Iterator[Part]:
         ("supervised tokens", f"{run.supervised_tokens:,}"),
         ("mean change of the adapted weights", figures.number(run.mean_abs_delta, 5)),
         ("time", figures.seconds(run.wall_seconds)),
+        ("of it the steps alone", figures.seconds(run.trained_seconds) if run.trained_seconds else figures.NOTHING),
+        ("supervised tokens a second", figures.number(run.tokens_per_second, 1)),
         ("most memory", figures.size(run.peak_memory_bytes)),
-        ("cost", figures.dollars(run.cost_usd)),
+        ("energy, an estimate", energy(run.energy_joules) + (f" by {run.energy_from}" if run.energy_from else "")),
+        ("cost, an estimate", figures.dollars(run.cost_usd)),
         ("examples left out", str(len(run.rejects))),
     )
     yield Table(caption="How it was trained", head=("what", "value"), rows=rows)
+    if run.environment:
+        stood_on = (("code", run.code_version), *run.environment)
+        yield Table(caption="What its bytes stand on", head=("what", "value"), rows=stood_on)
+        yield Said(text=f"`selftune train repeat {run.id[:16]}` trains it once more and says whether it comes again.")
     if run.curve:
         yield Said(
             text="The loss says that something was learnt, never that it is better: no check of the gate reads it."
