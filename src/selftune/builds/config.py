@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from selftune.builds.tensor_types import Quantisation
 from selftune.errors import ConfigError, UnknownNameError
 from selftune.records import GenerationParameters, Prompting, ServingForm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMS: Final[Mapping[str, tuple[ServingForm, Quantisation]]] = MappingProxyType(
+    {
+        "adapter": (ServingForm.ADAPTER, Quantisation.F16),
+        "f16": (ServingForm.MERGED, Quantisation.F16),
+        "q8_0": (ServingForm.QUANTISED, Quantisation.Q8_0),
+        "q6_k": (ServingForm.QUANTISED, Quantisation.Q6_K),
+        "q5_k_m": (ServingForm.QUANTISED, Quantisation.Q5_K_M),
+        "q4_k_m": (ServingForm.QUANTISED, Quantisation.Q4_K_M),
+    }
+)
+"""The serving forms of a run by the names they are asked for: the adapter apart, or merged and written so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +53,14 @@ class BuildConfig:
             raise UnknownNameError("quantisation", self.quantisation, Quantisation)
         if self.parity_prompts < 0:
             raise ConfigError("parity_prompts is negative.", next_step="Choose 0 (no comparison) or more.")
+
+    def laid_out_as(self, name: str) -> BuildConfig:
+        """The same in the form of this name.
+
+        Raises:
+            UnknownNameError: there is no such form.
+        """
+        if name not in FORMS:
+            raise UnknownNameError("serving form", name, FORMS)
+        form, quantisation = FORMS[name]
+        return replace(self, form=form.value, quantisation=quantisation.value)

@@ -66,6 +66,7 @@ def register_commands() -> None:
         everyday,
         examples,
         experimenting,
+        forming,
         growing,
         house,
         inspecting,
@@ -80,6 +81,7 @@ def register_commands() -> None:
 
     everyday.register(app)
     stages.register(app)
+    forming.register(app)
     elsewhere.register(training.training)
     reviewing.register(app)
     picking.register(app)
