@@ -9,6 +9,7 @@ from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Page, Said, Section, Table
 from selftune.app.reporting.spending import energy
 from selftune.records import RunStatus
+from selftune.training.importing import IMPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,10 @@ def run_page(run: Run, dataset: Dataset, decisions: Sequence[Decision], further:
 
 def _lead(run: Run, decisions: Sequence[Decision]) -> Iterator[str]:
     passes = f"{figures.number(run.passes, 1)} passes over {figures.counted(run.examples, 'example')}"
-    yield f"{run.objective} by {run.backend}, {run.steps} of {run.planned_steps} steps, {passes}, seed {run.seed}."
+    if run.backend == IMPORTED:
+        yield f"Trained elsewhere by {', '.join(run.stage_history)}; its loss, steps and time are not ours to tell."
+    else:
+        yield f"{run.objective} by {run.backend}, {run.steps} of {run.planned_steps} steps, {passes}, seed {run.seed}."
     if run.reason:
         yield run.reason
     if run.status is RunStatus.OUT_OF_TIME:

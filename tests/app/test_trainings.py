@@ -1,0 +1,150 @@
+"""A run by name, through the commands: once more, from elsewhere, its curve and its page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from selftune.app.cli.main import app, register_commands
+from selftune.app.trainings import curve_table, import_run, repeat_run
+from selftune.errors import UnknownNameError, UsageError
+from selftune.loop.config import Profile
+from selftune.loop.executor import Silent
+from selftune.loop.project import create_project, open_project
+from selftune.records import Dataset, DatasetKind, Example, Message, Run, RunStatus
+from selftune.training.config import Recipe
+from selftune.training.stage import train
+
+pytestmark = pytest.mark.needs("train")
+SMALL = Recipe(name="small", max_steps=2, batch_size=1, accumulation=1, lora_rank=2, learning_rate=1e-2)
+
+
+def lessons() -> Dataset:
+    examples = tuple(
+        Example(
+            salt=f"s{n}", interaction_id=f"interaction:{n}", judgement_id=None,
+            messages=(Message(role="user", content=f"What is {n}?"), Message(role="assistant", content=f"It is {n}.")),
+        )
+        for n in range(3)
+    )  # fmt: skip
+    return Dataset(
+        kind=DatasetKind.SFT, train=examples, holdout=(), rejects=(), mixture=(), watermark=0,
+        config_digest="sha256:0", card="made for a test",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A project on the reference base with one run of two steps, and where it lies."""
+    folder = tmp_path_factory.mktemp("trained") / "project"
+    create_project(
+        folder, name="p", base="reference", recipe="reference_sft", suite="state_obedience", profile=Profile.SOLO
+    )
+    with open_project(folder) as project:
+        dataset = lessons()
+        run = train(dataset, replace(SMALL, least_supervised=0.01, most_supervised=0.99), project.context())
+        project.store.save([dataset, run], event="made by a test")
+        (folder / "adapter").mkdir()
+        for file in run.adapter:
+            shutil.copyfile(project.blobs.path(file.digest), folder / "adapter" / file.name)
+    return folder, run
+
+
+@pytest.fixture(scope="module")
+def ask():
+    register_commands()
+
+    def ask(*words):
+        return CliRunner().invoke(app, [*map(str, words)])
+
+    return ask
+
+
+def test_a_run_is_repeated_from_its_record_and_the_ledger_says_so(trained, ask):
+    folder, run = trained
+    found = ask("train", "repeat", run.id[:20], "--project", folder)
+    assert found.exit_code == 0, found.output
+    assert "The same: 2 steps gave the same losses and the same adapter, byte for byte." in found.stdout
+    with open_project(folder) as project:
+        notes = [entry for entry in project.store.history() if entry.event == "repeated"]
+        assert len(notes) == 1
+        assert project.store.count(Run) >= 1
+
+
+def test_a_run_whose_record_was_made_on_other_code_is_repeated_and_the_code_is_named(trained):
+    folder, run = trained
+    with open_project(folder) as project:
+        older = replace(run, code_version="0.0.1+training.ffffffff")
+        project.store.save([older], event="made by a test")
+        found = repeat_run(project, older.id, Silent())
+    assert found.same
+    assert [line.partition(":")[0] for line in found.differs] == ["code"]
+
+
+def test_a_run_that_does_not_come_again_ends_with_a_code_of_its_own(trained, ask):
+    folder, run = trained
+    with open_project(folder) as project:
+        other = replace(run, adapter=tuple(replace(file, digest=f"sha256:{'0' * 64}") for file in run.adapter))
+        project.store.save([other], event="made by a test")
+    found = ask("train", "repeat", other.id, "--project", folder, "--json")
+    assert found.exit_code == 8
+    assert json.loads(found.stdout)["same"] is False
+
+
+def test_only_runs_are_repeated(trained):
+    folder, run = trained
+    with open_project(folder) as project:
+        with pytest.raises(UsageError, match="not a run"):
+            repeat_run(project, run.dataset_id, Silent())
+        with pytest.raises(UnknownNameError):
+            repeat_run(project, "run:0000", Silent())
+
+
+def test_an_adapter_from_elsewhere_becomes_a_run_of_the_project(trained, ask):
+    folder, _ = trained
+    found = ask("train", "import", folder / "adapter", "--project", folder, "--json")
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.stdout)
+    with open_project(folder) as project:
+        kept = project.store.record(told["id"], Run)
+        assert (kept.status, kept.stage_history) == (RunStatus.FINISHED, ("sft",))
+        assert all(project.blobs.path(file.digest).is_file() for file in kept.adapter)
+    page = ask("report", told["id"], "--project", folder)
+    assert page.exit_code == 0, page.output
+    assert "Trained elsewhere" in page.stdout
+
+
+def test_an_adapter_that_names_no_lessons_needs_them_named(trained, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder, run = trained
+    adapter = shutil.copytree(folder / "adapter", tmp_path / "adapter")
+    weights = adapter / "adapter_model.safetensors"
+    save_file({name: tensor.clone() for name, tensor in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    with open_project(folder) as project:
+        with pytest.raises(UsageError, match="does not say which lessons"):
+            import_run(project, adapter, None)
+        assert import_run(project, adapter, run.dataset_id).stage_history == ("unknown",)
+
+
+def test_a_curve_is_printed_as_a_table_with_a_row_for_each_step(trained, ask):
+    folder, run = trained
+    found = ask("train", "curves", run.id, "--project", folder)
+    rows = list(csv.DictReader(io.StringIO(found.stdout)))
+    assert [int(row["step"]) for row in rows] == [1, 2]
+    assert [float(row["loss"]) for row in rows] == [point.loss for point in run.curve]
+    assert rows[0]["eval_loss"] == ""
+    assert curve_table(run) == found.stdout
+
+
+def test_the_project_s_costs_name_every_run(trained, ask):
+    folder, run = trained
+    found = ask("report", "costs", "--project", folder)
+    assert found.exit_code == 0, found.output
+    assert run.id[4:12] in found.stdout
