@@ -15,6 +15,7 @@ import pytest
 from fault_walker import CLI, Walker
 
 from selftune.bases.registry import resolve_base
+from selftune.release.manifest import Pointer, write_pointer
 
 pytestmark = pytest.mark.needs("train", "serve")
 
@@ -53,16 +54,28 @@ def test_a_release_that_was_damaged_is_not_served_the_one_before_is_and_one_comm
     assert "v1.1.gguf is damaged" in started.stderr
     assert promoted.status()["serves"] == "v1.0, in place of v1.1 (generation 1)"
     assert "Answered by v1.0" in promoted.expect(0, *ASK).stderr
-    promoted.expect(0, "rollback", "--to", "v1.1")
+    promoted.expect(0, "rollback", "v1.1")
     assert promoted.status()["serves"] == "v1.2 (generation 1)"
     assert promoted.expect(0, *ASK).stderr == ""
+
+
+def test_a_release_that_the_keeper_took_back_is_put_on_record_by_the_next_start(promoted):
+    promoted.expect(0, "stop")
+    why = "v1.1 does not answer; the release before it serves by itself."
+    pointer = Pointer(active="walk_reference_v1.0", left="walk_reference_v1.1", why=why)
+    write_pointer(pointer, promoted.folder / ".selftune")
+    promoted.expect(0, "start")
+    assert promoted.status()["serves"] == "v1.2 (generation 0)"
+    assert "rolled back by itself" in [entry["event"] for entry in promoted.ledger()]
+    promoted.expect(0, *ASK)
+    promoted.verify()
 
 
 def test_a_models_folder_that_is_gone_is_named_and_placed_again(promoted):
     shutil.rmtree(promoted.folder / MODELS)
     refused = promoted.expect(8, "start")
-    assert "rollback --to" in refused.stderr
-    promoted.expect(0, "rollback", "--to", "v1.1")
+    assert "rollback VERSION" in refused.stderr
+    promoted.expect(0, "rollback", "v1.1")
     promoted.expect(0, *ASK)
 
 

@@ -26,6 +26,9 @@ class Servers:
 
     def __init__(self):
         self.started, self.running, self.most_running = [], 0, 0
+        self.hangs = set()
+        self.let_go = threading.Event()
+        self.restarted = threading.Event()  # after one that hangs
         self.refuse = set()
         self.arrived = threading.Event()
         self.streamed = threading.Event()
@@ -43,6 +46,8 @@ class Servers:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
+                if words in outer.hangs:
+                    outer.let_go.wait()
                 self._say({})
 
             def do_POST(self):
@@ -86,15 +91,20 @@ class Servers:
         served = FakeServed(lambda request: words, fake_proof(build, slots=slots))
         served.address = f"http://127.0.0.1:{server.server_address[1]}/v1"
         served.kill = lambda: (server.shutdown(), server.server_close())
-        self.started.append(served)
-        self.running += 1
-        self.most_running = max(self.most_running, self.running)
+        self._count(served)
         try:
             yield served
         finally:
             self.running -= 1
             server.shutdown()
             server.server_close()
+
+    def _count(self, served):
+        self.started.append(served)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        if self.hangs:
+            self.restarted.set()
 
 
 @pytest.fixture
@@ -229,6 +239,67 @@ def test_crashed_server_is_started_again_and_waiting_requests_are_answered(hidde
         return len(servers.started)
 
     assert run(hidden, servers, story) == 3
+
+
+def test_release_that_dies_again_and_again_is_taken_back(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+    second = place(hidden, 1, "two", fallback=first)
+
+    async def story(keeper):
+        await keeper.switch(first)
+        await keeper.switch(second)
+        answers = []
+        for _ in range(4):
+            answers.append(await ask(hidden))
+            await asyncio.to_thread(servers.started[-1].kill)
+        return [*answers, await ask(hidden)], read_note(hidden)
+
+    answers, note = run(hidden, servers, story)
+    assert answers == ["two", "two", "two", "one", "one"]
+    assert (note.version, note.problem) == ("v1.0", "v1.1 died 3 times; the release before it serves by itself.")
+    pointer = read_pointer(hidden)
+    assert (pointer.active, pointer.left) == (first, second)
+
+
+def test_release_that_hangs_is_taken_back_at_once(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+    second = place(hidden, 1, "two", fallback=first)
+
+    async def story(keeper):
+        await keeper.switch(first)
+        await keeper.switch(second)
+        servers.hangs.add("two")
+        await asyncio.to_thread(servers.restarted.wait)
+        answer = await ask(hidden)
+        servers.let_go.set()
+        return answer, [one.proof.model_digest for one in servers.started], read_note(hidden).problem
+
+    answer, proofs, problem = run(hidden, servers, story, probe=0.05)
+    assert answer == "one"
+    assert proofs[0] == proofs[2] != proofs[1]
+    assert "v1.1 does not answer" in problem
+
+
+def test_hanging_release_with_none_before_it_is_started_again(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+
+    async def story(keeper):
+        await keeper.switch(first)
+        servers.hangs.add("one")
+        await asyncio.to_thread(servers.restarted.wait)
+        servers.hangs.clear()
+        servers.let_go.set()
+        return await ask(hidden)
+
+    assert run(hidden, servers, story, probe=0.05) == "one"
+    assert read_pointer(hidden).left is None
+
+
+def test_a_hang_is_known_early_enough_to_be_back_within_half_a_minute():
+    assert Terms(fits=lambda manifest: True).notices_within <= 21
 
 
 def test_pauses_between_restarts_grow_and_have_a_limit():

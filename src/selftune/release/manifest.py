@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 
 POINTER: Final = "active.json"
-PLACE_AGAIN: Final = (
-    "Run `selftune rollback --to VERSION`: it places that version's files again, also the newest one's."
-)
+PLACE_AGAIN: Final = "Run `selftune rollback VERSION`: it places that version's files again, also the newest one's."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +50,17 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True)
 class Pointer:
-    """Names of the release that serves and of the one to serve when it is damaged."""
+    """Names of the release that serves and of the one to serve when it is damaged.
+
+    Attributes:
+        left: The release that the keeper took back by itself, until a command puts that on record.
+        why: What it did.
+    """
 
     active: str
     fallback: str | None = None
+    left: str | None = None
+    why: str | None = None
 
 
 def place_files(manifest: Manifest, blobs: Blobs, hidden: Path) -> None:

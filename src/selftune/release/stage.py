@@ -151,7 +151,8 @@ def recover(active: Release | None, target: Target) -> tuple[str, ...]:
 def undo_unrecorded(active: Release | None, target: Target, *, live: Live) -> tuple[str, ...]:
     """`recover`, with the server handed in."""
     pointer = read_pointer(target.hidden)
-    if active is None or pointer is None:
+    # What the keeper took back by itself is no release that was cut off: it is put on record as it is.
+    if active is None or pointer is None or pointer.left == _name_of(active):
         return ()
     done = []
     if pointer.active != _name_of(active):
@@ -162,6 +163,14 @@ def undo_unrecorded(active: Release | None, target: Target, *, live: Live) -> tu
         edit_serving(Path(target.folder), wanted)
         done.append(f"selftune.toml names {active.version} again.")
     return tuple(done)
+
+
+def taken_back(active: Release, target: Target) -> tuple[str, str] | None:
+    """The model file that serves in place of the newest release, and why, where the keeper took that one back."""
+    pointer = read_pointer(target.hidden)
+    if pointer is None or pointer.left != _name_of(active):
+        return None
+    return file_name(pointer.active, MODEL), pointer.why or "it was not healthy"
 
 
 def check_promotion(promotion: Promotion, target: Target, context: Context) -> None:

@@ -13,7 +13,7 @@ import logging
 import os
 import secrets
 import time
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -46,8 +46,7 @@ _DRAIN_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 60.0
-_PROBE: Final = ClientTimeout(total=10)
-_TIMEOUTS_BEFORE_GONE: Final = 3
+_CRASHES_BEFORE_BACK: Final = 3
 
 
 class StartServer(Protocol):
@@ -65,6 +64,8 @@ class Terms:
     Attributes:
         idle: It stops after so long without a request; None for never.
         beat: Pause between two looks at the server.
+        probe: How long it may take to answer a look.
+        looks: So many looks without an answer in a row, and the server hangs.
         patience: How long a request waits while no model serves.
         fits: Whether a second model fits in memory beside the one that serves.
     """
@@ -72,8 +73,15 @@ class Terms:
     port: int = 0
     idle: float | None = None
     beat: float = 2.0
+    probe: float = 5.0
+    looks: int = 3
     patience: float = 30.0
     fits: Callable[[Manifest], bool]
+
+    @property
+    def notices_within(self) -> float:
+        """Seconds until a server that hangs is known to hang, at most."""
+        return self.looks * (self.beat + self.probe)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -169,8 +177,10 @@ class Keeper:
 
     async def report_gone(self, behind: object) -> None:
         """Start the server again, unless it turns out to live or another one serves by now."""
-        if behind is self._child and isinstance(behind, Child) and not await self._lives(behind):
-            self._restart(behind)
+        # One that takes too long to say is looked at again, by `_watch`.
+        with suppress(TimeoutError):
+            if behind is self._child and isinstance(behind, Child) and not await self._lives(behind):
+                self._restart(behind)
 
     async def switch(self, name: str) -> Switched:
         """Serve another release; the pointer changes only when the new server has proven itself.
@@ -237,10 +247,10 @@ class Keeper:
             log.exception("nothing can be served")
             self._write_note(error.message)
             return error
-        if child is None:
+        if child is None or pointer is None:
             self._write_note(None)
         else:
-            self._set_child(child, problem)
+            self._set_child(child, problem or pointer.why)
         return None
 
     def _open_best(self, pointer: Pointer) -> tuple[Child, str | None]:
@@ -266,24 +276,48 @@ class Keeper:
                 manifest=manifest, served=served, health=health, closing=stack.pop_all(), born=time.monotonic()
             )
 
-    def _restart(self, gone: Child) -> None:
+    def _restart(self, gone: Child, *, hangs: bool = False) -> None:
         self._ready.clear()
         self._child = None
         self._crashes = 0 if time.monotonic() - gone.born > _STEADY_SECONDS else self._crashes + 1
         log.error("the server of %s is gone (%d in a row)", gone.manifest.version, self._crashes)
-        self._keep(asyncio.create_task(self._bring_back(gone)))
+        self._keep(asyncio.create_task(self._bring_back(gone, hangs=hangs)))
 
-    async def _bring_back(self, gone: Child) -> None:
-        """Start again until it holds, each pause twice as long as the last, up to half a minute."""
-        await asyncio.to_thread(gone.closing.close)
+    async def _bring_back(self, gone: Child, *, hangs: bool) -> None:
+        """Start again until it holds, each pause twice as long as the last, up to half a minute.
+
+        What hangs, or dies again and again, is taken back: the release before it serves.
+        """
+        closing = asyncio.create_task(asyncio.to_thread(gone.closing.close))
+        # What hangs may take long to end, and its successor need not wait for more than its memory.
+        if hangs and self._terms.fits(gone.manifest):
+            self._keep(closing)
+        else:
+            await closing
         while not self._stop.is_set():
             await self._pause(pause_before(self._crashes))
             async with self._changing:
                 if self._child is not None:
                     return
+                if hangs or self._crashes >= _CRASHES_BEFORE_BACK:
+                    self._take_back(gone.manifest, "does not answer" if hangs else f"died {self._crashes} times")
                 if await self._begin() is None:
                     return
                 self._crashes += 1
+
+    def _take_back(self, sick: Manifest, what: str) -> None:
+        """Point at the release before, where there is one; the next command puts it on record."""
+        try:
+            pointer = read_pointer(self._hidden)
+            if pointer is None or pointer.active != sick.name or pointer.fallback is None:
+                return
+            why = f"{sick.version} {what}; the release before it serves by itself."
+            log.error("%s", why)
+            write_pointer(Pointer(active=pointer.fallback, left=sick.name, why=why), self._hidden)
+        except (OSError, IntegrityError):
+            log.exception("%s could not be taken back", sick.version)
+            return
+        self._crashes = 0
 
     async def _watch(self) -> None:
         """Look after the server until told to stop, idle for too long, or the project folder is gone."""
@@ -298,18 +332,21 @@ class Keeper:
             if child is None:
                 continue
             try:
-                missed = 0 if await self._lives(child) else _TIMEOUTS_BEFORE_GONE
-            except TimeoutError:
-                missed += 1
-            if missed >= _TIMEOUTS_BEFORE_GONE and child is self._child and not self._changing.locked():
+                alive = await self._lives(child)
                 missed = 0
-                self._restart(child)
+            except TimeoutError:
+                alive, missed = True, missed + 1
+            hangs = missed >= self._terms.looks
+            if (hangs or not alive) and child is self._child and not self._changing.locked():
+                missed = 0
+                self._restart(child, hangs=hangs)
 
     async def _lives(self, child: Child) -> bool:
         """Whether the server answers its health route; `TimeoutError` when it takes too long to say."""
         url = f"{child.address.removesuffix('/v1')}/health"
         try:
-            async with ClientSession(trust_env=False, timeout=_PROBE) as session, session.get(url) as response:
+            timeout = ClientTimeout(total=self._terms.probe)
+            async with ClientSession(trust_env=False, timeout=timeout) as session, session.get(url) as response:
                 return response.status < web.HTTPInternalServerError.status_code
         except TimeoutError:
             raise

@@ -266,7 +266,7 @@ def approve(
 
 
 def rollback(
-    to: Annotated[str, typer.Option(help="A version; the one before by default.")] = "",
+    version: Annotated[str, typer.Argument(help="The version to go back to; the one before by default.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
     project: Folder = HERE,
 ) -> None:
@@ -275,5 +275,5 @@ def rollback(
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        release = roll_back(opened, to=to, reason=reason)
+        release = roll_back(opened, to=version, reason=reason)
     typer.echo(f"{release.version} serves (generation {release.generation}).")

@@ -14,7 +14,7 @@ from selftune.records import Release
 from selftune.release.base import Promotion
 from selftune.release.config import Target
 from selftune.release.live import LiveServer
-from selftune.release.stage import recover
+from selftune.release.stage import recover, rollback, taken_back
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,12 +62,26 @@ def stop_service(folder: Path) -> bool:
 def put_right(project: Project) -> tuple[str, ...]:
     """Undo a release that was begun and never recorded, so that the newest on record serves; what was done, in words.
 
-    Only for who holds the lease: a release that is under way looks the same.
+    A release that the keeper took back by itself is put on record as taken back. Only for who holds the lease: a
+    release that is under way looks the same.
     """
     done = recover(project.store.last(Release), make_target(project))
     if done:
         project.store.note("put right")
-    return done
+    return (*done, *_record_taken_back(project))
+
+
+def _record_taken_back(project: Project) -> tuple[str, ...]:
+    newest, target = project.store.last(Release), make_target(project)
+    left = None if newest is None else taken_back(newest, target)
+    if newest is None or left is None:
+        return ()
+    model_file, why = left
+    earlier = next(release for _, release in project.store.each(Release) if release.model_file == model_file)
+    release = rollback(earlier, newest, target, project.context(), reason=why)
+    detail = {"from": newest.version, "to": earlier.version}
+    project.store.save([release], event="rolled back by itself", detail=detail)
+    return (f"{why} It is {release.version} now.",)
 
 
 def promotion_of(project: Project, build: Build, decision: Decision) -> Promotion:
