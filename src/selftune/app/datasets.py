@@ -252,11 +252,12 @@ def _mask(project: Project, examples: Iterable[Example]) -> tuple[Masked, ...]:
     for example in examples:
         rows, rejects = tokenise([example], recipe, tokenizer)
         refused = rejects[0].reason if rejects else None
-        masks.append(Masked(spans=tuple(_spans(rows[0], tokenizer)) if rows else (), refused=refused))
+        masks.append(Masked(spans=tuple(spans_of(rows[0], tokenizer)) if rows else (), refused=refused))
     return tuple(masks)
 
 
-def _spans(row: Row, tokenizer: Any) -> Iterable[Span]:
+def spans_of(row: Row, tokenizer: Any) -> Iterable[Span]:
+    """The row's tokens as text, in runs that are all learnt or all only read."""
     pairs = zip(row.tokens, row.supervised, strict=True)
     for learnt, run in groupby(pairs, key=lambda pair: pair[1]):
         tokens = [token for token, _ in run]

@@ -14,7 +14,11 @@ SEVEN_LINEARS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up
 """The linear layers of a decoder layer in all families that we know."""
 
 _INTERPRETER_BYTES: Final = 450_000_000  # Python with torch and transformers, measured
+_CUDA_BYTES: Final = 500_000_000  # its context, before the first tensor
 _FLOAT: Final = 4
+_HALF: Final = 2
+# 4 bits, and a constant of 32 bits for each block of 64: NF4 as QLoRA has it (Dettmers et al. 2023), and MLX's groups.
+_FOUR_BIT: Final = 0.5 + 4 / 64
 _ADAM_COPIES: Final = 4  # the parameter, its gradient, two moments
 _HIDDEN_KEPT: Final = 14  # hidden-sized tensors that a decoder layer keeps per token for the backward pass
 _INTERMEDIATE_KEPT: Final = 5
@@ -22,7 +26,13 @@ _LOGIT_COPIES: Final = 3
 
 
 def training_memory_bytes(
-    shape: ModelShape, *, adapter_parameters: int, tokens: int, targets: int, bytes_per_weight: int = _FLOAT
+    shape: ModelShape,
+    *,
+    adapter_parameters: int,
+    tokens: int,
+    targets: int,
+    bytes_per_weight: int = _FLOAT,
+    adapted_layers: int = 0,
 ) -> int:
     """An estimate of the peak memory of LoRA training.
 
@@ -32,12 +42,41 @@ def training_memory_bytes(
         tokens: Tokens in one forward pass.
         targets: Of these, tokens under the loss; only they have logits.
         bytes_per_weight: 4 in float32, 2 in bfloat16.
+        adapted_layers: The last so many decoder layers have an adapter, and only they keep anything for the backward
+            pass; 0: all do.
     """
     weights = shape.parameters * bytes_per_weight
-    adapter = adapter_parameters * _FLOAT * _ADAM_COPIES
-    per_token = shape.layers * (_HIDDEN_KEPT * shape.hidden + _INTERMEDIATE_KEPT * shape.intermediate)
-    logits = targets * shape.vocabulary * _LOGIT_COPIES
-    return _INTERPRETER_BYTES + weights + adapter + (tokens * per_token + logits) * _FLOAT
+    kept = tokens * _kept_per_token(shape, adapted_layers or shape.layers) * bytes_per_weight
+    return _INTERPRETER_BYTES + weights + kept + _on_top(shape, adapter_parameters, targets)
+
+
+def four_bit_memory_bytes(
+    shape: ModelShape, *, adapter_parameters: int, tokens: int, targets: int, adapted_layers: int = 0, offloads: bool
+) -> int:
+    """The same where the linear layers are held in 4 bits and all else in bfloat16 (QLoRA), on an accelerator.
+
+    Args:
+        shape: Sizes of the base.
+        adapter_parameters: Elements that are trained.
+        tokens: Tokens in one forward pass.
+        targets: Of these, tokens under the loss.
+        adapted_layers: As for `training_memory_bytes`.
+        offloads: Whether a layer's tensors are computed again in the backward pass, and its input waits in the memory
+            of the machine, as in Unsloth: then the accelerator holds one layer's at a time.
+    """
+    linear = sum(tensor.size for name in SEVEN_LINEARS for tensor in shape.linears(name))
+    weights = round(linear * _FOUR_BIT) + (shape.parameters - linear) * _HALF
+    kept = tokens * _kept_per_token(shape, 1 if offloads else adapted_layers or shape.layers) * _HALF
+    return _CUDA_BYTES + weights + kept + _on_top(shape, adapter_parameters, targets)
+
+
+def _kept_per_token(shape: ModelShape, layers: int) -> int:
+    return layers * (_HIDDEN_KEPT * shape.hidden + _INTERMEDIATE_KEPT * shape.intermediate)
+
+
+def _on_top(shape: ModelShape, adapter_parameters: int, targets: int) -> int:
+    """The adapter with what its optimiser keeps, and the logits; both in float32."""
+    return (adapter_parameters * _ADAM_COPIES + targets * shape.vocabulary * _LOGIT_COPIES) * _FLOAT
 
 
 def give_memory_back() -> None:

@@ -28,6 +28,7 @@ from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.incoming.news import read_news, refuse_when_nothing_new
 from selftune.loop.incoming.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.lessons.coldstart import trigger_of
+from selftune.loop.lessons.recipes import recipe_in_force
 from selftune.loop.lessons.teaching import Teaching, reach_teacher
 from selftune.loop.measuring.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.measuring.controls import control_arms
@@ -48,7 +49,6 @@ from selftune.records import (
     JudgementStatus,
     Prompting,
 )
-from selftune.training.config import load_recipe
 
 if TYPE_CHECKING:
     from selftune.gate.config import Policy
@@ -93,7 +93,7 @@ def make_plan(project: Project) -> Plan:
     asked = [one for one in (evaluation, *further, holdout) if one is not None]
     refuse_related_graders([one.grader for one in asked], identity, project, policy)
     rubric = load_rubric(judging.rubric, judging.codex)
-    recipe = load_recipe(find_text(project.folder, "recipe", config.training.recipe))
+    recipe = recipe_in_force(project)
     refuse_probe(policy, recipe)
     refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)

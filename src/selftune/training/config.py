@@ -69,7 +69,7 @@ class Recipe:
             empty: its budget beside the champion's says which.
         found_on: Families of bases, as their config names them, on which this recipe's figures were found: of another
             one the pre-flight warns. Empty: nobody wrote it down.
-        overrules: Rules of the pre-flight that this recipe sets aside with open eyes, such as `sft after orpo`.
+        overrules: Rules of the pre-flight that this recipe sets aside with open eyes, such as `stage order`.
         seed: What all chance of the training comes from; None: the project's seed. Under another seed it is the same
             recipe.
     """

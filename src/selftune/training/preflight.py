@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.bases.memory import lora_parameters, training_memory_bytes
+from selftune.bases.memory import lora_parameters
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Reject
+from selftune.training.machine import needed_bytes, this_machine
 from selftune.training.objectives import objective_of
 
 if TYPE_CHECKING:
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from selftune.training.base import Row
     from selftune.training.config import Recipe
 
-_SAMPLE: Final = 50
-_WEIGHT_BYTES: Final = {"float32": 4, "bfloat16": 2}
+SAMPLE: Final = 50
+"""Examples on which masks and templates are looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +46,18 @@ def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape
 
     Raises:
         NothingToTrainOnError: no example is left; the message names the commonest reason.
-        UsageError: the loss would miss the stop token or cover the prompt, a token is outside the vocabulary, nothing
-            could be trained, or it would not fit in memory.
+        UsageError: the loss would miss the stop token or cover the prompt, the template loses words, a token is outside
+            the vocabulary, nothing could be trained, or it would not fit in memory.
     """
     rows, rejects = tokenise(examples, recipe, tokenizer)
     if not rows:
         raise _nothing_left(rejects)
-    check_mask(_sides(rows[:_SAMPLE]), recipe, tokenizer.eos_token_id)
-    check_vocabulary(_sides(rows), shape)
-    check_attention(_sides(rows), shape)
+    check_precision(recipe)
+    check_layers(recipe, shape)
+    check_mask(sides_of(rows[:SAMPLE]), recipe, tokenizer.eos_token_id)
+    check_rendering(taken(examples, rows)[:SAMPLE], tokenizer)
+    check_vocabulary(sides_of(rows), shape)
+    check_attention(sides_of(rows), shape)
     memory = check_memory(rows, recipe, shape)
     steps = recipe.steps_for(len(rows))
     plan = plan_text(steps, recipe.examples_per_step, len(rows), len(rejects))
@@ -79,19 +84,44 @@ def tokenise(examples: Sequence[Example], recipe: Recipe, tokenizer: Any) -> tup
     return tuple(rows), tuple(rejects)
 
 
+def taken(examples: Sequence[Example], rows: Sequence[Row]) -> tuple[Example, ...]:
+    """The examples that the rows were made of."""
+    kept = {row.interaction_id for row in rows}
+    return tuple(example for example in examples if example.interaction_id in kept)
+
+
 def check_mask(rows: Sequence[Row], recipe: Recipe, stop_id: int | None) -> None:
     """Refuse a loss that covers too little, the prompt too, or not the stop token.
 
     Raises:
-        UsageError: names the share and the bounds, or the row whose stop token is not learnt.
+        UsageError: as `check_share` and `check_stop`.
+    """
+    check_share(rows, recipe)
+    check_stop(rows, stop_id)
+
+
+def check_share(rows: Sequence[Row], recipe: Recipe) -> str:
+    """The share of the tokens under the loss, in words; refused where it covers too little, or the prompt too.
+
+    Raises:
+        UsageError: names the share and the bounds.
     """
     share = sum(sum(row.supervised) for row in rows) / sum(len(row.tokens) for row in rows)
+    bounds = f"{recipe.least_supervised:.0%} to {recipe.most_supervised:.0%}"
     if not recipe.least_supervised <= share <= recipe.most_supervised:
         raise UsageError(
-            f"{share:.1%} of the tokens would be under the loss; recipe {recipe.name!r} wants "
-            f"{recipe.least_supervised:.0%} to {recipe.most_supervised:.0%}.",
+            f"{share:.1%} of the tokens would be under the loss; recipe {recipe.name!r} wants {bounds}.",
             next_step="Look at the examples, or change least_supervised or most_supervised in the recipe.",
         )
+    return f"{share:.1%} of the tokens of {len(rows)} are under the loss, {bounds} allowed"
+
+
+def check_stop(rows: Sequence[Row], stop_id: int | None) -> str:
+    """That each answer's stop token is learnt, in words.
+
+    Raises:
+        UsageError: names the row whose stop token is not.
+    """
     for row in rows:
         last = max(index for index, learnt in enumerate(row.supervised) if learnt)
         if row.tokens[last] != stop_id:
@@ -99,10 +129,40 @@ def check_mask(rows: Sequence[Row], recipe: Recipe, stop_id: int | None) -> None
                 f"the stop token is not under the loss in {row.interaction_id}: the model would never learn to stop.",
                 next_step="Use a base whose chat template ends a turn with the tokenizer's end token.",
             )
+    return f"learnt at the end of each of {len(rows)} answers"
 
 
-def check_vocabulary(rows: Sequence[Row], shape: ModelShape) -> None:
-    """Refuse tokens that the model has no embedding for.
+def check_rendering(examples: Sequence[Example], tokenizer: Any) -> str:
+    """That the template's text holds every turn whole, and comes back from its tokens; in words.
+
+    White space and compatibility forms of a character are no loss: tokenizers normalise.
+
+    Raises:
+        UsageError: names the example whose words are lost, by the template or by the tokenizer.
+    """
+    for example in examples:
+        plain = [{"role": message.role, "content": message.content} for message in example.messages]
+        text = str(tokenizer.apply_chat_template(plain, tokenize=False))
+        for message in example.messages:
+            if _bare(message.content) not in _bare(text):
+                raise UsageError(
+                    f"the chat template loses words of the {message.role} in {example.interaction_id}.",
+                    next_step="Use a base whose template writes every turn, or leave that example out.",
+                )
+        if _bare(tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"])) != _bare(text):
+            raise UsageError(
+                f"the tokenizer does not give back the text of {example.interaction_id}.",
+                next_step="Use the tokenizer that belongs to the base.",
+            )
+    return f"each turn of {len(examples)} examples is written whole, and comes back from its tokens"
+
+
+def _bare(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def check_vocabulary(rows: Sequence[Row], shape: ModelShape) -> str:
+    """That the model has an embedding for every token, in words.
 
     Raises:
         UsageError: names the token and the size of the vocabulary.
@@ -113,10 +173,11 @@ def check_vocabulary(rows: Sequence[Row], shape: ModelShape) -> None:
             f"token {highest} is outside the base's vocabulary of {shape.vocabulary:,}.",
             next_step="Use the tokenizer that belongs to the base.",
         )
+    return f"the highest token is {highest:,} of {shape.vocabulary:,}"
 
 
-def check_attention(rows: Sequence[Row], shape: ModelShape) -> None:
-    """Refuse rows longer than the model's context or its sliding window.
+def check_attention(rows: Sequence[Row], shape: ModelShape) -> str:
+    """That no row is longer than the model's context or its sliding window, in words.
 
     Raises:
         UsageError: names both lengths.
@@ -128,32 +189,52 @@ def check_attention(rows: Sequence[Row], shape: ModelShape) -> None:
             f"the longest example has {longest:,} tokens, the base sees {limit:,}.",
             next_step=f"Set max_length = {limit} in the recipe.",
         )
+    return f"the longest example has {longest:,} tokens, the base sees {limit:,}"
 
 
-def check_memory(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
-    """The estimated peak in bytes.
+def check_precision(recipe: Recipe) -> str:
+    """That this machine's back-ends can hold the base as the recipe says, in words.
 
     Raises:
-        UsageError: the recipe trains no tensor of this base, or the machine has less memory free.
+        UsageError: it wants 4 bits, which takes CUDA.
     """
-    import psutil
+    if recipe.load_in_4bit:
+        raise UsageError(
+            f"recipe {recipe.name!r} loads the base in 4 bits, which no back-end here does: it takes CUDA.",
+            next_step="Train it on another machine, or set load_in_4bit = false in the recipe.",
+        )
+    return recipe.precision
 
-    trained = lora_parameters(shape, recipe.lora_rank, recipe.lora_targets)
+
+def check_layers(recipe: Recipe, shape: ModelShape) -> str:
+    """That the base has the layers that are to be adapted, in words.
+
+    Raises:
+        UsageError: the recipe names more layers than there are, or trains no tensor of this base.
+    """
+    if recipe.lora_layers > shape.layers:
+        raise UsageError(
+            f"recipe {recipe.name!r} adapts the last {recipe.lora_layers} layers, the base has {shape.layers}.",
+            next_step=f"Set lora_layers to {shape.layers} at most, or leave it out to adapt all.",
+        )
+    trained = lora_parameters(shape, recipe.lora_rank, recipe.lora_targets, recipe.lora_layers)
     if trained == 0:
         raise UsageError(
             f"recipe {recipe.name!r} would train nothing: {shape.architecture} has none of "
             f"{', '.join(recipe.lora_targets)}.",
             next_step="Name linear layers of the base in lora_targets.",
         )
-    longest = _sides(sorted(rows, key=lambda row: len(row.tokens))[-recipe.batch_size :])
-    needed = training_memory_bytes(
-        shape,
-        adapter_parameters=trained,
-        tokens=sum(len(row.tokens) for row in longest),
-        targets=sum(sum(row.supervised) for row in longest),
-        bytes_per_weight=_WEIGHT_BYTES[recipe.precision],
-    )
-    free = psutil.virtual_memory().available + psutil.Process().memory_info().rss
+    share = trained / max(1, shape.parameters)
+    return f"{recipe.lora_layers or shape.layers} of {shape.layers}, {trained:,} weights, {share:.2%} of the base's"
+
+
+def check_memory(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
+    """The estimated peak in bytes.
+
+    Raises:
+        UsageError: the machine has less memory free.
+    """
+    needed, free = needed_bytes(rows, recipe, shape), this_machine().free_bytes
     if needed > free:
         raise UsageError(
             f"the training would need about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free.",
@@ -170,7 +251,7 @@ def plan_text(steps: int, per_step: int, examples: int, left_out: int) -> str:
     return f"{text}; {left_out} left out" if left_out else text
 
 
-def _sides(rows: Sequence[Row]) -> tuple[Row, ...]:
+def sides_of(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Every sequence that is computed; a pair is two."""
     return tuple(side for row in rows for side in row.sides)
 

@@ -66,7 +66,7 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
     _check_kind(dataset, recipe)
     previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
     history = previous.stage_history if previous else ()
-    check_stage_order(history, recipe.objective)
+    check_stage_order(history, recipe.objective, recipe.overrules)
     flight = preflight(dataset.taught, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
     seed = context.seed if recipe.seed is None else recipe.seed

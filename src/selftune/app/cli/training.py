@@ -16,14 +16,84 @@ RunName = Annotated[str, typer.Argument(help="A run, by its id or how that begin
 
 
 @training.callback(invoke_without_command=True)
-def train(context: typer.Context, project: Folder = HERE, json: AsJson = False) -> None:
-    """Run the stage, unless a command below it was named."""
+def train(
+    context: typer.Context,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Train nothing: say what would be trained, and what speaks against it.")
+    ] = False,
+    recipe: Annotated[str, typer.Option(help="With --plan: a recipe by name or path; else the project's own.")] = "",
+    dataset: Annotated[
+        str, typer.Option(help="With --plan: a dataset's id, or a file of lessons or pairs; else the newest dataset.")
+    ] = "",
+    memory_gb: Annotated[
+        float | None, typer.Option(min=0.1, help="With --plan: memory of another machine that is to train.")
+    ] = None,
+    usd_per_hour: Annotated[float | None, typer.Option(min=0.0, help="With --plan: what an hour of it costs.")] = None,
+    i_know: Annotated[
+        bool, typer.Option("--i-know", help="Set aside the rules that may be, for this recipe; the ledger says so.")
+    ] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Run the stage, or plan it, unless a command below it was named."""
     from selftune.app.cli.stages import refuse_option_before, run_stage
 
-    if context.invoked_subcommand is None:
-        run_stage("train", project, json=json)
+    of_plan = bool(recipe or dataset) or memory_gb is not None or usd_per_hour is not None
+    if context.invoked_subcommand is not None:
+        refuse_option_before(context, "train", given=json or project != HERE or plan or of_plan or i_know)
+    elif plan:
+        _plan(project, recipe, dataset, memory_gb, usd_per_hour, i_know=i_know, json=json)
     else:
-        refuse_option_before(context, "train", given=json or project != HERE)
+        _refuse_without_plan(given=of_plan)
+        if i_know:
+            _set_aside(project)
+        run_stage("train", project, json=json)
+
+
+def _plan(
+    project: Path,
+    recipe: str,
+    dataset: str,
+    memory_gb: float | None,
+    usd_per_hour: float | None,
+    *,
+    i_know: bool,
+    json: bool,
+) -> None:
+    from selftune.app.cli.exit_codes import ExitCode
+    from selftune.app.cli.plans import show_on
+    from selftune.app.cli.screen import make_console, print_json
+    from selftune.app.training_plans import show_plan
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        shown = show_plan(
+            opened, recipe=recipe, lessons=dataset, memory_gb=memory_gb, usd_per_hour=usd_per_hour, i_know=i_know
+        )
+    if json:
+        print_json(shown)
+    else:
+        show_on(make_console(), shown)
+    raise typer.Exit(int(ExitCode.USAGE if shown.plan.refused else ExitCode.OK))
+
+
+def _refuse_without_plan(*, given: bool) -> None:
+    from selftune.errors import UsageError
+
+    if given:
+        raise UsageError(
+            "an option of --plan stands without it: a training takes its recipe and its dataset from the project.",
+            next_step="Add --plan, or name the recipe under [training] in selftune.toml.",
+        )
+
+
+def _set_aside(project: Path) -> None:
+    from selftune.app.training_plans import set_aside
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        for rule in set_aside(opened):
+            typer.echo(f"set aside, and so it stands in the ledger: {rule}", err=True)
 
 
 @training.command("repeat")

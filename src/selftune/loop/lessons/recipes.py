@@ -1,0 +1,70 @@
+"""The recipe in force, held against what was trained before; a rule is set aside by a line in the ledger alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.loop.ejected import find_text
+from selftune.records import Run
+from selftune.training.config import load_recipe
+from selftune.training.findings import Standing, overrule, refuse
+from selftune.training.habits import judge_history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from selftune.loop.project import Project
+    from selftune.training.config import Recipe
+
+EVENT: Final = "rule set aside"
+
+
+def recipe_in_force(project: Project, name: str = "") -> Recipe:
+    """The project's recipe, or the one of this name, with the rules that a person set aside for it.
+
+    Raises:
+        UnknownNameError: no recipe has the name.
+        ConfigError: the recipe can't be read.
+        RefusedTrainingError: it breaks a rule that nobody set aside, such as a step of ORPO's beta by more than 0.01.
+    """
+    recipe = with_rules_set_aside(project, find_recipe(project, name))
+    refuse(overrule(judge_history(recipe, runs_on_base(project), history_before(project, recipe)), recipe.overrules))
+    return recipe
+
+
+def find_recipe(project: Project, name: str = "") -> Recipe:
+    """The recipe of this name, by default the project's, as it is written."""
+    return load_recipe(find_text(project.folder, "recipe", name or project.config.training.recipe))
+
+
+def with_rules_set_aside(project: Project, recipe: Recipe) -> Recipe:
+    """The same recipe, which overrules what it breaks as far as the ledger says that a person wanted that."""
+    broken = {
+        one.rule
+        for one in judge_history(recipe, runs_on_base(project), history_before(project, recipe))
+        if one.standing is Standing.REFUSED and one.rule not in recipe.overrules
+    }
+    aside = sorted(broken & _set_aside(project, recipe)) if broken else []
+    return replace(recipe, overrules=(*recipe.overrules, *aside)) if aside else recipe
+
+
+def set_rules_aside(project: Project, recipe: Recipe, rules: Iterable[str]) -> None:
+    """Leave a line in the ledger for each rule that a person sets aside for this recipe, as it is written."""
+    for rule in rules:
+        project.store.note(EVENT, {"rule": rule, "recipe": recipe.name, "recipe_digest": recipe.digest})
+
+
+def history_before(project: Project, recipe: Recipe) -> tuple[str, ...]:
+    """The objectives that made the adapter to begin with."""
+    return project.store.record(recipe.continue_from, Run).stage_history if recipe.continue_from else ()
+
+
+def runs_on_base(project: Project) -> tuple[Run, ...]:
+    """Every run on the project's very base, oldest first."""
+    return tuple(run for _, run in project.store.each(Run) if run.base_digest == project.base.digest)
+
+
+def _set_aside(project: Project, recipe: Recipe) -> frozenset[str]:
+    details = (dict(entry.detail) for entry in project.store.history() if entry.event == EVENT)
+    return frozenset(detail["rule"] for detail in details if detail["recipe_digest"] == recipe.digest)

@@ -1,0 +1,59 @@
+"""Whether a training fits into a machine, this one or one that somebody names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.bases.memory import four_bit_memory_bytes, lora_parameters, training_memory_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.bases.shape import ModelShape
+    from selftune.training.base import Row
+    from selftune.training.config import Recipe
+
+WEIGHT_BYTES: Final = {"float32": 4, "bfloat16": 2}
+_GB: Final = 1e9
+_OFFLOADING: Final = ("unsloth",)
+# Metal gives about three quarters of a Mac's memory to the accelerator (`recommendedMaxWorkingSetSize`).
+_USABLE: Final = {"mlx": 0.75}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where it would be trained, and the memory that is free there."""
+
+    name: str
+    free_bytes: int
+    is_here: bool
+
+
+def this_machine() -> Machine:
+    """This one, with the memory that is free now, what this process holds already included."""
+    import psutil
+
+    free = psutil.virtual_memory().available + psutil.Process().memory_info().rss
+    return Machine(name="this machine", free_bytes=int(free), is_here=True)
+
+
+def machine_of(memory_gb: float, recipe: Recipe) -> Machine:
+    """Another one with so many gigabytes for the accelerator, or, for MLX, in all."""
+    free = round(memory_gb * _GB * _USABLE.get(recipe.backend, 1.0))
+    return Machine(name=f"a machine of {memory_gb:g} GB", free_bytes=free, is_here=False)
+
+
+def needed_bytes(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
+    """The estimated peak: the longest examples meet in one forward pass."""
+    longest = sorted(rows, key=lambda row: len(row.tokens))[-recipe.batch_size :]
+    sides = [side for row in longest for side in row.sides]
+    sizes = {
+        "adapter_parameters": lora_parameters(shape, recipe.lora_rank, recipe.lora_targets, recipe.lora_layers),
+        "tokens": sum(len(side.tokens) for side in sides),
+        "targets": sum(sum(side.supervised) for side in sides),
+        "adapted_layers": recipe.lora_layers,
+    }
+    if recipe.load_in_4bit:
+        return four_bit_memory_bytes(shape, **sizes, offloads=recipe.backend in _OFFLOADING)
+    return training_memory_bytes(shape, **sizes, bytes_per_weight=WEIGHT_BYTES[recipe.precision])

@@ -1,0 +1,283 @@
+"""What a training would do, before it costs anything: its arithmetic, and every rule held against it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.errors import UsageError
+from selftune.records import RunStatus
+from selftune.training.findings import Finding, Standing, overrule, see
+from selftune.training.habits import judge_habits
+from selftune.training.machine import needed_bytes
+from selftune.training.preflight import (
+    SAMPLE,
+    check_attention,
+    check_layers,
+    check_precision,
+    check_rendering,
+    check_share,
+    check_stop,
+    check_vocabulary,
+    plan_text,
+    sides_of,
+    taken,
+    tokenise,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from selftune.bases.shape import ModelShape
+    from selftune.records import Example, Reject, Run
+    from selftune.training.base import Row
+    from selftune.training.config import Recipe
+    from selftune.training.machine import Machine
+
+_PASSES: Final = "passes"
+_MANY_PASSES: Final = 20
+_ANY_LENGTH: Final = 10**9
+_HOUR: Final = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """What would be learnt from.
+
+    Attributes:
+        name: Id of a dataset, or the name of a file.
+        held_out: Examples that are kept back for measuring.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    held_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where it would be trained, and what is known of trainings there.
+
+    Attributes:
+        earlier: Runs on this very base, oldest first.
+        history: Objectives that made the adapter to begin with; None where nobody knows.
+        served_as: Number type in which the model will be served.
+        usd_per_hour: What an hour of the machine costs; 0 where nobody said.
+    """
+
+    shape: ModelShape
+    machine: Machine
+    earlier: tuple[Run, ...] = ()
+    history: tuple[str, ...] | None = ()
+    served_as: str = ""
+    usd_per_hour: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeEstimate:
+    """Seconds that it would take, by the median, the fastest and the slowest of `runs` earlier ones."""
+
+    seconds: float
+    least: float
+    most: float
+    runs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """What would be trained.
+
+    Attributes:
+        left_out: Examples that would not be trained on, each with its reason.
+        tokens: Over all examples that are trained on, both sides of a pair.
+        tokens_learnt: Of these, tokens under the loss.
+        time: None while no run on this base, by this back-end, tells.
+        cost_usd: None where the time or the price of an hour is unknown.
+    """
+
+    recipe: str
+    objective: str
+    backend: str
+    dataset: str
+    examples: int
+    held_out: int
+    left_out: tuple[Reject, ...]
+    steps: int
+    warmup_steps: int
+    samples: int
+    passes: float
+    tokens: int
+    tokens_learnt: int
+    memory_bytes: int
+    machine: Machine
+    time: TimeEstimate | None
+    cost_usd: float | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def refused(self) -> bool:
+        """Whether a rule speaks against it that nobody set aside."""
+        return any(finding.standing is Standing.REFUSED for finding in self.findings)
+
+
+def plan_training(
+    lessons: Lessons, recipe: Recipe, tokenizer: Any, setting: Setting, found: Sequence[Finding] = ()
+) -> tuple[TrainingPlan, tuple[Row, ...]]:
+    """The plan, and the rows that would be trained on; `found` are findings of others about the same lessons.
+
+    Nothing is raised over the lessons: what speaks against them is a finding. No row is left of them where they can't
+    even be rendered.
+    """
+    try:
+        rows, rejects = tokenise(lessons.examples, recipe, tokenizer)
+        unreadable: tuple[Finding, ...] = ()
+    except UsageError as error:
+        rows, rejects = (), ()
+        unreadable = (
+            Finding(rule="template", standing=Standing.REFUSED, text=error.message, next_step=error.next_step),
+        )
+    steps = recipe.steps_for(len(rows)) if rows else 0
+    samples = steps * recipe.examples_per_step
+    needed = needed_bytes(rows, recipe, setting.shape)
+    time = estimate_time(samples, recipe, setting.earlier) if rows else None
+    findings = (
+        *unreadable,
+        judge_examples(lessons, rows, rejects),
+        *(_about_rows(lessons, rows, recipe, tokenizer, setting) if rows else ()),
+        *found,
+        *judge_habits(
+            recipe,
+            setting.shape,
+            setting.earlier,
+            history=setting.history,
+            examples=len(rows),
+            served_as=setting.served_as,
+        ),
+        judge_memory(needed, setting.machine),
+        judge_time(time, setting.usd_per_hour),
+    )
+    sides = sides_of(rows)
+    plan = TrainingPlan(
+        recipe=recipe.name,
+        objective=recipe.objective,
+        backend=recipe.backend,
+        dataset=lessons.name,
+        examples=len(rows),
+        held_out=lessons.held_out,
+        left_out=rejects,
+        steps=steps,
+        warmup_steps=recipe.warmup_for(steps),
+        samples=samples,
+        passes=samples / len(rows) if rows else 0.0,
+        tokens=sum(len(side.tokens) for side in sides),
+        tokens_learnt=sum(sum(side.supervised) for side in sides),
+        memory_bytes=needed,
+        machine=setting.machine,
+        time=time,
+        cost_usd=_cost(time, setting.usd_per_hour),
+        findings=tuple(overrule(findings, recipe.overrules)),
+    )
+    return plan, rows
+
+
+def judge_examples(lessons: Lessons, rows: Sequence[Row], rejects: Sequence[Reject]) -> Finding:
+    """Whether there is anything to learn from, and what is left out why."""
+    rule = "examples"
+    told = f"{len(rows):,} to learn from, {lessons.held_out:,} held out, {len(rejects):,} left out"
+    if not rows:
+        reasons = [reject.reason for reject in rejects]
+        commonest = max(sorted(set(reasons)), key=reasons.count, default="there were none")
+        step = "Raise max_length in the recipe, or collect more."
+        return Finding(rule=rule, standing=Standing.REFUSED, text=f"{told}: {commonest}", next_step=step)
+    if rejects:
+        step = "Look at them: `selftune train --plan --json` names each with its reason."
+        return Finding(rule=rule, standing=Standing.WARNING, text=told, next_step=step)
+    return Finding(rule=rule, standing=Standing.FINE, text=told)
+
+
+def judge_length(lessons: Lessons, rows: Sequence[Row], recipe: Recipe, tokenizer: Any) -> Finding:
+    """How many tokens the recipe's length leaves out; no example is cut short."""
+    lengths = sorted(len(side.tokens) for side in sides_of(rows))
+    kept = f"{sum(lengths):,} tokens kept, 95% of the texts within {lengths[math.ceil(0.95 * len(lengths)) - 1]:,}"
+    left = frozenset(lessons.examples) - frozenset(taken(lessons.examples, rows))
+    longer, _ = tokenise(tuple(left), replace(recipe, max_length=_ANY_LENGTH), tokenizer)
+    if not longer:
+        return Finding(rule="length", standing=Standing.FINE, text=f"{kept}, none left out at {recipe.max_length:,}")
+    lost = sum(len(side.tokens) for side in sides_of(longer))
+    told = f"{kept}; {lost:,} left out in {len(longer):,} examples longer than {recipe.max_length:,}"
+    step = f"Set max_length = {max(len(side.tokens) for side in sides_of(longer))} in the recipe to keep them all."
+    return Finding(rule="length", standing=Standing.WARNING, text=told, next_step=step)
+
+
+def judge_passes(rows: Sequence[Row], recipe: Recipe) -> Finding:
+    """How often each example is met: less than once is a training that stops early, very often learns by heart."""
+    steps = recipe.steps_for(len(rows))
+    text = plan_text(steps, recipe.examples_per_step, len(rows), 0)
+    passes = steps * recipe.examples_per_step / len(rows)
+    if passes < 1:
+        step = f"Set epochs = 1 in the recipe: {recipe.max_steps} steps meet {passes:.0%} of the examples."
+        return Finding(rule=_PASSES, standing=Standing.WARNING, text=text, next_step=step)
+    if passes > _MANY_PASSES:
+        step = "Look whether it learns by heart: the suite `leakage` asks that of each candidate."
+        return Finding(rule=_PASSES, standing=Standing.WARNING, text=text, next_step=step)
+    return Finding(rule=_PASSES, standing=Standing.FINE, text=text)
+
+
+def judge_memory(needed: int, machine: Machine) -> Finding:
+    """Whether it fits."""
+    text = f"about {needed / 1e9:.1f} GB of {machine.free_bytes / 1e9:.1f} GB that are free on {machine.name}"
+    if needed > machine.free_bytes:
+        step = "Lower batch_size, max_length or lora_layers in the recipe, or use a smaller base."
+        return Finding(rule="memory", standing=Standing.REFUSED, text=text, next_step=step)
+    return Finding(rule="memory", standing=Standing.FINE, text=text)
+
+
+def estimate_time(samples: int, recipe: Recipe, earlier: Sequence[Run]) -> TimeEstimate | None:
+    """What the runs that finished here say, by their seconds for each example they met; None where none says."""
+    paces = [
+        run.wall_seconds / (run.passes * run.examples)
+        for run in earlier
+        if run.status is RunStatus.FINISHED
+        and (run.backend, run.objective) == (recipe.backend, recipe.objective)
+        and run.passes * run.examples > 0
+    ]
+    if not paces:
+        return None
+    return TimeEstimate(
+        seconds=samples * median(paces), least=samples * min(paces), most=samples * max(paces), runs=len(paces)
+    )
+
+
+def judge_time(time: TimeEstimate | None, usd_per_hour: float) -> Finding:
+    """How long and how dear, as far as earlier runs tell."""
+    rule = "time and cost"
+    if time is None:
+        text = "no finished run on this base by this back-end and objective tells"
+        return Finding(rule=rule, standing=Standing.UNKNOWN, text=text)
+    cost = _cost(time, usd_per_hour)
+    money = "no price of an hour is known" if cost is None else f"about {cost:.2f} USD"
+    spread = f"{time.least / 60:.1f} to {time.most / 60:.1f} min by {time.runs} earlier runs"
+    return Finding(rule=rule, standing=Standing.FINE, text=f"about {time.seconds / 60:.1f} min ({spread}), {money}")
+
+
+def _about_rows(
+    lessons: Lessons, rows: tuple[Row, ...], recipe: Recipe, tokenizer: Any, setting: Setting
+) -> Iterator[Finding]:
+    sides, shape = sides_of(rows), setting.shape
+    some = sides_of(rows[:SAMPLE])
+    yield judge_passes(rows, recipe)
+    yield judge_length(lessons, rows, recipe, tokenizer)
+    yield see("loss", lambda: check_share(some, recipe))
+    yield see("stop token", lambda: check_stop(some, tokenizer.eos_token_id))
+    yield see("template", lambda: check_rendering(taken(lessons.examples, rows)[:SAMPLE], tokenizer))
+    yield see("vocabulary", lambda: check_vocabulary(sides, shape))
+    yield see("context", lambda: check_attention(sides, shape))
+    yield see("layers", lambda: check_layers(recipe, shape))
+    if setting.machine.is_here:
+        yield see("precision", lambda: check_precision(recipe))
+
+
+def _cost(time: TimeEstimate | None, usd_per_hour: float) -> float | None:
+    return None if time is None or not usd_per_hour else time.seconds / _HOUR * usd_per_hour
