@@ -25,6 +25,7 @@ CONFIG: dict[str, Any] = {
     "num_attention_heads": 2,
     "vocab_size": 32,
     "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-5,
 }
 LLAMA3 = {
     "rope_type": "llama3",

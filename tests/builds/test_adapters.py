@@ -14,7 +14,7 @@ from selftune.builds.parity import compare_greedy, stopping_ids
 from selftune.builds.reference_model import ReferenceModel
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
-from selftune.errors import DamagedFileError
+from selftune.errors import DamagedFileError, MissingFileError, UsageError
 from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
 
@@ -140,3 +140,43 @@ def test_damaged_adapter_is_damaged(tiny, make_adapter, tmp_path):
     (folder / "adapter_model.safetensors").write_bytes(data[:-10])
     with pytest.raises(DamagedFileError), open_adapter(folder):
         pass
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"r": 0}, {"r": "8"}, {"lora_alpha": None}, {"rank_pattern": ["q"]}, {"alpha_pattern": {"(": 2}}],
+)
+def test_config_that_can_not_be_true_is_damaged(tiny, make_adapter, tmp_path, changes):
+    folder = shutil.copytree(make_adapter(tiny()), tmp_path / "adapter")
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | changes))
+    with pytest.raises(DamagedFileError), open_adapter(folder):
+        pass
+
+
+def test_adapter_that_is_a_pickle_is_refused_unopened_and_an_empty_folder_is_named(tiny, make_adapter, tmp_path):
+    folder = shutil.copytree(make_adapter(tiny()), tmp_path / "adapter")
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(MissingFileError, match="safetensors"), open_adapter(folder):
+        pass
+    (folder / "adapter_model.bin").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
+    with pytest.raises(UsageError, match=r"adapter_model\.bin"), open_adapter(folder):
+        pass
+    with pytest.raises(MissingFileError, match=r"adapter_config\.json"), open_adapter(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_adapter_with_a_value_that_is_no_number_is_refused_by_name(tiny, make_adapter, tmp_path, value):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(make_adapter(tiny()), tmp_path / "adapter")
+    weights = load_file(folder / "adapter_model.safetensors")
+    next(tensor for name, tensor in weights.items() if "layers.1.self_attn.q_proj.lora_A" in name)[0, 0] = value
+    save_file(weights, folder / "adapter_model.safetensors")
+    with open_folder(tiny()) as base, open_adapter(folder) as adapter:
+        with pytest.raises(UsageError, match=r"blk\.1\.attn_q\.weight holds values that are no numbers"):
+            write_lora_gguf(read_json(tiny() / "config.json"), adapter, tmp_path / "adapter.gguf")
+        with pytest.raises(UsageError, match=r"layers\.1\.self_attn\.q_proj\.weight holds values"):
+            write_gguf(tiny(), MergedTensors(base, adapter), tmp_path / "m.gguf", Quantisation.Q8_0)
+    assert not list(tmp_path.glob("*.gguf"))

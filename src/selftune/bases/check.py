@@ -14,6 +14,7 @@ from selftune.bases.pretokenizers import pre_tokenizer_called
 from selftune.bases.refusals import against_config, against_family, against_tokenizer
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import ModelShape, Tensor, read_json, read_shape
+from selftune.bases.tokenizer_file import read_tokenizer_file
 from selftune.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _against_export(shape: ModelShape) -> Iterator[str]:
 
 def _against_tokenizer(folder: Path) -> Iterator[str]:
     try:
-        tokenizer = read_json(folder / "tokenizer.json")
+        tokenizer = read_tokenizer_file(folder)
     except MissingFileError:
         yield "it has no tokenizer.json"
         return

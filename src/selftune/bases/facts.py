@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.shape import read_json, read_shape, weight_files
+from selftune.bases.tokenizer_file import read_tokenizer_file
 from selftune.errors import DamagedFileError, UsageError
 from selftune.records import BaseModel, FileDigest, digest_bytes, digest_file
 
@@ -38,8 +39,10 @@ def describe(found: Found) -> BaseModel:
     Raises:
         UsageError: it has no chat template, or its weights are pickles.
         MissingFileError: a file that every base needs is not there.
+        DamagedFileError: one is there and can't be what it should be.
     """
     shape = read_shape(found.folder)
+    read_tokenizer_file(found.folder)
     return BaseModel(
         name=found.name,
         source=found.source,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.gguf_names import GGUF_ARCHITECTURES
 from selftune.bases.pretokenizers import UnsupportedTokenizerError, name_pre_tokenizer
-from selftune.bases.rope import against_rope
+from selftune.bases.rope import against_rope, is_positive
 from selftune.bases.sentencepiece import against_sentencepiece, falls_back_to_bytes
 from selftune.bases.shape import VISION, sees_pictures, used_window
 
@@ -43,6 +43,8 @@ def against_config(config: dict[str, Any]) -> tuple[str, ...]:
     """Every reason in a parsed `config.json`; empty when the model can be written."""
     if reasons := against_family(config):
         return reasons
+    if wrong := _contradictions(config):
+        return wrong
     window = used_window(config)
     found = {
         f"its sliding window: it looks back {window:,} tokens at most" if window else "": window is not None,
@@ -54,16 +56,38 @@ def against_config(config: dict[str, Any]) -> tuple[str, ...]:
     return (*against_rope(config), *(reason for reason, present in found.items() if present))
 
 
+def _contradictions(config: dict[str, Any]) -> tuple[str, ...]:
+    """What a sound config never says; reasons of their own, for nothing can be computed from it."""
+    hidden, heads = _whole(config.get("hidden_size")), _whole(config.get("num_attention_heads"))
+    shared = _whole(config.get("num_key_value_heads") or config.get("num_attention_heads"))
+    own, scaling = config.get("head_dim"), config.get("rope_parameters") or config.get("rope_scaling") or {}
+    theta = scaling.get("rope_theta") or config.get("rope_theta") if isinstance(scaling, dict) else None
+    found = {
+        "its config names no sizes of its heads": not hidden or not heads or not shared,
+        "its heads do not share its width": own is None and bool(hidden and heads and hidden % heads),
+        "its heads have no width": own is not None and not _whole(own),
+        "its key heads do not share its heads": bool(heads and shared and heads % shared),
+        "its config names no rms_norm_eps": not is_positive(config.get("rms_norm_eps")),
+        "its config's positions are no table": not isinstance(scaling, dict),
+        "its config's rope_theta is no number": theta is not None and not is_positive(theta),
+    }
+    return tuple(reason for reason, present in found.items() if present)
+
+
+def _whole(value: object) -> int:
+    """A whole number above 0, else 0."""
+    return value if isinstance(value, int) and is_positive(value) else 0
+
+
 def against_tokenizer(tokenizer: dict[str, Any]) -> tuple[str, ...]:
-    """Every reason in a parsed `tokenizer.json`; empty when it can be written."""
+    """Every reason in what `read_tokenizer_file` gave; empty when it can be written."""
     return tuple(_against_tokenizer(tokenizer))
 
 
 def _against_tokenizer(tokenizer: dict[str, Any]) -> Iterator[str]:
-    model = tokenizer.get("model")
-    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict) or model.get("type") != "BPE":
-        kind = model.get("type") if isinstance(model, dict) else None
-        yield f"its tokenizer is {kind or 'of no kind that it names'}, not BPE"
+    model = tokenizer["model"]
+    if model.get("type") != "BPE":
+        yield f"its tokenizer is {model.get('type')}, not BPE"
         return
     if model.get("continuing_subword_prefix") or model.get("end_of_word_suffix"):
         yield "its tokenizer marks word parts by a prefix or suffix"

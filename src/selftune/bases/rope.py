@@ -13,6 +13,7 @@ from typing import Any, Final
 
 DEFAULT_THETA: Final = 10000.0
 FREQUENCY_TENSOR: Final = "rope_freqs.weight"
+_TOO_LARGE: Final = 1e30
 _KINDS: Final = ("default", "linear", "llama3")
 
 
@@ -95,10 +96,15 @@ def against_rope(config: dict[str, Any]) -> tuple[str, ...]:
     return tuple(reason for reason, present in found.items() if present)
 
 
+def is_positive(value: object) -> bool:
+    """Whether it is a number above 0 that any float can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _TOO_LARGE
+
+
 def _is_whole(kind: str, scaling: dict[str, Any]) -> bool:
     stretched = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
     needed = {"default": (), "linear": stretched[:1], "llama3": stretched}[kind]
-    if not all(isinstance(scaling.get(key), int | float) and 0 < scaling[key] < math.inf for key in needed):
+    if not all(is_positive(scaling.get(key)) for key in needed):
         return False
     return kind != "llama3" or scaling["low_freq_factor"] < scaling["high_freq_factor"]
 

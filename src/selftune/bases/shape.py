@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from dataclasses import dataclass
@@ -18,6 +19,15 @@ VISION: Final = "a vision-language model, whose processor and vision tower have 
 _VISION_KEYS: Final = ("vision_config", "vision_tower", "image_token_id", "image_token_index")
 _HEADER_LIMIT_BYTES: Final = 100_000_000
 _LENGTH_BYTES: Final = 8
+_MOST: Final = 1 << 48  # larger than any size, count or offset of a model
+# Bits of an element of each safetensors type; what is stored in types that are not here is refused as weights anyway.
+_BITS: Final = {
+    **dict.fromkeys(("F64", "I64", "U64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("F8_E5M2", "F8_E4M3", "I8", "U8", "BOOL"), 8),
+}
+_BITS_PER_BYTE: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +103,12 @@ def read_shape(folder: Path) -> ModelShape:
             next_step="Use the text-only model of the same family: a plain causal language model.",
         )
     tensors = tuple(t for shard in weight_files(folder) for t in read_header(shard))
-    heads = _number(config, "num_attention_heads", folder)
-    hidden = _number(config, "hidden_size", folder)
-    if heads < 1 or hidden < 1:
-        raise DamagedFileError(f"{folder / 'config.json'} holds no sizes.", next_step="Get the folder again.")
+    _number(config, "num_attention_heads", folder)
     return ModelShape(
         family=str(config.get("model_type", "unknown")),
-        architecture=str((config.get("architectures") or ["unknown"])[0]),
+        architecture=_architecture(config),
         layers=_number(config, "num_hidden_layers", folder),
-        hidden=hidden,
+        hidden=_number(config, "hidden_size", folder),
         intermediate=_number(config, "intermediate_size", folder),
         vocabulary=_number(config, "vocab_size", folder),
         context_length=_number(config, "max_position_embeddings", folder),
@@ -157,14 +164,38 @@ def read_header(path: Path) -> tuple[Tensor, ...]:
         raw = stream.read(length)
     try:
         table = json.loads(raw)
-        entries = [(name, entry) for name, entry in table.items() if name != "__metadata__"]
-        end = max((entry["data_offsets"][1] for _, entry in entries), default=0)
-        tensors = tuple(Tensor(name=n, dtype=str(e["dtype"]), shape=tuple(e["shape"])) for n, e in entries)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        entries = {name: entry for name, entry in table.items() if name != "__metadata__"}
+        places = sorted(_place(entry) for entry in entries.values())
+        tensors = tuple(Tensor(name=n, dtype=e["dtype"], shape=tuple(e["shape"])) for n, e in entries.items())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, "its header is not valid") from error
+    # The format allows no gap and no overlap, so every byte belongs to one tensor.
+    end = 0
+    for begin, stop in places:
+        if begin != end:
+            raise _damaged(path, f"its tensors leave a gap or overlap at byte {begin:,}")
+        end = stop
     if size != _LENGTH_BYTES + length + end:
         raise _damaged(path, f"{size:,} bytes instead of {_LENGTH_BYTES + length + end:,}")
     return tensors
+
+
+def _place(entry: dict[str, Any]) -> tuple[int, int]:
+    """Where a tensor's bytes lie: as many as its shape asks for.
+
+    Raises:
+        ValueError: its type, shape and place contradict each other.
+    """
+    dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(dtype, str) or not all(_is_count(number) for number in (*shape, begin, end)):
+        raise ValueError(dtype)
+    if dtype in _BITS and (end - begin) * _BITS_PER_BYTE != math.prod(shape) * _BITS[dtype]:
+        raise ValueError(shape)
+    return begin, end
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -178,7 +209,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise MissingFileError(f"there is no {path.name} in {path.parent}.", next_step="Name a Hugging Face folder.")
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, "not valid JSON") from error
     if not isinstance(body, dict):
         raise _damaged(path, "not a JSON object")
@@ -187,12 +218,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _number(config: dict[str, Any], key: str, folder: Path) -> int:
     value = config.get(key)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(
             f"{folder / 'config.json'} has no {key!r}: it is no plain causal language model.",
             next_step="Name a llama, mistral, qwen2 or qwen3 folder.",
         )
+    if not 0 < value <= _MOST:
+        raise _damaged(folder / "config.json", f"{key} is {value}")
     return value
+
+
+def _architecture(config: dict[str, Any]) -> str:
+    named = config.get("architectures")
+    return str(named[0]) if isinstance(named, list) and named else "unknown"
 
 
 def _damaged(path: Path, what: str) -> DamagedFileError:

@@ -6,14 +6,15 @@ may differ by layer: `rank_pattern` and `alpha_pattern` are matched as PEFT matc
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import DamagedFileError, UsageError
+from selftune.bases.rope import is_positive
+from selftune.bases.shape import read_header, read_json, weight_files
+from selftune.errors import DamagedFileError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,12 +92,16 @@ def open_adapter(folder: Path) -> Iterator[Adapter]:
 
     Raises:
         UnsupportedAdapterError: DoRA, saved modules, an adapted head … anything that plain LoRA is not.
+        MissingFileError: it is no PEFT folder.
+        UsageError: its weights are a pickle, which is never opened.
         DamagedFileError: a file can't be read, or half of a pair is missing.
     """
     from safetensors import SafetensorError, safe_open
 
-    config, weights_file = _read_config(folder / CONFIG_FILE), folder / WEIGHTS_FILE
+    config = _read_config(folder / CONFIG_FILE)
     _refuse_unless_plain(config)
+    weights_file = _weights_of(folder)
+    read_header(weights_file)
     try:
         with safe_open(weights_file, framework="pt") as handle:
             ranks = _ranks(handle, weights_file)
@@ -105,14 +110,33 @@ def open_adapter(folder: Path) -> Iterator[Adapter]:
         raise DamagedFileError(f"{weights_file} is damaged: {error}.", next_step="Train again.") from error
 
 
+def _weights_of(folder: Path) -> Path:
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        weight_files(folder)  # which refuses a pickle by name
+        raise MissingFileError(
+            f"there is no {WEIGHTS_FILE} in {folder}.", next_step="Name a folder that PEFT has written."
+        )
+    return path
+
+
 def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DamagedFileError(f"{path} is not valid JSON.", next_step="Train again.") from error
-    if not isinstance(body, dict) or "r" not in body or "lora_alpha" not in body:
+    body = read_json(path)
+    if not (is_positive(body.get("r")) and is_positive(body.get("lora_alpha"))):
         raise DamagedFileError(f"{path} is no LoRA config.", next_step="Name a folder that PEFT has written.")
+    for key in ("rank_pattern", "alpha_pattern"):
+        if not _are_patterns(body.get(key) or {}):
+            raise DamagedFileError(f"{path}: its {key} is no table of patterns.", next_step="Train again.")
     return body
+
+
+def _are_patterns(value: object) -> bool:
+    if not isinstance(value, dict) or not all(map(is_positive, value.values())):
+        return False
+    try:
+        return all(re.compile(pattern) for pattern in value)
+    except re.error:
+        return False
 
 
 def _refuse_unless_plain(config: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ from selftune.bases.pretokenizers import UnsupportedTokenizerError, name_pre_tok
 from selftune.bases.refusals import against_tokenizer
 from selftune.bases.sentencepiece import BYTES, falls_back_to_bytes, merge_pairs, puts_space_first, scores_of
 from selftune.bases.shape import read_json
+from selftune.bases.tokenizer_file import read_tokenizer_file
 from selftune.builds.chat_template import read_chat_template
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_tokenizer(folder: Path, rows: int) -> GGUFTokenizer:
     Raises:
         UnsupportedTokenizerError: llama.cpp would cut texts in other ways, or there are more tokens than rows.
     """
-    tokenizer = read_json(folder / "tokenizer.json")
+    tokenizer = read_tokenizer_file(folder)
     if reasons := against_tokenizer(tokenizer):
         raise UnsupportedTokenizerError(
             f"the tokenizer can't be written as GGUF: {'; '.join(reasons)}.",
@@ -93,7 +93,7 @@ def read_tokenizer(folder: Path, rows: int) -> GGUFTokenizer:
 
 def leading_text(folder: Path) -> str:
     """What a server puts before every text by itself, and therefore takes off a rendered template; often nothing."""
-    return _leading_text(folder, read_json(folder / "tokenizer.json"))
+    return _leading_text(folder, read_tokenizer_file(folder))
 
 
 def _leading_text(folder: Path, tokenizer: dict[str, Any]) -> str:
@@ -141,7 +141,7 @@ def _special_ids(folder: Path, ids: dict[str, int]) -> dict[str, int]:
 
 def end_ids(folder: Path) -> tuple[int, ...]:
     """Every token that ends an answer: the tokenizer's own end token first, then those of the model's configs."""
-    tokens, _ = _vocabulary(read_json(folder / "tokenizer.json"), rows=None)
+    tokens, _ = _vocabulary(read_tokenizer_file(folder), rows=None)
     return _end_ids(folder, _special_ids(folder, {token: number for number, token in enumerate(tokens)}))
 
 
@@ -159,9 +159,9 @@ def _end_ids(folder: Path, special: dict[str, int]) -> tuple[int, ...]:
 def _configured_end_ids(folder: Path) -> tuple[int, ...]:
     for name in ("generation_config.json", "config.json"):
         file = folder / name
-        ends = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.is_file() else None
+        ends = read_json(file).get("eos_token_id") if file.is_file() else None
         if ends is not None:
-            return tuple(ends) if isinstance(ends, list) else (ends,)
+            return tuple(end for end in (ends if isinstance(ends, list) else [ends]) if isinstance(end, int))
     return ()
 
 
@@ -170,10 +170,11 @@ def _added_before(tokenizer: dict[str, Any]) -> str | None:
     post = tokenizer.get("post_processor") or {}
     steps = post["processors"] if post.get("type") == "Sequence" else [post]
     template = next((step for step in steps if step.get("type") == "TemplateProcessing"), None)
-    first = template["single"][0].get("SpecialToken") if template else None
+    first = template["single"][0].get("SpecialToken") if template and template["single"] else None
     return str(first["id"]) if first else None
 
 
 def _text_of(token: str | dict[str, Any] | None) -> str | None:
     """A token of `tokenizer_config.json`, which may stand there with its options."""
-    return token["content"] if isinstance(token, dict) else token
+    text = token.get("content") if isinstance(token, dict) else token
+    return text if isinstance(text, str) else None

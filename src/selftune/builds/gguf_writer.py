@@ -19,10 +19,14 @@ from selftune.builds.gguf_tokenizer import GGUFTokenizer, read_tokenizer
 from selftune.builds.publish import publish
 from selftune.builds.quantise import encode
 from selftune.builds.tensor_types import FILE_TYPES, Quantisation, choose_type
+from selftune.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from selftune.builds.tensors import TensorSource
 
@@ -63,6 +67,7 @@ def write_gguf(
     Raises:
         UnsupportedModelError: the model has something that the format, as we write it, can't hold.
         UnsupportedTokenizerError: the same of its tokenizer.
+        UsageError: a weight is no number.
         BudgetError: the disk is full.
     """
     import numpy as np
@@ -85,10 +90,26 @@ def write_gguf(
         if divisors is not None:
             writer.write_tensor_data(np.array(divisors, dtype=np.float32))
         for done, planned in enumerate(plan, start=1):
-            values = tensors.read(planned.source)
+            values = finite(tensors.read(planned.source), planned.source)
             heads = rotary_heads(planned.name, architecture.name, architecture.heads, architecture.kv_heads)
             writer.write_tensor_data(encode(interleave_rotary(values, heads) if heads else values, planned.type))
             on_tensor(done, len(plan))
+
+
+def finite(values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """The values, when each is a number; a server would answer nonsense without a word.
+
+    Raises:
+        UsageError: one is infinite or none at all.
+    """
+    import numpy as np
+
+    if not np.isfinite(values.sum(dtype=np.float64)):
+        raise UsageError(
+            f"{name} holds values that are no numbers (NaN or infinite).",
+            next_step="Train again with a lower learning rate, or get the base again.",
+        )
+    return values
 
 
 @contextmanager

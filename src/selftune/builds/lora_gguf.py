@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from selftune.bases.gguf_names import interleave_rotary, rotary_heads, to_gguf_name
 from selftune.builds.adapter import UnsupportedAdapterError
 from selftune.builds.architecture import read_architecture
-from selftune.builds.gguf_writer import begin_tensors, declare_tensor, open_writer
+from selftune.builds.gguf_writer import begin_tensors, declare_tensor, finite, open_writer
 from selftune.builds.publish import publish
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def write_lora_gguf(config: dict[str, Any], adapter: Adapter, target: Path) -> N
 
     Raises:
         UnsupportedAdapterError: it changes a tensor that the base's layout does not have.
+        UsageError: one of its values is no number.
     """
     architecture = read_architecture(config)
     layers = {weight: _gguf_name(weight) for weight in adapter.layers()}
@@ -47,7 +48,8 @@ def _write_pair(writer: Any, name: str, low_rank: LowRank, architecture: Archite
 
     b = low_rank.b * np.float32(low_rank.scale)
     heads = rotary_heads(name, architecture.name, architecture.heads, architecture.kv_heads)
-    writer.write_tensor_data(np.ascontiguousarray(low_rank.a))
+    finite(b, f"the adapter's {name}")
+    writer.write_tensor_data(np.ascontiguousarray(finite(low_rank.a, f"the adapter's {name}")))
     writer.write_tensor_data(np.ascontiguousarray(interleave_rotary(b, heads) if heads else b))
 
 
