@@ -22,8 +22,11 @@ from selftune.training.config import load_recipe
 from selftune.training.elsewhere.base import TOKENS, check_carried
 from selftune.training.elsewhere.cost import Estimate, estimate, estimate_by_token, find_accelerator
 from selftune.training.elsewhere.destinations import DESTINATIONS
+from selftune.training.elsewhere.jobs import SentJob, begin_job, write_job
 from selftune.training.elsewhere.ordering import place_order, sift_examples
+from selftune.training.elsewhere.own import JOB
 from selftune.training.elsewhere.readme import readme
+from selftune.training.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +42,9 @@ README: Final = "README.md"
 BASE: Final = "base"
 _HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _METERED: Final = "together"
+_OWN: Final = "selftune"
 _IGNORED: Final = -100
+_USUAL: Final = "bfloat16"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,7 @@ class Asked:
     Attributes:
         to: Name of the destination.
         base: What the base is called there.
+        precision: Number type of the sums there; empty: the recipe's own for selftune, else bfloat16.
         four_bit: Whether the base is held in 4 bits there; None: as the recipe says.
         usd_per_hour: Price of the accelerator; None: as shipped.
         usd_per_million: Price of a million tokens, where a service counts tokens.
@@ -59,7 +65,7 @@ class Asked:
     dataset: str = ""
     recipe: str = ""
     base: str = ""
-    precision: str = "bfloat16"
+    precision: str = ""
     four_bit: bool | None = None
     gpu: str = "L4"
     usd_per_hour: float | None = None
@@ -99,12 +105,15 @@ def send_elsewhere(project: Project, asked: Asked) -> Sent:
     estimated = _estimate(order, project, asked)
     come_back = f"selftune train import {asked.out / destination.traits.adapter} --dataset {dataset.id}"
     with _new_folder(asked.out) as draft:
-        _write_data(kept, dataset, destination, order, draft)
+        if destination.traits.data[order.recipe.objective] == JOB:
+            _write_job([row for _, row in kept], dataset, project, order, draft)
+        else:
+            _write_data(kept, dataset, destination, order, draft)
         for file in texts:
             (draft / file.name).write_text(file.text, encoding="utf-8")
         page = readme(order, destination, estimated, come_back=come_back)
         (draft / README).write_text(page, encoding="utf-8")
-        if order.base == BASE:
+        if order.base == BASE and asked.to != _OWN:  # a job brings its base itself
             _copy_base(project, draft / BASE)
         names = tuple(sorted(path.name for path in draft.iterdir()))
     return Sent(
@@ -147,7 +156,7 @@ def _order(
         read_shape(project.base_folder),
         seed=project.config.project.seed if recipe.seed is None else recipe.seed,
         base=_base(project, asked),
-        precision=asked.precision,
+        precision=asked.precision or (recipe.precision if asked.to == _OWN else _USUAL),
         gpu=asked.gpu,
         answers=max(sum(message.role == "assistant" for message in example.messages) for example, _ in kept),
     )
@@ -163,6 +172,8 @@ def _recipe(project: Project, asked: Asked) -> Recipe:
 
 def _base(project: Project, asked: Asked) -> str:
     """What the base is called there: as asked, by its name on the hub, or a folder that travels with the rest."""
+    if asked.to == _OWN:
+        return BASE
     if asked.base:
         return asked.base
     if _HUB_NAME.fullmatch(project.base.name):
@@ -222,6 +233,13 @@ def _write_data(
             next_step="Use a destination that takes tokens (unsloth, axolotl), or curate without them.",
         )
     return told
+
+
+def _write_job(rows: Sequence[Row], dataset: Dataset, project: Project, order: Order, folder: Path) -> None:
+    recipe = replace(order.recipe, precision=order.precision)
+    job = begin_job(rows, recipe, order.steps, order.seed, project.base, (project.base_folder, folder))
+    origin = Provenance(stage_history=(recipe.objective,), base_digest=project.base.digest, dataset_id=dataset.id)
+    write_job(SentJob(job=job, base=project.base, origin=origin), folder)
 
 
 def _as_row(row: Row) -> dict[str, Any]:

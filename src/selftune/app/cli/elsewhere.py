@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 
 def register(training: typer.Typer) -> None:
-    """Hang the command on the group `train`."""
+    """Hang the commands on the group `train`."""
     training.command("elsewhere")(elsewhere)
+    training.command("job")(job)
 
 
 def elsewhere(
-    to: Annotated[str, typer.Option(help="unsloth, axolotl, llama-factory, mlx, together or modal.")],
+    to: Annotated[str, typer.Option(help="selftune, unsloth, axolotl, llama-factory, mlx, together or modal.")],
     out: Annotated[Path, typer.Option(help="A new folder.")],
     dataset: Annotated[str, typer.Option(help="Id of a dataset, or its beginning; without one, the newest.")] = "",
     recipe: Annotated[str, typer.Option(help="Name or file of a recipe; without one, the project's.")] = "",
     base: Annotated[str, typer.Option(help="What the base is called there; without it, its files go along.")] = "",
     precision: Annotated[
-        str, typer.Option(help="bfloat16, float16 or float32: what that machine sums in.")
-    ] = "bfloat16",
+        str, typer.Option(help="bfloat16, float16 or float32: what that machine sums in; bfloat16 without it.")
+    ] = "",
     four_bit: Annotated[
         bool | None, typer.Option("--four-bit/--no-four-bit", help="Hold the base in 4 bits, whatever the recipe says.")
     ] = None,
@@ -61,6 +62,25 @@ def elsewhere(
         print_json(sent)
     else:
         typer.echo("\n".join(_lines(sent)))
+
+
+def job(
+    folder: Annotated[Path, typer.Argument(help="What `selftune train elsewhere --to selftune` wrote.")],
+    json: AsJson = False,
+) -> None:
+    """Train a job that another machine sent; its adapter then lies in the folder. No project is needed."""
+    from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.app.jobs import train_job
+
+    screen = Stages(make_console(stderr=True))
+    screen.started("train")
+    result = train_job(folder, lambda progress: screen.progressed("train", progress))
+    screen.finished("train", result.seconds, reused=False)
+    if json:
+        print_json(result)
+    else:
+        reason = f", {result.reason}" if result.reason else ""
+        typer.echo(f"{result.status.value.replace('_', ' ')}{reason}: {result.steps} steps; {folder / 'adapter'}")
 
 
 def _lines(sent: Sent) -> list[str]:

@@ -112,7 +112,7 @@ class Traits:
         data: For each objective it knows what the examples are written as: `TOKENS`, or a format of
             `selftune dataset export`.
         words: Keys of a recipe that it has a word for, with that word.
-        precisions: Number types it takes.
+        precisions: Number types it takes; the recipe's own where it is among them and none was asked for.
         hosted: Whether the words of people leave their owner's machines by it.
         adapter: Where the adapter lies when it is done; empty where it must be fetched or converted first.
     """
@@ -126,7 +126,7 @@ class Traits:
 
     def data_file(self, objective: str) -> str:
         """Name of the file that holds the examples."""
-        return "train.parquet" if self.data[objective] == "parquet" else "train.jsonl"
+        return {"parquet": "train.parquet", "job": "rows.jsonl"}.get(self.data[objective], "train.jsonl")
 
 
 class Destination(Protocol):

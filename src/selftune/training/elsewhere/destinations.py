@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.training.elsewhere.axolotl import Axolotl, Modal
 from selftune.training.elsewhere.llama_factory import LLaMAFactory
 from selftune.training.elsewhere.mlx import MLX
+from selftune.training.elsewhere.own import Selftune
 from selftune.training.elsewhere.together import Together
 from selftune.training.elsewhere.unsloth import Unsloth
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from selftune.training.elsewhere.base import Destination
 
 DESTINATIONS: Final[dict[str, Destination]] = {
+    "selftune": Selftune(),
     "unsloth": Unsloth(),
     "axolotl": Axolotl(),
     "llama-factory": LLaMAFactory(),

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from selftune.training.elsewhere.base import SETTLED_HERE, TOKENS
+from selftune.training.elsewhere.own import JOB
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,12 +41,14 @@ def in_words(estimate: Estimate) -> tuple[str, ...]:
 def _about_order(order: Order, program: str) -> str:
     steps = f"{order.steps} steps of {order.recipe.examples_per_step} on {order.examples} examples, seed {order.seed}"
     there = f"base `{order.base}`, sums in {order.precision}"
-    return f"{steps}, {there}. Written by selftune, which has run nothing against {program} itself."
+    return f"{steps}, {there}. Written by selftune; what {program} makes of it was not tried."
 
 
 def _about_data(order: Order, destination: Destination) -> str:
     traits, objective = destination.traits, order.recipe.objective
     file = traits.data_file(objective)
+    if traits.data[objective] == JOB:
+        return f"`{file}` and `job.json` hold the very steps that a training here would take, in their order."
     if traits.data[objective] == TOKENS:
         return (
             f"`{file}` holds tokens and labels as they were checked here; nobody renders or masks them a second time."
