@@ -8,6 +8,9 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.errors import DamagedFileError
+from selftune.failpoints import reach
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 _TENSORS: Final = "state.safetensors"
 _PROGRESS: Final = "progress.json"
+_SEAL: Final = "seal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +45,18 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     draft = folder / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
+    tensors = save({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()})
     progress = {
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
         "supervised_tokens": checkpoint.supervised_tokens,
         "curve": checkpoint.curve,
     }
-    _write_durably(draft / _TENSORS, save({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}))
-    _write_durably(draft / _PROGRESS, canonical_json(progress).encode())
+    _write_durably(draft / _TENSORS, tensors)
+    reach("mid-checkpoint")
+    told = canonical_json(progress).encode()
+    _write_durably(draft / _PROGRESS, told)
+    _write_durably(draft / _SEAL, _sealed(tensors, told))
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     _sync_folder(folder)  # before the older one goes: a power cut must leave one of them
@@ -58,18 +66,45 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint, or None when there is none."""
-    import msgspec
-    from safetensors.torch import load_file
+    """The newest checkpoint, or None when there is none.
 
-    from selftune.records import CurvePoint
-
+    Raises:
+        DamagedFileError: it is not what was written; it was set aside, so that the next try begins anew.
+    """
     found = _found(folder)
     if not found:
         return None
-    progress = json.loads((found[-1] / _PROGRESS).read_text(encoding="utf-8"))
+    try:
+        return _read(found[-1])
+    except (ValueError, OSError) as error:
+        aside = folder / f"damaged-{found[-1].name}"
+        shutil.rmtree(aside, ignore_errors=True)
+        found[-1].rename(aside)
+        raise DamagedFileError(
+            f"the checkpoint {found[-1].name} is not what was written ({error}); it was set aside.",
+            next_step="Run the same command again: the training begins anew.",
+        ) from error
+
+
+def _read(folder: Path) -> Checkpoint:
+    """A checkpoint's files; `ValueError` or `OSError` where they are not what was written."""
+    import msgspec
+    from safetensors.torch import load
+
+    from selftune.records import CurvePoint
+
+    tensors, told, seal = ((folder / name).read_bytes() for name in (_TENSORS, _PROGRESS, _SEAL))
+    if _sealed(tensors, told) != seal:
+        raise ValueError("its seal is another one")
+    progress = json.loads(told)
     curve = msgspec.convert(progress.pop("curve"), type=tuple[CurvePoint, ...])
-    return Checkpoint(**progress, curve=curve, tensors=load_file(found[-1] / _TENSORS))
+    return Checkpoint(**progress, curve=curve, tensors=load(tensors))
+
+
+def _sealed(tensors: bytes, told: bytes) -> bytes:
+    from selftune.records import digest_bytes, digest_of
+
+    return digest_of([digest_bytes(tensors), digest_bytes(told)]).encode()
 
 
 def _found(folder: Path) -> list[Path]:
