@@ -6,10 +6,20 @@ from dataclasses import dataclass
 import pytest
 
 from selftune.errors import BudgetError, NothingNewError, SelftuneError
+from selftune.evals.config import EvaluationConfig
+from selftune.evals.suites import load_suite
 from selftune.loop.executor import Executor, Silent, Stored, describe, step_key
-from selftune.records import Build, Quarantined, Statement, StatementKind
+from selftune.records import (
+    Build,
+    Evaluation,
+    GenerationParameters,
+    ItemOutcome,
+    Quarantined,
+    Statement,
+    StatementKind,
+)
 from selftune.store import Store
-from selftune.testing import FakeClock, fake_build, fake_context
+from selftune.testing import FakeClock, fake_build, fake_context, fake_proof
 
 STAGE_VERSION = 1
 
@@ -63,6 +73,43 @@ def test_a_finished_step_is_not_run_again_even_by_another_executor(make):
     second = make()(stage, (), Config())
     assert first == second
     assert stage.calls == 1
+
+
+def evaluation(scores):
+    build = fake_build()
+    outcomes = (ItemOutcome(item_id=str(place), category="c", difficulty="easy", score=score, answer="", reasons=())
+                for place, score in enumerate(scores))  # fmt: skip
+    return Evaluation(
+        build_id=build.id, build_digest=build.digest, proof=fake_proof(build), suite="s", suite_digest="sha256:0",
+        scorer="s", scorer_lineage=(), generation=GenerationParameters(), seeds=(1,), outcomes=tuple(outcomes),
+    )  # fmt: skip
+
+
+class Outage:
+    """Evaluates ten items, and the first time leaves so many of them without a score, the second so many."""
+
+    __name__ = "evaluate"
+
+    def __init__(self, *unscored: int):
+        self.unscored = unscored
+        self.calls = 0
+
+    def __call__(self, inputs, config, context):
+        lost = self.unscored[self.calls]
+        self.calls += 1
+        return evaluation([None if place < lost else 1.0 for place in range(10)])
+
+
+def test_an_evaluation_that_an_outage_spoilt_is_asked_again_by_the_next_command_until_it_has_its_scores(make):
+    stage, asked = Outage(10, 3, 0), EvaluationConfig(suite=load_suite("state_obedience"))
+    step = make()
+    assert len(step(stage, (), asked).unscored) == 10
+    assert len(step(stage, (), asked).unscored) == 10, "one command sees one evaluation"
+    assert stage.calls == 1
+    assert len(make()(stage, (), asked).unscored) == 3
+    assert make()(stage, (), asked).unscored == ()
+    assert make()(stage, (), asked).unscored == ()
+    assert stage.calls == 3
 
 
 def test_a_build_that_no_stage_made_is_on_record_when_it_is_asked(make, store):

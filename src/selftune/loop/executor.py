@@ -1,7 +1,8 @@
 """Runs stages: reuses what is finished, else runs it and keeps it with its ledger row in one transaction.
 
 A stage decides, the executor keeps. A step is named by stage, stage version, inputs, config and seed, never by the
-clock; a step with that name that is finished is not run again, after a crash or in the next cycle.
+clock; a step with that name that is finished is not run again, after a crash or in the next cycle. One exception: an
+evaluation that an outage left without scores is asked again by the next command, and goes on from what it has.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast, overload, runtime_checkable
 
 from selftune.errors import BudgetError, NotYet, SelftuneError
+from selftune.evals.config import EvaluationConfig
 from selftune.failpoints import reach
-from selftune.records import Build, Quarantined, Record, digest_file, digest_of, digest_of_each
+from selftune.records import Build, Evaluation, Quarantined, Record, digest_file, digest_of, digest_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 I = TypeVar("I")  # noqa: E741 - inputs, config, output: the three letters of a stage
 C = TypeVar("C")
 R = TypeVar("R", bound=Record)
+
+_SPOILT: Final = 0.05
+"""Share of answers without a score above which an evaluation is not reused: the limit of both shipped policies."""
 
 
 @runtime_checkable
@@ -122,6 +127,7 @@ class Executor:
         self.observer = observer
         self._deadline = deadline
         self._seal = seal
+        self._taken: set[str] = set()
         self.timings: list[Timing] = []
 
     @overload
@@ -149,13 +155,24 @@ class Executor:
         """See that the step is finished; returns its key."""
         name = stage.__name__
         key = step_key(stage, inputs, config, self._context)
+        while isinstance(config, EvaluationConfig) and self._is_spoilt(key):
+            key = digest_of(["again", key])
         if self._store.is_finished(key):
             self._note(Timing(stage=name, seconds=0.0, reused=True))
         else:
             self._check_budget(name)
             reach(f"before-{name}")
             self._run(stage, name, key, inputs, config)
+        self._taken.add(key)
         return key
+
+    def _is_spoilt(self, key: str) -> bool:
+        """Whether an earlier command left here an evaluation that can't decide; this command's own stands as it is."""
+        finished = None if key in self._taken else self._store.finished_step(key)
+        if finished is None:
+            return False
+        kept = self._store.record(finished.outputs[0], Evaluation)
+        return len(kept.unscored) > _SPOILT * len(kept.outcomes)
 
     def _run(self, stage: Callable[[I, C, Context], Any], name: str, key: str, inputs: I, config: C) -> None:
         began = self._context.elapsed()
