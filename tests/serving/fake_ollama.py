@@ -1,7 +1,8 @@
 """`fake-ollama`: Ollama's routes over real llama.cpp, as its `docs/api.md` and `api/types.go` tell them.
 
 It says that it is a fake in its version. What it can be told to do wrong is what a real one does wrong: keep serving
-old weights under a name (`stale`), put a template of its own in (`template`), forget a parameter (`forgets`).
+old weights under a name (`stale`), put a template of its own in (`template`), forget a parameter (`forgets`), compute
+something else from the right files (`instead`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class FakeOllama:
         self.folder, self.models, self.running = folder, {}, {}
         self.stack, self.lock = ExitStack(), threading.Lock()
         self.uploads = 0
-        self.stale, self.template, self.forgets, self.fails = False, None, None, None
+        self.stale, self.template, self.forgets, self.fails, self.instead = False, None, None, None, None
         self.shows_prompts = self.lists_logprobs = True
 
     def blob(self, digest):
@@ -63,7 +64,7 @@ class FakeOllama:
             if name not in self.running:
                 model, own = self.models[name], self.stack.enter_context(ExitStack())
                 adapter = str(self.blob(model["adapter"])) if model["adapter"] else None
-                order = Order(model=str(self.blob(model["model"])), adapter=adapter, context_tokens=512)
+                order = Order(model=str(self.instead or self.blob(model["model"])), adapter=adapter, context_tokens=512)
                 server = own.enter_context(run_server(order, self.folder / "log"))
                 self.running[name] = own, server.client
             return self.running[name][1]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.loop.project import Project
+    from selftune.records import Release
 
 _LEAST_FREE_BYTES: Final = 1 << 30
 _NAMED: Final = 3
@@ -81,17 +82,28 @@ def _project(folder: Path) -> Iterator[Finding]:
 
 def _release(project: Project) -> Iterator[Finding]:
     from selftune.records import Release
-    from selftune.release.manifest import model_files, read_manifest
 
     release = project.store.last(Release)
     if release is None:
         yield Finding(level="bad", what="nothing is in service", mend="Run `selftune init` again in the folder.")
         return
+    yield _verified(project, release)
+    if release.replaced is not None:
+        yield _verified(project, project.store.record(release.replaced, Release))
+
+
+def _verified(project: Project, release: Release) -> Finding:
+    """Whether a release lies on disk as it was released: what serves, and what would serve in its place."""
+    from selftune.app.verifying import verify_release
+
     try:
-        model_files(read_manifest(release.model_file.removesuffix(".gguf"), project.hidden), project.hidden)
-        yield Finding(level="ok", what=f"{release.version} is intact on disk")
+        faults = verify_release(project, release)
     except SelftuneError as error:
-        yield Finding(level="bad", what=error.message, mend=error.next_step)
+        return Finding(level="bad", what=error.message, mend=error.next_step)
+    if faults:
+        mend = f"Run `selftune rollback {release.version}`: it writes that version's manifest anew."
+        return Finding(level="bad", what=f"the manifest of {release.version}: {'; '.join(faults)}", mend=mend)
+    return Finding(level="ok", what=f"{release.version} is intact on disk, its manifest sealed")
 
 
 def _records(project: Project) -> Finding:
