@@ -89,6 +89,14 @@ def test_base_promotion_kill_and_rollback_on_real_servers(real):
     assert psutil.wait_procs(family, timeout=60)[1] == []
     assert real.live.start().version == "v1.1"
 
+    (server,) = psutil.Process(real.live.status().pid).children()
+    proof = real.live.status().proof
+    server.kill()
+    assert real.live.ask("Who are you?")
+    (successor,) = psutil.Process(real.live.status().pid).children()
+    assert successor.pid != server.pid
+    assert real.live.status().proof == proof
+
     back = rollback(first, second, real.target, real.context(), reason="I liked it more.")
     assert real.live.status().proof.model_digest == first.proof.model_digest
     assert back.version == "v1.2"
