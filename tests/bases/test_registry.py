@@ -268,6 +268,19 @@ def test_what_can_be_written_is_not_objected_to(config: dict[str, Any], tmp_path
     assert check_base(str(write_folder(tmp_path / "plain", config=config)), home).servable
 
 
+def test_a_check_notes_what_stands_in_the_way_of_neither_and_says_what_to_do_next(tmp_path: Path, home: Path) -> None:
+    thinks = write_folder(tmp_path / "thinks", config={"model_type": "qwen3"})
+    (thinks / "chat_template.jinja").write_text("<think>{{ messages[0].reasoning_content }}</think>")
+    report = check_base(str(thinks), home)
+    assert report.servable
+    assert report.next_step == ""
+    assert report.notes == ("it thinks before it answers: answers without reasoning would train that away",)
+    windowed = check_base(str(write_folder(tmp_path / "windowed", config={"sliding_window": 16})), home)
+    assert windowed.trainable
+    assert "look back 16 tokens" in windowed.notes[0]
+    assert "Choose an instruct model" in windowed.next_step
+
+
 def test_a_vision_language_model_is_named_before_its_sizes_are_missed(tmp_path: Path, home: Path) -> None:
     folder = write_folder(tmp_path / "sees", config={"model_type": "gemma3", "vision_config": {"hidden_size": 4}})
     for look in (check_base, add_base):

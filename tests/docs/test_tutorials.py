@@ -21,7 +21,8 @@ PAGES = sorted((*DOCS.glob("tutorials/*.md"), *DOCS.glob("guides/*.md")))
 def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path):
     shutil.copytree(page.parent / "samples", tmp_path / "samples")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300"})
+    # Bases that a page adds are added to nobody's home.
+    reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300", "SELFTUNE_HOME": str(tmp_path / "home")})
     steps = steps_of(page.read_text(encoding="utf-8"))
     assert len(steps) > 5
     try:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.facts import template_of
 from selftune.bases.gguf_header import read_gguf_header
-from selftune.bases.gguf_names import to_folder_name, to_gguf_name
+from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_folder_name, to_gguf_name
 from selftune.bases.gguf_reader import against_header
 from selftune.bases.memory import SEVEN_LINEARS, lora_parameters, training_memory_bytes
 from selftune.bases.pretokenizers import pre_tokenizer_called
 from selftune.bases.refusals import against_config, against_family, against_tokenizer
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import ModelShape, Tensor, read_json, read_shape
+from selftune.bases.thinking import thinking_marks
 from selftune.bases.tokenizer_file import read_tokenizer_file
 from selftune.errors import MissingFileError, UsageError
 
@@ -41,6 +42,7 @@ class BaseReport:
         free_bytes: Memory that is free now.
         against_training: Why it can't be trained here; empty when it can.
         against_serving: Why it can't be served here; empty when it can.
+        notes: What to know of it that stands in the way of neither.
     """
 
     name: str
@@ -53,6 +55,17 @@ class BaseReport:
     free_bytes: int
     against_training: tuple[str, ...]
     against_serving: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def next_step(self) -> str:
+        """What to do when something speaks against it; empty when nothing does."""
+        if self.trainable and self.servable:
+            return ""
+        known = ", ".join(GGUF_ARCHITECTURES)
+        return (
+            f"Choose an instruct model of the families {known} that is plain and small enough, or mend what is named."
+        )
 
     @property
     def trainable(self) -> bool:
@@ -82,6 +95,7 @@ def check_folder(folder: Path, *, name: str, licence: str) -> BaseReport:
         always=(*family, *_against_template(folder)),
         training=_against_precision(shape),
         serving=(*(() if family else against_config(config)), *_against_tokenizer(folder)),
+        notes=_notes(shape, folder),
     )
 
 
@@ -131,6 +145,7 @@ def _report(
     always: Iterable[str],
     training: Iterable[str],
     serving: Iterable[str],
+    notes: Iterable[str] = (),
 ) -> BaseReport:
     import psutil
 
@@ -148,6 +163,7 @@ def _report(
         free_bytes=free,
         against_training=(*both, *training, *_against_memory("training", to_train, free)),
         against_serving=(*both, *_against_export(shape), *serving, *_against_memory("serving", to_serve, free)),
+        notes=tuple(notes),
     )
 
 
@@ -158,6 +174,20 @@ def _training_bytes(shape: ModelShape) -> int:
 
 def _serving_bytes(shape: ModelShape) -> int:
     return shape.parameters * _HALF_BYTES + _SERVER_BYTES
+
+
+def _notes(shape: ModelShape, folder: Path) -> Iterator[str]:
+    if shape.sliding_window is not None:
+        yield f"its layers look back {shape.sliding_window:,} tokens: a longer example is refused before training"
+    if any(thinking_marks(template) for template in _template(folder)):
+        yield "it thinks before it answers: answers without reasoning would train that away"
+
+
+def _template(folder: Path) -> Iterator[str]:
+    try:
+        yield template_of(folder)
+    except UsageError:
+        return  # told among what speaks against it
 
 
 def _against_template(folder: Path) -> Iterator[str]:

@@ -204,6 +204,10 @@ def base_check(
     typer.echo(f"{report.name}: {report.architecture}, {report.parameters / 1e6:.1f} M parameters, {report.licence}")
     for what, against in (("training", report.against_training), ("serving", report.against_serving)):
         typer.echo(f"  {what}: {'no: ' + '; '.join(against) if against else 'yes'}")
+    for note in report.notes:
+        typer.echo(f"  note: {note}")
+    if report.next_step:
+        typer.echo(f"Next: {report.next_step}")
 
 
 @_base.command("list")
