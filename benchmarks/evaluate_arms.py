@@ -75,7 +75,7 @@ def make_arms(folder: Path, base: Path) -> tuple[Arm, ...]:
     """The base and four adapters of random weights, large enough to be heard in the answers."""
     model = folder / "model.gguf"
     with open_folder(base) as tensors:
-        write_gguf(base, tensors, model, Quantisation.F16)
+        write_gguf(base, tensors, model, Quantisation.F32)
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     template = template_digest(render_in_folder(base))
     arms = [Arm(build=_build(model, None, template), adapter=None)]
