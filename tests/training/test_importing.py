@@ -74,6 +74,26 @@ def test_our_own_adapter_comes_back_with_its_history_and_its_tensors(
     assert read_provenance(kept).dataset_id == DATA.id
 
 
+def test_what_was_taken_in_is_read_by_the_builds_with_the_scale_it_was_trained_with(
+    adapter: Path, tmp_path: Path, tiny_base: Path
+) -> None:
+    from selftune.builds.adapter import open_adapter
+
+    configure(adapter, use_rslora=True)
+    run = imported(adapter, tmp_path, tiny_base)
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    for file in run.adapter:
+        shutil.copyfile(tmp_path / "blobs" / file.digest.removeprefix("sha256:"), folder / file.name)
+    with open_adapter(folder) as ours, open_adapter(adapter) as theirs:
+        assert ours.layers() == theirs.layers()
+        one, two = ours.read(ours.layers()[0]), theirs.read(ours.layers()[0])
+    assert one is not None
+    assert two is not None
+    assert one.scale == two.scale == TINY.lora_alpha / TINY.lora_rank**0.5
+    assert (one.change() == two.change()).all()
+
+
 def test_an_adapter_that_says_nothing_of_itself_has_an_unknown_history(
     adapter: Path, tmp_path: Path, tiny_base: Path
 ) -> None:

@@ -69,7 +69,7 @@ def _training(run: Run, dataset: Dataset) -> Iterator[Part]:
     if run.environment:
         stood_on = (("code", run.code_version), *run.environment)
         yield Table(caption="What its bytes stand on", head=("what", "value"), rows=stood_on)
-        yield Said(text=f"`selftune train repeat {run.id[:16]}` trains it once more and says whether it comes again.")
+        yield Said(text=f"Trained once more, and held against this, by: selftune train repeat {run.id[:16]}")
     if run.curve:
         yield Said(
             text="The loss says that something was learnt, never that it is better: no check of the gate reads it."
