@@ -6,7 +6,7 @@ Every service is a Protocol, so that a stage never imports the room that provide
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     )
 
 R = TypeVar("R", bound="Record")
+
+LLAMA_CPP: Final = "llama.cpp"  # the server that comes with selftune
 
 
 class Reader(Protocol):
@@ -154,11 +156,15 @@ class Machine:
         watts: What it draws while it trains.
         usd_per_hour: What an hour of it costs, rent above all.
         usd_per_kwh: What its current costs.
+        ssh: Another machine on which the back-end `ssh` trains, as the program `ssh` takes it.
+        ssh_selftune: What selftune is called there.
     """
 
     watts: float = 0.0
     usd_per_hour: float = 0.0
     usd_per_kwh: float = 0.0
+    ssh: str = ""
+    ssh_selftune: str = "selftune"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +181,7 @@ class Context:
             not here; None where nobody counts.
         notes: A folder for what can be made again at any time; None where nothing is kept.
         machine: What an hour of training draws and costs.
+        driver: What `serve` serves with, as registered in `selftune.servers`.
     """
 
     seed: int
@@ -191,6 +198,7 @@ class Context:
     count_tokens: Callable[[Sequence[Sequence[Message]]], Sequence[int] | None] | None = None
     notes: Path | None = None
     machine: Machine = Machine()
+    driver: str = LLAMA_CPP
 
 
 def spread_seeds(seed: int, count: int) -> Sequence[int]:

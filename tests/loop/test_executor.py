@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
+from selftune.curation.stage import curate
 from selftune.errors import BudgetError, NothingNewError, SelftuneError
 from selftune.evals.config import EvaluationConfig
+from selftune.evals.stage import evaluate
 from selftune.evals.suites import load_suite
 from selftune.loop.executor import Executor, Silent, Stored, describe, step_key
 from selftune.records import (
@@ -183,6 +185,13 @@ def test_a_step_is_named_by_what_a_file_holds_not_by_where_it_lies(tmp_path):
     assert describe(one) == describe(two)
     two.write_text("other")
     assert describe(one) != describe(two)
+
+
+def test_what_serves_names_what_is_measured_as_served_and_nothing_else(tmp_path):
+    plain = fake_context(tmp_path)
+    other = replace(plain, driver="ollama")
+    assert step_key(evaluate, (), Config(), plain) != step_key(evaluate, (), Config(), other)
+    assert step_key(curate, (), Config(), plain) == step_key(curate, (), Config(), other)
 
 
 def test_what_has_no_identity_can_not_name_a_step(tmp_path):

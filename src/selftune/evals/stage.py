@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selftune.records import Build
 
 STAGE_VERSION: Final = 4
+AS_SERVED: Final = True  # what serves names the step too
 
 
 def evaluate(build: Build, config: EvaluationConfig, context: Context) -> Evaluation:

@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast, overload, runtime_checkable
 
+from selftune.context import LLAMA_CPP
 from selftune.errors import BudgetError, NotYet, SelftuneError
 from selftune.evals.config import EvaluationConfig
 from selftune.failpoints import reach
@@ -226,9 +227,21 @@ class Executor:
 
 
 def step_key(stage: Callable[..., Any], inputs: object, config: object, context: Context) -> str:
-    """The digest that names a step: stage, its version, what goes in, config, seed and base."""
-    version = sys.modules[stage.__module__].STAGE_VERSION
-    return digest_of([stage.__name__, version, describe(inputs), describe(config), context.seed, context.base.digest])
+    """The digest that names a step: stage, its version, what goes in, config, seed and base.
+
+    What is measured as served is also named by what serves it, where that is not the server that comes with selftune.
+    """
+    room = sys.modules[stage.__module__]
+    named = [
+        stage.__name__,
+        room.STAGE_VERSION,
+        describe(inputs),
+        describe(config),
+        context.seed,
+        context.base.digest,
+    ]
+    as_served = getattr(room, "AS_SERVED", False) and context.driver != LLAMA_CPP
+    return digest_of([*named, context.driver] if as_served else named)
 
 
 def describe(value: object) -> Any:  # noqa: PLR0911 - a line for each kind of value

@@ -71,10 +71,13 @@ class Project:
             draw_salt=lambda: secrets.token_hex(_SALT_BYTES),
             count_tokens=self._count_tokens,
             notes=self.hidden / "notes",
+            driver=self.config.serving.driver,
             machine=Machine(
                 watts=self.config.machine.watts,
                 usd_per_hour=self.config.machine.usd_per_hour,
                 usd_per_kwh=self.config.machine.usd_per_kwh,
+                ssh=self.config.machine.ssh,
+                ssh_selftune=self.config.machine.ssh_selftune,
             ),
         )
 
