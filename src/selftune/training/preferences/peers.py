@@ -23,7 +23,7 @@ def dpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any]
     Args:
         rows: Every pair of every step, as often as it is met.
         recipe: For its beta.
-        settings: Of any trainer.
+        settings: Of any trainer; one that is special to pairs overrides what is said of it here.
         services: The trainer's `model`, `processing_class` and `callbacks`.
     """
     from datasets import Dataset
@@ -35,16 +35,18 @@ def dpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any]
 
     return FromRows(
         args=DPOConfig(
-            **settings,
-            beta=recipe.beta,
-            loss_type=["sigmoid"],
-            label_smoothing=0.0,
-            f_divergence_type="reverse_kl",
-            precompute_ref_log_probs=False,
-            sync_ref_model=False,
-            disable_dropout=True,
-            max_length=None,
-            pad_to_multiple_of=None,
+            **{
+                "beta": recipe.beta,
+                "loss_type": ["sigmoid"],
+                "label_smoothing": 0.0,
+                "f_divergence_type": "reverse_kl",
+                "precompute_ref_log_probs": False,
+                "sync_ref_model": False,
+                "disable_dropout": True,
+                "max_length": None,
+                "pad_to_multiple_of": None,
+            }
+            | dict(settings)
         ),
         train_dataset=Dataset.from_dict(_as_dpo_reads(rows)),
         **services,
