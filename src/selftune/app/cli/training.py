@@ -136,15 +136,25 @@ def bring_in(
 
 
 @training.command("curves")
-def curves(run: RunName, project: Folder = HERE, json: AsJson = False) -> None:
+def curves(
+    run: RunName,
+    trackio: Annotated[
+        bool, typer.Option("--trackio", help="Log it to trackio on this machine instead of printing it.")
+    ] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
     """Print a run's loss, learning rate and gradient norm step by step, as CSV."""
     from selftune.app.cli.screen import print_json
+    from selftune.app.tracking import load_trackio, track
     from selftune.app.trainings import curve_rows, curve_table, find_run
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        found = find_run(opened, run)
-    if json:
+        found, name = find_run(opened, run), opened.config.project.name
+    if trackio:
+        typer.echo(f"{track(found, name, load_trackio())} steps logged to trackio's project {name!r}.", err=True)
+    elif json:
         print_json({"id": found.id, "curve": curve_rows(found)})
     else:
         typer.echo(curve_table(found), nl=False)
