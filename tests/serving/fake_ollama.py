@@ -45,7 +45,7 @@ class FakeOllama:
         self.models[body["model"]] |= {
             "template": self.template or body["template"],
             "system": body.get("system", ""),
-            "parameters": {key: value for key, value in body["parameters"].items() if key != self.forgets},
+            "parameters": {key: value for key, value in (body.get("parameters") or {}).items() if key != self.forgets},
         }
         return [{"status": "parsing GGUF"}, {"status": "writing manifest"}, {"status": "success"}]
 
@@ -57,7 +57,8 @@ class FakeOllama:
             for value in (values if isinstance(values, list) else [values])
         ]
         file = [f"FROM {self.blob(model['model'])}", *([f"ADAPTER {model['adapter']}"] if model["adapter"] else [])]
-        return model | {"parameters": "\n".join(lines), "modelfile": "\n".join(file), "details": {"format": "gguf"}}
+        facts = {"details": {"format": "gguf"}, "model_info": {"general.architecture": "llama"}}
+        return model | facts | {"parameters": "\n".join(lines), "modelfile": "\n".join(file)}
 
     def client(self, name):
         with self.lock:
@@ -186,7 +187,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = json.loads(data)
         if self.path == "/api/create":
-            self._reply_lines(self.ollama.create(body))
+            lines = self.ollama.create(body)
+            self._reply_lines(lines if body.get("stream", True) else lines[-1:])
         elif body["model"] not in self.ollama.models:
             self._reply(404, {"error": f"model {body['model']!r} not found"})
         elif self.path == "/api/generate" and body.get("keep_alive") == 0:

@@ -247,3 +247,19 @@ def test_go_template_renders_what_the_builds_own_does(render):
 def test_template_that_changes_words_has_no_go_template():
     with pytest.raises(ServingError, match="changes or drops"):
         write_go_template(lambda messages: chatml(messages).lower())
+
+
+def test_official_client_finds_the_model_as_it_was_made_and_hears_the_same_answer(built, fake, tmp_path):
+    ollama = pytest.importorskip("ollama", reason="the official client is not installed")
+    client = ollama.Client(host=f"http://127.0.0.1:{fake.port}", trust_env=False)
+    path, build = built()
+    with server(built, fake.port, tmp_path)(build, name="a4ps_base_v1.1") as served:
+        said = served.chat(ask("Hello"), SHORT)
+        options = {"num_predict": SHORT.max_tokens, "temperature": 0.0}
+        hello = [{"role": "user", "content": "Hello"}]
+        heard = client.chat(model="a4ps_base_v1.1", messages=hello, options=options)
+        assert (heard.message.content, heard.done_reason) == (said.text, said.finish_reason)
+        assert client.show("a4ps_base_v1.1").template == fake.models["a4ps_base_v1.1"]["template"]
+    assert client.create_blob(path) == build.files[0].digest
+    made = client.create(model="by-client", files={"model.gguf": build.files[0].digest}, template="{{ .Content }}")
+    assert made.status == "success"
