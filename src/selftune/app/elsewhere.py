@@ -26,6 +26,7 @@ from selftune.training.elsewhere.jobs import SentJob, begin_job, write_job
 from selftune.training.elsewhere.ordering import place_order, sift_examples
 from selftune.training.elsewhere.own import JOB
 from selftune.training.elsewhere.readme import readme
+from selftune.training.elsewhere.ssh import BACKEND_THERE
 from selftune.training.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _may_leave(
     if not free:
         raise UsageError(
             f"none of {len(examples)} examples comes from a person who agreed that the words are sent to a service.",
-            next_step="Train on a machine of your own (unsloth, axolotl, llama-factory, mlx), or ask them for consent.",
+            next_step="Train on a machine of your own, such as --to selftune or --to unsloth, or ask for consent.",
         )
     return free, (("no consent to send its words beyond this machine", kept_back),) if kept_back else ()
 
@@ -236,7 +237,8 @@ def _write_data(
 
 
 def _write_job(rows: Sequence[Row], dataset: Dataset, project: Project, order: Order, folder: Path) -> None:
-    recipe = replace(order.recipe, precision=order.precision)
+    backend = BACKEND_THERE if order.recipe.backend == "ssh" else order.recipe.backend
+    recipe = replace(order.recipe, precision=order.precision, backend=backend)
     job = begin_job(rows, recipe, order.steps, order.seed, project.base, (project.base_folder, folder))
     origin = Provenance(stage_history=(recipe.objective,), base_digest=project.base.digest, dataset_id=dataset.id)
     write_job(SentJob(job=job, base=project.base, origin=origin), folder)

@@ -218,12 +218,15 @@ class MachineSection:
     """[machine]: what this machine draws while it trains, and what an hour of it and its current cost.
 
     0 says nothing. Energy and money of a run are estimates from it; the machine's own counters come before `watts`
-    where they can be read.
+    where they can be read. `ssh` (`user@host`) is another machine, on which a recipe with `backend = "ssh"` trains;
+    `ssh_selftune` is what selftune is called there.
     """
 
     watts: float = 0.0
     usd_per_hour: float = 0.0
     usd_per_kwh: float = 0.0
+    ssh: str = ""
+    ssh_selftune: str = "selftune"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,117 @@
+"""The back-end `ssh`, over the labelled fake-ssh: selftune itself runs at the other end, in a folder of its own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny_llama import base_record, conversations, make_context
+
+from selftune.context import Machine
+from selftune.errors import UsageError
+from selftune.records import RunStatus
+from selftune.training.base import TrainingJob, TrainingStoppedError
+from selftune.training.config import Recipe
+from selftune.training.elsewhere.jobs import begin_job
+from selftune.training.elsewhere.ordering import sift_examples
+from selftune.training.elsewhere.ssh import SshBackend
+from selftune.training.rows import load_tokenizer
+
+pytestmark = [
+    pytest.mark.needs("train"),
+    pytest.mark.skipif(sys.platform == "win32", reason="the other end is a POSIX shell"),
+]
+
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_ssh.py")))
+RECIPE = Recipe(name="tiny", backend="ssh", lora_rank=4, max_steps=2, batch_size=2, accumulation=1, max_length=400)
+SELFTUNE = str(Path(sys.executable).with_name("selftune"))
+
+
+def job_in(tiny_base: Path, folder: Path, recipe: Recipe = RECIPE) -> TrainingJob:
+    kept, _ = sift_examples(conversations(4), recipe, load_tokenizer(tiny_base))
+    rows = [row for _, row in kept]
+    job = begin_job(rows, recipe, recipe.max_steps, 3, base_record(tiny_base), (tiny_base, folder))
+    job.checkpoints.mkdir()
+    return job
+
+
+def context_in(tiny_base: Path, folder: Path, machine: Machine):
+    return replace(make_context(folder / "context", tiny_base), machine=machine)
+
+
+def there(program: str = SELFTUNE) -> Machine:
+    return Machine(ssh="fake-host", ssh_selftune=program)
+
+
+def stand_in(folder: Path, script: str) -> str:
+    """A program that is called in selftune's place."""
+    program = folder / "stand_in"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_the_adapter_that_comes_back_is_the_one_that_would_be_learnt_here(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from selftune.training.packed_backend import PackedBackend
+
+    (tmp_path / "far").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "far"))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    far, near = job_in(tiny_base, tmp_path / "a"), job_in(tiny_base, tmp_path / "b")
+    result = SshBackend(FAKE).train(far, context_in(tiny_base, tmp_path, there()))
+    same = PackedBackend().train(near, make_context(tmp_path / "near", tiny_base))
+    assert result.status is RunStatus.FINISHED
+    assert result.curve == same.curve
+    name = "adapter_model.safetensors"
+    theirs, ours = ((job.adapter / name).read_bytes() for job in (far, near))
+    assert theirs[-1000:] == ours[-1000:]
+    assert theirs != (far.initial / name).read_bytes()
+    assert list((tmp_path / "far").iterdir()) == []
+
+
+def test_without_a_machine_the_key_to_set_is_named(tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs the name of another machine") as refusal:
+        SshBackend(FAKE).train(job_in(tiny_base, tmp_path), context_in(tiny_base, tmp_path, Machine()))
+    assert "[machine]" in refusal.value.next_step
+
+
+def test_a_machine_that_reads_as_an_option_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    machine = Machine(ssh="-oProxyCommand=touch owned")
+    with pytest.raises(UsageError):
+        SshBackend(FAKE).train(job_in(tiny_base, tmp_path), context_in(tiny_base, tmp_path, machine))
+
+
+def test_a_machine_out_of_reach_is_named_with_what_ssh_said(tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="nowhere: fake-ssh: could not resolve"):
+        SshBackend(FAKE).train(job_in(tiny_base, tmp_path), context_in(tiny_base, tmp_path, Machine(ssh="nowhere")))
+
+
+def test_what_went_wrong_there_is_said_here(tiny_base: Path, tmp_path: Path) -> None:
+    program = stand_in(tmp_path, "echo 'Error: no torch here.' >&2; exit 3")
+    with pytest.raises(RuntimeError, match="fake-host: Error: no torch here"):
+        SshBackend(FAKE).train(job_in(tiny_base, tmp_path), context_in(tiny_base, tmp_path, there(program)))
+
+
+def test_a_training_that_outstays_its_budget_is_killed_there(tiny_base: Path, tmp_path: Path) -> None:
+    program = stand_in(tmp_path, f"echo $$ > {shlex.quote(str(tmp_path / 'pid'))}; exec sleep 600")
+    backend = SshBackend(FAKE, grace_seconds=1)
+    job = job_in(tiny_base, tmp_path, replace(RECIPE, max_seconds=0.5))
+    result = backend.train(job, context_in(tiny_base, tmp_path, there(program)))
+    assert result.status is RunStatus.FAILED
+    assert "killed" in (result.reason or "")
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+def test_a_person_who_stops_it_here_stops_it_there(tiny_base: Path, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    program = stand_in(tmp_path, f"echo $$ > {shlex.quote(str(pid))}; exec sleep 600")
+    job = replace(job_in(tiny_base, tmp_path), should_stop=lambda: pid.is_file() and bool(pid.read_text().strip()))
+    with pytest.raises(TrainingStoppedError):
+        SshBackend(FAKE).train(job, context_in(tiny_base, tmp_path, there(program)))
+    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
