@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selftune.app.health import _records
+from selftune.app.health import _driver, _records
 from selftune.records import Interaction, Message, Trigger
 from selftune.store.dialect import sqlite_module
 
@@ -23,3 +23,14 @@ def test_a_damaged_record_is_named_and_the_others_are_not(project):
     found = _records(project)
     assert (found.level, found.what) == ("bad", f"damaged records: 1, among them {ids[1]}")
     assert "backup" in found.mend
+
+
+def test_an_ollama_that_does_not_run_or_is_elsewhere_is_named_with_what_to_do(monkeypatch):
+    assert list(_driver("llama.cpp")) == []
+    for host, said in (("127.0.0.1:1", "does not answer"), ("gpu.example", "another machine")):
+        monkeypatch.setenv("OLLAMA_HOST", host)
+        (found,) = _driver("ollama")
+        assert found.level == "bad"
+        assert said in found.what
+    (unknown,) = _driver("olama")
+    assert "'ollama'" in unknown.mend

@@ -29,7 +29,7 @@ class FakeOllama:
         self.stack, self.lock = ExitStack(), threading.Lock()
         self.uploads = 0
         self.stale, self.template, self.forgets, self.fails, self.instead = False, None, None, None, None
-        self.shows_prompts = self.lists_logprobs = True
+        self.shows_prompts, self.lists_logprobs, self.drops_adapters = True, True, False
 
     def blob(self, digest):
         return self.folder / digest.replace(":", "-")
@@ -64,7 +64,8 @@ class FakeOllama:
         with self.lock:
             if name not in self.running:
                 model, own = self.models[name], self.stack.enter_context(ExitStack())
-                adapter = str(self.blob(model["adapter"])) if model["adapter"] else None
+                given = model["adapter"] and not self.drops_adapters
+                adapter = str(self.blob(model["adapter"])) if given else None
                 order = Order(model=str(self.instead or self.blob(model["model"])), adapter=adapter, context_tokens=512)
                 server = own.enter_context(run_server(order, self.folder / "log"))
                 self.running[name] = own, server.client

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fake_ollama import VERSION, render_go, run_fake_ollama
 
@@ -263,3 +265,54 @@ def test_official_client_finds_the_model_as_it_was_made_and_hears_the_same_answe
     assert client.create_blob(path) == build.files[0].digest
     made = client.create(model="by-client", files={"model.gguf": build.files[0].digest}, template="{{ .Content }}")
     assert made.status == "success"
+
+
+@pytest.fixture(scope="module")
+def adapted(make_gguf, built, tmp_path_factory):
+    """A build of the tiny base with a GGUF adapter beside it, and where its files lie."""
+    from safetensors.numpy import save_file
+
+    from selftune.bases.shape import read_json
+    from selftune.builds.adapter import open_adapter
+    from selftune.builds.lora_gguf import write_lora_gguf
+
+    path, build = built(0)
+    base, folder = path.parent / "folder", tmp_path_factory.mktemp("adapter")
+    shape = read_json(base / "config.json")
+    chance = np.random.default_rng(0)
+    layer = "base_model.model.model.layers.0.mlp.down_proj"
+    save_file(
+        {
+            f"{layer}.lora_A.weight": chance.normal(size=(4, shape["intermediate_size"])).astype(np.float32),
+            f"{layer}.lora_B.weight": chance.normal(size=(shape["hidden_size"], 4)).astype(np.float32),
+        },
+        folder / "adapter_model.safetensors",
+    )
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["down_proj"]}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    with open_adapter(folder) as adapter:
+        write_lora_gguf(shape, adapter, folder / "adapter.gguf")
+    size = (folder / "adapter.gguf").stat().st_size
+    entry = FileDigest(name="adapter.gguf", digest=digest_file(folder / "adapter.gguf"), size_bytes=size)
+    files = {build.files[0].digest: path, entry.digest: folder / "adapter.gguf"}
+    return replace(build, files=(*build.files, entry)), files
+
+
+def test_adapter_beside_its_base_answers_as_over_llama_cpp(adapted, built, fake, tmp_path):
+    build, files = adapted
+    with LlamaCpp(files.__getitem__, tmp_path, LlamaCppConfig(context_tokens=256, threads=1))(build) as served:
+        expected = served.chat(ask("Hello"), SHORT)
+    serve = Ollama(files.__getitem__, tmp_path, OllamaConfig(context_tokens=256, port=fake.port))
+    with serve(build) as served:
+        assert served.chat(ask("Hello"), SHORT) == expected
+        assert served.proof.adapter_digest == build.files[1].digest
+    with server(built, fake.port, tmp_path)(built()[1]) as bare:
+        assert bare.chat(ask("Hello"), SHORT) != expected
+
+
+def test_adapter_that_ollama_passes_over_is_caught(adapted, fake, tmp_path):
+    build, files = adapted
+    fake.drops_adapters = True
+    serve = Ollama(files.__getitem__, tmp_path, OllamaConfig(context_tokens=256, port=fake.port))
+    with pytest.raises(ServingError, match="does not answer as the build's own files"), serve(build):
+        pass

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LEAST_FREE_BYTES: Final = 1 << 30
 _NAMED: Final = 3
+_OLLAMA: Final = "ollama"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +74,37 @@ def _project(folder: Path) -> Iterator[Finding]:
         with open_project(folder) as project:
             yield Finding(level="ok", what=f"project {project.config.project.name!r} on base {project.base.name!r}")
             yield Finding(level="ok", what=project.store.sqlite_note)
+            yield from _driver(project.config.serving.driver)
             yield from _release(project)
             yield _records(project)
             yield from _ledger(folder)
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
+
+
+def _driver(name: str) -> Iterator[Finding]:
+    """What serves, where it does not come with selftune: whether it is there, and what nobody has seen of it."""
+    from selftune.plugins import load_plugin
+
+    try:
+        load_plugin("selftune.servers", name)
+        if name == _OLLAMA:
+            yield from _ollama()
+    except SelftuneError as error:
+        yield Finding(level="bad", what=error.message, mend=error.next_step)
+
+
+def _ollama() -> Iterator[Finding]:
+    from selftune.serving.addresses import port_from
+    from selftune.serving.ollama import PORT, VARIABLE, OllamaApi
+
+    port = port_from(VARIABLE, PORT)
+    yield Finding(level="ok", what=f"Ollama {OllamaApi(port).version()} answers on port {port}")
+    yield Finding(
+        level="note",
+        what="NOT VERIFIED: the driver for Ollama was held against a stand-in over llama.cpp only",
+        mend=f"Set {VARIABLE} and run tests/serving/test_ollama.py out of the sources: it meets yours.",
+    )
 
 
 def _release(project: Project) -> Iterator[Finding]:
