@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftune.bases.thinking import ThinkingRule, count_thinking, thinking_marks, thinking_rule
-from selftune.errors import UnknownNameError, UsageError
+from selftune.bases.thinking import count_thinking, thinking_marks, thinking_rule
+from selftune.errors import UsageError
 
 THINKS = "{{ '<think>\n' + message.reasoning_content + '\n</think>\n\n' + message.content }}"
 PLAIN = "{{ message.content }}<|im_end|>"
@@ -42,38 +42,16 @@ def test_a_block_and_what_follows_it_are_the_whole_answer(reasoning: str, answer
     assert marks.thought(said) == reasoning.strip()
 
 
-@pytest.mark.parametrize(
-    ("answers", "rule"),
-    [
-        ([EMPTY] * 10, ThinkingRule.TRAINED),
-        ([ABSENT] * 10, ThinkingRule.TRAINED),
-        ([THOUGHT] * 8 + [EMPTY] * 2, ThinkingRule.TRAINED),
-        ([EMPTY] * 9 + [ABSENT], ThinkingRule.MASKED),
-    ],
-)
-def test_answers_that_would_train_thinking_away_are_refused(answers: list[str], rule: str) -> None:
-    with pytest.raises(UsageError, match="train the thinking away"):
-        thinking_rule(THINKS, answers, rule)
+def test_answers_without_a_block_would_train_thinking_away_and_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"1 of 10 answers .* train the thinking away"):
+        thinking_rule(THINKS, [EMPTY] * 8 + [THOUGHT, ABSENT])
 
 
-@pytest.mark.parametrize(
-    ("answers", "rule"),
-    [
-        ([THOUGHT] * 9 + [EMPTY], ThinkingRule.TRAINED),
-        ([EMPTY] * 9 + [THOUGHT], ThinkingRule.MASKED),
-        ([ABSENT] * 10, ThinkingRule.DROPPED),
-    ],
-)
-def test_answers_that_keep_it_and_a_rule_that_gives_it_up_pass_and_are_counted(answers: list[str], rule: str) -> None:
-    count = thinking_rule(THINKS, answers, rule)
+def test_answers_behind_a_block_pass_and_are_counted() -> None:
+    count = thinking_rule(THINKS, [EMPTY] * 9 + [THOUGHT])
     assert count is not None
-    assert count.answers == 10
+    assert (count.thought, count.empty, count.absent) == (1, 9, 0)
 
 
 def test_a_base_that_does_not_think_has_nothing_to_lose() -> None:
-    assert thinking_rule(PLAIN, [ABSENT], ThinkingRule.TRAINED) is None
-
-
-def test_a_rule_that_there_is_not_gets_the_nearest_name() -> None:
-    with pytest.raises(UnknownNameError, match="masked"):
-        thinking_rule(PLAIN, [], "mask")
+    assert thinking_rule(PLAIN, [ABSENT]) is None

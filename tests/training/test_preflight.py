@@ -144,3 +144,51 @@ def test_the_tokens_of_a_dataset_are_those_that_training_sees(tiny_base, tmp_pat
     counted = count_tokens(tiny_base, [example.messages for example in conversations(3)])
     assert list(counted) == [len(row.tokens) for row in rows]
     assert count_tokens(tmp_path, [MANY_TURNS.messages]) is None, "no base, no count"
+
+
+# Qwen 3's way: the last answer gets a block, an empty one where nothing was thought.
+THINKS = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
+    "{% if m['role'] == 'assistant' and loop.last %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    "{{ m['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def test_a_block_of_reasoning_is_shown_and_never_learnt(tmp_path: Path) -> None:
+    base = write_tiny_base(tmp_path / "base", template=THINKS)
+    row = RowMaker(load_tokenizer(base), "last_answer").make(MANY_TURNS)
+    assert "<think>\n\n</think>\n\nSecond." in load_tokenizer(base).decode(row.tokens)
+    assert learnt_text(base, MANY_TURNS) == "Second.<|im_end|>"
+    assert flight(base, conversations(4)).rows
+
+
+def test_answers_that_would_train_thinking_away_are_refused(tmp_path: Path) -> None:
+    # The block is opened in the prompt, so an answer that closes it at once is what would be learnt.
+    opened = THINKS.replace("<|im_start|>assistant\n{% endif %}", "<|im_start|>assistant\n<think>\n{% endif %}")
+    base = write_tiny_base(tmp_path / "base", template=opened)
+    with pytest.raises(UsageError, match=r"4 of 4 answers .* train the thinking away"):
+        flight(base, conversations(4))
+
+
+def test_what_the_template_refuses_is_left_out_with_its_words(tmp_path: Path) -> None:
+    strict = "{% if messages[0]['content'] == 'Be brief.' %}{{ raise_exception('No such role') }}{% endif %}" + TEMPLATE
+    base = write_tiny_base(tmp_path / "base", template=strict)
+    refused = example(99, ("system", "Be brief."), ("user", "Hi"), ("assistant", "Yes."))
+    seen = flight(base, (*conversations(3), refused))
+    assert len(seen.rows) == 3
+    assert "template refuses it (No such role)" in seen.rejects[0].reason
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",  # the way out of a template that is not sandboxed
+        "{{ messages.append(1) }}",
+        "{% for n in range(10 ** 9) %}{% endfor %}",
+        "{% for",
+    ],
+)
+def test_a_template_that_would_break_out_or_never_end_trains_nothing(tmp_path: Path, hostile: str) -> None:
+    base = write_tiny_base(tmp_path / "base", template=hostile + TEMPLATE)
+    with pytest.raises(NothingToTrainOnError, match="chat template refuses it"):
+        flight(base, conversations(2))

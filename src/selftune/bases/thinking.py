@@ -1,24 +1,21 @@
-"""Bases that think before they answer: where a template puts the reasoning, and data that would train it away.
+"""Bases that think before they answer: where a template puts the reasoning, and answers that would train it away.
 
 Such a template opens an answer with a block, `<think> … </think>`, and where a turn has no reasoning it writes the
-block empty (Qwen 3). A few hundred answers with an empty block, or with none, teach the model to answer at once: the
-loss looks healthy and the reasoning is gone. So what becomes of it is a rule with a name.
+block empty (Qwen 3). A few hundred answers with an empty block under the loss, or with none, teach the model to answer
+at once: the loss looks healthy and the reasoning is gone. So the block is never learnt, and an answer without one is
+refused: after a block, even an empty one, the answer says nothing of whether to think.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import UnknownNameError, UsageError
+from selftune.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-LEAST_THOUGHT: Final = 0.9
-"""Share of the answers that must hold reasoning where reasoning is trained."""
 
 # How templates write a block; the first pair that stands in a template whole is its own.
 _MARKS: Final = (
@@ -26,14 +23,6 @@ _MARKS: Final = (
     ("[THINK]", "[/THINK]"),  # Magistral
     ("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A Reasoning
 )
-
-
-class ThinkingRule(StrEnum):
-    """What a training does with reasoning: learn it, leave it out of the loss, or knowingly train it away."""
-
-    TRAINED = "trained"
-    MASKED = "masked"
-    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,38 +74,24 @@ def count_thinking(marks: ThinkingMarks, answers: Iterable[str]) -> ThinkingCoun
     return ThinkingCount(thought=len(thoughts) - absent - empty, empty=empty, absent=absent)
 
 
-def thinking_rule(template: str, answers: Iterable[str], rule: str) -> ThinkingCount | None:
-    """Hold answers against the rule before they are trained on; the count for the plan, None for a base without marks.
-
-    Under `masked` an answer needs a block, empty or not: the block is what keeps the answer from being learnt as what
-    comes first. Under `dropped` everything passes, and the count says what is given up.
+def thinking_rule(template: str, answers: Iterable[str]) -> ThinkingCount | None:
+    """Hold answers against the rule before they are trained on; their count, None for a base that does not think.
 
     Args:
         template: The base's chat template.
-        answers: The text of each answer that will be learnt, from the end of its prompt, as the template renders it.
-        rule: One of `ThinkingRule`.
+        answers: The text of each answer, from the end of its prompt, as the template renders it.
 
     Raises:
-        UsageError: training on them would teach the model to answer without thinking.
-        UnknownNameError: there is no such rule.
+        UsageError: an answer has no block, so it would be learnt as what comes first.
     """
-    if rule not in set(ThinkingRule):
-        raise UnknownNameError("thinking rule", rule, ThinkingRule)
     marks = thinking_marks(template)
     if marks is None:
         return None
     count = count_thinking(marks, answers)
-    kept = count.thought if rule == ThinkingRule.TRAINED else count.answers - count.absent
-    least = LEAST_THOUGHT if rule == ThinkingRule.TRAINED else 1.0
-    if rule != ThinkingRule.DROPPED and kept < least * count.answers:
-        raise _would_be_lost(count, rule)
+    if count.absent:
+        raise UsageError(
+            f"this base thinks before it answers, and {count.absent} of {count.answers} answers begin with no block of "
+            f"reasoning: they would train the thinking away.",
+            next_step=f"Use a base that does not think, or whose template opens each answer with {marks.opens}.",
+        )
     return count
-
-
-def _would_be_lost(count: ThinkingCount, rule: str) -> UsageError:
-    kinds = f"{count.thought} hold reasoning, {count.empty} an empty block, {count.absent} none"
-    return UsageError(
-        f"this base thinks before it answers, and of {count.answers} answers {kinds}: "
-        f"under the rule {rule!r} they would train the thinking away.",
-        next_step="Keep the reasoning in the log and train on that, or choose a base that does not think.",
-    )

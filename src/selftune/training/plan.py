@@ -20,6 +20,7 @@ from selftune.training.preflight import (
     check_rendering,
     check_share,
     check_stop,
+    check_thinking,
     check_vocabulary,
     plan_text,
     sides_of,
@@ -271,7 +272,9 @@ def _about_rows(
     yield judge_length(lessons, rows, recipe, tokenizer)
     yield see("loss", lambda: check_share(some, recipe))
     yield see("stop token", lambda: check_stop(some, tokenizer.eos_token_id))
-    yield see("template", lambda: check_rendering(taken(lessons.examples, rows)[:SAMPLE], tokenizer))
+    examples = taken(lessons.examples, rows)[:SAMPLE]
+    yield see("template", lambda: check_rendering(examples, tokenizer))
+    yield see("thinking", lambda: check_thinking(examples, tokenizer))
     yield see("vocabulary", lambda: check_vocabulary(sides, shape))
     yield see("context", lambda: check_attention(sides, shape))
     yield see("layers", lambda: check_layers(recipe, shape))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.memory import lora_parameters
+from selftune.bases.thinking import thinking_rule
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Reject
 from selftune.training.machine import needed_bytes, this_machine
@@ -56,6 +57,7 @@ def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape
     check_layers(recipe, shape)
     check_mask(sides_of(rows[:SAMPLE]), recipe, tokenizer.eos_token_id)
     check_rendering(taken(examples, rows)[:SAMPLE], tokenizer)
+    check_thinking(taken(examples, rows)[:SAMPLE], tokenizer)
     check_vocabulary(sides_of(rows), shape)
     check_attention(sides_of(rows), shape)
     memory = check_memory(rows, recipe, shape)
@@ -155,6 +157,24 @@ def check_rendering(examples: Sequence[Example], tokenizer: Any) -> str:
                 next_step="Use the tokenizer that belongs to the base.",
             )
     return f"each turn of {len(examples)} examples is written whole, and comes back from its tokens"
+
+
+def check_thinking(examples: Sequence[Example], tokenizer: Any) -> str:
+    """That no answer would train a base's thinking away, in words.
+
+    Raises:
+        UsageError: as `thinking_rule`.
+    """
+    count = thinking_rule(tokenizer.chat_template, (_answer(example, tokenizer) for example in examples))
+    if count is None:
+        return "this base does not think before it answers"
+    return f"{count.answers} answers follow a block of reasoning that is not learnt, {count.empty} of them an empty one"
+
+
+def _answer(example: Example, tokenizer: Any) -> str:
+    plain = [{"role": message.role, "content": message.content} for message in example.messages]
+    before = str(tokenizer.apply_chat_template(plain[:-1], tokenize=False, add_generation_prompt=True))
+    return str(tokenizer.apply_chat_template(plain, tokenize=False)).removeprefix(before)
 
 
 def _bare(text: str) -> str:

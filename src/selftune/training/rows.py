@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.offline import stay_offline
+from selftune.bases.thinking import thinking_marks
 from selftune.errors import UsageError
 from selftune.training.base import Row
 
@@ -97,7 +98,13 @@ class RowMaker:
                     "the base's chat template rewrites earlier turns, so the answer can't be told from the prompt.",
                     next_step='Set learn_from = "last_answer" in the recipe, or use a base with a plain template.',
                 )
-            yield len(before), self._end_of_turn(after, len(before))
+            yield self._begin_of_answer(after, len(before)), self._end_of_turn(after, len(before))
+
+    def _begin_of_answer(self, text: str, start: int) -> int:
+        """Behind the block of reasoning, where there is one: what to think is not what is learnt."""
+        marks = thinking_marks(self._tokenizer.chat_template)
+        block = marks.span(text[start:]) if marks else None
+        return start + block[1] if block else start
 
     def _end_of_turn(self, text: str, start: int) -> int:
         """Where the stop token ends; the template's line break after it is not the model's to write."""
@@ -106,8 +113,17 @@ class RowMaker:
         return len(text.rstrip()) if found < 0 else found + len(stop)
 
     def _render(self, messages: Sequence[Message], *, prompt_only: bool) -> str:
+        from jinja2 import TemplateError
+
         plain = [{"role": message.role, "content": message.content} for message in messages]
-        return str(self._tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=prompt_only))
+        try:
+            return str(self._tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=prompt_only))
+        except (
+            TemplateError,
+            OverflowError,
+            TypeError,
+        ) as error:  # the sandbox refuses what is endless with the second
+            raise ValueError(f"the base's chat template refuses it ({error})") from error
 
 
 def labels_of(row: Row) -> list[int]:
