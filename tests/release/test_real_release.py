@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
@@ -13,8 +14,8 @@ import pytest
 
 from selftune.errors import ServingError
 from selftune.records import FileDigest, GenerationParameters
-from selftune.release.live import LiveServer
-from selftune.release.stage import release, rollback
+from selftune.release.live import KEEPER, LiveServer
+from selftune.release.stage import put_into_service, release, rollback
 
 pytestmark = pytest.mark.needs("train", "serve")
 
@@ -114,3 +115,23 @@ def test_model_other_than_the_evaluated_one_is_refused_by_its_fingerprint(real):
 def test_same_seed_same_answer_through_the_door(real):
     release(replace(real.base(), build=real.real_build("F16")), real.target, real.context())
     assert real.live.ask("Tell me about the owl.") == real.live.ask("Tell me about the owl.")
+
+
+def test_real_server_that_hangs_is_taken_back_and_the_release_before_answers(real):
+    looks = ("--beat", "0.5", "--probe", "0.5")
+    real.live = LiveServer(real.target, keeper=(*KEEPER, *looks))
+    first = put_into_service(
+        replace(real.base(), build=real.real_build("F16")), real.target, real.context(), live=real.live
+    )
+    promoted = promotion(real, "Q8_0", first, real.proofs["Q8_0"])
+    second = put_into_service(promoted, real.target, real.context(), live=real.live)
+    (server,) = psutil.Process(real.live.status().pid).children()
+    server.suspend()
+    # A request that was with it is cut off with it; the next one is answered.
+    with suppress(ServingError):
+        real.live.ask("Who are you?")
+    assert real.live.ask("Who are you?")
+    status = real.live.status()
+    assert (status.version, status.proof.model_digest) == (first.version, first.proof.model_digest)
+    assert status.problem == f"{second.version} does not answer; the release before it serves by itself."
+    assert psutil.wait_procs([server], timeout=60)[1] == []

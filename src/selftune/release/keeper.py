@@ -1,6 +1,6 @@
 """The program that serves a project when no command runs.
 
-    python -m selftune.release.keeper PROJECT_FOLDER [--port N] [--idle-minutes M]
+    python -m selftune.release.keeper PROJECT_FOLDER [--port N] [--idle-minutes M] [--beat S] [--probe S]
 
 It prints one line of JSON when it is up, or why it is not, and then talks to `.selftune/logs/keeper.log` only.
 """
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str], start: StartServer) -> int:
         _say({"error": "LockedError", "message": "another keeper serves this project.", "next_step": "Use that one."})
         return 6
     idle = asked.idle_minutes * _SECONDS_PER_MINUTE or None
-    terms = Terms(port=asked.port, idle=idle, beat=asked.beat, fits=fits_in_memory)
+    terms = Terms(port=asked.port, idle=idle, beat=asked.beat, probe=asked.probe, fits=fits_in_memory)
     try:
         asyncio.run(_keep(hidden, start, terms))
     except IntegrityError as error:
@@ -96,6 +96,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--idle-minutes", type=float, default=0.0)
     parser.add_argument("--beat", type=float, default=2.0, help="seconds between two looks at the server")
+    parser.add_argument("--probe", type=float, default=5.0, help="seconds within which it must answer a look")
     return parser.parse_args(arguments)
 
 
