@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tiny_llama import conversations, dataset_of, example, make_context
 
-from selftune.errors import NothingToTrainOnError, UsageError
+from selftune.errors import ConfigError, NothingToTrainOnError, UsageError
 from selftune.records import DatasetKind, Run, RunPurpose, RunStatus
 from selftune.training.config import Recipe
 from selftune.training.order import StageOrderError
@@ -104,6 +104,11 @@ def test_a_run_can_be_trained_further_from_its_adapter(tmp_path: Path, tiny_base
     second = train(dataset_of(conversations(12)), recipe(continue_from=first.id), context)
     assert second.stage_history == ("sft", "sft")
     assert second.curve[0].loss < first.curve[0].loss
+
+
+def test_a_recipe_of_before_is_told_the_name_that_its_back_end_has_now(tmp_path: Path, tiny_base: Path) -> None:
+    with pytest.raises(ConfigError, match="'peft' is called 'trl' by now"):
+        trained(tmp_path, tiny_base, backend="peft")
 
 
 def test_a_run_of_another_rank_can_not_be_continued(tmp_path: Path, tiny_base: Path) -> None:
