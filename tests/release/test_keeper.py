@@ -299,7 +299,7 @@ def test_hanging_release_with_none_before_it_is_started_again(hidden):
 
 
 def test_a_hang_is_known_early_enough_to_be_back_within_half_a_minute():
-    assert Terms(fits=lambda manifest: True).notices_within <= 21
+    assert Terms(fits=lambda manifest: True).notices_within <= 17
 
 
 def test_pauses_between_restarts_grow_and_have_a_limit():

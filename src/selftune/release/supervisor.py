@@ -81,7 +81,7 @@ class Terms:
     @property
     def notices_within(self) -> float:
         """Seconds until a server that hangs is known to hang, at most."""
-        return self.looks * (self.beat + self.probe)
+        return self.beat + self.looks * self.probe
 
 
 @dataclass(kw_only=True, eq=False)
@@ -323,7 +323,8 @@ class Keeper:
         """Look after the server until told to stop, idle for too long, or the project folder is gone."""
         missed = 0
         while not self._stop.is_set():
-            await self._pause(self._terms.beat)
+            # What gave no answer is looked at again at once: half a minute is all that going back may take.
+            await self._pause(0.0 if missed else self._terms.beat)
             # Without its note nobody can find a keeper: the project was deleted, or someone wants it gone.
             if self._is_idle() or not (self._hidden / NOTE).exists():
                 log.info("nobody needs the server any more")
