@@ -77,6 +77,12 @@ def _has_package(name: str) -> bool:
     return True
 
 
+def _can_serve_ssh() -> bool:
+    """As root it wants a folder of its own, which its package or its service makes."""
+    there = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin") and shutil.which("ssh")
+    return bool(there) and (os.name != "posix" or os.geteuid() != 0 or Path("/run/sshd").is_dir())
+
+
 PREREQUISITES: Final = {
     "train": lambda: _installed("torch", "transformers", "peft", "trl"),
     "serve": lambda: _installed("xllamacpp"),
@@ -87,6 +93,7 @@ PREREQUISITES: Final = {
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,
     "odd-file-names": _can_name_a_file_oddly,
+    "sshd": _can_serve_ssh,
     "field-data": lambda: _field_data() is not None,
 }
 

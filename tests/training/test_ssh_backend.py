@@ -1,8 +1,13 @@
-"""The back-end `ssh`, over the labelled fake-ssh: selftune itself runs at the other end, in a folder of its own."""
+"""The back-end `ssh`: over the labelled fake-ssh, and once over a real sshd; selftune runs at the other end."""
 
 from __future__ import annotations
 
+import getpass
+import os
 import shlex
+import shutil
+import socket
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -115,3 +120,50 @@ def test_a_person_who_stops_it_here_stops_it_there(tiny_base: Path, tmp_path: Pa
     with pytest.raises(TrainingStoppedError):
         SshBackend(FAKE).train(job, context_in(tiny_base, tmp_path, there(program)))
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
+
+
+@pytest.fixture
+def real_ssh(tmp_path: Path):
+    """A real sshd on loopback with keys of its own, and the `ssh` that trusts it alone."""
+    folder = tmp_path / "sshd"
+    folder.mkdir(mode=0o700)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        "ListenAddress": f"127.0.0.1:{port}",
+        "HostKey": folder / "host",
+        "AuthorizedKeysFile": folder / "user.pub",
+        "PasswordAuthentication": "no",
+        "StrictModes": "no",
+        "PidFile": folder / "pid",
+    }
+    (folder / "config").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
+    kind, key, *_ = (folder / "host.pub").read_text().split()
+    (folder / "known").write_text(f"[127.0.0.1]:{port} {kind} {key}\n")
+    program = shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    server = [program, "-D", "-e", "-f", str(folder / "config")]
+    with subprocess.Popen(server, stderr=subprocess.PIPE, text=True) as process:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "Server listening" in line:
+                break
+        else:
+            pytest.fail(f"sshd did not start: {said}")
+        options = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={folder / 'known'}")
+        told = [word for option in options for word in ("-o", option)]
+        yield ("ssh", "-F", "none", "-p", str(port), "-i", str(folder / "user"), *told)
+        process.terminate()
+
+
+@pytest.mark.needs("sshd")
+def test_a_real_sshd_takes_the_job_and_gives_the_adapter_back(tiny_base: Path, tmp_path: Path, real_ssh) -> None:
+    job = job_in(tiny_base, tmp_path)
+    machine = Machine(ssh=f"{getpass.getuser()}@127.0.0.1", ssh_selftune=SELFTUNE)
+    result = SshBackend(real_ssh).train(job, context_in(tiny_base, tmp_path, machine))
+    assert (result.status, result.steps) == (RunStatus.FINISHED, 2)
+    name = "adapter_model.safetensors"
+    assert (job.adapter / name).read_bytes() != (job.initial / name).read_bytes()
