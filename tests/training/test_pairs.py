@@ -11,9 +11,11 @@ import pytest
 from tiny_llama import dataset_of, example, make_context, write_tiny_base
 from worse_answers import job_in, pairs_of, preferences, recipe
 
+from selftune.bases.shape import read_shape
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import DatasetKind, RunStatus
 from selftune.training.base import Row, TrainingJob
+from selftune.training.machine import needed_bytes
 from selftune.training.packed_backend import new_learner
 from selftune.training.packed_model import costs_of, load_model
 from selftune.training.preferences.packs import pack_pairs, sides_of
@@ -177,3 +179,11 @@ def test_dpo_goes_on_from_an_adapter_and_may_follow_sft(tmp_path: Path, tiny_bas
     second = train(data, recipe("dpo", max_steps=4, continue_from=first.id), context)
     assert (second.status, second.stage_history) == (RunStatus.FINISHED, ("sft", "dpo"))
     assert second.curve[0].loss == pytest.approx(0.6931, abs=1e-4), "the reference is the adapter that was gone on from"
+
+
+def test_orpo_needs_memory_for_the_logits_of_its_prompts(tiny_base: Path) -> None:
+    rows = pairs_of(tiny_base, 2, recipe("orpo"))
+    shape = read_shape(tiny_base)
+    more, less = (needed_bytes(rows, recipe(objective), shape) for objective in ("orpo", "dpo"))
+    # Three copies of float32 for each token of the prompts, as `training_memory_bytes` reckons.
+    assert more - less == 3 * 4 * shape.vocabulary * sum(row.first_supervised for row in rows)

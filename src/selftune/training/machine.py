@@ -48,10 +48,12 @@ def needed_bytes(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
     """The estimated peak: the longest examples meet in one forward pass."""
     longest = sorted(rows, key=lambda row: len(row.tokens))[-recipe.batch_size :]
     sides = [side for row in longest for side in row.sides]
+    # ORPO's likelihood has logits for its prompts too.
+    prompts = sum(row.first_supervised for row in longest) if recipe.objective == "orpo" else 0
     sizes = {
         "adapter_parameters": lora_parameters(shape, recipe.lora_rank, recipe.lora_targets, recipe.lora_layers),
         "tokens": sum(len(side.tokens) for side in sides),
-        "targets": sum(sum(side.supervised) for side in sides),
+        "targets": sum(sum(side.supervised) for side in sides) + prompts,
         "adapted_layers": recipe.lora_layers,
     }
     if recipe.load_in_4bit:
