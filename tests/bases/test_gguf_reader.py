@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from selftune.bases.gguf_header import DamagedGGUFError
+from selftune.bases.gguf_header import DamagedGGUFError, read_gguf_header
 from selftune.bases.gguf_reader import UnsupportedGGUFError, gguf_to_hf_folder
 from selftune.bases.pretokenizers import UnsupportedTokenizerError
 from selftune.builds.gguf_writer import write_gguf
 from selftune.builds.parity import BATTERY
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
-from selftune.builds.tiny import make_tiny_model
+from selftune.builds.tiny import MARKED, PREPENDED, make_tiny_model
 
 # ruff: noqa: E501 - a table of bytes, one case a line
 pytestmark = pytest.mark.needs("train")
@@ -38,13 +38,15 @@ def to_gguf(folder, target, quantisation=Quantisation.F32):
         {"family": "llama", "pre": "smollm", "tied": False},
         {"family": "llama", "pre": "llama-bpe", "rope": LLAMA3},
         {"family": "llama", "pre": "gpt-2", "rope": (("rope_type", "linear"), ("factor", 4.0))},
+        {"family": "llama", "pre": PREPENDED, "tied": False},
+        {"family": "llama", "pre": MARKED, "tied": False},
         {"family": "qwen2", "pre": "qwen2", "tied": False},
         {"family": "qwen3", "pre": "llama-bpe"},
     ],
 )
 def test_there_and_back_is_the_same_model(tmp_path, options):
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
     folder = make_tiny_model(tmp_path / "there", **options)
     back = tmp_path / "back"
@@ -56,9 +58,13 @@ def test_there_and_back_is_the_same_model(tmp_path, options):
     tokens = torch.tensor([[5, 9, 17, 33, 65]])
     assert torch.equal(before(tokens).logits, after(tokens).logits)
     assert torch.equal(before.model.rotary_emb.inv_freq, after.model.rotary_emb.inv_freq)
-    ours, theirs = (AutoTokenizer.from_pretrained(f) for f in (folder, back))
-    assert [ours(text)["input_ids"] for text in BATTERY] == [theirs(text)["input_ids"] for text in BATTERY]
-    assert (theirs.bos_token, theirs.eos_token, theirs.pad_token) == ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
+    ours, theirs = (PreTrainedTokenizerFast.from_pretrained(f) for f in (folder, back))
+    texts = [ours.bos_token + text for text in BATTERY]
+    cut = [[t(text, add_special_tokens=False)["input_ids"] for text in texts] for t in (ours, theirs)]
+    assert cut[0] == cut[1]
+    assert [ours.decode(ids[1:]) for ids in cut[0]] == [theirs.decode(ids[1:]) for ids in cut[1]]
+    roles = [(t.bos_token, t.eos_token, t.pad_token) for t in (ours, theirs)]
+    assert roles[0] == roles[1]
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]
     rendered = [t.apply_chat_template(messages, tokenize=False) for t in (ours, theirs)]
     assert rendered[0] == rendered[1]
@@ -124,3 +130,15 @@ def test_positions_stretched_in_a_way_of_their_own_are_refused(tmp_path):
     folder = make_tiny_model(tmp_path / "there", pre="llama-bpe", rope=tuple(stretched.items()))
     with pytest.raises(UnsupportedGGUFError, match="not Llama 3's"):
         gguf_to_hf_folder(to_gguf(folder, tmp_path / "m.gguf"), tmp_path / "back")
+
+
+def test_pieces_whose_scores_give_no_order_are_refused(tmp_path):
+    folder = make_tiny_model(tmp_path / "there", pre=PREPENDED, tied=False)
+    path = to_gguf(folder, tmp_path / "m.gguf")
+    data = bytearray(path.read_bytes())
+    scores = data.index(b"tokenizer.ggml.scores") + len(b"tokenizer.ggml.scores") + 16  # type, element type, count
+    tokens = len(read_gguf_header(path).metadata["tokenizer.ggml.scores"])
+    data[scores : scores + 4 * tokens] = bytes(4 * tokens)
+    path.write_bytes(data)
+    with pytest.raises(UnsupportedTokenizerError, match="two of its tokens have one score"):
+        gguf_to_hf_folder(path, tmp_path / "back")

@@ -9,8 +9,8 @@ from selftune.bases.facts import template_of
 from selftune.bases.gguf_header import read_gguf_header
 from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_folder_name, to_gguf_name
 from selftune.bases.gguf_reader import against_header
+from selftune.bases.gguf_tokenizer import against_tokenizer_keys
 from selftune.bases.memory import SEVEN_LINEARS, lora_parameters, training_memory_bytes
-from selftune.bases.pretokenizers import pre_tokenizer_called
 from selftune.bases.refusals import against_config, against_family, against_tokenizer
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import ModelShape, Tensor, read_json, read_shape
@@ -200,10 +200,7 @@ def _against_template(folder: Path) -> Iterator[str]:
 def _against_gguf(header: GGUFHeader) -> Iterator[str]:
     if not header.text("tokenizer.chat_template"):
         yield "it has no chat template"
-    try:
-        pre_tokenizer_called(header.text("tokenizer.ggml.pre") or "")
-    except UsageError as error:
-        yield error.message.removesuffix(".")
+    yield from against_tokenizer_keys(header)
 
 
 def _against_precision(shape: ModelShape) -> Iterator[str]:

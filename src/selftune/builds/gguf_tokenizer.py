@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.gguf_tokenizer import BYTE_LEVEL, SENTENCEPIECE
 from selftune.bases.pretokenizers import UnsupportedTokenizerError, name_pre_tokenizer
 from selftune.bases.refusals import against_tokenizer
 from selftune.bases.sentencepiece import BYTES, falls_back_to_bytes, merge_pairs, puts_space_first, scores_of
@@ -22,9 +23,7 @@ CONTROL: Final = 3
 USER_DEFINED: Final = 4
 UNUSED: Final = 5
 BYTE: Final = 6
-# llama.cpp's names of the two kinds of tokenizer, and what it calls the cutting of one that has none.
-BYTE_LEVEL: Final = "gpt2"
-SENTENCEPIECE: Final = "llama"
+# What llama.cpp calls the cutting of a tokenizer that has none.
 _NO_CUTTING: Final = "default"
 
 

@@ -167,13 +167,19 @@ def _write_pieces(folder: Path, pre: str) -> int:
     made = [left + right for left, right in model["merges"]]
     letters = sorted(set(model["vocab"]) - set(made))
     vocabulary = {token: number for number, token in enumerate([*_INSTRUCT_SPECIAL, *BYTES, *made, *letters])}
+    back = [
+        {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
+        {"type": "ByteFallback"},
+        {"type": "Fuse"},
+    ]
+    strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] if pre == PREPENDED else []
     # SentencePiece holds no merges: converters list every way to make a token of two others.
     merges = [list(split) for token in made for split in splits_of(token, vocabulary)]
     body = {
         "version": "1.0",
         "added_tokens": [_added(number, token) for number, token in enumerate(_INSTRUCT_SPECIAL)],
         "post_processor": _begin_with("<s>", 1),
-        "decoder": {"type": "Sequence", "decoders": [_spaces_back(), {"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "decoder": {"type": "Sequence", "decoders": [*back, *strip]},
         "model": model | {"vocab": vocabulary, "merges": merges} | {"unk_token": "<unk>", "fuse_unk": True}
         | {"byte_fallback": True, "ignore_merges": False},
         **_SPACES[pre],
@@ -208,7 +214,3 @@ def _begin_with(token: str, number: int) -> dict[str, Any]:
 def _added(number: int, token: str) -> dict[str, Any]:
     where = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     return {"id": number, "content": token, **where, "special": True}
-
-
-def _spaces_back() -> dict[str, Any]:
-    return {"type": "Replace", "pattern": {"String": SPACE}, "content": " "}
