@@ -96,6 +96,7 @@ def test_the_foundrys_pairs_take_the_steps_that_it_published(project, tmp_path, 
     assert (plan["examples"], plan["held_out"], plan["steps"]) == (learnt, pairs - learnt, steps)
     assert code == 0
     assert standing(plan)["base family"] == "warning"
+    assert (standing(plan)["reading"], standing(plan)["contamination"]) == ("fine", "fine")
 
 
 @pytest.mark.needs("train")
@@ -127,9 +128,10 @@ def test_lessons_that_ask_what_a_suite_asks_are_refused(project, tmp_path):
     asked = next(turn.content for turn in item.messages if turn.role == "user")
     path = pairs_file(tmp_path, 30)
     row = {"prompt": asked, "chosen": "A fine answer to that.", "rejected": "None."}
-    path.write_text(path.read_text() + (json.dumps(row) + "\n") * 3)
+    path.write_text(path.read_text() + (json.dumps(row) + "\n") * 3 + "no entry\n")
     code, plan = planned(project, "--recipe", "foundry_orpo", "--dataset", path)
     assert (code, standing(plan)["contamination"], standing(plan)["duplicates"]) == (2, "refused", "warning")
+    assert standing(plan)["reading"] == "warning"
 
 
 @pytest.mark.needs("train")

@@ -96,7 +96,7 @@ def show_plan(
         served_as=project.config.build.quantisation,
         usd_per_hour=project.config.machine.usd_per_hour if usd_per_hour is None else usd_per_hour,
     )
-    found = (judge_repeats(given.examples), judge_exams(project, given.examples))
+    found = (judge_reading(given), judge_repeats(given.examples), judge_exams(project, given.examples))
     if i_know:
         set_aside(project, recipe)
     plan, rows = plan_training(given, with_rules_set_aside(project, chosen), tokenizer, setting, found)
@@ -111,6 +111,16 @@ def set_aside(project: Project, recipe: str = "") -> tuple[str, ...]:
     rules = tuple(one.rule for one in standing if one.standing is Standing.REFUSED and one.can_be_overruled)
     set_rules_aside(project, chosen, rules)
     return rules
+
+
+def judge_reading(lessons: Lessons) -> Finding:
+    """Whether every entry of the file could be read, and ends with an answer."""
+    rule = "reading"
+    if lessons.unreadable:
+        told = f"{lessons.unreadable:,} entries of {lessons.name} can't be read, or end with no answer"
+        step = f"See which: `selftune import {lessons.name} --dry-run`."
+        return Finding(rule=rule, standing=Standing.WARNING, text=told, next_step=step)
+    return Finding(rule=rule, standing=Standing.FINE, text="every entry was read")
 
 
 def judge_repeats(examples: Sequence[Example]) -> Finding:
@@ -160,12 +170,17 @@ def _lessons_of(project: Project, name: str) -> Lessons:
 
 def _lessons_in(project: Project, path: Path) -> Lessons:
     """What a file holds, less the share that curation would hold out; which ones is drawn from the project's seed."""
-    read = capture(open_sources(path.expanduser()), rules_of(project.config), project.context())
+    read = tuple(capture(open_sources(path.expanduser()), rules_of(project.config), project.context()))
     examples = [_example(item) for item in read if isinstance(item, Interaction) and item.answer is not None]
     held = round(len(examples) * make_curation(project).holdout_share)
     draw = random.Random(project.config.project.seed)  # noqa: S311 - draws must repeat, not be secret
     kept = sorted(draw.sample(range(len(examples)), len(examples) - held))
-    return Lessons(name=path.name, examples=tuple(examples[place] for place in kept), held_out=held)
+    return Lessons(
+        name=path.name,
+        examples=tuple(examples[place] for place in kept),
+        held_out=held,
+        unreadable=len(read) - len(examples),
+    )
 
 
 def _example(item: Interaction) -> Example:

@@ -50,11 +50,13 @@ class Lessons:
     Attributes:
         name: Id of a dataset, or the name of a file.
         held_out: Examples that are kept back for measuring.
+        unreadable: Entries of the file that came to no example.
     """
 
     name: str
     examples: tuple[Example, ...]
     held_out: int
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
