@@ -8,7 +8,7 @@ import threading
 import pytest
 from sqlalchemy import event, text
 
-from selftune.interrupts import held_back
+from selftune.interrupts import asked_to_stop, held_back
 from selftune.store.dialect import open_engine, reading, sqlite_module, writing
 
 
@@ -106,3 +106,35 @@ def test_where_ctrl_c_is_ignored_it_stays_ignored():
     with held_back():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         press()
+
+
+def test_long_work_hears_that_it_was_asked_to_stop_and_a_second_asking_acts_at_once():
+    looked = []
+    with pytest.raises(KeyboardInterrupt), asked_to_stop() as asked:  # noqa: PT012 - what happens inside is the test
+        looked.append(asked())
+        signal.raise_signal(signal.SIGINT)
+        looked.append(asked())
+        signal.raise_signal(signal.SIGINT)
+        looked.append("the second one was swallowed")
+    assert looked == [False, True]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_nobody_asked_ends_as_if_nobody_listened():
+    before = signal.getsignal(signal.SIGTERM)
+    with asked_to_stop() as asked:
+        assert not asked()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_thread_is_never_asked():
+    heard = []
+
+    def work():
+        with asked_to_stop() as asked:
+            heard.append(asked())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert heard == [False]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ from selftune.training.stage import train, train_with
 pytestmark = pytest.mark.needs("train")
 BACKENDS = ("packed", "trl")
 STEPS = 6
+
+
+@pytest.fixture(autouse=True)
+def _listening() -> Iterator[None]:
+    """Ctrl-C raises, as in a terminal, also where the tests themselves run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def recipe(**changes: Any) -> Recipe:
