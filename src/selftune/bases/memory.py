@@ -20,9 +20,13 @@ _HALF: Final = 2
 # 4 bits, and a constant of 32 bits for each block of 64: NF4 as QLoRA has it (Dettmers et al. 2023), and MLX's groups.
 _FOUR_BIT: Final = 0.5 + 4 / 64
 _ADAM_COPIES: Final = 4  # the parameter, its gradient, two moments
-_HIDDEN_KEPT: Final = 14  # hidden-sized tensors that a decoder layer keeps per token for the backward pass
-_INTERMEDIATE_KEPT: Final = 5
 _LOGIT_COPIES: Final = 3
+# What a decoder layer keeps per token for the backward pass: so many tensors as wide as the hidden state, as the keys,
+# and as the middle of the MLP. On a CPU, where transformers' norms and rotations are many small steps, as measured
+# (benchmarks/memory_estimate.py); on an accelerator, where they are one step each, by counting.
+_KEPT: Final = (20, 13, 4)
+_KEPT_FUSED: Final = (14, 0, 5)
+_STORED_BYTES: Final = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
 def training_memory_bytes(
@@ -45,8 +49,8 @@ def training_memory_bytes(
         adapted_layers: The last so many decoder layers have an adapter, and only they keep anything for the backward
             pass; 0: all do.
     """
-    weights = shape.parameters * bytes_per_weight
-    kept = tokens * _kept_per_token(shape, adapted_layers or shape.layers) * bytes_per_weight
+    weights = shape.parameters * bytes_per_weight + _read_beside(shape, bytes_per_weight)
+    kept = tokens * _kept_per_token(shape, adapted_layers or shape.layers, _KEPT) * bytes_per_weight
     return _INTERPRETER_BYTES + weights + kept + _on_top(shape, adapter_parameters, targets)
 
 
@@ -66,12 +70,21 @@ def four_bit_memory_bytes(
     """
     linear = sum(tensor.size for name in SEVEN_LINEARS for tensor in shape.linears(name))
     weights = round(linear * _FOUR_BIT) + (shape.parameters - linear) * _HALF
-    kept = tokens * _kept_per_token(shape, 1 if offloads else adapted_layers or shape.layers) * _HALF
+    layers = 1 if offloads else adapted_layers or shape.layers
+    kept = tokens * _kept_per_token(shape, layers, _KEPT_FUSED) * _HALF
     return _CUDA_BYTES + weights + kept + _on_top(shape, adapter_parameters, targets)
 
 
-def _kept_per_token(shape: ModelShape, layers: int) -> int:
-    return layers * (_HIDDEN_KEPT * shape.hidden + _INTERMEDIATE_KEPT * shape.intermediate)
+def _kept_per_token(shape: ModelShape, layers: int, kept: tuple[int, int, int]) -> int:
+    hidden, keys, middle = kept
+    key_width = next((tensor.shape[0] for tensor in shape.linears("k_proj")), shape.hidden)
+    return layers * (hidden * shape.hidden + keys * key_width + middle * shape.intermediate)
+
+
+def _read_beside(shape: ModelShape, bytes_per_weight: int) -> int:
+    """The file itself lies in memory too, as far as its weights are stored in another number type than they get."""
+    sizes = ((tensor.size, _STORED_BYTES.get(tensor.dtype, 0)) for tensor in shape.tensors)
+    return sum(size * stored for size, stored in sizes if stored != bytes_per_weight)
 
 
 def _on_top(shape: ModelShape, adapter_parameters: int, targets: int) -> int:
