@@ -48,6 +48,11 @@ def test_a_share_of_the_steps_warms_up(share: float, steps: int, warmup: int) ->
     assert Recipe(name="t", warmup_share=share).warmup_for(steps) == warmup
 
 
+def test_beta_is_told_of_a_recipe_that_has_one() -> None:
+    assert "beta" not in dict(Recipe(name="t").settings)
+    assert dict(Recipe(name="t", objective="orpo", beta=0.1).settings)["beta"] == "0.1"
+
+
 @pytest.mark.parametrize("name", RECIPES.names())
 def test_every_recipe_of_the_package_loads_under_its_own_name(name: str) -> None:
     assert load_recipe(name).name == name

@@ -156,7 +156,8 @@ class Recipe:
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:
         """Each key that says how it trains, with its value as text: what a table of runs is made of."""
-        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _TOLD_ELSEWHERE}
+        unsaid = _TOLD_ELSEWHERE if self.beta else _TOLD_ELSEWHERE | {"beta"}
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in unsaid}
         return tuple((key, ", ".join(value) if isinstance(value, tuple) else str(value)) for key, value in told.items())
 
     @property
