@@ -19,6 +19,7 @@ from selftune.serving.go_template import write_go_template
 from selftune.serving.llama_cpp import LlamaCpp, LlamaCppConfig, run_server
 from selftune.serving.ollama import Ollama, OllamaApi, OllamaConfig
 from selftune.serving.proof import TEMPLATE_CHALLENGE
+from selftune.serving.witness import as_json
 from selftune.testing import fake_build
 
 pytestmark = [pytest.mark.needs("train"), pytest.mark.needs("serve")]
@@ -242,8 +243,17 @@ def with_beginning(messages):
 def test_go_template_renders_what_the_builds_own_does(render):
     template = write_go_template(render)
     for messages in TEMPLATE_CHALLENGE:
-        as_ollama = [{"role": message.role, "content": message.content} for message in messages]
-        assert render_go(template, as_ollama) == render(messages)
+        assert render_go(template, as_json(messages)) == render(messages)
+
+
+def trimming(messages):
+    return chatml([replace(message, content=message.content.strip()) for message in messages])
+
+
+def test_template_that_trims_is_not_rendered_by_its_go_template_and_so_refused_by_the_challenge():
+    template = write_go_template(trimming)
+    rendered = [render_go(template, as_json(messages)) for messages in TEMPLATE_CHALLENGE]
+    assert rendered != [trimming(messages) for messages in TEMPLATE_CHALLENGE]
 
 
 def test_template_that_changes_words_has_no_go_template():

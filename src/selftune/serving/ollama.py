@@ -354,5 +354,11 @@ def _answer(text: str, answered: Mapping[str, Any]) -> Answer:
 
 
 def _rendered_by_llama_cpp(client: LoopbackClient, messages: Sequence[Message]) -> str:
-    prompt: str = client.post("/apply-template", {"messages": as_json(messages)})["prompt"]
+    try:
+        prompt: str = client.post("/apply-template", {"messages": as_json(messages)})["prompt"]
+    except RequestRefusedError as error:
+        raise ServingError(
+            "the chat template refuses a conversation with a system message; no template of Ollama's refuses any.",
+            next_step='Serve with driver = "llama.cpp".',
+        ) from error
     return prompt
