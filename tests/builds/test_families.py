@@ -46,7 +46,7 @@ FAMILIES = {
     "Qwen 2.5": {"family": "qwen2", "pre": "qwen2"},
     "Qwen 3": {"family": "qwen3", "pre": "qwen2", "tied": False},
 }
-WORST_NATS = 1e-3
+WORST_NATS = 1e-4
 PROMPT = "The owl told the fox that the river had frozen over in the night. " * 2
 OFF = {"lora": [{"id": 0, "scale": 0.0}]}
 
