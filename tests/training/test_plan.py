@@ -163,7 +163,7 @@ def test_sft_after_orpo_is_refused_unless_a_person_sets_the_rule_aside() -> None
 
 
 def test_an_unknown_history_is_unknown_and_no_pass() -> None:
-    assert next(iter(judge_history(Recipe(name="t"), (), None))).standing is Standing.UNKNOWN
+    assert next(iter(judge_history(Recipe(name="t"), (), ("unknown",)))).standing is Standing.UNKNOWN
 
 
 def test_only_what_may_be_overruled_is() -> None:

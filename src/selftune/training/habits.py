@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import SelftuneError
 from selftune.records import RunStatus
 from selftune.training.findings import Finding, Standing
-from selftune.training.order import STAGE_ORDER, check_stage_order
+from selftune.training.order import STAGE_ORDER, UNKNOWN, check_stage_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def judge_habits(
     shape: ModelShape,
     earlier: Sequence[Run],
     *,
-    history: tuple[str, ...] | None,
+    history: tuple[str, ...],
     examples: int,
     served_as: str = "",
 ) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def judge_habits(
         recipe: How it would be trained.
         shape: The base.
         earlier: Runs on this very base, oldest first.
-        history: Objectives that made the adapter to begin with; None where nobody knows.
+        history: Objectives that made the adapter to begin with, `unknown` where its file does not say.
         examples: How many there are to learn from.
         served_as: Number type in which the model will be served, such as `Q4_K_M`.
     """
@@ -57,16 +57,16 @@ def judge_habits(
     yield judge_family(recipe, shape)
 
 
-def judge_history(recipe: Recipe, earlier: Sequence[Run], history: tuple[str, ...] | None) -> Iterator[Finding]:
+def judge_history(recipe: Recipe, earlier: Sequence[Run], history: tuple[str, ...]) -> Iterator[Finding]:
     """The rules that look back, and the only ones that a cycle refuses by: they need no example."""
     yield judge_stages(recipe, history)
     if recipe.beta:
         yield judge_beta(recipe, _finished(recipe, earlier))
 
 
-def judge_stages(recipe: Recipe, history: tuple[str, ...] | None) -> Finding:
+def judge_stages(recipe: Recipe, history: tuple[str, ...]) -> Finding:
     """Whether this objective may follow what made the adapter (B24)."""
-    if history is None:
+    if UNKNOWN in history:
         text = "what made the adapter to begin with is not recorded: whether ORPO is among it, nobody here knows"
         return Finding(
             rule=STAGE_ORDER, standing=Standing.UNKNOWN, text=text, next_step="Ask who trained it, before SFT."
@@ -105,7 +105,7 @@ def judge_beta(recipe: Recipe, finished: Sequence[Run]) -> Finding:
     return Finding(rule=BETA_STEP, standing=Standing.FINE, text=f"{told[-1]:g} → {beta:g}")
 
 
-def judge_pairs(examples: int, history: tuple[str, ...] | None) -> Finding:
+def judge_pairs(examples: int, history: tuple[str, ...]) -> Finding:
     """Whether DPO stands alone on too few pairs (B12)."""
     rule = "pairs for DPO"
     if examples < _FEW_PAIRS and not history:

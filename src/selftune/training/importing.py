@@ -12,6 +12,7 @@ from selftune.records import FileDigest, Run, RunPurpose, RunStatus
 from selftune.training.environment import code_version
 from selftune.training.evidence import gather_evidence
 from selftune.training.lora import CONFIG, FILES, WEIGHTS, layer_names
+from selftune.training.order import UNKNOWN
 from selftune.training.provenance import Provenance, read_provenance, stamp
 from selftune.training.rows import RowMaker, load_tokenizer
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from selftune.training.evidence import Evidence
 
 IMPORTED: Final = "imported"
-UNKNOWN: Final = "unknown"
 _PREFIX: Final = "base_model.model."
 _PLAIN: Final = {
     "peft_type": "LORA",

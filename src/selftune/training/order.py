@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 STAGE_ORDER: Final = "stage order"
 """The name of the rule, for who sets it aside."""
 
+UNKNOWN: Final = "unknown"
+"""What stands in a history where an adapter's file does not say which objective made it."""
+
 # SFT after ORPO took 6.7 and 6.8 of 10 points from a model in the Foundry's runs, with a loss curve that looked normal.
 _NEVER_AFTER: Final = {"sft": ("orpo",)}
 

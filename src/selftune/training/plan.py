@@ -65,7 +65,7 @@ class Setting:
 
     Attributes:
         earlier: Runs on this very base, oldest first.
-        history: Objectives that made the adapter to begin with; None where nobody knows.
+        history: Objectives that made the adapter to begin with, `unknown` where its file does not say.
         served_as: Number type in which the model will be served.
         usd_per_hour: What an hour of the machine costs; 0 where nobody said.
     """
@@ -73,7 +73,7 @@ class Setting:
     shape: ModelShape
     machine: Machine
     earlier: tuple[Run, ...] = ()
-    history: tuple[str, ...] | None = ()
+    history: tuple[str, ...] = ()
     served_as: str = ""
     usd_per_hour: float = 0.0
 
