@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import shlex
+import subprocess
+import sys
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -258,6 +261,25 @@ def test_mlx_counts_passes_where_a_recipe_counts_steps() -> None:
     assert read["lr_schedule"] == {"name": "cosine_decay", "arguments": [2e-4, 24], "warmup": 6}
     assert read["lora_parameters"]["scale"] == 4.0
     assert read["lora_parameters"]["keys"][-1] == "mlp.down_proj"
+
+
+@pytest.mark.needs("train")
+def test_the_adapter_of_mlx_is_rewritten_to_the_one_that_it_is(tmp_path: Path) -> None:
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    a, b = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones((5, 3), dtype=np.float32)
+    layer = "model.layers.0.self_attn.q_proj"
+    (tmp_path / "adapters").mkdir()
+    theirs = {f"{layer}.lora_a": a.T.copy(), f"{layer}.lora_b": b.T.copy()}
+    save_file(theirs, tmp_path / "adapters" / "adapters.safetensors")
+    (tmp_path / "to_peft.py").write_text(files("mlx", order(mlx_able(SPOKEN)))["to_peft.py"])
+    subprocess.run([sys.executable, "to_peft.py"], cwd=tmp_path, check=True)
+    ours = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    assert np.array_equal(ours[f"base_model.model.{layer}.lora_A.weight"], a)
+    assert np.array_equal(ours[f"base_model.model.{layer}.lora_B.weight"], b)
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"]) == (8, 32)
 
 
 def test_mlx_refuses_a_clipped_gradient_which_it_has_no_word_for() -> None:

@@ -114,7 +114,7 @@ class Traits:
         words: Keys of a recipe that it has a word for, with that word.
         precisions: Number types it takes; the recipe's own where it is among them and none was asked for.
         hosted: Whether the words of people leave their owner's machines by it.
-        adapter: Where the adapter lies when it is done; empty where it must be fetched or converted first.
+        adapter: Where the adapter lies when all commands are done.
     """
 
     program: str

@@ -12,6 +12,7 @@ from selftune.training.elsewhere.base import Order, TextFile, Traits, cannot_say
 from selftune.training.elsewhere.writing import as_yaml
 
 CONFIG: Final = "mlx.yaml"
+TO_PEFT: Final = "to_peft.py"
 _PLACES: Final = {
     "q_proj": "self_attn.q_proj",
     "k_proj": "self_attn.k_proj",
@@ -21,6 +22,26 @@ _PLACES: Final = {
     "up_proj": "mlp.up_proj",
     "down_proj": "mlp.down_proj",
 }
+
+
+_TO_PEFT: Final = '''"""Rewrite the adapter of mlx-lm in PEFT's layout, which selftune takes. Written by selftune."""
+
+import json
+from pathlib import Path
+
+from safetensors.numpy import load_file, save_file
+
+CONFIG = {config}
+
+tensors = {{}}
+for name, tensor in load_file("adapters/adapters.safetensors").items():
+    layer, side = name.rsplit(".", 1)
+    # mlx-lm multiplies rows from the right: its matrices are PEFT's, turned around.
+    tensors[f"base_model.model.{{layer}}.lora_{{side[-1].upper()}}.weight"] = tensor.T.copy()
+Path("adapter").mkdir()
+save_file(tensors, "adapter/adapter_model.safetensors", metadata={{"format": "pt"}})
+Path("adapter/adapter_config.json").write_text(json.dumps(CONFIG, indent=2))
+'''
 
 
 class MLX:
@@ -44,16 +65,28 @@ class MLX:
             "max_length": "max_seq_length",
             "learn_from": "mask_prompt",
         },
-        adapter="adapters",
     )
 
     def files(self, order: Order) -> tuple[TextFile, ...]:
-        """The YAML."""
-        return (TextFile(name=CONFIG, text=as_yaml(self._settings(order))),)
+        """The YAML, and what rewrites the adapter: mlx-lm has a layout of its own."""
+        recipe = order.recipe
+        config = {
+            "peft_type": "LORA",
+            "task_type": "CAUSAL_LM",
+            "base_model_name_or_path": order.base,
+            "r": recipe.lora_rank,
+            "lora_alpha": recipe.lora_alpha,
+            "use_rslora": recipe.rslora,
+            "target_modules": list(recipe.lora_targets),
+        }
+        return (
+            TextFile(name=CONFIG, text=as_yaml(self._settings(order))),
+            TextFile(name=TO_PEFT, text=_TO_PEFT.format(config=config)),
+        )
 
     def commands(self, order: Order) -> tuple[str, ...]:  # noqa: ARG002 - the config holds all of the order
-        """Install and run."""
-        return ("pip install mlx-lm", f"mlx_lm.lora --config {CONFIG}")
+        """Install, run, rewrite the adapter."""
+        return ("pip install mlx-lm", f"mlx_lm.lora --config {CONFIG}", f"python {TO_PEFT}")
 
     def _settings(self, order: Order) -> dict[str, Any]:
         recipe = order.recipe
@@ -87,7 +120,7 @@ class MLX:
             "steps_per_report": recipe.accumulation,
             "save_every": recipe.checkpoint_every * recipe.accumulation,
             "seed": order.seed,
-            "adapter_path": self.traits.adapter,
+            "adapter_path": "adapters",
         }
 
 
