@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from selftune.app.batches import tell_batch
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.reviewing import run_review, scale_keys
-from selftune.app.cli.stages import _plain, _told_of_batch
+from selftune.app.cli.staging import _plain, _told_of_batch
 from selftune.app.reporting.pages.plain import plain
 from selftune.app.reviewing import (
     Reviewing,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.cli.staging import refuse_option_before, run_stage
 
 training = typer.Typer()
 """What else belongs to training hangs its commands here."""
@@ -36,8 +37,6 @@ def train(
     json: AsJson = False,
 ) -> None:
     """Run the stage, or plan it, unless a command below it was named."""
-    from selftune.app.cli.stages import refuse_option_before, run_stage
-
     of_plan = bool(recipe or dataset) or memory_gb is not None or usd_per_hour is not None
     if context.invoked_subcommand is not None:
         refuse_option_before(context, "train", given=json or project != HERE or plan or of_plan or i_know)
