@@ -143,3 +143,52 @@ def test_a_folder_that_is_there_is_left_alone(ready, tmp_path):
 def test_a_wrong_name_is_answered_with_the_nearest(ready, tmp_path, wrong):
     with pytest.raises(UnknownNameError):
         send_elsewhere(ready, Asked(**{"to": "unsloth", "out": tmp_path / "there", **wrong}))
+
+
+@pytest.fixture
+def paired(ready):
+    """The project with a dataset of pairs and a recipe that learns from them."""
+    (ready.folder / "recipes" / "r.toml").write_text(RECIPE.replace('"sft"', '"dpo"') + "beta = 0.1\n")
+    dataset = next(each for _, each in ready.store.each(Dataset))
+    pairs = tuple(replace(example, rejected="No idea.") for example in dataset.train)
+    ready.store.save([replace(dataset, kind=DatasetKind.PREFERENCE, train=pairs, card="pairs")], event="made")
+    return ready
+
+
+def test_pairs_go_to_unsloth_as_trl_reads_them(paired, tmp_path):
+    from pyarrow import parquet
+
+    sent = send_elsewhere(paired, Asked(to="unsloth", out=tmp_path / "there"))
+    assert "train.parquet" in sent.files
+    table = parquet.read_table(tmp_path / "there" / "train.parquet")
+    assert table.column_names == ["prompt", "chosen", "rejected"]
+    assert table.num_rows == 8
+    assert "DPOTrainer(" in (tmp_path / "there" / "train_unsloth.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("to", "keys"),
+    [
+        ("axolotl", {"messages", "chosen", "rejected"}),
+        ("llama-factory", {"conversations", "chosen", "rejected"}),
+        ("together", {"input", "preferred_output", "non_preferred_output"}),
+    ],
+)
+def test_pairs_go_to_each_program_in_its_own_rows(paired, tmp_path, to, keys):
+    send_elsewhere(paired, Asked(to=to, out=tmp_path / "there", base="Qwen/Qwen2.5-7B-Instruct"))
+    rows = [json.loads(line) for line in (tmp_path / "there" / "train.jsonl").read_text().splitlines()]
+    assert {key for row in rows for key in row} == keys
+
+
+def test_pairs_are_refused_where_a_program_learns_from_none(paired, tmp_path):
+    with pytest.raises(UsageError, match='objective = "dpo", which mlx-lm'):
+        send_elsewhere(paired, Asked(to="mlx", out=tmp_path / "there"))
+
+
+def test_pairs_go_to_another_selftune_with_both_answers(paired, tmp_path):
+    from selftune.training.elsewhere.jobs import read_job
+
+    send_elsewhere(paired, Asked(to="selftune", out=tmp_path / "there"))
+    sent = read_job(tmp_path / "there")
+    assert all(row.rejected is not None for row in sent.job.rows)
+    assert sent.origin.stage_history == ("dpo",)
