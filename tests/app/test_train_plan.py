@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
-from selftune.app.training_plans import set_aside
+from selftune.app.cli.plans import show_on
+from selftune.app.training_plans import set_aside, show_plan
 from selftune.errors import UsageError
 from selftune.evals.suites import load_suite
 from selftune.loop.lessons.recipes import EVENT, recipe_in_force
@@ -107,6 +110,17 @@ def test_it_is_told_line_by_line_with_the_first_three_lessons_marked(project, tm
     assert told.stdout.count("⟦I wrote of article") == 3
     assert told.stdout.count("the worse answer:") == 3
     assert "\x1b" not in told.stdout, "a pipe gets no colours"
+
+
+@pytest.mark.needs("train")
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_terminal_gets_colours_unless_it_wants_none(project, tmp_path, no_color):
+    with open_project(project) as opened:
+        shown = show_plan(opened, recipe="foundry_orpo", lessons=str(pairs_file(tmp_path, 5)))
+    written = io.StringIO()
+    show_on(Console(file=written, force_terminal=True, color_system="standard", no_color=no_color), shown)
+    assert ("\x1b[32mI wrote of article" in written.getvalue()) is not no_color
+    assert ("⟦I wrote of article" in written.getvalue()) is no_color
 
 
 @pytest.mark.needs("train")
