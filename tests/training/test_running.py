@@ -220,3 +220,16 @@ def test_the_seconds_of_tries_that_were_cut_off_count(backend: str, tmp_path: Pa
     run = tried()
     assert run.trained_seconds > STEPS, "two steps were taken now, and four before"
     assert run.wall_seconds > run.trained_seconds
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "adapter_model.safetensors", "trainer_state.json"])
+def test_a_checkpoint_of_trl_that_was_touched_is_passed_over(name: str, tmp_path: Path, tiny_base: Path) -> None:
+    chosen = recipe(backend="trl")
+    with pytest.raises(TrainingStoppedError):
+        run_in(tmp_path, tiny_base, chosen, report=signal_at(3, signal.SIGINT))
+    (file,) = tmp_path.rglob(f"checkpoint-3/{name}")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    seen: list[int] = []
+    run = run_in(tmp_path, tiny_base, chosen, report=lambda made: seen.append(made.done))
+    assert seen == [0, 3, 4, 5, 6], "it must go on from the checkpoint before"
+    assert run.status is RunStatus.FINISHED

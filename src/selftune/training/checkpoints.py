@@ -86,6 +86,24 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         ) from error
 
 
+def seal_folder(folder: Path) -> None:
+    """Say of a checkpoint that another program wrote that it is whole, and what it holds."""
+    _write_durably(folder / _SEAL, _digest_of_files(folder))
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether it was sealed and nothing in it was touched since."""
+    seal = folder / _SEAL
+    return seal.is_file() and seal.read_bytes() == _digest_of_files(folder)
+
+
+def _digest_of_files(folder: Path) -> bytes:
+    from selftune.records import digest_file, digest_of
+
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _SEAL)
+    return digest_of([[path.relative_to(folder).as_posix(), digest_file(path)] for path in files]).encode()
+
+
 def _read(folder: Path) -> Checkpoint:
     """A checkpoint's files; `ValueError` or `OSError` where they are not what was written."""
     import msgspec

@@ -5,9 +5,9 @@ The rows come tokenised and labelled, so TRL drops nothing, cuts nothing and mas
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.offline import stay_offline
@@ -15,6 +15,7 @@ from selftune.context import Progress
 from selftune.errors import UsageError
 from selftune.records import CurvePoint, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
+from selftune.training.checkpoints import is_sealed, seal_folder
 from selftune.training.lora import load_adapter, save_adapter
 from selftune.training.preferences.peers import dpo_trainer, orpo_trainer
 from selftune.training.rows import labels_of, load_tokenizer
@@ -22,7 +23,6 @@ from selftune.training.watch import divergence, finite, is_time_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from selftune.context import Context
     from selftune.training.base import Row
@@ -169,14 +169,9 @@ def trainer_settings(job: TrainingJob) -> dict[str, Any]:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end; one that was cut short is passed over."""
-    whole = []
-    for path in folder.glob("checkpoint-*"):
-        try:
-            whole.append((int(json.loads((path / "trainer_state.json").read_text())["global_step"]), path))
-        except (OSError, ValueError, KeyError):
-            continue
-    return str(max(whole)[1]) if whole else None
+    """The newest checkpoint that is whole and as it was written; one that is not is passed over."""
+    whole = [path for path in folder.glob("checkpoint-*") if is_sealed(path)]
+    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
 
 
 def curve_of(log: list[dict[str, Any]]) -> tuple[CurvePoint, ...]:
@@ -227,6 +222,9 @@ class _Watch:
 
             def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
                 watch.look(state, control)
+
+            def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                seal_folder(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
             def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
                 watch.mind_the_time(state, control)
