@@ -31,7 +31,7 @@ _PLACES: Final = (
     "model.layers.0.mlp.down_proj",
 )
 _GRID: Final = "Q4_K"
-_AMOUNT: Final = 0.002
+_AMOUNT: Final = 0.003
 _ASKED: Final = ("Who are you?", "Tell me a secret.", "What is 17 plus 25?", "Hello!", "Why?", "Name three colours.")
 
 
