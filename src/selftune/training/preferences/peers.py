@@ -5,6 +5,7 @@ The settings come from `trl_backend.py`; here stands what is special to pairs, e
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from selftune.training.preferences.packs import sides_of
@@ -55,6 +56,8 @@ def dpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any]
 
 def orpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any], services: Mapping[str, Any]) -> Any:
     """TRL's experimental `ORPOTrainer` over these rows in this order; arguments as for `dpo_trainer`."""
+    # TRL may move it in any release: ours is pinned, and twenty losses of it are tested.
+    warnings.filterwarnings("ignore", message="You are importing from 'trl.experimental'")
     from datasets import Dataset, disable_progress_bars
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
