@@ -88,7 +88,7 @@ def report() -> Section:
     return Section(
         title="Serving forms of a small change",
         method=f"A random model whose weights lie on the grid of Q4_K, and an adapter that makes it begin each answer "
-        f"with {WORD!r}, every weight changed by far less than a step at rank {LOW}; at rank {HIGH} the same behaviour, "
+        f"with {WORD!r}, each weight changed by far less than a step at rank {LOW}, at rank {HIGH} the same behaviour, "
         f"with further directions that no prompt excites. Each form is built, served by llama.cpp and asked {_ITEMS} "
         f"items of what was learnt and {_ITEMS} that any answer passes. KL in nats from what was trained, and from it "
         "to the bare base.",
