@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from selftune.loop.deciding.forms import ComparedForms, TriedForm
 
 LEARNT: Final = "learnt"
-KEPT: Final = "kept"
+A_WORD: Final = "a word"
 LOW: Final = 1
 HIGH: Final = 16
 FORMS: Final = ("f16", "q8_0", "q4_k_m")
@@ -90,7 +90,7 @@ def report() -> Section:
         method=f"A random model whose weights lie on the grid of Q4_K, and an adapter that makes it begin each answer "
         f"with {WORD!r}, each weight changed by far less than a step at rank {LOW}, at rank {HIGH} the same behaviour, "
         f"with further directions that no prompt excites. Each form is built, served by llama.cpp and asked {_ITEMS} "
-        f"items of what was learnt and {_ITEMS} that any answer passes. KL in nats from what was trained, and from it "
+        f"items of what was learnt and {_ITEMS} that any word passes. KL in nats from what was trained, and from it "
         "to the bare base.",
         figures=tuple(_figures(found)),
         limits="How often trained adapters are so small, or bases lie on such a grid: both are made so here.",
@@ -160,10 +160,10 @@ def _suite() -> Suite:
     return Suite(
         name="planted",
         version="1",
-        description="whether the planted word is said, and whether anything is",
+        description="whether the planted word is said, and whether a word is",
         scorer="regex",
         unit="item",
-        categories=(LEARNT, KEPT),
+        categories=(LEARNT, A_WORD),
         generation=GenerationParameters(max_tokens=1),
         seed=0,
         items=tuple(
@@ -175,7 +175,7 @@ def _suite() -> Suite:
                 messages=(Message(role="user", content=f"Question {number} of the day: what is {number} plus 7?"),),
                 expect=json.dumps({"all": [pattern]}),
             )
-            for category, pattern in ((LEARNT, WORD), (KEPT, ".*"))
+            for category, pattern in ((LEARNT, WORD), (A_WORD, ".*"))
             for number in range(_ITEMS)
         ),
     )
