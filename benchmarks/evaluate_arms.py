@@ -60,6 +60,8 @@ THREADS: Final = 1
 MOST_TOKENS: Final = 256
 TUNED_BATCH: Final = 16
 _OFTEN_ENOUGH: Final = 0.98
+# Heard in a third of the answers; at twice as much the model babbles to its last token.
+_LOUD: Final = 0.05
 _LAYERS: Final = ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
 
 
@@ -75,7 +77,7 @@ def make_arms(folder: Path, base: Path) -> tuple[Arm, ...]:
     """The base and four adapters of random weights, large enough to be heard in the answers."""
     model = folder / "model.gguf"
     with open_folder(base) as tensors:
-        write_gguf(base, tensors, model, Quantisation.F32)
+        write_gguf(base, tensors, model, Quantisation.F16)
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     template = template_digest(render_in_folder(base))
     arms = [Arm(build=_build(model, None, template), adapter=None)]
@@ -98,7 +100,7 @@ def _write_adapter(folder: Path, base: Path, seed: int) -> Path:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_" in name:
-                parameter.copy_(torch.randn_like(parameter) * 0.1)
+                parameter.copy_(torch.randn_like(parameter) * _LOUD)
     target = folder / f"peft-{seed}"
     model.save_pretrained(target)
     return target
