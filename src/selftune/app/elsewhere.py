@@ -134,9 +134,7 @@ def _dataset(project: Project, name: str) -> Dataset:
     """The dataset of this name, else the newest."""
     if name:
         return find_dataset(project, name)
-    newest = None
-    for _, newest in project.store.each(Dataset):  # noqa: B007 - the last one is wanted
-        pass
+    newest = project.store.last(Dataset)
     return find_dataset(project, newest.id if newest else "")
 
 
