@@ -9,7 +9,7 @@ import pytest
 from selftune.app.reporting.naming import page_made_again, page_of_costs
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.runs import run_page
-from selftune.app.reporting.spending import energy, gather_spending
+from selftune.app.reporting.spending import Spent, energy, gather_spending, spending_page
 from selftune.records import (
     Dataset,
     DatasetKind,
@@ -125,3 +125,12 @@ def test_a_run_of_before_these_were_written_down_shows_no_zeros():
     assert "| supervised tokens a second | - |" in text
     assert "| energy, an estimate | - |" in text
     assert "train repeat" not in text
+
+
+def test_what_no_price_was_stated_for_is_not_known_and_not_free():
+    one = Spent(
+        name="r", run=replace(run_of(0), cost_usd=0.0), judging_usd=1.0, evaluating_usd=0.5, evaluating_seconds=3.0
+    )
+    text = as_markdown(spending_page([one]))
+    assert "What 1 of the trainings cost is not known, and in no sum" in text
+    assert "| $1.00 | - | $0.50 | $1.50 | $1.50 |" in text

@@ -41,7 +41,12 @@ def cost_parts(arms: Sequence[ArmView], run: Run | None) -> Iterator[Part]:
 
 
 def _run_row(run: Run) -> Row:
-    return (f"training ({run.recipe})", figures.seconds(run.wall_seconds), "0", figures.dollars(run.cost_usd))
+    return (f"training ({run.recipe})", figures.seconds(run.wall_seconds), "0", figures.dollars(price_of(run)))
+
+
+def price_of(run: Run) -> float | None:
+    """What a training cost; None where no price was stated, for with one no second of it is free."""
+    return run.cost_usd or None
 
 
 def artefact_parts(run: Run | None, builds: Sequence[tuple[str, Build]]) -> Iterator[Part]:

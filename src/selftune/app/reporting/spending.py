@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.reporting.costs import price_of
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Page, Said, Section, Table
 from selftune.records import Build, Evaluation, Run
@@ -95,11 +96,13 @@ def _lead(spent: Sequence[Spent]) -> Iterator[str]:
     if not spent:
         yield "Nothing was trained or evaluated yet."
         return
-    runs = sum(one.run is not None for one in spent)
+    runs = [one.run for one in spent if one.run is not None]
     yield (
-        f"{figures.counted(runs, 'run')}: {figures.dollars(sum(one.usd for one in spent))} and "
+        f"{figures.counted(len(runs), 'run')}: {figures.dollars(sum(one.usd for one in spent))} and "
         f"{figures.seconds(sum(one.seconds for one in spent))} so far."
     )
+    if unpriced := sum(price_of(run) is None for run in runs):
+        yield f"What {unpriced} of the trainings cost is not known, and in no sum: no price stood under [machine]."
 
 
 def _parts(spent: Sequence[Spent]) -> Iterator[Part]:
@@ -109,7 +112,7 @@ def _parts(spent: Sequence[Spent]) -> Iterator[Part]:
     yield Table(caption="Dollars, time and energy of each run", head=head, rows=rows)
     yield Said(
         text="Lessons: verdicts on the log since the run before. Training: hours and current by the prices under "
-        "[machine], $0.00 where none stand there. Energy is an estimate, and - where nothing tells."
+        "[machine], - where none stood there. Energy is an estimate, and - where nothing tells."
     )
 
 
@@ -120,7 +123,7 @@ def _row(one: Spent, so_far: float) -> tuple[str, ...]:
         run.recipe if run else figures.NOTHING,
         run.status.value.replace("_", " ") if run else figures.NOTHING,
         figures.dollars(one.judging_usd),
-        figures.dollars(run.cost_usd if run else None),
+        figures.dollars(price_of(run) if run else None),
         figures.dollars(one.evaluating_usd),
         figures.dollars(one.usd),
         figures.dollars(so_far),
