@@ -31,10 +31,10 @@ from selftune.bases.registry import resolve_base
 from selftune.bases.shape import read_shape
 from selftune.testing import fake_context
 from selftune.training.base import Row, TrainingJob
-from selftune.training.batches import plan_batches
 from selftune.training.config import Recipe
 from selftune.training.lora import new_adapter, save_adapter
 from selftune.training.packed_backend import PackedBackend
+from selftune.training.sampling import plan_batches
 from selftune.training.trl_backend import adapted_model, trainer_for, trainer_settings
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from selftune.bases.shape import read_shape
 from selftune.records import Example, Message
 from selftune.testing import fake_context
 from selftune.training.base import TrainingJob
-from selftune.training.batches import plan_batches
 from selftune.training.config import load_recipe
 from selftune.training.lora import new_adapter, save_adapter
 from selftune.training.preflight import tokenise
 from selftune.training.rows import load_tokenizer
+from selftune.training.sampling import plan_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

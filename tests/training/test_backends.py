@@ -15,13 +15,14 @@ from selftune.bases.shape import read_shape
 from selftune.context import Progress
 from selftune.records import DatasetKind, RunStatus
 from selftune.training.base import Backend, Row, TrainingJob
-from selftune.training.batches import pack, plan_batches
+from selftune.training.batches import pack
 from selftune.training.config import Recipe
 from selftune.training.lora import WEIGHTS, attach, load_adapter, new_adapter, save_adapter
 from selftune.training.packed_backend import PackedBackend
 from selftune.training.packed_model import load_model, logits_of, loss_of, parameters_of
 from selftune.training.preflight import tokenise
 from selftune.training.rows import labels_of, load_tokenizer
+from selftune.training.sampling import plan_batches
 from selftune.training.stage import train
 from selftune.training.trl_backend import TrlBackend
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.training.base import Row
-from selftune.training.batches import pack, plan_batches, shared_beginning
+from selftune.training.batches import pack, shared_beginning
 from selftune.training.config import Recipe
+from selftune.training.sampling import plan_batches
 
 
 def row(prompt: list[int], answer: list[int]) -> Row:

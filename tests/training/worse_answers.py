@@ -11,11 +11,11 @@ from tiny_llama import conversations
 from selftune.bases.shape import read_shape
 from selftune.records import Example
 from selftune.training.base import Row, TrainingJob
-from selftune.training.batches import plan_batches
 from selftune.training.config import Recipe
 from selftune.training.lora import new_adapter, save_adapter
 from selftune.training.preflight import tokenise
 from selftune.training.rows import load_tokenizer
+from selftune.training.sampling import plan_batches
 
 WORSE = ("As a language model I know no songs at all, sorry.", "Who knows.", "Certainly! Great question! Hello!")
 

@@ -14,7 +14,6 @@ from selftune.interrupts import asked_to_stop
 from selftune.plugins import load_plugin
 from selftune.records import FileDigest, Run, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult
-from selftune.training.batches import plan_batches
 from selftune.training.energy import estimate_cost, estimate_energy, read_counters
 from selftune.training.environment import code_version, describe_environment
 from selftune.training.evidence import gather_evidence
@@ -24,6 +23,7 @@ from selftune.training.order import check_stage_order
 from selftune.training.preflight import preflight
 from selftune.training.provenance import Provenance, stamp
 from selftune.training.rows import load_tokenizer
+from selftune.training.sampling import plan_batches
 from selftune.training.watch import peak_memory_bytes
 
 if TYPE_CHECKING:
