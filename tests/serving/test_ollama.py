@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 
 import numpy as np
+import ollama
 import pytest
 from fake_ollama import VERSION, render_go, run_fake_ollama
 
@@ -262,7 +263,6 @@ def test_template_that_changes_words_has_no_go_template():
 
 
 def test_official_client_finds_the_model_as_it_was_made_and_hears_the_same_answer(built, fake, tmp_path):
-    ollama = pytest.importorskip("ollama", reason="the official client is not installed")
     client = ollama.Client(host=f"http://127.0.0.1:{fake.port}", trust_env=False)
     path, build = built()
     with server(built, fake.port, tmp_path)(build, name="a4ps_base_v1.1") as served:
