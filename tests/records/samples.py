@@ -204,6 +204,8 @@ SAMPLES: tuple[Record, ...] = (
                     on_policy=True,
                 ),
                 synthetic=True,
+                source="log.jsonl",
+                kind="identity",
             ),
         ),
         holdout=(
@@ -459,7 +461,7 @@ GROWN = {
     "interaction": "-thread",
     "quarantined": "-consent",
     "judgement": "-panel",
-    "dataset": "-canaries",
+    "dataset": "-lessons",
     "rubric": "-persona",
     "build": "-distance",
     "decision": "-trainings",

@@ -24,21 +24,21 @@ from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_pa
 from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.rejects import Rejects, count_reasons
 from selftune.curation.select import Candidate, as_said, select, sift, without_near_duplicates
-from selftune.curation.traits import SYNTHETIC, Origins
+from selftune.curation.traits import SYNTHETIC, Origins, kinds_of
 from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
 from selftune.plugins import load_plugin
 from selftune.records import Dataset, DatasetKind, Example, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from selftune.context import Context
     from selftune.curation.base import Filter, Judged, Pair, Yardstick
     from selftune.curation.preference.pairs import Paired, PairingRules
     from selftune.records import Message
 
-STAGE_VERSION: Final = 6
+STAGE_VERSION: Final = 7
 
 
 def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
@@ -71,7 +71,10 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
     _check_enough(chosen, rejects, len(found.held) + len(apart.sealed), judged.learnt_before, config)
     refuse_unbalanced(shares.kinds, config)
     context.report(Progress(done=len(chosen), total=len(pairs), note="golden"))
-    train, holdout = (tuple(_examples(items, origins, config)) for items in (chosen, found.held))
+    shown = kinds_of(item.pair for item in found.golden)
+    kinds = {item.order: kind for item, kind in zip(found.golden, shown, strict=True)}
+    train = tuple(_examples(chosen, origins, config, kinds))
+    holdout = tuple(_examples(found.held, origins, config, {}))
     story = Story(
         chosen=chosen,
         answers=tuple(example.messages[-1].content for example in train),
@@ -219,14 +222,17 @@ def _check_enough(
         )
 
 
-def _examples(items: Sequence[Candidate], origins: Origins, config: Curation) -> Iterator[Example]:
+def _examples(
+    items: Sequence[Candidate], origins: Origins, config: Curation, kinds: Mapping[int, str]
+) -> Iterator[Example]:
+    """The items as lessons; `kinds` has the kind of behaviour by an item's place in the log."""
     for item, pair in zip(items, with_words(item.pair for item in items), strict=True):
         at_hand, synthetic = replace(item, pair=pair), origins.origin_of(item.pair) == SYNTHETIC
         for messages in rendered(at_hand, config):
-            yield _example(at_hand, messages, synthetic=synthetic)
+            yield _example(at_hand, messages, synthetic=synthetic, kind=kinds.get(item.order))
 
 
-def _example(item: Candidate, messages: tuple[Message, ...], *, synthetic: bool) -> Example:
+def _example(item: Candidate, messages: tuple[Message, ...], *, synthetic: bool, kind: str | None) -> Example:
     # The salt goes with the text that it hides: the same words under the same salt give the same dataset digest.
     return Example(
         salt=item.pair.interaction.salt,
@@ -237,4 +243,6 @@ def _example(item: Candidate, messages: tuple[Message, ...], *, synthetic: bool)
         synthetic=synthetic,
         rejected=item.rejected,
         pairing=item.pairing,
+        source=item.pair.interaction.source,
+        kind=kind,
     )

@@ -61,7 +61,8 @@ class Example:
 
     `rejected` holds the worse answer in a preference dataset, `pairing` how the pair came to be. `taught_by` says whose
     answer it is: a build digest, a model name, or `person` for a correction; `synthetic` that no person asked the
-    question.
+    question. `source` is where the interaction was read from, `kind` the kind of behaviour that it shows; None where
+    nobody wrote it down.
     """
 
     SALTED: ClassVar[frozenset[str]] = frozenset({"messages", "rejected"})
@@ -74,6 +75,8 @@ class Example:
     taught_by: str | None = None
     synthetic: bool = False
     pairing: PairFacts | None = None
+    source: str | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
