@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tiny_llama import base_record, conversations, make_context
 
+from selftune.bases.provenance import Provenance
 from selftune.bases.shape import read_shape
 from selftune.errors import DamagedFileError, MissingFileError
 from selftune.records import CurvePoint, RunStatus
@@ -17,7 +18,6 @@ from selftune.training.config import Recipe
 from selftune.training.elsewhere.destinations import DESTINATIONS
 from selftune.training.elsewhere.jobs import JOB, SentJob, begin_job, read_job, read_result, write_job, write_result
 from selftune.training.elsewhere.ordering import place_order, sift_examples
-from selftune.training.provenance import Provenance
 from selftune.training.rows import load_tokenizer
 
 if TYPE_CHECKING:

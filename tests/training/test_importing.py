@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from tiny_llama import conversations, dataset_of, make_context
 
+from selftune.bases.provenance import Provenance, read_provenance, stamp
 from selftune.errors import DamagedFileError, MissingFileError, SelftuneError, UsageError
 from selftune.records import Run, RunPurpose, RunStatus
 from selftune.training.config import Recipe
 from selftune.training.importing import import_adapter
 from selftune.training.lora import CONFIG, WEIGHTS
-from selftune.training.provenance import Provenance, read_provenance, stamp
 from selftune.training.stage import train
 
 pytestmark = pytest.mark.needs("train")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.datasets import find_dataset
+from selftune.bases.provenance import Provenance
 from selftune.bases.shape import read_shape
 from selftune.curation.exporting import export
 from selftune.errors import IntegrityError, MissingFileError, UnknownNameError, UsageError
@@ -27,7 +28,6 @@ from selftune.training.elsewhere.ordering import place_order, sift_examples
 from selftune.training.elsewhere.own import JOB
 from selftune.training.elsewhere.readme import readme
 from selftune.training.elsewhere.ssh import BACKEND_THERE
-from selftune.training.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from selftune.bases.provenance import stamp
 from selftune.context import Context
 from selftune.interrupts import asked_to_stop
 from selftune.loop.project import utc_now
@@ -16,7 +17,6 @@ from selftune.serving.llama_cpp import LlamaCpp
 from selftune.store import BlobStore, Store
 from selftune.training.elsewhere.jobs import read_job, write_result
 from selftune.training.lora import WEIGHTS
-from selftune.training.provenance import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

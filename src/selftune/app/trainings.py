@@ -7,11 +7,11 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.provenance import read_provenance
 from selftune.errors import UsageError
 from selftune.loop.runner import hold_lease
 from selftune.records import Dataset, Run, digest_of
 from selftune.training.importing import import_adapter
-from selftune.training.provenance import read_provenance
 from selftune.training.repeating import compare_runs, recipe_of
 from selftune.training.stage import train
 

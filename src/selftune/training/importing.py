@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.memory import give_memory_back
+from selftune.bases.provenance import Provenance, read_provenance, stamp
 from selftune.bases.shape import PICKLES, read_header, read_json, read_shape
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
 from selftune.records import FileDigest, Run, RunPurpose, RunStatus
@@ -13,7 +14,6 @@ from selftune.training.environment import code_version
 from selftune.training.evidence import gather_evidence
 from selftune.training.lora import CONFIG, FILES, WEIGHTS, layer_names
 from selftune.training.order import UNKNOWN
-from selftune.training.provenance import Provenance, read_provenance, stamp
 from selftune.training.rows import RowMaker, load_tokenizer
 
 if TYPE_CHECKING:

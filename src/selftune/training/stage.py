@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import give_memory_back
+from selftune.bases.provenance import Provenance, stamp
 from selftune.bases.shape import read_shape
 from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
@@ -21,7 +22,6 @@ from selftune.training.lora import FILES, WEIGHTS, load_adapter, new_adapter, sa
 from selftune.training.objectives import objective_of
 from selftune.training.order import check_stage_order
 from selftune.training.preflight import preflight
-from selftune.training.provenance import Provenance, stamp
 from selftune.training.rows import load_tokenizer
 from selftune.training.sampling import plan_batches
 from selftune.training.watch import peak_memory_bytes

@@ -11,13 +11,13 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.provenance import Provenance
 from selftune.bases.shape import read_shape
 from selftune.errors import DamagedFileError, MissingFileError
 from selftune.records import BaseModel, CurvePoint, RunStatus, decode_record, digest_file, encode_record
 from selftune.training.base import Row, TrainingJob, TrainingResult
 from selftune.training.config import recipe_from
 from selftune.training.lora import FILES, new_adapter, save_adapter
-from selftune.training.provenance import Provenance
 from selftune.training.sampling import plan_batches
 
 if TYPE_CHECKING:

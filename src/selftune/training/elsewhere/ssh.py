@@ -18,13 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from selftune.bases.provenance import Provenance
 from selftune.context import Progress
 from selftune.errors import UsageError
 from selftune.records import RunStatus
 from selftune.training.base import TrainingResult, TrainingStoppedError
 from selftune.training.elsewhere.jobs import ADAPTER, RESULT, SentJob, read_result, write_job
 from selftune.training.lora import FILES
-from selftune.training.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
