@@ -195,6 +195,28 @@ def test_a_cycle_refuses_by_the_same_rules(trained, tmp_path):
             assert recipe_in_force(opened, str(path)).overrules == (rule,)
 
 
+@pytest.mark.needs("train")
+def test_one_value_is_changed_for_one_command_within_the_recipes_ranges(project, tmp_path):
+    words = ("--dataset", pairs_file(tmp_path, 20), "--set", "lora_rank=4", "--set", "max_steps=10")
+    code, plan = planned(project, *words)
+    assert (code, plan["steps"]) == (0, 10)
+    assert plan["recipe"] == "reference_sft with lora_rank=4, max_steps=10"
+    assert standing(plan)["ranges"] == "fine"
+
+
+@pytest.mark.parametrize("words", [("--plan",), ()])
+def test_a_change_outside_of_the_ranges_is_refused_with_and_without_a_plan(project, words):
+    refused = run(*words, "--project", project, "--set", "lora_rank=400")
+    assert "lora_rank must be from 1 to 64" in str(refused.exception)
+
+
+def test_a_training_is_planned_by_the_changed_recipe_and_by_nothing_of_its_ranges(project):
+    with open_project(project) as opened:
+        recipe = recipe_in_force(replace(opened, recipe_changes=("learning_rate=2e-3",)))
+        assert (recipe.learning_rate, recipe.ranges) == (2e-3, ())
+        assert dict(recipe.settings)["learning_rate"] == "0.002"
+
+
 def test_a_recipe_that_changed_since_is_another_one(trained):
     path = recipe_file(trained, "far", ORPO.format(beta=0.12))
     with open_project(trained) as opened:

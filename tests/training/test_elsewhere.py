@@ -48,6 +48,7 @@ OTHER = {
     "purpose": "probe",
     "found_on": ("llama",),
     "overrules": ("sft after orpo",),
+    "ranges": (("lora_rank", (4, 64)),),
     "seed": 5,
     "name": "another",
 }

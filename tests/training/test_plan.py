@@ -25,6 +25,7 @@ from selftune.training.plan import (
     estimate_time,
     judge_memory,
     judge_passes,
+    judge_ranges,
     plan_training,
 )
 from selftune.training.rows import load_tokenizer
@@ -299,6 +300,21 @@ def test_48_layers_of_35_billion_do_not_fit_a_mac_of_128_gb_and_32_do(layers: in
     assert shape.parameters == pytest.approx(35e9, rel=0.05)
     needed = needed_bytes(longest_batch(recipe), recipe, shape)
     assert judge_memory(needed, machine_of(128, recipe)).standing == expected, f"{needed / 1e9:.1f} GB"
+
+
+def test_a_search_space_is_held_against_the_machine_and_narrowed_to_what_fits() -> None:
+    recipe = replace(load_recipe("council_lora"), backend="mlx", load_in_4bit=True)
+    shape, rows = a_dense_35b(), longest_batch(recipe)
+    found = judge_ranges(rows, recipe, shape, machine_of(128, recipe))
+    assert found.standing is Standing.WARNING, "48 layers do not fit"
+    fitting = int(found.next_step.rpartition(", ")[2].partition("]")[0])
+    assert 16 <= fitting < 48, "at the highest rank"
+    narrowed = replace(
+        recipe, ranges=tuple((k, (16.0, fitting) if k == "lora_layers" else v) for k, v in recipe.ranges)
+    )
+    assert judge_ranges(rows, narrowed, shape, machine_of(128, recipe)).standing is Standing.FINE
+    rank_alone = replace(recipe, ranges=(("lora_rank", (8, 64)),))
+    assert judge_ranges(rows, rank_alone, shape, machine_of(8, recipe)).next_step.startswith("Narrow")
 
 
 def test_the_published_runs_of_the_foundry_take_their_published_steps() -> None:

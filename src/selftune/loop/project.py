@@ -32,6 +32,7 @@ class Project:
 
     Attributes:
         base_folder: Where the base's files were put; only who is about to use them looks, with `check_base_files`.
+        recipe_changes: What this command alone changes of the recipe, each as `KEY=VALUE`, within the recipe's ranges.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Project:
     blobs: BlobStore
     base: BaseModel
     base_folder: Path
+    recipe_changes: tuple[str, ...] = ()
 
     @property
     def hidden(self) -> Path:

@@ -11,6 +11,7 @@ from selftune.bases.memory import SEVEN_LINEARS
 from selftune.plugins import registered
 from selftune.records import RunPurpose, digest_of
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
+from selftune.training.ranges import check_ranges
 
 RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
 
@@ -29,7 +30,7 @@ _POSITIVE: Final = (
     "checkpoint_every",
     "logit_prompts",
 )
-_TOLD_ELSEWHERE: Final = frozenset({"name", "objective", "backend", "purpose", "seed"})
+_TOLD_ELSEWHERE: Final = frozenset({"name", "objective", "backend", "purpose", "seed", "ranges"})
 _NOT_NEGATIVE: Final = (
     "learning_rate",
     "weight_decay",
@@ -72,6 +73,8 @@ class Recipe:
         overrules: Rules of the pre-flight that this recipe sets aside with open eyes, such as `stage order`.
         seed: What all chance of the training comes from; None: the project's seed. Under another seed it is the same
             recipe.
+        ranges: The least and the most of each key that may be varied, by `--set` or by a search; no other key may. They
+            change nothing about how this recipe trains.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Recipe:
     found_on: tuple[str, ...] = ()
     overrules: tuple[str, ...] = ()
     seed: int | None = None
+    ranges: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a value that could not train.
@@ -133,6 +137,7 @@ class Recipe:
         self._need(not (self.warmup_share and self.warmup_steps), "warmup_share", "0 where warmup_steps is set")
         self._need(self.seed is None or self.seed >= 0, "seed", "0 or more")
         self._need(self.max_steps > 0 or self.epochs > 0, "max_steps", "more than 0, or set epochs")
+        check_ranges(self.name, self.ranges, {field.name: getattr(self, field.name) for field in fields(self)})
 
     def _check_pairs(self) -> None:
         """Refuse what an objective would leave unread, or compare wrongly."""
@@ -150,8 +155,8 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Names it, whatever the seed."""
-        return digest_of(replace(self, seed=None))
+        """Names it, whatever the seed and however far it may be varied."""
+        return digest_of(replace(self, seed=None, ranges=()))
 
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:

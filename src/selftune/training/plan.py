@@ -41,6 +41,7 @@ _PASSES: Final = "passes"
 _MANY_PASSES: Final = 20
 _ANY_LENGTH: Final = 10**9
 _HOUR: Final = 3600
+_TAKES_MEMORY: Final = ("lora_layers", "lora_rank", "batch_size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +160,7 @@ def plan_training(
             served_as=setting.served_as,
         ),
         judge_memory(needed, setting.machine),
+        *((judge_ranges(rows, recipe, setting.shape, setting.machine),) if recipe.ranges and rows else ()),
         judge_time(time, setting.usd_per_hour),
     )
     sides = sides_of(rows)
@@ -235,6 +237,33 @@ def judge_memory(needed: int, machine: Machine) -> Finding:
         step = "Lower batch_size, max_length or lora_layers in the recipe, or use a smaller base."
         return Finding(rule="memory", standing=Standing.REFUSED, text=text, next_step=step)
     return Finding(rule="memory", standing=Standing.FINE, text=text)
+
+
+def judge_ranges(rows: Sequence[Row], recipe: Recipe, shape: ModelShape, machine: Machine) -> Finding:
+    """Whether all that a search may try fits the machine too, by the values that take most (C12)."""
+    rule = "ranges"
+    most = {key: bounds[1] for key, bounds in recipe.ranges if key in _TAKES_MEMORY}
+    layers = int(min(most.get("lora_layers", recipe.lora_layers), shape.layers))
+    largest = replace(recipe, ranges=(), **{key: int(value) for key, value in most.items()} | {"lora_layers": layers})
+    needed = needed_bytes(rows, largest, shape)
+    told = ", ".join(f"{key} {getattr(largest, key)}" for key in most) or "nothing that takes memory"
+    text = f"{len(recipe.ranges)} keys may be varied; {told} would take about {needed / 1e9:.1f} GB"
+    if needed <= machine.free_bytes:
+        return Finding(rule=rule, standing=Standing.FINE, text=text)
+    fitting = [n for n in range(layers, 0, -1) if _fits(rows, replace(largest, lora_layers=n), shape, machine)]
+    step = "Narrow [ranges]: such a training would be refused."
+    if fitting and "lora_layers" in most:
+        step = f"Set lora_layers = [{min(_least(recipe, 'lora_layers'), fitting[0])}, {fitting[0]}] in [ranges]."
+    text += f", {machine.free_bytes / 1e9:.1f} GB are free on {machine.name}"
+    return Finding(rule=rule, standing=Standing.WARNING, text=text, next_step=step)
+
+
+def _fits(rows: Sequence[Row], recipe: Recipe, shape: ModelShape, machine: Machine) -> bool:
+    return needed_bytes(rows, recipe, shape) <= machine.free_bytes
+
+
+def _least(recipe: Recipe, key: str) -> int:
+    return int(dict(recipe.ranges)[key][0])
 
 
 def estimate_time(samples: int, recipe: Recipe, earlier: Sequence[Run]) -> TimeEstimate | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from selftune.loop.executor import Stored
@@ -29,15 +31,23 @@ def refuse_option_before(context: typer.Context, stage: str, *, given: bool) -> 
         )
 
 
-def run_stage(stage: str, project: Path, *, json: bool, budget_usd: float | None = None) -> None:
-    """Run the cycle up to this stage and print what it made."""
+def run_stage(
+    stage: str,
+    project: Path,
+    *,
+    json: bool,
+    budget_usd: float | None = None,
+    changes: Sequence[str] = (),
+) -> None:
+    """Run the cycle up to this stage and print what it made; `changes` are those of the recipe, for this once."""
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import limit_spending
     from selftune.loop.project import open_project
     from selftune.loop.runner import go_until
 
     with open_project(project) as opened:
-        output = go_until(limit_spending(opened, budget_usd), stage, Stages(make_console(stderr=True)))
+        limited = replace(limit_spending(opened, budget_usd), recipe_changes=tuple(changes))
+        output = go_until(limited, stage, Stages(make_console(stderr=True)))
         told = _told_of_batch(opened, output) if stage == "judge" else ()
         plain = _plain(opened, stage, output) if json else None
     if json:

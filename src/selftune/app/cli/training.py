@@ -30,6 +30,10 @@ def train(
         float | None, typer.Option(min=0.1, help="With --plan: memory of another machine that is to train.")
     ] = None,
     usd_per_hour: Annotated[float | None, typer.Option(min=0.0, help="With --plan: what an hour of it costs.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE: train by another value, within the recipe's [ranges]; may be repeated."),
+    ] = None,
     i_know: Annotated[
         bool, typer.Option("--i-know", help="Set aside the rules that may be, for this recipe; the ledger says so.")
     ] = False,
@@ -38,15 +42,17 @@ def train(
 ) -> None:
     """Run the stage, or plan it, unless a command below it was named."""
     of_plan = bool(recipe or dataset) or memory_gb is not None or usd_per_hour is not None
+    varied = tuple(changes or ())
     if context.invoked_subcommand is not None:
-        refuse_option_before(context, "train", given=json or project != HERE or plan or of_plan or i_know)
+        given = json or project != HERE or plan or of_plan or i_know or bool(varied)
+        refuse_option_before(context, "train", given=given)
     elif plan:
-        _plan(project, recipe, dataset, memory_gb, usd_per_hour, i_know=i_know, json=json)
+        _plan(project, recipe, dataset, memory_gb, usd_per_hour, changes=varied, i_know=i_know, json=json)
     else:
         _refuse_without_plan(given=of_plan)
-        if i_know:
-            _set_aside(project)
-        run_stage("train", project, json=json)
+        if i_know or varied:
+            _settle_recipe(project, varied, i_know=i_know)
+        run_stage("train", project, json=json, changes=varied)
 
 
 def _plan(
@@ -56,9 +62,12 @@ def _plan(
     memory_gb: float | None,
     usd_per_hour: float | None,
     *,
+    changes: tuple[str, ...],
     i_know: bool,
     json: bool,
 ) -> None:
+    from dataclasses import replace
+
     from selftune.app.cli.exit_codes import ExitCode
     from selftune.app.cli.plans import show_on
     from selftune.app.cli.screen import make_console, print_json
@@ -67,7 +76,12 @@ def _plan(
 
     with open_project(project) as opened:
         shown = show_plan(
-            opened, recipe=recipe, lessons=dataset, memory_gb=memory_gb, usd_per_hour=usd_per_hour, i_know=i_know
+            replace(opened, recipe_changes=changes),
+            recipe=recipe,
+            lessons=dataset,
+            memory_gb=memory_gb,
+            usd_per_hour=usd_per_hour,
+            i_know=i_know,
         )
     if json:
         print_json(shown)
@@ -86,12 +100,18 @@ def _refuse_without_plan(*, given: bool) -> None:
         )
 
 
-def _set_aside(project: Path) -> None:
+def _settle_recipe(project: Path, changes: tuple[str, ...], *, i_know: bool) -> None:
+    """Refuse a change that may not be before anything else is done, and set aside what a person sets aside."""
+    from dataclasses import replace
+
     from selftune.app.training_plans import set_aside
+    from selftune.loop.lessons.recipes import find_recipe
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        for rule in set_aside(opened):
+        varied = replace(opened, recipe_changes=changes)
+        find_recipe(varied)
+        for rule in set_aside(varied) if i_know else ():
             typer.echo(f"set aside, and so it stands in the ledger: {rule}", err=True)
 
 

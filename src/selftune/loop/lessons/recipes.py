@@ -10,6 +10,7 @@ from selftune.records import Run
 from selftune.training.config import load_recipe
 from selftune.training.findings import Standing, overrule, refuse
 from selftune.training.habits import judge_history
+from selftune.training.varying import vary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,8 @@ EVENT: Final = "rule set aside"
 def recipe_in_force(project: Project, name: str = "") -> Recipe:
     """The project's recipe, or the one of this name, with the rules that a person set aside for it.
 
+    How far it may be varied is left out: it says nothing of how it trains, and must not name a step.
+
     Raises:
         UnknownNameError: no recipe has the name.
         ConfigError: the recipe can't be read.
@@ -30,12 +33,18 @@ def recipe_in_force(project: Project, name: str = "") -> Recipe:
     """
     recipe = with_rules_set_aside(project, find_recipe(project, name))
     refuse(overrule(judge_history(recipe, runs_on_base(project), history_before(project, recipe)), recipe.overrules))
-    return recipe
+    return replace(recipe, ranges=())
 
 
 def find_recipe(project: Project, name: str = "") -> Recipe:
-    """The recipe of this name, by default the project's, as it is written."""
-    return load_recipe(find_text(project.folder, "recipe", name or project.config.training.recipe))
+    """The recipe of this name, by default the project's, as it is written and as this command varies it.
+
+    Raises:
+        UnknownNameError: no recipe has the name, or it may not be varied so.
+        ConfigError: the recipe can't be read, or a change lies outside of its ranges.
+    """
+    written = load_recipe(find_text(project.folder, "recipe", name or project.config.training.recipe))
+    return vary(written, project.recipe_changes)
 
 
 def with_rules_set_aside(project: Project, recipe: Recipe) -> Recipe:

@@ -33,6 +33,7 @@ SETTLED_HERE: Final[Mapping[str, str]] = {
     "seed": "settled: the seed is fixed here",
     "found_on": "warned of here",
     "overrules": "obeyed here",
+    "ranges": "how far it may be varied; it changes nothing",
     "least_supervised": "checked here, before anything leaves",
     "most_supervised": "checked here, before anything leaves",
     "logit_prompts": "checked here, when the adapter comes back",
