@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from selftune.bases.provenance import Provenance, folder_provenance
 from selftune.bases.shape import read_json
 from selftune.builds.adapter import UnsupportedAdapterError, open_adapter
 from selftune.builds.gguf_writer import write_gguf
@@ -89,18 +90,52 @@ def test_answer_under_one_adapter_never_comes_from_another_cache(tiny, make_adap
     assert without == fresh_without
 
 
-def test_merged_folder_loads_and_is_the_merged_model(tiny, make_adapter, tmp_path):
+def merge(base_folder, adapter_folder, target, **said):
+    with open_folder(base_folder) as base, open_adapter(adapter_folder) as adapter:
+        write_merged_folder(base_folder, MergedTensors(base, adapter), target, Provenance(**said))
+    return target
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_merged_folder_loads_in_the_types_of_the_base_and_is_the_merged_model(tiny, make_adapter, tmp_path, dtype):
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    adapter_folder = make_adapter(tiny())
-    with open_folder(tiny()) as base, open_adapter(adapter_folder) as adapter:
-        write_merged_folder(tiny(), MergedTensors(base, adapter), tmp_path / "merged")
-    ours = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
-    theirs = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny()), adapter_folder)
-    tokens = torch.tensor([[5, 9, 17, 33]])
-    assert torch.allclose(ours(tokens).logits, theirs(tokens).logits, atol=1e-4)
+    adapter_folder, base = make_adapter(tiny()), shutil.copytree(tiny(), tmp_path / "base")
+    AutoModelForCausalLM.from_pretrained(base).to(getattr(torch, dtype)).save_pretrained(base)
+    merged = merge(base, adapter_folder, tmp_path / "merged")
+    ours = AutoModelForCausalLM.from_pretrained(merged, dtype="auto")
+    assert ours.dtype is getattr(torch, dtype)
+    theirs = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="float32"), adapter_folder)
+    for name, tensor in theirs.merge_and_unload().state_dict().items():
+        rounded = tensor.to(ours.dtype).float()
+        assert torch.allclose(ours.state_dict()[name].float(), rounded, atol=1e-5, rtol=2**-7), name
+    texts = {path.name for path in base.iterdir()} - {"model.safetensors"}
+    assert all((merged / name).read_bytes() == (base / name).read_bytes() for name in texts)
+
+
+def test_merged_folder_tells_what_made_it_and_is_the_same_bytes_again(tiny, make_adapter, tmp_path):
+    said = {"stage_history": ("sft", "orpo"), "base_digest": "sha256:1", "dataset_id": "dataset:1", "run_id": "run:1"}
+    folders = [merge(tiny(), make_adapter(tiny()), tmp_path / name, **said) for name in "ab"]
+    assert folder_provenance(folders[0]) == Provenance(**said)
+    assert folder_provenance(tiny()) == Provenance()
+    assert len({(folder / "model.safetensors").read_bytes() for folder in folders}) == 1
+
+
+def test_change_that_rounds_to_nothing_is_refused_not_kept_as_a_merged_model(tiny, make_adapter, tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoModelForCausalLM
+
+    base = shutil.copytree(tiny(), tmp_path / "base")
+    AutoModelForCausalLM.from_pretrained(base).to(torch.bfloat16).save_pretrained(base)
+    adapter = shutil.copytree(make_adapter(tiny()), tmp_path / "adapter")
+    weights = load_file(adapter / "adapter_model.safetensors")
+    save_file({name: tensor * 1e-8 for name, tensor in weights.items()}, adapter / "adapter_model.safetensors")
+    with pytest.raises(UnsupportedAdapterError, match="lost when it is merged: rounded to BF16"):
+        merge(base, adapter, tmp_path / "merged")
+    assert not list((tmp_path / "merged").glob("*.safetensors"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from selftune.bases.provenance import folder_provenance
+from selftune.bases.registry import check_base
 from selftune.bases.shape import read_json
 from selftune.builds.config import BuildConfig
 from selftune.builds.stage import build
@@ -96,7 +98,8 @@ def test_how_a_build_is_prompted_is_a_fact_of_it_and_does_not_change_what_answer
 
 
 @pytest.mark.parametrize(
-    ("form", "quantisation"), [("adapter", "F16"), ("merged", "F16"), ("quantised", "Q8_0"), ("quantised", "Q6_K")]
+    ("form", "quantisation"),
+    [("adapter", "F16"), ("merged", "F16"), ("folder", "F16"), ("quantised", "Q8_0"), ("quantised", "Q6_K")],
 )
 def test_trained_run_answers_as_peft_does_in_each_serving_form(context, make_adapter, form, quantisation):
     run = run_with(make_adapter(context.base_folder), context)
@@ -104,7 +107,44 @@ def test_trained_run_answers_as_peft_does_in_each_serving_form(context, make_ada
     assert made.form is ServingForm(form)
     assert made.run_id == run.id
     assert all(figure.passed for figure in made.parity)
-    assert [entry.name for entry in made.files] == ["model.gguf"] + ["adapter.gguf"] * (form == "adapter")
+    assert [entry.name for entry in made.gguf_files] == ["model.gguf"] + ["adapter.gguf"] * (form == "adapter")
+
+
+def laid_out(made, name, context, folder):
+    folder.mkdir()
+    for entry in made.folder(name):
+        (folder / entry.name.removeprefix(f"{name}/")).symlink_to(context.blobs.path(entry.digest))
+    return folder
+
+
+def test_adapter_form_holds_the_very_folder_that_peft_wrote_and_no_second_copy_of_it(context, make_adapter, tmp_path):
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    run = run_with(make_adapter(context.base_folder), context)
+    made = build(run, BuildConfig(form="adapter", parity_prompts=0), context)
+    assert {entry.digest for entry in made.folder("adapter")} == {entry.digest for entry in run.adapter}
+    folder = laid_out(made, "adapter", context, tmp_path / "peft")
+    PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(context.base_folder), folder)
+
+
+def test_folder_form_is_a_base_that_says_what_trained_it(context, make_adapter, tmp_path):
+    run = run_with(make_adapter(context.base_folder), context, stage_history=("sft", "orpo"))
+    made = build(run, BuildConfig(form="folder", parity_prompts=0), context)
+    folder = laid_out(made, "merged", context, tmp_path / "merged")
+    said = folder_provenance(folder)
+    assert (said.stage_history, said.run_id, said.base_digest) == (("sft", "orpo"), run.id, context.base.digest)
+    report = check_base(str(folder), tmp_path / "home")
+    assert report.trainable
+    assert report.servable
+    assert "trained here before: sft, orpo" in " ".join(report.notes)
+
+
+@pytest.mark.parametrize("quantisation", ["Q8_0", "Q4_K_M"])
+def test_gguf_file_beside_a_folder_is_never_coarser_than_the_folder(context, make_adapter, quantisation):
+    run = run_with(make_adapter(context.base_folder), context)
+    with pytest.raises(ConfigError, match="beside the form 'folder'"):
+        build(run, BuildConfig(form="folder", quantisation=quantisation), context)
 
 
 def test_a_build_serves_and_proves_itself(context, make_adapter, tmp_path):

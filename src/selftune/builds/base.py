@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from selftune.bases.provenance import Provenance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +19,20 @@ class Parts:
         base_folder: The base as a Hugging Face folder.
         adapter_folder: The run's adapter as a PEFT folder; None for the bare base.
         quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M.
+        provenance: What a merged folder says of itself.
     """
 
     base_folder: Path
     adapter_folder: Path | None
     quantisation: str
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 class Form(Protocol):
-    """Writes one serving form: `model.gguf`, and `adapter.gguf` where the adapter stays apart."""
+    """Writes one serving form: `model.gguf`, `adapter.gguf` where the adapter stays apart, and what others read.
+
+    That is a folder in PEFT's layout, `adapter/`, or in that of a whole Hugging Face model, `merged/`.
+    """
 
     def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
         """The files of the form, written into `folder`, each whole or not there."""

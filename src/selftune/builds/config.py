@@ -31,7 +31,7 @@ class BuildConfig:
     """How the weights are laid out for serving.
 
     Attributes:
-        form: `base`, `adapter`, `merged` or `quantised`.
+        form: `base`, `adapter`, `merged`, `quantised`, or `folder`: merged, as a Hugging Face folder.
         quantisation: `F32`, `F16`, `Q8_0`, `Q6_K`, `Q5_K_M` or `Q4_K_M`: what most tensors are written as.
         system_prompt: Put before every conversation; with no run, this makes a prompt-only build.
         prompting: How dialogues of personas are brought to it, for the record.

@@ -1,19 +1,24 @@
-"""The serving forms: one whole file, with or without the adapter merged in; or the base with the adapter beside it."""
+"""The serving forms: one whole file, the adapter merged in or not; the base with the adapter beside it; or a folder.
+
+A folder, PEFT's for an adapter or a whole Hugging Face model's, is for servers that read no GGUF. Whatever else a form
+holds, it holds the GGUF files too: llama.cpp on them is what any other server is held against.
+"""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.shape import read_json
-from selftune.builds.adapter import open_adapter
+from selftune.builds.adapter import CONFIG_FILE, WEIGHTS_FILE, open_adapter
 from selftune.builds.gguf_writer import write_gguf
 from selftune.builds.lora_gguf import write_lora_gguf
-from selftune.builds.merge import MergedTensors
+from selftune.builds.merge import MergedTensors, write_merged_folder
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
 from selftune.errors import ConfigError
-from selftune.records import ServingForm
+from selftune.records import Build, ServingForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,23 +52,52 @@ class WholeModel:
 
 
 class AdapterApart:
-    """`model.gguf`, the bare base, and `adapter.gguf`: small to keep, and two releases share the base."""
+    """`model.gguf`, the bare base, `adapter.gguf`, and the adapter as PEFT's folder: two releases share the base."""
 
     def __init__(self, on_tensor: OnTensor) -> None:
         self._on_tensor = on_tensor
 
     def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
-        """Both files."""
+        """All four files."""
         if parts.adapter_folder is None:
-            raise ConfigError("a base has no adapter to serve apart.", next_step="Choose the form 'base'.")
+            raise _no_adapter()
         target = folder / MODEL_FILE
         with open_folder(parts.base_folder) as tensors, open_adapter(parts.adapter_folder) as adapter:
             quantisation = Quantisation(parts.quantisation)
             write_gguf(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
             write_lora_gguf(read_json(parts.base_folder / "config.json"), adapter, folder / ADAPTER_FILE)
-        return target, folder / ADAPTER_FILE
+        kept = folder / Build.ADAPTER_FOLDER
+        kept.mkdir(exist_ok=True)
+        peft = tuple(kept / name for name in (CONFIG_FILE, WEIGHTS_FILE))
+        for path in peft:
+            shutil.copyfile(parts.adapter_folder / path.name, path)
+        return target, folder / ADAPTER_FILE, *peft
+
+
+class MergedFolder:
+    """A Hugging Face folder with the adapter merged in, and `model.gguf`, made from the very weights of that folder."""
+
+    def __init__(self, on_tensor: OnTensor) -> None:
+        self._on_tensor = on_tensor
+
+    def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
+        """The GGUF file, then the folder's."""
+        if parts.adapter_folder is None:
+            raise _no_adapter()
+        merged, target = folder / Build.MERGED_FOLDER, folder / MODEL_FILE
+        with open_folder(parts.base_folder) as base, open_adapter(parts.adapter_folder) as adapter:
+            write_merged_folder(parts.base_folder, MergedTensors(base, adapter), merged, parts.provenance)
+        with open_folder(merged) as tensors:
+            write_gguf(merged, tensors, target, Quantisation(parts.quantisation), on_tensor=self._on_tensor)
+        return target, *sorted(merged.iterdir())
+
+
+def _no_adapter() -> ConfigError:
+    return ConfigError("a base has no adapter to serve apart or to merge.", next_step="Choose the form 'base'.")
 
 
 def form_called(form: ServingForm, on_tensor: OnTensor) -> Form:
     """The maker of a form; merged and quantised differ in the types of the tensors alone."""
-    return AdapterApart(on_tensor) if form is ServingForm.ADAPTER else WholeModel(on_tensor)
+    if form is ServingForm.ADAPTER:
+        return AdapterApart(on_tensor)
+    return MergedFolder(on_tensor) if form is ServingForm.FOLDER else WholeModel(on_tensor)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import give_memory_back
 from selftune.bases.offline import stay_offline
+from selftune.bases.provenance import Provenance
 from selftune.builds.adapter import CONFIG_FILE, WEIGHTS_FILE, open_adapter
 from selftune.builds.base import Parts
 from selftune.builds.distance import measure_distance
-from selftune.builds.forms import form_called
+from selftune.builds.forms import ADAPTER_FILE, MODEL_FILE, form_called
 from selftune.builds.parity import compare_greedy, compare_template, compare_tokens, render_in_folder, stopping_ids
 from selftune.builds.reference_model import ReferenceModel
 from selftune.builds.tensor_types import Quantisation
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from selftune.records import Distance, Parity
     from selftune.serving.client import LoopbackClient
 
-STAGE_VERSION: Final = 2
+STAGE_VERSION: Final = 3
 _CONTEXT_TOKENS: Final = 512
 
 
@@ -63,6 +64,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         base_folder=context.base_folder,
         adapter_folder=_adapter_folder(source, context),
         quantisation=config.quantisation,
+        provenance=_provenance(source, context),
     )
     files = form_called(form, lambda done, total: _tell(context, done, total)).make(parts, folder)
     parity, distance = _compare(files, parts, config, context)
@@ -73,7 +75,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
             f"the build's {worst.name} agree in {worst.measured:.1%} of {worst.n}, not in {worst.threshold:.0%}.",
             next_step="Build it as F16; if that fails too, this base can't be served by llama.cpp.",
         )
-    kept = tuple(_keep(path, context) for path in files)
+    kept = tuple(_keep(path, folder, context) for path in files)
     return Build(
         origin=_origin(source, config),
         form=form,
@@ -97,7 +99,7 @@ def _fitting_form(source: Run | BaseModel, config: BuildConfig) -> ServingForm:
     form = ServingForm(config.form)
     trained = isinstance(source, Run)
     if trained != (form is not ServingForm.BASE):
-        fitting = "adapter, merged or quantised" if trained else "base"
+        fitting = "adapter, merged, quantised or folder" if trained else "base"
         raise ConfigError(
             f"a {'run' if trained else 'base'} can't be built in the form {form.value!r}.",
             next_step=f"Choose {fitting}.",
@@ -106,6 +108,11 @@ def _fitting_form(source: Run | BaseModel, config: BuildConfig) -> ServingForm:
         raise ConfigError(
             f"the form 'quantised' with {config.quantisation} quantises nothing.",
             next_step="Choose Q8_0, Q6_K, Q5_K_M or Q4_K_M, or the form 'merged'.",
+        )
+    if form is ServingForm.FOLDER and config.quantisation not in {Quantisation.F32, Quantisation.F16}:
+        raise ConfigError(
+            f"the GGUF file beside the form 'folder' can't be {config.quantisation}: it shows what the folder answers.",
+            next_step="Choose F16 or F32.",
         )
     if isinstance(source, Run):
         _check_run(source)
@@ -140,6 +147,17 @@ def _adapter_folder(source: Run | BaseModel, context: Context) -> Path | None:
     return folder
 
 
+def _provenance(source: Run | BaseModel, context: Context) -> Provenance:
+    if isinstance(source, BaseModel):
+        return Provenance()
+    return Provenance(
+        stage_history=source.stage_history,
+        base_digest=context.base.digest,
+        dataset_id=source.dataset_id,
+        run_id=source.id,
+    )
+
+
 def _other_base(digest: str, context: Context) -> ConfigError:
     return ConfigError(
         f"it was made on the base {digest[:19]}, this project's base is {context.base.digest[:19]}.",
@@ -155,9 +173,10 @@ def _compare(
     files: tuple[Path, ...], parts: Parts, config: BuildConfig, context: Context
 ) -> tuple[tuple[Parity, ...], Distance | None]:
     """Serve the files once and compare, with the least noise that the server offers."""
+    by_name = {path.name: str(path) for path in files}
     order = Order(
-        model=str(files[0]),
-        adapter=str(files[1]) if len(files) > 1 else None,
+        model=by_name[MODEL_FILE],
+        adapter=by_name.get(ADAPTER_FILE),
         context_tokens=min(_CONTEXT_TOKENS, context.base.context_length),
         threads=free_cores(),
         exact=True,
@@ -181,9 +200,9 @@ def _compare_answers(client: LoopbackClient, parts: Parts, config: BuildConfig) 
         return greedy, measure_distance(client, folder, reference)
 
 
-def _keep(path: Path, context: Context) -> FileDigest:
-    size = path.stat().st_size
-    return FileDigest(name=path.name, digest=context.blobs.put_file(path), size_bytes=size)
+def _keep(path: Path, folder: Path, context: Context) -> FileDigest:
+    name, size = path.relative_to(folder).as_posix(), path.stat().st_size
+    return FileDigest(name=name, digest=context.blobs.put_file(path), size_bytes=size)
 
 
 def _tools() -> tuple[str, ...]:
