@@ -16,7 +16,7 @@ _AROUND_A_TURN: Final = 16
 
 def tokens_needed(suite: Suite, build: Build) -> int:
     """Tokens of the longest conversation, if every answer is as long as it may be; rather too many than too few."""
-    before = len(build.system_prompt or "")
+    before = len(build.prompt or "")
     return max((_of(item, suite.generation.max_tokens, before) for item in suite.items), default=0)
 
 

@@ -3,7 +3,7 @@
     Interaction → Judgement → Dataset → Run → Build → Evaluation → Decision → Release
 
 Beside the eight: `Statement` (what a person says about any record), `BlindPair` (two answers that a person chooses
-between), `Quarantined` (a line that could not be read),
+between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
 the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
@@ -19,6 +19,7 @@ from selftune.records.build import (
     Prompting,
     ServingForm,
     ServingProof,
+    ShownLessons,
 )
 from selftune.records.codec import (
     Record,
@@ -60,6 +61,7 @@ from selftune.records.interaction import (
     Trigger,
 )
 from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus, MemberVerdict
+from selftune.records.prompt_search import PromptSearch, TriedPrompt
 from selftune.records.release import HealthCheck, Release
 from selftune.records.rubric import Criterion, CriticalFailure, Rubric
 from selftune.records.run import CurvePoint, Run, RunPurpose, RunStatus
@@ -109,6 +111,7 @@ __all__ = [
     "Pillar",
     "Plot",
     "Principle",
+    "PromptSearch",
     "Prompting",
     "Quarantined",
     "Record",
@@ -121,6 +124,7 @@ __all__ = [
     "RunStatus",
     "ServingForm",
     "ServingProof",
+    "ShownLessons",
     "Statement",
     "StatementKind",
     "StyleContrast",
@@ -129,6 +133,7 @@ __all__ = [
     "Thread",
     "ToolCall",
     "Trigger",
+    "TriedPrompt",
     "Weakness",
     "canonical_json",
     "decode_record",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from selftune.records.codec import Record, digest_of
+from selftune.records.codec import Record, digest_of, digest_of_sealed
 
 
 class BuildOrigin(StrEnum):
@@ -25,7 +25,6 @@ class ServingForm(StrEnum):
     ADAPTER = "adapter"
     MERGED = "merged"
     QUANTISED = "quantised"
-    FOLDER = "folder"  # merged, as a Hugging Face folder beside its GGUF file
 
 
 class Prompting(StrEnum):
@@ -101,6 +100,20 @@ class Distance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownLessons:
+    """Lessons as they stand in a prompt, shown instead of learnt.
+
+    They are people's words: who erases them takes them out of here too, and the id of what shows them still holds.
+    """
+
+    SALTED: ClassVar[frozenset[str]] = frozenset({"text"})
+
+    salt: str
+    text: str
+    interaction_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServingProof:
     """What a server showed itself to be, by challenge.
 
@@ -127,18 +140,17 @@ class Build(Record):
 
     Attributes:
         quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M.
-        files: `model.gguf`; in the adapter form `adapter.gguf` and PEFT's two under `adapter/`; in the folder form
-            those of a Hugging Face folder under `merged/`.
+        files: `model.gguf` and, in the adapter form, `adapter.gguf`.
         system_prompt: Prompt-only builds put this before every conversation; None for none.
         tools: Names and versions of what made it.
         manifest_signature: Ed25519 signature of the build digest by the machine key, hex; None until sealed.
         prompting: How dialogues are brought to it; what it learns must be rendered the same way.
         distance: How far it lies from the run or base it was made of; None where nobody compared.
+        shown: Lessons that its prompt shows behind `system_prompt`; None for none.
+        search_id: The search that found its prompt; None where nobody searched.
     """
 
     KIND: ClassVar[str] = "build"
-    ADAPTER_FOLDER: ClassVar[str] = "adapter"
-    MERGED_FOLDER: ClassVar[str] = "merged"
 
     origin: BuildOrigin
     form: ServingForm
@@ -156,21 +168,22 @@ class Build(Record):
     manifest_signature: str | None = None
     prompting: Prompting = Prompting.DIALOGUE
     distance: Distance | None = None
+    shown: ShownLessons | None = None
+    search_id: str | None = None
+
+    @property
+    def prompt(self) -> str | None:
+        """What stands before every conversation: the system prompt, then the lessons that are shown; None for none."""
+        if self.shown is None:
+            return self.system_prompt
+        return self.shown.text if self.system_prompt is None else f"{self.system_prompt}\n\n{self.shown.text}"
 
     @property
     def digest(self) -> str:
         """Digest of what answers (files, template, tokenizer, prompt, parameters), not of how it was made."""
-        return digest_of([self.files, self.template_digest, self.tokenizer_digest, self.system_prompt, self.generation])
+        parts = [self.files, self.template_digest, self.tokenizer_digest, self.system_prompt, self.generation]
+        return digest_of(parts if self.shown is None else [*parts, digest_of_sealed([self.shown])])
 
     def file(self, name: str) -> FileDigest | None:
         """The file of this name, or None."""
         return next((entry for entry in self.files if entry.name == name), None)
-
-    def folder(self, name: str) -> tuple[FileDigest, ...]:
-        """The files that make up the folder of this name; empty where there is none."""
-        return tuple(entry for entry in self.files if entry.name.startswith(f"{name}/"))
-
-    @property
-    def gguf_files(self) -> tuple[FileDigest, ...]:
-        """What llama.cpp opens."""
-        return tuple(entry for entry in self.files if entry.name.endswith(".gguf"))

@@ -133,7 +133,7 @@ def request_body(manifest: Manifest, wanted: object, fields: Mapping[str, Any]) 
         "stop": list(drawn.stop),
     }
     asked = {key: value for key, value in wanted.items() if key in _PASSED}
-    fixed = {"messages": _prompted(build.system_prompt, wanted["messages"])}
+    fixed = {"messages": _prompted(build.prompt, wanted["messages"])}
     return own | asked | fixed | {"model": f"{manifest.alias}-{manifest.version}"} | dict(fields)
 
 

@@ -108,7 +108,7 @@ class ServedBuild:
 
     def __init__(self, server: LlamaCppServer, build: Build) -> None:
         self._server = server
-        self._system_prompt = build.system_prompt
+        self._system_prompt = build.prompt
 
     @property
     def fields(self) -> Mapping[str, Any]:

@@ -93,9 +93,9 @@ class Ollama:
             api.create(order)
             served = OllamaModel(api, build, model, context_tokens=room, slots=slots)
             served.prove(order, witness, version)
-            if build.system_prompt is not None:
+            if build.prompt is not None:
                 # Last, since Ollama puts it before the challenge too; for who asks Ollama itself, past the relay.
-                api.create(with_prompt := order | {"system": build.system_prompt})
+                api.create(with_prompt := order | {"system": build.prompt})
                 check_shown(api.show(model), with_prompt)
             yield served
         finally:
@@ -174,7 +174,7 @@ class OllamaModel:
         Raises:
             ServingError: Ollama is gone or refused, or took reasoning out of the answer.
         """
-        own = prompted(request, self._build.system_prompt)
+        own = prompted(request, self._build.prompt)
         options = _options(parameters) | self._room | {"seed": request.seed}
         if own.left_open:
             return self._go_on(own, options)
