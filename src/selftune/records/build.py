@@ -25,6 +25,7 @@ class ServingForm(StrEnum):
     ADAPTER = "adapter"
     MERGED = "merged"
     QUANTISED = "quantised"
+    FOLDER = "folder"  # merged, as a Hugging Face folder beside its GGUF file
 
 
 class Prompting(StrEnum):
@@ -140,7 +141,8 @@ class Build(Record):
 
     Attributes:
         quantisation: GGUF type of the bulk of the tensors: F16, Q8_0, Q6_K, Q5_K_M, Q4_K_M.
-        files: `model.gguf` and, in the adapter form, `adapter.gguf`.
+        files: `model.gguf`; in the adapter form `adapter.gguf` and PEFT's two under `adapter/`; in the folder form
+            those of a Hugging Face folder under `merged/`.
         system_prompt: Prompt-only builds put this before every conversation; None for none.
         tools: Names and versions of what made it.
         manifest_signature: Ed25519 signature of the build digest by the machine key, hex; None until sealed.
@@ -151,6 +153,8 @@ class Build(Record):
     """
 
     KIND: ClassVar[str] = "build"
+    ADAPTER_FOLDER: ClassVar[str] = "adapter"
+    MERGED_FOLDER: ClassVar[str] = "merged"
 
     origin: BuildOrigin
     form: ServingForm
@@ -187,3 +191,12 @@ class Build(Record):
     def file(self, name: str) -> FileDigest | None:
         """The file of this name, or None."""
         return next((entry for entry in self.files if entry.name == name), None)
+
+    def folder(self, name: str) -> tuple[FileDigest, ...]:
+        """The files that make up the folder of this name; empty where there is none."""
+        return tuple(entry for entry in self.files if entry.name.startswith(f"{name}/"))
+
+    @property
+    def gguf_files(self) -> tuple[FileDigest, ...]:
+        """What llama.cpp opens."""
+        return tuple(entry for entry in self.files if entry.name.endswith(".gguf"))
