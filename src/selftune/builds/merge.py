@@ -51,7 +51,7 @@ class MergedTensors:
 
     def rows(self, name: str) -> Rows:
         """What reads rows of one tensor, W or W + s·BA."""
-        weights, low_rank = self._base.rows(name), self._adapter.read(name)
+        weights, low_rank = self.base.rows(name), self._adapter.read(name)
         if low_rank is None:
             return weights
         changed, shape = (low_rank.b.shape[0], low_rank.a.shape[1]), self.shapes()[name]
