@@ -1,4 +1,4 @@
-"""The process around one llama.cpp server: `python -m selftune.serving.child`.
+"""The process around llama.cpp: `python -m selftune.serving.child`.
 
 The first line of standard input is the order, a JSON object of `Order`. Then one line goes out, the hello or the
 refusal, and the process serves until its standard input ends: a parent that is killed closes the pipe, so no server is
@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ class Order:
     Attributes:
         model_digest: What the file must be, else nothing is loaded; None takes any file (and reports it).
         adapter: A GGUF adapter, loaded at scale 0: a request that does not ask for it gets the bare model.
+        slots: Requests at once, shared out to the servers.
+        servers: How many stand side by side on these files, with `threads` each; the first has the port.
         exact: Keep the cache in float32 without flash attention: 100 times less noise, slower; for parity checks.
     """
 
@@ -37,6 +39,7 @@ class Order:
     adapter: str | None = None
     adapter_digest: str | None = None
     slots: int = 1
+    servers: int = 1
     context_tokens: int = 2048
     threads: int = 1
     port: int = 0
@@ -45,12 +48,17 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Hello:
-    """What the child says when it serves: where, and the digests of the very files it opened."""
+    """What the child says when it serves: where, and the digests of the very files it opened.
+
+    Attributes:
+        beside: Where the servers beside the first listen.
+    """
 
     address: str
     model_digest: str
     adapter_digest: str | None
     server: str
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +78,18 @@ def main() -> None:
     threading.Thread(target=_wait_for_end, args=(gone,), daemon=True).start()
     try:
         files = _OpenedFiles(order)
-        server = start_server(order)
+        servers = [start_server(share) for share in shares_of(order)]
         files.confirm_unchanged()
     except (_NotOrderedError, OSError, RuntimeError, ImportError) as error:
         kind = "damaged" if isinstance(error, _NotOrderedError) else "failed"
         _say(say, refusal=asdict(Refusal(kind=kind, message=str(error))))
         sys.exit(1)  # an orderly end: llama.cpp writes its last words from a thread of its own
     hello = Hello(
-        address=server.listening_address,
+        address=servers[0].listening_address,
         model_digest=files.digests[0],
         adapter_digest=files.digests[1] if order.adapter else None,
         server=server_version(),
+        beside=tuple(server.listening_address for server in servers[1:]),
     )
     _say(say, hello=asdict(hello))
     gone.wait()
@@ -124,6 +133,12 @@ def _digest_through_descriptor(path: Path) -> tuple[str, tuple[int, ...]]:
 
 def _identity(stat: os.stat_result) -> tuple[int, ...]:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def shares_of(order: Order) -> tuple[Order, ...]:
+    """What each of the servers side by side is to serve: all of it, in its share of the slots."""
+    share = replace(order, slots=-(-order.slots // order.servers), servers=1)
+    return share, *[replace(share, port=0)] * (order.servers - 1)
 
 
 def start_server(order: Order) -> Any:

@@ -15,7 +15,7 @@ from selftune.errors import RequestRefusedError, ServingError
 from selftune.serving.lanes import Lanes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.records import GenerationParameters
 
@@ -44,17 +44,25 @@ class LoopbackClient:
         port: Where it listens.
         slots: How many requests it takes at once.
         extra: Fields added to every generation request: the adapter, for a llama.cpp server that has one.
+        beside: Clients of servers with the same model, which share the slots when many are asked.
         timeout_seconds: How long one answer may take.
     """
 
     def __init__(
-        self, port: int, *, slots: int = 1, extra: dict[str, Any] | None = None, timeout_seconds: float = 600.0
+        self,
+        port: int,
+        *,
+        slots: int = 1,
+        extra: dict[str, Any] | None = None,
+        timeout_seconds: float = 600.0,
+        beside: Sequence[LoopbackClient] = (),
     ) -> None:
-        self._port = port
+        self.port = port
         self._slots = slots
         self.extra = extra or {}
         self._timeout_seconds = timeout_seconds
         self._of_thread = local()
+        self._sharing = (self, *beside)
         # For as long as the server: a slot goes on holding what it was asked last.
         self._lanes = Lanes(slots)
 
@@ -68,6 +76,12 @@ class LoopbackClient:
             return self._go_on(request, parameters)
         return self._ask(self._chat_body(request, parameters))
 
+    def chat_in(self, slot: int, request: ChatRequest, parameters: GenerationParameters) -> Answer:
+        """One answer in this slot, which may read on from what it was asked last; `ServingError` as for `chat`."""
+        if request.left_open:
+            return self._go_on(request, parameters)
+        return self._ask(self._chat_body(request, parameters) | {"id_slot": slot, "cache_prompt": True})
+
     def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
         """Answers in the order of the requests, as many asked at a time as there are slots.
 
@@ -78,15 +92,13 @@ class LoopbackClient:
         """
         waiting: deque[Future[Answer]] = deque()
         with ExitStack() as stack:
-            pools = [stack.enter_context(ThreadPoolExecutor(1, f"ask-{slot}")) for slot in range(self._slots)]
+            pools = [stack.enter_context(ThreadPoolExecutor(1, f"ask-{lane}")) for lane in range(self._slots)]
             try:
                 for request in requests:
-                    slot = self._lanes.choose(request)
-                    if request.left_open:
-                        waiting.append(pools[slot].submit(self._go_on, request, parameters))
-                    else:
-                        body = self._chat_body(request, parameters) | {"id_slot": slot, "cache_prompt": True}
-                        waiting.append(pools[slot].submit(self._ask, body))
+                    lane = self._lanes.choose(request)
+                    slot, server = divmod(lane, len(self._sharing))
+                    asked = self._sharing[server].chat_in
+                    waiting.append(pools[lane].submit(asked, slot, request, parameters))
                     if len(waiting) >= self._slots * _AHEAD:
                         yield waiting.popleft().result()
                 while waiting:
@@ -168,7 +180,7 @@ class LoopbackClient:
     def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         connection: HTTPConnection | None = getattr(self._of_thread, "connection", None)
         if connection is None:
-            connection = HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_seconds)
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=self._timeout_seconds)
             self._of_thread.connection = connection
         connection.request(method, path, body, {"Content-Type": "application/json"} if body is not None else {})
         response = connection.getresponse()
@@ -183,7 +195,7 @@ class LoopbackClient:
     def _gone(self, error: Exception) -> ServingError:
         self._forget()
         return ServingError(
-            f"the server on port {self._port} does not answer ({type(error).__name__}: {error}).",
+            f"the server on port {self.port} does not answer ({type(error).__name__}: {error}).",
             next_step="Look at its log, then start it again.",
         )
 

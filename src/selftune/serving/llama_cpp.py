@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from selftune.errors import DamagedFileError, ServingError
 from selftune.serving.child import Hello, Order, Refusal
 from selftune.serving.client import AS_EVALUATED, LoopbackClient
-from selftune.serving.processor import free_cores, require_avx2
+from selftune.serving.processor import fitting_servers, fitting_threads, require_avx2
 from selftune.serving.prompts import prompted
 from selftune.serving.proof import confirm, prove
 
@@ -38,7 +38,7 @@ class LlamaCppConfig:
 
     Attributes:
         context_tokens: Prompt and answer together, per slot.
-        threads: 0 takes the cores that are free to this process; more than that slows it down many times over.
+        threads: 0 takes as many as serve the model's size best here, see `processor.fitting_threads`.
         port: 0 lets the system choose.
         exact: Float32 cache, no flash attention: for parity checks.
     """
@@ -69,7 +69,8 @@ class LlamaCpp:
     ) -> Iterator[ServedBuild]:
         """A server for the build, with that many parallel slots; stopped on leaving. Its log goes by the name.
 
-        Each slot has room for as many tokens as the config says, or for `context_tokens` where these are more.
+        Each slot has room for as many tokens as the config says, or for `context_tokens` where these are more. Where
+        no name puts it into service under one address, a small model is served by several servers side by side.
 
         Raises:
             DamagedFileError: a file is not what the build says; it was not loaded.
@@ -79,8 +80,9 @@ class LlamaCpp:
         order = replace(
             order_for(build, self._find),
             slots=slots,
+            servers=1 if name or config.threads else fitting_servers(build.size_bytes, slots),
             context_tokens=max(config.context_tokens, context_tokens),
-            threads=config.threads or free_cores(),
+            threads=config.threads or fitting_threads(build.size_bytes),
             port=config.port,
             exact=config.exact,
         )
@@ -153,10 +155,17 @@ class LlamaCppServer:
         self.url = hello.address
         # Without an explicit adapter in each request, an answer could come from another one's cache.
         extra = {"lora": [{"id": 0, "scale": 1.0}]} if order.adapter else {}
-        port = urlsplit(hello.address).port
-        self.client = LoopbackClient(port or 0, slots=order.slots, extra=extra)
-        with self.watched() as client:
-            self.proof = prove(client, hello, slots=order.slots)
+        first, *others = (
+            LoopbackClient(urlsplit(address).port or 0, extra=extra) for address in (hello.address, *hello.beside)
+        )
+        self.client = LoopbackClient(first.port, slots=order.slots, extra=extra, beside=others)
+        with self.watched():
+            self.proof, *further = (prove(client, hello, slots=order.slots) for client in (first, *others))
+        if any(proof != self.proof for proof in further):
+            raise ServingError(
+                "servers side by side on one file do not answer alike.",
+                next_step=f"Look at {log}; then start it again.",
+            )
 
     def alive(self) -> bool:
         """Whether the process still runs."""
@@ -233,7 +242,7 @@ def _await_hello(process: subprocess.Popen[bytes], order: Order, log: Path, seco
         )
     said: dict[str, Any] = json.loads(line) if line else {}
     if "hello" in said:
-        return Hello(**said["hello"])
+        return Hello(**said["hello"] | {"beside": tuple(said["hello"]["beside"])})
     _wait_or_kill(process)
     if "refusal" not in said:
         raise ServingError(

@@ -1,4 +1,4 @@
-"""Whether this processor can run the llama.cpp wheel, and how many cores are free for it."""
+"""Whether this processor can run the llama.cpp wheel, and how many threads and servers a model is best served by."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from selftune.errors import ServingError
 
 CPUINFO: Final = Path("/proc/cpuinfo")
 _MEASURED_SECONDS: Final = 0.2
+# Of a model this small a layer is read before a second thread has woken up for it.
+_SMALL_BYTES: Final = 32 << 20
 _X86: Final = frozenset({"x86_64", "amd64"})
 
 
@@ -33,6 +35,24 @@ def require_avx2(cpuinfo: Path = CPUINFO, machine: str | None = None) -> None:
         )
 
 
+def fitting_threads(size_bytes: int) -> int:
+    """How many threads a server of a model of this size has: the free cores, or one where it is small."""
+    return 1 if size_bytes <= _SMALL_BYTES else free_cores()
+
+
+def fitting_servers(size_bytes: int, slots: int) -> int:
+    """How many servers share the slots: a small model keeps a core busy by one thread, so each core has its own.
+
+    It counts all cores of this process, free or not: every arm of a comparison is asked in the same way.
+    """
+    return min(own_cores(), slots) if size_bytes <= _SMALL_BYTES else 1
+
+
+def own_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def free_cores() -> int:
     """Cores that nothing else keeps busy now, at least one; measured for a fifth of a second.
 
@@ -40,6 +60,5 @@ def free_cores() -> int:
     """
     import psutil
 
-    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     busy = psutil.cpu_percent(interval=_MEASURED_SECONDS) / 100 * (psutil.cpu_count() or 1)
-    return max(1, round(ours - busy))
+    return max(1, round(own_cores() - busy))
