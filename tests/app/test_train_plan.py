@@ -12,12 +12,16 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.plans import show_on
-from selftune.app.training_plans import set_aside, show_plan
+from selftune.app.reporting.escalations import gather_escalations
+from selftune.app.training_plans import Word, set_aside, show_plan
 from selftune.errors import UsageError
 from selftune.evals.suites import load_suite
+from selftune.governance.keys import statement_is_signed
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.lessons.recipes import EVENT, recipe_in_force
 from selftune.loop.project import create_project, open_project
-from selftune.records import Run, RunStatus
+from selftune.records import Run, RunStatus, Statement
+from selftune.training.config import load_recipe
 from selftune.training.findings import RefusedTrainingError
 
 if not app.registered_commands:
@@ -190,8 +194,8 @@ def test_a_cycle_refuses_by_the_same_rules(trained, tmp_path):
         for path, rule in ((far, "step of beta"), (first, "stage order")):
             with pytest.raises(RefusedTrainingError, match=rule):
                 recipe_in_force(opened, str(path))
-            assert set_aside(opened, str(path)) == (rule,)
-            assert set_aside(opened, str(path)) == (), "once is enough"
+            assert set_aside(opened, Word(), str(path)) == (rule,)
+            assert set_aside(opened, Word(), str(path)) == (), "once is enough"
             assert recipe_in_force(opened, str(path)).overrules == (rule,)
 
 
@@ -217,10 +221,33 @@ def test_a_training_is_planned_by_the_changed_recipe_and_by_nothing_of_its_range
         assert dict(recipe.settings)["learning_rate"] == "0.002"
 
 
+def test_who_set_a_rule_aside_is_named_with_why_and_what_came_of_it(trained):
+    far = recipe_file(trained, "far", ORPO.format(beta=0.12))
+    with open_project(trained) as opened:
+        set_aside(opened, Word(author="Mara", text="a probe, 0.12 on purpose"), str(far))
+        recipe = recipe_in_force(opened, str(far))
+        run = replace(RUN, recipe=recipe.name, base_digest=opened.base.digest, settings=recipe.settings)
+        opened.store.save([run, replace(run, recipe="by itself", status=RunStatus.DIVERGED)], event="trained")
+        said, written = gather_escalations(opened)
+        key = load_machine_key(opened.hidden / "keys")
+        (word,) = [word for _, word in opened.store.each(Statement)]
+    assert (said.who, said.why, said.rule) == ("Mara", "a probe, 0.12 on purpose", "step of beta")
+    assert [effect.partition(" ")[2] for effect in said.effects] == ["finished, nothing decided"]
+    assert (written.recipe, written.who) == ("by itself", "who wrote the recipe")
+    assert (word.subject, word.evidence) == (load_recipe(far).digest, ("step of beta",))
+    assert statement_is_signed(word, key.public)
+    told = CliRunner().invoke(app, ("report", "escalations", "--project", str(trained)))
+    assert "Mara" in told.stdout
+
+
+def test_a_word_without_the_option_it_belongs_to_is_refused(project):
+    assert isinstance(run("--project", project, "--because", "I do").exception, UsageError)
+
+
 def test_a_recipe_that_changed_since_is_another_one(trained):
     path = recipe_file(trained, "far", ORPO.format(beta=0.12))
     with open_project(trained) as opened:
-        set_aside(opened, str(path))
+        set_aside(opened, Word(), str(path))
         path.write_text(ORPO.format(beta=0.2))
         with pytest.raises(RefusedTrainingError):
             recipe_in_force(opened, str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,14 @@ _NEAR: Final = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
+class Word:
+    """What a person says who sets a rule aside; empty: the user's name, and no reason."""
+
+    author: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShownLesson:
     """One lesson as training sees it: each side in spans of tokens that are learnt, or only read."""
 
@@ -68,7 +77,7 @@ def show_plan(
     lessons: str = "",
     memory_gb: float | None = None,
     usd_per_hour: float | None = None,
-    i_know: bool = False,
+    word: Word | None = None,
 ) -> ShownPlan:
     """What a training by this recipe on these lessons would do; nothing is trained.
 
@@ -78,7 +87,7 @@ def show_plan(
         lessons: Id of a dataset, or a file that `selftune import` reads; empty: the newest dataset.
         memory_gb: Memory of another machine that is to train; None: this one's.
         usd_per_hour: What an hour of it costs; None: as [machine] says.
-        i_know: Set aside, in the ledger, each rule that may be.
+        word: Set aside, in the ledger, each rule that may be, by this person's word; None: none.
 
     Raises:
         UnknownNameError: there is no such recipe or dataset.
@@ -97,19 +106,19 @@ def show_plan(
         usd_per_hour=project.config.machine.usd_per_hour if usd_per_hour is None else usd_per_hour,
     )
     found = (judge_reading(given), judge_repeats(given.examples), judge_exams(project, given.examples))
-    if i_know:
-        set_aside(project, recipe)
+    if word is not None:
+        set_aside(project, word, recipe)
     plan, rows = plan_training(given, with_rules_set_aside(project, chosen), tokenizer, setting, found)
     return ShownPlan(plan=plan, preview=tuple(_shown(row, tokenizer) for row in rows[:_SHOWN]))
 
 
-def set_aside(project: Project, recipe: str = "") -> tuple[str, ...]:
-    """Set aside, in the ledger, each rule that this recipe breaks and that may be; their names."""
+def set_aside(project: Project, word: Word, recipe: str = "") -> tuple[str, ...]:
+    """Set aside, by a person's word in the ledger, each rule that this recipe breaks and that may be; their names."""
     chosen = find_recipe(project, recipe)
     findings = judge_history(chosen, runs_on_base(project), history_before(project, chosen))
     standing = overrule(findings, with_rules_set_aside(project, chosen).overrules)
     rules = tuple(one.rule for one in standing if one.standing is Standing.REFUSED and one.can_be_overruled)
-    set_rules_aside(project, chosen, rules)
+    set_rules_aside(project, chosen, rules, author=word.author or getpass.getuser(), text=word.text)
     return rules
 
 
@@ -193,6 +202,7 @@ def _example(item: Interaction) -> Example:
         messages=item.messages,
         rejected=lost[0] if lost else None,
         taught_by=item.generated_by,
+        source=item.source,
     )
 
 

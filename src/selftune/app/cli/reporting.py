@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     group.command("changes")(changes)
     group.command("runs")(runs)
     group.command("costs")(costs)
+    group.command("escalations")(escalations)
     group.command("lint")(lint)
     app.add_typer(group, name="report", rich_help_panel="Every day")
 
@@ -125,6 +126,16 @@ def costs(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> 
 
     with open_project(project) as opened:
         page = page_of_costs(opened)
+    _give(page, html=html, json=json)
+
+
+def escalations(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> None:
+    """Rules that people set aside: who did, why, and what came of the trainings that they let through."""
+    from selftune.app.reporting.naming import page_of_escalations
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = page_of_escalations(opened)
     _give(page, html=html, json=json)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
 from selftune.app.cli.staging import refuse_option_before, run_stage
+
+if TYPE_CHECKING:
+    from selftune.app.training_plans import Word
 
 training = typer.Typer()
 """What else belongs to training hangs its commands here."""
@@ -37,21 +40,24 @@ def train(
     i_know: Annotated[
         bool, typer.Option("--i-know", help="Set aside the rules that may be, for this recipe; the ledger says so.")
     ] = False,
+    because: Annotated[str, typer.Option(help="With --i-know: why, kept word for word.")] = "",
+    author: Annotated[str, typer.Option(help="With --i-know: who says so; your user name by default.")] = "",
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
     """Run the stage, or plan it, unless a command below it was named."""
     of_plan = bool(recipe or dataset) or memory_gb is not None or usd_per_hour is not None
     varied = tuple(changes or ())
+    word = _word(author, because, given=i_know)
     if context.invoked_subcommand is not None:
         given = json or project != HERE or plan or of_plan or i_know or bool(varied)
         refuse_option_before(context, "train", given=given)
     elif plan:
-        _plan(project, recipe, dataset, memory_gb, usd_per_hour, changes=varied, i_know=i_know, json=json)
+        _plan(project, recipe, dataset, memory_gb, usd_per_hour, changes=varied, word=word, json=json)
     else:
         _refuse_without_plan(given=of_plan)
         if i_know or varied:
-            _settle_recipe(project, varied, i_know=i_know)
+            _settle_recipe(project, varied, word)
         run_stage("train", project, json=json, changes=varied)
 
 
@@ -63,7 +69,7 @@ def _plan(
     usd_per_hour: float | None,
     *,
     changes: tuple[str, ...],
-    i_know: bool,
+    word: Word | None,
     json: bool,
 ) -> None:
     from dataclasses import replace
@@ -81,7 +87,7 @@ def _plan(
             lessons=dataset,
             memory_gb=memory_gb,
             usd_per_hour=usd_per_hour,
-            i_know=i_know,
+            word=word,
         )
     if json:
         print_json(shown)
@@ -100,7 +106,20 @@ def _refuse_without_plan(*, given: bool) -> None:
         )
 
 
-def _settle_recipe(project: Path, changes: tuple[str, ...], *, i_know: bool) -> None:
+def _word(author: str, text: str, *, given: bool) -> Word | None:
+    """What a person says who sets a rule aside; None where nobody does."""
+    from selftune.errors import UsageError
+
+    if given:
+        from selftune.app.training_plans import Word
+
+        return Word(author=author, text=text)
+    if author or text:
+        raise UsageError("--because and --author are of who sets a rule aside.", next_step="Add --i-know.")
+    return None
+
+
+def _settle_recipe(project: Path, changes: tuple[str, ...], word: Word | None) -> None:
     """Refuse a change that may not be before anything else is done, and set aside what a person sets aside."""
     from dataclasses import replace
 
@@ -111,7 +130,7 @@ def _settle_recipe(project: Path, changes: tuple[str, ...], *, i_know: bool) -> 
     with open_project(project) as opened:
         varied = replace(opened, recipe_changes=changes)
         find_recipe(varied)
-        for rule in set_aside(varied) if i_know else ():
+        for rule in () if word is None else set_aside(varied, word):
             typer.echo(f"set aside, and so it stands in the ledger: {rule}", err=True)
 
 

@@ -12,6 +12,7 @@ from selftune.app.reporting.answers import sheet_of_evaluation, sheet_of_judged_
 from selftune.app.reporting.changes.find import find_changes
 from selftune.app.reporting.changes.sections import changes_page
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
+from selftune.app.reporting.escalations import escalations_page, gather_escalations
 from selftune.app.reporting.evaluations import evaluation_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
 from selftune.app.reporting.pages.parts import Said, Section
@@ -125,6 +126,11 @@ def page_of_costs(project: Project) -> Page:
     return spending_page(gather_spending(project))
 
 
+def page_of_escalations(project: Project) -> Page:
+    """Who set which rule aside, and what came of it."""
+    return escalations_page(gather_escalations(project))
+
+
 def page_made_again(project: Project, arguments: Sequence[str]) -> Page:  # noqa: PLR0911 - a line for each kind of page
     """The page that `selftune report` makes of these arguments, as a page's foot names them."""
     match arguments:
@@ -132,6 +138,8 @@ def page_made_again(project: Project, arguments: Sequence[str]) -> Page:  # noqa
             return page_of_everything(project)
         case ["costs"]:
             return page_of_costs(project)
+        case ["escalations"]:
+            return page_of_escalations(project)
         case ["runs", *named]:
             return page_of_runs(project, named[-1] if named else None)
         case ["runs"]:

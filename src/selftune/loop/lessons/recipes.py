@@ -1,11 +1,15 @@
-"""The recipe in force, held against what was trained before; a rule is set aside by a line in the ledger alone."""
+"""The recipe in force, held against earlier trainings; a rule is set aside by a person's word in the ledger alone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from selftune.governance.keys import sign_statement
+from selftune.governance.statements import approve
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.ejected import find_text
+from selftune.loop.incoming.privacy import door_of
 from selftune.records import Run
 from selftune.training.config import load_recipe
 from selftune.training.findings import Standing, overrule, refuse
@@ -58,10 +62,20 @@ def with_rules_set_aside(project: Project, recipe: Recipe) -> Recipe:
     return replace(recipe, overrules=(*recipe.overrules, *aside)) if aside else recipe
 
 
-def set_rules_aside(project: Project, recipe: Recipe, rules: Iterable[str]) -> None:
-    """Leave a line in the ledger for each rule that a person sets aside for this recipe, as it is written."""
+def set_rules_aside(project: Project, recipe: Recipe, rules: Iterable[str], *, author: str, text: str) -> None:
+    """Keep a person's signed word, and a line in the ledger, for each rule that they set aside for this recipe."""
+    key = load_machine_key(project.hidden / "keys")
     for rule in rules:
-        project.store.note(EVENT, {"rule": rule, "recipe": recipe.name, "recipe_digest": recipe.digest})
+        said = approve(
+            recipe.digest,
+            author=author,
+            text=text or f"{rule} set aside",
+            context=project.context(),
+            door=door_of(project),
+            evidence=(rule,),
+        )
+        detail = {"rule": rule, "recipe": recipe.name, "recipe_digest": recipe.digest}
+        project.store.save([sign_statement(said, key)], event=EVENT, detail=detail)
 
 
 def history_before(project: Project, recipe: Recipe) -> tuple[str, ...]:
