@@ -95,8 +95,8 @@ def test_questions_about_one_state_come_in_one_forward_pass_when_asked_for() -> 
         assert len({index % 7 for index in batch}) == 1
 
 
-def test_the_order_of_the_dataset_reaches_no_training() -> None:
-    """Source first, easy first: whatever stands first in the file is spread over a whole pass (decision 0027)."""
+def test_the_order_of_the_dataset_reaches_no_training_that_asks_for_none() -> None:
+    """Whatever stands first in the file is spread over a whole pass (decisions 0027 and 0059)."""
     rows = [row([1], [number]) for number in range(200)]
     recipe = Recipe(name="r", batch_size=4, accumulation=1, keep_prompts_together=False)
     one_pass = [index for step in plan_batches(rows, recipe, 50, seed=0) for batch in step for index in batch]

@@ -48,10 +48,15 @@ OTHER = {
     "purpose": "probe",
     "found_on": ("llama",),
     "overrules": ("sft after orpo",),
+    "order": "source_first",
+    "weigh_by": "source",
+    "weights": (("log.jsonl", 2.0),),
     "ranges": (("lora_rank", (4, 64)),),
     "seed": 5,
     "name": "another",
 }
+# The key by which a refusal names what can't be said without another.
+_BESIDE = {"weights": "weigh_by", "stop_early_after": "held_out_share"}
 # All but selftune itself, whose job holds the whole recipe; see test_elsewhere_jobs.py.
 PROGRAMS = [name for name in DESTINATIONS if name != "selftune"]
 # Obeyed by the examples in the file; of Together's `learn_from` the case that they can't obey is refused, see below.
@@ -95,11 +100,13 @@ def changed(recipe: Recipe, key: str) -> Recipe:
     beside: dict[str, Any] = {"beta": 0.1} if key == "objective" else {}
     beside |= {"objective": "dpo"} if key == "beta" else {}
     beside |= {"warmup_steps": 0} if key == "warmup_share" else {}
+    beside |= {name: OTHER[name] for name in ("weigh_by", "weights") if key in {"weigh_by", "weights"}}
+    beside |= {"held_out_share": 0.3} if key == "stop_early_after" else {}
     if key in OTHER:
         other = OTHER[key]
     elif isinstance(value, bool):
         other = not value
-    elif key in {"lora_dropout", "warmup_share", "least_supervised", "most_supervised", "beta"}:
+    elif key in {"lora_dropout", "warmup_share", "least_supervised", "most_supervised", "beta", "held_out_share"}:
         other = 0.3
     else:
         other = value * 2 if value else 3
@@ -124,7 +131,7 @@ def test_every_key_of_a_recipe_changes_what_is_written_or_is_refused_by_name_or_
     before, after = order(start), order(changed(start, key), answers=2 if key == "learn_from" else 1)
     written, other = files(name, before), files_or_refusal(name, after)
     if isinstance(other, str):
-        assert f"{key} =" in other
+        assert f"{key} =" in other or f"{_BESIDE.get(key)} =" in other
     elif key not in SETTLED_HERE or key == "objective":
         assert other != written or (name, key) in IN_THE_DATA
 

@@ -64,7 +64,7 @@ from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement,
 from selftune.records.prompt_search import PromptSearch, TriedPrompt
 from selftune.records.release import HealthCheck, Release
 from selftune.records.rubric import Criterion, CriticalFailure, Rubric
-from selftune.records.run import CurvePoint, Run, RunPurpose, RunStatus
+from selftune.records.run import CurvePoint, PartMet, Run, RunPurpose, RunStatus
 from selftune.records.statement import Statement, StatementKind
 from selftune.records.suite import Suite, SuiteItem
 
@@ -107,6 +107,7 @@ __all__ = [
     "Outcome",
     "PairFacts",
     "Parity",
+    "PartMet",
     "Persona",
     "Pillar",
     "Plot",
@@ -132,8 +133,8 @@ __all__ = [
     "SuiteItem",
     "Thread",
     "ToolCall",
-    "Trigger",
     "TriedPrompt",
+    "Trigger",
     "Weakness",
     "canonical_json",
     "decode_record",

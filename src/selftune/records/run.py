@@ -31,13 +31,25 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """One logged step: loss in nats per supervised token, learning rate, gradient norm, evaluation loss if taken."""
+    """One logged step: loss in nats per supervised token, learning rate, gradient norm, evaluation loss if taken.
+
+    The evaluation loss is that of lessons which are held out of the training, each counted alike.
+    """
 
     step: int
     loss: float
     learning_rate: float
     grad_norm: float | None = None
     eval_loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartMet:
+    """A part of the lessons, how many there are of it, and how often these were met."""
+
+    name: str
+    examples: int
+    met: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +61,7 @@ class Run(Record):
         adapter: Files of the adapter by digest; empty unless something was trained.
         mean_abs_delta: Mean absolute change of the adapted weight matrices; 0 means nothing was trained.
         rejects: Examples that were not trained on (too long, nothing to learn), each with its reason.
-        reason: Why it is not finished.
+        reason: Why it is not finished, or ended before its last step.
         purpose: What its recipe says that it is for.
         settings: What its recipe says of how it is trained, key and value as text; empty where nobody wrote it down.
         wall_seconds: From the first look at the data to the kept adapter, tries that were cut off included.
@@ -58,6 +70,9 @@ class Run(Record):
         energy_from: Where that estimate comes from.
         code_version: The program that trained it, with a digest of the code that does.
         environment: Versions and threads on which its bytes rest, name and value.
+        parts: Where lessons were weighed, what was met of each part, the largest first.
+        held_out: Lessons that were not learnt but told the evaluation loss.
+        adapter_step: The step after which the adapter was as it is kept; None: the last.
     """
 
     KIND: ClassVar[str] = "run"
@@ -91,6 +106,9 @@ class Run(Record):
     energy_from: str = ""
     code_version: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    parts: tuple[PartMet, ...] = ()
+    held_out: int = 0
+    adapter_step: int | None = None
 
     @property
     def share_done(self) -> float:

@@ -21,12 +21,15 @@ class Row:
     """One example as tokens. `supervised` marks those under the loss: the answer and its stop token.
 
     A pair is its chosen row, which carries the `rejected` one: the same prompt, then another answer and its stop token.
+    `place` is what the recipe's order sorts it by and `part` what its weights count it to, where it has such.
     """
 
     interaction_id: str
     tokens: tuple[int, ...]
     supervised: tuple[bool, ...]
     rejected: Row | None = None
+    place: str | int | None = None
+    part: str = ""
 
     @property
     def sides(self) -> tuple[Row, ...]:

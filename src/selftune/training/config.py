@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from selftune.bases.memory import SEVEN_LINEARS
+from selftune.errors import offer
 from selftune.plugins import registered
 from selftune.records import RunPurpose, digest_of
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
+from selftune.training.curriculum import ORDERS, PARTS, SHUFFLE
 from selftune.training.ranges import check_ranges
 
 RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
@@ -20,13 +23,17 @@ _CHOICES: Final = {
     "schedule": ("constant", "linear", "cosine"),
     "precision": ("float32", "bfloat16"),
     "learn_from": ("last_answer", "every_answer"),
+    "order": ORDERS,
+    "weigh_by": ("", *PARTS),
 }
+_MOST_HELD_OUT: Final = 0.5
 _POSITIVE: Final = (
     "lora_rank",
     "lora_alpha",
     "batch_size",
     "accumulation",
     "max_length",
+    "measure_every",
     "checkpoint_every",
     "logit_prompts",
 )
@@ -39,6 +46,7 @@ _NOT_NEGATIVE: Final = (
     "lora_layers",
     "epochs",
     "small_set",
+    "stop_early_after",
     "max_seconds",
 )
 
@@ -63,6 +71,16 @@ class Recipe:
         max_length: Longer examples are left out, each named as a reject; none is cut.
         batch_size: Examples in one forward pass; times `accumulation` they make an optimiser step.
         keep_prompts_together: Put examples that share their beginning into one pass, so that it is computed once.
+        order: How lessons follow one another within a pass: `shuffle`, `source_first` (what a person asked before what
+            was made up), `tokens` (the shortest first), or `kind`, `source` or `teacher`, one after another by name.
+        weigh_by: What `weights` tell apart: `kind`, `origin`, `source` or `teacher`; empty where there are none.
+        weights: How often a lesson of a part is met, beside one of weight 1, as which counts what is named nowhere. The
+            steps stay as many.
+        held_out_share: Share of the lessons that is not learnt but tells the loss on what was not seen; never of the
+            exam.
+        measure_every: Steps from one measuring of that loss to the next; the last step is measured too.
+        stop_early_after: Measurings without a lower loss after which the training ends, with the adapter of the
+            lowest; 0: it never does, and the last adapter is kept.
         least_supervised: Share of tokens under the loss below which the pre-flight refuses; likewise `most_supervised`.
         logit_prompts: Prompts on which the trained model must answer differently from its base.
         continue_from: Run whose adapter is trained further; empty: start from the base.
@@ -104,6 +122,12 @@ class Recipe:
     max_length: int = 2048
     learn_from: str = "last_answer"
     keep_prompts_together: bool = False
+    order: str = SHUFFLE
+    weigh_by: str = ""
+    weights: tuple[tuple[str, float], ...] = ()
+    held_out_share: float = 0.0
+    measure_every: int = 10
+    stop_early_after: int = 0
     least_supervised: float = 0.05
     most_supervised: float = 0.95
     logit_prompts: int = 4
@@ -125,8 +149,11 @@ class Recipe:
         objectives = sorted(registered("selftune.objectives"))
         self._need(self.objective in objectives, "objective", f"one of: {', '.join(objectives)}")
         self._check_pairs()
+        self._check_sampling()
         for key, choices in _CHOICES.items():
-            self._need(getattr(self, key) in choices, key, f"one of: {', '.join(choices)}")
+            value, named = getattr(self, key), ", ".join(filter(None, choices))
+            step = offer(value, filter(None, choices))
+            self._need(value in choices, key, f"one of: {named}", next_step=step)
         for key in _POSITIVE:
             self._need(getattr(self, key) > 0, key, "more than 0")
         for key in _NOT_NEGATIVE:
@@ -149,9 +176,18 @@ class Recipe:
         self._need(self.lora_dropout == 0, "lora_dropout", f"0 for {self.objective}")
         self._need(self.learn_from == "last_answer", "learn_from", f"last_answer for {self.objective}")
 
-    def _need(self, holds: bool, key: str, wanted: str) -> None:
+    def _check_sampling(self) -> None:
+        """Refuse weights of nothing, and an early stop with nothing to measure by."""
+        self._need(bool(self.weights) == bool(self.weigh_by), "weigh_by", "set with [weights], and left out without")
+        for name, weight in self.weights:
+            self._need(0 < weight < math.inf, "weights", f"more than 0 for {name!r}")
+        self._need(0 <= self.held_out_share <= _MOST_HELD_OUT, "held_out_share", f"from 0 to {_MOST_HELD_OUT:g}")
+        measured = self.held_out_share > 0
+        self._need(measured or not self.stop_early_after, "stop_early_after", "left out where held_out_share is 0")
+
+    def _need(self, holds: bool, key: str, wanted: str, *, next_step: str = "Correct it in the file.") -> None:
         if not holds:
-            raise refusal(f"recipe {self.name}: {key}", getattr(self, key), wanted)
+            raise refusal(f"recipe {self.name}: {key}", getattr(self, key), wanted, next_step=next_step)
 
     @property
     def digest(self) -> str:
@@ -163,7 +199,7 @@ class Recipe:
         """Each key that says how it trains, with its value as text: what a table of runs is made of."""
         unsaid = _TOLD_ELSEWHERE if self.beta else _TOLD_ELSEWHERE | {"beta"}
         told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in unsaid}
-        return tuple((key, ", ".join(value) if isinstance(value, tuple) else str(value)) for key, value in told.items())
+        return tuple((key, _as_text(value)) for key, value in told.items())
 
     @property
     def examples_per_step(self) -> int:
@@ -188,6 +224,13 @@ class Recipe:
     def warmup_for(self, steps: int) -> int:
         """Of so many steps, those in which the learning rate rises."""
         return math.ceil(round(self.warmup_share * steps, 9)) or self.warmup_steps
+
+
+def _as_text(value: Any) -> str:
+    """A value as a table of runs shows it; what has names and numbers as JSON, since a name may hold anything."""
+    if not isinstance(value, tuple):
+        return str(value)
+    return ", ".join(value) if all(isinstance(one, str) for one in value) else json.dumps(dict(value))
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import UsageError
 from selftune.records import RunStatus
+from selftune.training.curriculum import judge_curriculum
 from selftune.training.findings import Finding, Standing, overrule, see
 from selftune.training.habits import judge_habits
 from selftune.training.machine import needed_bytes
@@ -300,6 +301,7 @@ def _about_rows(
     sides, shape = sides_of(rows), setting.shape
     some = sides_of(rows[:SAMPLE])
     yield judge_passes(rows, recipe)
+    yield from judge_curriculum(rows, recipe)
     yield judge_length(lessons, rows, recipe, tokenizer)
     yield see("loss", lambda: check_share(some, recipe))
     yield see("stop token", lambda: check_stop(some, tokenizer.eos_token_id))

@@ -10,6 +10,7 @@ from selftune.bases.memory import lora_parameters
 from selftune.bases.thinking import thinking_rule
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Reject
+from selftune.training.curriculum import check_order, check_weights, placed
 from selftune.training.machine import needed_bytes, this_machine
 from selftune.training.objectives import objective_of
 
@@ -60,6 +61,8 @@ def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape
     check_thinking(taken(examples, rows)[:SAMPLE], tokenizer)
     check_vocabulary(sides_of(rows), shape)
     check_attention(sides_of(rows), shape)
+    check_order(rows, recipe)
+    check_weights(rows, recipe)
     memory = check_memory(rows, recipe, shape)
     steps = recipe.steps_for(len(rows))
     plan = plan_text(steps, recipe.examples_per_step, len(rows), len(rejects))
@@ -73,7 +76,7 @@ def tokenise(examples: Sequence[Example], recipe: Recipe, tokenizer: Any) -> tup
     rejects: list[Reject] = []
     for example in examples:
         try:
-            row = make(example)
+            row = placed(make(example), example, recipe)
         except ValueError as error:
             rejects.append(Reject(interaction_id=example.interaction_id, reason=f"not trained on: {error}"))
             continue

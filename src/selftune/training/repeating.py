@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
@@ -109,6 +110,8 @@ def _read(text: str, kind: Any) -> Any:
     members = get_args(kind)
     if NoneType in members:
         return None if text == str(None) else _read(text, members[0])
+    if members and get_args(members[0]):  # names with numbers
+        return tuple(json.loads(text).items()) if text else ()
     if members:  # a tuple of texts
         return tuple(text.split(", ")) if text else ()
     if kind is bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import give_memory_back
-from selftune.bases.provenance import Provenance, stamp
+from selftune.bases.provenance import Provenance, stamp, trained_before
 from selftune.bases.shape import read_shape
 from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
@@ -15,6 +15,7 @@ from selftune.interrupts import asked_to_stop
 from selftune.plugins import load_plugin
 from selftune.records import FileDigest, Run, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult
+from selftune.training.curriculum import parts_met
 from selftune.training.energy import estimate_cost, estimate_energy, read_counters
 from selftune.training.environment import code_version, describe_environment
 from selftune.training.evidence import gather_evidence
@@ -65,7 +66,7 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
     started, counters = context.elapsed(), read_counters()
     _check_kind(dataset, recipe)
     previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
-    history = previous.stage_history if previous else ()
+    history = previous.stage_history if previous else trained_before(context.base_folder)
     check_stage_order(history, recipe.objective, recipe.overrules)
     flight = preflight(dataset.taught, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
@@ -109,6 +110,7 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
         reason=result.reason,
         purpose=recipe.purpose,
         settings=recipe.settings,
+        parts=parts_met(job, result.steps),
     )
 
 

@@ -75,7 +75,8 @@ def begin_job(
 def write_job(sent: SentJob, folder: Path) -> None:
     """Put everything of a job into a folder; what lies there already, like a first adapter drawn in place, stays."""
     job = sent.job
-    recipe = {key: value for key, value in asdict(job.recipe).items() if value is not None and key != "ranges"}
+    tables = {key: dict(getattr(job.recipe, key)) for key in ("weights", "ranges")}
+    recipe = {key: value for key, value in (asdict(job.recipe) | tables).items() if value is not None}
     told = {"recipe": recipe, "seed": job.seed, "batches": job.batches, "origin": asdict(sent.origin)}
     (folder / JOB).write_text(json.dumps(told) + "\n", encoding="utf-8")
     (folder / _BASE_RECORD).write_text(encode_record(sent.base), encoding="utf-8")
