@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny_llama import conversations, dataset_of, example, make_context
 
+from selftune.bases.provenance import Provenance, stamp
 from selftune.errors import ConfigError, NothingToTrainOnError, UsageError
 from selftune.records import DatasetKind, Run, RunPurpose, RunStatus
 from selftune.training.config import Recipe
@@ -96,6 +98,15 @@ def test_sft_after_orpo_is_refused_by_name(tmp_path: Path, tiny_base: Path) -> N
     context = make_context(tmp_path / "two", tiny_base, records=(earlier,))
     with pytest.raises(StageOrderError, match="SFT after ORPO"):
         train(dataset_of(conversations(12)), recipe(continue_from=earlier.id), context)
+
+
+def test_what_was_merged_into_the_base_counts_as_trained_before(tmp_path: Path, tiny_base: Path) -> None:
+    merged = shutil.copytree(tiny_base, tmp_path / "merged")
+    stamp(merged / "model.safetensors", Provenance(stage_history=("sft",)))
+    assert trained(tmp_path / "further", merged).stage_history == ("sft", "sft")
+    stamp(merged / "model.safetensors", Provenance(stage_history=("sft", "orpo")))
+    with pytest.raises(StageOrderError, match="SFT after ORPO"):
+        trained(tmp_path / "undone", merged)
 
 
 def test_a_run_can_be_trained_further_from_its_adapter(tmp_path: Path, tiny_base: Path) -> None:

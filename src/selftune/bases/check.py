@@ -11,7 +11,7 @@ from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_folder_name, to_ggu
 from selftune.bases.gguf_reader import against_header
 from selftune.bases.gguf_tokenizer import against_tokenizer_keys
 from selftune.bases.memory import SEVEN_LINEARS, lora_parameters, training_memory_bytes
-from selftune.bases.provenance import folder_provenance
+from selftune.bases.provenance import trained_before
 from selftune.bases.refusals import against_config, against_family, against_tokenizer
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import ModelShape, Tensor, read_json, read_shape
@@ -178,7 +178,7 @@ def _serving_bytes(shape: ModelShape) -> int:
 
 
 def _notes(shape: ModelShape, folder: Path) -> Iterator[str]:
-    if history := folder_provenance(folder).stage_history:
+    if history := trained_before(folder):
         yield f"its weights were trained here before: {', '.join(history)}; what is trained on it comes after that"
     if shape.sliding_window is not None:
         yield f"its layers look back {shape.sliding_window:,} tokens: a longer example is refused before training"

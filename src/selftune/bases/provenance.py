@@ -107,6 +107,11 @@ def folder_provenance(folder: Path) -> Provenance:
     return said.pop()
 
 
+def trained_before(folder: Path) -> tuple[str, ...]:
+    """The objectives that made the weights of a Hugging Face folder as far as they say; a plain base says none."""
+    return folder_provenance(folder).stage_history or ()
+
+
 def _read_table(stream: IO[bytes], path: Path) -> dict[str, Any]:
     """The header; format: 8 bytes little-endian length, then JSON, then the tensors, where the stream then stands."""
     length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from selftune.bases.provenance import trained_before
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import approve
 from selftune.ledger.keys import load_machine_key
@@ -79,8 +80,10 @@ def set_rules_aside(project: Project, recipe: Recipe, rules: Iterable[str], *, a
 
 
 def history_before(project: Project, recipe: Recipe) -> tuple[str, ...]:
-    """The objectives that made the adapter to begin with."""
-    return project.store.record(recipe.continue_from, Run).stage_history if recipe.continue_from else ()
+    """The objectives that made the adapter to begin with or, without one, what was merged into the base."""
+    if recipe.continue_from:
+        return project.store.record(recipe.continue_from, Run).stage_history
+    return trained_before(project.base_folder)
 
 
 def runs_on_base(project: Project) -> tuple[Run, ...]:
