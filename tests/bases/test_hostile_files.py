@@ -23,17 +23,18 @@ CONFIG: dict[str, Any] = {
     "model_type": "llama",
     "architectures": ["LlamaForCausalLM"],
     "num_hidden_layers": 1,
-    "hidden_size": 8,
-    "intermediate_size": 16,
-    "num_attention_heads": 2,
+    "hidden_size": 2,
+    "intermediate_size": 2,
+    "num_attention_heads": 1,
     "num_key_value_heads": 1,
-    "head_dim": 4,
-    "vocab_size": 32,
+    "head_dim": 2,
+    "vocab_size": 4,
     "max_position_embeddings": 64,
     "sliding_window": None,
     "rms_norm_eps": 1e-5,
     "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4},
     "eos_token_id": 2,
+    "tie_word_embeddings": True,
 }
 TOKENIZER: dict[str, Any] = {
     "added_tokens": [{"id": 2, "content": "</s>", "special": True}],
@@ -49,6 +50,15 @@ TOKENIZER: dict[str, Any] = {
 TENSORS: dict[str, Any] = {
     "model.embed_tokens.weight": {"dtype": "F32", "shape": [4, 2], "data_offsets": [0, 32]},
     "model.norm.weight": {"dtype": "F16", "shape": [2], "data_offsets": [32, 36]},
+}
+SQUARE = (*(f"self_attn.{side}_proj" for side in "qkvo"), *(f"mlp.{side}_proj" for side in ("gate", "up", "down")))
+LAYER: dict[str, Any] = {
+    **{
+        f"model.layers.0.{name}.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [36 + at, 52 + at]}
+        for at, name in zip(range(0, 112, 16), SQUARE, strict=True)
+    },
+    "model.layers.0.input_layernorm.weight": {"dtype": "F32", "shape": [2], "data_offsets": [148, 156]},
+    "model.layers.0.post_attention_layernorm.weight": {"dtype": "F32", "shape": [2], "data_offsets": [156, 164]},
 }
 NUMBERS = st.integers(-3, 3) | st.sampled_from([2**63, -(2**70), 10**400, 0.5, float("nan")])
 TABLES = st.dictionaries(st.text(max_size=2), st.none(), max_size=1)
@@ -66,17 +76,19 @@ def exit_code_of(*steps: Callable[[], object]) -> int:
     return 0
 
 
-def write_weights(path: Path, header: object) -> Path:
+def write_weights(path: Path, header: object, size: int = 36) -> Path:
     raw = header if isinstance(header, bytes) else json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(raw)) + raw + bytes(36))
+    path.write_bytes(struct.pack("<Q", len(raw)) + raw + bytes(size))
     return path
 
 
 def write_base(folder: Path, **bodies: Any) -> Path:
     folder.mkdir(exist_ok=True)
-    write_weights(folder / "model.safetensors", bodies.get("tensors", TENSORS))
+    tensors = bodies.get("tensors", TENSORS)
+    write_weights(folder / "model.safetensors", tensors | LAYER if isinstance(tensors, dict) else tensors, 164)
     (folder / "config.json").write_text(json.dumps(bodies.get("config", CONFIG)))
     (folder / "tokenizer.json").write_text(json.dumps(bodies.get("tokenizer", TOKENIZER)))
+    (folder / "tokenizer_config.json").write_text("{}")
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     return folder
 
@@ -98,7 +110,7 @@ def with_odd(body: Any, place: tuple[Any, ...], odd: object) -> Any:
 
 def test_the_files_that_are_spoilt_below_are_sound(tmp_path: Path) -> None:
     assert check_base(str(write_base(tmp_path / "base")), tmp_path).servable
-    assert add_base(str(tmp_path / "base"), tmp_path / "home").parameters == 10
+    assert add_base(str(tmp_path / "base"), tmp_path / "home").parameters == 10 + 7 * 4 + 2 * 2
 
 
 @pytest.mark.parametrize("name", ["config", "tokenizer", "tensors"])

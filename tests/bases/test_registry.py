@@ -26,6 +26,7 @@ CONFIG: dict[str, Any] = {
     "vocab_size": 32,
     "max_position_embeddings": 64,
     "rms_norm_eps": 1e-5,
+    "tie_word_embeddings": True,
 }
 LLAMA3 = {
     "rope_type": "llama3",
@@ -34,7 +35,14 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 8192,
 }
-LAYER = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj")
+LAYER = {
+    **{f"self_attn.{side}_proj": (8, 8) for side in "qkvo"},
+    **{f"mlp.{side}_proj": (16, 8) for side in ("gate", "up")},
+    "mlp.down_proj": (8, 16),
+    "input_layernorm": (8,),
+    "post_attention_layernorm": (8,),
+}
+NORMS = {"self_attn.q_norm": (4,), "self_attn.k_norm": (4,)}
 TOKENIZER = {
     "model": {"type": "BPE", "vocab": {}, "merges": []},
     "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
@@ -56,11 +64,13 @@ def write_safetensors(path: Path, tensors: dict[str, tuple[int, ...]], dtype: st
 
 def write_folder(folder: Path, *, config: dict[str, Any] | None = None, dtype: str = "F32") -> Path:
     folder.mkdir(parents=True)
-    tensors: dict[str, tuple[int, ...]] = {f"model.layers.0.{name}.weight": (8, 8) for name in LAYER}
+    inside = LAYER | (NORMS if (config or {}).get("model_type") == "qwen3" else {})
+    tensors: dict[str, tuple[int, ...]] = {f"model.layers.0.{name}.weight": size for name, size in inside.items()}
     tensors |= {"model.embed_tokens.weight": (32, 8), "model.norm.weight": (8,)}
     write_safetensors(folder / "model.safetensors", tensors, dtype)
     (folder / "config.json").write_text(json.dumps(CONFIG | (config or {})))
     (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
+    (folder / "tokenizer_config.json").write_text("{}")
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     return folder
 
@@ -108,11 +118,12 @@ def test_a_folder_is_used_where_it_lies_and_found_again_by_its_name(folder: Path
     base, place = resolve_base("small-llama", home)
     assert base == added
     assert place == folder
-    assert base.parameters == 6 * 64 + 32 * 8 + 8
+    assert base.parameters == 4 * 64 + 3 * 128 + 2 * 8 + 32 * 8 + 8
     assert {file.name for file in base.files} == {
         "model.safetensors",
         "config.json",
         "tokenizer.json",
+        "tokenizer_config.json",
         "chat_template.jinja",
     }
     assert known_bases(home) == ("reference", "small-llama")

@@ -10,6 +10,7 @@ from selftune.bases.gguf_header import read_gguf_header
 from selftune.bases.gguf_names import GGUF_ARCHITECTURES, to_folder_name, to_gguf_name
 from selftune.bases.gguf_reader import against_header
 from selftune.bases.gguf_tokenizer import against_tokenizer_keys
+from selftune.bases.layout import EMBEDDING, against_layout
 from selftune.bases.memory import SEVEN_LINEARS, lora_parameters, training_memory_bytes
 from selftune.bases.provenance import trained_before
 from selftune.bases.refusals import against_config, against_family, against_tokenizer
@@ -22,6 +23,7 @@ from selftune.errors import MissingFileError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from typing import Any
 
     from selftune.bases.gguf_header import GGUFHeader
 
@@ -31,6 +33,11 @@ _TARGETS: Final = 128
 _FLOATS: Final = ("F32", "F16", "BF16")
 _HALF_BYTES: Final = 2
 _SERVER_BYTES: Final = 150_000_000
+_SETTINGS: Final = "tokenizer_config.json"
+ADVICE: Final = (
+    f"Choose an instruct model of the families {', '.join(GGUF_ARCHITECTURES)} that is plain and small enough, or mend "
+    "what is named."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +70,7 @@ class BaseReport:
         """What to do when something speaks against it; empty when nothing does."""
         if self.trainable and self.servable:
             return ""
-        known = ", ".join(GGUF_ARCHITECTURES)
-        return (
-            f"Choose an instruct model of the families {known} that is plain and small enough, or mend what is named."
-        )
+        return ADVICE
 
     @property
     def trainable(self) -> bool:
@@ -88,15 +92,31 @@ def check_folder(folder: Path, *, name: str, licence: str) -> BaseReport:
         DamagedFileError: a header is damaged.
     """
     shape, config = read_shape(folder), read_json(folder / "config.json")
-    family = against_family(config)
     return _report(
         shape,
         name=name,
         licence=licence,
-        always=(*family, *_against_template(folder)),
+        always=against_use(folder),
         training=_against_precision(shape),
-        serving=(*(() if family else against_config(config)), *_against_tokenizer(folder)),
+        serving=(*(() if against_family(config) else against_config(config)), *_against_tokenizer(folder)),
         notes=_notes(shape, folder),
+    )
+
+
+def against_use(folder: Path) -> tuple[str, ...]:
+    """Why nothing at all can be done with a Hugging Face folder; empty when something can.
+
+    Raises:
+        MissingFileError, UsageError, DamagedFileError: as `check_folder`.
+    """
+    shape, config = read_shape(folder), read_json(folder / "config.json")
+    if (folder / _SETTINGS).is_file():
+        read_json(folder / _SETTINGS)  # whether it can be read at all
+    return (
+        *against_family(config),
+        *_against_template(folder),
+        *against_layout(config, shape),
+        *_against_rows(folder, shape),
     )
 
 
@@ -200,6 +220,25 @@ def _against_template(folder: Path) -> Iterator[str]:
         yield error.message.removesuffix(".")
 
 
+def _against_rows(folder: Path, shape: ModelShape) -> Iterator[str]:
+    """The tokenizer must be there, and know no token that the model has no row for."""
+    try:
+        tokenizer = read_tokenizer_file(folder)
+    except MissingFileError:
+        yield "it has no tokenizer.json"
+        return
+    rows = next((tensor.shape[0] for tensor in shape.tensors if tensor.name == EMBEDDING and tensor.shape), None)
+    highest = max(_token_ids(tokenizer), default=-1)
+    if rows is not None and highest >= rows:
+        yield f"its tokenizer has token {highest:,}, its model only {rows:,} rows: one of them is another model's"
+
+
+def _token_ids(tokenizer: dict[str, Any]) -> Iterator[int]:
+    yield from (token["id"] for token in tokenizer.get("added_tokens", ()))
+    if tokenizer["model"].get("type") == "BPE":
+        yield from tokenizer["model"]["vocab"].values()
+
+
 def _against_gguf(header: GGUFHeader) -> Iterator[str]:
     if not header.text("tokenizer.chat_template"):
         yield "it has no chat template"
@@ -222,9 +261,10 @@ def _against_tokenizer(folder: Path) -> Iterator[str]:
     try:
         tokenizer = read_tokenizer_file(folder)
     except MissingFileError:
-        yield "it has no tokenizer.json"
-        return
+        return  # told among what speaks against any use
     yield from against_tokenizer(tokenizer)
+    if not (folder / _SETTINGS).is_file():
+        yield f"it has no {_SETTINGS}"
 
 
 def _against_memory(what: str, needed: int, free: int) -> Iterator[str]:

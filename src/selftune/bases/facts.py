@@ -83,10 +83,11 @@ def template_of(folder: Path) -> str:
 
     Raises:
         UsageError: there is none, or there are several under names.
+        DamagedFileError: it is no text.
     """
     own = folder / "chat_template.jinja"
     if own.is_file():
-        return own.read_text(encoding="utf-8")
+        return _text_of(own)
     path = folder / "tokenizer_config.json"
     template: Any = read_json(path).get("chat_template") if path.is_file() else None
     if isinstance(template, str) and template:
@@ -95,6 +96,13 @@ def template_of(folder: Path) -> str:
         f"the base in {folder} has no single chat template.",
         next_step="Use an instruct model: a base needs a template.",
     )
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(f"{path} is damaged: it is no UTF-8 text.", next_step="Get the file again.") from error
 
 
 def licence_of(folder: Path) -> str:

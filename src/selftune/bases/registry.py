@@ -11,10 +11,11 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.bases.check import BaseReport, check_folder, check_gguf
+from selftune.bases.check import ADVICE, BaseReport, against_use, check_folder, check_gguf
 from selftune.bases.facts import check_pinned, describe
 from selftune.bases.folders import LocalFolder, Reference
 from selftune.bases.gguf_files import GgufFile, LmStudioModel, OllamaModel
@@ -24,6 +25,8 @@ from selftune.errors import MissingFileError, UnknownNameError, UsageError
 from selftune.records import BaseModel, decode_record, digest_bytes, encode_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from selftune.bases.base import BaseSource, Found
 
 REFERENCE: Final = "reference"
@@ -52,6 +55,7 @@ def add_base(
     online: bool = False,
     again: bool = False,
     source: BaseSource | None = None,
+    trial: Callable[[Path], tuple[str, ...]] | None = None,
 ) -> BaseModel:
     """Find a base, unpack it where needed, pin its digests and remember it by name.
 
@@ -61,10 +65,12 @@ def add_base(
         online: Whether the hub may be asked.
         again: Take it anew although it was added before.
         source: Where to get it; None lets the name decide.
+        trial: What else may speak against a folder, by trying it; None tries nothing.
 
     Raises:
         MissingFileError: there is no such base.
-        UsageError: it can't be used, or another base has the name.
+        UsageError: nothing can be done with it, or another base has the name.
+        DamagedFileError: a file of it can't be read.
     """
     home = home or default_home()
     chosen = source or source_for(name_or_path, online=online)
@@ -76,6 +82,7 @@ def add_base(
     (draft / "files").mkdir(parents=True)
     found = chosen.fetch(name_or_path, draft / "files")
     base = describe(found)
+    _refuse_useless(found, trial)
     _refuse_taken(base, name_or_path, place, home)
     _publish(draft, place, found, base)
     return base
@@ -118,8 +125,16 @@ def find_base(name: str, home: Path | None = None) -> tuple[BaseModel, Path]:
     return entries[name]
 
 
-def check_base(name_or_path: str, home: Path | None = None, *, online: bool = False) -> BaseReport:
+def check_base(
+    name_or_path: str,
+    home: Path | None = None,
+    *,
+    online: bool = False,
+    trial: Callable[[Path], tuple[str, ...]] | None = None,
+) -> BaseReport:
     """Whether a base can be trained and served here, in seconds and from headers alone; nothing is added or brought.
+
+    A folder is tried by `trial` too, where one is given; the files in a GGUF are tried when it is added.
 
     Raises:
         MissingFileError: it is not on this machine.
@@ -129,11 +144,11 @@ def check_base(name_or_path: str, home: Path | None = None, *, online: bool = Fa
     added = {base.name: (base, folder) for base, folder in map(_entry, _entries(home))}
     if name_or_path in added:
         base, folder = added[name_or_path]
-        return check_folder(folder, name=base.name, licence=base.licence)
+        return _tried(check_folder(folder, name=base.name, licence=base.licence), folder, trial)
     source = source_for(name_or_path, online=online)
     if isinstance(source, Reference | LocalFolder):
         found = source.fetch(name_or_path, home)
-        return check_folder(found.folder, name=found.name, licence=found.licence)
+        return _tried(check_folder(found.folder, name=found.name, licence=found.licence), found.folder, trial)
     if isinstance(source, GgufFile | OllamaModel | LmStudioModel):
         located = source.locate(name_or_path)
         return check_gguf(located.path, name=located.name, licence=located.licence)
@@ -169,6 +184,19 @@ def source_for(name_or_path: str, *, online: bool) -> BaseSource:
             next_step=f"Run `selftune base add {name_or_path} --online`, or check the path.",
         )
     raise UnknownNameError("base", name_or_path, _BUILT_IN)
+
+
+def _tried(report: BaseReport, folder: Path, trial: Callable[[Path], tuple[str, ...]] | None) -> BaseReport:
+    if trial is None or not report.trainable:
+        return report
+    against = trial(folder)
+    return replace(report, against_training=against, against_serving=(*against, *report.against_serving))
+
+
+def _refuse_useless(found: Found, trial: Callable[[Path], tuple[str, ...]] | None) -> None:
+    against = against_use(found.folder) or (trial(found.folder) if trial is not None else ())
+    if against:
+        raise UsageError(f"base {found.name!r} can't be used: {'; '.join(against)}.", next_step=ADVICE)
 
 
 def _place(name_or_path: str, home: Path) -> Path:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selftune.bases.check import BaseReport
 
 _base = typer.Typer(no_args_is_help=True, help="Base models: what every generation starts from.")
 _reference = typer.Typer(no_args_is_help=True, help="The small base that this project trains itself.")
@@ -184,7 +189,7 @@ def base_add(
     """Bring a base in and pin its files by digest."""
     from selftune.bases.registry import add_base
 
-    base = add_base(name, online=online, again=again)
+    base = add_base(name, online=online, again=again, trial=_template_trial())
     typer.echo(f"{base.name}: {base.architecture}, {base.parameters / 1e6:.1f} M parameters, {base.licence}; pinned.")
 
 
@@ -193,14 +198,27 @@ def base_check(
     name: Annotated[str, typer.Argument(help="A base that was added, a file or a folder.")],
     json: AsJson = False,
 ) -> None:
-    """Whether a base can be trained, served and held in memory here, from its headers alone."""
+    """Whether a base can be trained, served and held in memory here, from its headers and its template."""
+    from selftune.app.cli.exit_codes import ExitCode
     from selftune.app.cli.screen import print_json
     from selftune.bases.registry import check_base
 
-    report = check_base(name)
+    report = check_base(name, trial=_template_trial())
     if json:
         print_json(report)
-        return
+    else:
+        _show_base(report)
+    raise typer.Exit(int(ExitCode.USAGE if report.next_step else ExitCode.OK))
+
+
+def _template_trial() -> Callable[[Path], tuple[str, ...]] | None:
+    """Rendering a plain conversation, where what renders is installed."""
+    from selftune.bases.rendering import against_rendering, can_try
+
+    return against_rendering if can_try() else None
+
+
+def _show_base(report: BaseReport) -> None:
     typer.echo(f"{report.name}: {report.architecture}, {report.parameters / 1e6:.1f} M parameters, {report.licence}")
     for what, against in (("training", report.against_training), ("serving", report.against_serving)):
         typer.echo(f"  {what}: {'no: ' + '; '.join(against) if against else 'yes'}")
