@@ -29,7 +29,7 @@ from selftune.records import (
 )
 from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
-from selftune.serving.processor import free_cores
+from selftune.serving.processor import fitting_threads
 from selftune.serving.proof import template_digest
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _compare(
         model=by_name[MODEL_FILE],
         adapter=by_name.get(ADAPTER_FILE),
         context_tokens=min(_CONTEXT_TOKENS, context.base.context_length),
-        threads=free_cores(),
+        threads=fitting_threads(sum(path.stat().st_size for path in files)),
         exact=True,
     )
     context.report(Progress(done=0, total=None, note="compare with the source"))
