@@ -95,6 +95,16 @@ def import_adapter(folder: Path, dataset: Dataset, context: Context) -> Run:
     )
 
 
+def refuse_what_is_none(folder: Path) -> None:
+    """Refuse a folder that holds no plain LoRA, by its config and the header of its weights, before anything is asked.
+
+    Raises:
+        MissingFileError, UsageError, DamagedFileError: as `import_adapter`.
+    """
+    read_header(_weights(folder))
+    _read_config(folder)
+
+
 def _weights(folder: Path) -> Path:
     weights = folder / WEIGHTS
     if weights.is_file():

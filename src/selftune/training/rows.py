@@ -74,6 +74,8 @@ class RowMaker:
             raise ValueError("it does not end with an assistant's answer")
         if any(message.tool_calls for message in messages):
             raise ValueError("it holds tool calls, which no recipe can render yet")
+        if not messages[-1].content.strip():
+            raise ValueError("its answer is empty")  # the stop token alone would be learnt
         text = self._render(messages, prompt_only=False)
         spans = tuple(self._spans(messages, text))
         encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
