@@ -152,8 +152,11 @@ def test_failed_write_leaves_what_was_there(edit, tiny, tmp_path):
         def shapes(self):
             return self._tensors.shapes()
 
-        def read(self, name):
-            raise ZeroDivisionError(name)
+        def rows(self, name):
+            def fail(first, last):
+                raise ZeroDivisionError(name, first, last)
+
+            return fail
 
     with open_folder(tiny()) as tensors, pytest.raises(ZeroDivisionError):
         write_gguf(tiny(), Breaks(tensors), target, Quantisation.F16)

@@ -32,11 +32,17 @@ _BITS_PER_BYTE: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """A tensor as the header declares it; `dtype` is safetensors' own name (F32, F16, BF16)."""
+    """A tensor as the header declares it.
+
+    Attributes:
+        dtype: safetensors' own name (F32, F16, BF16).
+        begin: The byte of its file that its elements begin at, row after row; 0 where no file was named.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
+    begin: int = 0
 
     @property
     def size(self) -> int:
@@ -166,7 +172,11 @@ def read_header(path: Path) -> tuple[Tensor, ...]:
         table = json.loads(raw)
         entries = {name: entry for name, entry in table.items() if name != "__metadata__"}
         places = sorted(_place(entry) for entry in entries.values())
-        tensors = tuple(Tensor(name=n, dtype=e["dtype"], shape=tuple(e["shape"])) for n, e in entries.items())
+        data = _LENGTH_BYTES + length
+        tensors = tuple(
+            Tensor(name=n, dtype=e["dtype"], shape=tuple(e["shape"]), begin=data + e["data_offsets"][0])
+            for n, e in entries.items()
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, "its header is not valid") from error
     # The format allows no gap and no overlap, so every byte belongs to one tensor.
@@ -175,8 +185,8 @@ def read_header(path: Path) -> tuple[Tensor, ...]:
         if begin != end:
             raise _damaged(path, f"its tensors leave a gap or overlap at byte {begin:,}")
         end = stop
-    if size != _LENGTH_BYTES + length + end:
-        raise _damaged(path, f"{size:,} bytes instead of {_LENGTH_BYTES + length + end:,}")
+    if size != data + end:
+        raise _damaged(path, f"{size:,} bytes instead of {data + end:,}")
     return tensors
 
 

@@ -1,32 +1,29 @@
 """A Hugging Face folder, with an adapter merged in or not, as one GGUF file, tensor by tensor.
 
 Keys and layout are those of llama.cpp's own converter and quantiser for these families; the pitfalls are listed where
-they are met. Memory: the largest tensor about three times over, whatever the size of the model.
+they are met. Memory: the largest tensor as it is written, once, whatever the size of the model.
 """
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.bases.gguf_names import interleave_rotary, layer_of, rotary_heads, to_gguf_name
+from selftune.bases.gguf_names import layer_of, rotary_heads, to_gguf_name
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import read_json
 from selftune.builds.architecture import Architecture, UnsupportedModelError, read_architecture
 from selftune.builds.chat_template import read_chat_template, without_generation_tags
+from selftune.builds.encoding import Wanted, open_encoder, stored_as
 from selftune.builds.gguf_tokenizer import GGUFTokenizer, read_tokenizer
 from selftune.builds.publish import publish
-from selftune.builds.quantise import encode
 from selftune.builds.tensor_types import FILE_TYPES, Quantisation, choose_type
-from selftune.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from selftune.builds.tensors import TensorSource
 
@@ -78,7 +75,7 @@ def write_gguf(
     plan = _plan(shapes, architecture, quantisation, tied=tied)
     tokenizer = read_tokenizer(folder, shapes[_EMBEDDING][0])
     divisors = architecture.rope.divisors(architecture.head_size)
-    with publish(target) as partial, open_writer(partial, architecture.name) as writer:
+    with publish(target) as partial, open_writer(partial, architecture.name) as writer, open_encoder() as encoder:
         _add_model_keys(writer, architecture, quantisation)
         writer.add_name(name or f"{architecture.family} {architecture.layers} x {architecture.hidden}")
         _add_tokenizer_keys(writer, tokenizer, read_chat_template(folder))
@@ -90,26 +87,10 @@ def write_gguf(
         if divisors is not None:
             writer.write_tensor_data(np.array(divisors, dtype=np.float32))
         for done, planned in enumerate(plan, start=1):
-            values = finite(tensors.read(planned.source), planned.source)
             heads = rotary_heads(planned.name, architecture.name, architecture.heads, architecture.kv_heads)
-            writer.write_tensor_data(encode(interleave_rotary(values, heads) if heads else values, planned.type))
+            wanted = Wanted(name=planned.source, shape=planned.shape, type=planned.type, heads=heads)
+            writer.write_tensor_data(encoder.encode(tensors.rows(planned.source), wanted))
             on_tensor(done, len(plan))
-
-
-def finite(values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
-    """The values, when each is a number; a server would answer nonsense without a word.
-
-    Raises:
-        UsageError: one is infinite or none at all.
-    """
-    import numpy as np
-
-    if not np.isfinite(values.sum(dtype=np.float64)):
-        raise UsageError(
-            f"{name} holds values that are no numbers (NaN or infinite).",
-            next_step="Train again with a lower learning rate, or get the base again.",
-        )
-    return values
 
 
 @contextmanager
@@ -126,16 +107,11 @@ def open_writer(path: Path, architecture: str) -> Iterator[Any]:
 
 def declare_tensor(writer: Any, name: str, shape: tuple[int, ...], ggml_type: str) -> None:
     """Announce a tensor; the data follow later in the same order."""
-    import numpy as np
     from gguf import GGMLQuantizationType
-    from gguf.quants import quant_shape_to_byte_shape
 
-    kind = GGMLQuantizationType[ggml_type]
-    plain: dict[str, np.dtype[Any]] = {"F32": np.dtype(np.float32), "F16": np.dtype(np.float16)}
-    stored = plain.get(ggml_type, np.dtype(np.uint8))
-    byte_shape = quant_shape_to_byte_shape(shape, kind) if stored == np.uint8 else shape
-    size = int(np.prod(byte_shape)) * stored.itemsize
-    writer.add_tensor_info(name, byte_shape, stored, size, raw_dtype=kind)
+    dtype, stored = stored_as(shape, ggml_type)
+    size = math.prod(stored) * dtype.itemsize
+    writer.add_tensor_info(name, stored, dtype, size, raw_dtype=GGMLQuantizationType[ggml_type])
 
 
 def begin_tensors(writer: Any) -> None:

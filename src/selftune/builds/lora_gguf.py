@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from selftune.bases.gguf_names import interleave_rotary, rotary_heads, to_gguf_name
 from selftune.builds.adapter import UnsupportedAdapterError
 from selftune.builds.architecture import read_architecture
-from selftune.builds.gguf_writer import begin_tensors, declare_tensor, finite, open_writer
+from selftune.builds.encoding import finite
+from selftune.builds.gguf_writer import begin_tensors, declare_tensor, open_writer
 from selftune.builds.publish import publish
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from selftune.bases.facts import base_files
 from selftune.bases.provenance import write_header
 from selftune.bases.shape import read_header, weight_files
 from selftune.builds.adapter import UnsupportedAdapterError
-from selftune.builds.gguf_writer import finite
+from selftune.builds.encoding import finite
 from selftune.builds.publish import publish
 
 if TYPE_CHECKING:
