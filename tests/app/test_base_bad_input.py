@@ -185,3 +185,12 @@ def test_what_can_be_trained_and_not_served_is_taken_and_the_check_says_no(base,
     assert "training: yes" in said
     assert "looks back 64 tokens" in said
     assert type_in(tmp_path, "base", "add", str(base))[0] == 0
+
+
+@pytest.mark.needs("serve")
+def test_a_base_with_a_weight_that_is_no_number_is_never_served(base, tmp_path):
+    edit_tensors(base / WEIGHTS, lambda t: t[DOWN].view(-1)[5].fill_(float("nan")))
+    assert type_in(tmp_path, "base", "add", str(base))[0] == 0
+    code, said = type_in(tmp_path, "init", str(tmp_path / "p"), "--base", "mine")
+    assert code == REFUSED
+    assert f"{DOWN} holds values that are no numbers" in said
