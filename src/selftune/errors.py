@@ -9,6 +9,7 @@ SelftuneError                 1  something failed
 │   ├── NothingNewError       0  no interaction since the last run
 │   ├── BelowTriggerError     0  too few golden items
 │   ├── NothingToTrainOnError 0  every item was rejected
+│   ├── NothingBetterError    0  no prompt that was tried did better than none
 │   ├── UnbalancedError       5  what could be learnt from is too much of one kind, or too little of another
 │   ├── JudgeMissingError     5  a person must name a judge
 │   └── WaitingForPersonError 5  an approval is awaited
@@ -93,6 +94,10 @@ class BelowTriggerError(NotYet):
 
 class NothingToTrainOnError(NotYet):
     """Every item was rejected; the message names the commonest reason."""
+
+
+class NothingBetterError(NotYet):
+    """No prompt that was tried did better than none; the message says by how much the best one did not."""
 
 
 class UnbalancedError(NotYet):

@@ -12,6 +12,7 @@ from selftune.curation.rejects import Rejects
 from selftune.curation.select import select, sift
 from selftune.curation.traits import kinds_of
 from selftune.plugins import load_plugin
+from selftune.records import ShownLessons, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,15 @@ def write_prompt(examples: Sequence[Candidate | Example]) -> str:
     names = {"user": "Asked", "assistant": "Answered"}
     shown = ["\n".join(f"{names[one.role]}: {one.content.strip()}" for one in _said(item)) for item in examples]
     return "\n\n".join([_OPENING, *shown]) + "\n"
+
+
+def show(lessons: Sequence[Example]) -> ShownLessons:
+    """Lessons as they stand in a prompt; equal lessons give an equal record, salted by the salts of their words."""
+    return ShownLessons(
+        salt=digest_of(["shown", *(lesson.salt for lesson in lessons)]),
+        text=write_prompt(lessons),
+        interaction_ids=tuple(lesson.interaction_id for lesson in lessons),
+    )
 
 
 def _said(item: Candidate | Example) -> list[Message]:
