@@ -208,9 +208,23 @@ class CurationSection:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSection:
-    """[training]: the recipe, by name or path."""
+    """[training]: the recipe, by name or path; "none" trains nothing, and the best prompt is the candidate."""
 
     recipe: str = "reference_sft"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptSection:
+    """[prompt]: how a system prompt is searched for, where nothing is trained, on the ladder, or by `selftune prompt`.
+
+    So many `answers` are asked of the base at most, each judged by the judge of the lessons (0 searches for nothing),
+    and so many lessons are `shown` in a prompt at most. `budget_usd` is what judging them may cost; without it as much
+    as a night's judging under [judge]. A prompt named as `prompt_only` under [evaluation] is tried with the others.
+    """
+
+    answers: int = 400
+    shown: int = 4
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,6 +355,7 @@ class ProjectConfig:
     teacher: TeacherSection = field(default_factory=TeacherSection)
     curation: CurationSection = field(default_factory=CurationSection)
     training: TrainingSection = field(default_factory=TrainingSection)
+    prompt: PromptSection = field(default_factory=PromptSection)
     machine: MachineSection = field(default_factory=MachineSection)
     build: BuildSection = field(default_factory=BuildSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
