@@ -8,7 +8,7 @@ import pytest
 
 from selftune.curation.config import Curation
 from selftune.judges.config import Judging
-from selftune.loop.cycle import run_cycle
+from selftune.loop.cycle import run_cycle, weigh_run
 from selftune.loop.lessons.teaching import Teaching
 from selftune.loop.plan import Plan
 from selftune.records import JudgeIdentity, Judgement, JudgementStatus, RunStatus
@@ -51,6 +51,19 @@ def test_without_one_nothing_more_is_done():
     steps = Steps()
     run_cycle(plan(None), steps)
     assert [name for name, _ in steps.taken] == ["capture", "judge", "curate", "train", "decide"]
+
+
+def test_a_run_that_is_there_is_weighed_and_nothing_is_captured_or_trained():
+    steps = Steps()
+    run = SimpleNamespace(status=RunStatus.FINISHED)
+    weighed = plan(None)
+    weighed.form, weighed.ladder = None, False
+    weigh_run(weighed, steps, run, "its dataset")
+    assert [name for name, _ in steps.taken] == ["build", "decide"]
+    assert steps.taken[0][1] is run
+    steps.taken.clear()
+    weigh_run(weighed, steps, SimpleNamespace(status=RunStatus.OUT_OF_TIME), "its dataset")
+    assert [name for name, _ in steps.taken] == ["decide"], "the gate says why an unfinished one is none"
 
 
 def verdict(cost: float) -> Judgement:

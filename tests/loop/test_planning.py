@@ -5,18 +5,34 @@ from dataclasses import replace
 import pytest
 
 from selftune.codex.reading import load_codex
-from selftune.errors import ConfigError
+from selftune.errors import ConfigError, NothingNewError, UsageError
 from selftune.gate.policies import load_policy
 from selftune.loop.config import BuildSection, CurationSection, ProjectConfig
 from selftune.loop.ejected import eject
+from selftune.loop.plan import last_learnt
 from selftune.loop.planning import (
+    choose_recipe,
     make_curation,
     refuse_learning_to_govern,
     refuse_other_prompting,
     refuse_related_judge,
+    refuse_what_serves,
 )
-from selftune.records import JudgeIdentity, Prompting
+from selftune.loop.project import Project
+from selftune.records import (
+    Dataset,
+    DatasetKind,
+    Decision,
+    JudgeIdentity,
+    Outcome,
+    Prompting,
+    Run,
+    RunStatus,
+    ServingForm,
+)
 from selftune.testing import fake_base, fake_build
+from selftune.training.config import Recipe
+from selftune.training.repeating import holds_recipe
 
 QWEN = fake_base("qwen2.5-7b")
 CODE = JudgeIdentity(name="checks", version="1")
@@ -92,3 +108,53 @@ def test_only_lessons_as_served_carry_the_codex_in_force(project):
     served = make_curation(replace(project, config=config_with(SERVED, SERVED)))
     assert served.rendering is SERVED
     assert served.codex.version == "2"
+
+
+def run_of(project: Project, **changes: object) -> Run:
+    said = {
+        "recipe": "by hand", "recipe_digest": "", "dataset_id": "dataset:0", "base_digest": project.base.digest,
+        "stage_history": ("sft",), "objective": "sft", "backend": "imported", "status": RunStatus.FINISHED, "seed": 0,
+        "steps": 0, "planned_steps": 0, "passes": 0.0, "examples": 1, "supervised_tokens": 0,
+    }  # fmt: skip
+    return Run(**said | changes)
+
+
+def test_a_run_of_another_base_is_not_weighed(project):
+    other = run_of(project, base_digest="sha256:another")
+    with pytest.raises(UsageError, match="another base"):
+        choose_recipe(project, load_policy("small"), other)
+
+
+def test_a_run_is_trained_again_only_by_the_recipe_that_its_record_holds(project):
+    here = Recipe(name="mine", learning_rate=3e-4)
+    told = run_of(project, recipe="mine", recipe_digest=here.digest, backend="packed", settings=here.settings, seed=4)
+    assert choose_recipe(project, load_policy("small"), told) == replace(here, seed=4)
+    assert not holds_recipe(run_of(project, settings=(("lora_rank", "8"),))), "an import says a few words, no recipe"
+
+
+def test_what_serves_already_is_not_weighed_against_itself(project):
+    run = run_of(project)
+    champion = replace(fake_build(form=ServingForm.MERGED, quantisation="F16"), run_id=run.id)
+    with pytest.raises(NothingNewError, match="serves already"):
+        refuse_what_serves(run, champion, ProjectConfig())
+    refuse_what_serves(run, champion, ProjectConfig(build=BuildSection(quantisation="Q8_0")))
+    refuse_what_serves(replace(run, seed=1), champion, ProjectConfig())
+
+
+def test_a_decision_about_an_older_dataset_makes_nothing_new_that_was_learnt_since(project):
+    older, newer = (dataset_of(watermark=mark) for mark in (10, 20))
+    runs = [run_of(project, dataset_id=dataset.id) for dataset in (older, newer)]
+    project.store.save([older, newer, *runs], event="made by a test")
+    decisions = [
+        Decision(run_id=run.id, build_id=None, arms=(), policy="p", policy_digest="p", checks=(), outcome=Outcome.INVALID, reason=str(n))
+        for n, run in enumerate(reversed(runs))
+    ]
+    project.store.save(decisions, event="decided")
+    assert last_learnt(project.store) == newer
+
+
+def dataset_of(*, watermark: int) -> Dataset:
+    return Dataset(
+        kind=DatasetKind.SFT, train=(), holdout=(), rejects=(), mixture=(), watermark=watermark,
+        config_digest="sha256:0", card="a card",
+    )  # fmt: skip

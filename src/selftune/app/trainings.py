@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.training.repeating import Repetition
 
+NEWEST: Final = "newest"
 _COLUMNS: Final = ("step", "loss", "learning_rate", "grad_norm", "eval_loss")
 
 
@@ -81,13 +82,15 @@ def import_run(project: Project, adapter: Path, dataset: str | None) -> Run:
 
 
 def find_run(project: Project, name: str) -> Run:
-    """The run whose id begins like this.
+    """The run whose id begins like this; `newest` is the one that was kept last.
 
     Raises:
-        UsageError: it is no run.
+        UsageError: it is no run, or there is none yet.
         UnknownNameError: no record begins like that.
     """
-    record = project.store.any_record(name)
+    record = project.store.last(Run) if name == NEWEST else project.store.any_record(name)
+    if record is None:
+        raise UsageError("there is no run yet.", next_step="Train one: selftune train")
     if not isinstance(record, Run):
         raise UsageError(f"{name} is a {record.KIND}, not a run.", next_step="Name a run: selftune report --all")
     return record

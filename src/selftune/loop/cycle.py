@@ -19,7 +19,7 @@ from selftune.training.stage import train
 if TYPE_CHECKING:
     from selftune.loop.executor import Executor
     from selftune.loop.plan import Plan
-    from selftune.records import Decision, Release
+    from selftune.records import Dataset, Decision, Release, Run
 
 
 def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
@@ -36,7 +36,11 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
         rewritten = step(capture, (plan.corrections(plan.corrector, judgements),), plan.capture)
         judgements = step(judge, rewritten, plan.judging_after(judgements))
     dataset = step(curate, plan.judged(judgements), plan.curation)
-    run = step(train, dataset, plan.recipe)
+    return weigh_run(plan, step, step(train, dataset, plan.recipe), dataset)
+
+
+def weigh_run(plan: Plan, step: Executor, run: Run, dataset: Dataset) -> Release | Decision:
+    """The second half of the story, from a run on: also of one that was trained elsewhere, or by hand."""
     candidate = step(build, run, plan.form) if run.status is RunStatus.FINISHED else None
     arms = dict(plan.arms_against(candidate, dataset))
     evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in arms.items()}

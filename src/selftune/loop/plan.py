@@ -293,12 +293,13 @@ def latest_judgements(store: Store, judge: JudgeIdentity, rubric_digest: str | N
 
 
 def last_learnt(store: Store) -> Dataset | None:
-    """The dataset of the last run that a decision was made about; None before the first."""
-    decided = [decision for _, decision in store.each(Decision) if decision.run_id is not None]
-    if not decided or decided[-1].run_id is None:
-        return None
-    run = store.record(decided[-1].run_id, Run)
-    return store.record(run.dataset_id, Dataset)
+    """The newest dataset of a run that a decision was made about; None before the first.
+
+    Not that of the last decision: it may have been about a run that somebody named, on a dataset of an earlier night.
+    """
+    decided = dict.fromkeys(decision.run_id for _, decision in store.each(Decision) if decision.run_id is not None)
+    learnt = {run.dataset_id for run in store.records(decided, Run)}
+    return store.record(max(learnt, key=store.sequence_of), Dataset) if learnt else None
 
 
 def learnt_ids(store: Store, dataset: Dataset | None) -> frozenset[str]:

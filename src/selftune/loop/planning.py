@@ -9,7 +9,7 @@ from selftune.builds.config import BuildConfig
 from selftune.curation.config import Curation, MixBy
 from selftune.curation.render import is_left_out
 from selftune.curation.traits import REAL, SYNTHETIC
-from selftune.errors import ConfigError
+from selftune.errors import ConfigError, NothingNewError, UsageError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import load_suite
 from selftune.gate.nights import nights_of
@@ -28,7 +28,7 @@ from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.incoming.news import read_news, refuse_when_nothing_new
 from selftune.loop.incoming.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.lessons.coldstart import trigger_of
-from selftune.loop.lessons.recipes import recipe_in_force
+from selftune.loop.lessons.recipes import find_recipe, recipe_in_force
 from selftune.loop.lessons.teaching import Teaching, reach_teacher
 from selftune.loop.measuring.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.measuring.controls import control_arms
@@ -49,6 +49,7 @@ from selftune.records import (
     JudgementStatus,
     Prompting,
 )
+from selftune.training.repeating import holds_recipe, recipe_of
 
 if TYPE_CHECKING:
     from selftune.gate.config import Policy
@@ -57,29 +58,36 @@ if TYPE_CHECKING:
     from selftune.loop.config import CurationSection, JudgeSection, PanelMember, ProjectConfig, TeacherSection
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
-    from selftune.records import BaseModel, Codex, JudgeIdentity
+    from selftune.records import BaseModel, Codex, JudgeIdentity, Run
+    from selftune.training.config import Recipe
 
 MIX_RATIOS: Final = (0.1, 0.9)
 
 
-def make_plan(project: Project) -> Plan:
+def make_plan(project: Project, run: Run | None = None) -> Plan:
     """What the next cycle does; after a cut the same plan is made again, so finished steps are found.
 
+    Args:
+        project: Where.
+        run: The run whose candidate is to be weighed, in place of one that is trained on what is new; None: train.
+
     Raises:
-        NothingNewError: there is no new interaction.
+        NothingNewError: there is no new interaction, or the run that was named serves already.
         ConfigError: a name in the config is unknown, the policy can't decide on these suites or was changed while a
             candidate is being measured, or dialogues would be learnt otherwise than the release is prompted.
     """
     store, config = project.store, project.config
     learnt = last_learnt(store)
     news = read_news(project, 0 if learnt is None else learnt.watermark)
-    refuse_when_nothing_new(news)
     fresh = news.fresh
+    if run is None:
+        refuse_when_nothing_new(news)
     serving = serving_release(project)
     champion = store.record(serving.build_id, Build)
     refuse_other_prompting(config, champion)
     judging = make_judging(project)
-    refuse_when_nothing_readable(project, fresh, judging)
+    if run is None:
+        refuse_when_nothing_readable(project, fresh, judging)
     evaluation = make_evaluation(project)
     policy = policy_of(project)
     further = further_suites(project, evaluation.suite)
@@ -93,8 +101,9 @@ def make_plan(project: Project) -> Plan:
     asked = [one for one in (evaluation, *further, holdout) if one is not None]
     refuse_related_graders([one.grader for one in asked], identity, project, policy)
     rubric = load_rubric(judging.rubric, judging.codex)
-    recipe = recipe_in_force(project)
-    refuse_probe(policy, recipe)
+    recipe = choose_recipe(project, policy, run)
+    if run is not None:
+        refuse_what_serves(run, champion, config)
     refuse_uncalibrated(project, identity, rubric)
     door = door_of(project)
     return Plan(
@@ -116,7 +125,7 @@ def make_plan(project: Project) -> Plan:
         ),
         yardsticks=make_yardsticks(project.folder, *suites),
         recipe=recipe,
-        again=recipes_again(recipe, policy, config.project.seed),
+        again=recipes_again(recipe, policy, config.project.seed) if run is None or holds_recipe(run) else (),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
         evaluation=evaluation,
         further=further,
@@ -133,6 +142,41 @@ def make_plan(project: Project) -> Plan:
         serving=serving,
         promotion=lambda build, decision: promotion_of(project, build, decision),
     )
+
+
+def choose_recipe(project: Project, policy: Policy, run: Run | None) -> Recipe:
+    """The recipe in force; for a run that is there already the one it was trained by.
+
+    Where the run's record holds none, as of a training elsewhere, it is the project's, and nothing is trained by it.
+
+    Raises:
+        ConfigError: the recipe in force is for a probe.
+        RefusedTrainingError: it breaks a rule that nobody set aside.
+        UsageError: the run was trained on another base.
+    """
+    if run is None:
+        recipe = recipe_in_force(project)
+        refuse_probe(policy, recipe)
+        return recipe
+    if run.base_digest != project.base.digest:
+        raise UsageError(
+            f"run {run.id} was trained on another base than {project.base.name}.",
+            next_step="Name a run on this base: selftune report runs",
+        )
+    return recipe_of(run) if holds_recipe(run) else find_recipe(project)
+
+
+def refuse_what_serves(run: Run, champion: Build, config: ProjectConfig) -> None:
+    """Halt when the run that was named serves already, in the very form that it would be built in.
+
+    Raises:
+        NothingNewError: there is nothing to hold against it.
+    """
+    form = (champion.form.value, champion.quantisation)
+    if champion.run_id == run.id and form == (config.build.form, config.build.quantisation):
+        raise NothingNewError(
+            f"nothing new: {run.id[:20]} serves already.", next_step="Name another run: selftune report runs"
+        )
 
 
 def refuse_when_nothing_readable(project: Project, fresh: Stored[Interaction], judging: Judging) -> None:

@@ -14,7 +14,7 @@ from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.cycle import run_cycle
+from selftune.loop.cycle import run_cycle, weigh_run
 from selftune.loop.deciding.picks import decide_by_picks
 from selftune.loop.deciding.policy_lock import keep_policy
 from selftune.loop.executor import Executor, Silent
@@ -24,7 +24,7 @@ from selftune.loop.measuring.regressions import grow_regressions
 from selftune.loop.planning import make_plan
 from selftune.loop.releasing.pending import pending_decision, pending_promotion
 from selftune.loop.releasing.service import make_target, put_right, serving_release
-from selftune.records import Decision, Evaluation, Outcome, Release
+from selftune.records import Dataset, Decision, Evaluation, Outcome, Release
 from selftune.release.live import LiveServer
 from selftune.release.stage import release
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from selftune.loop.executor import Observer, Timing
     from selftune.loop.plan import Plan
     from selftune.loop.project import Project
+    from selftune.records import Run
     from selftune.release.base import Promotion
     from selftune.release.live import LiveStatus
     from selftune.store import Lease
@@ -127,10 +128,15 @@ def make_executor(project: Project, observer: Observer, *, seconds: float | None
     )
 
 
-def go_round(project: Project, observer: Observer | None = None, *, seconds: float | None = None) -> CycleReport:
+def go_round(
+    project: Project, observer: Observer | None = None, *, seconds: float | None = None, run: Run | None = None
+) -> CycleReport:
     """Run one cycle and say how it ended; a promotion that was cut off is carried out first, and is then the cycle.
 
+    With a `run` that is there already, it begins behind the training: that run's candidate is built and weighed.
+
     Raises:
+        UsageError: the run was trained on another base.
         LockedError: another runner has the project.
         WaitingForPersonError: the circuit breaker is open, or a promotion awaits its approval.
         BudgetError: the time is used up; finished steps are kept.
@@ -146,8 +152,8 @@ def go_round(project: Project, observer: Observer | None = None, *, seconds: flo
             if promotion is not None:
                 return finish_promotion(project, promotion, step)
             project.check_base_files()
-            plan = plan_on_record(project)
-            ending = run_cycle(plan, step)
+            plan = plan_on_record(project, run)
+            ending = run_cycle(plan, step) if run is None else weigh_run(plan, step, run, dataset_of(project, run))
         except NotYet as halt:
             return halted_report(project, halt, step, again)
         close_cycle(project, ending, step)
@@ -178,14 +184,19 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
             return reached.output
 
 
-def plan_on_record(project: Project) -> Plan:
+def dataset_of(project: Project, run: Run) -> Dataset:
+    """What the run learnt from."""
+    return project.store.record(run.dataset_id, Dataset)
+
+
+def plan_on_record(project: Project, run: Run | None = None) -> Plan:
     """The plan of the next cycle; policy and rubric are put on record, so that decision and verdicts can be traced.
 
     Raises:
         NothingNewError: as `make_plan`.
         ConfigError: as `make_plan`.
     """
-    plan = make_plan(project)
+    plan = make_plan(project, run)
     keep_policy(project)
     codex = plan.judging.codex
     rubric = load_rubric(plan.judging.rubric, codex)

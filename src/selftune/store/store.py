@@ -211,6 +211,18 @@ class Store:
         with reading(self._engine) as connection:
             return rows.last_sequence(connection, None if kind is None else kind.KIND)
 
+    def sequence_of(self, record_id: str) -> int:
+        """The place of a record in the order in which all were kept, whatever the clock said.
+
+        Raises:
+            IntegrityError: there is no such record.
+        """
+        with reading(self._engine) as connection:
+            found = connection.execute(select(RECORDS.c.sequence).where(RECORDS.c.id == record_id)).scalar()
+        if found is None:
+            raise IntegrityError(f"no record {record_id} in the store.", next_step="Check the id.")
+        return int(found)
+
     def saved_at(self, record_id: str) -> str:
         """When a record was kept, by the machine's clock: UTC, ISO 8601.
 

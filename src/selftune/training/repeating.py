@@ -35,6 +35,11 @@ class Repetition:
     differs: tuple[str, ...]
 
 
+def holds_recipe(run: Run) -> bool:
+    """Whether the run ended by itself and its record says all of how it was trained."""
+    return run.status in _REPEATABLE and bool(run.settings and run.recipe_digest)
+
+
 def recipe_of(run: Run) -> Recipe:
     """The recipe of a run with the seed it used, rebuilt from its record.
 

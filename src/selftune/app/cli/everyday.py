@@ -121,6 +121,9 @@ def cycle(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
     seconds: Annotated[float | None, typer.Option(help="Begin no stage after so many seconds.")] = None,
     budget_usd: BudgetUsd = None,
+    run: Annotated[
+        str, typer.Option(help="A run that is there, by its id or `newest`: build and weigh it, train nothing.")
+    ] = "",
     json: AsJson = False,
 ) -> None:
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
@@ -128,16 +131,18 @@ def cycle(
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import limit_spending
     from selftune.app.reviewing import check_after_batch, judge_line
+    from selftune.app.trainings import find_run
     from selftune.loop.planning import make_plan
     from selftune.loop.project import open_project
     from selftune.loop.runner import go_round
 
     with open_project(project) as unlimited:
         opened = limit_spending(unlimited, budget_usd)
+        given = find_run(opened, run) if run else None
         if dry_run:
-            _show_plan(make_plan(opened), json=json)
+            _show_plan(make_plan(opened, given), json=json)
             return
-        report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds)
+        report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds, run=given)
         drift, bias = check_after_batch(opened, report.timings), tell_batch(opened, report.timings)
         if json:
             from selftune.app.summary import generation_summary

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 training = typer.Typer()
 """What else belongs to training hangs its commands here."""
 
-RunName = Annotated[str, typer.Argument(help="A run, by its id or how that begins.")]
+RunName = Annotated[str, typer.Argument(help="A run, by its id or how that begins, or `newest`.")]
 
 
 @training.callback(invoke_without_command=True)
