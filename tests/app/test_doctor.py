@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from selftune.app.health import _driver, _records
 from selftune.records import Interaction, Message, Trigger
 from selftune.store.dialect import sqlite_module
@@ -25,12 +27,16 @@ def test_a_damaged_record_is_named_and_the_others_are_not(project):
     assert "backup" in found.mend
 
 
-def test_an_ollama_that_does_not_run_or_is_elsewhere_is_named_with_what_to_do(monkeypatch):
+@pytest.mark.parametrize(("driver", "variable"), [("ollama", "OLLAMA_HOST"), ("vllm", "VLLM_URL")])
+def test_a_server_that_does_not_run_or_is_elsewhere_is_named_with_what_to_do(monkeypatch, driver, variable):
     assert list(_driver("llama.cpp")) == []
     for host, said in (("127.0.0.1:1", "does not answer"), ("gpu.example", "another machine")):
-        monkeypatch.setenv("OLLAMA_HOST", host)
-        (found,) = _driver("ollama")
+        monkeypatch.setenv(variable, host)
+        (found,) = _driver(driver)
         assert found.level == "bad"
         assert said in found.what
+
+
+def test_a_driver_that_is_none_is_answered_with_the_nearest():
     (unknown,) = _driver("olama")
     assert "'ollama'" in unknown.mend

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+
+from fake_http import JsonRoutes, Processes, listening
 
 from selftune.errors import RequestRefusedError
 from selftune.serving.child import Order
-from selftune.serving.llama_cpp import run_server
 
 VERSION = "fake-ollama 0"
 
@@ -25,8 +25,8 @@ class FakeOllama:
     """The state behind the routes: blobs, models, and a llama.cpp process for each model that was asked."""
 
     def __init__(self, folder):
-        self.folder, self.models, self.running = folder, {}, {}
-        self.stack, self.lock = ExitStack(), threading.Lock()
+        self.folder, self.models = folder, {}
+        self.processes = Processes(folder / "log")
         self.uploads = 0
         self.stale, self.template, self.forgets, self.fails, self.instead = False, None, None, None, None
         self.shows_prompts, self.lists_logprobs, self.drops_adapters = True, True, False
@@ -60,21 +60,20 @@ class FakeOllama:
         facts = {"details": {"format": "gguf"}, "model_info": {"general.architecture": "llama"}}
         return model | facts | {"parameters": "\n".join(lines), "modelfile": "\n".join(file)}
 
+    @property
+    def running(self):
+        return self.processes.running
+
     def client(self, name):
-        with self.lock:
-            if name not in self.running:
-                model, own = self.models[name], self.stack.enter_context(ExitStack())
-                given = model["adapter"] and not self.drops_adapters
-                adapter = str(self.blob(model["adapter"])) if given else None
-                order = Order(model=str(self.instead or self.blob(model["model"])), adapter=adapter, context_tokens=512)
-                server = own.enter_context(run_server(order, self.folder / "log"))
-                self.running[name] = own, server.client
-            return self.running[name][1]
+        return self.processes.client(name, lambda: self.order(self.models[name]))
+
+    def order(self, model):
+        given = model["adapter"] and not self.drops_adapters
+        adapter = str(self.blob(model["adapter"])) if given else None
+        return Order(model=str(self.instead or self.blob(model["model"])), adapter=adapter, context_tokens=512)
 
     def stop(self, name):
-        with self.lock:
-            if name in self.running:
-                self.running.pop(name)[0].close()
+        self.processes.stop(name)
 
     def chat(self, body):
         model, messages = self.models[body["model"]], body["messages"]
@@ -162,94 +161,68 @@ def _branches(action, pieces, scope, *, live):
             return chosen or "", pieces
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    ollama: FakeOllama
+class Handler(JsonRoutes, BaseHTTPRequestHandler):
+    fake: FakeOllama
 
     def do_HEAD(self):
-        found = self.ollama.blob(self.path.removeprefix("/api/blobs/")).is_file()
+        found = self.fake.blob(self.path.removeprefix("/api/blobs/")).is_file()
         self.send_response(200 if found else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def do_GET(self):
-        self._reply(*((200, {"version": VERSION}) if self.path == "/api/version" else (404, {"error": "not found"})))
+        self.reply(*((200, {"version": VERSION}) if self.path == "/api/version" else (404, {"error": "not found"})))
 
     def do_DELETE(self):
-        name = json.loads(self._body())["model"]
-        self.ollama.stop(name)
-        known = self.ollama.models.pop(name, None)
-        self._reply(*((200, {}) if known else (404, {"error": f"model {name!r} not found"})))
+        name = json.loads(self.body())["model"]
+        self.fake.stop(name)
+        known = self.fake.models.pop(name, None)
+        self.reply(*((200, {}) if known else (404, {"error": f"model {name!r} not found"})))
 
     def do_POST(self):
-        data = self._body()
+        data = self.body()
         if self.path.startswith("/api/blobs/"):
             self._take_blob(self.path.removeprefix("/api/blobs/"), data)
             return
         body = json.loads(data)
         if self.path == "/api/create":
-            lines = self.ollama.create(body)
+            lines = self.fake.create(body)
             self._reply_lines(lines if body.get("stream", True) else lines[-1:])
-        elif body["model"] not in self.ollama.models:
-            self._reply(404, {"error": f"model {body['model']!r} not found"})
+        elif body["model"] not in self.fake.models:
+            self.reply(404, {"error": f"model {body['model']!r} not found"})
         elif self.path == "/api/generate" and body.get("keep_alive") == 0:
-            self.ollama.stop(body["model"])
-            self._reply(200, {"done": True, "done_reason": "unload"})
+            self.fake.stop(body["model"])
+            self.reply(200, {"done": True, "done_reason": "unload"})
         else:
             self._answer(body)
 
     def _answer(self, body):
         routes = {
-            "/api/show": lambda: self.ollama.show(body["model"]),
-            "/api/chat": lambda: self.ollama.chat(body),
-            "/api/generate": lambda: self.ollama.complete(body, body["prompt"]),
-            "/v1/chat/completions": lambda: self.ollama.openai(body),
+            "/api/show": lambda: self.fake.show(body["model"]),
+            "/api/chat": lambda: self.fake.chat(body),
+            "/api/generate": lambda: self.fake.complete(body, body["prompt"]),
+            "/v1/chat/completions": lambda: self.fake.openai(body),
         }
         try:
-            self._reply(200, routes[self.path]())
+            self.reply(200, routes[self.path]())
         except RequestRefusedError as error:
-            self._reply(400, {"error": error.message})
+            self.reply(400, {"error": error.message})
 
     def _take_blob(self, digest, data):
         if digest != f"sha256:{hashlib.sha256(data).hexdigest()}":
-            self._reply(400, {"error": "digest does not match"})
+            self.reply(400, {"error": "digest does not match"})
             return
-        self.ollama.blob(digest).write_bytes(data)
-        self.ollama.uploads += 1
-        self._reply(201, {})
-
-    def _body(self):
-        return self.rfile.read(int(self.headers["Content-Length"]))
-
-    def _reply(self, status, value):
-        self._send(status, json.dumps(value).encode())
+        self.fake.blob(digest).write_bytes(data)
+        self.fake.uploads += 1
+        self.reply(201, {})
 
     def _reply_lines(self, lines):
-        self._send(200, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-
-    def _send(self, status, data):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+        self.send(200, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
 @contextmanager
 def run_fake_ollama(folder):
     """A fake that listens; `port` says where."""
     folder.mkdir(parents=True, exist_ok=True)
-    ollama = FakeOllama(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"ollama": ollama}))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    ollama.port = server.server_address[1]
-    try:
+    with listening(Handler, FakeOllama(folder)) as ollama:
         yield ollama
-    finally:
-        server.shutdown()
-        server.server_close()
-        ollama.stack.close()

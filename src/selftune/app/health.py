@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LEAST_FREE_BYTES: Final = 1 << 30
 _NAMED: Final = 3
 _OLLAMA: Final = "ollama"
+_VLLM: Final = "vllm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,8 @@ def _driver(name: str) -> Iterator[Finding]:
         load_plugin("selftune.servers", name)
         if name == _OLLAMA:
             yield from _ollama()
+        if name == _VLLM:
+            yield from _vllm()
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
 
@@ -104,6 +107,24 @@ def _ollama() -> Iterator[Finding]:
         level="note",
         what="NOT VERIFIED: the driver for Ollama was held against a stand-in over llama.cpp only",
         mend=f"Set {VARIABLE} and run tests/serving/test_ollama.py out of the sources: it meets yours.",
+    )
+
+
+def _vllm() -> Iterator[Finding]:
+    from selftune.serving.addresses import port_from
+    from selftune.serving.vllm import PORT, START, VARIABLE, VllmApi
+
+    api = VllmApi(port_from(VARIABLE, PORT))
+    version, base = api.version(), api.base()
+    yield Finding(level="ok", what=f"vLLM {version} answers on port {api.port}, started on {base.name}")
+    if api.takes_adapters():
+        yield Finding(level="ok", what="it takes adapters while it runs")
+    else:
+        yield Finding(level="bad", what="this vLLM takes no adapters while it runs", mend=f"Start it so: {START}")
+    yield Finding(
+        level="note",
+        what="NOT VERIFIED: the driver for vLLM was held against a stand-in over llama.cpp only",
+        mend=f"Set {VARIABLE} and run tests/serving/test_vllm.py out of the sources: it meets yours.",
     )
 
 

@@ -247,6 +247,7 @@ class MachineSection:
 class BuildSection:
     """[build]: the serving form and the number type of a candidate, and how dialogues are brought to what serves.
 
+    `form` is `adapter`, `merged`, `quantised`, or `folder`: merged, as a Hugging Face folder beside the GGUF file.
     `prompting` is a fact of the first release and of every one after it: one call for a whole `dialogue`, or,
     `as_served`, one for each turn of a persona.
     """
@@ -316,8 +317,8 @@ class GateJudgeSection:
 class ServingSection:
     """[serving]: what serves now (edited by release), with what, where, and when the server may rest (0: never).
 
-    `driver` is `llama.cpp`, which comes with selftune, or `ollama`, which runs on this machine already (`OLLAMA_HOST`
-    names its port). What is evaluated is served by it too.
+    `driver` is `llama.cpp`, which comes with selftune, or what runs on this machine already: `ollama` (`OLLAMA_HOST`
+    names its port) or `vllm` (`VLLM_URL`). What is evaluated is served by it too.
     """
 
     model: str = ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.context import Answer
@@ -22,6 +21,7 @@ from selftune.serving.go_template import write_go_template
 from selftune.serving.in_order import ask_in_order
 from selftune.serving.prompts import prompted
 from selftune.serving.proof import TEMPLATE_CHALLENGE, confirm, template_digest
+from selftune.serving.raw_http import send_raw
 from selftune.serving.witness import ASKED, agree, as_json, fingerprint_of, hear_witness, read_listed
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ VARIABLE: Final = "OLLAMA_HOST"
 _OK: Final = 200
 _CREATED: Final = (200, 201)
 _FOREVER: Final = -1
-_UPLOAD_SECONDS: Final = 3600.0
 _LOOK: Final = "Look at Ollama's log (`journalctl -u ollama`)."
 
 
@@ -88,7 +87,7 @@ class Ollama:
         room = max(self._config.context_tokens, context_tokens)
         order = create_order(build, model, template=templates[0], context_tokens=room)
         try:
-            for entry in build.files:
+            for entry in build.gguf_files:
                 api.give(self._find(entry.digest), entry.digest)
             api.create(order)
             served = OllamaModel(api, build, model, context_tokens=room, slots=slots)
@@ -287,15 +286,7 @@ class OllamaApi:
             raise ServingError(f"Ollama did not make {order['model']}: {reason}.", next_step=_LOOK)
 
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=_UPLOAD_SECONDS)
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, HTTPException) as error:
-            raise ServingError(f"Ollama on port {self.port} broke off: {error!r}.", next_step=_LOOK) from error
-        finally:
-            connection.close()
+        return send_raw(self.port, method, path, body, headers, look=_LOOK)
 
 
 def check_shown(shown: Mapping[str, Any], order: Mapping[str, Any]) -> None:

@@ -13,6 +13,8 @@ from selftune.errors import ServingError
 from selftune.records import Message, ServingProof, digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from selftune.records import Build
     from selftune.serving.child import Hello
     from selftune.serving.client import LoopbackClient
@@ -93,16 +95,30 @@ def fingerprint(client: LoopbackClient) -> str:
 
 
 def _neighbours(client: LoopbackClient, prompt: str) -> list[list[Any]]:
-    tokens, (plain, *_) = (
-        client.post("/tokenize", {"content": text, "add_special": False})["tokens"] for text in (prompt, "a")
-    )
+    tokens: list[int] = client.post("/tokenize", {"content": prompt, "add_special": False})["tokens"]
+    # The order of equals is the server's whim.
+    return sorted([number, round(logprob, _DECIMALS)] for number, logprob in next_tokens(client, tokens, _NEIGHBOURS))
+
+
+def plain_token(client: LoopbackClient) -> int:
+    """A token that stands for a plain letter in any vocabulary."""
+    token: int = client.post("/tokenize", {"content": "a", "add_special": False})["tokens"][0]
+    return token
+
+
+def next_tokens(client: LoopbackClient, tokens: Sequence[int], count: int) -> list[tuple[int, float]]:
+    """The likeliest tokens after these as llama.cpp finds them, with log-probabilities in nats, end tokens included.
+
+    Raises:
+        ServingError: it names none.
+    """
     # llama.cpp names no probabilities beside an end token or a part of a character. The bias makes it say a plain
     # letter; the probabilities are those before the bias.
-    body = client.complete(tokens, n_predict=1, n_probs=_NEIGHBOURS, logit_bias=[[plain, _ALWAYS]])
+    bias = [[plain_token(client), _ALWAYS]]
+    body = client.complete(list(tokens), n_predict=1, n_probs=count, logit_bias=bias)
     try:
-        likeliest = body["completion_probabilities"][0]["top_logprobs"]
-        # The order of equals is the server's whim.
-        return sorted([entry["id"], round(entry["logprob"], _DECIMALS)] for entry in likeliest)
+        listed = body["completion_probabilities"][0]["top_logprobs"]
+        return [(entry["id"], entry["logprob"]) for entry in listed]
     except (KeyError, IndexError, TypeError) as error:
         raise ServingError("the server names no log-probabilities.", next_step="Serve with llama.cpp.") from error
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from selftune.records import Build, Message
     from selftune.serving.client import LoopbackClient
 
-# Log-probabilities in nats by token text; None where the answer ended before its first token.
+# Log-probabilities in nats by token, as text or as its number; None where the answer ended before its first token.
 FirstTokens = dict[str, float] | None
 
 ASKED: Final = 20  # the most that Ollama and vLLM list
