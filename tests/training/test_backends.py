@@ -191,7 +191,7 @@ def test_every_key_of_a_recipe_is_read_in_a_training(
 ) -> None:
     read: set[str] = set()
     # Checking a value when the recipe is made, telling it to people and digesting it is not using it.
-    no_use = {"__post_init__", "_check_pairs", "settings", "<dictcomp>"}
+    no_use = {"__post_init__", "_check_pairs", "_check_sampling", "settings", "<dictcomp>"}
 
     class WatchedRecipe(Recipe):
         def __getattribute__(self, key: str) -> Any:
@@ -202,8 +202,12 @@ def test_every_key_of_a_recipe_is_read_in_a_training(
 
     kind = DatasetKind.SFT if objective == "sft" else DatasetKind.PREFERENCE
     beta = 0.0 if objective == "sft" else 0.1
-    chosen = recipe(backend=name, epochs=1.0, small_set=100, max_steps=2, objective=objective, beta=beta)
+    chosen = recipe(
+        backend=name, epochs=1.0, small_set=100, max_steps=2, objective=objective, beta=beta, held_out_share=0.2
+    )
     watched = WatchedRecipe(**{field.name: getattr(chosen, field.name) for field in fields(Recipe)})
     train(dataset_of(preferences(12), kind), watched, make_context(tmp_path, tiny_base))
     elsewhere = {"beta"} if objective == "sft" else {"learn_from"}  # the recipe refuses any other value of these
-    assert {field.name for field in fields(Recipe)} - elsewhere - {"found_on"} <= read, "the plan alone reads found_on"
+    assert {field.name for field in fields(Recipe)} - elsewhere - {"found_on", "ranges"} <= read, (
+        "the plan alone reads these two"
+    )

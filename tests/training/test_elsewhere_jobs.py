@@ -25,7 +25,21 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("train")
 
-RECIPE = Recipe(name="tiny", lora_rank=4, max_steps=3, batch_size=2, accumulation=1, max_length=400, seed=3)
+RECIPE = Recipe(
+    name="tiny",
+    lora_rank=4,
+    max_steps=3,
+    batch_size=2,
+    accumulation=1,
+    max_length=400,
+    seed=3,
+    order="tokens",
+    weigh_by="origin",
+    weights=(("real", 2.0),),
+    held_out_share=0.2,
+    measure_every=1,
+    stop_early_after=2,
+)
 
 
 def sent(tiny_base: Path, tmp_path: Path) -> SentJob:
@@ -49,8 +63,10 @@ def test_a_job_that_was_written_reads_back_as_it_was_but_for_whose_words_they_ar
     assert after.origin == before.origin
     assert after.base == before.base
     assert (after.job.recipe, after.job.seed, after.job.batches) == (RECIPE, 3, before.job.batches)
-    nameless = [replace(row, interaction_id="") for row in before.job.rows]
-    assert [replace(row, interaction_id="") for row in after.job.rows] == nameless
+    assert before.job.held_out
+    for rows, read in ((before.job.rows, after.job.rows), (before.job.held_out, after.job.held_out)):
+        nameless = [replace(row, interaction_id="", place=None, part="") for row in rows]
+        assert [replace(row, interaction_id="") for row in read] == nameless
     assert "interaction:" not in (tmp_path / "there" / "rows.jsonl").read_text()
 
 
@@ -110,7 +126,7 @@ def test_an_order_counts_the_tokens_and_steps_that_its_rows_have(tiny_base: Path
     rows = [row for _, row in kept]
     placed = place_order(
         rows,
-        replace(RECIPE, epochs=2),
+        replace(RECIPE, epochs=2, held_out_share=0.0, stop_early_after=0),
         tokenizer,
         read_shape(tiny_base),
         seed=1,

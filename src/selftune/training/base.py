@@ -68,6 +68,7 @@ class TrainingJob:
         initial: Folder of the adapter to begin with, in PEFT's layout.
         checkpoints: Folder that survives a crash; a back-end that finds its own checkpoint there goes on from it.
         adapter: Folder in which the trained adapter must be left.
+        held_out: Rows that are not learnt but measure the loss.
         batches: Row indices of each optimiser step, split into its forward passes.
         should_stop: Looked at after each step; once it is true and steps are left, a checkpoint is written and
             `TrainingStoppedError` raised.
@@ -81,6 +82,7 @@ class TrainingJob:
     initial: Path
     checkpoints: Path
     adapter: Path
+    held_out: tuple[Row, ...] = ()
     should_stop: Callable[[], bool] = never
 
 
@@ -91,6 +93,7 @@ class TrainingResult:
     Attributes:
         seconds: What the steps took, those of earlier tries included.
         earlier_seconds: Of these, what the tries before this one took.
+        adapter_step: The step after which the adapter was as it is left; None: the last.
     """
 
     status: RunStatus
@@ -100,6 +103,7 @@ class TrainingResult:
     reason: str | None = None
     seconds: float = 0.0
     earlier_seconds: float = 0.0
+    adapter_step: int | None = None
 
 
 class Backend(Protocol):

@@ -55,11 +55,13 @@ def new_adapter(shape: ModelShape, recipe: Recipe, seed: int) -> dict[str, torch
 
 def attach(model: Any, adapter: Mapping[str, torch.Tensor], scale: float, dropout: float = 0.0) -> list[Any]:
     """Let the adapter act on the model's layers; removing the returned hooks takes it off again."""
+    import torch
     from torch.nn import functional
 
     def hook_for(a: torch.Tensor, b: torch.Tensor) -> Any:
         def add_low_rank(layer: Any, inputs: tuple[Any, ...], output: Any) -> Any:  # noqa: ARG001 - torch's signature
-            x = functional.dropout(inputs[0].to(a.dtype), dropout) if dropout else inputs[0].to(a.dtype)
+            learns = dropout > 0 and torch.is_grad_enabled()  # what only measures takes the whole adapter
+            x = functional.dropout(inputs[0].to(a.dtype), dropout) if learns else inputs[0].to(a.dtype)
             return output + (functional.linear(functional.linear(x, a), b) * scale).to(output.dtype)
 
         return add_low_rank

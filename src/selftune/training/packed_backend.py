@@ -5,8 +5,9 @@ The same loss and the same gradients as TRL's trainer (`trl_backend.py`, tested 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Final
 
 from selftune.context import Progress
 from selftune.records import CurvePoint, RunStatus
@@ -16,6 +17,7 @@ from selftune.training.lora import attach, load_adapter, save_adapter
 from selftune.training.objectives import objective_of
 from selftune.training.packed_model import load_model, parameters_of
 from selftune.training.schedule import learning_rate_at
+from selftune.training.stopping import enough, is_measured, kept_step, lowest
 from selftune.training.watch import divergence, finite, is_time_up
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from selftune.training.config import Recipe
     from selftune.training.objectives import Objective
 
+_BEST: Final = "best"
 _START = Checkpoint(step=0, seconds=0.0, supervised_tokens=0, curve=(), tensors={})
 
 
@@ -41,26 +44,34 @@ class PackedBackend:
         begun = load_checkpoint(job.checkpoints) or _START
         restore(begun.tensors, learner)
         curve, learnt, stopped = list(begun.curve), begun.supervised_tokens, None
+        best, status = _best_in(begun.tensors), RunStatus.FINISHED
         started = context.elapsed() - begun.seconds
         for step in range(begun.step, steps):
             if is_time_up(context.elapsed() - started, recipe.max_seconds):
+                status = RunStatus.OUT_OF_TIME
                 stopped = f"{step} of {steps} steps in {recipe.max_seconds:g} s"
                 break
             point, tokens = take_step(learner, job, step)
+            if is_measured(step + 1, steps, recipe):
+                point = replace(point, eval_loss=held_out_loss(learner, job))
             curve.append(point)
+            if recipe.stop_early_after and point is lowest(curve):
+                best = copied(learner.adapter)
             learnt += tokens
             context.report(Progress(done=step + 1, total=steps, note=f"loss {point.loss:.3f}"))
             seconds = context.elapsed() - started
             if lost := divergence(curve):
                 return _result(RunStatus.DIVERGED, finite(curve), learnt, lost, (seconds, begun.seconds))
+            if stopped := enough(curve, steps, recipe):
+                break
             stopping = job.should_stop()
             if step + 1 < steps and (stopping or (step + 1) % recipe.checkpoint_every == 0):
-                save_checkpoint(job.checkpoints, _checkpoint(learner, curve, learnt, seconds))
+                save_checkpoint(job.checkpoints, _checkpoint(learner, best, curve, learnt, seconds))
                 if stopping:
                     raise TrainingStoppedError(step + 1, steps)
-        save_adapter(job.adapter, learner.adapter, recipe, context.base.name)
-        status = RunStatus.OUT_OF_TIME if stopped else RunStatus.FINISHED
-        return _result(status, tuple(curve), learnt, stopped, (context.elapsed() - started, begun.seconds))
+        save_adapter(job.adapter, best or learner.adapter, recipe, context.base.name)
+        result = _result(status, tuple(curve), learnt, stopped, (context.elapsed() - started, begun.seconds))
+        return replace(result, adapter_step=kept_step(curve, recipe))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +124,22 @@ def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint
     return CurvePoint(step=step + 1, loss=total, learning_rate=rate, grad_norm=float(norm)), tokens
 
 
+def held_out_loss(learner: Learner, job: TrainingJob) -> float:
+    """The mean of the losses that the held-out lessons have by themselves, so that each counts alike."""
+    import torch
+
+    learner.model.eval()
+    with torch.no_grad():
+        losses = [sum(loss.item() for loss in learner.objective.losses(learner.model, [[row]])) for row in job.held_out]
+    learner.model.train()
+    return fmean(losses)
+
+
+def copied(adapter: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The adapter as it is now, whatever the next step does."""
+    return {name: tensor.detach().clone() for name, tensor in adapter.items()}
+
+
 def snapshot(learner: Learner) -> dict[str, torch.Tensor]:
     """Adapter and optimiser state as one flat table of tensors."""
     table = {f"adapter/{name}": tensor.detach() for name, tensor in learner.adapter.items()}
@@ -126,6 +153,8 @@ def restore(table: Mapping[str, torch.Tensor], learner: Learner) -> None:
     """Put back what `snapshot` took; an empty table changes nothing."""
     for name, value in table.items():
         key, _, tensor_name = name.partition("/")
+        if key == _BEST:
+            continue
         tensor = learner.adapter[tensor_name]
         if key == "adapter":
             tensor.data.copy_(value)
@@ -133,9 +162,21 @@ def restore(table: Mapping[str, torch.Tensor], learner: Learner) -> None:
             learner.optimiser.state[tensor][key] = value
 
 
-def _checkpoint(learner: Learner, curve: list[CurvePoint], learnt: int, seconds: float) -> Checkpoint:
+def _best_in(table: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The adapter of the lowest loss on held-out lessons that a checkpoint holds; empty where none was measured."""
+    named = ((name.partition("/"), tensor) for name, tensor in table.items())
+    return {name: tensor for (key, _, name), tensor in named if key == _BEST}
+
+
+def _checkpoint(
+    learner: Learner, best: Mapping[str, torch.Tensor], curve: list[CurvePoint], learnt: int, seconds: float
+) -> Checkpoint:
     return Checkpoint(
-        step=len(curve), seconds=seconds, supervised_tokens=learnt, curve=tuple(curve), tensors=snapshot(learner)
+        step=len(curve),
+        seconds=seconds,
+        supervised_tokens=learnt,
+        curve=tuple(curve),
+        tensors=snapshot(learner) | {f"{_BEST}/{name}": tensor for name, tensor in best.items()},
     )
 
 

@@ -28,6 +28,7 @@ from selftune.training.preflight import (
     taken,
     tokenise,
 )
+from selftune.training.stopping import hold_out, judge_stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,7 +144,8 @@ def plan_training(
         unreadable = (
             Finding(rule="template", standing=Standing.REFUSED, text=error.message, next_step=error.next_step),
         )
-    steps = recipe.steps_for(len(rows)) if rows else 0
+    learnt = _learnt(rows, recipe)
+    steps = recipe.steps_for(len(learnt)) if rows else 0
     samples = steps * recipe.examples_per_step
     needed = needed_bytes(rows, recipe, setting.shape)
     time = estimate_time(samples, recipe, setting.earlier) if rows else None
@@ -170,13 +172,13 @@ def plan_training(
         objective=recipe.objective,
         backend=recipe.backend,
         dataset=lessons.name,
-        examples=len(rows),
+        examples=len(learnt),
         held_out=lessons.held_out,
         left_out=rejects,
         steps=steps,
         warmup_steps=recipe.warmup_for(steps),
         samples=samples,
-        passes=samples / len(rows) if rows else 0.0,
+        passes=samples / len(learnt) if rows else 0.0,
         tokens=sum(len(side.tokens) for side in sides),
         tokens_learnt=sum(sum(side.supervised) for side in sides),
         memory_bytes=needed,
@@ -300,8 +302,9 @@ def _about_rows(
 ) -> Iterator[Finding]:
     sides, shape = sides_of(rows), setting.shape
     some = sides_of(rows[:SAMPLE])
-    yield judge_passes(rows, recipe)
-    yield from judge_curriculum(rows, recipe)
+    yield judge_passes(_learnt(rows, recipe), recipe)
+    yield from judge_curriculum(_learnt(rows, recipe), recipe)
+    yield from judge_stopping(rows, recipe)
     yield judge_length(lessons, rows, recipe, tokenizer)
     yield see("loss", lambda: check_share(some, recipe))
     yield see("stop token", lambda: check_stop(some, tokenizer.eos_token_id))
@@ -313,6 +316,14 @@ def _about_rows(
     yield see("layers", lambda: check_layers(recipe, shape))
     if setting.machine.is_here:
         yield see("precision", lambda: check_precision(recipe))
+
+
+def _learnt(rows: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
+    """Those that are not held out to measure by; all where none can be, which is a finding of its own."""
+    try:
+        return hold_out(rows, recipe)[0]
+    except UsageError:
+        return rows
 
 
 def _cost(time: TimeEstimate | None, usd_per_hour: float) -> float | None:

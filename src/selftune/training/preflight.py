@@ -13,6 +13,7 @@ from selftune.records import Reject
 from selftune.training.curriculum import check_order, check_weights, placed
 from selftune.training.machine import needed_bytes, this_machine
 from selftune.training.objectives import objective_of
+from selftune.training.stopping import hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ class Preflight:
     """What will be trained on, and in how many steps.
 
     Attributes:
+        held_out: Rows that are not learnt but measure the loss.
         rejects: Examples left out, each with its reason.
         plan: One sentence for a person.
         memory_bytes: Estimated peak.
@@ -41,6 +43,7 @@ class Preflight:
     steps: int
     plan: str
     memory_bytes: int
+    held_out: tuple[Row, ...] = ()
 
 
 def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape: ModelShape) -> Preflight:
@@ -61,12 +64,13 @@ def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape
     check_thinking(taken(examples, rows)[:SAMPLE], tokenizer)
     check_vocabulary(sides_of(rows), shape)
     check_attention(sides_of(rows), shape)
-    check_order(rows, recipe)
-    check_weights(rows, recipe)
+    learnt, held_out = hold_out(rows, recipe)
+    check_order(learnt, recipe)
+    check_weights(learnt, recipe)
     memory = check_memory(rows, recipe, shape)
-    steps = recipe.steps_for(len(rows))
-    plan = plan_text(steps, recipe.examples_per_step, len(rows), len(rejects))
-    return Preflight(rows=rows, rejects=rejects, steps=steps, plan=plan, memory_bytes=memory)
+    steps = recipe.steps_for(len(learnt))
+    plan = plan_text(steps, recipe.examples_per_step, len(learnt), len(rejects))
+    return Preflight(rows=learnt, rejects=rejects, steps=steps, plan=plan, memory_bytes=memory, held_out=held_out)
 
 
 def tokenise(examples: Sequence[Example], recipe: Recipe, tokenizer: Any) -> tuple[tuple[Row, ...], tuple[Reject, ...]]:

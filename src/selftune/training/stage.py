@@ -111,6 +111,8 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
         purpose=recipe.purpose,
         settings=recipe.settings,
         parts=parts_met(job, result.steps),
+        held_out=len(job.held_out),
+        adapter_step=result.adapter_step,
     )
 
 
@@ -139,6 +141,7 @@ def _prepare(flight: Preflight, recipe: Recipe, previous: Run | None, seed: int,
         initial=initial,
         checkpoints=context.work.folder("checkpoints"),
         adapter=context.work.folder("adapter"),
+        held_out=flight.held_out,
     )
 
 

@@ -19,6 +19,7 @@ from selftune.training.checkpoints import is_sealed, seal_folder
 from selftune.training.lora import load_adapter, save_adapter
 from selftune.training.preferences.peers import dpo_trainer, orpo_trainer
 from selftune.training.rows import labels_of, load_tokenizer
+from selftune.training.stopping import enough, is_measured, kept_step, lowest
 from selftune.training.watch import divergence, finite, is_time_up
 
 if TYPE_CHECKING:
@@ -49,10 +50,12 @@ class TrlBackend:
         model = adapted_model(job)
         watch = _Watch(job, context)
         services = {"model": model, "processing_class": _tokenizer(job), "callbacks": [watch.callback()]}
-        trainer = trainer_for(job.recipe)(_in_planned_order(job), job.recipe, trainer_settings(job), services)
+        make = trainer_for(job.recipe)
+        trainer = make(_in_planned_order(job), job.recipe, trainer_settings(job), services, job.held_out)
         trainer.remove_callback(PrinterCallback)  # results alone belong on stdout
         trainer.train(resume_from_checkpoint=last_checkpoint(job.checkpoints))
         curve = curve_of(trainer.state.log_history)
+        ended = None if watch.stopped else enough(curve, len(job.batches), job.recipe)
         done = int(trainer.state.global_step)
         met = (job.rows[index] for step in job.batches[:done] for batch in step for index in batch)
         learnt = sum(sum(side.supervised) for row in met for side in row.sides)
@@ -61,7 +64,8 @@ class TrlBackend:
             steps=done,
             supervised_tokens=learnt,
             curve=curve,
-            reason=watch.stopped,
+            reason=watch.stopped or ended,
+            adapter_step=kept_step(curve, job.recipe),
             seconds=watch.seconds,
             earlier_seconds=watch.earlier_seconds,
         )
@@ -69,7 +73,8 @@ class TrlBackend:
             return replace(result, status=RunStatus.DIVERGED, curve=finite(curve), reason=watch.lost)
         if watch.asked:
             raise TrainingStoppedError(done, len(job.batches))
-        save_adapter(job.adapter, get_peft_model_state_dict(model), job.recipe, context.base.name)
+        adapter = get_peft_model_state_dict(model) if result.adapter_step is None else watch.best()
+        save_adapter(job.adapter, adapter, job.recipe, context.base.name)
         return result
 
 
@@ -121,7 +126,13 @@ def trainer_for(recipe: Recipe) -> Callable[..., Any]:
     return trainers[recipe.objective]
 
 
-def sft_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any], services: Mapping[str, Any]) -> Any:  # noqa: ARG001 - as the trainers of `preferences/peers.py`
+def sft_trainer(
+    rows: Sequence[Row],
+    recipe: Recipe,  # noqa: ARG001 - as the trainers of `preferences/peers.py`
+    settings: Mapping[str, Any],
+    services: Mapping[str, Any],
+    held_out: Sequence[Row] = (),
+) -> Any:
     """TRL's `SFTTrainer` over these rows in this order."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -129,12 +140,15 @@ def sft_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any]
 
     return SFTTrainer(
         args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}, max_length=None, packing=False),
-        train_dataset=Dataset.from_dict(
-            {"input_ids": [list(row.tokens) for row in rows], "labels": [labels_of(row) for row in rows]}
-        ),
+        train_dataset=Dataset.from_dict(_as_sft_reads(rows)),
+        eval_dataset=Dataset.from_dict(_as_sft_reads(held_out)) if held_out else None,
         data_collator=DataCollatorForLanguageModeling(pad_token_id=_PAD_ID),
         **services,
     )
+
+
+def _as_sft_reads(rows: Sequence[Row]) -> dict[str, list[list[int]]]:
+    return {"input_ids": [list(row.tokens) for row in rows], "labels": [labels_of(row) for row in rows]}
 
 
 def trainer_settings(job: TrainingJob) -> dict[str, Any]:
@@ -149,6 +163,9 @@ def trainer_settings(job: TrainingJob) -> dict[str, Any]:
         "data_seed": job.seed,
         "max_steps": len(job.batches),
         "per_device_train_batch_size": recipe.batch_size,
+        "per_device_eval_batch_size": 1,
+        "eval_strategy": "no",
+        "prediction_loss_only": True,
         "gradient_accumulation_steps": recipe.accumulation,
         "learning_rate": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
@@ -175,13 +192,15 @@ def last_checkpoint(folder: Path) -> str | None:
 
 
 def curve_of(log: list[dict[str, Any]]) -> tuple[CurvePoint, ...]:
-    """The logged steps of a trainer's history."""
+    """The logged steps of a trainer's history, each with the loss on held-out lessons where that was taken after it."""
+    measured = {int(entry["step"]): float(entry["eval_loss"]) for entry in log if "eval_loss" in entry}
     return tuple(
         CurvePoint(
             step=int(entry["step"]),
             loss=float(entry["loss"]),
             learning_rate=float(entry["learning_rate"]),
             grad_norm=float(entry["grad_norm"]),
+            eval_loss=measured.get(int(entry["step"])),
         )
         for entry in log
         if "loss" in entry
@@ -204,6 +223,7 @@ class _Watch:
         self._steps = len(job.batches)
         self._context = context
         self._started = context.elapsed()
+        self._best = job.checkpoints / "best.safetensors"
 
     @property
     def seconds(self) -> float:
@@ -229,12 +249,16 @@ class _Watch:
             def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
                 watch.mind_the_time(state, control)
 
+            def on_evaluate(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                watch.weigh(state, control, model)
+
         return Callback()
 
     def begin(self, state: Any) -> None:
         """Start the clock where the checkpoint that is gone on from left it."""
         self._started = self._context.elapsed()
-        self.earlier_seconds = state.log_history[-1][_SECONDS] if state.log_history else 0.0
+        told = [entry[_SECONDS] for entry in state.log_history if _SECONDS in entry]
+        self.earlier_seconds = told[-1] if told else 0.0
 
     def look(self, state: Any, control: Any) -> None:
         """After a step was logged: say how it went, stop when the loss is lost."""
@@ -249,11 +273,36 @@ class _Watch:
         control.should_training_stop |= self.asked or self.lost is not None
 
     def mind_the_time(self, state: Any, control: Any) -> None:
-        """After a step: stop when the recipe's seconds are used up and steps are left."""
+        """After a step: measure where it is time to; stop when the recipe's seconds are used up and steps are left."""
+        control.should_evaluate = is_measured(state.global_step, self._steps, self._recipe)
         if is_time_up(self.seconds, self._recipe.max_seconds) and not self.stopped:
             if state.global_step < self._steps:
                 self.stopped = f"{state.global_step} of {self._steps} steps in {self._recipe.max_seconds:g} s"
             control.should_training_stop = True
+
+    def weigh(self, state: Any, control: Any, model: Any) -> None:
+        """After a measuring: keep the adapter of the lowest loss; stop when no lower one came for long enough."""
+        from peft import get_peft_model_state_dict
+        from safetensors.torch import save_file
+
+        curve = curve_of(state.log_history)
+        self.lost = self.lost or divergence(curve)
+        if self._recipe.stop_early_after and curve[-1] is lowest(curve):
+            draft = self._best.with_suffix(".draft")
+            save_file({name: tensor.contiguous() for name, tensor in get_peft_model_state_dict(model).items()}, draft)
+            draft.replace(self._best)
+        if enough(curve, self._steps, self._recipe):
+            # A checkpoint from here on would be gone on from, past the end.
+            self.asked = control.should_save = False
+            control.should_training_stop = True
+        control.should_training_stop |= self.lost is not None
+
+    def best(self) -> Mapping[str, Any]:
+        """The adapter of the lowest loss that was measured."""
+        from safetensors.torch import load_file
+
+        kept: Mapping[str, Any] = load_file(self._best)
+        return kept
 
 
 def _in_planned_order(job: TrainingJob) -> list[Row]:

@@ -18,7 +18,7 @@ _BLOW_UP: Final = 2.0
 def divergence(curve: Sequence[CurvePoint]) -> str | None:
     """Why the loss is lost: not finite, or its last five above twice its first five plus a nat; None if it is not."""
     last = curve[-1]
-    if not math.isfinite(last.loss) or (last.grad_norm is not None and not math.isfinite(last.grad_norm)):
+    if not all(math.isfinite(one) for one in (last.loss, last.grad_norm, last.eval_loss) if one is not None):
         return f"the loss or its gradient was not finite at step {last.step}"
     if len(curve) < 2 * _WINDOW:
         return None

@@ -19,6 +19,7 @@ from selftune.training.base import Row, TrainingJob, TrainingResult
 from selftune.training.config import recipe_from
 from selftune.training.lora import FILES, new_adapter, save_adapter
 from selftune.training.sampling import plan_batches
+from selftune.training.stopping import hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 JOB: Final = "job.json"
 ROWS: Final = "rows.jsonl"
+HELD_OUT: Final = "held_out.jsonl"
 RESULT: Final = "result.json"
 ADAPTER: Final = "adapter"
 BASE: Final = "base"
@@ -51,7 +53,7 @@ def begin_job(
     """The job that a training here would be.
 
     Args:
-        rows: What is learnt from.
+        rows: What is learnt from, and measured by where the recipe holds some out.
         recipe: How.
         steps: Optimiser steps.
         seed: Where its chance comes from.
@@ -59,16 +61,18 @@ def begin_job(
         folders: Where the base's files lie, and where the first adapter is drawn.
     """
     base_folder, folder = folders
+    learnt, held_out = hold_out(rows, recipe)
     save_adapter(folder / _INITIAL, new_adapter(read_shape(base_folder), recipe, seed), recipe, base.name)
     return TrainingJob(
         recipe=recipe,
-        rows=tuple(rows),
-        batches=plan_batches(rows, recipe, steps, seed),
+        rows=learnt,
+        batches=plan_batches(learnt, recipe, steps, seed),
         seed=seed,
         base_folder=base_folder,
         initial=folder / _INITIAL,
         checkpoints=folder / _CHECKPOINTS,
         adapter=folder / ADAPTER,
+        held_out=held_out,
     )
 
 
@@ -80,8 +84,9 @@ def write_job(sent: SentJob, folder: Path) -> None:
     told = {"recipe": recipe, "seed": job.seed, "batches": job.batches, "origin": asdict(sent.origin)}
     (folder / JOB).write_text(json.dumps(told) + "\n", encoding="utf-8")
     (folder / _BASE_RECORD).write_text(encode_record(sent.base), encoding="utf-8")
-    lines = [json.dumps(_as_plain(row)) + "\n" for row in job.rows]
-    (folder / ROWS).write_text("".join(lines), encoding="utf-8")
+    _write_rows(job.rows, folder / ROWS)
+    if job.held_out:
+        _write_rows(job.held_out, folder / HELD_OUT)
     _copy([(name, job.initial / name) for name in FILES], folder / _INITIAL)
     _copy([(file.name, job.base_folder / file.name) for file in sent.base.files], folder / BASE)
 
@@ -106,17 +111,17 @@ def read_job(folder: Path) -> SentJob:
                 f"{file.name} of the base is not the file that was sent.", next_step="Send it again."
             )
     history = told["origin"]["stage_history"]
-    with (folder / ROWS).open(encoding="utf-8") as lines:
-        rows = tuple(_as_row(json.loads(line), number) for number, line in enumerate(lines, start=1))
+    recipe = recipe_from(told["recipe"], default_name=told["recipe"]["name"])
     job = TrainingJob(
-        recipe=recipe_from(told["recipe"], default_name=told["recipe"]["name"]),
-        rows=rows,
+        recipe=recipe,
+        rows=_read_rows(folder / ROWS),
         batches=tuple(tuple(map(tuple, step)) for step in told["batches"]),
         seed=told["seed"],
         base_folder=folder / BASE,
         initial=folder / _INITIAL,
         checkpoints=folder / _CHECKPOINTS,
         adapter=folder / ADAPTER,
+        held_out=_read_rows(folder / HELD_OUT) if recipe.held_out_share else (),
     )
     origin = Provenance(**{**told["origin"], "stage_history": None if history is None else tuple(history)})
     return SentJob(job=job, base=base, origin=origin)
@@ -140,6 +145,15 @@ def _copy(files: Sequence[tuple[str, Path]], folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if source != target:
             shutil.copyfile(source, target)
+
+
+def _write_rows(rows: Sequence[Row], path: Path) -> None:
+    path.write_text("".join(json.dumps(_as_plain(row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def _read_rows(path: Path) -> tuple[Row, ...]:
+    with path.open(encoding="utf-8") as lines:
+        return tuple(_as_row(json.loads(line), number) for number, line in enumerate(lines, start=1))
 
 
 def _as_plain(row: Row) -> dict[str, Any]:

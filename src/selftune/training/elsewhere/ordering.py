@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.errors import NothingToTrainOnError
 from selftune.training.elsewhere.base import Order
 from selftune.training.preflight import check_attention, check_mask, check_vocabulary, tokenise
+from selftune.training.stopping import hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,15 +66,16 @@ def place_order(
     check_mask(sides[:_SAMPLE], recipe, tokenizer.eos_token_id)
     check_vocabulary(sides, shape)
     check_attention(sides, shape)
+    learnt, _ = hold_out(rows, recipe)
     return Order(
         recipe=recipe,
         seed=seed,
         base=base,
         layers=shape.layers,
         precision=precision,
-        examples=len(rows),
-        tokens=sum(len(side.tokens) for side in sides),
-        steps=recipe.steps_for(len(rows)),
+        examples=len(learnt),
+        tokens=sum(len(side.tokens) for row in learnt for side in row.sides),
+        steps=recipe.steps_for(len(learnt)),
         answers=answers,
         gpu=gpu,
         probe=(_PROBE, tuple(tokenizer(_PROBE, add_special_tokens=False)["input_ids"])),

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from selftune.training.config import Recipe
 
 
-def dpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any], services: Mapping[str, Any]) -> Any:
+def dpo_trainer(
+    rows: Sequence[Row],
+    recipe: Recipe,
+    settings: Mapping[str, Any],
+    services: Mapping[str, Any],
+    held_out: Sequence[Row] = (),
+) -> Any:
     """TRL's `DPOTrainer` over these rows in this order; the adapter on the model when this is called is the reference.
 
     Args:
@@ -26,6 +32,7 @@ def dpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any]
         recipe: For its beta.
         settings: Of any trainer; one that is special to pairs overrides what is said of it here.
         services: The trainer's `model`, `processing_class` and `callbacks`.
+        held_out: Pairs that measure the loss.
     """
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
@@ -50,11 +57,18 @@ def dpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any]
             | dict(settings)
         ),
         train_dataset=Dataset.from_dict(_as_dpo_reads(rows)),
+        eval_dataset=Dataset.from_dict(_as_dpo_reads(held_out)) if held_out else None,
         **services,
     )
 
 
-def orpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any], services: Mapping[str, Any]) -> Any:
+def orpo_trainer(
+    rows: Sequence[Row],
+    recipe: Recipe,
+    settings: Mapping[str, Any],
+    services: Mapping[str, Any],
+    held_out: Sequence[Row] = (),
+) -> Any:
     """TRL's experimental `ORPOTrainer` over these rows in this order; arguments as for `dpo_trainer`."""
     # TRL may move it in any release: ours is pinned, and twenty losses of it are tested.
     warnings.filterwarnings("ignore", message="You are importing from 'trl.experimental'")
@@ -71,10 +85,11 @@ def orpo_trainer(rows: Sequence[Row], recipe: Recipe, settings: Mapping[str, Any
             **settings,
             beta=recipe.beta,
             disable_dropout=True,
-            max_length=max(len(side.tokens) for row in rows for side in row.sides),
+            max_length=max(len(side.tokens) for row in (*rows, *held_out) for side in row.sides),
             remove_unused_columns=False,
         ),
         train_dataset=Dataset.from_dict(_as_orpo_reads(rows)),
+        eval_dataset=Dataset.from_dict(_as_orpo_reads(held_out)) if held_out else None,
         **services,
     )
 

@@ -31,10 +31,11 @@ _FORM: Final = 1
 
 
 def reference_of(model: Any, job: TrainingJob, context: Context) -> dict[Row, tuple[float, float]]:
-    """Log-probabilities of both answers of every pair that the job meets, by the model as it is now."""
+    """Log-probabilities of both answers of every pair that the job meets or measures by, by the model as it is now."""
     import torch
 
     met = {job.rows[index]: None for step in job.batches for batch in step for index in batch}
+    met |= dict.fromkeys(job.held_out)
     book = None if context.notes is None else context.notes / _FOLDER / f"{_name(job, context)}.jsonl"
     kept = dict(_read(book))
     found = {row: kept[key] for row in met if (key := _key(row)) in kept}
