@@ -38,15 +38,20 @@ def run_stage(
     json: bool,
     budget_usd: float | None = None,
     changes: Sequence[str] = (),
+    continue_from: str = "",
 ) -> None:
-    """Run the cycle up to this stage and print what it made; `changes` are those of the recipe, for this once."""
+    """Run the cycle up to this stage and print what it made.
+
+    For this once `changes` are those of the recipe, and `continue_from` is the id of the run to train further.
+    """
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.judging import limit_spending
     from selftune.loop.project import open_project
     from selftune.loop.runner import go_until
 
     with open_project(project) as opened:
-        limited = replace(limit_spending(opened, budget_usd), recipe_changes=tuple(changes))
+        limited = limit_spending(opened, budget_usd)
+        limited = replace(limited, recipe_changes=tuple(changes), continue_from=continue_from)
         output = go_until(limited, stage, Stages(make_console(stderr=True)))
         told = _told_of_batch(opened, output) if stage == "judge" else ()
         plain = _plain(opened, stage, output) if json else None

@@ -13,6 +13,9 @@ from selftune.app.cli.staging import refuse_option_before, run_stage
 if TYPE_CHECKING:
     from selftune.app.training_plans import Word
 
+    # What this command alone does otherwise: changes of the recipe, and the id of the run to go on from.
+    _Once = tuple[tuple[str, ...], str]
+
 training = typer.Typer()
 """What else belongs to training hangs its commands here."""
 
@@ -37,6 +40,13 @@ def train(
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE: train by another value, within the recipe's [ranges]; may be repeated."),
     ] = None,
+    continued: Annotated[
+        str,
+        typer.Option(
+            "--continue",
+            help="Train an adapter further: a run's, by its id, or one in a folder, which is imported first.",
+        ),
+    ] = "",
     i_know: Annotated[
         bool, typer.Option("--i-know", help="Set aside the rules that may be, for this recipe; the ledger says so.")
     ] = False,
@@ -50,15 +60,17 @@ def train(
     varied = tuple(changes or ())
     word = _word(author, because, given=i_know)
     if context.invoked_subcommand is not None:
-        given = json or project != HERE or plan or of_plan or i_know or bool(varied)
+        given = json or project != HERE or plan or of_plan or i_know or bool(varied or continued)
         refuse_option_before(context, "train", given=given)
     elif plan:
-        _plan(project, recipe, dataset, memory_gb, usd_per_hour, changes=varied, word=word, json=json)
+        once = (varied, _find_adapter(project, continued))
+        _plan(project, recipe, dataset, memory_gb, usd_per_hour, once=once, word=word, json=json)
     else:
         _refuse_without_plan(given=of_plan)
-        if i_know or varied:
-            _settle_recipe(project, varied, word)
-        run_stage("train", project, json=json, changes=varied)
+        begun = _find_adapter(project, continued)
+        if i_know or varied or begun:
+            _settle_recipe(project, (varied, begun), word)
+        run_stage("train", project, json=json, changes=varied, continue_from=begun)
 
 
 def _plan(
@@ -68,7 +80,7 @@ def _plan(
     memory_gb: float | None,
     usd_per_hour: float | None,
     *,
-    changes: tuple[str, ...],
+    once: _Once,
     word: Word | None,
     json: bool,
 ) -> None:
@@ -82,7 +94,7 @@ def _plan(
 
     with open_project(project) as opened:
         shown = show_plan(
-            replace(opened, recipe_changes=changes),
+            replace(opened, recipe_changes=once[0], continue_from=once[1]),
             recipe=recipe,
             lessons=dataset,
             memory_gb=memory_gb,
@@ -119,7 +131,21 @@ def _word(author: str, text: str, *, given: bool) -> Word | None:
     return None
 
 
-def _settle_recipe(project: Path, changes: tuple[str, ...], word: Word | None) -> None:
+def _find_adapter(project: Path, name: str) -> str:
+    """The id of the run to go on from, said aloud; empty where none is named."""
+    from selftune.app.continuing import run_to_continue
+    from selftune.loop.project import open_project
+
+    if not name:
+        return ""
+    with open_project(project) as opened:
+        run = run_to_continue(opened, name)
+    told = f"goes on from {run.id} ({' → '.join(run.stage_history).upper()}), for this once"
+    typer.echo(f'{told}; cycles do so with continue_from = "{run.id}" in the recipe', err=True)
+    return run.id
+
+
+def _settle_recipe(project: Path, once: _Once, word: Word | None) -> None:
     """Refuse a change that may not be before anything else is done, and set aside what a person sets aside."""
     from dataclasses import replace
 
@@ -128,7 +154,7 @@ def _settle_recipe(project: Path, changes: tuple[str, ...], word: Word | None) -
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        varied = replace(opened, recipe_changes=changes)
+        varied = replace(opened, recipe_changes=once[0], continue_from=once[1])
         find_recipe(varied)
         for rule in () if word is None else set_aside(varied, word):
             typer.echo(f"set aside, and so it stands in the ledger: {rule}", err=True)

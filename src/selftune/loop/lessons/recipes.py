@@ -49,7 +49,8 @@ def find_recipe(project: Project, name: str = "") -> Recipe:
         ConfigError: the recipe can't be read, or a change lies outside of its ranges.
     """
     written = load_recipe(find_text(project.folder, "recipe", name or project.config.training.recipe))
-    return vary(written, project.recipe_changes)
+    varied = vary(written, project.recipe_changes)
+    return replace(varied, continue_from=project.continue_from) if project.continue_from else varied
 
 
 def with_rules_set_aside(project: Project, recipe: Recipe) -> Recipe:
