@@ -158,6 +158,7 @@ class Machine:
         usd_per_kwh: What its current costs.
         ssh: Another machine on which the back-end `ssh` trains, as the program `ssh` takes it.
         ssh_selftune: What selftune is called there.
+        ssh_memory_gb: What it may use of that machine's memory; 0: it is asked.
     """
 
     watts: float = 0.0
@@ -165,6 +166,7 @@ class Machine:
     usd_per_kwh: float = 0.0
     ssh: str = ""
     ssh_selftune: str = "selftune"
+    ssh_memory_gb: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -309,9 +309,8 @@ def test_a_search_space_is_held_against_the_machine_and_narrowed_to_what_fits() 
     assert found.standing is Standing.WARNING, "48 layers do not fit"
     fitting = int(found.next_step.rpartition(", ")[2].partition("]")[0])
     assert 16 <= fitting < 48, "at the highest rank"
-    narrowed = replace(
-        recipe, ranges=tuple((k, (16.0, fitting) if k == "lora_layers" else v) for k, v in recipe.ranges)
-    )
+    ranges = tuple((key, (16.0, fitting) if key == "lora_layers" else bounds) for key, bounds in recipe.ranges)
+    narrowed = replace(recipe, lora_layers=fitting, ranges=ranges)
     assert judge_ranges(rows, narrowed, shape, machine_of(128, recipe)).standing is Standing.FINE
     rank_alone = replace(recipe, ranges=(("lora_rank", (8, 64)),))
     assert judge_ranges(rows, rank_alone, shape, machine_of(8, recipe)).next_step.startswith("Narrow")

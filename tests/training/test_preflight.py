@@ -117,6 +117,8 @@ def test_a_training_that_can_not_fit_in_memory_is_refused(tiny_base: Path) -> No
     shape = replace(read_shape(tiny_base), layers=10**9)
     with pytest.raises(UsageError, match="GB are free"):
         preflight(conversations(3), LOOSE, load_tokenizer(tiny_base), shape)
+    elsewhere = preflight(conversations(3), replace(LOOSE, backend="ssh"), load_tokenizer(tiny_base), shape)
+    assert elsewhere.memory_bytes > 10**12, "what is free here says nothing of the machine that trains"
 
 
 def test_what_can_not_be_learnt_from_is_a_reject_with_its_reason(tiny_base: Path) -> None:

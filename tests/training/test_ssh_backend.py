@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tiny_llama import base_record, conversations, make_context
 
-from selftune.context import Machine
+from selftune.context import Machine, Progress
 from selftune.errors import UsageError
 from selftune.records import RunStatus
 from selftune.training.base import TrainingJob, TrainingStoppedError
@@ -90,6 +90,31 @@ def test_a_machine_that_reads_as_an_option_is_refused(tiny_base: Path, tmp_path:
     machine = Machine(ssh="-oProxyCommand=touch owned")
     with pytest.raises(UsageError):
         SshBackend(FAKE).train(job_in(tiny_base, tmp_path), context_in(tiny_base, tmp_path, machine))
+
+
+def test_each_step_there_is_told_here(tiny_base: Path, tmp_path: Path) -> None:
+    program = stand_in(tmp_path, "echo hello; echo 'step 1 of 2: loss 3.1'; echo 'step 2 of 2: loss 2.9'; exit 3")
+    told: list[Progress] = []
+    context = replace(context_in(tiny_base, tmp_path, there(program)), report=told.append)
+    with pytest.raises(RuntimeError):
+        SshBackend(FAKE).train(job_in(tiny_base, tmp_path), context)
+    assert told[-1] == Progress(done=2, total=2, note="fake-host: loss 2.9")
+
+
+def test_a_training_that_is_too_large_for_the_other_machine_is_refused_before_anything_is_sent(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    little = replace(there(stand_in(tmp_path, "exit 3")), ssh_memory_gb=0.1)
+    with pytest.raises(UsageError, match=r"0\.1 GB are free on fake-host"):
+        SshBackend(FAKE).train(job_in(tiny_base, tmp_path), context_in(tiny_base, tmp_path, little))
+
+
+def test_the_other_machine_is_asked_what_is_free_there_and_one_that_does_not_tell_is_unknown(tmp_path: Path) -> None:
+    asked = SshBackend(FAKE).machine_there(there())
+    assert asked.free_bytes is None or asked.free_bytes > 0
+    silent = tmp_path / "silent.py"
+    silent.write_text("print('Darwin')")
+    assert SshBackend((sys.executable, str(silent))).machine_there(there()).free_bytes is None
 
 
 def test_a_machine_out_of_reach_is_named_with_what_ssh_said(tiny_base: Path, tmp_path: Path) -> None:

@@ -28,9 +28,10 @@ from selftune.loop.lessons.recipes import (
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.planning import make_curation
 from selftune.records import Dataset, Example, Interaction
+from selftune.training.elsewhere.ssh import SshBackend
 from selftune.training.findings import Finding, Standing, overrule
 from selftune.training.habits import judge_history
-from selftune.training.machine import machine_of, this_machine
+from selftune.training.machine import Machine, machine_of, this_machine, trains_here
 from selftune.training.plan import Lessons, Setting, plan_training
 from selftune.training.rows import load_tokenizer
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from selftune.loop.project import Project
     from selftune.training.base import Row
+    from selftune.training.config import Recipe
     from selftune.training.plan import TrainingPlan
 
 _SHOWN: Final = 3
@@ -99,7 +101,7 @@ def show_plan(
     tokenizer = _tokenizer_of(project)
     setting = Setting(
         shape=read_shape(project.base_folder),
-        machine=this_machine() if memory_gb is None else machine_of(memory_gb, chosen),
+        machine=_machine(project, chosen) if memory_gb is None else machine_of(memory_gb, chosen),
         earlier=runs_on_base(project),
         history=history_before(project, chosen),
         served_as=project.config.build.quantisation,
@@ -110,6 +112,17 @@ def show_plan(
         set_aside(project, word, recipe)
     plan, rows = plan_training(given, with_rules_set_aside(project, chosen), tokenizer, setting, found)
     return ShownPlan(plan=plan, preview=tuple(_shown(row, tokenizer) for row in rows[:_SHOWN]))
+
+
+def _machine(project: Project, recipe: Recipe) -> Machine:
+    """The machine that the recipe's back-end trains on."""
+    if trains_here(recipe):
+        return this_machine()
+    said = project.context().machine
+    try:
+        return SshBackend().machine_there(said)
+    except RuntimeError as error:
+        return Machine(name=f"{said.ssh}, which can't be reached ({error})", free_bytes=None, is_here=False)
 
 
 def set_aside(project: Project, word: Word, recipe: str = "") -> tuple[str, ...]:

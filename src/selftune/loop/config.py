@@ -233,7 +233,7 @@ class MachineSection:
 
     0 says nothing. Energy and money of a run are estimates from it; the machine's own counters come before `watts`
     where they can be read. `ssh` (`user@host`) is another machine, on which a recipe with `backend = "ssh"` trains;
-    `ssh_selftune` is what selftune is called there.
+    `ssh_selftune` is what selftune is called there, and `ssh_memory_gb` what it may use of its memory; 0: it is asked.
     """
 
     watts: float = 0.0
@@ -241,6 +241,7 @@ class MachineSection:
     usd_per_kwh: float = 0.0
     ssh: str = ""
     ssh_selftune: str = "selftune"
+    ssh_memory_gb: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

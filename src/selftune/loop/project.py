@@ -33,7 +33,6 @@ class Project:
     Attributes:
         base_folder: Where the base's files were put; only who is about to use them looks, with `check_base_files`.
         recipe_changes: What this command alone changes of the recipe, each as `KEY=VALUE`, within the recipe's ranges.
-        continue_from: Id of the run whose adapter this command alone trains further; empty: as the recipe says.
     """
 
     folder: Path
@@ -43,7 +42,6 @@ class Project:
     base: BaseModel
     base_folder: Path
     recipe_changes: tuple[str, ...] = ()
-    continue_from: str = ""
 
     @property
     def hidden(self) -> Path:
@@ -82,6 +80,7 @@ class Project:
                 usd_per_kwh=self.config.machine.usd_per_kwh,
                 ssh=self.config.machine.ssh,
                 ssh_selftune=self.config.machine.ssh_selftune,
+                ssh_memory_gb=self.config.machine.ssh_memory_gb,
             ),
         )
 

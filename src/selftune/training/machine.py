@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WEIGHT_BYTES: Final = {"float32": 4, "bfloat16": 2}
 _GB: Final = 1e9
+_ELSEWHERE: Final = frozenset({"ssh"})
 _OFFLOADING: Final = ("unsloth",)
 # Metal gives about three quarters of a Mac's memory to the accelerator (`recommendedMaxWorkingSetSize`).
 _USABLE: Final = {"mlx": 0.75}
@@ -23,11 +24,16 @@ _USABLE: Final = {"mlx": 0.75}
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where it would be trained, and the memory that is free there."""
+    """Where it would be trained, and the memory that is free there; None where nobody knows."""
 
     name: str
-    free_bytes: int
+    free_bytes: int | None
     is_here: bool
+
+
+def trains_here(recipe: Recipe) -> bool:
+    """Whether this machine's memory is what the training would take."""
+    return recipe.backend not in _ELSEWHERE
 
 
 def this_machine() -> Machine:

@@ -12,7 +12,7 @@ from selftune.records import RunStatus
 from selftune.training.curriculum import judge_curriculum
 from selftune.training.findings import Finding, Standing, overrule, see
 from selftune.training.habits import judge_habits
-from selftune.training.machine import needed_bytes
+from selftune.training.machine import needed_bytes, trains_here
 from selftune.training.preflight import (
     SAMPLE,
     check_attention,
@@ -148,7 +148,9 @@ def plan_training(
     steps = recipe.steps_for(len(learnt)) if rows else 0
     samples = steps * recipe.examples_per_step
     needed = needed_bytes(rows, recipe, setting.shape)
-    time = estimate_time(samples, recipe, setting.earlier) if rows else None
+    # What ran here says nothing of another machine's pace; what ran over ssh ran there.
+    told = setting.machine.is_here or not trains_here(recipe)
+    time = estimate_time(samples, recipe, setting.earlier) if rows and told else None
     findings = (
         *unreadable,
         judge_examples(lessons, rows, rejects),
@@ -235,6 +237,10 @@ def judge_passes(rows: Sequence[Row], recipe: Recipe) -> Finding:
 
 def judge_memory(needed: int, machine: Machine) -> Finding:
     """Whether it fits."""
+    if machine.free_bytes is None:
+        text = f"about {needed / 1e9:.1f} GB; what is free on {machine.name}, nobody knows"
+        step = "Say it: --memory-gb, or ssh_memory_gb under [machine]."
+        return Finding(rule="memory", standing=Standing.UNKNOWN, text=text, next_step=step)
     text = f"about {needed / 1e9:.1f} GB of {machine.free_bytes / 1e9:.1f} GB that are free on {machine.name}"
     if needed > machine.free_bytes:
         step = "Lower batch_size, max_length or lora_layers in the recipe, or use a smaller base."
@@ -251,18 +257,17 @@ def judge_ranges(rows: Sequence[Row], recipe: Recipe, shape: ModelShape, machine
     needed = needed_bytes(rows, largest, shape)
     told = ", ".join(f"{key} {getattr(largest, key)}" for key in most) or "nothing that takes memory"
     text = f"{len(recipe.ranges)} keys may be varied; {told} would take about {needed / 1e9:.1f} GB"
+    if machine.free_bytes is None:
+        return Finding(rule=rule, standing=Standing.UNKNOWN, text=text)
     if needed <= machine.free_bytes:
         return Finding(rule=rule, standing=Standing.FINE, text=text)
-    fitting = [n for n in range(layers, 0, -1) if _fits(rows, replace(largest, lora_layers=n), shape, machine)]
+    fewer = ((n, needed_bytes(rows, replace(largest, lora_layers=n), shape)) for n in range(layers, 0, -1))
+    fitting = [n for n, bytes_of_n in fewer if bytes_of_n <= machine.free_bytes]
     step = "Narrow [ranges]: such a training would be refused."
     if fitting and "lora_layers" in most:
         step = f"Set lora_layers = [{min(_least(recipe, 'lora_layers'), fitting[0])}, {fitting[0]}] in [ranges]."
     text += f", {machine.free_bytes / 1e9:.1f} GB are free on {machine.name}"
     return Finding(rule=rule, standing=Standing.WARNING, text=text, next_step=step)
-
-
-def _fits(rows: Sequence[Row], recipe: Recipe, shape: ModelShape, machine: Machine) -> bool:
-    return needed_bytes(rows, recipe, shape) <= machine.free_bytes
 
 
 def _least(recipe: Recipe, key: str) -> int:

@@ -11,7 +11,7 @@ from selftune.bases.thinking import thinking_rule
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Reject
 from selftune.training.curriculum import check_order, check_weights, placed
-from selftune.training.machine import needed_bytes, this_machine
+from selftune.training.machine import needed_bytes, this_machine, trains_here
 from selftune.training.objectives import objective_of
 from selftune.training.stopping import hold_out
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from selftune.records import Example
     from selftune.training.base import Row
     from selftune.training.config import Recipe
+    from selftune.training.machine import Machine
 
 SAMPLE: Final = 50
 """Examples on which masks and templates are looked at."""
@@ -256,15 +257,25 @@ def check_layers(recipe: Recipe, shape: ModelShape) -> str:
 
 
 def check_memory(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
-    """The estimated peak in bytes.
+    """The estimated peak in bytes; where it trains on another machine, its back-end asks that one.
 
     Raises:
         UsageError: the machine has less memory free.
     """
-    needed, free = needed_bytes(rows, recipe, shape), this_machine().free_bytes
-    if needed > free:
+    needed = needed_bytes(rows, recipe, shape)
+    return check_fits(needed, this_machine()) if trains_here(recipe) else needed
+
+
+def check_fits(needed: int, machine: Machine) -> int:
+    """The estimated peak, if the machine has as much free; one of which nobody knows is not refused.
+
+    Raises:
+        UsageError: it has less.
+    """
+    free = machine.free_bytes
+    if free is not None and needed > free:
         raise UsageError(
-            f"the training would need about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free.",
+            f"the training would need about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free on {machine.name}.",
             next_step="Lower batch_size or max_length in the recipe, or use a smaller base.",
         )
     return needed

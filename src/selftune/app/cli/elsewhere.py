@@ -11,6 +11,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 if TYPE_CHECKING:
     from selftune.app.elsewhere import Sent
+    from selftune.context import Progress
 
 
 def register(training: typer.Typer) -> None:
@@ -66,6 +67,9 @@ def elsewhere(
 
 def job(
     folder: Annotated[Path, typer.Argument(help="What `selftune train elsewhere --to selftune` wrote.")],
+    progress: Annotated[
+        bool, typer.Option("--progress", help="Print a line for each step: for the machine that sent it.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Train a job that another machine sent; its adapter then lies in the folder. No project is needed."""
@@ -74,13 +78,17 @@ def job(
 
     screen = Stages(make_console(stderr=True))
     screen.started("train")
-    result = train_job(folder, lambda progress: screen.progressed("train", progress))
+    result = train_job(folder, _tell_step if progress else lambda made: screen.progressed("train", made))
     screen.finished("train", result.seconds, reused=False)
     if json:
         print_json(result)
     else:
         reason = f", {result.reason}" if result.reason else ""
         typer.echo(f"{result.status.value.replace('_', ' ')}{reason}: {result.steps} steps; {folder / 'adapter'}")
+
+
+def _tell_step(made: Progress) -> None:
+    typer.echo(f"step {made.done} of {made.total}: {made.note}")
 
 
 def _lines(sent: Sent) -> list[str]:
