@@ -33,6 +33,7 @@ class Project:
     Attributes:
         base_folder: Where the base's files were put; only who is about to use them looks, with `check_base_files`.
         recipe_changes: What this command alone changes of the recipe, each as `KEY=VALUE`, within the recipe's ranges.
+        continue_from: Id of the run whose adapter this command alone trains further; empty: as the recipe says.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Project:
     base: BaseModel
     base_folder: Path
     recipe_changes: tuple[str, ...] = ()
+    continue_from: str = ""
 
     @property
     def hidden(self) -> Path:
