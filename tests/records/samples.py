@@ -353,6 +353,7 @@ SAMPLES: tuple[Record, ...] = (
                 cut=(1,),
                 graded=digest("6"),
                 judged_by="some-model-0327",
+                reasoning=("She asked for a song.", ""),
             ),
         ),
         wall_seconds=3.25,
@@ -502,7 +503,7 @@ GROWN = {
     "decision": "-trainings",
     "run": "-early-stop",
     "suite": "-purpose",
-    "evaluation": "-made-with",
+    "evaluation": "-reasoning",
     "release": "-driver",
 }
 

@@ -16,7 +16,7 @@ from selftune.bases.provenance import trained_before
 from selftune.bases.refusals import against_config, against_family, against_tokenizer
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import ModelShape, Tensor, read_json, read_shape
-from selftune.bases.thinking import thinking_marks
+from selftune.bases.thinking import marks_of_folder
 from selftune.bases.tokenizer_file import read_tokenizer_file
 from selftune.errors import MissingFileError, UsageError
 
@@ -202,15 +202,8 @@ def _notes(shape: ModelShape, folder: Path) -> Iterator[str]:
         yield f"its weights were trained here before: {', '.join(history)}; what is trained on it comes after that"
     if shape.sliding_window is not None:
         yield f"its layers look back {shape.sliding_window:,} tokens: a longer example is refused before training"
-    if any(thinking_marks(template) for template in _template(folder)):
+    if marks_of_folder(folder) is not None:
         yield "it thinks before it answers: answers without reasoning would train that away"
-
-
-def _template(folder: Path) -> Iterator[str]:
-    try:
-        yield template_of(folder)
-    except UsageError:
-        return  # told among what speaks against it
 
 
 def _against_template(folder: Path) -> Iterator[str]:

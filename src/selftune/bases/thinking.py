@@ -12,10 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.bases.facts import template_of
 from selftune.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 # How templates write a block; the first pair that stands in a template whole is its own.
 _MARKS: Final = (
@@ -27,10 +29,15 @@ _MARKS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class ThinkingMarks:
-    """What opens and closes the reasoning in the text of an answer."""
+    """What opens and closes the reasoning in the text of an answer.
+
+    Attributes:
+        begun: Whether the template opens the block itself, so that an answer begins within it (DeepSeek R1).
+    """
 
     opens: str
     closes: str
+    begun: bool = False
 
     def span(self, answer: str) -> tuple[int, int] | None:
         """Where the block at the beginning of an answer lies, marks and the space after it included; None: no block."""
@@ -62,8 +69,20 @@ class ThinkingCount:
 
 def thinking_marks(template: str) -> ThinkingMarks | None:
     """The marks that a chat template writes; None: its base does not think, as far as its template tells."""
-    found = ((opens, closes) for opens, closes in _MARKS if opens in template and closes in template)
-    return next((ThinkingMarks(opens=opens, closes=closes) for opens, closes in found), None)
+    for opens, closes in _MARKS:
+        if opens in template and closes in template:
+            prompt = template.rpartition("add_generation_prompt")[2]
+            begun = prompt.count(opens) > prompt.count(closes)
+            return ThinkingMarks(opens=opens, closes=closes, begun=begun)
+    return None
+
+
+def marks_of_folder(folder: Path) -> ThinkingMarks | None:
+    """The marks of the base in a folder; None for one that does not think, or that has no single template."""
+    try:
+        return thinking_marks(template_of(folder))
+    except UsageError:
+        return None
 
 
 def count_thinking(marks: ThinkingMarks, answers: Iterable[str]) -> ThinkingCount:

@@ -8,13 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from selftune.bases.thinking import marks_of_folder
 from selftune.context import ChatRequest, Progress
 from selftune.errors import RequestRefusedError, ServingError
 from selftune.records import Message, digest_of
+from selftune.scoring.reasoning import split_reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from selftune.bases.thinking import ThinkingMarks
     from selftune.context import Answer, Context, Served
     from selftune.evals.config import EvaluationConfig
     from selftune.records import Build, GenerationParameters, Suite, SuiteItem
@@ -54,11 +57,15 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What came back: a text, cut short or not, or why there is none."""
+    """What came back: a text, cut short or not, or why there is none.
+
+    `reasoning` is what was thought before it and no part of it, empty for nothing; None of a base that does not think.
+    """
 
     text: str = ""
     cut: bool = False
     failure: str | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +149,8 @@ class Interview:
         self._served = served
         self._config = config
         self._context = context
+        # The model goes on with somebody's turn where it is left open: nobody thinks before that.
+        self._marks = None if config.left_open else marks_of_folder(context.base_folder)
         self._kept = Kept(context, tag=digest_of([served.proof, build.digest, config.asked_digest, config.rounds]))
         self._said: list[list[Reply]] = [[] for _ in questions]
         for (place, turn), reply in sorted(self._kept.load().items()):
@@ -177,6 +186,9 @@ class Interview:
         self._done += spared
         return spared
 
+    def _answers_to(self, requests: Sequence[ChatRequest]) -> Iterator[Reply]:
+        return (kept_apart(reply, self._marks) for reply in _ask(requests, self._served, self._config))
+
     def _waits_for(self, question: Question, turn: int) -> bool:
         said = self._said[question.place]
         return len(said) == turn < question.turns and not (said and said[-1].failure)
@@ -185,7 +197,7 @@ class Interview:
         requests = [question.request(self._said[question.place]) for question in questions]
         fresh: dict[tuple[int, int], Reply] = {}
         try:
-            for question, reply in zip(questions, _ask(requests, self._served, self._config), strict=True):
+            for question, reply in zip(questions, self._answers_to(requests), strict=True):
                 self._said[question.place].append(reply)
                 fresh[question.place, turn] = reply
                 self._done += 1
@@ -265,6 +277,16 @@ def _ask_again(request: ChatRequest, served: Served, parameters: GenerationParam
         return _reply(served.chat(request, parameters))
     except ServingError as error:
         return Reply(failure=f"the server failed twice: {error.message}")
+
+
+def kept_apart(reply: Reply, marks: ThinkingMarks | None) -> Reply:
+    """The reply with its reasoning beside its text; one that never came to its answer has none."""
+    if marks is None or reply.failure is not None:
+        return reply
+    found = split_reasoning(reply.text, marks.opens, marks.closes)
+    if found.unclosed or (marks.begun and marks.closes not in reply.text):
+        return replace(reply, text="", reasoning=found.answer.strip())
+    return replace(reply, text=found.answer, reasoning=found.reasoning or "")
 
 
 def _reply(answer: Answer) -> Reply:

@@ -95,7 +95,11 @@ def all_match(played: Sequence[Played], found: Mapping[int, ItemOutcome]) -> boo
 def replies_of(outcome: ItemOutcome) -> tuple[Reply, ...]:
     """What was answered, turn by turn."""
     texts = outcome.turns or (outcome.answer,)
-    return tuple(Reply(text=text, cut=turn in outcome.cut) for turn, text in enumerate(texts, start=1))
+    thoughts: Sequence[str | None] = outcome.reasoning or [None] * len(texts)
+    return tuple(
+        Reply(text=text, cut=turn in outcome.cut, reasoning=thought)
+        for turn, (text, thought) in enumerate(zip(texts, thoughts, strict=True), start=1)
+    )
 
 
 def grade_of(outcome: ItemOutcome) -> Score:

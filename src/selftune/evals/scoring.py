@@ -135,7 +135,7 @@ def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) 
         difficulty=item.difficulty,
         score=score.value,
         answer=_withheld(played.answers[-1]) if private else played.answers[-1],
-        reasons=(*score.reasons, *((_cut_at(cut, item),) if cut else ())),
+        reasons=(*score.reasons, *((_cut_at(cut, played),) if cut else ())),
         pair=item.pair,
         agent=item.agent,
         critical_failures=score.critical_failures,
@@ -151,6 +151,7 @@ def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) 
         cut=cut,
         graded=graded,
         judged_by=score.judged_by,
+        reasoning=tuple(reply.reasoning for reply in played.replies if reply.reasoning is not None),
     )
 
 
@@ -159,6 +160,8 @@ def _withheld(answer: str) -> str:
     return f"({said} word{'' if said == 1 else 's'}, not kept)" if said else ""
 
 
-def _cut_at(turns: Sequence[int], item: SuiteItem) -> str:
-    where = f" in turns {', '.join(map(str, turns))}" if item.follow_ups else ""
-    return f"the answer was cut at the token limit{where}"
+def _cut_at(turns: Sequence[int], played: Played) -> str:
+    where = f" in turns {', '.join(map(str, turns))}" if played.question.item.follow_ups else ""
+    while_thinking = any(played.replies[turn - 1].reasoning and not played.replies[turn - 1].text for turn in turns)
+    what = "the reasoning, which left no room for an answer," if while_thinking else "the answer"
+    return f"{what} was cut at the token limit{where}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from selftune.evals.config import EvaluationConfig
     from selftune.records import Build
 
-STAGE_VERSION: Final = 4
+STAGE_VERSION: Final = 5
 AS_SERVED: Final = True  # what serves names the step too
 
 

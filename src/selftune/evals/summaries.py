@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.scoring.reasoning import thinking_rate
 from selftune.scoring.units import Mean, UnitScore, mean_of, unit_scores
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Summary:
         lowest: Category with the lowest mean, and that mean; no scalar stands alone.
         critical_failures: Answers that show one.
         unscored: Item and reason for each outcome without a score.
+        thinking: The share of answers before which it thought, over items; None of a base that does not think.
     """
 
     unit: str
@@ -32,6 +34,7 @@ class Summary:
     lowest: tuple[str, Mean] | None
     critical_failures: int
     unscored: tuple[tuple[str, str], ...]
+    thinking: Mean | None
 
 
 def summarise(evaluation: Evaluation, unit: str, level: float = 0.95) -> Summary:
@@ -48,6 +51,7 @@ def summarise(evaluation: Evaluation, unit: str, level: float = 0.95) -> Summary
         lowest=min(measured, key=lambda pair: pair[1].value or 0.0, default=None),
         critical_failures=sum(bool(outcome.critical_failures) for outcome in evaluation.outcomes),
         unscored=tuple((one.item_id, one.unscored_reason or "no reason given") for one in evaluation.unscored),
+        thinking=thinking_rate(evaluation.outcomes, level),
     )
 
 

@@ -35,6 +35,8 @@ class ItemOutcome:
         cut: Turns, from 1, whose answer ended at the token limit.
         graded: Names the judge, the rubric and the item of a grade; None where code scored.
         judged_by: What the judge's server calls itself; None where none was asked.
+        reasoning: What it thought before each answer, turn by turn and no part of it, empty where it did not think;
+            nothing at all for a base that does not.
     """
 
     item_id: str
@@ -58,6 +60,7 @@ class ItemOutcome:
     cut: tuple[int, ...] = ()
     graded: str | None = None
     judged_by: str | None = None
+    reasoning: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from selftune.app.reporting.evaluations import best_and_worst, conditions, unsco
 from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
+from selftune.app.reporting.thinking import thinking_parts, thinking_warnings
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.picks.bet import bet
 from selftune.governance.doubts import open_doubts
@@ -133,6 +134,8 @@ def _lead(told: Told) -> Iterator[str]:
     if told.decision.next_step:
         yield f"Next: {told.decision.next_step}"
     yield from _contradictions(told)
+    if told.arms:
+        yield from thinking_warnings(told.arms)
     doubts = figures.counted(len(told.doubts), "open concern")
     yield f"{doubts}: {'; '.join(one.text for one in told.doubts)}" if told.doubts else "No open concern."
 
@@ -154,7 +157,9 @@ def decision_sections(told: Told, suites: KnownSuites) -> Iterator[Section]:
     yield Section(title="Checks", parts=(_checks(told.decision),))
     if told.arms:
         yield Section(title="Arms", parts=tuple(arm_parts(told.arms)))
-        yield Section(title="Parts", parts=(*part_tables(told.arms), *measure_parts(told.arms)))
+        yield Section(
+            title="Parts", parts=(*part_tables(told.arms), *measure_parts(told.arms), *thinking_parts(told.arms))
+        )
     for suite, arms in told.further:
         note = Said(text="This suite may stop a candidate; it promotes none.")
         yield Section(

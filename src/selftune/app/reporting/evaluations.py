@@ -13,6 +13,7 @@ from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Page, Section, Table
 from selftune.app.reporting.repeating import repeating_parts
 from selftune.app.reporting.sheets import best_and_worst_answers
+from selftune.app.reporting.thinking import thinking_parts, thinking_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ def evaluation_page(
         lead=tuple(_lead(arms)),
         sections=(
             Section(title="Arms", parts=tuple(arm_parts(arms))),
-            Section(title="Parts", parts=(*part_tables(arms), *measure_parts(arms))),
+            Section(title="Parts", parts=(*part_tables(arms), *measure_parts(arms), *thinking_parts(arms))),
             *further,
             *(best_and_worst(arm, suites) for arm in arms[:_SHOWN]),
             Section(title="Without a score", parts=(unscored_of(arms),)),
@@ -63,6 +64,7 @@ def _lead(arms: Sequence[ArmView]) -> Iterator[str]:
                 f"Beware: asked the same twice at temperature 0, the server of {arm.name} gave two answers, so the "
                 "same evaluation gives other figures the next time."
             )
+    yield from thinking_warnings(arms)
     if len({arm.evaluation.suite_digest for arm in arms}) > 1:
         yield "Beware: these were not asked the same suite, so their means can't be held against each other."
 

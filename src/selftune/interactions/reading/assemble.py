@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from selftune.interactions.privacy.consent import marked_consent, with_mark
 from selftune.interactions.reading.expect import as_list, as_mapping, as_text
 from selftune.interactions.reading.lines import UnreadableError, read_entries
-from selftune.interactions.reading.reasoning import split_reasoning
 from selftune.interactions.reading.times import as_utc
 from selftune.records import (
     Consent,
@@ -22,6 +21,7 @@ from selftune.records import (
     Thread,
     Trigger,
 )
+from selftune.scoring.reasoning import split_reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
