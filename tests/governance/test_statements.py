@@ -9,11 +9,12 @@ from governance_makers import say
 
 from selftune.errors import UsageError
 from selftune.governance.doubts import may_answer, open_doubts, standing
-from selftune.governance.keys import build_is_sealed, seal_build, sign_statement, statement_is_signed
+from selftune.governance.keys import seal_build, sign_statement, statement_is_signed
 from selftune.governance.statements import answer, approve, hold, raise_concern, refuse, review, withdraw
 from selftune.interactions.config import Capture
 from selftune.ledger.keys import make_machine_key
 from selftune.records import GenerationParameters, StatementKind
+from selftune.records.signatures import build_is_sealed
 from selftune.testing import fake_build, fake_context
 
 NOBODY = {}

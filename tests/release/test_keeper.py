@@ -13,9 +13,11 @@ import aiohttp
 import pytest
 
 from selftune.errors import DamagedFileError, ServingError
+from selftune.governance.keys import seal_build
+from selftune.ledger.keys import make_machine_key
 from selftune.records import FileDigest, digest_bytes
 from selftune.release import supervisor
-from selftune.release.manifest import Manifest, Pointer, place_files, read_pointer, write_pointer
+from selftune.release.manifest import Manifest, Pointer, place_files, read_manifest, read_pointer, write_pointer
 from selftune.release.note import read_note
 from selftune.release.supervisor import Keeper, Terms
 from selftune.testing import FakeServed, MemoryBlobs, fake_build, fake_proof
@@ -478,3 +480,84 @@ def test_manifests_survive_the_round_trip(hidden):
     manifest = read_manifest(name, hidden)
     assert replace(manifest) == manifest
     assert (manifest.version, manifest.fallback) == ("v1.3", "m_b_v1.2")
+
+
+def rewrite(hidden, name, change):
+    path = hidden / "models" / f"{name}.json"
+    body = json.loads(path.read_text())
+    change(body)
+    path.write_text(json.dumps(body))
+
+
+def served_once(hidden, *names):
+    """Serve each of these in turn, so that the keeper knows them, and stop."""
+
+    async def story(keeper):
+        for name in names:
+            await keeper.switch(name)
+
+    run(hidden, Servers(), story)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body["build"].update(system_prompt="Obey."),
+        lambda body: body["build"]["generation"].update(temperature=1.5),
+        lambda body: body.update(alias="another"),
+        lambda body: body.update(proof=None),
+    ],
+)
+def test_manifest_that_was_rewritten_since_it_served_is_refused_and_the_release_before_serves(hidden, change):
+    first, second = place(hidden, 0, "one"), place(hidden, 1, "two", fallback="m_b_v1.0")
+    served_once(hidden, first, second)
+    rewrite(hidden, second, change)
+
+    async def story(keeper):
+        with pytest.raises(DamagedFileError, match="not what was released under that name"):
+            await keeper.switch(second)
+        return await ask(hidden), read_note(hidden).problem
+
+    answer, problem = run(hidden, Servers(), story)
+    assert answer == "one"
+    assert f"{second}.json was rewritten" in problem
+
+
+def test_manifest_of_a_release_long_left_is_held_against_what_it_was_too(hidden):
+    names = [place(hidden, number, words) for number, words in enumerate(("one", "two", "three"))]
+    served_once(hidden, *names)
+    rewrite(hidden, names[0], lambda body: body["build"].update(system_prompt="Obey."))
+
+    async def story(keeper):
+        with pytest.raises(DamagedFileError, match="rewritten"):
+            await keeper.switch(names[0])
+        return await ask(hidden)
+
+    assert run(hidden, Servers(), story) == "three"
+
+
+def test_older_manifest_under_a_newer_name_is_refused(hidden):
+    first, second = place(hidden, 0, "one"), place(hidden, 1, "two")
+    models = hidden / "models"
+    (models / f"{second}.json").write_bytes((models / f"{first}.json").read_bytes())
+
+    async def story(keeper):
+        with pytest.raises(DamagedFileError, match="rewritten"):
+            await keeper.switch(second)
+
+    run(hidden, Servers(), story)
+
+
+def test_where_the_project_has_a_key_only_builds_that_bear_its_seal_serve(hidden):
+    key = make_machine_key(hidden / "keys")
+    first, second = place(hidden, 0, "one"), place(hidden, 1, "two")
+    sealed = seal_build(fake_build("one", files=read_manifest(first, hidden).build.files), key)
+    rewrite(hidden, first, lambda body: body["build"].update(manifest_signature=sealed.manifest_signature))
+
+    async def story(keeper):
+        await keeper.switch(first)
+        with pytest.raises(DamagedFileError, match="does not bear this project's seal"):
+            await keeper.switch(second)
+        return await ask(hidden)
+
+    assert run(hidden, Servers(), story) == "one"

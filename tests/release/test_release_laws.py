@@ -17,7 +17,7 @@ from release_house import TOML, House
 from selftune.errors import SelftuneError, ServingError
 from selftune.release.base import Switched
 from selftune.release.config import Target
-from selftune.release.manifest import Pointer, model_files, read_manifest, read_pointer, write_pointer
+from selftune.release.manifest import model_files, pointer_to, read_pointer, read_trusted, write_pointer
 from selftune.release.stage import put_into_service, take_back, undo_unrecorded
 from selftune.testing import fake_proof
 
@@ -34,13 +34,13 @@ class MemoryLive:
     def __init__(self, hidden):
         self.hidden, self.serving, self.deaf = hidden, None, False
 
-    def switch(self, name):
-        manifest = read_manifest(name, self.hidden)
+    def switch(self, name, placed=None):
+        manifest = read_trusted(name, self.hidden, placed)
         model_files(manifest, self.hidden)
         words = (self.hidden / "models" / f"{name}.gguf").read_text()
         if words.startswith("broken"):
             raise ServingError("broken.", next_step="None.")
-        write_pointer(Pointer(active=name, fallback=manifest.fallback), self.hidden)
+        write_pointer(pointer_to(manifest, self.hidden), self.hidden)
         self.serving = manifest
         return Switched(proof=fake_proof(manifest.build), health=(), gap_seconds=0.0)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selftune.governance.keys import build_is_sealed
 from selftune.ledger.keys import load_machine_key
 from selftune.records import Build
+from selftune.records.signatures import build_is_sealed
 from selftune.release.manifest import model_files, read_manifest
 
 if TYPE_CHECKING:

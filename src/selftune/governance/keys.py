@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from selftune.records.signatures import is_signed, seal_message
+
 if TYPE_CHECKING:
     from selftune.ledger.keys import MachineKey
     from selftune.records import Build, Statement
@@ -12,12 +14,7 @@ if TYPE_CHECKING:
 
 def seal_build(build: Build, key: MachineKey) -> Build:
     """The build with its digest signed; what answers is covered, how it was made is not."""
-    return replace(build, manifest_signature=key.sign(_build_message(build)))
-
-
-def build_is_sealed(build: Build, public_key: str) -> bool:
-    """Whether the build's signature is by this key and fits its digest; an unsigned build is not sealed."""
-    return _verifies(build.manifest_signature, _build_message(build), public_key)
+    return replace(build, manifest_signature=key.sign(seal_message(build)))
 
 
 def sign_statement(statement: Statement, key: MachineKey) -> Statement:
@@ -27,26 +24,9 @@ def sign_statement(statement: Statement, key: MachineKey) -> Statement:
 
 def statement_is_signed(statement: Statement, public_key: str) -> bool:
     """Whether the statement is signed by this key, as it stands; an unsigned one is not."""
-    return _verifies(statement.signature, _statement_message(statement), public_key)
-
-
-def _build_message(build: Build) -> bytes:
-    return f"selftune build {build.digest}".encode()
+    return is_signed(_statement_message(statement), statement.signature, public_key)
 
 
 def _statement_message(statement: Statement) -> bytes:
     # The id covers salted digests of text and author, so the signature outlives an erasure.
     return f"selftune statement {replace(statement, signature=None).id}".encode()
-
-
-def _verifies(signature: str | None, message: bytes, public_key: str) -> bool:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    if signature is None:
-        return False
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(bytes.fromhex(signature), message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True

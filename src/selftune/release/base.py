@@ -46,8 +46,8 @@ class Switched:
 class Live(Protocol):
     """The project's server: one address, and behind it whatever is released."""
 
-    def switch(self, name: str) -> Switched:
-        """Serve the model of this name instead of what serves now.
+    def switch(self, name: str, placed: str | None = None) -> Switched:
+        """Serve the model of this name instead of what serves now; `placed` is its manifest's digest, if just placed.
 
         Raises:
             DamagedFileError: its files are not what their manifest says; what served before still does.

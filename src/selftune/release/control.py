@@ -24,8 +24,8 @@ class Switchable(Protocol):
 
     token: str
 
-    async def switch(self, name: str) -> Switched:
-        """Serve the release of this name."""
+    async def switch(self, name: str, placed: str | None = None) -> Switched:
+        """Serve the release of this name, whose manifest has the digest `placed`."""
         ...
 
 
@@ -37,9 +37,9 @@ def add_control(door: web.Application, keeper: Switchable) -> None:
         shown = request.headers.get("Authorization", "")
         if not hmac.compare_digest(shown.encode(), f"Bearer {keeper.token}".encode()):
             return web.json_response({"error": "the token is wrong"}, status=403)
-        name = (await request.json())["name"]
+        asked = await request.json()
         try:
-            done = await keeper.switch(name)
+            done = await keeper.switch(asked["name"], asked.get("placed"))
         except IntegrityError as error:
             return web.json_response(describe_error(error), status=409)
         return web.Response(text=canonical_json(done), content_type="application/json")

@@ -74,10 +74,11 @@ async def _keep(hidden: Path, start: StartServer, terms: Terms) -> None:
 
 
 def fits_in_memory(manifest: Manifest) -> bool:
-    """Whether the machine has room for a second server: the files, a quarter more for buffers, and something spare."""
+    """Whether the machine has room for a second server: what it loads, a quarter more for buffers, something spare."""
     import psutil
 
-    return int(psutil.virtual_memory().available) > manifest.build.size_bytes * 5 // 4 + _SPARE_BYTES
+    loaded = sum(entry.size_bytes for entry in manifest.build.gguf_files)
+    return int(psutil.virtual_memory().available) > loaded * 5 // 4 + _SPARE_BYTES
 
 
 def _say(message: Mapping[str, object]) -> None:

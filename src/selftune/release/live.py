@@ -103,7 +103,7 @@ class LiveServer:
         self._collect()
         return True
 
-    def switch(self, name: str) -> Switched:
+    def switch(self, name: str, placed: str | None = None) -> Switched:
         """Serve the release of this name; starts the keeper if there is none.
 
         Raises:
@@ -113,7 +113,7 @@ class LiveServer:
         # An address is enough: when all that served is damaged, another release is the way out.
         self._open()
         note = self._running()
-        body = json.dumps({"name": name}).encode()
+        body = json.dumps({"name": name, "placed": placed}).encode()
         code, text = _post(note, SWITCH, body, control_headers(note.token), _SWITCH_SECONDS)
         if code == _OK:
             return read_switched(text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from selftune.errors import DamagedFileError, IntegrityError
 from selftune.records import Build, ServingProof, canonical_json, digest_file
+from selftune.records.signatures import build_is_sealed
 from selftune.release.naming import file_name
 from selftune.release.publish import publish_bytes, publish_link
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 
 POINTER: Final = "active.json"
+PUBLIC_KEY: Final = "keys/machine.pub"
 PLACE_AGAIN: Final = "Run `selftune rollback VERSION`: it places that version's files again, also the newest one's."
 
 
@@ -55,16 +57,21 @@ class Pointer:
     Attributes:
         left: The release that the keeper took back by itself, until a command puts that on record.
         why: What it did.
+        manifests: Name of each release that ever served, with the digest of its manifest when it last did.
     """
 
     active: str
     fallback: str | None = None
     left: str | None = None
     why: str | None = None
+    manifests: tuple[tuple[str, str], ...] = ()
 
 
-def place_files(manifest: Manifest, blobs: Blobs, hidden: Path) -> None:
+def place_files(manifest: Manifest, blobs: Blobs, hidden: Path) -> str:
     """Give the build's blobs their versioned names and write the manifest beside them; twice is as good as once.
+
+    Returns:
+        The digest of the manifest's file, for who is told to serve it.
 
     Raises:
         DamagedFileError: a blob is missing or is not what its name says; nothing was changed.
@@ -74,8 +81,11 @@ def place_files(manifest: Manifest, blobs: Blobs, hidden: Path) -> None:
     for entry in manifest.build.files:
         verify_file(blobs.path(entry.digest), entry.digest)
     for entry in manifest.build.files:
-        publish_link(blobs.path(entry.digest), models / file_name(manifest.name, entry.name))
+        place = models / file_name(manifest.name, entry.name)
+        place.parent.mkdir(exist_ok=True)
+        publish_link(blobs.path(entry.digest), place)
     publish_bytes(models / f"{manifest.name}.json", canonical_json(manifest).encode())
+    return _manifest_digest(manifest.name, hidden)
 
 
 def model_files(manifest: Manifest, hidden: Path) -> dict[str, Path]:
@@ -115,6 +125,51 @@ def read_manifest(name: str, hidden: Path) -> Manifest:
     if manifest is None:
         raise DamagedFileError(f"there is no manifest {name}.json in {hidden / 'models'}.", next_step=PLACE_AGAIN)
     return manifest
+
+
+def read_trusted(name: str, hidden: Path, placed: str | None = None) -> Manifest:
+    """The manifest of a release, held against this project's seal and against what was placed under that name.
+
+    That is `placed`, the digest told by who has just placed it, or else the digest of when it last served. A seal alone
+    would let a build in that the gate refused: it is sealed too.
+
+    Raises:
+        DamagedFileError: it is missing, can't be read, or was rewritten.
+    """
+    manifest = read_manifest(name, hidden)
+    public = hidden / PUBLIC_KEY
+    digest = _manifest_digest(name, hidden)
+    expected = placed or dict(_served_before(hidden)).get(name, digest)
+    if manifest.name != name or digest != expected:
+        what = "is not what was released under that name"
+    elif public.is_file() and not build_is_sealed(manifest.build, public.read_text(encoding="ascii").strip()):
+        what = "names a build that does not bear this project's seal"
+    else:
+        return manifest
+    raise DamagedFileError(
+        f"the manifest {name}.json was rewritten: it {what}.",
+        next_step="Run `selftune doctor`. " + PLACE_AGAIN,
+    )
+
+
+def pointer_to(manifest: Manifest, hidden: Path) -> Pointer:
+    """The pointer that makes a release the active one, and remembers what its manifest says."""
+    served = dict(_served_before(hidden)) | {manifest.name: _manifest_digest(manifest.name, hidden)}
+    return Pointer(active=manifest.name, fallback=manifest.fallback, manifests=tuple(served.items()))
+
+
+def _manifest_digest(name: str, hidden: Path) -> str:
+    """Of its bytes: a later selftune may read more out of them."""
+    return digest_file(hidden / "models" / f"{name}.json")
+
+
+def _served_before(hidden: Path) -> tuple[tuple[str, str], ...]:
+    """Nothing where there is no pointer that can be read: another release is the way out of that."""
+    try:
+        pointer = read_pointer(hidden)
+    except DamagedFileError:
+        return ()
+    return () if pointer is None else pointer.manifests
 
 
 def read_pointer(hidden: Path) -> Pointer | None:

@@ -36,7 +36,13 @@ def release_name(project: str, base: str, version: str) -> str:
 
 
 def file_name(name: str, build_file: str) -> str:
-    """The name in `.selftune/models/` of one of a build's files: `NAME.gguf` for the model itself."""
+    """The name in `.selftune/models/` of one of a build's files: `NAME.gguf` for the model itself.
+
+    What makes up a folder of the build makes up the folder `NAME/`, which other programs load as it lies there.
+    """
+    folder, inside, file = build_file.rpartition("/")
+    if folder:
+        return f"{name}{inside}{_plain(file)}"
     return f"{name}.gguf" if build_file == MODEL else f"{name}.{_plain(build_file)}"
 
 

@@ -257,9 +257,9 @@ def _serve(
     values = _config_values(file_name(manifest.name, MODEL), manifest.version)
     edit = _intended_edit(context, manifest, folder, values)
     reach("release-intent")
-    place_files(manifest, context.blobs, target.hidden)
+    placed = place_files(manifest, context.blobs, target.hidden)
     reach("release-placed")
-    switched = live.switch(manifest.name)
+    switched = live.switch(manifest.name, placed)
     reach("release-switched")
     try:
         edit_serving(folder, values)

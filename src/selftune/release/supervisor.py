@@ -26,7 +26,7 @@ from selftune.release.config import LARGEST_PORT
 from selftune.release.control import add_control
 from selftune.release.door import make_door
 from selftune.release.health import check_health
-from selftune.release.manifest import Pointer, model_files, read_manifest, read_pointer, write_pointer
+from selftune.release.manifest import Pointer, model_files, pointer_to, read_pointer, read_trusted, write_pointer
 from selftune.release.note import NOTE, Note, remove_note, write_note
 from selftune.release.publish import publish_bytes
 
@@ -182,17 +182,19 @@ class Keeper:
             if behind is self._child and isinstance(behind, Child) and not await self._lives(behind):
                 self._restart(behind)
 
-    async def switch(self, name: str) -> Switched:
+    async def switch(self, name: str, placed: str | None = None) -> Switched:
         """Serve another release; the pointer changes only when the new server has proven itself.
+
+        `placed` is the digest of its manifest, from who has just placed it.
 
         Raises:
             IntegrityError: the new one can't serve; the old one does.
         """
-        return await asyncio.shield(self._switch(name))
+        return await asyncio.shield(self._switch(name, placed))
 
-    async def _switch(self, name: str) -> Switched:
+    async def _switch(self, name: str, placed: str | None) -> Switched:
         async with self._changing:
-            old, manifest = self._child, read_manifest(name, self._hidden)
+            old, manifest = self._child, read_trusted(name, self._hidden, placed)
             if old is not None and old.manifest == manifest:
                 await self._take_over(old)
                 return Switched(proof=old.served.proof, health=old.health, gap_seconds=0.0)
@@ -221,7 +223,7 @@ class Keeper:
     async def _take_over(self, new: Child) -> None:
         """The release itself: the pointer on disk first, then the door, with nothing in between that can fail."""
         try:
-            write_pointer(Pointer(active=new.manifest.name, fallback=new.manifest.fallback), self._hidden)
+            write_pointer(pointer_to(new.manifest, self._hidden), self._hidden)
         except OSError as error:
             if new is not self._child:
                 await asyncio.to_thread(new.closing.close)
@@ -255,7 +257,7 @@ class Keeper:
 
     def _open_best(self, pointer: Pointer) -> tuple[Child, str | None]:
         try:
-            return self._open(read_manifest(pointer.active, self._hidden), server_may_differ=True), None
+            return self._open(read_trusted(pointer.active, self._hidden), server_may_differ=True), None
         except IntegrityError as error:
             if pointer.fallback is None:
                 raise type(error)(
@@ -264,7 +266,7 @@ class Keeper:
                     "there is no earlier release to go back to.",
                 ) from error
             log.exception("%s can't be served; trying %s", pointer.active, pointer.fallback)
-            return self._open(read_manifest(pointer.fallback, self._hidden), server_may_differ=True), error.message
+            return self._open(read_trusted(pointer.fallback, self._hidden), server_may_differ=True), error.message
 
     def _open(self, manifest: Manifest, *, server_may_differ: bool = False) -> Child:
         """A server for the release, started, proven and healthy (blocks; run in a thread)."""
@@ -313,7 +315,8 @@ class Keeper:
                 return
             why = f"{sick.version} {what}; the release before it serves by itself."
             log.error("%s", why)
-            write_pointer(Pointer(active=pointer.fallback, left=sick.name, why=why), self._hidden)
+            back = replace(pointer, active=pointer.fallback, fallback=None, left=sick.name, why=why)
+            write_pointer(back, self._hidden)
         except (OSError, IntegrityError):
             log.exception("%s could not be taken back", sick.version)
             return

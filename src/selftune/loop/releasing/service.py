@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from selftune.errors import IntegrityError
 from selftune.governance.approvals import approvals_needed
 from selftune.governance.clearance import clear_for_release
-from selftune.governance.keys import build_is_sealed
 from selftune.ledger.keys import load_machine_key
-from selftune.records import Release
+from selftune.loop.incoming.taking_back import refuse_withdrawn, withdrawn_from_prompt
+from selftune.records import Build, Release
+from selftune.records.signatures import build_is_sealed
 from selftune.release.base import Promotion
 from selftune.release.config import Target
 from selftune.release.live import LiveServer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.loop.project import Project
-    from selftune.records import Build, Decision
+    from selftune.records import Decision
 
 
 def serving_release(project: Project) -> Release:
@@ -68,7 +69,7 @@ def put_right(project: Project) -> tuple[str, ...]:
     done = recover(project.store.last(Release), make_target(project))
     if done:
         project.store.note("put right")
-    return (*done, *_record_taken_back(project))
+    return (*done, *_record_taken_back(project), *_retire_withdrawn(project))
 
 
 def _record_taken_back(project: Project) -> tuple[str, ...]:
@@ -84,11 +85,30 @@ def _record_taken_back(project: Project) -> tuple[str, ...]:
     return (f"{why} It is {release.version} now.",)
 
 
+def _retire_withdrawn(project: Project) -> tuple[str, ...]:
+    """Go back to the newest release that shows nobody's words against their will, where the one in service does."""
+    store, target = project.store, make_target(project)
+    newest = store.last(Release)
+    if newest is None or not withdrawn_from_prompt(store.record(newest.build_id, Build), store):
+        return ()
+    earlier = [
+        release
+        for _, release in store.each(Release)
+        if not withdrawn_from_prompt(store.record(release.build_id, Build), store)
+    ][-1]
+    why = f"The prompt of {newest.version} shows words that their author took back."
+    release = rollback(earlier, newest, target, project.context(), reason=why)
+    detail = {"from": newest.version, "to": earlier.version}
+    store.save([release], event="rolled back by itself", detail=detail)
+    return (f"{why} {earlier.version} serves again, as {release.version}.",)
+
+
 def promotion_of(project: Project, build: Build, decision: Decision) -> Promotion:
     """What release is asked to do, once the people responsible have had their say.
 
     Raises:
         IntegrityError: the build does not bear the project's seal.
+        WithdrawnError: its prompt shows words that their author took back.
         WaitingForPersonError: someone holds it, or an approval is missing.
     """
     serving = serving_release(project)
@@ -97,6 +117,7 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
         raise IntegrityError(
             f"{build.id[:18]} does not bear this project's seal.", next_step="Build it again with `selftune build`."
         )
+    refuse_withdrawn(build, project.store)
     approvals = clear_for_release(
         project.store,
         decision,
