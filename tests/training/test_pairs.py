@@ -137,6 +137,46 @@ def test_a_pair_costs_in_a_pack_what_its_sides_cost_alone(tiny_base: Path) -> No
     assert max(float((one - other).abs().max()) for one, other in zip(together, alone, strict=True)) < 1e-4
 
 
+def _with_one_prompt(base: Path) -> tuple[list[Row], list[Row]]:
+    """Three pairs of which two answer one prompt, side by side and with the third between them."""
+    one, other = preferences(2)
+    again = replace(one, messages=(*one.messages[:-1], replace(one.messages[-1], content="Ask me tomorrow.")))
+    make = PairMaker(load_tokenizer(base)).make
+    first, second, third = make(one), make(again), make(other)
+    return [first, second, third], [first, third, second]
+
+
+@pytest.mark.parametrize("objective", ["dpo", "orpo"])
+def test_pairs_with_one_prompt_learn_alike_side_by_side_and_apart(
+    objective: str, tmp_path: Path, tiny_base: Path
+) -> None:
+    beside, apart = _with_one_prompt(tiny_base)
+    shared, alone = pack_pairs(beside).pack, pack_pairs(apart).pack
+    assert len(alone.tokens) - len(shared.tokens) == beside[0].first_supervised
+    found = []
+    for rows in (beside, apart):
+        job = replace(
+            job_in(tmp_path, tiny_base, recipe(objective), moved=True), rows=tuple(rows), batches=(((0, 1, 2),),)
+        )
+        learner = new_learner(job)
+        learner.objective.get_ready(learner.model, job, make_context(tmp_path, tiny_base))
+        (loss,) = learner.objective.losses(learner.model, [rows])
+        loss.backward()
+        found.append((loss.item(), {name: tensor.grad for name, tensor in learner.adapter.items()}))
+    (loss, gradients), (expected_loss, expected) = found
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    for name, gradient in gradients.items():
+        assert (gradient - expected[name]).abs().max() <= 1e-4 * expected[name].abs().max(), name
+
+
+def test_a_pair_that_is_met_twice_in_a_pass_counts_twice(tiny_base: Path) -> None:
+    first, *_ = pairs_of(tiny_base, 1, recipe("orpo"))
+    layout = pack_pairs([first, first], with_prompts=True)
+    assert layout.shared_by == (2, 2)
+    assert [prompt for prompt, *_ in layout.counts] == [first.first_supervised - 1, 0]
+    assert sum(map(sum, layout.counts)) == len(layout.pack.targets)
+
+
 def test_a_reference_is_asked_for_once_and_then_only_for_what_is_new(tmp_path: Path, tiny_base: Path) -> None:
     context = replace(make_context(tmp_path, tiny_base), notes=tmp_path / "notes")
     job = job_in(tmp_path, tiny_base, recipe("dpo", batch_size=1))

@@ -79,7 +79,9 @@ class Orpo:
         layout = pack_pairs(rows, with_prompts=True)
         parts = torch.split(costs_of(model, layout.pack), [count for counts in layout.counts for count in counts])
         prompts, chosen, rejected = parts[::3], parts[1::3], parts[2::3]
-        told = torch.cat((*prompts, *chosen)).mean()
+        times = zip(prompts, layout.shared_by, strict=True)
+        costs = [(part, 1) for part in chosen] + [(part, pairs) for part, pairs in times if len(part)]
+        told = sum(part.sum() * pairs for part, pairs in costs) / sum(len(part) * pairs for part, pairs in costs)
         better, worse = (torch.stack([-part.mean() for part in side]) for side in (chosen, rejected))
         loss: torch.Tensor = told + odds_losses(better, worse, self._beta).mean()
         return loss
