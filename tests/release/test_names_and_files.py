@@ -32,6 +32,19 @@ def test_name_is_the_plans_own():
     assert file_name("a4ps_base_model_v1.1", "adapter.gguf") == "a4ps_base_model_v1.1.adapter.gguf"
 
 
+def test_what_makes_up_a_folder_of_a_build_makes_up_one_under_its_version():
+    assert file_name("a4ps_base_model_v1.1", "merged/config.json") == "a4ps_base_model_v1.1/config.json"
+    assert file_name("a4ps_base_model_v1.1", "adapter/adapter_model.safetensors").endswith("/adapter_model.safetensors")
+
+
+@given(build_file=st.text(max_size=20))
+def test_no_build_file_is_placed_outside_of_its_release(build_file):
+    *folder, file = file_name("m_v1.0", build_file).split("/")
+    assert folder in ([], ["m_v1.0"])
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", file)
+    assert not file.startswith(".")
+
+
 @given(project=st.text(max_size=20), base=st.text(max_size=20))
 def test_any_name_is_one_safe_file_name(project, base):
     name = file_name(release_name(project, base, "v1.0"), "model.gguf")
