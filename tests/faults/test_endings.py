@@ -12,7 +12,8 @@ pytestmark = pytest.mark.needs("train", "serve")
 def test_an_a_a_cycle_is_invalid_because_it_trained_nothing(begun):
     """The same data at a learning rate of 0: an equal model must not be measured against itself."""
     recipe = begun.folder / "recipes/short.toml"
-    recipe.write_text(recipe.read_text().replace("learning_rate = 1e-3", "learning_rate = 0.0"))
+    text = recipe.read_text().replace("learning_rate = 1e-3", "learning_rate = 0.0")
+    recipe.write_text(text.replace("learning_rate = [1e-4, 1e-2]", "learning_rate = [0.0, 1e-2]"))
     ended = json.loads(begun.expect(8, "cycle", "--json").stdout)
     assert ended["decision"]["outcome"] == "invalid"
     assert "trained nothing" in ended["decision"]["reason"]
