@@ -207,7 +207,8 @@ def test_every_key_of_a_recipe_is_read_in_a_training(
     )
     watched = WatchedRecipe(**{field.name: getattr(chosen, field.name) for field in fields(Recipe)})
     train(dataset_of(preferences(12), kind), watched, make_context(tmp_path, tiny_base))
-    elsewhere = {"beta"} if objective == "sft" else {"learn_from"}  # the recipe refuses any other value of these
+    # The recipe refuses any other value of these.
+    elsewhere = {"beta"} if objective == "sft" else {"learn_from", "learn_reasoning"}
     assert {field.name for field in fields(Recipe)} - elsewhere - {"found_on", "ranges"} <= read, (
         "the plan alone reads these two"
     )

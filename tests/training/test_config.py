@@ -87,6 +87,7 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name() -> None:
         {"beta": 0.0, "objective": "orpo"},
         {"lora_dropout": 0.1, "objective": "dpo", "beta": 0.1},
         {"learn_from": "every_answer", "objective": "dpo", "beta": 0.1},
+        {"learn_reasoning": True, "objective": "dpo", "beta": 0.1},
         {"optimiser": "adam_8bit"},
         {"schedule": "staircase"},
         {"max_steps": 0},

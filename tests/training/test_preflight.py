@@ -10,7 +10,7 @@ from selftune.bases.shape import read_shape
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Canary, Example, Message, ToolCall
 from selftune.training.config import Recipe
-from selftune.training.preflight import Preflight, preflight
+from selftune.training.preflight import Preflight, check_thinking, preflight
 from selftune.training.rows import RowMaker, count_tokens, load_tokenizer
 
 pytestmark = pytest.mark.needs("train")
@@ -162,6 +162,38 @@ def test_a_block_of_reasoning_is_shown_and_never_learnt(tmp_path: Path) -> None:
     assert "<think>\n\n</think>\n\nSecond." in load_tokenizer(base).decode(row.tokens)
     assert learnt_text(base, MANY_TURNS) == "Second.<|im_end|>"
     assert flight(base, conversations(4)).rows
+
+
+# The same, with the reasoning of the last answer in its block.
+SHOWS = THINKS.replace(
+    "{{ '<think>\n\n</think>\n\n' }}",
+    "{{ '<think>\n' }}{{ m.get('reasoning_content', '') }}{{ '\n</think>\n\n' }}",
+)
+REASONED = replace(
+    MANY_TURNS,
+    messages=(*MANY_TURNS.messages[:-1], replace(MANY_TURNS.messages[-1], reasoning="One comes first.")),
+)
+
+
+def test_reasoning_is_learnt_by_a_recipe_that_says_so_and_masked_by_every_other(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(write_tiny_base(tmp_path / "base", template=SHOWS))
+    masked, learnt = (RowMaker(tokenizer, "last_answer", learn_reasoning=on).make(REASONED) for on in (False, True))
+    assert "One comes first." in tokenizer.decode(masked.tokens)
+    assert masked.tokens == learnt.tokens
+    block = "<think>\nOne comes first.\n</think>\n\n"
+    told = [tokenizer.decode([t for t, on in zip(r.tokens, r.supervised, strict=True) if on]) for r in (masked, learnt)]
+    assert told == ["Second.<|im_end|>", f"{block}Second.<|im_end|>"]
+    empty = RowMaker(tokenizer, "last_answer", learn_reasoning=True).make(MANY_TURNS)
+    assert sum(empty.supervised) == sum(masked.supervised), "an empty block is never learnt"
+
+
+def test_a_recipe_that_would_learn_reasoning_is_refused_where_there_is_none(tmp_path: Path, tiny_base: Path) -> None:
+    thinking = load_tokenizer(write_tiny_base(tmp_path / "base", template=SHOWS))
+    assert "is learnt where it holds something" in check_thinking([REASONED], thinking, learnt=True)
+    with pytest.raises(UsageError, match="none of them holds any"):
+        check_thinking([MANY_TURNS], thinking, learnt=True)
+    with pytest.raises(UsageError, match="does not think"):
+        check_thinking([REASONED], load_tokenizer(tiny_base), learnt=True)
 
 
 def test_answers_that_would_train_thinking_away_are_refused(tmp_path: Path) -> None:

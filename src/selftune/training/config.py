@@ -64,6 +64,8 @@ class Recipe:
             training on another machine does it, and one here is refused.
         warmup_share: Share of the steps in which the learning rate rises, in place of `warmup_steps`.
         learn_from: Which assistant turns carry the loss: the answer that was judged, or every one.
+        learn_reasoning: Whether what was thought before an answer is learnt with it, where the base thinks. Else it
+            is shown and never learnt; a block that holds nothing never is.
         max_steps: Optimiser steps where `epochs` does not decide.
         epochs: Passes over the examples where there are more than `small_set` of them; 0: always `max_steps`.
         small_set: Up to so many examples `max_steps` decides.
@@ -121,6 +123,7 @@ class Recipe:
     max_seconds: float = 0.0
     max_length: int = 2048
     learn_from: str = "last_answer"
+    learn_reasoning: bool = False
     keep_prompts_together: bool = False
     order: str = SHUFFLE
     weigh_by: str = ""
@@ -175,6 +178,7 @@ class Recipe:
         # With dropout, the two answers of a pair and its reference would be compared through three different models.
         self._need(self.lora_dropout == 0, "lora_dropout", f"0 for {self.objective}")
         self._need(self.learn_from == "last_answer", "learn_from", f"last_answer for {self.objective}")
+        self._need(not self.learn_reasoning, "learn_reasoning", f"false for {self.objective}")
 
     def _check_sampling(self) -> None:
         """Refuse weights of nothing, and an early stop with nothing to measure by."""

@@ -54,10 +54,11 @@ class Supervised:
 
     def __init__(self, recipe: Recipe) -> None:
         self._learn_from = recipe.learn_from
+        self._learn_reasoning = recipe.learn_reasoning
 
     def row_maker(self, tokenizer: Any) -> Callable[[Example], Row]:
         """Rows with the recipe's answers under the loss."""
-        return RowMaker(tokenizer, self._learn_from).make
+        return RowMaker(tokenizer, self._learn_from, learn_reasoning=self._learn_reasoning).make
 
     def get_ready(self, model: Any, job: TrainingJob, context: Context) -> None:
         """Nothing is needed."""

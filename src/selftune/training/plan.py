@@ -315,7 +315,7 @@ def _about_rows(
     yield see("stop token", lambda: check_stop(some, tokenizer.eos_token_id))
     examples = taken(lessons.examples, rows)[:SAMPLE]
     yield see("template", lambda: check_rendering(examples, tokenizer))
-    yield see("thinking", lambda: check_thinking(examples, tokenizer))
+    yield see("thinking", lambda: check_thinking(examples, tokenizer, learnt=recipe.learn_reasoning))
     yield see("vocabulary", lambda: check_vocabulary(sides, shape))
     yield see("context", lambda: check_attention(sides, shape))
     yield see("layers", lambda: check_layers(recipe, shape))

@@ -13,6 +13,7 @@ from selftune.records import Reject
 from selftune.training.curriculum import check_order, check_weights, placed
 from selftune.training.machine import needed_bytes, this_machine, trains_here
 from selftune.training.objectives import objective_of
+from selftune.training.rows import for_template
 from selftune.training.stopping import hold_out
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape
     check_layers(recipe, shape)
     check_mask(sides_of(rows[:SAMPLE]), recipe, tokenizer.eos_token_id)
     check_rendering(taken(examples, rows)[:SAMPLE], tokenizer)
-    check_thinking(taken(examples, rows)[:SAMPLE], tokenizer)
+    check_thinking(taken(examples, rows)[:SAMPLE], tokenizer, learnt=recipe.learn_reasoning)
     check_vocabulary(sides_of(rows), shape)
     check_attention(sides_of(rows), shape)
     learnt, held_out = hold_out(rows, recipe)
@@ -151,8 +152,7 @@ def check_rendering(examples: Sequence[Example], tokenizer: Any) -> str:
         UsageError: names the example whose words are lost, by the template or by the tokenizer.
     """
     for example in examples:
-        plain = [{"role": message.role, "content": message.content} for message in example.messages]
-        text = str(tokenizer.apply_chat_template(plain, tokenize=False))
+        text = str(tokenizer.apply_chat_template(for_template(example.messages, tokenizer), tokenize=False))
         for message in example.messages:
             if _bare(message.content) not in _bare(text):
                 raise UsageError(
@@ -167,20 +167,27 @@ def check_rendering(examples: Sequence[Example], tokenizer: Any) -> str:
     return f"each turn of {len(examples)} examples is written whole, and comes back from its tokens"
 
 
-def check_thinking(examples: Sequence[Example], tokenizer: Any) -> str:
-    """That no answer would train a base's thinking away, in words.
+def check_thinking(examples: Sequence[Example], tokenizer: Any, *, learnt: bool = False) -> str:
+    """That no answer would train a base's thinking away, in words; `learnt` is whether reasoning is to be learnt.
 
     Raises:
-        UsageError: as `thinking_rule`.
+        UsageError: as `thinking_rule`, or reasoning is to be learnt and there is none.
     """
     count = thinking_rule(tokenizer.chat_template, (_answer(example, tokenizer) for example in examples))
+    if learnt and (count is None or not count.thought):
+        raise UsageError(
+            "no lesson's reasoning would be learnt: "
+            + ("this base does not think before it answers." if count is None else "none of them holds any."),
+            next_step="Set learn_reasoning = false in the recipe, or collect answers with their reasoning.",
+        )
     if count is None:
         return "this base does not think before it answers"
-    return f"{count.answers} answers follow a block of reasoning that is not learnt, {count.empty} of them an empty one"
+    how = "is learnt where it holds something" if learnt else "is not learnt"
+    return f"{count.answers} answers follow a block of reasoning that {how}, {count.empty} of them an empty one"
 
 
 def _answer(example: Example, tokenizer: Any) -> str:
-    plain = [{"role": message.role, "content": message.content} for message in example.messages]
+    plain = for_template(example.messages, tokenizer)
     before = str(tokenizer.apply_chat_template(plain[:-1], tokenize=False, add_generation_prompt=True))
     return str(tokenizer.apply_chat_template(plain, tokenize=False)).removeprefix(before)
 

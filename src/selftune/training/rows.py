@@ -51,21 +51,20 @@ def count_tokens(folder: Path, conversations: Sequence[Sequence[Message]]) -> Se
         return None
     counts: list[int] = []
     for start in range(0, len(conversations), _BATCH):
-        plain = [
-            [{"role": message.role, "content": message.content} for message in messages]
-            for messages in conversations[start : start + _BATCH]
-        ]
+        plain = [for_template(messages, tokenizer) for messages in conversations[start : start + _BATCH]]
         texts = [tokenizer.apply_chat_template(messages, tokenize=False) for messages in plain]
         counts += map(len, tokenizer(texts, add_special_tokens=False)["input_ids"])
     return counts
 
 
 class RowMaker:
-    """Turns examples into rows with one tokenizer. `learn_from` is the recipe's."""
+    """Turns examples into rows with one tokenizer. `learn_from` and `learn_reasoning` are the recipe's."""
 
-    def __init__(self, tokenizer: Any, learn_from: str) -> None:
+    def __init__(self, tokenizer: Any, learn_from: str, *, learn_reasoning: bool = False) -> None:
         self._tokenizer = tokenizer
         self._every = learn_from == "every_answer"
+        self._learn_reasoning = learn_reasoning
+        self._marks = thinking_marks(tokenizer.chat_template)
 
     def make(self, example: Example) -> Row:
         """The example as tokens; refuses with the reason as a `ValueError` what can't be learnt from."""
@@ -103,10 +102,12 @@ class RowMaker:
             yield self._begin_of_answer(after, len(before)), self._end_of_turn(after, len(before))
 
     def _begin_of_answer(self, text: str, start: int) -> int:
-        """Behind the block of reasoning, where there is one: what to think is not what is learnt."""
-        marks = thinking_marks(self._tokenizer.chat_template)
-        block = marks.span(text[start:]) if marks else None
-        return start + block[1] if block else start
+        """Behind the block of reasoning, where there is one, or at it where it holds some that is to be learnt."""
+        block = self._marks.span(text[start:]) if self._marks else None
+        if self._marks is None or block is None:
+            return start
+        learnt = self._learn_reasoning and self._marks.thought(text[start:])
+        return start if learnt else start + block[1]
 
     def _end_of_turn(self, text: str, start: int) -> int:
         """Where the stop token ends; the template's line break after it is not the model's to write."""
@@ -117,7 +118,7 @@ class RowMaker:
     def _render(self, messages: Sequence[Message], *, prompt_only: bool) -> str:
         from jinja2 import TemplateError
 
-        plain = [{"role": message.role, "content": message.content} for message in messages]
+        plain = for_template(messages, self._tokenizer)
         try:
             return str(self._tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=prompt_only))
         except (
@@ -126,6 +127,16 @@ class RowMaker:
             TypeError,
         ) as error:  # the sandbox refuses what is endless with the second
             raise ValueError(f"the base's chat template refuses it ({error})") from error
+
+
+def for_template(messages: Sequence[Message], tokenizer: Any) -> list[dict[str, str]]:
+    """Messages as a chat template takes them; with what was thought, where the base thinks."""
+    thinks = thinking_marks(tokenizer.chat_template) is not None
+    return [
+        {"role": message.role, "content": message.content}
+        | ({"reasoning_content": message.reasoning} if thinks and message.reasoning else {})
+        for message in messages
+    ]
 
 
 def labels_of(row: Row) -> list[int]:
