@@ -4,7 +4,8 @@ SelftuneError                 1  something failed
 ├── UsageError                2  the command, the config or a file is wrong
 │   ├── ConfigError              a key or value in a config file
 │   ├── MissingFileError         a file or folder that is not there
-│   └── UnknownNameError         a name that nothing is registered under
+│   ├── UnknownNameError         a name that nothing is registered under
+│   └── WithdrawnError           words that their author took back
 ├── NotYet                    0  nothing to do now; no fault
 │   ├── NothingNewError       0  no interaction since the last run
 │   ├── BelowTriggerError     0  too few golden items
@@ -69,6 +70,10 @@ class UnknownNameError(UsageError):
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         super().__init__(f"unknown {what} {name!r}.", next_step=offer(name, known))
         self.name = name
+
+
+class WithdrawnError(UsageError):
+    """What was named shows words that their author took back."""
 
 
 def offer(name: str, known: Iterable[str]) -> str:

@@ -38,9 +38,10 @@ def dataset_of(*lessons: Example) -> Dataset:
 def test_the_prompt_shows_short_lessons_and_no_system_messages() -> None:
     prompt = prompt_of_lessons(dataset_of(lesson(1), lesson(2, words=500)), seed=0)
     assert prompt is not None
-    assert "question 1" in prompt
-    assert "question 2" not in prompt
-    assert "state" not in prompt
+    assert "question 1" in prompt.text
+    assert "question 2" not in prompt.text
+    assert "state" not in prompt.text
+    assert prompt.interaction_ids == (lesson(1).interaction_id,)
 
 
 def test_without_a_short_lesson_there_is_no_prompt() -> None:
@@ -52,7 +53,7 @@ def test_lessons_shown_stay_where_the_log_grows_elsewhere() -> None:
     few, many = (prompt_of_lessons(dataset_of(*map(lesson, range(count))), seed=0) for count in (30, 31))
     assert few is not None
     assert many is not None
-    asked = [{line for line in prompt.splitlines() if "question" in line} for prompt in (few, many)]
+    asked = [{line for line in prompt.text.splitlines() if "question" in line} for prompt in (few, many)]
     assert len(asked[0]) == 3
     assert len(asked[0] & asked[1]) >= 2
 
@@ -91,9 +92,16 @@ def test_before_the_first_release_there_is_nothing_to_hold_anything_against(proj
     ],
 )
 def test_lessons_in_a_prompt_are_a_control_of_learning_them(shows_lessons, candidate, arms) -> None:
-    plan = SimpleNamespace(champion=BASE, others=((Arm.BASE, BASE),), seed=0, shows_lessons=shows_lessons)
+    plan = SimpleNamespace(
+        champion=BASE,
+        others=((Arm.BASE, BASE),),
+        bare_base=BASE,
+        seed=0,
+        shows_lessons=shows_lessons,
+        recipe="a recipe",
+    )
     found = list(Plan.arms_against(plan, candidate, dataset_of(lesson(1))))
     assert [arm for arm, _ in found] == arms
-    prompts = [build.system_prompt for arm, build in found if arm is Arm.PROMPT_ONLY]
+    prompts = [build.prompt for arm, build in found if arm is Arm.PROMPT_ONLY]
     assert all(prompt and "question 1" in prompt for prompt in prompts)
     assert all(build.files == BASE.files for arm, build in found if arm is Arm.PROMPT_ONLY)

@@ -29,7 +29,7 @@ class Steps:
 
 def plan(corrector: Teaching | None):
     return SimpleNamespace(
-        sources=("log",), capture=None, judging=None, curation=None, recipe=None, policy=None, evaluation=None,
+        sources=("log",), capture=None, judging=None, curation=None, recipe="a recipe", policy=None, evaluation=None,
         corrector=corrector, again=(), further_after=lambda dataset: (),
         corrections=lambda teacher, judgements: f"corrections by {teacher.model}",
         judging_after=lambda judgements: None,

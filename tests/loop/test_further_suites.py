@@ -121,9 +121,10 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
         seen.update((suite.name, arms) for suite, arms in further)
 
     asked = SimpleNamespace(suite=SimpleNamespace(name="general"))
-    nothing = dict.fromkeys(("sources", "capture", "judging", "curation", "recipe", "form", "policy", "corrector"))
+    nothing = dict.fromkeys(("sources", "capture", "judging", "curation", "form", "policy", "corrector"))
     plan = SimpleNamespace(
         **nothing,
+        recipe="a recipe",
         evaluation="first",
         ladder=False,
         again=(),

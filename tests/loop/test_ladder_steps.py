@@ -8,7 +8,7 @@ import pytest
 
 from selftune.builds.config import BuildConfig
 from selftune.loop.deciding.ladder import rungs_of
-from selftune.testing import fake_base, fake_build
+from selftune.testing import fake_build
 
 RUN = SimpleNamespace(id="run:1")
 
@@ -24,14 +24,13 @@ class NotedSteps:
         return fake_build(f"{config.form} {config.quantisation} {config.system_prompt}")
 
 
-def rungs(form: BuildConfig, control=None):
-    base, step = fake_base(), NotedSteps()
-    plan = SimpleNamespace(store=SimpleNamespace(last=lambda kind: base), form=form)
-    return dict(rungs_of(plan, step, RUN, control)), step.asked, base
+def rungs(form: BuildConfig, untrained=None):
+    step = NotedSteps()
+    return dict(rungs_of(SimpleNamespace(form=form), step, RUN, untrained)), step.asked
 
 
 def test_without_a_prompt_the_run_s_three_forms_compete():
-    names, asked, _ = rungs(BuildConfig())
+    names, asked = rungs(BuildConfig())
     assert list(names) == ["adapter", "merged", "quantised"]
     assert all(source is RUN for source, _ in asked)
     assert [(one.form, one.quantisation) for _, one in asked] == [
@@ -41,15 +40,14 @@ def test_without_a_prompt_the_run_s_three_forms_compete():
     ]
 
 
-def test_a_prompt_that_was_asked_as_a_control_is_built_of_the_base_so_that_it_can_be_released():
-    names, asked, base = rungs(BuildConfig(), fake_build(system_prompt="Be brief."))
-    assert next(iter(names)) == "prompt"
-    source, config = asked[0]
-    assert (source, config.form, config.system_prompt) == (base, "base", "Be brief.")
-    assert all(one.system_prompt is None for _, one in asked[1:])
+def test_what_needs_no_training_stands_on_the_lowest_rung():
+    prompt = fake_build(system_prompt="Be brief.")
+    names, asked = rungs(BuildConfig(), prompt)
+    assert next(iter(names.items())) == ("prompt", prompt)
+    assert all(source is RUN and one.system_prompt is None for source, one in asked)
 
 
 @pytest.mark.parametrize("wanted", ["Q4_K_M", "Q5_K_M", "Q8_0"])
 def test_the_quantised_rung_is_what_the_project_serves(wanted):
-    _, asked, _ = rungs(BuildConfig(form="quantised", quantisation=wanted))
+    _, asked = rungs(BuildConfig(form="quantised", quantisation=wanted))
     assert asked[-1][1].quantisation == wanted

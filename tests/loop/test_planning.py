@@ -146,7 +146,16 @@ def test_a_decision_about_an_older_dataset_makes_nothing_new_that_was_learnt_sin
     runs = [run_of(project, dataset_id=dataset.id) for dataset in (older, newer)]
     project.store.save([older, newer, *runs], event="made by a test")
     decisions = [
-        Decision(run_id=run.id, build_id=None, arms=(), policy="p", policy_digest="p", checks=(), outcome=Outcome.INVALID, reason=str(n))
+        Decision(
+            run_id=run.id,
+            build_id=None,
+            arms=(),
+            policy="p",
+            policy_digest="p",
+            checks=(),
+            outcome=Outcome.INVALID,
+            reason=str(n),
+        )
         for n, run in enumerate(reversed(runs))
     ]
     project.store.save(decisions, event="decided")

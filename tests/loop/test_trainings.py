@@ -54,7 +54,7 @@ def test_each_training_is_a_step_of_its_own_that_is_found_again_after_a_cut(tmp_
 def test_a_plan_tells_how_often_is_trained_and_how_long_it_takes():
     def told(run, policy):
         store = SimpleNamespace(last=lambda kind: run)
-        return training_takes(SimpleNamespace(store=store, again=recipes_again(RECIPE, policy, 7)))
+        return training_takes(SimpleNamespace(store=store, recipe=RECIPE, again=recipes_again(RECIPE, policy, 7)))
 
     assert told(None, load_policy("small")) == "once"
     assert told(worlds.make_run(wall_seconds=61.0), load_policy("small")).startswith("once; about 2 min each")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from selftune.bases.registry import SMOLLM2, add_base, known_bases, resolve_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.config import CONFIG_FILE, Profile
+from selftune.loop.incoming.taking_back import refuse_withdrawn
 from selftune.loop.project import create_project, open_project, prepare_hidden
 from selftune.loop.releasing.service import make_target, serving_release
 from selftune.loop.releasing.start import put_base_into_service
 from selftune.loop.runner import hold_lease
-from selftune.records import Release
+from selftune.records import Build, Release
 from selftune.release.stage import rollback
 
 if TYPE_CHECKING:
@@ -77,10 +78,12 @@ def roll_back(project: Project, *, to: str, reason: str) -> Release:
     Raises:
         UsageError: nothing was released before.
         UnknownNameError: no release has that version.
+        WithdrawnError: its prompt shows words that their author took back.
     """
     with hold_lease(project):
         current = serving_release(project)
         earlier = choose_earlier(project, current, to)
+        refuse_withdrawn(project.store.record(earlier.build_id, Build), project.store)
         target = make_target(project)
         step_work = project.context()
         release = rollback(earlier, current, target, step_work, reason=reason)

@@ -127,12 +127,23 @@ def _evaluating_takes(plan: Plan) -> str:
 
 def training_takes(plan: Plan) -> str:
     """How often the recipe is trained, and at the pace of the last training how many minutes."""
+    if plan.recipe is None:
+        return "none: the best prompt before the base is the candidate"
     last = plan.store.last(Run)
     minutes = 0 if last is None else max(1, math.ceil(last.wall_seconds / 60))
     pace = f"; about {minutes} min each at the pace of the last training" if minutes else ""
     if not plan.again:
         return f"once{pace}"
     return f"once, and {len(plan.again)} times more under other seeds if nothing else stops the candidate{pace}"
+
+
+def _searching_takes(plan: Plan) -> str:
+    """How many answers a search for a prompt asks for, and who judges them."""
+    wanted = plan.prompts
+    if wanted is None:
+        return "none is searched for"
+    shown = f"up to {wanted.shown} lessons shown"
+    return f"up to {wanted.answers} answers by the base, graded by {wanted.grader.name}; {shown}"
 
 
 def _grading_costs(plan: Plan) -> str:
@@ -158,8 +169,9 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "corrections": describe_corrector(plan.corrector),
         "trigger": f"{plan.curation.trigger} new golden items, overall at least {plan.curation.threshold}",
         "dialogues": f"learnt as {plan.curation.rendering}, as what serves is prompted",
-        "recipe": plan.recipe.name,
+        "recipe": "none: nothing is trained" if plan.recipe is None else plan.recipe.name,
         "training": training_takes(plan),
+        "prompts": _searching_takes(plan),
         "form": f"{plan.form.form} {plan.form.quantisation}",
         "suite": f"{suite.name}, {len(suite.items)} items",
         "arms": ", ".join(arm.value for arm, _ in plan.arms_against(plan.champion)),

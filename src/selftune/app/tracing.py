@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.app.prompting import lines_of_search
 from selftune.app.targets import lines_on_targets
 from selftune.app.ways import way_of
 from selftune.errors import UsageError
@@ -17,6 +18,7 @@ from selftune.records import (
     Evaluation,
     Interaction,
     Judgement,
+    PromptSearch,
     Record,
     Release,
     Rubric,
@@ -82,6 +84,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {made_by}"
             yield f"dialogues are brought to it as {record.prompting.value}"
             yield f"run {record.run_id or 'none: it is the base'}"
+            yield from _lines_of_prompt(record)
         case Run():
             yield f"{record.recipe}: {record.status.value} after {record.steps} steps; {record.passes:.1f} passes"
             yield f"dataset {record.dataset_id}"
@@ -104,8 +107,16 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield from _lines_of_people(record)
 
 
+def _lines_of_prompt(build: Build) -> Iterator[str]:
+    """What stands before every conversation, and where it comes from."""
+    if build.prompt is not None:
+        yield f"found by {build.search_id or 'nobody: it was named'}"
+        yield from (f"shows {one}" for one in (() if build.shown is None else build.shown.interaction_ids))
+        yield from (f"  {line}" for line in build.prompt.splitlines())
+
+
 def _lines_of_people(record: Record) -> Iterator[str]:
-    """What a person said, or was shown; of anything else its kind."""
+    """What a person said, or was shown, and what was tried in a prompt; of anything else its kind."""
     if isinstance(record, Statement):
         yield f"{record.kind.value} by {record.author} at {record.said_at}: {record.text}"
         yield f"about {record.subject}"
@@ -113,6 +124,8 @@ def _lines_of_people(record: Record) -> Iterator[str]:
         # Whose answer is whose stays untold: the pair may still be waiting for its pick.
         yield from (f"  {side}: {answer}" for side, answer in zip(("left", "right"), record.sides, strict=True))
         yield f"interaction {record.interaction_id}"
+    elif isinstance(record, PromptSearch):
+        yield from lines_of_search(record)
     else:
         yield record.KIND
 

@@ -12,6 +12,7 @@ from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
 from selftune.loop.deciding.ladder import climb_ladder
 from selftune.loop.deciding.trainings import with_trainings
+from selftune.loop.deciding.untrained import find_prompted
 from selftune.records import Outcome, RunStatus
 from selftune.release.stage import release
 from selftune.training.stage import train
@@ -19,7 +20,7 @@ from selftune.training.stage import train
 if TYPE_CHECKING:
     from selftune.loop.executor import Executor
     from selftune.loop.plan import Plan
-    from selftune.records import Dataset, Decision, Release, Run
+    from selftune.records import Build, Dataset, Decision, Release, Run
 
 
 def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
@@ -36,15 +37,22 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
         rewritten = step(capture, (plan.corrections(plan.corrector, judgements),), plan.capture)
         judgements = step(judge, rewritten, plan.judging_after(judgements))
     dataset = step(curate, plan.judged(judgements), plan.curation)
+    if plan.recipe is None:
+        return weigh(plan, step, find_prompted(plan, step, dataset), None, dataset)
     return weigh_run(plan, step, step(train, dataset, plan.recipe), dataset)
 
 
 def weigh_run(plan: Plan, step: Executor, run: Run, dataset: Dataset) -> Release | Decision:
     """The second half of the story, from a run on: also of one that was trained elsewhere, or by hand."""
     candidate = step(build, run, plan.form) if run.status is RunStatus.FINISHED else None
+    return weigh(plan, step, candidate, run, dataset)
+
+
+def weigh(plan: Plan, step: Executor, candidate: Build | None, run: Run | None, dataset: Dataset) -> Release | Decision:
+    """Its end, from a candidate on: measured, decided about, and released if it is promoted."""
     arms = dict(plan.arms_against(candidate, dataset))
     evaluations = {arm: step(evaluate, served, plan.evaluation) for arm, served in arms.items()}
-    if candidate is not None and plan.ladder:
+    if candidate is not None and run is not None and plan.ladder:
         candidate, decision = climb_ladder(plan, step, run, dataset, arms, evaluations)
     else:
         further = [

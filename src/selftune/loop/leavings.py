@@ -79,11 +79,11 @@ def append_result(project: Project, decision: Decision, run: Run | None, elapsed
         "model": project.base.name,
         "score": scores.get(Arm.CANDIDATE, ""),
         "baseline": scores.get(Arm.CHAMPION, ""),
-        "result": "kept" if decision.outcome is Outcome.PROMOTE else _refused(run),
+        "result": "kept" if decision.outcome is Outcome.PROMOTE else _refused(run, decision),
         "train_loss": f"{run.curve[-1].loss:.4f}" if run is not None and run.curve else "",
         "val_loss": "",
         "elapsed_s": f"{elapsed_seconds:.0f}",
-        "config": "" if run is None else run.recipe,
+        "config": "none" if run is None else run.recipe,
         "decision": decision.id,
     }
     _publish(path, text + "\t".join(row[column] for column in COLUMNS) + "\n")
@@ -96,8 +96,10 @@ def _score(project: Project, evaluation_id: str) -> str:
     return "" if mean is None else f"{mean:.4f}"
 
 
-def _refused(run: Run | None) -> str:
-    status = "failed" if run is None else run.status.value
+def _refused(run: Run | None, decision: Decision) -> str:
+    if run is None:
+        return "failed" if decision.build_id is None else "reverted"
+    status = run.status.value
     return "reverted" if status == "finished" else status.replace("_", " ")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from selftune.builds.prompts import PromptLayout, prompted
 from selftune.curation.base import Judged, Key, Pair, Yardstick
 from selftune.curation.corrections import find_correctable
 from selftune.gate.base import Evidence, SuiteEvidence
@@ -14,9 +15,9 @@ from selftune.gate.planning import needs_base
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.judges.calibration.canaries import CANARY
 from selftune.loop.lessons.correcting import Corrections
-from selftune.loop.measuring.controls import prompt_of_lessons, prompted
+from selftune.loop.measuring.controls import prompt_of_lessons
 from selftune.loop.measuring.leaks import leakage_of
-from selftune.records import Arm, Dataset, Decision, Interaction, Judgement, Run, digest_of
+from selftune.records import Arm, Build, Dataset, Decision, Interaction, Judgement, PromptSearch, Run, digest_of
 from selftune.store.consent import TIGHTENED
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from selftune.loop.executor import Stored
     from selftune.loop.lessons.teaching import Teaching
     from selftune.loop.measuring.holdout import Holdout
-    from selftune.records import Build, Evaluation, JudgeIdentity, Release, Suite
+    from selftune.loop.prompts.stage import PromptSearching
+    from selftune.records import Evaluation, JudgeIdentity, Release, Suite
     from selftune.release.base import Promotion
     from selftune.release.config import Target
     from selftune.store import Store
@@ -124,6 +126,8 @@ class Plan:
         holdout: How what is held out of the log is asked and graded beside them; None where nobody may grade it.
         further: Suites that may stop the candidate beside the one that decides, and how they are asked.
         others: Controls that training must beat: the bare base, and the base with a prompt alone where one is named.
+        recipe: What training does; None where nothing is trained, and the best prompt is the candidate.
+        prompts: How a prompt is searched for, where one is the candidate or competes for it.
         promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
         again: The recipe under the further seeds that the policy asks for.
         corrector: The teacher that writes answers anew which are not good enough; None for none.
@@ -141,7 +145,7 @@ class Plan:
     calibration: str
     curation: Curation
     yardsticks: tuple[Yardstick, ...]
-    recipe: Recipe
+    recipe: Recipe | None
     form: BuildConfig
     evaluation: EvaluationConfig
     policy: Policy
@@ -158,6 +162,7 @@ class Plan:
     nights: tuple[bool, ...] = ()
     ladder: bool = False
     again: tuple[Recipe, ...] = ()
+    prompts: PromptSearching | None = None
     picked: Callable[[Build, Build], Picks] = lambda champion, candidate: Picks()  # noqa: ARG005 - nobody picked
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
@@ -194,10 +199,15 @@ class Plan:
         if candidate is not None:
             yield Arm.CANDIDATE, candidate
         yield from self.others
-        prompt = prompt_of_lessons(dataset, self.seed) if dataset is not None and self.shows_lessons else None
-        base = dict(self.others).get(Arm.BASE)
-        if candidate is not None and base is not None and prompt is not None:
-            yield Arm.PROMPT_ONLY, prompted(base, prompt)
+        shown = prompt_of_lessons(dataset, self.seed) if dataset is not None and self.shows_lessons else None
+        trained = candidate is not None and self.recipe is not None
+        if trained and self.bare_base is not None and shown is not None:
+            yield Arm.PROMPT_ONLY, prompted(self.bare_base, PromptLayout(shown=shown))
+
+    @property
+    def bare_base(self) -> Build | None:
+        """The base as it is, which every prompt is put before; None before the first release."""
+        return dict(self.others).get(Arm.BASE)
 
     def asks(self) -> int:
         """Questions that evaluating costs at most: what is kept of an arm is not asked again."""
@@ -300,6 +310,14 @@ def last_learnt(store: Store) -> Dataset | None:
     decided = dict.fromkeys(decision.run_id for _, decision in store.each(Decision) if decision.run_id is not None)
     learnt = {run.dataset_id for run in store.records(decided, Run)}
     return store.record(max(learnt, key=store.sequence_of), Dataset) if learnt else None
+
+
+def last_shown(store: Store) -> Dataset | None:
+    """The newest dataset whose lessons a prompt was chosen by that a decision was about; None before the first."""
+    decided = dict.fromkeys(decision.build_id for _, decision in store.each(Decision) if decision.build_id is not None)
+    found = dict.fromkeys(build.search_id for build in store.records(decided, Build) if build.search_id is not None)
+    shown = {search.dataset_id for search in store.records(found, PromptSearch)}
+    return store.record(max(shown, key=store.sequence_of), Dataset) if shown else None
 
 
 def learnt_ids(store: Store, dataset: Dataset | None) -> frozenset[str]:

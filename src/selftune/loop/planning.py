@@ -27,7 +27,7 @@ from selftune.loop.deciding.trainings import recipes_again
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.incoming.news import read_news, refuse_when_nothing_new
 from selftune.loop.incoming.privacy import TodaysRules, door_of, rules_of
-from selftune.loop.lessons.coldstart import trigger_of
+from selftune.loop.lessons.coldstart import learnt_so_far, trigger_of
 from selftune.loop.lessons.recipes import find_recipe, recipe_in_force
 from selftune.loop.lessons.teaching import Teaching, reach_teacher
 from selftune.loop.measuring.calibrating import calibration_line, refuse_uncalibrated
@@ -37,10 +37,12 @@ from selftune.loop.measuring.further import further_suites, refuse_unknown_deman
 from selftune.loop.measuring.grading import make_gate_judge, refuse_related_graders
 from selftune.loop.measuring.holdout import make_holdout
 from selftune.loop.measuring.yardsticks import make_yardsticks
-from selftune.loop.plan import Kept, Logged, Plan, last_learnt, learnt_ids
+from selftune.loop.plan import Kept, Logged, Plan, learnt_ids
+from selftune.loop.prompts.wishes import make_prompt_search, trains
 from selftune.loop.releasing.service import make_target, promotion_of, serving_release
 from selftune.plugins import load_plugin
 from selftune.records import (
+    Arm,
     Build,
     CheckStatus,
     DatasetKind,
@@ -77,7 +79,7 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
             candidate is being measured, or dialogues would be learnt otherwise than the release is prompted.
     """
     store, config = project.store, project.config
-    learnt = last_learnt(store)
+    learnt = learnt_so_far(project)
     news = read_news(project, 0 if learnt is None else learnt.watermark)
     fresh = news.fresh
     if run is None:
@@ -105,7 +107,15 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
     if run is not None:
         refuse_what_serves(run, champion, config)
     refuse_uncalibrated(project, identity, rubric)
-    door = door_of(project)
+    door, others = door_of(project), control_arms(project)
+    bare = dict(others).get(Arm.BASE)
+    searches = recipe is None or config.gate.ladder
+    prompts = make_prompt_search(project, judging, bare) if searches and bare is not None else None
+    if recipe is None and prompts is None:
+        raise ConfigError(
+            "nothing is to be trained, and no prompt to be searched for.",
+            next_step="Name a recipe under [training], or let `answers` under [prompt] be more than 0.",
+        )
     return Plan(
         store=store,
         generation=serving.generation + 1,
@@ -125,7 +135,9 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
         ),
         yardsticks=make_yardsticks(project.folder, *suites),
         recipe=recipe,
-        again=recipes_again(recipe, policy, config.project.seed) if run is None or holds_recipe(run) else (),
+        again=()
+        if recipe is None or (run is not None and not holds_recipe(run))
+        else recipes_again(recipe, policy, config.project.seed),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
         evaluation=evaluation,
         further=further,
@@ -136,7 +148,8 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
         picked=lambda old, new: picks_between(project, old, new),
         target=make_target(project),
         champion=champion,
-        others=control_arms(project),
+        others=others,
+        prompts=prompts,
         seed=config.project.seed,
         shows_lessons=not config.evaluation.prompt_only,
         serving=serving,
@@ -144,8 +157,8 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
     )
 
 
-def choose_recipe(project: Project, policy: Policy, run: Run | None) -> Recipe:
-    """The recipe in force; for a run that is there already the one it was trained by.
+def choose_recipe(project: Project, policy: Policy, run: Run | None) -> Recipe | None:
+    """The recipe in force, None where nothing is trained; for a run that is there already the one it was trained by.
 
     Where the run's record holds none, as of a training elsewhere, it is the project's, and nothing is trained by it.
 
@@ -155,6 +168,8 @@ def choose_recipe(project: Project, policy: Policy, run: Run | None) -> Recipe:
         UsageError: the run was trained on another base.
     """
     if run is None:
+        if not trains(project.config):
+            return None
         recipe = recipe_in_force(project)
         refuse_probe(policy, recipe)
         return recipe

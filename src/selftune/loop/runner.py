@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import LockedError, NotYet
+from selftune.errors import LockedError, NotYet, UsageError
 from selftune.gate.stage import decide
 from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
@@ -22,11 +22,13 @@ from selftune.loop.incoming.taking_back import drop_withdrawn
 from selftune.loop.leavings import leave_for_people
 from selftune.loop.measuring.regressions import grow_regressions
 from selftune.loop.planning import make_plan
+from selftune.loop.prompts.wishes import trains
 from selftune.loop.releasing.pending import pending_decision, pending_promotion
 from selftune.loop.releasing.service import make_target, put_right, serving_release
 from selftune.records import Dataset, Decision, Evaluation, Outcome, Release
 from selftune.release.live import LiveServer
 from selftune.release.stage import release
+from selftune.training.stage import train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,6 +168,11 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
     Raises:
         NotYet: the cycle has nothing to do, or too little; its next step says what is missing.
     """
+    if stage == train.__name__ and not trains(project.config):
+        raise UsageError(
+            'nothing is trained here: the recipe is "none".',
+            next_step="Name a recipe under [training] in selftune.toml.",
+        )
     with hold_lease(project):
         check_breaker(project)
         step = make_executor(project, observer or Silent())

@@ -124,6 +124,9 @@ def cycle(
     run: Annotated[
         str, typer.Option(help="A run that is there, by its id or `newest`: build and weigh it, train nothing.")
     ] = "",
+    no_training: Annotated[
+        bool, typer.Option("--no-training", help="Train nothing: search a prompt, and let the gate decide about it.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
@@ -134,10 +137,14 @@ def cycle(
     from selftune.app.trainings import find_run
     from selftune.loop.planning import make_plan
     from selftune.loop.project import open_project
+    from selftune.loop.prompts.wishes import without_training
     from selftune.loop.runner import go_round
 
+    if run and no_training:
+        raise typer.BadParameter("--run names what was trained, and --no-training wants nothing trained.")
     with open_project(project) as unlimited:
-        opened = limit_spending(unlimited, budget_usd)
+        limited = limit_spending(unlimited, budget_usd)
+        opened = without_training(limited) if no_training else limited
         given = find_run(opened, run) if run else None
         if dry_run:
             _show_plan(make_plan(opened, given), json=json)

@@ -71,6 +71,7 @@ def register_commands() -> None:
         house,
         inspecting,
         picking,
+        prompting,
         reporting,
         reviewing,
         searching,
@@ -92,6 +93,7 @@ def register_commands() -> None:
     searching.register(app)
     growing.register(app)
     examples.register(app)
+    prompting.register(app)
     datasets.register(app)
     suites.register(app)
     experimenting.register(app)

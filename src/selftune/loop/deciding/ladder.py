@@ -11,7 +11,8 @@ from selftune.evals.stage import evaluate
 from selftune.gate.ladder.stage import Competitor, Ladder
 from selftune.gate.ladder.stage import decide as decide_on_ladder
 from selftune.loop.deciding.trainings import with_trainings
-from selftune.records import Arm, BaseModel, ServingForm
+from selftune.loop.deciding.untrained import prompt_on_ladder
+from selftune.records import Arm, ServingForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ def climb_ladder(
         arms: Who was asked the suite that decides.
         asked: What they did there.
     """
-    rungs = dict(rungs_of(plan, step, run, arms.get(Arm.PROMPT_ONLY)))
+    rungs = dict(rungs_of(plan, step, run, prompt_on_ladder(plan, step, dataset, arms.get(Arm.PROMPT_ONLY))))
     competitors = []
     for name, rung in rungs.items():
         evaluations = {**asked, Arm.CANDIDATE: step(evaluate, rung, plan.evaluation)}
@@ -51,13 +52,10 @@ def climb_ladder(
     return next(rung for rung in rungs.values() if rung.id == decision.build_id), decision
 
 
-def rungs_of(plan: Plan, step: Executor, run: Run, control: Build | None) -> Iterator[tuple[str, Build]]:
+def rungs_of(plan: Plan, step: Executor, run: Run, untrained: Build | None) -> Iterator[tuple[str, Build]]:
     """From the simplest to the dearest: what needs no training, then the run in each serving form."""
-    base = plan.store.last(BaseModel)
-    if control is not None and base is not None:
-        # The control was asked without the project's seal; what may be released is built and sealed as any other.
-        untrained = replace(plan.form, form=ServingForm.BASE.value, system_prompt=control.system_prompt)
-        yield "prompt", step(build, base, untrained)
+    if untrained is not None:
+        yield "prompt", untrained
     full = replace(plan.form, quantisation=Quantisation.F16.value)
     small = Quantisation.Q8_0.value if plan.form.quantisation in _UNQUANTISED else plan.form.quantisation
     yield "adapter", step(build, run, replace(full, form=ServingForm.ADAPTER.value))

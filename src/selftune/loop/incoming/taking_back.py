@@ -1,4 +1,4 @@
-"""Words that may no longer be kept leave the suites and drafts of a project, which are files beside the store."""
+"""Words that were taken back leave the suites and drafts of a project, and what shows them in a prompt the service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selftune.errors import IntegrityError, UnknownNameError
+from selftune.errors import IntegrityError, UnknownNameError, WithdrawnError
 from selftune.evals.suite_files import write_suite
 from selftune.evals.suites import SUITES, load_suite
 from selftune.records import Interaction
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.loop.project import Project
-    from selftune.records import Suite, SuiteItem
+    from selftune.records import Build, Consent, Suite, SuiteItem
     from selftune.store import Store
 
 
@@ -52,13 +52,44 @@ def forget_in_suites(folder: Path, interaction_ids: Iterable[str]) -> int:
 
 def may_be_kept(interaction_id: str, store: Store) -> bool:
     """Whether the newest version of these words may still be kept; not where they were erased."""
+    consent = _consent_now(interaction_id, store)
+    return consent is not None and consent.keep
+
+
+def _consent_now(interaction_id: str, store: Store) -> Consent | None:
+    """The consent of the newest version; None where the words were erased."""
     newest = interaction_id
     try:
         while (later := store.later_version(newest)) is not None:
             newest = later
-        return store.record(newest, Interaction).consent.keep
+        return store.record(newest, Interaction).consent
     except (UnknownNameError, IntegrityError):
-        return False
+        return None
+
+
+def withdrawn_from_prompt(build: Build, store: Store) -> tuple[str, ...]:
+    """The lessons in a build's prompt that may no longer be shown: their words were erased, or not for training."""
+    shown = () if build.shown is None else build.shown.interaction_ids
+    return tuple(one for one in shown if not may_be_shown(one, store))
+
+
+def refuse_withdrawn(build: Build, store: Store) -> None:
+    """Stop before a build is put into service whose prompt shows words that may no longer be used.
+
+    Raises:
+        WithdrawnError: so it is; the message names them.
+    """
+    if gone := withdrawn_from_prompt(build, store):
+        raise WithdrawnError(
+            f"the prompt of {build.id[:18]} shows what its authors took back: {', '.join(one[:24] for one in gone)}.",
+            next_step="Search for another prompt: selftune prompt.",
+        )
+
+
+def may_be_shown(interaction_id: str, store: Store) -> bool:
+    """Whether the newest version of these words may be learnt from, and so shown instead."""
+    consent = _consent_now(interaction_id, store)
+    return consent is not None and consent.keep and consent.train
 
 
 def _origins(folder: Path) -> Iterator[str]:

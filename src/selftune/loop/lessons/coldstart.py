@@ -19,16 +19,19 @@ from selftune.gate.policies import load_policy
 from selftune.loop.config import Profile
 from selftune.loop.ejected import find_text, rubric_of
 from selftune.loop.incoming.news import read_news
-from selftune.loop.plan import last_learnt
+from selftune.loop.plan import last_learnt, last_shown
+from selftune.loop.prompts.wishes import trains
 from selftune.records import Arm, Decision, Evaluation, Outcome, Run, digest_of
 from selftune.scoring.units import mean_of, unit_scores
 
 if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.loop.project import Project
-    from selftune.records import Suite
+    from selftune.records import Dataset, Suite
 
 UNKNOWN_ERRORS: Final = 0.5
+FEWEST_TO_SHOW: Final = 24
+"""New golden items from which on a prompt is searched for: three quarters of their questions choose it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +78,18 @@ class Outlook:
         return "write a system prompt, name it as `prompt_only` under [evaluation], and see what it is worth"
 
 
+def learnt_so_far(project: Project) -> Dataset | None:
+    """The newest dataset that was decided about: of a run, or where nothing is trained, of a prompt; None before."""
+    return (last_learnt if trains(project.config) else last_shown)(project.store)
+
+
 def trigger_of(project: Project, policy: Policy, suite: Suite) -> int:
     """New golden items that start a training: set by hand; in `solo` what the gate sees; else the plan's number."""
     config = project.config
     if config.curation.trigger:
         return config.curation.trigger
+    if not trains(config):
+        return FEWEST_TO_SHOW
     if config.project.profile is not Profile.SOLO:
         return MOST
     learnt = last_learnt(project.store)
@@ -95,7 +105,7 @@ def trigger_of(project: Project, policy: Policy, suite: Suite) -> int:
 def look_ahead(project: Project, suite: Suite) -> Outlook:
     """How many lessons are ready, how many it takes, and when there will be as many."""
     policy = load_policy(find_text(project.folder, "policy", project.config.gate.policy))
-    learnt = last_learnt(project.store)
+    learnt = learnt_so_far(project)
     news = read_news(project, 0 if learnt is None else learnt.watermark)
     rubric = rubric_of(project.folder, project.config).id
     progress = project.store.progress(news.span, rubric_digest=rubric, threshold=project.config.curation.threshold)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.examples import is_short, write_prompt
-from selftune.records import Arm, Build, BuildOrigin, Release, digest_of
+from selftune.builds.prompts import PromptLayout, prompted
+from selftune.curation.examples import is_short, show
+from selftune.records import Arm, Build, Release, digest_of
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
-    from selftune.records import Dataset
+    from selftune.records import Dataset, ShownLessons
 
 NONE: Final = "none"
 """Set as `prompt_only` where no prompt is to be tried."""
@@ -31,19 +31,14 @@ def control_arms(project: Project) -> tuple[tuple[Arm, Build], ...]:
     prompt = project.config.evaluation.prompt_only
     if prompt in {"", NONE}:
         return ((Arm.BASE, base),)
-    return (Arm.BASE, base), (Arm.PROMPT_ONLY, prompted(base, prompt))
+    return (Arm.BASE, base), (Arm.PROMPT_ONLY, prompted(base, PromptLayout(instruction=prompt)))
 
 
-def prompted(base: Build, prompt: str) -> Build:
-    """The base with a system prompt of its own and no training."""
-    return replace(base, origin=BuildOrigin.PROMPT, system_prompt=prompt, manifest_signature=None)
-
-
-def prompt_of_lessons(dataset: Dataset, seed: int) -> str | None:
+def prompt_of_lessons(dataset: Dataset, seed: int) -> ShownLessons | None:
     """A few lessons shown in a system prompt instead of learnt; None where none is short enough.
 
     Which ones is drawn by name, so that they seldom change while the log grows, and what was asked with them stands.
     """
     short = [example for example in dataset.train if is_short(example)]
     drawn = sorted(short, key=lambda example: digest_of([seed, example.interaction_id]))[:_SHOWN]
-    return write_prompt(drawn) if drawn else None
+    return show(drawn) if drawn else None

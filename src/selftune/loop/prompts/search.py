@@ -71,7 +71,8 @@ def search(
 
 def halve(drafts: Sequence[Draft], asked: Sequence[Example], rate: Rate, answers: int) -> Searched:
     """The better half of the drafts goes on to more questions, until one is left; of equals the shorter one."""
-    alive, tried, count = list(drafts), [], 0
+    alive, count = list(drafts), 0
+    tried: list[TriedPrompt] = []
     rounds = max(1, math.ceil(math.log2(len(alive))))
     for number in range(1, rounds + 1):
         count = min(len(asked), count + answers // rounds // len(alive))

@@ -9,6 +9,7 @@ from selftune.governance.approvals import Decided, approvals_needed
 from selftune.governance.approvals import pending_promotion as unsettled_promotion
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.executor import step_key
+from selftune.loop.incoming.taking_back import withdrawn_from_prompt
 from selftune.loop.releasing.service import make_target, promotion_of
 from selftune.records import Build, Decision, Release, Statement
 from selftune.release.stage import release
@@ -40,7 +41,8 @@ def pending_decision(project: Project) -> Decision | None:
 def pending_promotion(project: Project) -> Promotion | None:
     """The promotion that must be carried out before anything new is begun; None when there is none.
 
-    One whose release failed because its build could not be served is not tried for ever: the failure is on record.
+    One whose prompt shows words that were taken back since is not carried out. One whose release failed because its
+    build could not be served is not tried for ever: the failure is on record.
 
     Raises:
         WaitingForPersonError: someone holds it, or an approval is missing.
@@ -48,6 +50,9 @@ def pending_promotion(project: Project) -> Promotion | None:
     decision = pending_decision(project)
     if decision is None or decision.build_id is None:
         return None
-    promotion = promotion_of(project, project.store.record(decision.build_id, Build), decision)
+    made = project.store.record(decision.build_id, Build)
+    if withdrawn_from_prompt(made, project.store):
+        return None
+    promotion = promotion_of(project, made, decision)
     failure = project.store.failure(step_key(release, promotion, make_target(project), project.context()))
     return None if failure is not None and failure.startswith(_FINAL) else promotion
