@@ -11,7 +11,7 @@ from selftune.bases.provenance import read_provenance
 from selftune.errors import UsageError
 from selftune.loop.runner import hold_lease
 from selftune.records import Dataset, Run, digest_of
-from selftune.training.importing import import_adapter
+from selftune.training.importing import import_adapter, refuse_what_is_none
 from selftune.training.repeating import compare_runs, recipe_of
 from selftune.training.stage import train
 
@@ -71,6 +71,7 @@ def import_run(project: Project, adapter: Path, dataset: str | None) -> Run:
         DamagedFileError: one of its files can't be read.
         LockedError: another runner has the project.
     """
+    refuse_what_is_none(adapter)
     with hold_lease(project):
         project.check_base_files()
         scratch = digest_of(["import", str(adapter.resolve())])
