@@ -141,7 +141,7 @@ def _find_adapter(project: Path, name: str) -> str:
     with open_project(project) as opened:
         run = run_to_continue(opened, name)
     told = f"goes on from {run.id} ({' → '.join(run.stage_history).upper()}), for this once"
-    typer.echo(f'{told}; cycles do so with continue_from = "{run.id}" in the recipe', err=True)
+    typer.echo(f"{told}; `selftune cycle --run newest` then builds and weighs what comes of it", err=True)
     return run.id
 
 

@@ -64,8 +64,13 @@ def _training(run: Run, dataset: Dataset) -> Iterator[Part]:
         ("energy, an estimate", energy(run.energy_joules) + (f" by {run.energy_from}" if run.energy_from else "")),
         ("cost, an estimate", figures.dollars(run.cost_usd)),
         ("examples left out", str(len(run.rejects))),
+        *((("examples that only measured", str(run.held_out)),) if run.held_out else ()),
+        *((("the adapter is that of step", str(run.adapter_step)),) if run.adapter_step is not None else ()),
     )
     yield Table(caption="How it was trained", head=("what", "value"), rows=rows)
+    if run.parts:
+        met = tuple((part.name, str(part.examples), str(part.met)) for part in run.parts)
+        yield Table(caption="What was met of each part", head=("part", "examples", "times met"), rows=met)
     if run.environment:
         stood_on = (("code", run.code_version), *run.environment)
         yield Table(caption="What its bytes stand on", head=("what", "value"), rows=stood_on)
