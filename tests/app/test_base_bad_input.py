@@ -184,7 +184,10 @@ def test_what_can_be_trained_and_not_served_is_taken_and_the_check_says_no(base,
     assert code == REFUSED
     assert "training: yes" in said
     assert "looks back 64 tokens" in said
-    assert type_in(tmp_path, "base", "add", str(base))[0] == 0
+    code, said = type_in(tmp_path, "base", "add", str(base))
+    assert code == 0
+    assert "Beware: it can't be served here: its sliding window: it looks back 64 tokens at most." in said
+    assert "Note: its layers look back 64 tokens" in said
 
 
 @pytest.mark.needs("serve")
