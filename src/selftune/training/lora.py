@@ -1,4 +1,4 @@
-"""LoRA without a wrapper: two small matrices beside each adapted layer, added by a hook, kept in PEFT's file layout.
+"""LoRA without a wrapper: two small matrices beside each adapted layer, kept in PEFT's file layout.
 
 y = W x + s · B A x        (Hu et al. 2021; s = alpha / r, or alpha / sqrt(r) for rsLoRA, Kalajdzievski 2023)
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.shape import layer_number
@@ -53,24 +55,40 @@ def new_adapter(shape: ModelShape, recipe: Recipe, seed: int) -> dict[str, torch
     return dict(sorted(adapter.items()))
 
 
-def attach(model: Any, adapter: Mapping[str, torch.Tensor], scale: float, dropout: float = 0.0) -> list[Any]:
-    """Let the adapter act on the model's layers; removing the returned hooks takes it off again."""
+@dataclass(frozen=True)
+class Attached:
+    """A layer that an adapter acts on."""
+
+    layer: Any
+
+    def remove(self) -> None:
+        """Take the adapter off again."""
+        del self.layer.forward
+
+
+def attach(model: Any, adapter: Mapping[str, torch.Tensor], scale: float, dropout: float = 0.0) -> list[Attached]:
+    """Let the adapter act on the model's layers until what is returned is removed."""
+    attached = []
+    for name in layer_names(adapter):
+        layer = model.get_submodule(name)
+        a, b = (adapter[f"{_PREFIX}{name}.lora_{side}.weight"] for side in "AB")
+        layer.forward = partial(_forward, layer, a=a, b=b, scale=scale, dropout=dropout)
+        attached.append(Attached(layer))
+    return attached
+
+
+def _forward(layer: Any, x: torch.Tensor, *, a: torch.Tensor, b: torch.Tensor, scale: float, dropout: float) -> Any:
     import torch
     from torch.nn import functional
 
-    def hook_for(a: torch.Tensor, b: torch.Tensor) -> Any:
-        def add_low_rank(layer: Any, inputs: tuple[Any, ...], output: Any) -> Any:  # noqa: ARG001 - torch's signature
-            learns = dropout > 0 and torch.is_grad_enabled()  # what only measures takes the whole adapter
-            x = functional.dropout(inputs[0].to(a.dtype), dropout) if learns else inputs[0].to(a.dtype)
-            return output + (functional.linear(functional.linear(x, a), b) * scale).to(output.dtype)
+    from selftune.training.packed_layers import low_rank_linear
 
-        return add_low_rank
-
-    handles = []
-    for layer in layer_names(adapter):
-        a, b = (adapter[f"{_PREFIX}{layer}.lora_{side}.weight"] for side in "AB")
-        handles.append(model.get_submodule(layer).register_forward_hook(hook_for(a, b)))
-    return handles
+    learns = dropout > 0 and torch.is_grad_enabled()  # what only measures takes the whole adapter
+    if not learns and layer.weight.dtype == a.dtype:
+        return low_rank_linear(layer, x, a, b, scale)
+    out = functional.linear(x, layer.weight, layer.bias)
+    x = functional.dropout(x.to(a.dtype), dropout) if learns else x.to(a.dtype)
+    return out + (functional.linear(functional.linear(x, a), b) * scale).to(out.dtype)
 
 
 def layer_names(adapter: Iterable[str]) -> tuple[str, ...]:

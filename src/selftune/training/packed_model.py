@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
     import torch
 
-    from selftune.training.batches import Pack, Segment
+    from selftune.training.batches import Pack
+    from selftune.training.packed_layers import Spans
 
 _ATTENTION: Final = "selftune_packed"
+# Logits in memory at a time, and the fewest rows of them for which reading the vocabulary's matrix is worth it.
+_LOGITS: Final = 1 << 24
+_LEAST_ROWS: Final = 32
 
 
 def load_model(folder: Path, precision: str = "float32") -> Any:
@@ -22,6 +26,8 @@ def load_model(folder: Path, precision: str = "float32") -> Any:
     stay_offline()
     import torch
     from transformers import AttentionInterface, AutoModelForCausalLM
+
+    from selftune.training.packed_layers import shorten
 
     # No mask function goes with it, so transformers hands no mask on: the segments are the mask.
     AttentionInterface.register(_ATTENTION, _attend_within_segments)
@@ -34,38 +40,47 @@ def load_model(folder: Path, precision: str = "float32") -> Any:
         trust_remote_code=False,
     )
     model.requires_grad_(requires_grad=False)
+    if precision == "float32":
+        shorten(model)
     return model.train()
 
 
 def loss_of(model: Any, pack: Pack) -> torch.Tensor:
     """Summed cross-entropy in nats over the tokens under the loss, a scalar in float32."""
-    import torch
-    from torch.nn import functional
-
-    logits = logits_of(model, pack)
-    return functional.cross_entropy(logits, torch.tensor(pack.targets), reduction="sum")
+    return costs_of(model, pack).sum()
 
 
 def costs_of(model: Any, pack: Pack) -> torch.Tensor:
     """What each token under the loss costs in nats, `[targets]`, in float32."""
     import torch
-    from torch.nn import functional
 
-    return functional.cross_entropy(logits_of(model, pack), torch.tensor(pack.targets), reduction="none")
+    from selftune.training.packed_layers import token_costs
+
+    weight = model.get_output_embeddings().weight
+    rows = max(_LEAST_ROWS, _LOGITS // len(weight))
+    return token_costs(_outputs_of(model, pack), weight, torch.tensor(pack.targets), rows)
 
 
 def logits_of(model: Any, pack: Pack) -> torch.Tensor:
     """The model's prediction of each target, `[targets, vocabulary]`, in float32."""
+    logits: torch.Tensor = model.get_output_embeddings()(_outputs_of(model, pack))
+    return logits.float()
+
+
+def _outputs_of(model: Any, pack: Pack) -> torch.Tensor:
+    """What comes out of the decoder where each target is predicted, `[targets, width]`."""
     import torch
 
-    hidden = model.get_decoder()(
+    from selftune.training.packed_layers import is_shortened, spans_of
+
+    spans = spans_of(pack)
+    hidden: torch.Tensor = model.get_decoder()(
         input_ids=torch.tensor([pack.tokens]),
         position_ids=torch.tensor([pack.positions]),
         use_cache=False,
-        segments=tuple((segment.start, segment.stop, _mask(segment)) for segment in pack.segments),
+        spans=spans,
     ).last_hidden_state[0]
-    logits: torch.Tensor = model.get_output_embeddings()(hidden[torch.tensor(pack.predictors)])
-    return logits.float()
+    return hidden[spans.predictors if is_shortened(model) else spans.needed[spans.predictors]]
 
 
 def _attend_within_segments(
@@ -75,7 +90,7 @@ def _attend_within_segments(
     value: torch.Tensor,
     attention_mask: None,  # noqa: ARG001 - transformers' signature; None, since no mask function is registered
     *,
-    segments: tuple[tuple[int, int, torch.Tensor | None], ...],
+    spans: Spans,
     scaling: float | None = None,
     dropout: float = 0.0,
     **kwargs: object,  # noqa: ARG001 - transformers' signature
@@ -84,31 +99,22 @@ def _attend_within_segments(
     import torch
     from torch.nn import functional
 
+    sizes = [span.size for span in spans.spans]
+    apart = zip(*(torch.split(one, sizes, dim=2) for one in (query, key, value)), spans.spans, strict=True)
     parts = [
         functional.scaled_dot_product_attention(
-            query[:, :, start:stop],
-            key[:, :, start:stop],
-            value[:, :, start:stop],
-            attn_mask=mask,
-            is_causal=mask is None,
+            q,
+            k,
+            v,
+            attn_mask=span.mask,
+            is_causal=span.mask is None,
             dropout_p=dropout,
             scale=scaling,
             enable_gqa=module.num_key_value_groups > 1,
         )
-        for start, stop, mask in segments
+        for q, k, v, span in apart
     ]
     return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
-
-
-def _mask(segment: Segment) -> torch.Tensor | None:
-    """Which token may look at which, `[tokens, tokens]`: back, at the shared beginning or its own row."""
-    import torch
-
-    if segment.is_plain:
-        return None
-    branch = torch.tensor(segment.branches)
-    own = (branch[None, :] == 0) | (branch[None, :] == branch[:, None])
-    return own.tril()
 
 
 def parameters_of(adapter: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from selftune.training.base import Row, TrainingJob
 
 _FOLDER: Final = "references"
-_FORM: Final = 1
+_FORM: Final = 2
 
 
 def reference_of(model: Any, job: TrainingJob, context: Context) -> dict[Row, tuple[float, float]]:
