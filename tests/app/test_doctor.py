@@ -37,6 +37,12 @@ def test_a_server_that_does_not_run_or_is_elsewhere_is_named_with_what_to_do(mon
         assert said in found.what
 
 
+def test_a_llama_server_that_is_not_there_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (found,) = _driver("llama_server")
+    assert (found.level, found.what) == ("bad", "llama-server is not on the PATH.")
+
+
 def test_a_driver_that_is_none_is_answered_with_the_nearest():
     (unknown,) = _driver("olama")
     assert "'ollama'" in unknown.mend

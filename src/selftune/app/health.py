@@ -21,6 +21,7 @@ _LEAST_FREE_BYTES: Final = 1 << 30
 _NAMED: Final = 3
 _OLLAMA: Final = "ollama"
 _VLLM: Final = "vllm"
+_LLAMA_SERVER: Final = "llama_server"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,8 @@ def _driver(name: str) -> Iterator[Finding]:
             yield from _ollama()
         if name == _VLLM:
             yield from _vllm()
+        if name == _LLAMA_SERVER:
+            yield from _llama_server()
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
 
@@ -125,6 +128,17 @@ def _vllm() -> Iterator[Finding]:
         level="note",
         what="NOT VERIFIED: the driver for vLLM was held against a stand-in over llama.cpp only",
         mend=f"Set {VARIABLE} and run tests/serving/test_vllm.py out of the sources: it meets yours.",
+    )
+
+
+def _llama_server() -> Iterator[Finding]:
+    from selftune.serving.program import NAME, find_program, program_version
+
+    program = find_program(NAME)
+    yield Finding(level="ok", what=f"{program} is {program_version(program)}")
+    yield Finding(
+        level="note",
+        what=f"NOT VERIFIED: {NAME} was held against llama.cpp's own parser and server out of the wheel only",
     )
 
 

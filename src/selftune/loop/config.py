@@ -318,8 +318,9 @@ class GateJudgeSection:
 class ServingSection:
     """[serving]: what serves now (edited by release), with what, where, and when the server may rest (0: never).
 
-    `driver` is `llama.cpp`, which comes with selftune, or what runs on this machine already: `ollama` (`OLLAMA_HOST`
-    names its port) or `vllm` (`VLLM_URL`). What is evaluated is served by it too.
+    `driver` is `llama.cpp`, which comes with selftune; `llama_server`, the one on the PATH, such as one that was built
+    for a graphics card; or what runs on this machine already: `ollama` (`OLLAMA_HOST` names its port) or `vllm`
+    (`VLLM_URL`). What is evaluated is served by it too.
     """
 
     model: str = ""

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from selftune.serving.program import Program, program_version, start_program
+
 _CHUNK_BYTES: Final = 1 << 20
 _WARNINGS: Final = 2
 _F32_CACHE: Final = 0  # ggml_type
@@ -31,6 +33,7 @@ class Order:
         adapter: A GGUF adapter, loaded at scale 0: a request that does not ask for it gets the bare model.
         slots: Requests at once, shared out to the servers.
         servers: How many stand side by side on these files, with `threads` each; the first has the port.
+        program: A llama-server of this machine's own that serves, by its path; None for the wheel's.
         exact: Keep the cache in float32 without flash attention: 100 times less noise, slower; for parity checks.
     """
 
@@ -43,6 +46,7 @@ class Order:
     context_tokens: int = 2048
     threads: int = 1
     port: int = 0
+    program: str | None = None
     exact: bool = False
 
 
@@ -74,22 +78,23 @@ def main() -> None:
     say = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # a library that prints must not write into the hello
     order = Order(**json.loads(sys.stdin.buffer.readline()))
-    gone = threading.Event()
-    threading.Thread(target=_wait_for_end, args=(gone,), daemon=True).start()
+    gone, started = threading.Event(), list[Any]()
+    threading.Thread(target=_wait_for_end, args=(gone, started), daemon=True).start()
     try:
         files = _OpenedFiles(order)
-        servers = [start_server(share) for share in shares_of(order)]
+        for share in shares_of(order):
+            started.append(start_server(share) if share.program is None else start_program(share.program, share))
         files.confirm_unchanged()
     except (_NotOrderedError, OSError, RuntimeError, ImportError) as error:
         kind = "damaged" if isinstance(error, _NotOrderedError) else "failed"
         _say(say, refusal=asdict(Refusal(kind=kind, message=str(error))))
         sys.exit(1)  # an orderly end: llama.cpp writes its last words from a thread of its own
     hello = Hello(
-        address=servers[0].listening_address,
+        address=started[0].listening_address,
         model_digest=files.digests[0],
         adapter_digest=files.digests[1] if order.adapter else None,
-        server=server_version(),
-        beside=tuple(server.listening_address for server in servers[1:]),
+        server=server_version() if order.program is None else program_version(order.program),
+        beside=tuple(server.listening_address for server in started[1:]),
     )
     _say(say, hello=asdict(hello))
     gone.wait()
@@ -145,6 +150,13 @@ def start_server(order: Order) -> Any:
     """An `xllamacpp.Server` that listens; `RuntimeError` when it can't, with the reason on standard error."""
     import xllamacpp
 
+    return xllamacpp.Server(parameters_for(order))
+
+
+def parameters_for(order: Order) -> Any:
+    """What llama.cpp is told; `program.arguments_for` tells a program the same."""
+    import xllamacpp
+
     parameters = xllamacpp.CommonParams()
     parameters.model.path = order.model
     parameters.hostnames = ["127.0.0.1"]
@@ -163,7 +175,7 @@ def start_server(order: Order) -> Any:
     if order.exact:
         parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type(_F32_CACHE)
         parameters.flash_attn_type = xllamacpp.llama_flash_attn_type(_FLASH_ATTENTION_OFF)
-    return xllamacpp.Server(parameters)
+    return parameters
 
 
 def server_version() -> str:
@@ -178,11 +190,14 @@ def _say(stream: Any, **line: Any) -> None:
     stream.flush()
 
 
-def _wait_for_end(gone: threading.Event) -> None:
+def _wait_for_end(gone: threading.Event, started: list[Any]) -> None:
     """Standard input ends when the parent closes it or dies; a load that still runs is left at once."""
     # Not through `sys.stdin`: a thread that waits inside it breaks the interpreter's orderly end.
     while os.read(0, _CHUNK_BYTES):
         pass
+    for server in started:
+        if isinstance(server, Program):
+            server.process.kill()
     gone.set()
     os._exit(0)
 

@@ -19,6 +19,7 @@ from selftune.errors import DamagedFileError, ServingError
 from selftune.serving.child import Hello, Order, Refusal
 from selftune.serving.client import AS_EVALUATED, LoopbackClient
 from selftune.serving.processor import fitting_servers, fitting_threads, require_avx2
+from selftune.serving.program import NAME, find_program
 from selftune.serving.prompts import prompted
 from selftune.serving.proof import confirm, prove
 
@@ -41,11 +42,13 @@ class LlamaCppConfig:
         threads: 0 takes as many as serve the model's size best here, see `processor.fitting_threads`.
         port: 0 lets the system choose.
         exact: Float32 cache, no flash attention: for parity checks.
+        program: What serves in place of the wheel, by name or path; empty for the wheel.
     """
 
     context_tokens: int = 2048
     threads: int = 0
     port: int = 0
+    program: str = ""
     exact: bool = False
     start_seconds: float = 300.0
 
@@ -85,11 +88,19 @@ class LlamaCpp:
             threads=config.threads or fitting_threads(build.size_bytes),
             port=config.port,
             exact=config.exact,
+            program=find_program(config.program) if config.program else None,
         )
         log = self._logs / f"{name or build.digest.removeprefix('sha256:')[:12]}.log"
         with run_server(order, log, start_seconds=self._config.start_seconds) as server:
             confirm(server.proof, build)
             yield ServedBuild(server, build)
+
+
+class LlamaServer(LlamaCpp):
+    """The same with the `llama-server` that is on the PATH, such as one that was built for a graphics card."""
+
+    def __init__(self, find: Callable[[str], Path], logs: Path, config: LlamaCppConfig | None = None) -> None:
+        super().__init__(find, logs, config or LlamaCppConfig(program=NAME))
 
 
 def order_for(build: Build, find: Callable[[str], Path]) -> Order:
@@ -206,8 +217,9 @@ def run_server(order: Order, log: Path, *, start_seconds: float = 300.0) -> Iter
         DamagedFileError: a file has another digest than ordered, or is no readable model.
         ServingError: no wheel, no AVX2, port taken, or no hello in time.
     """
-    require_avx2()
-    if find_spec("xllamacpp") is None:
+    if order.program is None:
+        require_avx2()
+    if order.program is None and find_spec("xllamacpp") is None:
         raise ServingError("llama.cpp is not installed.", next_step="Run `pip install 'selftune[serve]'`.")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
