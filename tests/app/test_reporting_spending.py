@@ -83,10 +83,13 @@ def test_what_was_judged_since_the_run_before_is_what_the_lessons_of_a_run_cost(
 def test_the_sum_so_far_ends_at_all_that_was_spent(spent):
     text = as_markdown(page_of_costs(spent))
     assert "2 runs: $9.38 and 4.0 min so far." in text
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "| $" in line]
-    assert [row[7] for row in rows] == ["$6.00", "$8.25", "$9.38"]
-    assert [row[2] for row in rows] == ["finished", "failed", "-"]
-    assert [row[9] for row in rows] == ["-", "2.000 kWh", "-"]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "|" in line]
+    priced = [row for row in lines if len(row) == 6 and "$" in row[-1]]
+    timed = [row for row in lines if len(row) == 5][-len(priced) :]
+    assert [row[5] for row in priced] == ["$6.00", "$8.25", "$9.38"]
+    assert [row[0] for row in timed] == [row[0] for row in priced]
+    assert [row[2] for row in timed] == ["finished", "failed", "-"]
+    assert [row[4] for row in timed] == ["-", "2.000 kWh", "-"]
     assert as_markdown(page_made_again(spent, ["costs"])) == text
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from selftune.app.reporting.naming import page_made_again, page_of_runs
 from selftune.app.reporting.pages.markdown import as_markdown
+from selftune.app.reporting.pages.parts import Table
 from selftune.errors import UsageError
 from selftune.records import (
     BuildOrigin,
@@ -90,11 +91,24 @@ def test_a_run_without_settings_tells_the_rate_of_its_curve_and_no_beta(trials):
 
 
 def test_scores_by_category_and_critical_failures_stand_against_the_baseline(trials):
-    score, n, critical, difference, more, *means = scored(trials, trials.other, trials.serving)
+    score, n, critical, difference, more = scored(trials, trials.other, trials.serving)
     assert score.startswith("0.600 [")
     assert (n, critical, more) == ("40", "4", "+2")
     assert difference.startswith("-0.200 [-0.")
-    assert means == ["0.600", "0.600"]
+    by_category = trials.row(trials.other, "What they scored by category", baseline=trials.serving.id)
+    assert by_category[1:] == ["0.600", "0.600"]
+
+
+def test_many_categories_stand_in_tables_that_fit_a_page(trials):
+    build = fake_build("weights 4")
+    whole = evaluation_of(build, 20)
+    outcomes = tuple(replace(one, category=f"c{place % 16:02}") for place, one in enumerate(whole.outcomes))
+    trials.project.store.save([build, replace(whole, suite="wide", outcomes=outcomes)], event="made by a test")
+    page = page_of_runs(trials.project, None)
+    tables = [part for section in page.sections for part in section.parts if isinstance(part, Table)]
+    assert max(len(table.head) for table in tables) <= 8
+    named = [name for table in tables for name in table.head if name.startswith("c") and name[1:].isdigit()]
+    assert named == [f"c{place:02}" for place in range(16)]
 
 
 def test_nothing_is_held_against_itself_nor_a_probe_against_what_is_none(trials):

@@ -108,8 +108,10 @@ def _lead(spent: Sequence[Spent]) -> Iterator[str]:
 def _parts(spent: Sequence[Spent]) -> Iterator[Part]:
     sums = accumulate(one.usd for one in spent)
     rows = tuple(_row(one, so_far) for one, so_far in zip(spent, sums, strict=True))
-    head = ("run", "recipe", "ended", "lessons", "training", "evaluating", "together", "so far", "time", "energy")
-    yield Table(caption="Dollars, time and energy of each run", head=head, rows=rows)
+    head = ("run", "lessons", "training", "evaluating", "together", "so far")
+    yield Table(caption="Dollars for each run", head=head, rows=rows)
+    took = tuple(map(_took, spent))
+    yield Table(caption="Time and energy of each run", head=("run", "recipe", "ended", "time", "energy"), rows=took)
     yield Said(
         text="Lessons: verdicts on the log since the run before. Training: hours and current by the prices under "
         "[machine], - where none stood there. Energy is an estimate, and - where nothing tells."
@@ -117,16 +119,13 @@ def _parts(spent: Sequence[Spent]) -> Iterator[Part]:
 
 
 def _row(one: Spent, so_far: float) -> tuple[str, ...]:
-    run = one.run
-    return (
-        one.name,
-        run.recipe if run else figures.NOTHING,
-        run.status.value.replace("_", " ") if run else figures.NOTHING,
-        figures.dollars(one.judging_usd),
-        figures.dollars(price_of(run) if run else None),
-        figures.dollars(one.evaluating_usd),
-        figures.dollars(one.usd),
-        figures.dollars(so_far),
-        figures.seconds(one.seconds),
-        energy(run.energy_joules if run else None),
-    )
+    training = price_of(one.run) if one.run else None
+    dollars = (one.judging_usd, training, one.evaluating_usd, one.usd, so_far)
+    return one.name, *map(figures.dollars, dollars)
+
+
+def _took(one: Spent) -> tuple[str, ...]:
+    if one.run is None:
+        return one.name, figures.NOTHING, figures.NOTHING, figures.seconds(one.seconds), figures.NOTHING
+    ended = one.run.status.value.replace("_", " ")
+    return one.name, one.run.recipe, ended, figures.seconds(one.seconds), energy(one.run.energy_joules)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
 
 _PROBE_BELOW: Final = Policy.probe_below
+_ABREAST: Final = 7  # categories beside a run's name; more would lie beyond the edge of a page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +154,16 @@ def _parts(suite: str, trials: Sequence[Trial]) -> Iterator[Part]:
     scored = tuple(
         (
             one.name, figures.mean(one.arm.summary.overall.value, one.arm.summary.overall.interval, PLACES),
-            str(one.arm.summary.overall.n), str(one.arm.summary.critical_failures), *_beside(one), *_means(one, places),
+            str(one.arm.summary.overall.n), str(one.arm.summary.critical_failures), *_beside(one),
         )
         for one in asked
     )  # fmt: skip
-    asked_of = ("run", "score", "n", "critical failures", "against the baseline", "critical failures more", *places)
+    asked_of = ("run", "score", "n", "critical failures", "against the baseline", "critical failures more")
     yield Table(caption=f"What they scored on {suite}", head=asked_of, rows=scored)
+    for start in range(0, len(places), _ABREAST):
+        beside = places[start : start + _ABREAST]
+        means = tuple((one.name, *_means(one, beside)) for one in asked)
+        yield Table(caption=f"What they scored by category of {suite}", head=("run", *beside), rows=means)
     if any(one.found is None and one.run is not None for one in asked):
         yield Said(text="No difference stands for the baseline itself, nor for a probe beside what is none.")
 
