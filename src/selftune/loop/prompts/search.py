@@ -73,7 +73,8 @@ def halve(drafts: Sequence[Draft], asked: Sequence[Example], rate: Rate, answers
     """The better half of the drafts goes on to more questions, until one is left; of equals the shorter one."""
     alive, count = list(drafts), 0
     tried: list[TriedPrompt] = []
-    rounds = max(1, math.ceil(math.log2(len(alive))))
+    # Fewer rounds where the budget is small: each must ask enough to say anything.
+    rounds = max(1, min(math.ceil(math.log2(len(alive))), answers // (FEWEST * len(alive))))
     for number in range(1, rounds + 1):
         count = min(len(asked), count + answers // rounds // len(alive))
         if count < FEWEST:
@@ -88,15 +89,17 @@ def show_more(
     best: Draft, pool: Sequence[Example], asked: Sequence[Example], rate: Rate, budget: Budget, last_round: int
 ) -> Searched:
     """Greedy forward choice: the lesson that helps most is shown too, until none helps or enough are shown."""
-    steps = max(1, budget.shown - len(best.lessons))
+    steps = budget.shown - len(best.lessons)
+    share = budget.answers // max(1, steps)
     tried: list[TriedPrompt] = []
-    for number in range(last_round + 1, last_round + 1 + budget.shown - len(best.lessons)):
-        more = [best.showing(lesson) for lesson in pool if lesson not in best.lessons][:_TRIES]
+    for number in range(last_round + 1, last_round + 1 + steps):
+        # Fewer lessons are tried where the budget is small, rather than each on too few questions.
+        more = [best.showing(lesson) for lesson in pool if lesson not in best.lessons]
+        more = more[: min(_TRIES, max(0, share // (2 * FEWEST) - 1))]
         if not more:
-            break
-        count = min(len(asked), budget.answers // steps // len(more))
-        if count < FEWEST:
-            return Searched(best=best, tried=tuple(tried), ended=_too_few(budget.answers))
+            short = share < 4 * FEWEST
+            return Searched(best=best, tried=tuple(tried), ended=_too_few(budget.answers) if short else None)
+        count = min(len(asked), share // (1 + len(more)))
         drafts = [best, *more]
         told = list(_tell(drafts, rate(drafts, asked[:count]), number))
         tried += told
