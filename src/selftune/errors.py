@@ -80,7 +80,9 @@ def offer(name: str, known: Iterable[str]) -> str:
     """The next step after a slip in a name: the nearest known names, else all of them."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Choose from: {', '.join(choices)}."
+    if near:
+        return f"Did you mean {' or '.join(map(repr, near))}?"
+    return f"Choose from: {', '.join(choices)}." if choices else "There is none yet."
 
 
 class NotYet(SelftuneError):  # noqa: N818 - it is no error: the cycle ends here on purpose

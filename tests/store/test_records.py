@@ -191,6 +191,20 @@ def test_a_beginning_of_none_offers_the_newest_of_its_kind(store):
         store.find("rubric:zz")
 
 
+@pytest.mark.parametrize("beginning", ["", "nosuch"])
+def test_a_beginning_of_no_kind_that_is_kept_offers_the_kinds(store, beginning):
+    store.save([rubric("a")], event="e")
+    with pytest.raises(UnknownNameError) as found:
+        store.find(beginning)
+    assert found.value.next_step == "Choose from: rubric:."
+
+
+def test_where_nothing_is_kept_nothing_is_offered(store):
+    with pytest.raises(UnknownNameError) as found:
+        store.find("run:1")
+    assert found.value.next_step == "There is none yet."
+
+
 def test_a_missing_record_is_an_integrity_error(store):
     with pytest.raises(IntegrityError, match="no record"):
         store.record("rubric:" + "0" * 64, Rubric)

@@ -72,7 +72,7 @@ def bring_base(name: str) -> None:
     resolve_base(name)
 
 
-def roll_back(project: Project, *, to: str, reason: str) -> Release:
+def roll_back(project: Project, *, to: str | None, reason: str) -> Release:
     """Serve an earlier release again, as a new release on record.
 
     Raises:
@@ -91,9 +91,9 @@ def roll_back(project: Project, *, to: str, reason: str) -> Release:
         return release
 
 
-def choose_earlier(project: Project, current: Release, to: str) -> Release:
+def choose_earlier(project: Project, current: Release, to: str | None) -> Release:
     """The release to go back to: the one of that version, or the one the current one replaced."""
-    if to:
+    if to is not None:
         by_version = {release.version: release for _, release in project.store.each(Release)}
         if to not in by_version:
             raise UnknownNameError("version", to, by_version)

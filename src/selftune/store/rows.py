@@ -138,12 +138,17 @@ def find_id(connection: Connection, prefix: str) -> str:
     """
     starting = RECORDS.c.id.between(prefix, prefix + _ABOVE_HEX)
     matches = connection.execute(select(RECORDS.c.id).where(starting).order_by(RECORDS.c.id).limit(_NEAREST))
-    found = list(matches.scalars())
+    found = list(matches.scalars()) if prefix else []
     if len(found) == 1 or prefix in found:
         return prefix if prefix in found else str(found[0])
     kind = prefix.partition(":")[0]
     newest = select(RECORDS.c.id).where(RECORDS.c.kind == kind).order_by(RECORDS.c.sequence.desc()).limit(_NEAREST)
-    raise UnknownNameError("record", prefix, found or connection.execute(newest).scalars())
+    raise UnknownNameError("record", prefix, found or list(connection.execute(newest).scalars()) or _kinds(connection))
+
+
+def _kinds(connection: Connection) -> list[str]:
+    """What an id can begin with here."""
+    return [f"{kind}:" for kind in connection.execute(select(RECORDS.c.kind).distinct()).scalars()]
 
 
 def read_page(

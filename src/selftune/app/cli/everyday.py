@@ -278,7 +278,7 @@ def approve(
 
 
 def rollback(
-    version: Annotated[str, typer.Argument(help="The version to go back to; the one before by default.")] = "",
+    version: Annotated[str | None, typer.Argument(help="The version to go back to; the one before by default.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
     project: Folder = HERE,
 ) -> None:
