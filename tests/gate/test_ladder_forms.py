@@ -110,3 +110,44 @@ def test_changes_by_category_are_against_the_adapter_and_have_their_units():
     assert changes["identity"].n == 60
     assert changes["tone"].mean == 0
     assert all(one.change is None for one in adapter.categories)
+
+
+def beside(one: ServedForm, suite, *wrong: str) -> ServedForm:
+    """The same form, asked a further suite of which it gets these pairs wrong."""
+    pairs = dict.fromkeys(item.pair for item in suite.items)
+    evaluation = worlds.make_evaluation(one.build, suite, {pair: pair not in wrong for pair in pairs})
+    return replace(one, further=((suite, evaluation),))
+
+
+def test_a_further_suite_stops_a_form_and_is_held_against_the_other_form_whatever_the_policy_holds_it_against():
+    further = replace(worlds.make_suite(30), name="general")  # the policy holds it against the base, which is not here
+    lost = [f"tone-{number}" for number in range(12)]
+    choice = choose(
+        beside(form("q8_0", 200), further), beside(form("q4_k_m", 100), further, *lost),
+        against=beside(form("adapter", 500), further),
+    )  # fmt: skip
+    assert choice.climb.chosen == "q8_0"
+    assert "no_worse:general" in refusals(choice)["q4_k_m"]
+    assert "category_cap:tone of general" in refusals(choice)["q4_k_m"]
+    (changes,) = next(one for one in choice.forms if one.name == "q4_k_m").further
+    assert changes.suite == "general"
+    assert changes.change.mean == pytest.approx(-0.1)
+
+
+def test_categories_too_small_to_be_looked_at_alone_are_looked_at_within_their_further_suite():
+    further = replace(worlds.make_suite(4), name="beside")
+    choice = choose(beside(form("q8_0", 200), further), against=beside(form("adapter", 500), further))
+    assert choice.climb.chosen == "q8_0"
+    one_lost = beside(form("q8_0", 200), further, "tone-0", "tone-1")
+    assert choose(one_lost, against=beside(form("adapter", 500), further)).climb.chosen == "adapter"
+
+
+def test_critical_failures_on_a_further_suite_stop_a_form_and_are_counted():
+    further = replace(worlds.make_suite(30), name="beside")
+    broken = beside(form("q8_0", 200), further)
+    ((suite, evaluation),) = broken.further
+    first, *rest = evaluation.outcomes
+    spoilt = replace(evaluation, outcomes=(replace(first, critical_failures=("leak",)), *rest))
+    choice = choose(replace(broken, further=((suite, spoilt),)), against=beside(form("adapter", 500), further))
+    assert "critical_failures of beside" in refusals(choice)["q8_0"]
+    assert {one.name: one.critical for one in choice.forms} == {"q8_0": 1, "adapter": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
 
 import gate_worlds as worlds
 
-from selftune.app.forms import as_document, heading, notes_on, rows_of_categories, rows_of_forms
+from selftune.app.forms import as_document, heading, next_step, notes_on, rows_of_categories, rows_of_forms, use_form
 from selftune.builds.config import FORMS, BuildConfig
 from selftune.builds.stage import ParityError, build
 from selftune.errors import ServingError, UnknownNameError
@@ -23,7 +24,11 @@ from selftune.records import Distance, Parity, ServingForm
 from selftune.testing import FakeClock, FakeServe, fake_build, fake_context
 
 SUITE = worlds.make_suite(60)
-PAIRS = tuple(dict.fromkeys(item.pair for item in SUITE.items))
+BESIDE = replace(
+    worlds.make_suite(20),
+    name="beside",
+    items=tuple(replace(item, pair=f"beside-{item.pair}") for item in worlds.make_suite(20).items),
+)
 SIZES = {"adapter": 500, "f16": 400, "q8_0": 200, "q6_k": 180, "q5_k_m": 150, "q4_k_m": 100}
 NAMES = {(form.value, quantisation.value): name for name, (form, quantisation) in FORMS.items()}
 RUN = worlds.make_run()
@@ -53,7 +58,8 @@ class Steps:
         name = NAMES[inputs.form.value, inputs.quantisation]
         self.asked.append(name)
         lost = self.broken.get(name, "none")
-        return worlds.make_evaluation(inputs, SUITE, {pair: not pair.startswith(lost) for pair in PAIRS})
+        pairs = dict.fromkeys(item.pair for item in config.suite.items)
+        return worlds.make_evaluation(inputs, config.suite, {pair: not pair.startswith(lost) for pair in pairs})
 
 
 @pytest.fixture
@@ -64,10 +70,11 @@ def compare(tmp_path):
         clock.advance(0.5)
         return "two words"
 
-    def run(steps, names=tuple(FORMS), largest=None):
+    def run(steps, names=tuple(FORMS), largest=None, further=()):
         wanted = Comparison(
             layout=BuildConfig(),
             asked=EvaluationConfig(suite=SUITE),
+            further=further,
             policy=load_policy("small"),
             largest_bytes=largest,
         )
@@ -97,7 +104,7 @@ def test_a_form_that_breaks_a_category_is_told_with_it_and_with_what_it_undid(co
     told = "\n".join(notes_on(found))
     assert "Refused: q4_k_m: category_cap:identity" in told
     assert "Beware: q4_k_m lies 0.3 nats from what was trained, which lies 0.2 from the base (n = 9 tokens)" in told
-    assert 'quantisation = "Q5_K_M"' in told
+    assert 'quantisation = "Q5_K_M"' in next_step("q5_k_m")
 
 
 @pytest.mark.parametrize("error", [ParityError("it babbles.", next_step=""), ServingError("it died.", next_step="")])
@@ -139,3 +146,29 @@ def test_the_tables_have_a_row_for_each_form_and_each_category_and_the_json_all_
     assert document["chosen"] == "q5_k_m"
     assert [one["name"] for one in document["forms"]] == list(FORMS)
     assert all(one["figures"].score.n == 240 for one in document["forms"])
+
+
+def test_suites_beside_the_one_that_decides_are_asked_of_every_form_and_may_stop_one(compare):
+    steps = Steps(broken={"q4_k_m": "beside-identity"})
+    found = compare(steps, ("q8_0", "q4_k_m"), further=(EvaluationConfig(suite=BESIDE),))
+    assert steps.asked == ["adapter", "adapter", "q8_0", "q8_0", "q4_k_m", "q4_k_m"]
+    assert found.choice.climb.chosen == "q8_0"
+    (refused,) = (line for line in notes_on(found) if line.startswith("Refused"))
+    assert "q4_k_m: no_worse:beside" in refused
+    assert "category_cap:identity of beside" in refused
+    rows = {row[0]: row[1:] for row in rows_of_categories(found)}
+    assert list(rows)[5:] == ["beside: all", *(f"beside: {name}" for name in worlds.CATEGORIES)]
+    assert rows["beside: identity"][:2] == ("20", "-1.00\n[-1.00, -0.74]")
+    assert "and on suite 'beside'" in heading(found)
+    assert {tuple(one["further"]) for one in as_document(found)["forms"]} == {("beside",)}
+
+
+def test_using_a_form_sets_two_keys_and_keeps_the_rest_of_the_file(tmp_path):
+    file = tmp_path / "selftune.toml"
+    file.write_text("[project]\nname = 'x'  # mine\n\n[build]\nprompting = 'as_served'\n")
+    assert use_form(tmp_path, "q5_k_m") == 'form = "quantised" and quantisation = "Q5_K_M"'
+    said = file.read_text()
+    assert "name = 'x'  # mine" in said
+    assert 'prompting = \'as_served\'\nform = "quantised"\nquantisation = "Q5_K_M"\n' in said
+    use_form(tmp_path, "adapter")
+    assert file.read_text() == said.replace("quantised", "adapter").replace("Q5_K_M", "F16")

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.app.reporting.pages import figures
 from selftune.builds.config import FORMS, BuildConfig
 from selftune.errors import UsageError
+from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.deciding.forms import AGAINST, Comparison, compare_forms
 from selftune.loop.deciding.policy_lock import policy_of
+from selftune.loop.measuring.further import further_suites
 from selftune.loop.planning import make_evaluation
 from selftune.loop.project import open_project
 from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.records import Build, Run
+from selftune.release.config_edit import edit_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from selftune.gate.ladder.forms import CategoryChange
+    from selftune.gate.statistics.paired import Difference
     from selftune.loop.deciding.forms import ComparedForms, TriedForm
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
@@ -42,9 +47,12 @@ def forms_of(
     """
     with open_project(folder) as project, hold_lease(project):
         project.check_base_files()
+        asked = make_evaluation(project)
         wanted = Comparison(
             layout=_layout(project),
-            asked=make_evaluation(project),
+            asked=asked,
+            # What a run recites of its lessons is the run's own, in whatever form.
+            further=tuple(one for one in further_suites(project, asked.suite) if one.suite.name != LEAKAGE),
             policy=policy_of(project),
             largest_bytes=largest_bytes,
         )
@@ -56,6 +64,14 @@ def forms_of(
         detail = {one.name: one.evaluation.id for one in found.tried if one.evaluation is not None}
         project.store.note(CHOSEN, detail | {"run": found.run.id, "chosen": found.choice.climb.chosen or "none"})
         return found
+
+
+def use_form(folder: Path, name: str) -> str:
+    """Have every candidate from now on built in the form of this name; returns what `selftune.toml` says of it now."""
+    form, quantisation = FORMS[name]
+    values = {"form": form.value, "quantisation": quantisation.value}
+    edit_section(folder, "build", values)
+    return " and ".join(f'{key} = "{value}"' for key, value in values.items())
 
 
 def find_run(project: Project, name: str) -> Run:
@@ -92,6 +108,7 @@ def as_document(found: ComparedForms) -> dict[str, Any]:
                 "name": one.name,
                 "build": one.build.id if one.build else None,
                 "evaluation": one.evaluation.id if one.evaluation else None,
+                "further": {suite.name: evaluation.id for suite, evaluation in one.further},
                 "size_bytes": one.build.size_bytes if one.build else None,
                 "tokens_per_second": one.tokens_per_second,
                 "distance": one.build.distance if one.build else None,
@@ -119,10 +136,13 @@ def notes_on(found: ComparedForms) -> Iterator[str]:
             yield f"Not asked: {tried.name}: {tried.unfit}."
         if (told := _undone(tried)) is not None:
             yield f"Beware: {told}"
-    if climb.chosen is not None:
-        form, quantisation = FORMS[climb.chosen]
-        wanted = f'form = "{form.value}" and quantisation = "{quantisation.value}"'
-        yield f"Next: set {wanted} under [build] in selftune.toml; the next candidate is built so."
+
+
+def next_step(name: str) -> str:
+    """What to set so that candidates are built in this form."""
+    form, quantisation = FORMS[name]
+    wanted = f'form = "{form.value}" and quantisation = "{quantisation.value}"'
+    return f"Next: set {wanted} under [build] in selftune.toml, or add --use; the next candidate is built so."
 
 
 def _undone(tried: TriedForm) -> str | None:
@@ -140,7 +160,8 @@ def heading(found: ComparedForms) -> str:
     """What was compared."""
     run, forms = found.run, found.choice.forms
     units = max((one.score.n for one in forms), default=0)
-    return f"{run.id[:24]} in {len(found.tried)} forms, held against the {AGAINST} apart, on {units} units."
+    beside = "".join(f", and on suite {suite.name!r}" for suite, _ in found.tried[0].further)
+    return f"{run.id[:24]} in {len(found.tried)} forms, held against the {AGAINST} apart, on {units} units{beside}."
 
 
 def rows_of_forms(found: ComparedForms) -> Iterator[tuple[str, ...]]:
@@ -175,20 +196,27 @@ def _mark(found: ComparedForms, name: str) -> str:
 
 
 def rows_of_categories(found: ComparedForms) -> Iterator[tuple[str, ...]]:
-    """One line for each category: its units, and each other form's change against the adapter with its interval."""
+    """One line for each suite and each category: units, and how far each other form lies from the adapter."""
     others = [one for one in found.choice.forms if one.name != found.choice.against]
     if not others:
         return
-    yield (
-        "all",
-        str(others[0].change.n if others[0].change else 0),
-        *(_change(one.change.mean, one.change.interval) if one.change else figures.NOTHING for one in others),
-    )
-    for place, category in enumerate(others[0].categories):
-        changes = [one.categories[place].change for one in others]
-        counted = next((str(one.n) for one in changes if one is not None), "0")
-        cells = (figures.NOTHING if one is None else _change(one.mean, one.interval) for one in changes)
-        yield category.category, counted, *cells
+    yield _changes("all", [one.change for one in others])
+    yield from _rows_of_parts("", [one.categories for one in others])
+    for place, suite in enumerate(others[0].further):
+        beside = [one.further[place] for one in others]
+        yield _changes(f"{suite.suite}: all", [one.change for one in beside])
+        yield from _rows_of_parts(f"{suite.suite}: ", [one.categories for one in beside])
+
+
+def _rows_of_parts(prefix: str, forms: Sequence[tuple[CategoryChange, ...]]) -> Iterator[tuple[str, ...]]:
+    for column in zip(*forms, strict=True):
+        yield _changes(f"{prefix}{column[0].category}", [one.change for one in column])
+
+
+def _changes(name: str, changes: Sequence[Difference | None]) -> tuple[str, ...]:
+    counted = next((str(one.n) for one in changes if one is not None), "0")
+    cells = (figures.NOTHING if one is None else _change(one.mean, one.interval) for one in changes)
+    return name, counted, *cells
 
 
 def _change(mean: float, interval: tuple[float, float]) -> str:

@@ -124,7 +124,7 @@ def _read_rows(stored: _Stored, first: int, last: int) -> NDArray[np.float32]:
     kind = np.dtype(_TYPES[tensor.dtype])
     width = math.prod(tensor.shape[1:])
     raw = np.empty((last - first, *tensor.shape[1:]), kind)
-    _fill(memoryview(raw.reshape(-1).view(np.uint8)), stored, tensor.begin + first * width * kind.itemsize)
+    _fill(raw.reshape(-1).view(np.uint8).data, stored, tensor.begin + first * width * kind.itemsize)
     if tensor.dtype != "BF16":
         return raw.astype(np.float32, copy=False)
     wide = raw.astype(np.uint32)

@@ -1,4 +1,4 @@
-"""The `[serving]` lines of `selftune.toml`: read and rewritten, the rest left as the person wrote it."""
+"""Lines of `selftune.toml`, those of `[serving]` above all: read and rewritten, the rest left as it was written."""
 
 from __future__ import annotations
 
@@ -40,20 +40,26 @@ def plan_edit(folder: Path, values: Mapping[str, str]) -> tuple[Edit, ...]:
 
 
 def edit_serving(folder: Path, values: Mapping[str, str]) -> None:
-    """Set keys of `[serving]`; comments, order and the other sections stay, and the file changes in one step.
+    """Set keys of `[serving]`, where one would change.
+
+    Raises:
+        ConfigError: the file can't be read; it is left as it is.
+    """
+    if plan_edit(folder, values):
+        edit_section(folder, "serving", values)
+
+
+def edit_section(folder: Path, section: str, values: Mapping[str, str]) -> None:
+    """Set keys of one section; comments, order and the other sections stay, and the file changes in one step.
 
     Raises:
         ConfigError: the file can't be read; it is left as it is.
     """
     import tomlkit
 
-    if not plan_edit(folder, values):
-        return
     path = folder / CONFIG_FILE
     document = tomlkit.parse(_parse(folder)[0])
-    if "serving" not in document:
-        document["serving"] = tomlkit.table()
-    table: Any = document["serving"]
+    table: Any = document.setdefault(section, tomlkit.table())
     for key, value in values.items():
         table[key] = value
     publish_bytes(path, tomlkit.dumps(document).encode(), mode=path.stat().st_mode & 0o777)

@@ -28,13 +28,16 @@ def forms(
     largest_gb: Annotated[
         float | None, typer.Option("--largest-gb", min=0, help="Files that are larger do not fit where it will serve.")
     ] = None,
+    use: Annotated[
+        bool, typer.Option("--use", help="Set the chosen form in selftune.toml: the next candidate is built so.")
+    ] = False,
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
     """Build, serve and test a run in each serving form, and say which one is worth serving, category by category."""
     from selftune.app.cli.exit_codes import ExitCode
     from selftune.app.cli.screen import Stages, make_console, print_json
-    from selftune.app.forms import as_document, forms_of
+    from selftune.app.forms import as_document, forms_of, next_step, use_form
 
     largest = None if largest_gb is None else int(largest_gb * _BYTES_IN_GB)
     found = forms_of(project, run, form or (), Stages(make_console(stderr=True)), largest_bytes=largest)
@@ -42,8 +45,11 @@ def forms(
         print_json(as_document(found))
     else:
         _show(found)
-    if found.choice.climb.chosen is None:
+    chosen = found.choice.climb.chosen
+    if chosen is None:
         raise typer.Exit(int(ExitCode.REJECTED))
+    told = f"Set: {use_form(project, chosen)} under [build]." if use else next_step(chosen)
+    make_console(stderr=json).print(told, soft_wrap=True, markup=False)
 
 
 def _show(found: ComparedForms) -> None:

@@ -37,6 +37,7 @@ class TriedForm:
     Attributes:
         build: None where it could not be built.
         evaluation: None where it was not asked.
+        further: What it did on suites beside the one that decides.
         tokens_per_second: Of answers to the suite's own questions, one at a time, on this machine today.
         broken: Why it can't be served at all.
         unfit: Why it was not asked, or can't be chosen whatever it scores.
@@ -45,6 +46,7 @@ class TriedForm:
     name: str
     build: Build | None = None
     evaluation: Evaluation | None = None
+    further: tuple[tuple[Suite, Evaluation], ...] = ()
     tokens_per_second: float | None = None
     broken: str | None = None
     unfit: str | None = None
@@ -52,10 +54,15 @@ class TriedForm:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How forms are built and asked, by which policy they are chosen from, and how large one may be."""
+    """How forms are built and asked, by which policy they are chosen from, and how large one may be.
+
+    Attributes:
+        further: What else each is asked; that may stop a form, and never has one chosen.
+    """
 
     layout: BuildConfig
     asked: EvaluationConfig
+    further: tuple[EvaluationConfig, ...] = ()
     policy: Policy
     largest_bytes: int | None = None
 
@@ -104,15 +111,22 @@ def _try(name: str, run: Run, wanted: Comparison, step: Executor, context: Conte
         unfit = f"{made.size_bytes:,} bytes are more than the {wanted.largest_bytes:,} that fit"
         if made.form is not ServingForm.ADAPTER:
             return TriedForm(name=name, build=made, unfit=unfit)
-    evaluation = step(evaluate, made, wanted.asked)
-    speed = tokens_per_second(made, wanted.asked.suite, context)
-    return TriedForm(name=name, build=made, evaluation=evaluation, tokens_per_second=speed, unfit=unfit)
+    return TriedForm(
+        name=name,
+        build=made,
+        evaluation=step(evaluate, made, wanted.asked),
+        further=tuple((beside.suite, step(evaluate, made, beside)) for beside in wanted.further),
+        tokens_per_second=tokens_per_second(made, wanted.asked.suite, context),
+        unfit=unfit,
+    )
 
 
 def _as_served(tried: TriedForm) -> ServedForm | None:
     if tried.build is None or tried.evaluation is None:
         return None
-    return ServedForm(name=tried.name, build=tried.build, evaluation=tried.evaluation, unfit=tried.unfit)
+    return ServedForm(
+        name=tried.name, build=tried.build, evaluation=tried.evaluation, further=tried.further, unfit=tried.unfit
+    )
 
 
 def tokens_per_second(made: Build, suite: Suite, context: Context) -> float | None:
