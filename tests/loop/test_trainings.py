@@ -92,7 +92,7 @@ def evidence() -> Evidence:
 def test_each_seed_is_trained_built_as_the_candidate_is_served_and_asked_the_suite_that_decides(evidence):
     steps, asked = Steps(), plan()
     found = with_trainings(asked, steps, "the lessons", evidence)
-    assert [name for name, _ in steps.taken] == ["train", "build", "evaluate"] * 2
+    assert [name for name, _ in steps.taken] == ["train", "train", *["build", "evaluate"] * 2], "one base for both"
     assert [config for name, config in steps.taken if name == "train"] == list(asked.again)
     assert [one.evaluation.made_by for one in found.trainings] == ["evaluate"] * 2
     forms = {(config.form, config.quantisation) for name, config in steps.taken if name == "build"}

@@ -158,7 +158,7 @@ def test_pairs_with_one_prompt_learn_alike_side_by_side_and_apart(
         job = replace(
             job_in(tmp_path, tiny_base, recipe(objective), moved=True), rows=tuple(rows), batches=(((0, 1, 2),),)
         )
-        learner = new_learner(job)
+        learner = new_learner(job, load_model(job.base_folder))
         learner.objective.get_ready(learner.model, job, make_context(tmp_path, tiny_base))
         (loss,) = learner.objective.losses(learner.model, [rows])
         loss.backward()
@@ -184,7 +184,7 @@ def test_a_reference_is_asked_for_once_and_then_only_for_what_is_new(tmp_path: P
     def ask(job: TrainingJob) -> tuple[dict[Row, tuple[float, float]], int]:
         """The reference of a model just loaded, and how many passes that took: one for each pair."""
         passes = []
-        model = new_learner(job).model
+        model = new_learner(job, load_model(job.base_folder)).model
         model.get_decoder().register_forward_hook(lambda *_: passes.append(1))
         return reference_of(model, job, context), len(passes)
 
@@ -203,10 +203,10 @@ def test_a_reference_is_asked_for_once_and_then_only_for_what_is_new(tmp_path: P
 def test_a_reference_whose_last_line_was_cut_short_is_asked_for_again(tmp_path: Path, tiny_base: Path) -> None:
     context = replace(make_context(tmp_path, tiny_base), notes=tmp_path / "notes")
     job = job_in(tmp_path, tiny_base, recipe("dpo"))
-    known = reference_of(new_learner(job).model, job, context)
+    known = reference_of(new_learner(job, load_model(job.base_folder)).model, job, context)
     (book,) = (tmp_path / "notes" / "references").iterdir()
     book.write_text(book.read_text()[:-20])
-    again = reference_of(new_learner(job).model, job, context)
+    again = reference_of(new_learner(job, load_model(job.base_folder)).model, job, context)
     for row, numbers in known.items():
         assert again[row] == pytest.approx(numbers, abs=1e-4)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.records import digest_file
 from selftune.training.batches import pack
-from selftune.training.lora import WEIGHTS, attach, load_adapter, mean_abs_change
-from selftune.training.packed_model import load_model, logits_of
+from selftune.training.lora import WEIGHTS, attach, detach, load_adapter, mean_abs_change
+from selftune.training.packed_model import logits_of
+from selftune.training.resident import borrowed_base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,14 +61,12 @@ def gather_evidence(base_folder: Path, initial: Path, trained: Path, probes: Seq
 def _largest_move(base_folder: Path, initial: Path, trained: Path, probes: Sequence[Row]) -> float:
     import torch
 
-    model = load_model(base_folder).eval()
     layout = pack(probes)
     answers = []
-    for folder in (initial, trained):
-        adapter, scale = load_adapter(folder)
-        handles = attach(model, adapter, scale)
-        with torch.inference_mode():
+    with borrowed_base(base_folder) as model, torch.inference_mode():
+        model.eval()
+        for folder in (initial, trained):
+            detach(model)
+            attach(model, *load_adapter(folder))
             answers.append(logits_of(model, layout))
-        for handle in handles:
-            handle.remove()
     return float((answers[0] - answers[1]).abs().max())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,26 +54,19 @@ def new_adapter(shape: ModelShape, recipe: Recipe, seed: int) -> dict[str, torch
     return dict(sorted(adapter.items()))
 
 
-@dataclass(frozen=True)
-class Attached:
-    """A layer that an adapter acts on."""
-
-    layer: Any
-
-    def remove(self) -> None:
-        """Take the adapter off again."""
-        del self.layer.forward
-
-
-def attach(model: Any, adapter: Mapping[str, torch.Tensor], scale: float, dropout: float = 0.0) -> list[Attached]:
-    """Let the adapter act on the model's layers until what is returned is removed."""
-    attached = []
+def attach(model: Any, adapter: Mapping[str, torch.Tensor], scale: float, dropout: float = 0.0) -> None:
+    """Let the adapter act on the model's layers."""
     for name in layer_names(adapter):
         layer = model.get_submodule(name)
         a, b = (adapter[f"{_PREFIX}{name}.lora_{side}.weight"] for side in "AB")
         layer.forward = partial(_forward, layer, a=a, b=b, scale=scale, dropout=dropout)
-        attached.append(Attached(layer))
-    return attached
+
+
+def detach(model: Any) -> None:
+    """Take off again whatever adapter acts on it."""
+    for layer in model.modules():
+        if getattr(vars(layer).get("forward"), "func", None) is _forward:
+            del layer.forward
 
 
 def _forward(layer: Any, x: torch.Tensor, *, a: torch.Tensor, b: torch.Tensor, scale: float, dropout: float) -> Any:

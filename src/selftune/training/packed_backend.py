@@ -15,7 +15,8 @@ from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedE
 from selftune.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from selftune.training.lora import attach, load_adapter, save_adapter
 from selftune.training.objectives import objective_of
-from selftune.training.packed_model import load_model, parameters_of
+from selftune.training.packed_model import parameters_of
+from selftune.training.resident import borrowed_base
 from selftune.training.schedule import learning_rate_at
 from selftune.training.stopping import enough, is_measured, kept_step, lowest
 from selftune.training.watch import divergence, finite, is_time_up
@@ -38,40 +39,44 @@ class PackedBackend:
 
     def train(self, job: TrainingJob, context: Context) -> TrainingResult:
         """Train from the initial adapter, or from the checkpoint that an earlier try left."""
-        recipe, steps = job.recipe, len(job.batches)
-        learner = new_learner(job)
-        learner.objective.get_ready(learner.model, job, context)
-        begun = load_checkpoint(job.checkpoints) or _START
-        restore(begun.tensors, learner)
-        curve, learnt, stopped = list(begun.curve), begun.supervised_tokens, None
-        best, status = _best_in(begun.tensors), RunStatus.FINISHED
-        started = context.elapsed() - begun.seconds
-        for step in range(begun.step, steps):
-            if is_time_up(context.elapsed() - started, recipe.max_seconds):
-                status = RunStatus.OUT_OF_TIME
-                stopped = f"{step} of {steps} steps in {recipe.max_seconds:g} s"
-                break
-            point, tokens = take_step(learner, job, step)
-            if is_measured(step + 1, steps, recipe):
-                point = replace(point, eval_loss=held_out_loss(learner, job))
-            curve.append(point)
-            if recipe.stop_early_after and point is lowest(curve):
-                best = copied(learner.adapter)
-            learnt += tokens
-            context.report(Progress(done=step + 1, total=steps, note=f"loss {point.loss:.3f}"))
-            seconds = context.elapsed() - started
-            if lost := divergence(curve):
-                return _result(RunStatus.DIVERGED, finite(curve), learnt, lost, (seconds, begun.seconds))
-            if stopped := enough(curve, steps, recipe):
-                break
-            stopping = job.should_stop()
-            if step + 1 < steps and (stopping or (step + 1) % recipe.checkpoint_every == 0):
-                save_checkpoint(job.checkpoints, _checkpoint(learner, best, curve, learnt, seconds))
-                if stopping:
-                    raise TrainingStoppedError(step + 1, steps)
-        save_adapter(job.adapter, best or learner.adapter, recipe, context.base.name)
-        result = _result(status, tuple(curve), learnt, stopped, (context.elapsed() - started, begun.seconds))
-        return replace(result, adapter_step=kept_step(curve, recipe))
+        with borrowed_base(job.base_folder, job.recipe.precision) as model:
+            return _train(new_learner(job, model), job, context)
+
+
+def _train(learner: Learner, job: TrainingJob, context: Context) -> TrainingResult:
+    recipe, steps = job.recipe, len(job.batches)
+    learner.objective.get_ready(learner.model, job, context)
+    begun = load_checkpoint(job.checkpoints) or _START
+    restore(begun.tensors, learner)
+    curve, learnt, stopped = list(begun.curve), begun.supervised_tokens, None
+    best, status = _best_in(begun.tensors), RunStatus.FINISHED
+    started = context.elapsed() - begun.seconds
+    for step in range(begun.step, steps):
+        if is_time_up(context.elapsed() - started, recipe.max_seconds):
+            status = RunStatus.OUT_OF_TIME
+            stopped = f"{step} of {steps} steps in {recipe.max_seconds:g} s"
+            break
+        point, tokens = take_step(learner, job, step)
+        if is_measured(step + 1, steps, recipe):
+            point = replace(point, eval_loss=held_out_loss(learner, job))
+        curve.append(point)
+        if recipe.stop_early_after and point is lowest(curve):
+            best = copied(learner.adapter)
+        learnt += tokens
+        context.report(Progress(done=step + 1, total=steps, note=f"loss {point.loss:.3f}"))
+        seconds = context.elapsed() - started
+        if lost := divergence(curve):
+            return _result(RunStatus.DIVERGED, finite(curve), learnt, lost, (seconds, begun.seconds))
+        if stopped := enough(curve, steps, recipe):
+            break
+        stopping = job.should_stop()
+        if step + 1 < steps and (stopping or (step + 1) % recipe.checkpoint_every == 0):
+            save_checkpoint(job.checkpoints, _checkpoint(learner, best, curve, learnt, seconds))
+            if stopping:
+                raise TrainingStoppedError(step + 1, steps)
+    save_adapter(job.adapter, best or learner.adapter, recipe, context.base.name)
+    result = _result(status, tuple(curve), learnt, stopped, (context.elapsed() - started, begun.seconds))
+    return replace(result, adapter_step=kept_step(curve, recipe))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +89,9 @@ class Learner:
     optimiser: torch.optim.Optimizer
 
 
-def new_learner(job: TrainingJob) -> Learner:
-    """A learner at the job's initial adapter."""
+def new_learner(job: TrainingJob, model: Any) -> Learner:
+    """A learner at the job's initial adapter, on a base that is its own as long as it learns."""
     recipe = job.recipe
-    model = load_model(job.base_folder, recipe.precision)
     adapter = parameters_of(load_adapter(job.initial)[0])
     attach(model, adapter, recipe.lora_scale, recipe.lora_dropout)
     optimiser = new_optimiser(adapter, recipe)

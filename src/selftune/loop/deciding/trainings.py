@@ -11,6 +11,7 @@ from selftune.evals.stage import evaluate
 from selftune.gate.base import Training
 from selftune.gate.stage import worth_training_again
 from selftune.records import RunStatus
+from selftune.training.resident import kept_in_memory
 from selftune.training.stage import train
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.loop.executor import Executor
     from selftune.loop.plan import Plan
-    from selftune.records import Dataset
+    from selftune.records import Dataset, Run
     from selftune.training.config import Recipe
 
 
@@ -42,11 +43,12 @@ def with_trainings(plan: Plan, step: Executor, dataset: Dataset, evidence: Evide
     made = evidence.candidate_build
     assert made is not None, "a candidate that nothing stops was built"  # noqa: S101 - can't happen
     form = replace(plan.form, form=made.form.value, quantisation=made.quantisation)
-    return replace(evidence, trainings=tuple(_train(plan, step, dataset, recipe, form) for recipe in plan.again))
+    with kept_in_memory():  # loaded once for all of them, and given back before one of them is served
+        runs = [step(train, dataset, recipe) for recipe in plan.again]
+    return replace(evidence, trainings=tuple(_weigh(plan, step, run, form) for run in runs))
 
 
-def _train(plan: Plan, step: Executor, dataset: Dataset, recipe: Recipe, form: BuildConfig) -> Training:
-    run = step(train, dataset, recipe)
+def _weigh(plan: Plan, step: Executor, run: Run, form: BuildConfig) -> Training:
     if run.status is not RunStatus.FINISHED:
         return Training(run=run, build=None, evaluation=None)
     made = step(build, run, form)

@@ -1,0 +1,102 @@
+"""One base in memory for several trainings: loaded once, the same bits after each, and given back at the end.
+
+Inside `kept_in_memory` a base that was loaded stays for who borrows it next, as long as its files are the same;
+outside, each loan loads it and lets it go. A borrower may hang an adapter on it; it is taken off when it comes back.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.bases.memory import give_memory_back
+from selftune.errors import IntegrityError
+from selftune.training.lora import detach
+from selftune.training.packed_model import load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+    from pathlib import Path
+
+
+@dataclass
+class Shelf:
+    """The one base that is kept, under what names its files and its precision.
+
+    Attributes:
+        checksum: Of the base as it was loaded.
+        loads: How often one was read from disk.
+    """
+
+    name: Hashable = None
+    model: Any = None
+    checksum: tuple[int, ...] = ()
+    loads: int = 0
+
+
+_SHELF: Final[ContextVar[Shelf | None]] = ContextVar("selftune_resident_base", default=None)
+
+
+class ChangedBaseError(IntegrityError):
+    """A training changed the base that it should have left alone."""
+
+
+@contextmanager
+def kept_in_memory() -> Iterator[Shelf]:
+    """Keep the base that is borrowed until this is left; inside another one, that one decides."""
+    outer = _SHELF.get()
+    if outer is not None:
+        yield outer
+        return
+    shelf = Shelf()
+    token = _SHELF.set(shelf)
+    try:
+        yield shelf
+    finally:
+        shelf.name, shelf.model = None, None
+        _SHELF.reset(token)
+        give_memory_back()
+
+
+@contextmanager
+def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
+    """The frozen base of a folder, ready for training; the one in memory where it is kept and still the same.
+
+    Raises:
+        ChangedBaseError: it came back with other weights; it is not lent again.
+    """
+    shelf = _SHELF.get() or Shelf()
+    name = _name(folder, precision)
+    if shelf.name != name:
+        shelf.name, shelf.model = None, None  # the one before goes first: two need not fit
+        shelf.model = load_model(folder, precision)
+        shelf.name, shelf.checksum = name, checksum_of(shelf.model)
+        shelf.loads += 1
+    try:
+        yield shelf.model.train()
+    except BaseException:
+        shelf.name, shelf.model = None, None  # whoever was interrupted may have left anything in it
+        raise
+    detach(shelf.model)
+    if checksum_of(shelf.model) != shelf.checksum:
+        shelf.name, shelf.model = None, None
+        raise ChangedBaseError(
+            f"the base of {folder} has other weights in memory after a training than before.",
+            next_step="Train again, and report this: its adapter fits no base that is on disk.",
+        )
+
+
+def checksum_of(model: Any) -> tuple[int, ...]:
+    """For each tensor of a model the sum of its bits, read as whole numbers: what changes one of them changes it."""
+    import torch
+
+    whole = {2: torch.int16, 4: torch.int32}
+    return tuple(int(one.detach().view(whole[one.element_size()]).sum(dtype=torch.int64)) for one in model.parameters())
+
+
+def _name(folder: Path, precision: str) -> Hashable:
+    """Names what would be loaded: the folder and, of each of its files, size and time."""
+    stats = ((path.name, path.stat()) for path in sorted(folder.iterdir()))
+    return folder.resolve(), precision, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
