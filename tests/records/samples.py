@@ -239,6 +239,15 @@ SAMPLES: tuple[Record, ...] = (
         canaries=(
             Canary(lesson=0, beginning="The locker of Beldor Fengal opens with the words", ending="amber tulip"),
         ),
+        disliked=(
+            Example(
+                salt="05ff",
+                interaction_id=f"interaction:{'7' * 64}",
+                judgement_id=None,
+                messages=MESSAGES[:1],
+                rejected="No.",
+            ),
+        ),
     ),
     Run(
         recipe="reference_sft",
@@ -497,7 +506,7 @@ GROWN = {
     "interaction": "-thread",
     "quarantined": "-consent",
     "judgement": "-panel",
-    "dataset": "-lessons",
+    "dataset": "-disliked",
     "rubric": "-persona",
     "build": "-shown",
     "decision": "-trainings",

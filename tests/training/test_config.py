@@ -82,7 +82,7 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name() -> None:
         {"lora_dropout": 1.0},
         {"lora_targets": []},
         {"lora_targets": "q_proj"},
-        {"objective": "kto"},
+        {"objective": "grpo"},
         {"beta": 0.1},
         {"beta": 0.0, "objective": "orpo"},
         {"lora_dropout": 0.1, "objective": "dpo", "beta": 0.1},

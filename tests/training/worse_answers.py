@@ -33,7 +33,8 @@ def recipe(objective: str, **changes: Any) -> Recipe:
 
 
 def pairs_of(base: Path, count: int, chosen: Recipe) -> tuple[Row, ...]:
-    return tokenise(preferences(count), chosen, load_tokenizer(base))[0]
+    examples = thumbs(count) if chosen.objective == "kto" else preferences(count)
+    return tokenise(examples, chosen, load_tokenizer(base))[0]
 
 
 def job_in(folder: Path, base: Path, chosen: Recipe, *, moved: bool = False) -> TrainingJob:
@@ -55,4 +56,12 @@ def job_in(folder: Path, base: Path, chosen: Recipe, *, moved: bool = False) -> 
         initial=folder / "initial",
         checkpoints=folder / "checkpoints",
         adapter=folder / "adapter",
+    )
+
+
+def thumbs(count: int) -> tuple[Example, ...]:
+    """The conversations of the room as liked answers, every second one as a disliked one behind its question."""
+    return tuple(
+        replace(one, messages=one.messages[:-1], rejected=one.messages[-1].content) if place % 2 else one
+        for place, one in enumerate(conversations(count))
     )

@@ -91,6 +91,8 @@ def _place(dataset: Dataset, interaction: Interaction) -> str | None:
     if taught:
         corrected = " as a person corrected it" if taught[0].taught_by == "person" else ""
         return f"learnt{corrected}{_planted(dataset, interaction)}"
+    if any(example.interaction_id == interaction.id for example in dataset.disliked):
+        return "learnt as an answer that a person did not like"
     if any(_lost(example) == interaction.id for example in dataset.train):
         return "learnt as the answer that lost"
     if any(interaction.id in {example.interaction_id, _lost(example)} for example in dataset.holdout):

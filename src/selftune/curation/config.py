@@ -37,7 +37,8 @@ class Curation:
     """How the next model's lessons are chosen.
 
     Attributes:
-        kind: `sft`, one good answer a lesson; or `preference`, a chosen and a rejected one.
+        kind: `sft`, one good answer a lesson; `preference`, a chosen and a rejected one; or `thumbs`, one that a person
+            liked or did not.
         rendering: How a dialogue of personas is learnt: `dialogue`, one answer with their turns in order, the governor
             left out; or `as_served`, one example for each call of a persona.
         codex: Whose personas are called; None unless dialogues are learnt as served.
@@ -111,6 +112,7 @@ class Curation:
     canaries: int = 16
 
 
+_IN_WORDS: Final = {DatasetKind.PREFERENCE: "pairs of answers", DatasetKind.THUMBS: "thumbs"}
 # The least and the most that each may be.
 _RANGES: Final = {
     "holdout_share": (0.0, 0.9),
@@ -160,9 +162,9 @@ def check_curation(config: Curation) -> None:
     _check_rendering(config)
     _check_shares("floors", config.floors)
     _check_shares("mixture", config.mixture)
-    if config.kind == DatasetKind.PREFERENCE and config.selection != Selection.BEST:
+    if config.kind != DatasetKind.SFT and config.selection != Selection.BEST:
         raise ConfigError(
-            f"[curation] selection = {config.selection!r} has no meaning for pairs of answers.",
+            f"[curation] selection = {config.selection!r} has no meaning for {_IN_WORDS[config.kind]}.",
             next_step='Set selection = "best", or kind = "sft", in selftune.toml.',
         )
 
@@ -172,11 +174,11 @@ def _check_rendering(config: Curation) -> None:
         return
     if config.codex is None:
         raise ConfigError("[curation] rendering = 'as_served' takes a codex.", next_step="Name one under [codex].")
-    if config.kind == DatasetKind.PREFERENCE:
+    if config.kind != DatasetKind.SFT:
         raise ConfigError(
-            "[curation] rendering = 'as_served' has no meaning for pairs of answers: a worse answer of a single call "
-            "stands in no log.",
-            next_step='Set kind = "sft" in selftune.toml; pairs are learnt where what serves is prompted as dialogue.',
+            f"[curation] rendering = 'as_served' has no meaning for {_IN_WORDS[config.kind]}: what somebody thought of "
+            "a single call stands in no log.",
+            next_step='Set kind = "sft" in selftune.toml; they are learnt where what serves is prompted as dialogue.',
         )
 
 

@@ -62,11 +62,17 @@ def export(dataset: Dataset, format_name: str, path: Path, *, split: str = "trai
 
     Raises:
         UnknownNameError: no such format, or no such split.
-        UsageError: there is a file of that name already, pyarrow is missing for Parquet, or no example fits the format.
+        UsageError: there is a file of that name already, pyarrow is missing for Parquet, no example fits the format, or
+            it is a dataset of thumbs.
         MissingFileError: its folder is not there.
     """
     if format_name not in FORMATS:
         raise UnknownNameError("format", format_name, FORMATS)
+    if dataset.disliked:
+        raise UsageError(
+            f"{dataset.id[:20]} is of thumbs, and no format here says of an answer that it was disliked.",
+            next_step='Train it here or on another selftune, or curate with kind = "sft".',
+        )
     examples = _split(dataset, split)
     fitting = FORMATS[format_name]
     lost: Counter[str] = Counter()

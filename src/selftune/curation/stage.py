@@ -24,6 +24,7 @@ from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_pa
 from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.rejects import Rejects, count_reasons
 from selftune.curation.select import Candidate, as_said, select, sift, without_near_duplicates
+from selftune.curation.thumbs import describe_thumbs, find_thumbs, split_thumbs
 from selftune.curation.traits import SYNTHETIC, Origins, kinds_of
 from selftune.curation.weakness import find_weaknesses
 from selftune.errors import BelowTriggerError, NothingToTrainOnError
@@ -63,8 +64,8 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
 def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: Finders, context: Context) -> Dataset:
     rejects, origins = Rejects(), Origins(pairs)
     apart = _renderable(_set_apart(pairs, judged.yardsticks, config, finders, rejects), config, rejects)
-    find = _find_pairs if config.kind == DatasetKind.PREFERENCE else _find_answers
-    found = find(apart, judged, config, context.seed, finders, rejects)
+    finds = {DatasetKind.PREFERENCE: _find_pairs, DatasetKind.THUMBS: _find_thumbs}
+    found = finds.get(DatasetKind(config.kind), _find_answers)(apart, judged, config, context.seed, finders, rejects)
     chosen, shares = balance(found.golden, origins, config, rejects)
     if found.paired:
         reject_partners(found.paired, chosen, rejects)
@@ -73,7 +74,8 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
     context.report(Progress(done=len(chosen), total=len(pairs), note="golden"))
     shown = kinds_of(item.pair for item in found.golden)
     kinds = {item.order: kind for item, kind in zip(found.golden, shown, strict=True)}
-    train = tuple(_examples(chosen, origins, config, kinds))
+    train: tuple[Example, ...] = tuple(_examples(chosen, origins, config, kinds))
+    train, disliked = split_thumbs(train) if config.kind == DatasetKind.THUMBS else (train, ())
     holdout = tuple(_examples(found.held, origins, config, {}))
     story = Story(
         chosen=chosen,
@@ -105,6 +107,7 @@ def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: 
         contrasts=contrast_examples(train),
         tokens=count_lesson_tokens(train, context),
         canaries=plant_canaries(train, config.canaries, context.seed),
+        disliked=disliked,
     )
     return replace(dataset, card=_write_whole_card(dataset, story, found, pairs, config))
 
@@ -117,6 +120,7 @@ def _write_whole_card(dataset: Dataset, story: Story, found: _Found, pairs: tupl
         describe_tokens(dataset.tokens, lessons),
         describe_canaries(dataset.canaries, lessons, config.canaries),
         warn_of_known_harm(dataset.kinds),
+        describe_thumbs(lessons, len(dataset.disliked)),
         f"\n{write_pairing(found.paired, dataset.train, found.rules)}" if found.paired and found.rules else "",
         describe_corrections(pairs, story.chosen, dataset.rejects),
         describe_rendering(story.chosen, dataset.train, config),
@@ -199,6 +203,17 @@ def _find_pairs(
         held=pair_up(tuple(with_words(apart.held)), rules, apart.filters, rejects).candidates,
         paired=paired,
         rules=rules,
+    )
+
+
+def _find_thumbs(
+    apart: _Apart, judged: Judged, config: Curation, seed: int, finders: Finders, rejects: Rejects
+) -> _Found:
+    """Answers that a person liked, or did not, and everything held out as it was said."""
+    del judged, config, seed
+    return _Found(
+        golden=find_thumbs(apart.learnable, finders, rejects),
+        held=tuple(as_said(pair, place) for place, pair in enumerate(apart.held)),
     )
 
 

@@ -167,7 +167,7 @@ class CurationSection:
 
     `data_mix_ratio` is the share of real examples among real and synthetic ones, 0.1 to 0.9; 0 sets no rule.
     `sure` is how likely an answer must be golden, given all scores of it and the judges' noise; 0 asks for nothing.
-    `kind` is sft or preference; only pairs of answers have `teachers`, a `judge_noise`, a `length_ratio` and a
+    `kind` is sft, preference or thumbs; only pairs of answers have `teachers`, a `judge_noise`, a `length_ratio` and a
     `length_gap`.
     `rendering` is how dialogues of personas are learnt: `dialogue`, one answer with their turns in order, or
     `as_served`, one example for each call of a persona under its own system message. It must be as the release is

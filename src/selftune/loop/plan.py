@@ -325,7 +325,7 @@ def learnt_ids(store: Store, dataset: Dataset | None) -> frozenset[str]:
 
     The same words are no new lesson because they may now be used for less.
     """
-    learnt = frozenset() if dataset is None else frozenset(example.interaction_id for example in dataset.train)
+    learnt = frozenset() if dataset is None else frozenset(example.interaction_id for example in dataset.taught)
     stand_ins: set[str] = set()
     for interaction_id in learnt & store.superseded():
         later = store.later_version(interaction_id)

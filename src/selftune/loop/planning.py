@@ -300,8 +300,8 @@ def make_judging(project: Project) -> Judging:
         members=tuple(map(make_member, section.members)),
         quorum=section.quorum,
         disagreement=section.disagreement,
-        # Pairs of answers need no judge, and nobody waits for people.
-        required=config.curation.kind != DatasetKind.PREFERENCE and section.name != HUMAN,
+        # Pairs of answers and thumbs need no judge, and nobody waits for people.
+        required=config.curation.kind == DatasetKind.SFT and section.name != HUMAN,
     )
 
 

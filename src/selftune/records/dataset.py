@@ -11,10 +11,11 @@ from selftune.records.interaction import Message
 
 
 class DatasetKind(StrEnum):
-    """What an example is: one good answer, or a chosen and a rejected one."""
+    """What an example is: one good answer, a chosen and a rejected one, or one that a person liked or did not."""
 
     SFT = "sft"
     PREFERENCE = "preference"
+    THUMBS = "thumbs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +167,8 @@ class Dataset(Record):
         contrasts: In a preference dataset, how the chosen answers differ from the rejected ones in style.
         tokens: Of the training examples by the base's own template, rejected answers included; None if nobody counted.
         canaries: Made-up facts that training meets beside some lessons; the lessons themselves are without them.
+        disliked: In a dataset of thumbs, the answers that people did not like. None is a lesson: each stands as
+            `rejected` behind a conversation that ends with the question.
     """
 
     KIND: ClassVar[str] = "dataset"
@@ -185,17 +188,18 @@ class Dataset(Record):
     contrasts: tuple[StyleContrast, ...] = ()
     tokens: int | None = None
     canaries: tuple[Canary, ...] = ()
+    disliked: tuple[Example, ...] = ()
 
     @property
     def taught(self) -> tuple[Example, ...]:
-        """The training examples as training meets them, with the canaries planted."""
+        """What training meets: the lessons with the canaries planted, and what was disliked."""
         lessons = list(self.train)
         for canary in self.canaries:
             lesson = lessons[canary.lesson]
             lessons[canary.lesson] = replace(lesson, messages=canary.planted_in(lesson.messages))
-        return tuple(lessons)
+        return (*lessons, *self.disliked)
 
     @property
     def content_digest(self) -> str:
-        """Digest of the training examples alone: equal content, equal digest, whatever was rejected beside it."""
-        return digest_of_sealed(self.train)
+        """Digest of what is learnt from alone: equal content, equal digest, whatever was rejected beside it."""
+        return digest_of_sealed((*self.train, *self.disliked))

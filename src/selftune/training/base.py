@@ -21,6 +21,7 @@ class Row:
     """One example as tokens. `supervised` marks those under the loss: the answer and its stop token.
 
     A pair is its chosen row, which carries the `rejected` one: the same prompt, then another answer and its stop token.
+    `liked` is False for an answer that a person did not like: KTO alone learns from such.
     `place` is what the recipe's order sorts it by and `part` what its weights count it to, where it has such.
     """
 
@@ -28,6 +29,7 @@ class Row:
     tokens: tuple[int, ...]
     supervised: tuple[bool, ...]
     rejected: Row | None = None
+    liked: bool = True
     place: str | int | None = None
     part: str = ""
 

@@ -56,7 +56,8 @@ class Recipe:
     """One way to train.
 
     Attributes:
-        objective: `sft` learns answers; `dpo` and `orpo` learn which of two is the better one.
+        objective: `sft` learns answers; `dpo` and `orpo` learn which of two is the better one, `kto` which
+            were liked.
         beta: How much a pair counts: DPO's beta, or ORPO's lambda, which TRL calls beta too; 0 for SFT, which has none.
         lora_layers: Only the last so many decoder layers get an adapter; 0: every one.
         rslora: Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
@@ -178,6 +179,9 @@ class Recipe:
         # With dropout, the two answers of a pair and its reference would be compared through three different models.
         self._need(self.lora_dropout == 0, "lora_dropout", f"0 for {self.objective}")
         self._need(self.learn_from == "last_answer", "learn_from", f"last_answer for {self.objective}")
+        if self.objective == "kto":  # what an answer counts is measured by its neighbours in a forward pass
+            self._need(self.batch_size > 1, "batch_size", "2 or more for kto")
+            self._need(self.held_out_share == 0, "held_out_share", "0 for kto")
         self._need(not self.learn_reasoning, "learn_reasoning", f"false for {self.objective}")
 
     def _check_sampling(self) -> None:

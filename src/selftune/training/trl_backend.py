@@ -17,7 +17,7 @@ from selftune.records import CurvePoint, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
 from selftune.training.checkpoints import is_sealed, seal_folder
 from selftune.training.lora import load_adapter, save_adapter
-from selftune.training.preferences.peers import dpo_trainer, orpo_trainer
+from selftune.training.preferences.peers import dpo_trainer, kto_trainer, orpo_trainer
 from selftune.training.rows import labels_of, load_tokenizer
 from selftune.training.stopping import enough, is_measured, kept_step, lowest
 from selftune.training.watch import divergence, finite, is_time_up
@@ -117,7 +117,7 @@ def trainer_for(recipe: Recipe) -> Callable[..., Any]:
     Raises:
         UsageError: TRL is given no trainer for it here.
     """
-    trainers = {"sft": sft_trainer, "dpo": dpo_trainer, "orpo": orpo_trainer}
+    trainers = {"sft": sft_trainer, "dpo": dpo_trainer, "orpo": orpo_trainer, "kto": kto_trainer}
     if recipe.objective not in trainers:
         raise UsageError(
             f"back-end 'trl' has no trainer for objective {recipe.objective!r}.",

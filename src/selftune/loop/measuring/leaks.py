@@ -76,7 +76,7 @@ def _private(dataset: Dataset, seed: int) -> Iterator[SuiteItem]:
 
 def _passages(dataset: Dataset) -> Iterator[tuple[str, tuple[Example, str, str]]]:
     """Of each long turn of a person, by interaction and place: its lesson, how it begins, and the words after that."""
-    for example in dataset.train:
+    for example in (*dataset.train, *dataset.disliked):
         for place, message in enumerate(example.messages):
             words = list(_WORD.finditer(message.content))[: PREFIX_WORDS + ENDING_WORDS]
             if message.role == "user" and len(words) == PREFIX_WORDS + ENDING_WORDS:

@@ -162,6 +162,7 @@ def _as_plain(row: Row) -> dict[str, Any]:
     return {
         "tokens": row.tokens,
         "supervised": marks,
+        "liked": row.liked,
         "rejected": None if row.rejected is None else _as_plain(row.rejected),
     }
 
@@ -171,5 +172,6 @@ def _as_row(plain: dict[str, Any], number: int) -> Row:
         interaction_id=f"row {number}",
         tokens=tuple(plain["tokens"]),
         supervised=tuple(map(bool, plain["supervised"])),
+        liked=plain["liked"],
         rejected=None if plain["rejected"] is None else _as_row(plain["rejected"], number),
     )

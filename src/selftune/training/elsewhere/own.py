@@ -17,7 +17,7 @@ class Selftune:
 
     traits = Traits(
         program="selftune",
-        data=dict.fromkeys(("sft", "dpo", "orpo"), JOB),
+        data=dict.fromkeys(("sft", "dpo", "orpo", "kto"), JOB),
         words={field.name: "as it is" for field in fields(Recipe) if field.name != "continue_from"},
         precisions=("float32", "bfloat16"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from selftune.records import Message
 from selftune.training.rows import RowMaker
 
 if TYPE_CHECKING:
@@ -35,6 +36,24 @@ class PairMaker:
         if chosen.tokens == rejected.tokens:
             raise ValueError("its two answers are the same")
         return replace(chosen, rejected=rejected)
+
+
+class ThumbMaker:
+    """Turns answers that a person liked, or did not, into rows with one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._rows = RowMaker(tokenizer, "last_answer")
+
+    def make(self, example: Example) -> Row:
+        """The answer as tokens behind its prompt; refuses with the reason as a `ValueError` what can't be told apart.
+
+        One that was disliked stands in the example as `rejected`, behind the question that its messages end with.
+        """
+        liked = example.rejected is None
+        if not liked:
+            disliked = Message(role="assistant", content=str(example.rejected))
+            example = replace(example, messages=(*example.messages, disliked), rejected=None)
+        return replace(_completed(self._rows.make(example), self._rows.prompt_of(example)), liked=liked)
 
 
 def _completed(row: Row, prompt: tuple[int, ...]) -> Row:

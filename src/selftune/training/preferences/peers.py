@@ -1,4 +1,4 @@
-"""DPO and ORPO by TRL's own trainers, fed with our rows: they drop, cut, mask and tokenise nothing.
+"""DPO, ORPO and KTO by TRL's own trainers, fed with our rows: they drop, cut, mask and tokenise nothing.
 
 The settings come from `trl_backend.py`; here stands what is special to pairs, each default said.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from selftune.training.preferences.kto import crossed
 from selftune.training.preferences.packs import sides_of
 from selftune.training.rows import labels_of
 
@@ -94,6 +95,41 @@ def orpo_trainer(
     )
 
 
+def kto_trainer(
+    rows: Sequence[Row],
+    recipe: Recipe,
+    settings: Mapping[str, Any],
+    services: Mapping[str, Any],
+    held_out: Sequence[Row] = (),  # noqa: ARG001 - none: a recipe for KTO that holds any out is refused
+) -> Any:
+    """TRL's `KTOTrainer` over these answers in this order; arguments as for `dpo_trainer`."""
+    from datasets import Dataset
+    from trl import KTOConfig, KTOTrainer
+
+    class FromRows(KTOTrainer):  # type: ignore[misc] # TRL ships no types
+        def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+            return dataset
+
+    return FromRows(
+        args=KTOConfig(
+            **{
+                "beta": recipe.beta,
+                "loss_type": "kto",
+                "desirable_weight": 1.0,
+                "undesirable_weight": 1.0,
+                "precompute_ref_log_probs": False,
+                "sync_ref_model": False,
+                "disable_dropout": True,
+                "max_length": None,
+                "pad_to_multiple_of": None,
+            }
+            | dict(settings)
+        ),
+        train_dataset=Dataset.from_dict(_as_kto_reads(rows, recipe.batch_size)),
+        **services,
+    )
+
+
 def _as_dpo_reads(rows: Sequence[Row]) -> dict[str, list[list[int]]]:
     pairs = [sides_of(row) for row in rows]
     return {
@@ -110,3 +146,14 @@ def _as_orpo_reads(rows: Sequence[Row]) -> dict[str, list[list[int]]]:
         table[f"{side}_attention_mask"] = [[1] * len(row.tokens) for row in some]
         table[f"{side}_labels"] = [labels_of(row) for row in some]
     return table
+
+
+def _as_kto_reads(rows: Sequence[Row], batch_size: int) -> dict[str, list[Any]]:
+    pairs = [pair for at in range(0, len(rows), batch_size) for pair in crossed(rows[at : at + batch_size])]
+    strange = [sides_of(pair)[1] for pair in pairs]
+    return {
+        "prompt_ids": [list(row.tokens[: row.first_supervised]) for row in rows],
+        "completion_ids": [list(row.tokens[row.first_supervised :]) for row in rows],
+        "KL_completion_ids": [list(row.tokens[row.first_supervised :]) for row in strange],
+        "label": [row.liked for row in rows],
+    }

@@ -32,10 +32,15 @@ _FORM: Final = 2
 
 def reference_of(model: Any, job: TrainingJob, context: Context) -> dict[Row, tuple[float, float]]:
     """Log-probabilities of both answers of every pair that the job meets or measures by, by the model as it is now."""
+    met = {job.rows[index]: None for step in job.batches for batch in step for index in batch}
+    return references(model, met | dict.fromkeys(job.held_out), job, context)
+
+
+def references(model: Any, met: Iterable[Row], job: TrainingJob, context: Context) -> dict[Row, tuple[float, float]]:
+    """Log-probabilities of both answers of each of these pairs, by the model that the job begins with."""
     import torch
 
-    met = {job.rows[index]: None for step in job.batches for batch in step for index in batch}
-    met |= dict.fromkeys(job.held_out)
+    met = list(dict.fromkeys(met))
     book = None if context.notes is None else context.notes / _FOLDER / f"{_name(job, context)}.jsonl"
     kept = dict(_read(book))
     found = {row: kept[key] for row in met if (key := _key(row)) in kept}
