@@ -12,12 +12,17 @@ import pytest
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
+from selftune.app.exporting import export_run
 from selftune.app.trainings import curve_table, import_run, repeat_run
+from selftune.bases.provenance import folder_provenance
+from selftune.bases.registry import check_base
 from selftune.errors import UnknownNameError, UsageError
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.config import Profile
 from selftune.loop.executor import Silent
 from selftune.loop.project import create_project, open_project
-from selftune.records import Dataset, DatasetKind, Example, Message, Run, RunStatus
+from selftune.records import Build, Dataset, DatasetKind, Example, Message, Run, RunStatus, decode_record
+from selftune.records.signatures import build_is_sealed
 from selftune.training.config import Recipe
 from selftune.training.stage import train
 
@@ -131,6 +136,44 @@ def test_an_adapter_that_names_no_lessons_needs_them_named(trained, tmp_path):
         with pytest.raises(UsageError, match="does not say which lessons"):
             import_run(project, adapter, None)
         assert import_run(project, adapter, run.dataset_id).stage_history == ("unknown",)
+
+
+@pytest.mark.needs("serve")
+def test_an_adapter_goes_out_as_pefts_folder_and_comes_back_as_what_it_was(trained, ask, tmp_path):
+    folder, run = trained
+    done = ask("export", tmp_path / "out", "--run", run.id, "--project", folder)
+    assert done.exit_code == 0, done.output
+    files = {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf", "build.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
+    made = decode_record((tmp_path / "out" / "build.json").read_text(), Build)
+    assert build_is_sealed(made, load_machine_key(folder / ".selftune" / "keys").public)
+    with open_project(folder) as project:
+        back = import_run(project, tmp_path / "out", None)
+        assert (back.dataset_id, back.stage_history) == (run.dataset_id, run.stage_history)
+        # Whoever changes the copy changes nothing of what the project keeps.
+        (tmp_path / "out" / "adapter.gguf").write_bytes(b"spoilt")
+        assert project.blobs.path(made.file("adapter.gguf").digest).read_bytes()[:4] == b"GGUF"
+
+
+@pytest.mark.needs("serve")
+def test_a_merged_folder_goes_out_as_a_base_that_says_what_trained_it(trained, ask, tmp_path):
+    folder, run = trained
+    done = ask("export", tmp_path / "out", "--run", run.id, "--form", "folder", "--json", "--project", folder)
+    assert json.loads(done.stdout)["files"][-1] == "build.json"
+    assert folder_provenance(tmp_path / "out").run_id == run.id
+    report = check_base(str(tmp_path / "out"), tmp_path / "home")
+    assert report.servable
+    assert any("trained here before: sft" in note for note in report.notes)
+
+
+def test_what_can_not_be_exported_is_named(trained, tmp_path):
+    folder, _ = trained
+    (tmp_path / "mine").write_text("Mine.")
+    with pytest.raises(UsageError, match="holds something already"):
+        export_run(folder, "", tmp_path, "adapter", Silent())
+    with pytest.raises(UnknownNameError, match="folder"):
+        export_run(folder, "", tmp_path / "out", "foldr", Silent())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_curve_is_printed_as_a_table_with_a_row_for_each_step(trained, ask):

@@ -66,6 +66,7 @@ def register_commands() -> None:
         everyday,
         examples,
         experimenting,
+        exporting,
         forming,
         growing,
         house,
@@ -83,6 +84,7 @@ def register_commands() -> None:
     everyday.register(app)
     stages.register(app)
     forming.register(app)
+    exporting.register(app)
     elsewhere.register(training.training)
     reviewing.register(app)
     picking.register(app)
