@@ -105,6 +105,7 @@ def test_status_tells_how_many_of_how_many_and_when(project):
     assert (outlook.ready, outlook.trigger, outlook.days) == (14, 20, 2)
     assert outlook.in_words == "14 of about 20 lessons, next verdict in about 2 days"
     assert "selftune examples" in (outlook.helps_sooner or "")
+    assert "selftune prompt" in (replace(outlook, ready=24, trigger=200).helps_sooner or "")
 
 
 def test_with_enough_lessons_nothing_sooner_is_offered(project):

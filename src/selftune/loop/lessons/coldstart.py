@@ -73,6 +73,8 @@ class Outlook:
         """What can be tried before there are enough lessons; None when there are."""
         if self.ready >= self.trigger:
             return None
+        if self.ready >= FEWEST_TO_SHOW:
+            return "search a prompt and the best answers to show in it: `selftune prompt`"
         if self.has_examples:
             return "put your best answers before the model as examples: `selftune examples --out prompt.txt`"
         return "write a system prompt, name it as `prompt_only` under [evaluation], and see what it is worth"
