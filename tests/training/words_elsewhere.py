@@ -98,6 +98,8 @@ MLX: Final[dict[str, type | tuple[type, ...]]] = {
     "iters": int,
     "learning_rate": float,
     "steps_per_report": int,
+    "steps_per_eval": int,
+    "val_batches": int,
     "adapter_path": str,
     "save_every": int,
     "max_seq_length": int,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from selftune.app.datasets import find_dataset
 from selftune.bases.provenance import Provenance
@@ -20,7 +19,7 @@ from selftune.errors import IntegrityError, MissingFileError, UnknownNameError, 
 from selftune.loop.ejected import find_text
 from selftune.records import Dataset, Interaction
 from selftune.training.config import load_recipe
-from selftune.training.elsewhere.base import TOKENS, check_carried
+from selftune.training.elsewhere.base import TOKENS, check_carried, rows_as_tokens
 from selftune.training.elsewhere.cost import Estimate, estimate, estimate_by_token, find_accelerator
 from selftune.training.elsewhere.destinations import DESTINATIONS
 from selftune.training.elsewhere.jobs import SentJob, begin_job, write_job
@@ -44,7 +43,6 @@ BASE: Final = "base"
 _HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _METERED: Final = "together"
 _OWN: Final = "selftune"
-_IGNORED: Final = -100
 _USUAL: Final = "bfloat16"
 
 
@@ -222,7 +220,7 @@ def _write_data(
     traits, objective = destination.traits, order.recipe.objective
     path, form = folder / traits.data_file(objective), traits.data[objective]
     if form == TOKENS:
-        path.write_text("".join(json.dumps(_as_row(row)) + "\n" for _, row in kept), encoding="utf-8")
+        path.write_text(rows_as_tokens([row for _, row in kept]), encoding="utf-8")
         return None
     # The canaries are planted already.
     told = export(replace(dataset, train=tuple(example for example, _ in kept), canaries=()), form, path)
@@ -231,6 +229,9 @@ def _write_data(
             f"{len(told.left_out[0].interaction_ids)} examples do not fit {traits.program}: {told.left_out[0].reason}.",
             next_step="Use a destination that takes tokens (unsloth, axolotl), or curate without them.",
         )
+    if traits.looked_at:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / traits.looked_at).write_text("".join(lines[: order.recipe.batch_size]), encoding="utf-8")
     return told
 
 
@@ -240,11 +241,6 @@ def _write_job(rows: Sequence[Row], dataset: Dataset, project: Project, order: O
     job = begin_job(rows, recipe, order.steps, order.seed, project.base, (project.base_folder, folder))
     origin = Provenance(stage_history=(recipe.objective,), base_digest=project.base.digest, dataset_id=dataset.id)
     write_job(SentJob(job=job, base=project.base, origin=origin), folder)
-
-
-def _as_row(row: Row) -> dict[str, Any]:
-    labels = [token if learnt else _IGNORED for token, learnt in zip(row.tokens, row.supervised, strict=True)]
-    return {"input_ids": list(row.tokens), "attention_mask": [1] * len(row.tokens), "labels": labels}
 
 
 def _copy_base(project: Project, folder: Path) -> None:

@@ -31,7 +31,7 @@ from selftune.records import Dataset, Example, Interaction
 from selftune.training.elsewhere.ssh import SshBackend
 from selftune.training.findings import Finding, Standing, overrule
 from selftune.training.habits import judge_history
-from selftune.training.machine import Machine, machine_of, this_machine, trains_here
+from selftune.training.machine import Machine, machine_for, machine_of, trains_here
 from selftune.training.plan import Lessons, Setting, plan_training
 from selftune.training.rows import load_tokenizer
 
@@ -117,7 +117,7 @@ def show_plan(
 def _machine(project: Project, recipe: Recipe) -> Machine:
     """The machine that the recipe's back-end trains on."""
     if trains_here(recipe):
-        return this_machine()
+        return machine_for(recipe)
     said = project.context().machine
     try:
         return SshBackend().machine_there(said)

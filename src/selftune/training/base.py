@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.context import Context
-    from selftune.records import CurvePoint, RunStatus
+    from selftune.records import CurvePoint, Example, RunStatus
     from selftune.training.config import Recipe
 
 
@@ -71,6 +71,7 @@ class TrainingJob:
         checkpoints: Folder that survives a crash; a back-end that finds its own checkpoint there goes on from it.
         adapter: Folder in which the trained adapter must be left.
         held_out: Rows that are not learnt but measure the loss.
+        examples: What the rows were made of, in their order; none in a job that came from another machine.
         batches: Row indices of each optimiser step, split into its forward passes.
         should_stop: Looked at after each step; once it is true and steps are left, a checkpoint is written and
             `TrainingStoppedError` raised.
@@ -85,6 +86,7 @@ class TrainingJob:
     checkpoints: Path
     adapter: Path
     held_out: tuple[Row, ...] = ()
+    examples: tuple[Example, ...] = ()
     should_stop: Callable[[], bool] = never
 
 

@@ -105,6 +105,18 @@ def refuse_what_is_none(folder: Path) -> None:
     _read_config(folder)
 
 
+def take_adapter(folder: Path, into: Path, context: Context) -> None:
+    """Write an adapter that another program trained on this base down as ours are.
+
+    Raises:
+        SelftuneError: as `import_adapter`.
+    """
+    _weights(folder)
+    config = _read_config(folder)
+    _check_names(read_header(folder / WEIGHTS), config, read_shape(context.base_folder), context)
+    _write(into, _read_tensors(folder / WEIGHTS), config, context)
+
+
 def _weights(folder: Path) -> Path:
     weights = folder / WEIGHTS
     if weights.is_file():

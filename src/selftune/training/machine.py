@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 WEIGHT_BYTES: Final = {"float32": 4, "bfloat16": 2}
 _GB: Final = 1e9
 _ELSEWHERE: Final = frozenset({"ssh"})
+HOLDS_4_BITS: Final = frozenset({"unsloth"})
+"""Back-ends that hold a base in 4 bits, on a card."""
 _OFFLOADING: Final = ("unsloth",)
 # Metal gives about three quarters of a Mac's memory to the accelerator (`recommendedMaxWorkingSetSize`).
 _USABLE: Final = {"mlx": 0.75}
@@ -42,6 +44,16 @@ def this_machine() -> Machine:
 
     free = psutil.virtual_memory().available + psutil.Process().memory_info().rss
     return Machine(name="this machine", free_bytes=int(free), is_here=True)
+
+
+def machine_for(recipe: Recipe) -> Machine:
+    """Where the recipe's back-end trains on this machine: on its card, if it needs one and there is one."""
+    if recipe.backend in HOLDS_4_BITS:
+        import torch
+
+        if torch.cuda.is_available():
+            return Machine(name="this machine's card", free_bytes=int(torch.cuda.mem_get_info()[0]), is_here=True)
+    return this_machine()
 
 
 def machine_of(memory_gb: float, recipe: Recipe) -> Machine:

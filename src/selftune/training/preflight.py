@@ -11,7 +11,7 @@ from selftune.bases.thinking import thinking_rule
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Reject
 from selftune.training.curriculum import check_order, check_weights, placed
-from selftune.training.machine import needed_bytes, this_machine, trains_here
+from selftune.training.machine import HOLDS_4_BITS, machine_for, needed_bytes, trains_here
 from selftune.training.objectives import objective_of
 from selftune.training.rows import for_template
 from selftune.training.stopping import hold_out
@@ -228,17 +228,17 @@ def check_attention(rows: Sequence[Row], shape: ModelShape) -> str:
 
 
 def check_precision(recipe: Recipe) -> str:
-    """That this machine's back-ends can hold the base as the recipe says, in words.
+    """That the back-end can hold the base as the recipe says, in words.
 
     Raises:
-        UsageError: it wants 4 bits, which takes CUDA.
+        UsageError: it wants 4 bits, which of the back-ends Unsloth's alone does, on CUDA.
     """
-    if recipe.load_in_4bit:
+    if recipe.load_in_4bit and recipe.backend not in HOLDS_4_BITS:
         raise UsageError(
-            f"recipe {recipe.name!r} loads the base in 4 bits, which no back-end here does: it takes CUDA.",
-            next_step="Train it on another machine, or set load_in_4bit = false in the recipe.",
+            f"recipe {recipe.name!r} loads the base in 4 bits, which {recipe.backend} does not: it takes CUDA.",
+            next_step='Train it on another machine, set backend = "unsloth", or load_in_4bit = false in the recipe.',
         )
-    return recipe.precision
+    return f"{recipe.precision}, the base in 4 bits" if recipe.load_in_4bit else recipe.precision
 
 
 def check_layers(recipe: Recipe, shape: ModelShape) -> str:
@@ -270,7 +270,7 @@ def check_memory(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
         UsageError: the machine has less memory free.
     """
     needed = needed_bytes(rows, recipe, shape)
-    return check_fits(needed, this_machine()) if trains_here(recipe) else needed
+    return check_fits(needed, machine_for(recipe)) if trains_here(recipe) else needed
 
 
 def check_fits(needed: int, machine: Machine) -> int:

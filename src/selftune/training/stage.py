@@ -22,7 +22,8 @@ from selftune.training.evidence import gather_evidence
 from selftune.training.lora import FILES, WEIGHTS, load_adapter, new_adapter, save_adapter
 from selftune.training.objectives import objective_of
 from selftune.training.order import check_stage_order
-from selftune.training.preflight import preflight
+from selftune.training.preflight import preflight, taken
+from selftune.training.resident import kept_in_memory
 from selftune.training.rows import load_tokenizer
 from selftune.training.sampling import plan_batches
 from selftune.training.watch import peak_memory_bytes
@@ -71,11 +72,12 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
     flight = preflight(dataset.taught, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
     seed = context.seed if recipe.seed is None else recipe.seed
-    job = _prepare(flight, recipe, previous, seed, context)
+    job = replace(_prepare(flight, recipe, previous, seed, context), examples=taken(dataset.taught, flight.rows))
     origin = Provenance(
         stage_history=(*history, recipe.objective), base_digest=context.base.digest, dataset_id=dataset.id
     )
-    outcome = _run_backend(load(recipe.backend), job, origin, context)
+    with kept_in_memory():  # what was trained is looked at on the base that it was trained on
+        outcome = _run_backend(load(recipe.backend), job, origin, context)
     result = outcome.result
     counted = context.elapsed() - started
     seconds = result.earlier_seconds + counted

@@ -7,14 +7,16 @@ for nothing. A key that a later recipe brings is of the third kind until a desti
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from selftune.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from selftune.training.base import Row
     from selftune.training.config import Recipe
 
 TOKENS: Final = "tokens"
@@ -42,6 +44,7 @@ SETTLED_HERE: Final[Mapping[str, str]] = {
 }
 """Keys that no other program need know, and why."""
 
+_IGNORED: Final = -100
 _ASKS_FOR_NOTHING: Final[Mapping[str, Any]] = {"max_grad_norm": 0.0}
 """Where the value that asks for nothing is not the recipe's default."""
 
@@ -116,6 +119,8 @@ class Traits:
         precisions: Number types it takes; the recipe's own where it is among them and none was asked for.
         hosted: Whether the words of people leave their owner's machines by it.
         adapter: Where the adapter lies when all commands are done.
+        looked_at: A file of rows without which the program does not start, and on which it measures a loss that nobody
+            reads: the first rows once more.
     """
 
     program: str
@@ -124,6 +129,7 @@ class Traits:
     precisions: tuple[str, ...] = ("bfloat16", "float16", "float32")
     hosted: bool = False
     adapter: str = "adapter"
+    looked_at: str = ""
 
     def data_file(self, objective: str) -> str:
         """Name of the file that holds the examples."""
@@ -145,6 +151,16 @@ class Destination(Protocol):
     def commands(self, order: Order) -> tuple[str, ...]:
         """What to type there, in order, until the adapter lies where `traits` says."""
         ...
+
+
+def rows_as_tokens(rows: Sequence[Row]) -> str:
+    """The rows in the format `TOKENS`, one JSON object a line; what is not learnt has the label -100, as in PyTorch."""
+    return "".join(json.dumps(_as_tokens(row)) + "\n" for row in rows)
+
+
+def _as_tokens(row: Row) -> dict[str, Any]:
+    labels = [token if learnt else _IGNORED for token, learnt in zip(row.tokens, row.supervised, strict=True)]
+    return {"input_ids": list(row.tokens), "attention_mask": [1] * len(row.tokens), "labels": labels}
 
 
 def check_carried(order: Order, traits: Traits) -> None:

@@ -65,6 +65,7 @@ class MLX:
             "max_length": "max_seq_length",
             "learn_from": "mask_prompt",
         },
+        looked_at="valid.jsonl",
     )
 
     def files(self, order: Order) -> tuple[TextFile, ...]:
@@ -118,6 +119,8 @@ class MLX:
             **_schedule(order),
             "grad_checkpoint": True,
             "steps_per_report": recipe.accumulation,
+            "steps_per_eval": order.steps * recipe.accumulation,
+            "val_batches": 1,
             "save_every": recipe.checkpoint_every * recipe.accumulation,
             "seed": order.seed,
             "adapter_path": "adapters",
