@@ -52,10 +52,20 @@ def load_plugin(group: str, name: str) -> Any:
         UnknownNameError: nothing has that name; the nearest names are offered.
         ConfigError: it has another name by now.
     """
+    return find_plugin(group, name).load()
+
+
+def find_plugin(group: str, name: str) -> EntryPoint:
+    """What is registered as `name` in `group`, not imported: a slip is said before anything is done.
+
+    Raises:
+        UnknownNameError: nothing has that name; the nearest names are offered.
+        ConfigError: it has another name by now.
+    """
     known = registered(group)
     if name not in known and (group, name) in RENAMED:
         new = RENAMED[group, name]
         raise ConfigError(f"{name!r} is called {new!r} by now.", next_step=f'Write "{new}" in its place.')
     if name not in known:
         raise UnknownNameError(group.removeprefix("selftune.").removesuffix("s"), name, known)
-    return known[name].load()
+    return known[name]

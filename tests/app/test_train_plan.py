@@ -18,7 +18,7 @@ from selftune.errors import UsageError
 from selftune.evals.suites import load_suite
 from selftune.governance.keys import statement_is_signed
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.lessons.recipes import EVENT, recipe_in_force
+from selftune.loop.lessons.recipes import EVENT, find_recipe, recipe_in_force
 from selftune.loop.project import create_project, open_project
 from selftune.records import Run, RunStatus, Statement
 from selftune.training.config import load_recipe
@@ -212,6 +212,15 @@ def test_one_value_is_changed_for_one_command_within_the_recipes_ranges(project,
 def test_a_change_outside_of_the_ranges_is_refused_with_and_without_a_plan(project, words):
     refused = run(*words, "--project", project, "--set", "lora_rank=400")
     assert "lora_rank must be from 1 to 64" in str(refused.exception)
+
+
+@pytest.mark.parametrize(("name", "said"), [("pack", "unknown backend 'pack'"), ("peft", "called 'trl' by now")])
+def test_a_back_end_of_no_such_name_is_refused_before_the_night_and_not_after_it(project, name, said):
+    path = recipe_file(project, "mine", f'backend = "{name}"')
+    with open_project(project) as opened:
+        for ask in (find_recipe, recipe_in_force):
+            with pytest.raises(UsageError, match=said):
+                ask(opened, str(path))
 
 
 def test_a_training_is_planned_by_the_changed_recipe_and_by_nothing_of_its_ranges(project):

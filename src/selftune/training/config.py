@@ -158,6 +158,8 @@ class Recipe:
             value, named = getattr(self, key), ", ".join(filter(None, choices))
             step = offer(value, filter(None, choices))
             self._need(value in choices, key, f"one of: {named}", next_step=step)
+        for key in (*_POSITIVE, *_NOT_NEGATIVE, "beta"):
+            self._need(getattr(self, key) < math.inf, key, "finite")
         for key in _POSITIVE:
             self._need(getattr(self, key) > 0, key, "more than 0")
         for key in _NOT_NEGATIVE:

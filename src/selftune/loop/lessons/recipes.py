@@ -11,6 +11,7 @@ from selftune.governance.statements import approve
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.ejected import find_text
 from selftune.loop.incoming.privacy import door_of
+from selftune.plugins import find_plugin
 from selftune.records import Run
 from selftune.training.config import load_recipe
 from selftune.training.findings import Standing, overrule, refuse
@@ -45,11 +46,12 @@ def find_recipe(project: Project, name: str = "") -> Recipe:
     """The recipe of this name, by default the project's, as it is written and as this command varies it.
 
     Raises:
-        UnknownNameError: no recipe has the name, or it may not be varied so.
+        UnknownNameError: no recipe has the name, it may not be varied so, or no back-end has the name that it gives.
         ConfigError: the recipe can't be read, or a change lies outside of its ranges.
     """
     written = load_recipe(find_text(project.folder, "recipe", name or project.config.training.recipe))
     varied = vary(written, project.recipe_changes)
+    find_plugin("selftune.backends", varied.backend)
     return replace(varied, continue_from=project.continue_from) if project.continue_from else varied
 
 
