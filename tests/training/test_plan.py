@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,15 @@ from selftune.records import Example, Run, RunStatus
 from selftune.training.base import Row
 from selftune.training.config import RECIPES, Recipe, load_recipe
 from selftune.training.findings import Finding, RefusedTrainingError, Standing, overrule, refuse
-from selftune.training.habits import judge_beta, judge_family, judge_history, judge_pairs, judge_rank, judge_rate
+from selftune.training.habits import (
+    judge_beta,
+    judge_family,
+    judge_history,
+    judge_pairs,
+    judge_rank,
+    judge_rate,
+    version_of,
+)
 from selftune.training.machine import Machine, machine_of, needed_bytes
 from selftune.training.plan import (
     Lessons,
@@ -218,6 +227,34 @@ def test_what_was_found_on_one_version_of_a_family_is_no_lesson_for_another() ->
     assert judge_family(ORPO, shape).standing is Standing.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("base", "version"),
+    [
+        ("Qwen/Qwen2.5-7B-Instruct", "2.5"),
+        ("Qwen3-32B", "3"),
+        ("meta-llama/Meta-Llama-3.1-8B-Instruct", "3.1"),
+        ("Llama-2-7b-chat-hf", "2"),
+        ("unsloth/mistral-7b-instruct-v0.3-bnb-4bit", "0.3"),
+        ("google/gemma-3-27b-it", "3"),
+        ("smollm2", "2"),
+        ("reference", ""),
+        ("my-model-7b", ""),
+    ],
+)
+def test_a_base_tells_its_version_by_its_name_or_not_at_all(base: str, version: str) -> None:
+    assert version_of(base) == version
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [("Qwen2.5-7B-Instruct", Standing.FINE), ("Qwen2-7B-Instruct", Standing.WARNING), ("mine", Standing.UNKNOWN)],
+)
+def test_two_versions_of_one_family_are_told_apart_where_their_names_do(base: str, expected: Standing) -> None:
+    """Both call themselves `qwen2`; what was found on 2.5 was once taken for a lesson on another (B46)."""
+    recipe = load_recipe("state_obedience")
+    assert judge_family(recipe, replace(mistral_7b(), family="qwen2"), base).standing is expected
+
+
 def test_time_is_told_by_earlier_runs_of_the_same_kind_alone() -> None:
     runs = [run_of(wall_seconds=200.0), run_of(wall_seconds=400.0), run_of(wall_seconds=800.0)]
     others = [run_of(backend="trl", wall_seconds=1.0), run_of(status=RunStatus.OUT_OF_TIME, wall_seconds=1.0)]
@@ -229,7 +266,8 @@ def test_time_is_told_by_earlier_runs_of_the_same_kind_alone() -> None:
 
 def test_a_price_of_an_hour_makes_a_cost() -> None:
     setting = Setting(shape=mistral_7b(), machine=ROOMY, earlier=(run_of(),), usd_per_hour=3.0)
-    plan, _ = plan_training(Lessons(name="none", examples=(), held_out=0), ORPO, None, setting)
+    plain = SimpleNamespace(chat_template="")
+    plan, _ = plan_training(Lessons(name="none", examples=(), held_out=0), ORPO, plain, setting)
     assert plan.cost_usd is None, "nothing would be trained"
 
 
@@ -282,7 +320,9 @@ def longest_batch(recipe: Recipe, learnt: float = 0.25) -> list[Row]:
 
 
 def test_mistral_7b_in_4_bits_fits_8_gb_by_the_plans_table_and_not_without_4_bits() -> None:
-    recipe = replace(load_recipe("a4ps_sft"), backend="unsloth", load_in_4bit=True, precision="bfloat16")
+    recipe = load_recipe("a4ps_sft_4bit")
+    kept_apart = {"name": "a4ps_sft", "backend": "trl", "load_in_4bit": False, "precision": "float32", "found_on": ()}
+    assert replace(recipe, **kept_apart) == load_recipe("a4ps_sft"), "else it is the plan's table too"
     shape = mistral_7b()
     assert shape.parameters == pytest.approx(7.25e9, rel=0.01)
     assert lora_parameters(shape, 16, recipe.lora_targets) == 41_943_040, "as Unsloth prints it for this base"

@@ -101,6 +101,7 @@ def show_plan(
     tokenizer = _tokenizer_of(project)
     setting = Setting(
         shape=read_shape(project.base_folder),
+        base=project.base.name,
         machine=_machine(project, chosen) if memory_gb is None else machine_of(memory_gb, chosen),
         earlier=runs_on_base(project),
         history=history_before(project, chosen),

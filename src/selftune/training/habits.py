@@ -6,6 +6,7 @@ since what they saw was lost whole: SFT after ORPO, and a step of ORPO's beta by
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import SelftuneError
@@ -28,6 +29,10 @@ _ROUNDING: Final = 1e-9
 _FEW_PAIRS: Final = 475
 # Of the Foundry's bases the one adapted at rank 16 fell apart in 4 bits, the one at rank 64 did not (B30).
 _LOW_RANK: Final = 16
+# Behind the family's name, unless it is a count of parameters, or as `-v0.3`.
+_VERSION: Final = re.compile(
+    r"(?:qwen|llama|mistral|gemma|phi|smollm)[-_ ]?v?(\d+(?:\.\d+)?)(?![\d.]*[bm]\b)|-v(\d+(?:\.\d+)?)\b"
+)
 
 
 def judge_habits(
@@ -38,6 +43,7 @@ def judge_habits(
     history: tuple[str, ...],
     examples: int,
     served_as: str = "",
+    base: str = "",
 ) -> Iterator[Finding]:
     """Every rule of this page, in the order in which a person would ask.
 
@@ -48,13 +54,14 @@ def judge_habits(
         history: Objectives that made the adapter to begin with, `unknown` where its file does not say.
         examples: How many there are to learn from.
         served_as: Number type in which the model will be served, such as `Q4_K_M`.
+        base: What the base is called.
     """
     yield from judge_history(recipe, earlier, history)
     if recipe.objective == "dpo":
         yield judge_pairs(examples, history)
     yield judge_rate(recipe, _finished(recipe, earlier))
     yield judge_rank(recipe, served_as)
-    yield judge_family(recipe, shape)
+    yield judge_family(recipe, shape, base)
 
 
 def judge_history(recipe: Recipe, earlier: Sequence[Run], history: tuple[str, ...]) -> Iterator[Finding]:
@@ -143,18 +150,34 @@ def judge_rank(recipe: Recipe, served_as: str) -> Finding:
     return Finding(rule=rule, standing=Standing.FINE, text=told)
 
 
-def judge_family(recipe: Recipe, shape: ModelShape) -> Finding:
+def judge_family(recipe: Recipe, shape: ModelShape, base: str = "") -> Finding:
     """Whether the recipe's figures were found on a base of this family and version (B46)."""
-    rule = "base family"
+    rule, version = "base family", version_of(base)
+    told = f"{shape.family} {version or 'of a version that its name does not tell'}"
     if not recipe.found_on:
-        text = f"{shape.family}; on which base this recipe's figures were found, it does not say"
+        text = f"{told}; on which base this recipe's figures were found, it does not say"
         return Finding(rule=rule, standing=Standing.UNKNOWN, text=text)
     found = ", ".join(recipe.found_on)
-    if shape.family not in recipe.found_on:
-        text = f"this recipe's figures were found on {found}, the base is {shape.family}: what held there may not here"
-        step = "Hold a probe of it against one of a recipe that is known on this base."
-        return Finding(rule=rule, standing=Standing.WARNING, text=text, next_step=step)
-    return Finding(rule=rule, standing=Standing.FINE, text=f"{shape.family}, as where its figures were found")
+    versions = {
+        wanted for family, _, wanted in (one.partition(" ") for one in recipe.found_on) if family == shape.family
+    }
+    if "" in versions or version in versions:
+        return Finding(rule=rule, standing=Standing.FINE, text=f"{told}; its figures were found on {found}")
+    if versions and not version:
+        text = f"{told}, and this recipe's figures were found on {found}"
+        return Finding(rule=rule, standing=Standing.UNKNOWN, text=text, next_step="Look up which version it is.")
+    text = f"this recipe's figures were found on {found}, the base is {told}: what held there may not here"
+    step = "Hold a probe of it against one of a recipe that is known on this base."
+    return Finding(rule=rule, standing=Standing.WARNING, text=text, next_step=step)
+
+
+def version_of(base: str) -> str:
+    """The version that a base's name tells, such as 2.5 of `Qwen2.5-7B-Instruct`; empty where it tells none.
+
+    No config does: Qwen 2 and 2.5 are both `qwen2` there, Llama 2 and 3.1 both `llama`.
+    """
+    found = _VERSION.search(base.lower())
+    return next((group for group in found.groups() if group), "") if found else ""
 
 
 def _finished(recipe: Recipe, earlier: Sequence[Run]) -> list[Run]:

@@ -67,6 +67,7 @@ class Setting:
     """Where it would be trained, and what is known of trainings there.
 
     Attributes:
+        base: What the base is called: its version shows there at best.
         earlier: Runs on this very base, oldest first.
         history: Objectives that made the adapter to begin with, `unknown` where its file does not say.
         served_as: Number type in which the model will be served.
@@ -75,6 +76,7 @@ class Setting:
 
     shape: ModelShape
     machine: Machine
+    base: str = ""
     earlier: tuple[Run, ...] = ()
     history: tuple[str, ...] = ()
     served_as: str = ""
@@ -163,6 +165,7 @@ def plan_training(
             history=setting.history,
             examples=len(rows),
             served_as=setting.served_as,
+            base=setting.base,
         ),
         judge_memory(needed, setting.machine),
         *((judge_ranges(rows, recipe, setting.shape, setting.machine),) if recipe.ranges and rows else ()),
@@ -253,7 +256,8 @@ def judge_ranges(rows: Sequence[Row], recipe: Recipe, shape: ModelShape, machine
     rule = "ranges"
     most = {key: bounds[1] for key, bounds in recipe.ranges if key in _TAKES_MEMORY}
     layers = int(min(most.get("lora_layers", recipe.lora_layers), shape.layers))
-    largest = replace(recipe, ranges=(), **{key: int(value) for key, value in most.items()} | {"lora_layers": layers})
+    values: dict[str, Any] = {key: int(value) for key, value in most.items()} | {"lora_layers": layers}
+    largest = replace(recipe, ranges=(), **values)
     needed = needed_bytes(rows, largest, shape)
     told = ", ".join(f"{key} {getattr(largest, key)}" for key in most) or "nothing that takes memory"
     text = f"{len(recipe.ranges)} keys may be varied; {told} would take about {needed / 1e9:.1f} GB"
