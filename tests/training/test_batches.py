@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.training.base import Row
-from selftune.training.batches import pack, shared_beginning
+from selftune.training.batches import best_fit, pack, room_for, shared_beginning
 from selftune.training.config import Recipe
 from selftune.training.sampling import plan_batches
 
@@ -104,3 +104,25 @@ def test_the_order_of_the_dataset_reaches_no_training_that_asks_for_none() -> No
     early = sum(index < 100 for index in one_pass[:100])
     # Of 100 draws without replacement from 100 and 100: mean 50, standard deviation 3.5; within 2.6 of them at 99 %.
     assert 41 <= early <= 59
+
+
+@given(st.lists(related_rows(), min_size=1, max_size=3), st.integers(min_value=1, max_value=400))
+def test_a_step_divided_anew_learns_the_same_tokens_and_fills_no_pass_beyond_its_room(
+    batches: list[list[Row]], room: int
+) -> None:
+    planned, passes = [pack(rows) for rows in batches], best_fit(batches, room)
+    assert Counter(t for one in passes for t in one.targets) == Counter(t for one in planned for t in one.targets)
+    assert sum(len(one.tokens) for one in passes) == sum(len(one.tokens) for one in planned)
+    assert all(len(one.tokens) <= room or len(one.segments) == 1 for one in passes)
+
+
+def test_short_rows_of_several_batches_go_into_one_forward_pass() -> None:
+    rows = [row([i] * 9, [1]) for i in range(8)]
+    assert len(best_fit([[one] for one in rows], 40)) == 2
+
+
+def test_a_pass_holds_no_more_than_the_longest_rows_that_the_recipe_allows_for() -> None:
+    rows = [row([1] * (length - 1), [1]) for length in (100, 300, 200)]
+    assert room_for(rows, 2) == 500
+    assert room_for(rows * 20, 60) == 1024
+    assert room_for([row([1] * 2999, [1])], 1) == 3000

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # A shorter common beginning costs more in masked attention than it saves.
 _LEAST_SHARED: Final = 32
+# Tokens in a forward pass beyond which a CPU computes none of them faster, only with more memory (dev/LOG.md).
+_ENOUGH: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,38 @@ class Pack:
 def pack(rows: Sequence[Row]) -> Pack:
     """Rows as one sequence; neighbours that begin alike share the computation of their beginning."""
     return lay_out(_families(rows))
+
+
+def room_for(rows: Sequence[Row], batch_size: int) -> int:
+    """Tokens that a forward pass is filled up to: never more than so many of the longest rows hold."""
+    longest = sorted((len(row.tokens) for row in rows), reverse=True)[:batch_size]
+    return min(sum(longest), max([_ENOUGH, *longest[:1]]))
+
+
+def best_fit(batches: Iterable[Sequence[Row]], room: int) -> list[Pack]:
+    """All rows of a step in few forward passes of about `room` tokens; what a batch computes once stays together.
+
+    Source: best-fit decreasing (D. S. Johnson, "Near-optimal bin packing algorithms", 1973).
+    """
+    families = [family for rows in batches for family in _families(rows)]
+    passes: list[list[tuple[int, list[Row]]]] = []
+    free: list[int] = []
+    for family in sorted(families, key=_size, reverse=True):
+        fitting = [place for place, left in enumerate(free) if _size(family) <= left]
+        if not fitting:
+            fitting = [len(passes)]
+            passes.append([])
+            free.append(room)
+        tightest = min(fitting, key=free.__getitem__)
+        passes[tightest].append(family)
+        free[tightest] -= _size(family)
+    return [lay_out(each) for each in passes]
+
+
+def _size(family: tuple[int, Sequence[Row]]) -> int:
+    """Tokens of a family as it is laid out."""
+    shared, rows = family
+    return shared + sum(len(row.tokens) - shared for row in rows)
 
 
 def lay_out(families: Iterable[tuple[int, Sequence[Row]]], *, with_prompts: bool = False) -> Pack:

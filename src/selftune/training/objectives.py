@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from selftune.plugins import load_plugin
 from selftune.records import DatasetKind
-from selftune.training.batches import pack
+from selftune.training.batches import best_fit, room_for
 from selftune.training.rows import RowMaker
 
 if TYPE_CHECKING:
@@ -55,19 +55,24 @@ class Supervised:
     def __init__(self, recipe: Recipe) -> None:
         self._learn_from = recipe.learn_from
         self._learn_reasoning = recipe.learn_reasoning
+        self._room = 0  # until it is told: each row by itself
 
     def row_maker(self, tokenizer: Any) -> Callable[[Example], Row]:
         """Rows with the recipe's answers under the loss."""
         return RowMaker(tokenizer, self._learn_from, learn_reasoning=self._learn_reasoning).make
 
-    def get_ready(self, model: Any, job: TrainingJob, context: Context) -> None:
-        """Nothing is needed."""
+    def get_ready(self, model: Any, job: TrainingJob, context: Context) -> None:  # noqa: ARG002 - as the Protocol says
+        """See how much a forward pass may hold."""
+        self._room = room_for(job.rows, job.recipe.batch_size)
 
     def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
-        """Summed cross-entropy of each forward pass, divided by the tokens of the whole step."""
+        """Summed cross-entropy of each forward pass, divided by the tokens of the whole step.
+
+        Since nothing but that sum counts, the rows of a step are divided into passes as they fit best.
+        """
         from selftune.training.packed_model import loss_of
 
-        packs = [pack(rows) for rows in batches]
+        packs = best_fit(batches, self._room)
         tokens = sum(len(one.targets) for one in packs)
         for one in packs:
             yield loss_of(model, one) / tokens
