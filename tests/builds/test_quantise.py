@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import numpy as np
 import pytest
@@ -89,6 +90,17 @@ def test_full_disk_keeps_the_old_file_and_says_so(tmp_path):
     target.write_bytes(b"old")
     with pytest.raises(BudgetError, match="the disk is full"):
         write_half(target)
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_disk_that_fills_up_while_tensors_are_written_is_told_as_full(tiny, tmp_path):
+    target = tmp_path / "m.gguf"
+    target.write_bytes(b"old")
+    # What the kernel answers to a write on a full disk, at a place that is one.
+    (tmp_path / f".m.gguf.{os.getpid()}.partial").symlink_to("/dev/full")
+    with open_folder(tiny()) as tensors, pytest.raises(BudgetError, match=r"the disk is full: m\.gguf"):
+        write_gguf(tiny(), tensors, target, Quantisation.Q8_0)
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -12,7 +12,7 @@ from selftune.bases.gguf_names import interleave_rotary, rotary_heads, to_gguf_n
 from selftune.builds.adapter import UnsupportedAdapterError
 from selftune.builds.architecture import read_architecture
 from selftune.builds.encoding import finite
-from selftune.builds.gguf_writer import begin_tensors, declare_tensor, open_writer
+from selftune.builds.gguf_writer import begin_tensors, declare_tensor, open_writer, write_tensor
 from selftune.builds.publish import publish
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def _write_pair(writer: Any, name: str, low_rank: LowRank, architecture: Archite
     b = low_rank.b * np.float32(low_rank.scale)
     heads = rotary_heads(name, architecture.name, architecture.heads, architecture.kv_heads)
     finite(b, f"the adapter's {name}")
-    writer.write_tensor_data(np.ascontiguousarray(finite(low_rank.a, f"the adapter's {name}")))
-    writer.write_tensor_data(np.ascontiguousarray(interleave_rotary(b, heads) if heads else b))
+    write_tensor(writer, np.ascontiguousarray(finite(low_rank.a, f"the adapter's {name}")))
+    write_tensor(writer, np.ascontiguousarray(interleave_rotary(b, heads) if heads else b))
 
 
 def _read(adapter: Adapter, weight: str) -> LowRank:
