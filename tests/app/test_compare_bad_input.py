@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from selftune.app.cli.exit_codes import ExitCode, system_exit_code
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.screen import show_error, show_system_error
 from selftune.app.refereeing import Wishes, compare_files
@@ -263,3 +265,29 @@ def test_what_a_file_holds_steers_no_terminal_by_way_of_an_error(tmp_path, capsy
     assert "has no column for the item" in said
     assert not {"\x1b", "\x07"} & set(said)
     assert "Next: Check that path." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("init", "{file}"), "Choose another path"),
+        (("demo", "--folder", "{file}"), "a part of it is a file"),
+    ],
+)
+def test_a_file_where_a_folder_was_meant_is_a_wrong_path_and_no_failure(arguments, said, tmp_path, capsys):
+    place = tmp_path / "a file"
+    place.write_text("x")
+    if not app.registered_commands:
+        register_commands()
+    refused = CliRunner().invoke(app, [one.format(file=place) for one in arguments]).exception
+    assert isinstance(refused, OSError)
+    show_system_error(refused)
+    assert system_exit_code(refused) is ExitCode.USAGE
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "Errno" not in shown
+
+
+def test_other_refusals_of_the_system_are_failures_but_a_full_disk_is_a_budget():
+    assert system_exit_code(OSError(errno.ENOSPC, "full")) is ExitCode.BUDGET
+    assert system_exit_code(OSError(errno.EIO, "broken")) is ExitCode.ERROR

@@ -61,5 +61,10 @@ def finding_code(finding: Finding) -> ExitCode:
 
 
 def system_exit_code(error: OSError) -> ExitCode:
-    """What a command ends with when the system refused something: a full disk is a budget that is used up."""
-    return ExitCode.BUDGET if error.errno == errno.ENOSPC else ExitCode.ERROR
+    """What a command ends with when the system refused something.
+
+    A full disk is a budget that is used up; a file where a folder was meant, or a folder for a file, is a wrong path.
+    """
+    if error.errno == errno.ENOSPC:
+        return ExitCode.BUDGET
+    return ExitCode.USAGE if error.errno in {errno.EEXIST, errno.EISDIR, errno.ENOTDIR} else ExitCode.ERROR

@@ -76,11 +76,13 @@ def show_system_error(error: OSError) -> None:
         errno.ENOSPC: "Free some disk space and run the same command again: finished steps are kept.",
         errno.EACCES: "Check the permissions of that path.",
         errno.ENOENT: "Check that path.",
+        errno.EEXIST: "Choose another path: something is there already.",
         errno.EISDIR: "Name a file: that is a folder.",
         errno.ENOTDIR: "Check that path: a part of it is a file, and no folder.",
     }.get(error.errno or 0, "Run `selftune doctor`; finished steps are kept.")
+    said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     console = make_console(stderr=True)
-    console.print(f"Error: {plain(str(error))}", style="bold red", markup=False, soft_wrap=True)
+    console.print(f"Error: {plain(said)}", style="bold red", markup=False, soft_wrap=True)
     console.print(f"Next: {advice}", markup=False, soft_wrap=True)
 
 
