@@ -250,10 +250,10 @@ def test_a_check_says_in_seconds_that_a_sound_base_can_be_trained_and_served(hom
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"model_type": "mamba"}, "architecture 'mamba' is none of llama, mistral, qwen2, qwen3"),
+        ({"model_type": "mamba"}, "architecture 'mamba' is none of llama, mistral, qwen2, qwen3, gemma3_text"),
         ({"model_type": "mixtral"}, "mixture of experts"),
         ({"model_type": "phi3"}, "fused QKV"),
-        ({"model_type": "gemma3_text"}, "take turns between a sliding window and everything"),
+        ({"model_type": "gemma2"}, "take turns between a sliding window and everything"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 8.0}}, "stretches its positions by 'yarn'"),
         ({"sliding_window": 16}, "looks back 16 tokens"),
     ],

@@ -6,21 +6,26 @@ texts, the bytes and ids of a rendered conversation, greedy answers and log-prob
 
 from __future__ import annotations
 
+import json
+import shutil
 from contextlib import contextmanager
 
 import pytest
 
+from selftune.bases.gemma import FAMILY as GEMMA
 from selftune.bases.gguf_header import read_gguf_header
+from selftune.bases.refusals import against_config
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import read_json
 from selftune.builds.adapter import open_adapter
+from selftune.builds.architecture import read_architecture
 from selftune.builds.gguf_writer import write_gguf
 from selftune.builds.lora_gguf import write_lora_gguf
 from selftune.builds.parity import BATTERY, compare_greedy, compare_template, compare_tokens, stopping_ids
 from selftune.builds.reference_model import ReferenceModel
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
-from selftune.builds.tiny import MARKED, PREPENDED, make_tiny_model
+from selftune.builds.tiny import MARKED, PREPENDED, TURNS, make_tiny_model
 from selftune.records import Example, Message
 from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
@@ -45,8 +50,11 @@ FAMILIES = {
     "Mistral v0.3": {"family": "mistral", "pre": MARKED, "tied": False},
     "Qwen 2.5": {"family": "qwen2", "pre": "qwen2"},
     "Qwen 3": {"family": "qwen3", "pre": "qwen2", "tied": False},
+    "Gemma 3": {"family": "gemma3_text", "pre": TURNS},
 }
 WORST_NATS = 1e-4
+# llama.cpp looks GELU up in half precision: with it in transformers too, 3.6e-4 become 7.1e-5.
+GELU_NATS = 1e-3
 PROMPT = "The owl told the fox that the river had frozen over in the night. " * 2
 OFF = {"lora": [{"id": 0, "scale": 0.0}]}
 
@@ -107,9 +115,10 @@ def test_a_family_answers_as_transformers_and_peft_do(tiny, make_adapter, tmp_pa
             assert {figure.name: figure.measured for figure in exact} == {"tokens": 1.0, "template": 1.0, "greedy": 1.0}
             assert all(figure.n >= 3 for figure in exact)
             bare, trained = in_transformers(folder), in_transformers(folder, adapted)
-            assert furthest(client, trained, folder) < WORST_NATS
-            assert furthest(client, bare, folder, **OFF) < WORST_NATS
-            assert furthest(client, bare, folder) > WORST_NATS  # the adapter does something
+            worst = GELU_NATS if options["family"] == GEMMA else WORST_NATS
+            assert furthest(client, trained, folder) < worst
+            assert furthest(client, bare, folder, **OFF) < worst
+            assert furthest(client, bare, folder) > worst  # the adapter does something
 
 
 def test_positions_that_are_not_stretched_are_seen_in_the_log_probabilities(tmp_path):
@@ -121,7 +130,51 @@ def test_positions_that_are_not_stretched_are_seen_in_the_log_probabilities(tmp_
         assert furthest(client, in_transformers(stretched), plain) > 10 * WORST_NATS
 
 
-@pytest.mark.parametrize("name", ["Llama 3", "Llama 2", "Mistral v0.3"])
+def test_layers_that_would_look_further_or_turn_otherwise_are_seen_in_the_log_probabilities(tiny, tmp_path):
+    folder = tiny(**FAMILIES["Gemma 3"])
+    config = read_json(folder / "config.json")
+    positions = config["rope_parameters"]
+    others = {
+        "window": config | {"sliding_window": 512},
+        "theta": config | {"rope_parameters": positions | {"sliding_attention": positions["full_attention"]}},
+    }
+    with served(folder, tmp_path) as client:
+        for name, other in others.items():
+            changed = shutil.copytree(folder, tmp_path / name)
+            (changed / "config.json").write_text(json.dumps(other))
+            assert furthest(client, in_transformers(changed), changed) > 100 * GELU_NATS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sliding_window_pattern": 4},
+        {"layer_types": ["full_attention"] * 6},
+        {"hidden_activation": "silu"},
+        {"query_pre_attn_scalar": 168},
+        {"num_hidden_layers": 62, "layer_types": None},
+        {"final_logit_softcapping": 30.0},
+        {"use_bidirectional_attention": True},
+        {"sliding_window": None},
+        {"rope_parameters": None, "rope_theta": 1e6, "rope_local_base_freq": 5e4},
+    ],
+)
+def test_what_gemma_may_say_and_llama_cpp_does_not_do_is_refused(tiny, change):
+    config = read_json(tiny(**FAMILIES["Gemma 3"]) / "config.json")
+    assert against_config(config) == ()
+    assert len(against_config(config | change)) == 1
+
+
+def test_an_older_config_of_gemma_says_the_same(tiny):
+    config = read_json(tiny(**FAMILIES["Gemma 3"]) / "config.json")
+    named = {"rope_theta": 1e6, "rope_local_base_freq": 1e4, "rope_scaling": {"rope_type": "linear", "factor": 8.0}}
+    older = {key: value for key, value in config.items() if key not in {"rope_parameters", "layer_types"}} | named
+    assert against_config(older) == ()
+    architecture = read_architecture(older)
+    assert (architecture.rope.theta, architecture.rope.factor, architecture.window) == (1e6, 8.0, 16)
+
+
+@pytest.mark.parametrize("name", ["Llama 3", "Llama 2", "Mistral v0.3", "Gemma 3"])
 def test_a_server_reads_the_tokens_that_were_learnt_with_one_beginning(tiny, tmp_path, name):
     folder = tiny(**FAMILIES[name])
     turns = [Message(role="user", content="  Who  sings?\n"), Message(role="assistant", content="Ada, é 🙂.")]

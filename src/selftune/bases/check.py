@@ -245,7 +245,9 @@ def _against_precision(shape: ModelShape) -> Iterator[str]:
 
 
 def _against_export(shape: ModelShape) -> Iterator[str]:
-    unknown = [t.name for t in shape.tensors if to_gguf_name(t.name) is None and not t.name.endswith("inv_freq")]
+    unknown = [
+        t.name for t in shape.tensors if to_gguf_name(t.name, shape.family) is None and not t.name.endswith("inv_freq")
+    ]
     if unknown:
         yield f"{len(unknown)} of its tensors have no place in a GGUF file, such as {unknown[0]}"
 

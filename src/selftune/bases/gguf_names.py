@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # GGUF architecture of each `model_type`: llama.cpp knows Mistral as a llama.
-GGUF_ARCHITECTURES: Final = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+GGUF_ARCHITECTURES: Final = {
+    "llama": "llama",
+    "mistral": "llama",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma3_text": "gemma3",
+}
+# Families whose norms hold the distance from 1; a GGUF file holds the factor itself.
+SHIFTED_NORMS: Final = frozenset({"gemma3_text"})
 # Upstream stores q and k of these with the rotary halves interleaved.
 INTERLEAVED: Final = frozenset({"llama"})
 
@@ -36,16 +44,26 @@ _INSIDE: Final = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+# Gemma 3 norms what comes out of attention and feed-forward too, and has one name for another place.
+_INSIDE_OF: Final = {
+    "gemma3_text": _INSIDE
+    | {
+        "post_attention_layernorm": "post_attention_norm",
+        "pre_feedforward_layernorm": "ffn_norm",
+        "post_feedforward_layernorm": "post_ffw_norm",
+    }
+}
 _OUTSIDE_BACK: Final = {gguf: folder for folder, gguf in _OUTSIDE.items()}
 _INSIDE_BACK: Final = {gguf: folder for folder, gguf in _INSIDE.items()}
 _FOLDER_LAYER: Final = re.compile(r"model\.layers\.(\d{1,5})\.(.+)\.(weight|bias)")
 _GGUF_LAYER: Final = re.compile(r"blk\.(\d{1,5})\.(.+)\.(weight|bias)")
 
 
-def to_gguf_name(name: str) -> str | None:
-    """The GGUF name of a tensor of a Hugging Face folder; None when the layout has no such tensor."""
-    if (match := _FOLDER_LAYER.fullmatch(name)) and match[2] in _INSIDE:
-        return f"blk.{match[1]}.{_INSIDE[match[2]]}.{match[3]}"
+def to_gguf_name(name: str, family: str) -> str | None:
+    """The GGUF name of a tensor of a Hugging Face folder; None when the family's layout has no such tensor."""
+    inside = _INSIDE_OF.get(family, _INSIDE)
+    if (match := _FOLDER_LAYER.fullmatch(name)) and match[2] in inside:
+        return f"blk.{match[1]}.{inside[match[2]]}.{match[3]}"
     return _OUTSIDE.get(name)
 
 

@@ -15,7 +15,8 @@ EMBEDDING: Final = "model.embed_tokens.weight"
 _HEAD: Final = "lm_head.weight"
 # Families whose q, k and v have biases whatever the config says, and those that norm each head's q and k.
 _BIASED: Final = frozenset({"qwen2"})
-_NORMED: Final = frozenset({"qwen3"})
+_NORMED: Final = frozenset({"qwen3", "gemma3_text"})
+_NORMED_AFTER: Final = frozenset({"gemma3_text"})
 
 
 def against_layout(config: dict[str, Any], shape: ModelShape) -> tuple[str, ...]:
@@ -63,6 +64,8 @@ def _wanted(
     inside = _of_layer(shape, heads * head, shared * head)
     if shape.family in _NORMED:
         inside |= {f"self_attn.{side}_norm.weight": (head,) for side in "qk"}
+    if shape.family in _NORMED_AFTER:
+        inside |= {f"{place}_feedforward_layernorm.weight": (shape.hidden,) for place in ("pre", "post")}
     yield EMBEDDING, (shape.vocabulary, shape.hidden)
     yield "model.norm.weight", (shape.hidden,)
     if not tied:

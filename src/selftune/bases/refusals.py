@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.gemma import against_gemma, is_gemma, with_global_positions
 from selftune.bases.gguf_names import GGUF_ARCHITECTURES
 from selftune.bases.pretokenizers import UnsupportedTokenizerError, name_pre_tokenizer
 from selftune.bases.rope import against_rope, is_positive
@@ -23,7 +24,7 @@ _ALTERNATES: Final = "its layers take turns between a sliding window and everyth
 _IN_THE_WAY: Final = {
     **dict.fromkeys(("phi3", "gpt_neox", "falcon", "chatglm", "gpt2", "mpt"), _FUSED),
     **dict.fromkeys(("mixtral", "qwen2_moe", "qwen3_moe", "deepseek_v2", "deepseek_v3", "gpt_oss"), _EXPERTS),
-    **dict.fromkeys(("gemma2", "gemma3_text"), _ALTERNATES),
+    **dict.fromkeys(("gemma2",), _ALTERNATES),
 }
 
 
@@ -49,11 +50,17 @@ def against_config(config: dict[str, Any]) -> tuple[str, ...]:
     found = {
         f"its sliding window: it looks back {window:,} tokens at most" if window else "": window is not None,
         "its feed-forward layers have biases": bool(config.get("mlp_bias")),
-        f"its activation is {config.get('hidden_act')!r}, not 'silu'": config.get("hidden_act", "silu") != "silu",
+        f"its activation is {config.get('hidden_act')!r}, not 'silu'": not is_gemma(config)
+        and config.get("hidden_act", "silu") != "silu",
         "its weights are quantised already": "quantization_config" in config,
         _EXPERTS: any(config.get(key) for key in ("num_experts", "num_local_experts")),
     }
-    return (*against_rope(config), *(reason for reason, present in found.items() if present))
+    own = against_gemma(config) if is_gemma(config) else ()
+    return (
+        *own,
+        *against_rope(with_global_positions(config)),
+        *(reason for reason, present in found.items() if present),
+    )
 
 
 def _contradictions(config: dict[str, Any]) -> tuple[str, ...]:

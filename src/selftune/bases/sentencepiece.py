@@ -12,6 +12,8 @@ from typing import Any, Final
 SPACE: Final = "\u2581"
 BYTES: Final = tuple(f"<0x{value:02X}>" for value in range(256))
 _REPLACE: Final = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
+# Gemma's: after the normaliser no space is left to cut at, so it changes nothing.
+_IDLE: Final = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
 _PREPEND: Final = {"type": "Prepend", "prepend": SPACE}
 _SHOWN: Final = 3
 
@@ -43,7 +45,7 @@ def puts_space_first(tokenizer: dict[str, Any]) -> bool | None:
     """
     normalizer, before = tokenizer.get("normalizer"), tokenizer.get("pre_tokenizer")
     steps = (normalizer or {}).get("normalizers", [normalizer] if normalizer else [])
-    if before is None:
+    if before is None or (before == _IDLE and steps == [_REPLACE]):
         return {(2, True): True, (1, False): False}.get((len(steps), _PREPEND in steps)) if _REPLACE in steps else None
     marks = before.get("type") == "Metaspace" and before.get("replacement") == SPACE and not before.get("split", True)
     return False if not steps and marks and before.get("prepend_scheme") in {"first", "never"} else None

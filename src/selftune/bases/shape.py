@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.gemma import is_gemma
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class ModelShape:
     """Sizes of a causal language model.
 
     Attributes:
-        family: transformers' `model_type`: llama, mistral, qwen2, qwen3.
+        family: transformers' `model_type`: llama, mistral, qwen2, qwen3, gemma3_text.
         sliding_window: Tokens a layer can look back; None where it sees the whole context.
         tensors: Every tensor of every shard, in file order.
     """
@@ -131,6 +132,8 @@ def sees_pictures(config: dict[str, Any]) -> bool:
 def used_window(config: dict[str, Any]) -> int | None:
     """How many tokens a layer of the model with this parsed `config.json` looks back; None: the whole context."""
     window, context = config.get("sliding_window"), config.get("max_position_embeddings")
+    if is_gemma(config):
+        return None  # every sixth layer sees all
     if not isinstance(window, int) or not config.get("use_sliding_window", True):
         return None
     return window if not isinstance(context, int) or window < context else None

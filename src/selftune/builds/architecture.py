@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from selftune.bases.gemma import is_gemma, with_global_positions
 from selftune.bases.gguf_names import GGUF_ARCHITECTURES
 from selftune.bases.refusals import against_config
 from selftune.bases.rope import Rope, read_rope
@@ -19,7 +20,11 @@ class UnsupportedModelError(UsageError):
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Sizes of a decoder as a GGUF header names them; `name` is the GGUF architecture."""
+    """Sizes of a decoder as a GGUF header names them; `name` is the GGUF architecture.
+
+    Attributes:
+        window: How far the layers with a window look back, where layers take turns; None where all see everything.
+    """
 
     name: str
     family: str
@@ -34,6 +39,7 @@ class Architecture:
     rope: Rope
     norm_epsilon: float
     tied: bool
+    window: int | None = None
 
 
 def read_architecture(config: dict[str, Any]) -> Architecture:
@@ -56,7 +62,8 @@ def read_architecture(config: dict[str, Any]) -> Architecture:
         head_size=config.get("head_dim") or config["hidden_size"] // heads,
         vocabulary=config["vocab_size"],
         context_length=config["max_position_embeddings"],
-        rope=read_rope(config),
+        rope=read_rope(with_global_positions(config)),
         norm_epsilon=float(config["rms_norm_eps"]),
-        tied=bool(config.get("tie_word_embeddings", False)),
+        tied=bool(config.get("tie_word_embeddings", is_gemma(config))),
+        window=config["sliding_window"] if is_gemma(config) else None,
     )

@@ -37,12 +37,14 @@ class Wanted:
 
     Attributes:
         heads: How many heads its rows are interleaved in; None where they stay in their order.
+        added: What every value is raised by.
     """
 
     name: str
     shape: tuple[int, ...]
     type: str
     heads: int | None = None
+    added: float = 0.0
 
 
 class Encoder:
@@ -126,4 +128,4 @@ def _encode_part(rows: Rows, wanted: Wanted, first: int, last: int) -> NDArray[A
     values = finite(rows(first, last), wanted.name)
     if wanted.heads is not None:
         values = interleave_rotary(values, (last - first) * wanted.heads // wanted.shape[0])
-    return encode(values, wanted.type)
+    return encode(values + values.dtype.type(wanted.added) if wanted.added else values, wanted.type)

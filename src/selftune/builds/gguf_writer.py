@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.bases.gguf_names import layer_of, rotary_heads, to_gguf_name
+from selftune.bases.gguf_names import SHIFTED_NORMS, layer_of, rotary_heads, to_gguf_name
 from selftune.bases.rope import FREQUENCY_TENSOR
 from selftune.bases.shape import read_json
 from selftune.builds.architecture import Architecture, UnsupportedModelError, read_architecture
@@ -90,7 +90,10 @@ def write_gguf(
             write_tensor(writer, np.array(divisors, dtype=np.float32))
         for done, planned in enumerate(plan, start=1):
             heads = rotary_heads(planned.name, architecture.name, architecture.heads, architecture.kv_heads)
-            wanted = Wanted(name=planned.source, shape=planned.shape, type=planned.type, heads=heads)
+            shifted = architecture.family in SHIFTED_NORMS and len(planned.shape) == 1
+            wanted = Wanted(
+                name=planned.source, shape=planned.shape, type=planned.type, heads=heads, added=float(shifted)
+            )
             write_tensor(writer, encoder.encode(tensors.rows(planned.source), wanted))
             on_tensor(done, len(plan))
 
@@ -145,7 +148,7 @@ def _plan(
     kept = (
         source for source in shapes if not (tied and source == _HEAD) and not source.endswith(".rotary_emb.inv_freq")
     )
-    names = {source: to_gguf_name(source) for source in kept}
+    names = {source: to_gguf_name(source, architecture.family) for source in kept}
     if strangers := sorted(source for source, name in names.items() if name is None):
         raise UnsupportedModelError(
             f"can't be written as GGUF: unknown tensors, {', '.join(strangers[:3])} and {len(strangers)} in all.",
@@ -188,6 +191,8 @@ def _add_model_keys(writer: Any, model: Architecture, quantisation: Quantisation
         writer.add_rope_scaling_type(RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(model.rope.factor)
     writer.add_rope_dimension_count(model.head_size)
+    if model.window is not None:
+        writer.add_sliding_window(model.window)
     writer.add_layer_norm_rms_eps(model.norm_epsilon)
     writer.add_vocab_size(model.vocabulary)
     writer.add_file_type(FILE_TYPES[quantisation])

@@ -30,7 +30,7 @@ def write_lora_gguf(config: dict[str, Any], adapter: Adapter, target: Path) -> N
         UsageError: one of its values is no number.
     """
     architecture = read_architecture(config)
-    layers = {weight: _gguf_name(weight) for weight in adapter.layers()}
+    layers = {weight: _gguf_name(weight, architecture.family) for weight in adapter.layers()}
     with publish(target) as partial, open_writer(partial, architecture.name) as writer:
         writer.add_type("adapter")
         writer.add_string("adapter.type", "lora")
@@ -60,8 +60,8 @@ def _read(adapter: Adapter, weight: str) -> LowRank:
     return low_rank
 
 
-def _gguf_name(weight: str) -> str:
-    name = to_gguf_name(weight)
+def _gguf_name(weight: str, family: str) -> str:
+    name = to_gguf_name(weight, family)
     if name is None:
         raise UnsupportedAdapterError(
             f"the adapter changes {weight}, which GGUF has no name for.", next_step="Train the layers' linear weights."

@@ -2,7 +2,7 @@
 
 Two layers, a BPE tokenizer trained on a few sentences, a template; made in a second, the same each time for the same
 seed. The tokenizer is byte-level with a ChatML template, as Llama 3's and Qwen's, or one that falls back to bytes with
-Mistral's template, as SentencePiece's are in `tokenizer.json`.
+Mistral's or Gemma's template, as SentencePiece's are in `tokenizer.json`. Gemma 3 has six layers: the sixth is another.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.gemma import FAMILY as GEMMA
 from selftune.bases.pretokenizers import pre_tokenizer_called
 from selftune.bases.sentencepiece import BYTES, SPACE, splits_of
 
@@ -32,9 +33,20 @@ PREPENDED: Final = "prepended"
 """A tokenizer that puts a space before every text, also after a special token (Llama 2)."""
 MARKED: Final = "marked"
 """A tokenizer that puts one only where a text begins (Mistral v0.3)."""
+TURNS: Final = "turns"
+"""A tokenizer that never puts one, with the template of turns that Gemma has."""
+TURN_TEMPLATE: Final = (
+    "{{- bos_token }}{%- for message in messages %}"
+    "{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else 'user') + '\n' }}"
+    "{%- if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + '<end_of_turn>' }}{% endgeneration %}"
+    "{%- else %}{{- message['content'] + '<end_of_turn>' }}{%- endif %}{{ '\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{%- endif %}"
+)
 _SPECIAL: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _FIRST: Final = "<|begin_of_text|>"
 _INSTRUCT_SPECIAL: Final = ("<unk>", "<s>", "</s>", "[INST]", "[/INST]")
+_TURN_SPECIAL: Final = ("<unk>", "<bos>", "<end_of_turn>", "<start_of_turn>", "<eos>")
 _SPACES: Final[dict[str, dict[str, Any]]] = {
     PREPENDED: {
         "normalizer": {
@@ -49,6 +61,15 @@ _SPACES: Final[dict[str, dict[str, Any]]] = {
     MARKED: {
         "normalizer": None,
         "pre_tokenizer": {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "first", "split": False},
+    },
+    TURNS: {
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": SPACE},
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"String": " "},
+            "behavior": "MergedWithPrevious",
+            "invert": False,
+        },
     },
 }
 _SENTENCES: Final = (
@@ -77,7 +98,7 @@ def make_tiny_model(
         folder: Where it goes.
         family: transformers' `model_type`.
         hidden: A multiple of 64; 256 and its multiples allow K-quants.
-        pre: A pre-tokenizer by llama.cpp's name; `PREPENDED` or `MARKED` for a tokenizer that falls back to bytes.
+        pre: A pre-tokenizer by llama.cpp's name; `PREPENDED`, `MARKED` or `TURNS` for one that falls back to bytes.
         tied: Whether the head is the embedding.
         bos: Whether tokenizer and template put a first token before a text; those that fall back to bytes always do.
         rope: Names and values beside theta in `rope_parameters`, such as Llama 3.1's.
@@ -87,7 +108,7 @@ def make_tiny_model(
     from transformers import AutoModelForCausalLM
 
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = pre in {PREPENDED, MARKED}
+    pieces = pre in _SPACES
     vocabulary = _write_pieces(folder, pre) if pieces else _write_tokenizer(folder, pre, bos=bos)
     torch.manual_seed(seed)
     # Three rows more than tokens: real models pad their embeddings too.
@@ -99,7 +120,8 @@ def make_tiny_model(
                 parameter.add_(torch.randn_like(parameter) * 0.1)
             elif "embed" not in name:
                 parameter.mul_(4.0)
-    model.generation_config.eos_token_id = 2
+    # Gemma's tokenizer names one token as its end, and its turns end with another.
+    model.generation_config.eos_token_id = [4, 2] if pre == TURNS else 2
     model.save_pretrained(folder)
     return folder
 
@@ -108,6 +130,24 @@ def _config(family: str, hidden: int, vocabulary: int, *, tied: bool, rope: tupl
     from transformers import CONFIG_MAPPING
 
     heads = hidden // 64
+    if family == GEMMA:
+        return CONFIG_MAPPING[family](
+            vocab_size=vocabulary,
+            hidden_size=hidden,
+            intermediate_size=hidden * 2,
+            num_hidden_layers=6,
+            num_attention_heads=heads,
+            num_key_value_heads=1 if heads % 2 else heads // 2,
+            head_dim=64,
+            query_pre_attn_scalar=64,
+            sliding_window=16,
+            max_position_embeddings=512,
+            tie_word_embeddings=True,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=0,
+            dtype="float32",
+        )
     return CONFIG_MAPPING[family](
         vocab_size=vocabulary,
         hidden_size=hidden,
@@ -166,7 +206,8 @@ def _write_pieces(folder: Path, pre: str) -> int:
     model = json.loads(trained.to_str())["model"]
     made = [left + right for left, right in model["merges"]]
     letters = sorted(set(model["vocab"]) - set(made))
-    vocabulary = {token: number for number, token in enumerate([*_INSTRUCT_SPECIAL, *BYTES, *made, *letters])}
+    special = _TURN_SPECIAL if pre == TURNS else _INSTRUCT_SPECIAL
+    vocabulary = {token: number for number, token in enumerate([*special, *BYTES, *made, *letters])}
     back = [
         {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
         {"type": "ByteFallback"},
@@ -177,15 +218,16 @@ def _write_pieces(folder: Path, pre: str) -> int:
     merges = [list(split) for token in made for split in splits_of(token, vocabulary)]
     body = {
         "version": "1.0",
-        "added_tokens": [_added(number, token) for number, token in enumerate(_INSTRUCT_SPECIAL)],
-        "post_processor": _begin_with("<s>", 1),
+        "added_tokens": [_added(number, token) for number, token in enumerate(special)],
+        "post_processor": _begin_with(special[1], 1),
         "decoder": {"type": "Sequence", "decoders": [*back, *strip]},
         "model": model | {"vocab": vocabulary, "merges": merges} | {"unk_token": "<unk>", "fuse_unk": True}
         | {"byte_fallback": True, "ignore_merges": False},
         **_SPACES[pre],
     }  # fmt: skip
-    roles = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<unk>"}
-    _write_files(folder, body, roles, INSTRUCT_TEMPLATE)
+    end = special[4] if pre == TURNS else special[2]
+    roles = {"bos_token": special[1], "eos_token": end, "unk_token": "<unk>", "pad_token": "<unk>"}
+    _write_files(folder, body, roles, TURN_TEMPLATE if pre == TURNS else INSTRUCT_TEMPLATE)
     return len(vocabulary)
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.gemma import TAKE_TURNS
 from selftune.bases.memory import lora_parameters
 from selftune.bases.thinking import thinking_rule
 from selftune.errors import NothingToTrainOnError, UsageError
@@ -247,6 +248,11 @@ def check_layers(recipe: Recipe, shape: ModelShape) -> str:
     Raises:
         UsageError: the recipe names more layers than there are, or trains no tensor of this base.
     """
+    if recipe.backend == "packed" and shape.family in TAKE_TURNS:
+        raise UsageError(
+            f"the back-end 'packed' shows every layer the same, and the layers of {shape.family} take turns.",
+            next_step='Set backend = "trl" in the recipe.',
+        )
     if recipe.lora_layers > shape.layers:
         raise UsageError(
             f"recipe {recipe.name!r} adapts the last {recipe.lora_layers} layers, the base has {shape.layers}.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.offline import stay_offline
+from selftune.bases.shape import read_json
 from selftune.bases.thinking import thinking_marks
 from selftune.errors import UsageError
 from selftune.training.base import Row
@@ -36,7 +37,19 @@ def load_tokenizer(folder: Path) -> Any:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     if not tokenizer.chat_template:
         raise UsageError(f"the base in {folder} has no chat template.", next_step="Use an instruct model as the base.")
+    _end_as_turns_do(tokenizer, folder)
     return tokenizer
+
+
+def _end_as_turns_do(tokenizer: Any, folder: Path) -> None:
+    """Gemma's tokenizer names an end that its template never writes: a turn ends with another of the base's ends."""
+    template: str = tokenizer.chat_template
+    own, config = tokenizer.eos_token, folder / "generation_config.json"
+    if own is None or own in template or "eos_token" in template or not config.is_file():
+        return
+    ends = read_json(config).get("eos_token_id")
+    texts = [tokenizer.convert_ids_to_tokens(end) for end in ends] if isinstance(ends, list) else []
+    tokenizer.eos_token = next((text for text in texts if text in template), own)
 
 
 def count_tokens(folder: Path, conversations: Sequence[Sequence[Message]]) -> Sequence[int] | None:
