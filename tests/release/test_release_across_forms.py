@@ -92,10 +92,11 @@ def test_every_form_has_its_versioned_names_and_each_is_gone_back_to(forms):
 
 def test_adapters_over_vllm_change_behind_one_address_and_are_gone_back_to(forms, built, tmp_path, monkeypatch):
     with run_fake_vllm(built.base, tmp_path / "vllm") as fake:
-        monkeypatch.setenv("VLLM_URL", f"http://127.0.0.1:{fake.port}")
         fake.room = 2048
         forms.target = replace(forms.target, driver="vllm")
         forms.live = LiveServer(forms.target)
+        forms.live._open()  # a keeper that was started before anybody told where vLLM listens
+        monkeypatch.setenv("VLLM_URL", f"http://127.0.0.1:{fake.port}")
         serve = Vllm(forms.context().blobs.path, forms.folder / "logs")
         base = put_in(forms, replace(forms.base(), build=forms.build("base")))
         assert (base.driver, base.proof.server) == ("vllm", f"vllm {VERSION}")

@@ -19,7 +19,7 @@ from selftune.builds.tiny import make_tiny_model
 from selftune.context import ChatRequest
 from selftune.errors import ConfigError, DamagedFileError, RequestRefusedError, ServingError
 from selftune.records import Message, ServingForm
-from selftune.serving.addresses import port_from
+from selftune.serving.addresses import port_from, take_addresses, told_addresses
 from selftune.serving.llama_cpp import LlamaCpp, LlamaCppConfig
 from selftune.serving.vllm import NotTheBuildError, Vllm, VllmApi, VllmConfig
 
@@ -251,3 +251,11 @@ def test_where_nothing_listens_or_another_machine_is_named_it_is_said(built, tmp
     monkeypatch.setenv("VLLM_URL", "http://gpu.example:8000")
     with pytest.raises(ConfigError, match="VLLM_URL names gpu"), serving(built, 0, tmp_path)(built.build("base")):
         pass
+
+
+def test_keeper_is_told_where_other_servers_listen_and_nothing_else_of_the_environment():
+    told = told_addresses({"VLLM_URL": "http://127.0.0.1:9", "HOME": "/root"})
+    assert told == {"VLLM_URL": "http://127.0.0.1:9"}
+    environment = {"OLLAMA_HOST": "127.0.0.1:7"}
+    take_addresses(told | {"PATH": "/tmp"}, environment)
+    assert environment == {"OLLAMA_HOST": "127.0.0.1:7", "VLLM_URL": "http://127.0.0.1:9"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from selftune.errors import DamagedFileError, IntegrityError, ServingError
 from selftune.records import canonical_json
 from selftune.release.base import Switched
+from selftune.serving.addresses import take_addresses
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -38,6 +39,7 @@ def add_control(door: web.Application, keeper: Switchable) -> None:
         if not hmac.compare_digest(shown.encode(), f"Bearer {keeper.token}".encode()):
             return web.json_response({"error": "the token is wrong"}, status=403)
         asked = await request.json()
+        take_addresses(asked.get("addresses", {}))
         try:
             done = await keeper.switch(asked["name"], asked.get("placed"))
         except IntegrityError as error:

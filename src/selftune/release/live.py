@@ -14,6 +14,7 @@ from selftune.errors import ServingError
 from selftune.records import Message
 from selftune.release.control import SWITCH, control_headers, read_switched, revive_error
 from selftune.release.note import keeper_process, read_note
+from selftune.serving.addresses import told_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,7 @@ class LiveServer:
         # An address is enough: when all that served is damaged, another release is the way out.
         self._open()
         note = self._running()
-        body = json.dumps({"name": name, "placed": placed}).encode()
+        body = json.dumps({"name": name, "placed": placed, "addresses": told_addresses()}).encode()
         code, text = _post(note, SWITCH, body, control_headers(note.token), _SWITCH_SECONDS)
         if code == _OK:
             return read_switched(text)

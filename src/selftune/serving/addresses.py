@@ -9,9 +9,22 @@ from urllib.parse import urlsplit
 from selftune.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
+OLLAMA_HOST: Final = "OLLAMA_HOST"
+VLLM_URL: Final = "VLLM_URL"
+VARIABLES: Final = (OLLAMA_HOST, VLLM_URL)
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::1", "::"})  # noqa: S104 - what a server is told
+
+
+def told_addresses(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Where this command was told that other servers listen, for a keeper that was started before."""
+    return {variable: environment[variable] for variable in VARIABLES if variable in environment}
+
+
+def take_addresses(told: Mapping[str, str], environment: MutableMapping[str, str] = os.environ) -> None:
+    """Look for other servers where a command was told to; what it was not told stays."""
+    environment.update({variable: told[variable] for variable in VARIABLES if variable in told})
 
 
 def port_from(variable: str, default: int, environment: Mapping[str, str] = os.environ) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.context import Answer
 from selftune.errors import RequestRefusedError, ServingError
 from selftune.records import ServingProof
-from selftune.serving.addresses import port_from
+from selftune.serving.addresses import OLLAMA_HOST, port_from
 from selftune.serving.client import LoopbackClient
 from selftune.serving.go_template import write_go_template
 from selftune.serving.in_order import ask_in_order
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from selftune.serving.witness import FirstTokens, Witness
 
 PORT: Final = 11434
-VARIABLE: Final = "OLLAMA_HOST"
+VARIABLE: Final = OLLAMA_HOST
 _OK: Final = 200
 _CREATED: Final = (200, 201)
 _FOREVER: Final = -1

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.context import Answer
 from selftune.errors import RequestRefusedError, ServingError
 from selftune.records import Build, ServingForm, ServingProof
-from selftune.serving.addresses import port_from
+from selftune.serving.addresses import VLLM_URL, port_from
 from selftune.serving.client import LoopbackClient
 from selftune.serving.folders import lay_out
 from selftune.serving.in_order import ask_in_order
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from selftune.serving.witness import FirstTokens, Witness
 
 PORT: Final = 8000
-VARIABLE: Final = "VLLM_URL"
+VARIABLE: Final = VLLM_URL
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 _LOOK: Final = "Look at what vLLM printed."
@@ -168,7 +168,8 @@ def refuse_unfit(build: Build) -> None:
     if build.form in {ServingForm.MERGED, ServingForm.QUANTISED}:
         raise ServingError(
             f"vLLM is given no GGUF file, and {build.form.value} {build.quantisation} is nothing else.",
-            next_step='Set form = "adapter" or "folder" under [build], or driver = "llama.cpp" under [serving].',
+            next_step='Set form = "adapter" or "folder" under [build]; if this is what serves, run '
+            '`selftune rollback v1.0` first, or keep driver = "llama.cpp" under [serving].',
         )
 
 
