@@ -69,10 +69,7 @@ def evaluate_with(
         suite=config.asked,
         suite_digest=config.asked_digest,
         scorer=scoring.name,
-        # With what the judge's server calls itself: arms that were graded by another one are not compared.
-        scorer_lineage=tuple(
-            dict.fromkeys((*scoring.lineage, *sorted(filter(None, {one.judged_by for one in scores}))))
-        ),
+        scorer_lineage=lineage_of(scoring, scores),
         generation=suite.generation,
         seeds=seeds,
         outcomes=tuple(
@@ -88,6 +85,15 @@ def evaluate_with(
     )
     answers.add(evaluation)
     return evaluation
+
+
+def lineage_of(scoring: Scoring, scores: Sequence[Score]) -> tuple[str, ...]:
+    """What scored: the scorers, and what each judge's server calls itself.
+
+    Arms that were graded by another one are not compared.
+    """
+    judges = sorted(filter(None, {one.judged_by for one in scores}))
+    return tuple(dict.fromkeys((*scoring.lineage, *judges)))
 
 
 def take_from_record(

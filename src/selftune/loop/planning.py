@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from selftune.loop.config import CurationSection, JudgeSection, PanelMember, ProjectConfig, TeacherSection
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
+    from selftune.loop.prompts.stage import PromptSearching
     from selftune.records import BaseModel, Codex, JudgeIdentity, Run
     from selftune.training.config import Recipe
 
@@ -90,13 +91,9 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
     judging = make_judging(project)
     if run is None:
         refuse_when_nothing_readable(project, fresh, judging)
-    evaluation = make_evaluation(project)
     policy = policy_of(project)
-    further = further_suites(project, evaluation.suite)
+    evaluation, *further = make_exams(project, policy)
     suites = (evaluation.suite, *(asked.suite for asked in further))
-    refuse_unknown_demands(policy, project, suites)
-    refuse_unsound_suites(policy, suites[0], suites[1:])
-    plan_check(policy, suites[0], suites[1:], repeats=evaluation.repeats)
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     refuse_related_judge(identity, project.base, policy)
     holdout = make_holdout(project, judging, champion.generation, policy)
@@ -108,14 +105,6 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
         refuse_what_serves(run, champion, config)
     refuse_uncalibrated(project, identity, rubric)
     door, others = door_of(project), control_arms(project)
-    bare = dict(others).get(Arm.BASE)
-    searches = recipe is None or config.gate.ladder
-    prompts = make_prompt_search(project, judging, bare) if searches and bare is not None else None
-    if recipe is None and prompts is None:
-        raise ConfigError(
-            "nothing is to be trained, and no prompt to be searched for.",
-            next_step="Name a recipe under [training], or let `answers` under [prompt] be more than 0.",
-        )
     return Plan(
         store=store,
         generation=serving.generation + 1,
@@ -135,12 +124,10 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
         ),
         yardsticks=make_yardsticks(project.folder, *suites),
         recipe=recipe,
-        again=()
-        if recipe is None or (run is not None and not holds_recipe(run))
-        else recipes_again(recipe, policy, config.project.seed),
+        again=choose_recipes_again(project, policy, recipe, run),
         form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
         evaluation=evaluation,
-        further=further,
+        further=tuple(further),
         holdout=holdout,
         policy=policy,
         nights=nights_of(decision for _, decision in store.each(Decision)),
@@ -149,12 +136,54 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
         target=make_target(project),
         champion=champion,
         others=others,
-        prompts=prompts,
+        prompts=choose_prompt_search(project, judging, recipe, dict(others).get(Arm.BASE)),
         seed=config.project.seed,
         shows_lessons=not config.evaluation.prompt_only,
         serving=serving,
         promotion=lambda build, decision: promotion_of(project, build, decision),
     )
+
+
+def make_exams(project: Project, policy: Policy) -> tuple[EvaluationConfig, ...]:
+    """The suite that decides and those asked beside it, which together can settle what the policy demands.
+
+    Raises:
+        ConfigError: a suite is unknown or unsound, or the policy can't decide on these.
+    """
+    evaluation = make_evaluation(project)
+    further = further_suites(project, evaluation.suite)
+    beside = tuple(asked.suite for asked in further)
+    refuse_unknown_demands(policy, project, (evaluation.suite, *beside))
+    refuse_unsound_suites(policy, evaluation.suite, beside)
+    plan_check(policy, evaluation.suite, beside, repeats=evaluation.repeats)
+    return evaluation, *further
+
+
+def choose_recipes_again(
+    project: Project, policy: Policy, recipe: Recipe | None, run: Run | None
+) -> tuple[Recipe, ...]:
+    """The recipe under the further seeds that the policy asks for; none where nobody knows how the run was trained."""
+    if recipe is None or (run is not None and not holds_recipe(run)):
+        return ()
+    return recipes_again(recipe, policy, project.config.project.seed)
+
+
+def choose_prompt_search(
+    project: Project, judging: Judging, recipe: Recipe | None, bare: Build | None
+) -> PromptSearching | None:
+    """How a prompt for the bare base is searched: where nothing is trained, or where the ladder has that rung.
+
+    Raises:
+        ConfigError: nothing is trained either.
+    """
+    wanted = recipe is None or project.config.gate.ladder
+    search = make_prompt_search(project, judging, bare) if wanted and bare is not None else None
+    if recipe is None and search is None:
+        raise ConfigError(
+            "nothing is to be trained, and no prompt to be searched for.",
+            next_step="Name a recipe under [training], or let `answers` under [prompt] be more than 0.",
+        )
+    return search
 
 
 def choose_recipe(project: Project, policy: Policy, run: Run | None) -> Recipe | None:
