@@ -74,7 +74,7 @@ def draft_prompts(rubric: Rubric, lessons: Sequence[Example], pool: Sequence[Exa
 
     Args:
         rubric: By what answers are judged: its criteria, told to the model as rules.
-        lessons: Golden answers and corrections, of which the style is measured.
+        lessons: Golden answers and corrections, of which the style is measured; none that is to look at the winner.
         pool: Lessons that may be shown, the best first.
         own: A prompt that a person wrote; empty for none.
     """

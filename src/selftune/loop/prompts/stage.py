@@ -74,8 +74,8 @@ def search_prompt(dataset: Dataset, config: PromptSearching, context: Context) -
     room = context.base.context_length
     drafts = [
         draft
-        for draft in draft_prompts(config.rubric, dataset.train, parts.pool, config.own)
-        if _tokens(parts, draft, config) <= room
+        for draft in draft_prompts(config.rubric, parts.asked, parts.pool, config.own)
+        if draft.text is None or _tokens(parts, draft, config) <= room
     ]
     largest = max(_tokens(parts, _with_most(draft, parts.pool, config), config) for draft in drafts)
     with context.serve(config.base, slots=config.slots, context_tokens=min(largest, room)) as served:
