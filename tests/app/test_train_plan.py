@@ -178,6 +178,19 @@ def test_earlier_runs_tell_time_and_cost_and_the_tried_rate(trained, tmp_path):
 
 
 @pytest.mark.needs("train")
+def test_a_card_to_be_rented_brings_its_memory_its_time_and_its_price(project, tmp_path):
+    words = ("--recipe", "foundry_orpo", "--dataset", pairs_file(tmp_path, 20), "--gpu")
+    code, plan = planned(project, *words, "L4")
+    assert (code, plan["machine"]["free_bytes"]) == (0, 24_000_000_000)
+    assert plan["time"]["runs"] == 0
+    assert 300 < plan["time"]["seconds"] < 301, "five minutes to start, and little to do"
+    assert plan["cost_usd"] == pytest.approx(plan["time"]["seconds"] / 3600 * 0.80)
+    assert "by arithmetic" in next(one["text"] for one in plan["findings"] if one["rule"] == "time and cost")
+    wrong = run("--plan", "--project", project, *words, "L5")
+    assert "L4" in wrong.exception.next_step
+
+
+@pytest.mark.needs("train")
 def test_another_machine_is_planned_for_by_its_memory(project, tmp_path):
     words = ("--recipe", "foundry_orpo", "--dataset", pairs_file(tmp_path, 20))
     code, plan = planned(project, *words, "--memory-gb", 0.2)

@@ -28,6 +28,7 @@ from selftune.loop.lessons.recipes import (
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.planning import make_curation
 from selftune.records import Dataset, Example, Interaction
+from selftune.training.elsewhere.cost import find_accelerator
 from selftune.training.elsewhere.ssh import SshBackend
 from selftune.training.findings import Finding, Standing, overrule
 from selftune.training.habits import judge_history
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.training.base import Row
     from selftune.training.config import Recipe
+    from selftune.training.elsewhere.cost import Accelerator
     from selftune.training.plan import TrainingPlan
 
 _SHOWN: Final = 3
@@ -79,6 +81,7 @@ def show_plan(
     lessons: str = "",
     memory_gb: float | None = None,
     usd_per_hour: float | None = None,
+    gpu: str = "",
     word: Word | None = None,
 ) -> ShownPlan:
     """What a training by this recipe on these lessons would do; nothing is trained.
@@ -88,7 +91,8 @@ def show_plan(
         recipe: By name or path; empty: the project's own.
         lessons: Id of a dataset, or a file that `selftune import` reads; empty: the newest dataset.
         memory_gb: Memory of another machine that is to train; None: this one's.
-        usd_per_hour: What an hour of it costs; None: as [machine] says.
+        usd_per_hour: What an hour of it costs; None: as [machine] says, or the list of prices for a card.
+        gpu: A card that is to be rented, by its name there; it brings its memory and its price.
         word: Set aside, in the ledger, each rule that may be, by this person's word; None: none.
 
     Raises:
@@ -96,17 +100,19 @@ def show_plan(
         UsageError: there is no dataset yet, or the packages for training are not installed.
     """
     chosen = find_recipe(project, recipe)
+    card = find_accelerator(gpu) if gpu else None
     given = _lessons_in(project, Path(lessons)) if _is_file(lessons) else _lessons_of(project, lessons)
     project.check_base_files()
     tokenizer = _tokenizer_of(project)
     setting = Setting(
         shape=read_shape(project.base_folder),
         base=project.base.name,
-        machine=_machine(project, chosen) if memory_gb is None else machine_of(memory_gb, chosen),
+        machine=_machine(project, chosen, memory_gb, card),
         earlier=runs_on_base(project),
         history=history_before(project, chosen),
         served_as=project.config.build.quantisation,
-        usd_per_hour=project.config.machine.usd_per_hour if usd_per_hour is None else usd_per_hour,
+        usd_per_hour=_price(project, card) if usd_per_hour is None else usd_per_hour,
+        gpu=gpu,
     )
     found = (judge_reading(given), judge_repeats(given.examples), judge_exams(project, given.examples))
     if word is not None:
@@ -115,8 +121,16 @@ def show_plan(
     return ShownPlan(plan=plan, preview=tuple(_shown(row, tokenizer) for row in rows[:_SHOWN]))
 
 
-def _machine(project: Project, recipe: Recipe) -> Machine:
-    """The machine that the recipe's back-end trains on."""
+def _price(project: Project, card: Accelerator | None) -> float:
+    return project.config.machine.usd_per_hour if card is None else card.usd_per_hour
+
+
+def _machine(project: Project, recipe: Recipe, memory_gb: float | None, card: Accelerator | None) -> Machine:
+    """The machine that was asked about, else the one that the recipe's back-end trains on."""
+    if memory_gb is not None:
+        return machine_of(memory_gb, recipe)
+    if card is not None:
+        return machine_of(card.memory_gb, recipe)
     if trains_here(recipe):
         return machine_for(recipe)
     said = project.context().machine

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.errors import UsageError
 from selftune.records import RunStatus
 from selftune.training.curriculum import judge_curriculum
+from selftune.training.elsewhere.cost import START_SECONDS, UTILISATION, find_accelerator, flops_of, seconds_on
 from selftune.training.findings import Finding, Standing, overrule, see
 from selftune.training.habits import judge_habits
 from selftune.training.machine import needed_bytes, trains_here
@@ -72,6 +73,7 @@ class Setting:
         history: Objectives that made the adapter to begin with, `unknown` where its file does not say.
         served_as: Number type in which the model will be served.
         usd_per_hour: What an hour of the machine costs; 0 where nobody said.
+        gpu: A card that would be rented, by the name in the list of prices; empty: none.
     """
 
     shape: ModelShape
@@ -81,11 +83,12 @@ class Setting:
     history: tuple[str, ...] = ()
     served_as: str = ""
     usd_per_hour: float = 0.0
+    gpu: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeEstimate:
-    """Seconds that it would take, by the median, the fastest and the slowest of `runs` earlier ones."""
+    """Seconds it would take, by the median, the fastest and the slowest of `runs` earlier ones; 0 of them: reckoned."""
 
     seconds: float
     least: float
@@ -150,9 +153,7 @@ def plan_training(
     steps = recipe.steps_for(len(learnt)) if rows else 0
     samples = steps * recipe.examples_per_step
     needed = needed_bytes(rows, recipe, setting.shape)
-    # What ran here says nothing of another machine's pace; what ran over ssh ran there.
-    told = setting.machine.is_here or not trains_here(recipe)
-    time = estimate_time(samples, recipe, setting.earlier) if rows and told else None
+    time = _time(rows, samples, recipe, setting) if rows else None
     findings = (
         *unreadable,
         judge_examples(lessons, rows, rejects),
@@ -169,7 +170,7 @@ def plan_training(
         ),
         judge_memory(needed, setting.machine),
         *((judge_ranges(rows, recipe, setting.shape, setting.machine),) if recipe.ranges and rows else ()),
-        judge_time(time, setting.usd_per_hour),
+        judge_time(time, setting.usd_per_hour, setting.gpu),
     )
     sides = sides_of(rows)
     plan = TrainingPlan(
@@ -294,7 +295,7 @@ def estimate_time(samples: int, recipe: Recipe, earlier: Sequence[Run]) -> TimeE
     )
 
 
-def judge_time(time: TimeEstimate | None, usd_per_hour: float) -> Finding:
+def judge_time(time: TimeEstimate | None, usd_per_hour: float, gpu: str = "") -> Finding:
     """How long and how dear, as far as earlier runs tell."""
     rule = "time and cost"
     if time is None:
@@ -302,8 +303,22 @@ def judge_time(time: TimeEstimate | None, usd_per_hour: float) -> Finding:
         return Finding(rule=rule, standing=Standing.UNKNOWN, text=text)
     cost = _cost(time, usd_per_hour)
     money = "no price of an hour is known" if cost is None else f"about {cost:.2f} USD"
+    if gpu:
+        share, start = f"{UTILISATION:.0%} of its peak", f"{START_SECONDS / 60:.0f} min to start"
+        text = f"about {time.seconds / 60:.1f} min on one {gpu} by arithmetic ({share} and {start} assumed), {money}"
+        return Finding(rule=rule, standing=Standing.FINE, text=text)
     spread = f"{time.least / 60:.1f} to {time.most / 60:.1f} min by {time.runs} earlier runs"
     return Finding(rule=rule, standing=Standing.FINE, text=f"about {time.seconds / 60:.1f} min ({spread}), {money}")
+
+
+def _time(rows: Sequence[Row], samples: int, recipe: Recipe, setting: Setting) -> TimeEstimate | None:
+    """By arithmetic on a rented card; else by what ran where this would run: over ssh, or here for a machine here."""
+    if setting.gpu:
+        tokens = sum(len(side.tokens) for side in sides_of(rows)) * samples / len(rows)
+        seconds = seconds_on(find_accelerator(setting.gpu), flops_of(setting.shape.parameters, round(tokens)))
+        return TimeEstimate(seconds=seconds, least=seconds, most=seconds, runs=0)
+    told = setting.machine.is_here or not trains_here(recipe)
+    return estimate_time(samples, recipe, setting.earlier) if told else None
 
 
 def _about_rows(

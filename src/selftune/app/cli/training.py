@@ -36,6 +36,9 @@ def train(
         float | None, typer.Option(min=0.1, help="With --plan: memory of another machine that is to train.")
     ] = None,
     usd_per_hour: Annotated[float | None, typer.Option(min=0.0, help="With --plan: what an hour of it costs.")] = None,
+    gpu: Annotated[
+        str, typer.Option(help="With --plan: a card to be rented (T4, L4, L40S, A100-80GB, H100): memory, time, price.")
+    ] = "",
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE: train by another value, within the recipe's [ranges]; may be repeated."),
@@ -56,7 +59,7 @@ def train(
     json: AsJson = False,
 ) -> None:
     """Run the stage, or plan it, unless a command below it was named."""
-    of_plan = bool(recipe or dataset) or memory_gb is not None or usd_per_hour is not None
+    of_plan = bool(recipe or dataset or gpu) or memory_gb is not None or usd_per_hour is not None
     varied = tuple(changes or ())
     word = _word(author, because, given=i_know)
     if context.invoked_subcommand is not None:
@@ -64,7 +67,7 @@ def train(
         refuse_option_before(context, "train", given=given)
     elif plan:
         once = (varied, _find_adapter(project, continued))
-        _plan(project, recipe, dataset, memory_gb, usd_per_hour, once=once, word=word, json=json)
+        _plan(project, recipe, dataset, memory_gb, usd_per_hour, gpu=gpu, once=once, word=word, json=json)
     else:
         _refuse_without_plan(given=of_plan)
         begun = _find_adapter(project, continued)
@@ -80,6 +83,7 @@ def _plan(
     memory_gb: float | None,
     usd_per_hour: float | None,
     *,
+    gpu: str,
     once: _Once,
     word: Word | None,
     json: bool,
@@ -99,6 +103,7 @@ def _plan(
             lessons=dataset,
             memory_gb=memory_gb,
             usd_per_hour=usd_per_hour,
+            gpu=gpu,
             word=word,
         )
     if json:

@@ -67,11 +67,21 @@ def find_accelerator(name: str) -> Accelerator:
     return known[name]
 
 
+def flops_of(parameters: int, tokens: int) -> float:
+    """Of training so many tokens, each counted as often as it is met."""
+    return float(FLOPS_PER_PARAMETER) * parameters * tokens
+
+
+def seconds_on(gpu: Accelerator, flops: float) -> float:
+    """What so much arithmetic takes there, its start included."""
+    return flops / (gpu.tflops * 1e12 * UTILISATION) + START_SECONDS
+
+
 def estimate(order: Order, parameters: int, *, usd_per_hour: float | None = None) -> Estimate:
     """What the order takes on its accelerator, by the hour."""
     gpu = find_accelerator(order.gpu)
-    flops = float(FLOPS_PER_PARAMETER) * parameters * order.tokens_trained
-    hours = (flops / (gpu.tflops * 1e12 * UTILISATION) + START_SECONDS) / 3600
+    flops = flops_of(parameters, order.tokens_trained)
+    hours = seconds_on(gpu, flops) / 3600
     rate = gpu.usd_per_hour if usd_per_hour is None else usd_per_hour
     source = accelerators()[1] if usd_per_hour is None else "as you said"
     return Estimate(
@@ -88,7 +98,7 @@ def estimate_by_token(order: Order, parameters: int, *, usd_per_million: float |
     tokens = order.tokens_trained
     return Estimate(
         tokens=tokens,
-        flops=float(FLOPS_PER_PARAMETER) * parameters * tokens,
+        flops=flops_of(parameters, tokens),
         gpu_hours=0.0,
         usd=None if usd_per_million is None else tokens * usd_per_million / 1e6,
         price="not said: give --usd-per-million-tokens"
