@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.shape import read_json
 from selftune.builds.adapter import CONFIG_FILE, WEIGHTS_FILE, open_adapter
-from selftune.builds.gguf_writer import write_gguf
+from selftune.builds.llama_quantize import write_model
 from selftune.builds.lora_gguf import write_lora_gguf
 from selftune.builds.merge import MergedTensors, write_merged_folder
 from selftune.builds.tensor_types import Quantisation
@@ -47,7 +47,7 @@ class WholeModel:
             if parts.adapter_folder is not None:
                 tensors = MergedTensors(tensors, stack.enter_context(open_adapter(parts.adapter_folder)))
             quantisation = Quantisation(parts.quantisation)
-            write_gguf(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
+            write_model(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
         return (target,)
 
 
@@ -64,7 +64,7 @@ class AdapterApart:
         target = folder / MODEL_FILE
         with open_folder(parts.base_folder) as tensors, open_adapter(parts.adapter_folder) as adapter:
             quantisation = Quantisation(parts.quantisation)
-            write_gguf(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
+            write_model(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
             write_lora_gguf(read_json(parts.base_folder / "config.json"), adapter, folder / ADAPTER_FILE)
         kept = folder / Build.ADAPTER_FOLDER
         kept.mkdir(exist_ok=True)
@@ -88,7 +88,7 @@ class MergedFolder:
         with open_folder(parts.base_folder) as base, open_adapter(parts.adapter_folder) as adapter:
             write_merged_folder(parts.base_folder, MergedTensors(base, adapter), merged, parts.provenance)
         with open_folder(merged) as tensors:
-            write_gguf(merged, tensors, target, Quantisation(parts.quantisation), on_tensor=self._on_tensor)
+            write_model(merged, tensors, target, Quantisation(parts.quantisation), on_tensor=self._on_tensor)
         return target, *sorted(merged.iterdir())
 
 
