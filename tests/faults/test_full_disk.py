@@ -13,18 +13,30 @@ pytestmark = pytest.mark.needs("train", "serve")
 
 # KiB left: nothing, less than a step's records, less than a checkpoint and a build.
 FREE = (0, 64, 3_000)
+# The same before forms are built: nothing, and less than the smallest of them.
+FREE_FOR_FORMS = (0, 1_000)
 # Before a step that writes much, and between the effects of a release: what served before must go on serving.
 PLACES = ("before-train", "release-placed", "release-switched", "release-edited")
 WALK = f"""
 mkdir disk && mount -t tmpfs -o size=96m tmpfs disk && cp -a walk disk/ && cd disk/walk
 selftune() {{ "{CLI[0]}" "{CLI[1]}" "{CLI[2]}" "$@"; }}
+leave() {{ fallocate -l $(( $(df --output=avail -k . | tail -1) - $1 ))k ../fill; }}
 for free in {" ".join(map(str, FREE))}; do
-    fallocate -l $(( $(df --output=avail -k . | tail -1) - free ))k ../fill
+    leave $free
     selftune cycle 2>&1; echo "cycle with $free KiB: $?"
     rm ../fill
     selftune ask Hello! --no-log >/dev/null; echo "ask afterwards: $?"
 done
 selftune cycle >/dev/null; echo "cycle with room: $?"
+cp selftune.toml ../before.toml
+for free in {" ".join(map(str, FREE_FOR_FORMS))}; do
+    leave $free
+    selftune forms --form q8_0 --use 2>&1; echo "forms with $free KiB: $?"
+    rm ../fill
+    selftune ask Hello! --no-log >/dev/null; echo "ask afterwards: $?"
+done
+cmp selftune.toml ../before.toml && echo "config as it was"
+echo "half written: $(find . -name '*.partial' | wc -l)"
 selftune status
 "{CLI[0]}" -m selftune.ledger.verify .; echo "verify: $?"
 selftune stop
@@ -43,9 +55,13 @@ def test_on_a_full_disk_nothing_is_half_kept_and_with_room_the_same_command_goes
     lines = done.stdout.splitlines()
     for free in FREE:
         assert f"cycle with {free} KiB: 7" in lines, done.stdout + done.stderr
-    assert done.stdout.count("Free some disk space") == len(FREE)
-    assert lines.count("ask afterwards: 0") == len(FREE)
+    assert done.stdout.count("Next: Free ") == len(FREE) + len(FREE_FOR_FORMS)
+    assert lines.count("ask afterwards: 0") == len(FREE) + len(FREE_FOR_FORMS)
     assert "cycle with room: 0" in lines
+    for free in FREE_FOR_FORMS:
+        assert f"forms with {free} KiB: 7" in lines, done.stdout + done.stderr
+    assert "config as it was" in lines
+    assert "half written: 0" in lines
     assert "serves          v1.1 (generation 1)" in lines
     assert "verify: 0" in lines
 
