@@ -21,6 +21,7 @@ TITLES: Final = {
     "judge": "Judging",
     "curate": "Choosing lessons",
     "train": "Training",
+    "search_prompt": "Trying prompts",
     "build": "Building",
     "evaluate": "Testing",
     "decide": "Deciding",
