@@ -26,6 +26,12 @@ _LOGIT_COPIES: Final = 3
 # (benchmarks/memory_estimate.py); on an accelerator, where they are one step each, by counting.
 _KEPT: Final = (20, 13, 4)
 _KEPT_FUSED: Final = (14, 0, 5)
+# What our own layers keep (training/packed_layers.py), by counting: two norms, a query, attention twice and two sums;
+# key and value; gate, what it lets through, and their product.
+_KEPT_PACKED: Final = (7, 2, 3)
+# Logits that our own loop holds at a time, and the rows of them that it holds however large the vocabulary is.
+LOGITS_AT_ONCE: Final = 1 << 24
+LEAST_LOGIT_ROWS: Final = 32
 _STORED_BYTES: Final = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
@@ -37,6 +43,7 @@ def training_memory_bytes(
     targets: int,
     bytes_per_weight: int = _FLOAT,
     adapted_layers: int = 0,
+    packed: bool = False,
 ) -> int:
     """An estimate of the peak memory of LoRA training.
 
@@ -48,9 +55,13 @@ def training_memory_bytes(
         bytes_per_weight: 4 in float32, 2 in bfloat16.
         adapted_layers: The last so many decoder layers have an adapter, and only they keep anything for the backward
             pass; 0: all do.
+        packed: Our own layers compute it, which keep less, with a part of the logits at a time.
     """
     weights = shape.parameters * bytes_per_weight + _read_beside(shape, bytes_per_weight)
-    kept = tokens * _kept_per_token(shape, adapted_layers or shape.layers, _KEPT) * bytes_per_weight
+    each = _kept_per_token(shape, adapted_layers or shape.layers, _KEPT_PACKED if packed else _KEPT)
+    kept = tokens * each * bytes_per_weight
+    if packed:
+        targets = min(targets, max(LEAST_LOGIT_ROWS, LOGITS_AT_ONCE // shape.vocabulary))
     return _INTERPRETER_BYTES + weights + kept + _on_top(shape, adapter_parameters, targets)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import four_bit_memory_bytes, lora_parameters, training_memory_bytes
+from selftune.training.batches import room_for
+from selftune.training.packed_model import LAYERS_ALIKE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 WEIGHT_BYTES: Final = {"float32": 4, "bfloat16": 2}
 _GB: Final = 1e9
+_OWN_LAYERS: Final = frozenset(f"{family}ForCausalLM" for family in LAYERS_ALIKE)
 _ELSEWHERE: Final = frozenset({"ssh"})
 HOLDS_4_BITS: Final = frozenset({"unsloth"})
 """Back-ends that hold a base in 4 bits, on a card."""
@@ -74,6 +77,9 @@ def needed_bytes(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
         "targets": sum(sum(side.supervised) for side in sides) + prompts,
         "adapted_layers": recipe.lora_layers,
     }
+    packed = recipe.backend == "packed" and recipe.precision == "float32" and shape.architecture in _OWN_LAYERS
+    if packed and recipe.objective == "sft":
+        sizes["tokens"] = min(sizes["tokens"], room_for(rows, recipe.batch_size))
     if recipe.load_in_4bit:
         return four_bit_memory_bytes(shape, **sizes, offloads=recipe.backend in _OFFLOADING)
-    return training_memory_bytes(shape, **sizes, bytes_per_weight=WEIGHT_BYTES[recipe.precision])
+    return training_memory_bytes(shape, **sizes, bytes_per_weight=WEIGHT_BYTES[recipe.precision], packed=packed)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.nn import functional
 
+from selftune.training.packed_model import LAYERS_ALIKE
+
 if TYPE_CHECKING:
     from selftune.training.batches import Pack, Segment
 
 Tensor = torch.Tensor
 
-# Norm, attention, norm, gated MLP with SiLU, and nothing else.
-_ALIKE: Final = frozenset({"LlamaDecoderLayer", "MistralDecoderLayer", "Qwen2DecoderLayer", "Qwen3DecoderLayer"})
 # Beyond this share of a segment, all of its queries by causal attention cost less than some of them by a mask.
 _FEW: Final = 0.45
 
@@ -88,7 +88,8 @@ def shorten(model: Any) -> None:
     The last one then computes only what the loss needs: `[needed, width]` is what comes out of the decoder.
     """
     layers = model.get_decoder().layers
-    if {type(layer).__name__ for layer in layers} <= _ALIKE and model.config.hidden_act == "silu":
+    alike = {f"{family}DecoderLayer" for family in LAYERS_ALIKE}
+    if {type(layer).__name__ for layer in layers} <= alike and model.config.hidden_act == "silu":
         for layer in layers:
             layer.forward = partial(_decode, layer, is_last=layer is layers[-1])
 

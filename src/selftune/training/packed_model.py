@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.bases.memory import LEAST_LOGIT_ROWS, LOGITS_AT_ONCE
 from selftune.bases.offline import stay_offline
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from selftune.training.packed_layers import Spans
 
 _ATTENTION: Final = "selftune_packed"
-# Logits in memory at a time, and the fewest rows of them for which reading the vocabulary's matrix is worth it.
-_LOGITS: Final = 1 << 24
-_LEAST_ROWS: Final = 32
+LAYERS_ALIKE: Final = ("Llama", "Mistral", "Qwen2", "Qwen3")
+"""Families whose layers hold a norm, attention, a norm, a gated MLP with SiLU, and nothing else."""
 
 
 def load_model(folder: Path, precision: str = "float32") -> Any:
@@ -57,7 +57,7 @@ def costs_of(model: Any, pack: Pack) -> torch.Tensor:
     from selftune.training.packed_layers import token_costs
 
     weight = model.get_output_embeddings().weight
-    rows = max(_LEAST_ROWS, _LOGITS // len(weight))
+    rows = max(LEAST_LOGIT_ROWS, LOGITS_AT_ONCE // len(weight))
     return token_costs(_outputs_of(model, pack), weight, torch.tensor(pack.targets), rows)
 
 
