@@ -57,11 +57,19 @@ def _about_data(order: Order, destination: Destination) -> str:
     return f"`{file}` holds conversations: {unchecked}."
 
 
+def _in_a_row(value: object) -> str:
+    """A value of a recipe in a cell; tables, such as weights and ranges, as `name = value`."""
+    if not isinstance(value, tuple):
+        return str(value)
+    pairs = (one if isinstance(one, tuple) else (one,) for one in value)
+    return ", ".join(" = ".join(_in_a_row(part) for part in pair) for pair in pairs)
+
+
 def _table(order: Order, destination: Destination) -> str:
     words = destination.traits.words
     rows: list[Sequence[str]] = [("key", "value", "there"), ("---", "---", "---")]
     for field in fields(order.recipe):
         value = getattr(order.recipe, field.name)
-        told = ", ".join(value) if isinstance(value, tuple) else str(value)
+        told = _in_a_row(value)
         rows.append((field.name, told, words.get(field.name) or SETTLED_HERE.get(field.name) or "asks for nothing"))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
