@@ -37,7 +37,7 @@ def test_every_key_of_the_shipped_recipes_survives_the_way_into_a_record_and_bac
         run, recipe=shipped.name, objective=shipped.objective, backend=shipped.backend, purpose=shipped.purpose,
         settings=shipped.settings, recipe_digest=shipped.digest,
     )  # fmt: skip
-    assert recipe_of(told) == replace(shipped, seed=run.seed)
+    assert recipe_of(told) == replace(shipped, seed=run.seed, ranges=())  # how far it may vary says nothing of a run
 
 
 def test_a_run_trained_once_more_is_the_same_and_nothing_differs(run: Run, tmp_path: Path, tiny_base: Path) -> None:
