@@ -9,7 +9,15 @@ import pytest
 
 from selftune.app.prompting import lines_of_search, rows_of_search
 from selftune.builds.prompts import PromptLayout, prompted
-from selftune.errors import BelowTriggerError, ConfigError, NothingBetterError, UsageError, WithdrawnError
+from selftune.errors import (
+    BelowTriggerError,
+    BudgetError,
+    ConfigError,
+    JudgeMissingError,
+    NothingBetterError,
+    UsageError,
+    WithdrawnError,
+)
 from selftune.judges.config import Judging
 from selftune.loop.config import PromptSection, TrainingSection
 from selftune.loop.deciding.untrained import find_prompted, prompt_on_ladder
@@ -49,14 +57,23 @@ FOUND = PromptSearch(
 def plan_that(found: PromptSearch | Exception):
     """A plan and an executor whose search ends so."""
 
-    def step(stage, inputs, config):
+    return SimpleNamespace(prompts=SimpleNamespace(base=BASE), bare_base=BASE), Steps(found)
+
+
+class Steps:
+    """Takes each step at once, but for the search, which has ended already."""
+
+    def __init__(self, found: PromptSearch | Exception) -> None:
+        self._found = found
+        self.heard: list[str] = []
+        self.observer = SimpleNamespace(told=self.heard.append)
+
+    def __call__(self, stage, inputs, config):
         if stage is not search_prompt:
             return stage(inputs, config, None)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    return SimpleNamespace(prompts=SimpleNamespace(base=BASE), bare_base=BASE), step
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
 
 
 def test_what_was_found_stands_before_the_base_with_the_search_that_found_it():
@@ -86,6 +103,16 @@ def test_a_prompt_that_is_not_better_is_no_candidate_and_the_figure_says_why(cha
 def test_too_few_lessons_to_search_by_leave_the_ladder_without_its_lowest_rung():
     plan, step = plan_that(BelowTriggerError("too few.", next_step="Collect more."))
     assert prompt_on_ladder(plan, step, "a dataset", None) is None
+
+
+@pytest.mark.parametrize("kind", [JudgeMissingError, BudgetError])
+def test_a_judge_that_can_score_nothing_new_costs_a_trained_night_no_more_than_the_search(kind):
+    plan, steps = plan_that(kind("the judge is away.", next_step="Call it."))
+    control = prompted(BASE, PromptLayout(instruction="Obey."))
+    assert prompt_on_ladder(plan, steps, "a dataset", control).prompt == "Obey."
+    assert steps.heard == ["No prompt was searched for: the judge is away."]
+    with pytest.raises(kind):
+        find_prompted(plan, steps, "a dataset")
 
 
 @pytest.mark.parametrize("layout", [PromptLayout(instruction="Obey."), PromptLayout(shown=SHOWN)])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from selftune.builds.prompts import PromptLayout
 from selftune.builds.prompts import build as build_prompted
-from selftune.errors import BelowTriggerError, NothingBetterError
+from selftune.errors import BelowTriggerError, BudgetError, JudgeMissingError, NothingBetterError
 from selftune.loop.prompts.stage import search_prompt
 
 if TYPE_CHECKING:
@@ -37,13 +37,16 @@ def find_prompted(plan: Plan, step: Executor, dataset: Dataset) -> Build:
 def prompt_on_ladder(plan: Plan, step: Executor, dataset: Dataset, control: Build | None) -> Build | None:
     """The rung that needs no training; None where no prompt does better than none, or none is to be had.
 
-    Where nobody searches it is the prompt that the others were held against.
+    Where nobody searches, or nobody can score what is found, it is the prompt that the others were held against: a
+    night whose training is done does not end there.
     """
     if plan.prompts is not None:
         try:
             return find_prompted(plan, step, dataset)
         except (NothingBetterError, BelowTriggerError):
             return None
+        except (JudgeMissingError, BudgetError) as error:
+            step.observer.told(f"No prompt was searched for: {error.message}")
     base = plan.bare_base
     if control is None or base is None:
         return None
