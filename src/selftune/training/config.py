@@ -13,7 +13,7 @@ from selftune.errors import offer
 from selftune.plugins import registered
 from selftune.records import RunPurpose, digest_of
 from selftune.settings import Shipped, from_mapping, read_toml, refusal
-from selftune.training.curriculum import ORDERS, PARTS, SHUFFLE
+from selftune.training.parts import ORDERS, PARTS, SHUFFLE
 from selftune.training.ranges import check_ranges
 
 RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")

@@ -15,30 +15,14 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import UnknownNameError, UsageError
 from selftune.records import PartMet
 from selftune.training.findings import Finding, Standing
+from selftune.training.parts import ORIGIN, SHUFFLE, SOURCE_FIRST, TOKENS, TOLD_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from selftune.records import Example
     from selftune.training.base import Row, TrainingJob
     from selftune.training.config import Recipe
-
-SHUFFLE: Final = "shuffle"
-SOURCE_FIRST: Final = "source_first"
-TOKENS: Final = "tokens"
-
-_ORIGIN: Final = "origin"
-_TOLD_BY: Final[Mapping[str, Callable[[Example], str | None]]] = {
-    "kind": lambda example: example.kind,
-    _ORIGIN: lambda example: "synthetic" if example.synthetic else "real",
-    "source": lambda example: example.source,
-    "teacher": lambda example: example.taught_by,
-}
-PARTS: Final = tuple(_TOLD_BY)
-"""What lessons may be weighed by; the same names as in `[curation] mix_by`."""
-
-ORDERS: Final = (SHUFFLE, SOURCE_FIRST, TOKENS, *(name for name in PARTS if name != _ORIGIN))
-"""What `order` may be. `source_first` puts what a person asked before what was made up."""
 
 _UNKNOWN: Final = "unknown"
 
@@ -50,7 +34,7 @@ def placed(row: Row, example: Example, recipe: Recipe) -> Row:
     return replace(
         row,
         place=_place(row, example, recipe.order),
-        part=(_TOLD_BY[recipe.weigh_by](example) or _UNKNOWN) if recipe.weigh_by else "",
+        part=(TOLD_BY[recipe.weigh_by](example) or _UNKNOWN) if recipe.weigh_by else "",
     )
 
 
@@ -133,7 +117,7 @@ def _place(row: Row, example: Example, order: str) -> str | int | None:
         return None
     if order == TOKENS:
         return max(len(side.tokens) for side in row.sides)
-    return _TOLD_BY[_ORIGIN if order == SOURCE_FIRST else order](example)
+    return TOLD_BY[ORIGIN if order == SOURCE_FIRST else order](example)
 
 
 def _warned(rule: str, look: Callable[[], str], lost: str, step: str) -> Finding:
