@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 SEVEN_LINEARS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The linear layers of a decoder layer in all families that we know."""
 
+LAYERS_ALIKE: Final = ("Llama", "Mistral", "Qwen2", "Qwen3")
+"""Families whose layers hold a norm, attention, a norm, a gated MLP with SiLU, and nothing else."""
+
 _INTERPRETER_BYTES: Final = 450_000_000  # Python with torch and transformers, measured
 _CUDA_BYTES: Final = 500_000_000  # its context, before the first tensor
 _FLOAT: Final = 4

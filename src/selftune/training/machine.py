@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from selftune.bases.memory import four_bit_memory_bytes, lora_parameters, training_memory_bytes
+from selftune.bases.memory import LAYERS_ALIKE, four_bit_memory_bytes, lora_parameters, training_memory_bytes
 from selftune.training.batches import room_for
-from selftune.training.packed_model import LAYERS_ALIKE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.nn import functional
 
-from selftune.training.packed_model import LAYERS_ALIKE
+from selftune.bases.memory import LAYERS_ALIKE
 
 if TYPE_CHECKING:
     from selftune.training.batches import Pack, Segment

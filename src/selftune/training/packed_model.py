@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from selftune.training.packed_layers import Spans
 
 _ATTENTION: Final = "selftune_packed"
-LAYERS_ALIKE: Final = ("Llama", "Mistral", "Qwen2", "Qwen3")
-"""Families whose layers hold a norm, attention, a norm, a gated MLP with SiLU, and nothing else."""
 
 
 def load_model(folder: Path, precision: str = "float32") -> Any:
