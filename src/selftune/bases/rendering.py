@@ -8,6 +8,7 @@ deaf to Ctrl-C. So the first time it is run by a child that can be ended.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -19,8 +20,10 @@ from selftune.bases.shape import read_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A sound template takes a millisecond, and loading transformers some seconds on a busy machine.
-TRIAL_SECONDS: Final = 30.0
+# Of the processor, from when transformers is loaded: a sound template takes a millisecond, however busy the machine.
+TRIAL_SECONDS: Final = 10
+# By the clock, where the system bounds no process and for one that sleeps.
+_CLOCK_SECONDS: Final = 300.0
 _MOST_BYTES: Final = 8_000_000_000
 _REASON_CHARACTERS: Final = 160
 _ROLES: Final = ("bos_token", "eos_token", "unk_token", "pad_token")
@@ -40,21 +43,28 @@ def can_try() -> bool:
     return find_spec("transformers") is not None
 
 
-def against_rendering(folder: Path, *, seconds: float = TRIAL_SECONDS) -> tuple[str, ...]:
+def against_rendering(folder: Path, *, seconds: int = TRIAL_SECONDS) -> tuple[str, ...]:
     """Why the folder's template can't hold a plain conversation; empty when it can.
+
+    Args:
+        folder: A Hugging Face folder.
+        seconds: Of the processor, that rendering may take.
 
     Raises:
         UsageError: it has no single template.
         DamagedFileError: the template or its companion is no text.
     """
-    order = {"template": template_of(folder), "roles": _roles(folder)}
+    order = {"template": template_of(folder), "roles": _roles(folder), "seconds": seconds}
+    endless = (f"its chat template does not come to an end within {seconds} s",)
     command = (sys.executable, "-m", "selftune.bases.rendering")
     try:
         done = subprocess.run(
-            command, input=json.dumps(order), capture_output=True, text=True, check=False, timeout=seconds
+            command, input=json.dumps(order), capture_output=True, text=True, check=False, timeout=_CLOCK_SECONDS
         )
     except subprocess.TimeoutExpired:
-        return (f"its chat template does not come to an end within {seconds:g} s",)
+        return endless
+    if sys.platform != "win32" and done.returncode == -signal.SIGXCPU:
+        return endless
     if done.returncode != 0:
         return (f"its chat template fails on a plain conversation ({_last_words(done.stderr)})",)
     texts: list[str] = json.loads(done.stdout)
@@ -85,8 +95,8 @@ def main() -> None:
     stay_offline()
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    _bound_memory()
     order = json.loads(sys.stdin.read())
+    _bound(order["seconds"])
     texts, _ = render_jinja_template(
         conversations=[list(said) for said in _CONVERSATIONS],
         chat_template=order["template"],
@@ -96,13 +106,18 @@ def main() -> None:
     sys.stdout.write(json.dumps(texts))
 
 
-def _bound_memory() -> None:
-    """On Linux alone: elsewhere the system takes no such bound, and time is the only one."""
-    if sys.platform != "linux":
+def _bound(seconds: int) -> None:
+    """The processor's time from now on, and on Linux, which alone takes it, the memory."""
+    if sys.platform == "win32":
         return
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    last = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (last, last + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
 
 
 if __name__ == "__main__":
