@@ -172,7 +172,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
         "recipe": "none: nothing is trained" if plan.recipe is None else plan.recipe.name,
         "training": training_takes(plan),
         "prompts": _searching_takes(plan),
-        "form": f"{plan.form.form} {plan.form.quantisation}",
+        "form": "the base, behind the prompt" if plan.recipe is None else f"{plan.form.form} {plan.form.quantisation}",
         "suite": f"{suite.name}, {len(suite.items)} items",
         "arms": ", ".join(arm.value for arm, _ in plan.arms_against(plan.champion)),
         "further suites": ", ".join(f"{one.name}, {len(one.items)} items" for one in plan.suites_beside) or "none",
