@@ -27,8 +27,8 @@ from selftune.records import (
     ServingForm,
     digest_file,
 )
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
+from selftune.serving.ordering import Order
 from selftune.serving.processor import fitting_threads
 from selftune.serving.proof import template_digest
 

@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from selftune.errors import DamagedFileError, ServingError
-from selftune.serving.child import Hello, Order, Refusal
 from selftune.serving.client import AS_EVALUATED, LoopbackClient
+from selftune.serving.ordering import Hello, Order, Refusal
 from selftune.serving.processor import fitting_servers, fitting_threads, require_avx2
 from selftune.serving.program import NAME, find_program
 from selftune.serving.prompts import prompted

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import ServingError
 
 if TYPE_CHECKING:
-    from selftune.serving.child import Order
+    from selftune.serving.ordering import Order
 
 NAME: Final = "llama-server"
 _OK: Final = 200

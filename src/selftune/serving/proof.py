@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.records import Build
-    from selftune.serving.child import Hello
     from selftune.serving.client import LoopbackClient
+    from selftune.serving.ordering import Hello
 
 # With and without a system message, over several turns, and with characters that a template may mangle.
 TEMPLATE_CHALLENGE: Final = (
