@@ -10,8 +10,10 @@ import pytest
 from tiny_llama import dataset_of, make_context
 from worse_answers import pairs_of, preferences, recipe, thumbs
 
+from selftune.bases.shape import read_shape
 from selftune.errors import ConfigError, UsageError
 from selftune.records import Dataset, DatasetKind, RunStatus
+from selftune.training.machine import needed_bytes
 from selftune.training.preferences.kto import crossed, kto_losses
 from selftune.training.preferences.pairs import ThumbMaker
 from selftune.training.rows import load_tokenizer
@@ -60,6 +62,13 @@ def test_thumbs_are_learnt_by_both_back_ends(backend: str, tmp_path: Path, tiny_
     assert (run.status, run.objective, run.examples) == (RunStatus.FINISHED, "kto", 10)
     assert run.curve[0].loss == pytest.approx(0.5, abs=1e-5), "before the first step nothing has moved"
     assert run.curve[-1].loss < 0.5
+
+
+def test_an_answer_needs_memory_twice_since_it_stands_behind_two_prompts(tiny_base: Path) -> None:
+    rows, shape = pairs_of(tiny_base, 3, recipe("kto", batch_size=3)), read_shape(tiny_base)
+    thumbs_of, pairs = (needed_bytes(rows, recipe(name, batch_size=3), shape) for name in ("kto", "dpo"))
+    # Of three copies of float32 logits for each token more under the loss, as `training_memory_bytes` reckons.
+    assert thumbs_of - pairs >= 3 * 4 * shape.vocabulary * sum(sum(row.supervised) for row in rows)
 
 
 def test_pairs_and_lessons_are_refused_by_kto_and_thumbs_by_sft(tmp_path: Path, tiny_base: Path) -> None:

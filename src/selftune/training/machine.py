@@ -70,10 +70,13 @@ def needed_bytes(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
     sides = [side for row in longest for side in row.sides]
     # ORPO's likelihood has logits for its prompts too.
     prompts = sum(row.first_supervised for row in longest) if recipe.objective == "orpo" else 0
+    answers = sum(sum(side.supervised) for side in sides)
+    # KTO puts each answer behind a neighbour's prompt as well.
+    again = answers if recipe.objective == "kto" else 0
     sizes = {
         "adapter_parameters": lora_parameters(shape, recipe.lora_rank, recipe.lora_targets, recipe.lora_layers),
-        "tokens": sum(len(side.tokens) for side in sides),
-        "targets": sum(sum(side.supervised) for side in sides) + prompts,
+        "tokens": sum(len(side.tokens) for side in sides) + again,
+        "targets": answers + prompts + again,
         "adapted_layers": recipe.lora_layers,
     }
     packed = recipe.backend == "packed" and recipe.precision == "float32" and shape.architecture in _OWN_LAYERS
