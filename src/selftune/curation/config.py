@@ -112,7 +112,7 @@ class Curation:
     canaries: int = 16
 
 
-_IN_WORDS: Final = {DatasetKind.PREFERENCE: "pairs of answers", DatasetKind.THUMBS: "thumbs"}
+_IN_WORDS: Final[dict[str, str]] = {DatasetKind.PREFERENCE: "pairs of answers", DatasetKind.THUMBS: "thumbs"}
 # The least and the most that each may be.
 _RANGES: Final = {
     "holdout_share": (0.0, 0.9),
