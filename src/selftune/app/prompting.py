@@ -93,7 +93,7 @@ def lines_of_search(search: PromptSearch) -> Iterator[str]:
         f"{figures.signed(search.gain)} {figures.signed_interval(search.interval)} with it."
     )
     if search.prompt_tokens is not None:
-        yield f"It costs {search.prompt_tokens} tokens more with each question; a server reads them once."
+        yield f"It costs {search.prompt_tokens} tokens more with each question."
     if search.cost_usd:
         yield f"Judging cost {figures.dollars(search.cost_usd)}."
 
