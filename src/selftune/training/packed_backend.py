@@ -115,10 +115,11 @@ def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint
     torch.manual_seed(job.seed + step)  # dropout: the same step draws the same, whatever ran before it
     batches = [[job.rows[index] for index in batch] for batch in job.batches[step]]
     tokens = sum(sum(side.supervised) for rows in batches for row in rows for side in row.sides)
-    total = 0.0
+    losses = []
     for loss in learner.objective.losses(learner.model, batches):
         loss.backward()  # type: ignore[no-untyped-call] # torch ships it untyped
-        total += loss.item()
+        losses.append(loss.detach())  # read once all are under way: a card need not be waited for in between
+    total = sum(loss.item() for loss in losses)
     norm = torch.nn.utils.clip_grad_norm_(learner.adapter.values(), job.recipe.max_grad_norm or float("inf"))
     rate = learning_rate_at(step, len(job.batches), job.recipe)
     for group in learner.optimiser.param_groups:
