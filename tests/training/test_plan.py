@@ -13,7 +13,7 @@ from tiny_llama import TEMPLATE, conversations, example, write_tiny_base
 from selftune.bases.folders import Reference
 from selftune.bases.memory import lora_parameters
 from selftune.bases.shape import ModelShape, Tensor, read_shape
-from selftune.records import Example, Run, RunStatus
+from selftune.records import DatasetKind, Example, Run, RunStatus
 from selftune.training.base import Row
 from selftune.training.config import RECIPES, Recipe, load_recipe
 from selftune.training.findings import Finding, RefusedTrainingError, Standing, overrule, refuse
@@ -32,6 +32,7 @@ from selftune.training.plan import (
     Setting,
     TrainingPlan,
     estimate_time,
+    judge_kind,
     judge_memory,
     judge_passes,
     judge_ranges,
@@ -82,6 +83,15 @@ def run_of(**changes: Any) -> Run:
 
 
 ORPO = Recipe(name="o", objective="orpo", beta=0.1)
+
+
+def test_a_dataset_of_another_kind_than_is_learnt_from_is_refused_in_the_plan() -> None:
+    answers = Lessons(name="dataset:1", examples=(), held_out=0, kind=DatasetKind.SFT)
+    (finding,) = judge_kind(answers, ORPO)
+    assert finding.standing is Standing.REFUSED
+    assert "orpo learns from preference" in finding.text
+    assert list(judge_kind(answers, LOOSE)) == []
+    assert list(judge_kind(replace(answers, kind=None), ORPO)) == []
 
 
 @pytest.mark.needs("train")

@@ -202,7 +202,7 @@ def _lessons_of(project: Project, name: str) -> Lessons:
         raise UsageError(
             "there is no dataset yet.", next_step="Make one with `selftune curate`, or name a file with --dataset."
         )
-    return Lessons(name=dataset.id, examples=dataset.taught, held_out=len(dataset.holdout))
+    return Lessons(name=dataset.id, examples=dataset.taught, held_out=len(dataset.holdout), kind=dataset.kind)
 
 
 def _lessons_in(project: Project, path: Path) -> Lessons:

@@ -14,6 +14,7 @@ from selftune.training.elsewhere.cost import START_SECONDS, UTILISATION, find_ac
 from selftune.training.findings import Finding, Standing, overrule, see
 from selftune.training.habits import judge_habits
 from selftune.training.machine import needed_bytes, trains_here
+from selftune.training.objectives import objective_of
 from selftune.training.preflight import (
     SAMPLE,
     check_attention,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from selftune.bases.shape import ModelShape
-    from selftune.records import Example, Reject, Run
+    from selftune.records import DatasetKind, Example, Reject, Run
     from selftune.training.base import Row
     from selftune.training.config import Recipe
     from selftune.training.machine import Machine
@@ -55,12 +56,14 @@ class Lessons:
         name: Id of a dataset, or the name of a file.
         held_out: Examples that are kept back for measuring.
         unreadable: Entries of the file that came to no example.
+        kind: What they are, where they are a dataset; None for a file, whose entries say so themselves.
     """
 
     name: str
     examples: tuple[Example, ...]
     held_out: int
     unreadable: int = 0
+    kind: DatasetKind | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +159,7 @@ def plan_training(
     time = _time(rows, samples, recipe, setting) if rows else None
     findings = (
         *unreadable,
+        *judge_kind(lessons, recipe),
         judge_examples(lessons, rows, rejects),
         *(_about_rows(lessons, rows, recipe, tokenizer, setting) if rows else ()),
         *found,
@@ -194,6 +198,18 @@ def plan_training(
         findings=tuple(overrule(findings, recipe.overrules)),
     )
     return plan, rows
+
+
+def judge_kind(lessons: Lessons, recipe: Recipe) -> Iterator[Finding]:
+    """A refusal where a dataset is of another kind than the objective learns from; nothing else."""
+    wanted = objective_of(recipe).learns_from
+    if lessons.kind not in {None, wanted}:
+        yield Finding(
+            rule="kind of lessons",
+            standing=Standing.REFUSED,
+            text=f"{recipe.objective} learns from {wanted.value}, and {lessons.name[:20]} is {lessons.kind}",
+            next_step=f'Set kind = "{wanted.value}" under [curation], or use a recipe for this kind.',
+        )
 
 
 def judge_examples(lessons: Lessons, rows: Sequence[Row], rejects: Sequence[Reject]) -> Finding:
