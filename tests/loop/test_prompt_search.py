@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from selftune.curation.stage import curate
 from selftune.errors import BelowTriggerError, ConfigError, JudgeMissingError, RequestRefusedError
 from selftune.evals.base import JUDGE
 from selftune.judges.config import Judging
+from selftune.judges.fake import FakeJudgeServer
 from selftune.judges.rubric import load_rubric
 from selftune.loop.measuring.grading import GateJudge
 from selftune.loop.prompts.drafts import NOTHING, Draft, describe_style, draft_prompts, part
@@ -211,6 +213,28 @@ def test_a_judge_that_can_score_nothing_new_is_missing_and_its_silence_no_nought
 
     with pytest.raises(JudgeMissingError, match="can score no new answer"):
         searched(tmp_path, silent, lessons=unread)
+
+
+def test_a_model_behind_an_endpoint_scores_the_search_as_it_scores_the_log(tmp_path):
+    """It is shown the conversation without the prompt that is tried: nobody judges what stands before an answer."""
+    rubric, seen = load_rubric("golden"), []
+
+    def reply(_number, body):
+        seen.append(body["messages"][-1]["content"])
+        score = 1 if WRONG in seen[-1] else 5
+        entries = {one.name: {"reasoning": "as heard", "score": score, "quotes": []} for one in rubric.criteria}
+        return 200, json.dumps(entries | {"critical_failures": []}), "stop"
+
+    with FakeJudgeServer(reply, model="fake").running() as server:
+        judging = Judging(name="oracle", rubric="golden", endpoint=server.url, model="fake")
+        judge = GateJudge(judging, ((JUDGE, rubric),))
+        base = PlantedBase(lambda prompt, user: "at most" in prompt)
+        found = searched(tmp_path, base, grader=judge, rubric=rubric, answers=100, shown=0)
+    assert found.better
+    assert "style" in found.name
+    assert (found.before, found.gain) == (0.0, 1.0)
+    assert seen
+    assert not any("with at most" in text for text in seen)
 
 
 def test_too_few_questions_are_not_searched_on(tmp_path):
