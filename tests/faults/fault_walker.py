@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import selftune
 
@@ -33,6 +36,16 @@ class Walker:
 
     def status(self):
         return json.loads(self.expect(0, "status", "--json").stdout)
+
+    def serves(self):
+        """Whether the model in service answers at its address; no command is started that could bring it back."""
+        address = urlsplit(json.loads((self.folder / ".selftune/serving.json").read_text())["address"])
+        connection = HTTPConnection(address.hostname, address.port, timeout=60)
+        body = json.dumps({"messages": [{"role": "user", "content": "Hello!"}]})
+        connection.request("POST", f"{address.path}/chat/completions", body, {"Content-Type": "application/json"})
+        with connection.getresponse() as answered:
+            said = json.loads(answered.read())
+        return answered.status == HTTPStatus.OK and bool(said["choices"][0]["message"]["content"])
 
     def ledger(self):
         lines = [part.read_text().splitlines() for part in sorted((self.folder / ".selftune/ledger").glob("0*.jsonl"))]

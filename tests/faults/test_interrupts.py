@@ -61,12 +61,13 @@ def _read(master):
 
 
 def test_ctrl_c_in_every_stage_loses_nothing_and_the_same_command_goes_on(begun):
+    begun.expect(0, "ask", "Hello!", "--no-log")
     for stage, title in STAGES.items():
         code, screen = interrupt(begun.folder, title)
         assert code == STOPPED, f"{stage}: {code}\n{screen}"
         assert "Finished steps are kept; run the same command to go on." in screen
         assert "Traceback" not in screen
-        begun.expect(0, "ask", "Hello!", "--no-log")
+        assert begun.serves(), stage
     begun.expect(0, "cycle")
     assert begun.status()["serves"] == "v1.1 (generation 1)"
     records = [entry["record_id"] for entry in begun.ledger() if entry["record_id"]]
