@@ -16,10 +16,10 @@ from selftune.interactions.door import clean
 from selftune.interactions.privacy.checksums import passes_luhn
 from selftune.interactions.privacy.redaction import Redactor
 from selftune.interactions.reading.assemble import find_state
-from selftune.scoring.reasoning import split_reasoning
 from selftune.interactions.repair import repair_text
 from selftune.interactions.stage import capture
 from selftune.records import Feedback, Interaction, Message, Quarantined, ToolCall, Trigger
+from selftune.scoring.reasoning import split_reasoning
 from selftune.testing import fake_context
 
 ALL = Capture().redact
