@@ -191,6 +191,15 @@ def test_a_card_to_be_rented_brings_its_memory_its_time_and_its_price(project, t
 
 
 @pytest.mark.needs("train")
+def test_a_back_end_whose_program_is_not_here_is_refused_before_it_is_tried(project, tmp_path):
+    words = ("--recipe", "a4ps_sft_4bit", "--dataset", pairs_file(tmp_path, 20))
+    code, plan = planned(project, *words)
+    assert (code, standing(plan)["back-end"], standing(plan)["precision"]) == (2, "refused", "fine")
+    code, plan = planned(project, *words, "--memory-gb", 8)
+    assert "back-end" not in standing(plan), "there it may be"
+
+
+@pytest.mark.needs("train")
 def test_another_machine_is_planned_for_by_its_memory(project, tmp_path):
     words = ("--recipe", "foundry_orpo", "--dataset", pairs_file(tmp_path, 20))
     code, plan = planned(project, *words, "--memory-gb", 0.2)

@@ -29,8 +29,9 @@ from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.planning import make_curation
 from selftune.records import Dataset, Example, Interaction
 from selftune.training.elsewhere.cost import find_accelerator
+from selftune.training.elsewhere.local import check_installed
 from selftune.training.elsewhere.ssh import SshBackend
-from selftune.training.findings import Finding, Standing, overrule
+from selftune.training.findings import Finding, Standing, overrule, see
 from selftune.training.habits import judge_history
 from selftune.training.machine import Machine, machine_for, machine_of, trains_here
 from selftune.training.plan import Lessons, Setting, plan_training
@@ -114,7 +115,13 @@ def show_plan(
         usd_per_hour=_price(project, card) if usd_per_hour is None else usd_per_hour,
         gpu=gpu,
     )
-    found = (judge_reading(given), judge_repeats(given.examples), judge_exams(project, given.examples))
+    here = memory_gb is None and card is None and trains_here(chosen)
+    found = (
+        *((see("back-end", lambda: check_installed(chosen.backend)),) if here else ()),
+        judge_reading(given),
+        judge_repeats(given.examples),
+        judge_exams(project, given.examples),
+    )
     if word is not None:
         set_aside(project, word, recipe)
     plan, rows = plan_training(given, with_rules_set_aside(project, chosen), tokenizer, setting, found)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from selftune.training.elsewhere.base import Order
 
 _LOOK_SECONDS: Final = 0.1
+_PACKAGES: Final = {"unsloth": "unsloth", "mlx": "mlx_lm"}
 _HISTORY: Final = "history.json"
 # As mlx-lm prints a report: `Iter 8: Train loss 2.345, Learning Rate 1.000e-05, …`.
 _REPORT: Final = re.compile(r"^Iter (\d+): Train loss (\S+), Learning Rate (\S+?),", re.MULTILINE)
@@ -78,7 +79,7 @@ class UnslothBackend:
             RuntimeError: it failed, or left no adapter that fits the base; the text is its own last line.
             TrainingStoppedError: a person stopped it; what it learnt is gone.
         """
-        _require(self._python, "unsloth", "unsloth", job)
+        _require(self._python, "unsloth", job)
         order = _order(job)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
@@ -104,7 +105,7 @@ class MLXBackend:
             RuntimeError: it failed, or left no adapter that fits the base; the text is its own last line.
             TrainingStoppedError: a person stopped it; what it learnt is gone.
         """
-        _require(self._python, "mlx_lm", "mlx", job)
+        _require(self._python, "mlx", job)
         order = _order(job)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
@@ -119,19 +120,32 @@ class MLXBackend:
             )
 
 
-def _require(python: Python, package: str, destination: str, job: TrainingJob) -> None:
-    program = DESTINATIONS[destination].traits.program
+def check_installed(backend: str, python: Python | None = None) -> str:
+    """That the program behind a back-end is installed on this machine, in words; nothing is imported.
+
+    Raises:
+        UsageError: it is not.
+    """
+    package = _PACKAGES.get(backend)
+    if package is None:
+        return f"{backend} comes with selftune"
+    program = DESTINATIONS[backend].traits.program
+    if not (python or Python()).has(package):
+        raise UsageError(
+            f"{program} is not installed on this machine.",
+            next_step=f"pip install {package.replace('_', '-')}, or train on a machine that has it: "
+            f"selftune train elsewhere --to {backend}",
+        )
+    return f"{program} is installed"
+
+
+def _require(python: Python, destination: str, job: TrainingJob) -> None:
     if job.recipe.objective != "sft":
         raise UsageError(
             f"the back-end {destination!r} learns from answers alone, not by {job.recipe.objective}.",
             next_step='Set backend = "packed", or see `selftune train elsewhere`.',
         )
-    if not python.has(package):
-        raise UsageError(
-            f"{program} is not installed on this machine.",
-            next_step=f"pip install {package.replace('_', '-')}, or train on a machine that has it: "
-            f"selftune train elsewhere --to {destination}",
-        )
+    check_installed(destination, python)
 
 
 def _order(job: TrainingJob) -> Order:
