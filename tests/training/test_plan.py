@@ -125,6 +125,13 @@ def test_what_is_longer_than_the_recipe_takes_is_counted_and_not_cut(tiny_base: 
 
 
 @pytest.mark.needs("train")
+def test_what_is_too_long_is_counted_whatever_range_its_length_has(tiny_base: Path) -> None:
+    recipe = replace(LOOSE, max_length=250, ranges=(("max_length", (100, 500)),))
+    long = example(99, ("user", "Hi"), ("assistant", "word " * 60))
+    assert standing(planned(tiny_base, (*conversations(20), long), recipe))["length"] == "warning"
+
+
+@pytest.mark.needs("train")
 def test_an_example_longer_than_the_context_is_refused(tiny_base: Path) -> None:
     plan = planned(tiny_base, (example(1, ("user", "Hi"), ("assistant", "w" * 600)),))
     assert standing(plan)["context"] == "refused"

@@ -232,7 +232,7 @@ def judge_length(lessons: Lessons, rows: Sequence[Row], recipe: Recipe, tokenize
     lengths = sorted(len(side.tokens) for side in sides_of(rows))
     kept = f"{sum(lengths):,} tokens kept, 95% of the texts within {lengths[math.ceil(0.95 * len(lengths)) - 1]:,}"
     left = frozenset(lessons.examples) - frozenset(taken(lessons.examples, rows))
-    longer, _ = tokenise(tuple(left), replace(recipe, max_length=_ANY_LENGTH), tokenizer)
+    longer, _ = tokenise(tuple(left), replace(recipe, max_length=_ANY_LENGTH, ranges=()), tokenizer)
     if not longer:
         return Finding(rule="length", standing=Standing.FINE, text=f"{kept}, none left out at {recipe.max_length:,}")
     lost = sum(len(side.tokens) for side in sides_of(longer))
