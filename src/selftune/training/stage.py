@@ -191,7 +191,6 @@ def _examine(result: TrainingResult, job: TrainingJob, origin: Provenance, conte
         )
     probes = job.rows[: job.recipe.logit_prompts]
     evidence = gather_evidence(job.base_folder, job.initial, job.adapter, probes)
-    give_memory_back()
     stamp(job.adapter / WEIGHTS, origin)
     if evidence.nothing and result.steps:
         result = replace(result, status=RunStatus.TRAINED_NOTHING, reason=evidence.nothing)
