@@ -296,8 +296,8 @@ def distance(bench: Bench, file: Path) -> Distance:
     from selftune.builds.distance import measure_distance
     from selftune.builds.parity import stopping_ids
     from selftune.builds.reference_model import ReferenceModel
-    from selftune.serving.child import Order
     from selftune.serving.llama_cpp import run_server
+    from selftune.serving.ordering import Order
 
     with open_adapter(bench.adapter) as adapter:
         reference = ReferenceModel(bench.base, adapter, stopping_ids(bench.base))

@@ -16,8 +16,8 @@ from selftune.builds.reference_model import ReferenceModel
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
+from selftune.serving.ordering import Order
 
 pytestmark = [pytest.mark.needs("train"), pytest.mark.needs("serve")]
 

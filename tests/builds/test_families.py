@@ -27,8 +27,8 @@ from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
 from selftune.builds.tiny import MARKED, PREPENDED, TURNS, make_tiny_model
 from selftune.records import Example, Message
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
+from selftune.serving.ordering import Order
 from selftune.training.rows import RowMaker, load_tokenizer
 
 pytestmark = [pytest.mark.needs("train"), pytest.mark.needs("serve")]

@@ -14,8 +14,8 @@ from selftune.builds.parity import compare_template, compare_tokens
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
 from selftune.builds.tiny import PREPENDED
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
+from selftune.serving.ordering import Order
 
 pytestmark = [pytest.mark.needs("train"), pytest.mark.needs("serve")]
 

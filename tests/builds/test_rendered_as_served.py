@@ -18,8 +18,8 @@ from selftune.curation.render import conversation_of
 from selftune.records import Example, Interaction, Message, Trigger
 from selftune.release.door import request_body
 from selftune.release.manifest import Manifest
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
+from selftune.serving.ordering import Order
 from selftune.testing import fake_build
 from selftune.training.rows import RowMaker, load_tokenizer
 

@@ -39,8 +39,8 @@ def models(tmp_path_factory):
 @pytest.fixture
 def real(house, models):
     """The house with the real keeper, and builds and proofs of the two models."""
-    from selftune.serving.child import Order
     from selftune.serving.llama_cpp import run_server
+    from selftune.serving.ordering import Order
 
     house.live = LiveServer(house.target)
     house.proofs = {}

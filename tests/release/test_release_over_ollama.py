@@ -17,9 +17,9 @@ from selftune.errors import ServingError
 from selftune.records import FileDigest, GenerationParameters, digest_file
 from selftune.release.live import LiveServer
 from selftune.release.stage import release, rollback
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
 from selftune.serving.ollama import Ollama, OllamaConfig
+from selftune.serving.ordering import Order
 
 pytestmark = pytest.mark.needs("train", "serve")
 

@@ -17,8 +17,8 @@ from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
 from selftune.builds.tiny import make_tiny_model
 from selftune.records import FileDigest, GenerationParameters, ServingForm, digest_file
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import run_server
+from selftune.serving.ordering import Order
 from selftune.testing import fake_build
 
 SHORT = GenerationParameters(max_tokens=6)

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from fake_http import JsonRoutes, Processes, listening
 
 from selftune.errors import RequestRefusedError
-from selftune.serving.child import Order
+from selftune.serving.ordering import Order
 
 VERSION = "fake-ollama 0"
 

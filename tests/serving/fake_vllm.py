@@ -23,7 +23,7 @@ from selftune.builds.lora_gguf import write_lora_gguf
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
 from selftune.errors import RequestRefusedError, SelftuneError
-from selftune.serving.child import Order
+from selftune.serving.ordering import Order
 from selftune.serving.proof import next_tokens
 
 VERSION = "fake-vllm 0"

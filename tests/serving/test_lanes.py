@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from selftune.context import ChatRequest
 from selftune.records import GenerationParameters, Message
-from selftune.serving.child import Order
 from selftune.serving.lanes import Lanes, shared_start
 from selftune.serving.llama_cpp import run_server
+from selftune.serving.ordering import Order
 
 LONG = "The state is all that is real, and whoever answers does so from it alone. " * 3
 

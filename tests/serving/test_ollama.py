@@ -15,10 +15,10 @@ from selftune.context import ChatRequest
 from selftune.errors import ConfigError, DamagedFileError, RequestRefusedError, ServingError
 from selftune.records import FileDigest, GenerationParameters, Message, digest_file
 from selftune.serving.addresses import port_from
-from selftune.serving.child import Order
 from selftune.serving.go_template import write_go_template
 from selftune.serving.llama_cpp import LlamaCpp, LlamaCppConfig, run_server
 from selftune.serving.ollama import Ollama, OllamaApi, OllamaConfig
+from selftune.serving.ordering import Order
 from selftune.serving.proof import TEMPLATE_CHALLENGE
 from selftune.serving.witness import as_json
 from selftune.testing import fake_build

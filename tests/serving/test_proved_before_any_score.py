@@ -12,9 +12,9 @@ from selftune.evals.base import Score
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.stage import evaluate_with
 from selftune.records import FileDigest, GenerationParameters, Message, Suite, SuiteItem, digest_file
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import LlamaCpp, LlamaCppConfig, run_server
 from selftune.serving.ollama import Ollama, OllamaConfig
+from selftune.serving.ordering import Order
 from selftune.testing import fake_build, fake_context
 
 pytestmark = [pytest.mark.needs("train"), pytest.mark.needs("serve")]

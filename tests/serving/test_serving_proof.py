@@ -7,8 +7,8 @@ import pytest
 from selftune.context import ChatRequest
 from selftune.errors import ServingError
 from selftune.records import FileDigest, GenerationParameters, Message, digest_file
-from selftune.serving.child import Order
 from selftune.serving.llama_cpp import LlamaCpp, LlamaCppConfig, run_server
+from selftune.serving.ordering import Order
 from selftune.serving.proof import confirm
 from selftune.testing import fake_build
 
