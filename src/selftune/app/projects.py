@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selftune.bases.registry import SMOLLM2, add_base, known_bases, resolve_base
+from selftune.bases.registry import REFERENCE, SMOLLM2, add_base, known_bases, resolve_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.config import CONFIG_FILE, Profile
 from selftune.loop.incoming.taking_back import refuse_withdrawn
@@ -18,6 +18,7 @@ from selftune.release.stage import rollback
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from selftune.loop.config import ProjectConfig
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
 
@@ -29,16 +30,19 @@ _FITS = {
 _OTHERS = ("a4ps_sft", "state_obedience_plain")
 
 
-def start_project(folder: Path, *, base: str, name: str, profile: str, observer: Observer) -> Release:
+def start_project(folder: Path, *, base: str | None, name: str, profile: str | None, observer: Observer) -> Release:
     """Make a project in `folder` and put its base into service; started again after a crash, it goes on.
 
+    Without `base` and `profile` it is on the reference base, for one person, or as a config that is there says.
+
     Raises:
-        UsageError: there is a project in that folder that serves already.
+        UsageError: there is a project in that folder that serves already, or its config says other than what is asked.
         UnknownNameError: no such base or profile.
     """
-    if profile not in list(Profile):
+    if profile is not None and profile not in list(Profile):
         raise UnknownNameError("profile", profile, list(Profile))
     if not (folder / CONFIG_FILE).exists():
+        base = base or REFERENCE
         bring_base(base)
         folder.mkdir(parents=True, exist_ok=True)
         recipe, suite = _FITS.get(base, _OTHERS)
@@ -48,7 +52,7 @@ def start_project(folder: Path, *, base: str, name: str, profile: str, observer:
             base=base,
             recipe=recipe,
             suite=suite,
-            profile=Profile(profile),
+            profile=Profile(profile or Profile.SOLO),
         )
     # A config that a person wrote beforehand is as good as ours.
     prepare_hidden(folder)
@@ -57,7 +61,20 @@ def start_project(folder: Path, *, base: str, name: str, profile: str, observer:
             raise UsageError(
                 f"{folder} is a project already.", next_step="Choose another folder, or run `selftune status` there."
             )
+        _refuse_other_words(project.config, base=base, name=name, profile=profile)
         return put_base_into_service(project, observer)
+
+
+def _refuse_other_words(config: ProjectConfig, *, base: str | None, name: str, profile: str | None) -> None:
+    """A config that is there is followed, so who asks for something else must be told, not passed over."""
+    asked = {"base": (base, config.base.name), "name": (name, config.project.name)}
+    asked["profile"] = (profile, config.project.profile.value)
+    for option, (wanted, says) in asked.items():
+        if wanted and wanted != says:
+            raise UsageError(
+                f"{CONFIG_FILE} is there already, and its {option} is {says!r}, not {wanted!r}.",
+                next_step=f"Leave out --{option} to go on as it says, change it there, or choose another folder.",
+            )
 
 
 def bring_base(name: str) -> None:

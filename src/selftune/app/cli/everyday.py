@@ -38,9 +38,11 @@ def register(app: typer.Typer) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")] = HERE,
-    base: Annotated[str, typer.Option(help="The base model: reference, smollm2, or one you added.")] = "reference",
+    base: Annotated[
+        str | None, typer.Option(help="The base: reference, which is the default, smollm2, or yours.")
+    ] = None,
     name: Annotated[str, typer.Option(help="The project's name; the folder's by default.")] = "",
-    profile: Annotated[str, typer.Option(help="solo or team.")] = "solo",
+    profile: Annotated[str | None, typer.Option(help="solo, which is the default, or team.")] = None,
 ) -> None:
     """Make a project: one config file, a machine key, and the base in service as generation 0."""
     from selftune.app.cli.screen import Stages, make_console
