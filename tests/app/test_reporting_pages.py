@@ -29,6 +29,8 @@ from selftune.app.reporting.pages.parts import (
     drift,
     heat,
 )
+from selftune.app.reporting.pages.writing import write_page
+from selftune.errors import MissingFileError
 
 EVIL = '<script src="https://elsewhere.example/x.js">alert(1)</script> & "quoted" | ```fence``` \x1b[31m \u202e'
 UNIT = (0.0, 1.0)
@@ -300,3 +302,10 @@ def test_figures_are_written_one_way():
 def test_tints_follow_scores_and_their_sign():
     assert [heat(value, UNIT) for value in (None, 0.0, 0.5, 1.0, 2.0)] == ["", "heat-0", "heat-3", "heat-6", "heat-6"]
     assert [drift(value, 0.5) for value in (None, -1.0, 0.0, 0.5)] == ["", "shift-0", "shift-3", "shift-6"]
+
+
+def test_a_page_for_a_folder_that_is_not_there_is_refused_by_the_folder(tmp_path):
+    with pytest.raises(MissingFileError, match=r"there is no folder .*nosuch") as refused:
+        write_page(page_of(), tmp_path / "nosuch" / "page.html")
+    assert refused.value.exit_code == 2
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages.html import as_html
-from selftune.errors import UsageError
+from selftune.errors import MissingFileError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +19,7 @@ def write_page(page: Page, path: Path) -> None:
     """Write the page as one file of HTML; an older page is replaced only once the new one is whole.
 
     Raises:
+        MissingFileError: its folder is not there.
         UsageError: a file stands there that is no page by its name, such as the scores that were compared.
         OSError: the system refuses; what stood there before still does.
     """
@@ -31,6 +32,8 @@ def write_page(page: Page, path: Path) -> None:
             f"{path.name} is there already, and by its name it is no page.",
             next_step="Name a file that ends in .html, or one that is not there yet.",
         )
+    if not target.parent.is_dir():
+        raise MissingFileError(f"there is no folder {path.parent}.", next_step="Make it first, or name another file.")
     draft = target.with_name(f".{target.name}.draft")
     try:
         draft.write_text(text, encoding="utf-8")
