@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.exporting import export_run
-from selftune.app.trainings import curve_table, import_run, repeat_run
+from selftune.app.trainings import curve_table, find_run, import_run, repeat_run
 from selftune.bases.provenance import folder_provenance
 from selftune.bases.registry import check_base
 from selftune.errors import UnknownNameError, UsageError
@@ -90,6 +90,16 @@ def test_a_run_whose_record_was_made_on_other_code_is_repeated_and_the_code_is_n
         found = repeat_run(project, older.id, Silent())
     assert found.same
     assert [line.partition(":")[0] for line in found.differs] == ["code"]
+
+
+def test_digits_alone_name_a_run_and_a_refusal_says_what_was_typed(trained):
+    folder, run = trained
+    with open_project(folder) as project:
+        assert find_run(project, run.id.removeprefix(f"{Run.KIND}:")[:12]) == run
+        for typed in ("nosuch", ""):
+            with pytest.raises(UsageError, match=f"unknown run '{typed}'") as refused:
+                find_run(project, typed)
+            assert f"{Run.KIND}:" in refused.value.next_step
 
 
 def test_a_run_that_does_not_come_again_ends_with_a_code_of_its_own(trained, ask):

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.forms import find_run
+from selftune.app.trainings import NEWEST, find_run
 from selftune.builds.config import FORMS, BuildConfig
 from selftune.builds.stage import build
 from selftune.errors import UnknownNameError, UsageError
@@ -53,7 +53,7 @@ def export_run(folder: Path, run: str, target: Path, form: str, observer: Observ
         raise UsageError(f"{target} holds something already.", next_step="Name a new or empty folder.")
     with open_project(folder) as project, hold_lease(project):
         project.check_base_files()
-        found = find_run(project, run)
+        found = find_run(project, run or NEWEST)
         made = make_executor(project, observer)(build, found, _layout(project, form))
         files = tuple(_write(made, target, project))
         project.store.note(EXPORTED, {"run": found.id, "build": made.id, "form": form})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.reporting.pages import figures
+from selftune.app.trainings import NEWEST, find_run
 from selftune.builds.config import FORMS, BuildConfig
-from selftune.errors import UsageError
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.deciding.forms import AGAINST, Comparison, compare_forms
 from selftune.loop.deciding.policy_lock import policy_of
@@ -15,7 +15,7 @@ from selftune.loop.planning import make_evaluation
 from selftune.loop.project import open_project
 from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor
-from selftune.records import Build, Run
+from selftune.records import Build
 from selftune.release.config_edit import edit_section
 
 if TYPE_CHECKING:
@@ -59,7 +59,11 @@ def forms_of(
         for name in names:
             wanted.layout.laid_out_as(name)
         found = compare_forms(
-            find_run(project, run), names or tuple(FORMS), wanted, make_executor(project, observer), project.context()
+            find_run(project, run or NEWEST),
+            names or tuple(FORMS),
+            wanted,
+            make_executor(project, observer),
+            project.context(),
         )
         detail = {one.name: one.evaluation.id for one in found.tried if one.evaluation is not None}
         project.store.note(CHOSEN, detail | {"run": found.run.id, "chosen": found.choice.climb.chosen or "none"})
@@ -72,20 +76,6 @@ def use_form(folder: Path, name: str) -> str:
     values = {"form": form.value, "quantisation": quantisation.value}
     edit_section(folder, "build", values)
     return " and ".join(f'{key} = "{value}"' for key, value in values.items())
-
-
-def find_run(project: Project, name: str) -> Run:
-    """The run of this id, of a unique beginning of it, or the last one where no name is given.
-
-    Raises:
-        UsageError: nothing was trained yet.
-        UnknownNameError: none begins so, or several do.
-    """
-    last = project.store.last(Run)
-    if last is None:
-        raise UsageError("nothing was trained yet.", next_step="Run `selftune train` or `selftune cycle` first.")
-    prefix = f"{Run.KIND}:"
-    return project.store.record(name if name.startswith(prefix) else prefix + name, Run) if name else last
 
 
 def _layout(project: Project) -> BuildConfig:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.provenance import read_provenance
-from selftune.errors import UsageError
+from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.runner import hold_lease
 from selftune.records import Dataset, Run, digest_of
 from selftune.training.importing import import_adapter, refuse_what_is_none
@@ -83,18 +83,29 @@ def import_run(project: Project, adapter: Path, dataset: str | None) -> Run:
 
 
 def find_run(project: Project, name: str) -> Run:
-    """The run whose id begins like this; `newest` is the one that was kept last.
+    """The run whose id begins like this, with or without its `run:`; `newest` is the one that was kept last.
 
     Raises:
-        UsageError: it is no run, or there is none yet.
-        UnknownNameError: no record begins like that.
+        UsageError: it is no run, there is none yet, or no one run begins like these digits.
+        UnknownNameError: no one record begins like that.
     """
-    record = project.store.last(Run) if name == NEWEST else project.store.any_record(name)
-    if record is None:
+    last = project.store.last(Run)
+    if last is None:
         raise UsageError("there is no run yet.", next_step="Train one: selftune train")
+    if name == NEWEST:
+        return last
+    record = project.store.any_record(name if ":" in name else _whole_id(project, name))
     if not isinstance(record, Run):
         raise UsageError(f"{name} is a {record.KIND}, not a run.", next_step="Name a run: selftune report --all")
     return record
+
+
+def _whole_id(project: Project, digits: str) -> str:
+    """The id of the one run whose hex digits begin like this; a refusal says what was typed."""
+    try:
+        return project.store.find(f"{Run.KIND}:{digits}" if digits else digits)
+    except UnknownNameError as unknown:
+        raise UsageError(f"unknown run {digits!r}.", next_step=unknown.next_step) from unknown
 
 
 def curve_rows(run: Run) -> list[dict[str, Any]]:
