@@ -82,6 +82,7 @@ def test_base_is_built_and_its_parity_is_measured_as_served(context):
     assert made.origin is BuildOrigin.BASE
     assert {figure.name: figure.measured for figure in made.parity} == {"tokens": 1.0, "template": 1.0, "greedy": 1.0}
     assert context.blobs.path(made.files[0].digest).read_bytes()[:4] == b"GGUF"
+    assert [tool.split()[0] for tool in made.tools] == ["selftune", "gguf", "xllamacpp"]
 
 
 def test_the_same_base_builds_to_the_same_digest_twice(context):

@@ -19,7 +19,7 @@ def test_an_export_takes_at_no_time_a_tenth_more_disk_than_its_file(tiny, make_a
     def look(_done: int, _total: int) -> None:
         held.append(sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()))
 
-    (made,) = form_called(ServingForm.MERGED, look).make(parts, tmp_path)
+    (made,) = form_called(ServingForm.MERGED, look).make(parts, tmp_path).files
     assert len(held) > 10
     assert max(held) <= 1.1 * made.stat().st_size
     assert [file.name for file in tmp_path.iterdir()] == [made.name]

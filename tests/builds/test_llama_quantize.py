@@ -25,6 +25,7 @@ if {fails}:
     print("main: failed to quantize model", file=sys.stderr)
     sys.exit(1)
 shutil.copyfile("{made}", target)
+print("main: build = 6442 (261e6a20)", file=sys.stderr)
 """
 
 
@@ -60,15 +61,16 @@ def write(tiny, tmp_path, monkeypatch):
                 program.write_text(FAKE.format(python=sys.executable, made=made, fails=fails))
                 program.chmod(0o755)
             target.parent.mkdir()
-            write_model(tiny(hidden=512), NoQuantiser(tensors), target, Quantisation.Q4_K_M)
-        return target, made
+            by = write_model(tiny(hidden=512), NoQuantiser(tensors), target, Quantisation.Q4_K_M)
+        return target, made, by
 
     yield run
     assert {file.name for file in target.parent.iterdir()} <= {"m.gguf"}
 
 
 def test_the_program_makes_the_file_from_the_weights_in_f32_and_leaves_nothing_else(write):
-    target, made = write(Quantisation.Q4_K_M)
+    target, made, by = write(Quantisation.Q4_K_M)
+    assert by == "llama-quantize build 6442 (261e6a20)"
     assert target.read_bytes() == made.read_bytes()
     assert {tensor.type for tensor in read_gguf_header(target).tensors} == {"F32", "Q4_K", "Q6_K"}
 

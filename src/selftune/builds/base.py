@@ -28,12 +28,25 @@ class Parts:
     provenance: Provenance = field(default_factory=Provenance)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A form as it was written.
+
+    Attributes:
+        files: Each whole.
+        quantiser: What laid the weights out in their types, with its version: the library, or llama.cpp's program.
+    """
+
+    files: tuple[Path, ...]
+    quantiser: str
+
+
 class Form(Protocol):
     """Writes one serving form: `model.gguf`, `adapter.gguf` where the adapter stays apart, and what others read.
 
     That is a folder in PEFT's layout, `adapter/`, or in that of a whole Hugging Face model, `merged/`.
     """
 
-    def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
-        """The files of the form, written into `folder`, each whole or not there."""
+    def make(self, parts: Parts, folder: Path) -> Made:
+        """The form, its files written into `folder`, each whole or not there."""
         ...

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.shape import read_json
 from selftune.builds.adapter import CONFIG_FILE, WEIGHTS_FILE, open_adapter
+from selftune.builds.base import Made
 from selftune.builds.llama_quantize import write_model
 from selftune.builds.lora_gguf import write_lora_gguf
 from selftune.builds.merge import MergedTensors, write_merged_folder
@@ -39,7 +40,7 @@ class WholeModel:
     def __init__(self, on_tensor: OnTensor) -> None:
         self._on_tensor = on_tensor
 
-    def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
+    def make(self, parts: Parts, folder: Path) -> Made:
         """The one file."""
         target = folder / MODEL_FILE
         with ExitStack() as stack:
@@ -47,8 +48,8 @@ class WholeModel:
             if parts.adapter_folder is not None:
                 tensors = MergedTensors(tensors, stack.enter_context(open_adapter(parts.adapter_folder)))
             quantisation = Quantisation(parts.quantisation)
-            write_model(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
-        return (target,)
+            quantiser = write_model(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
+        return Made(files=(target,), quantiser=quantiser)
 
 
 class AdapterApart:
@@ -57,21 +58,21 @@ class AdapterApart:
     def __init__(self, on_tensor: OnTensor) -> None:
         self._on_tensor = on_tensor
 
-    def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
+    def make(self, parts: Parts, folder: Path) -> Made:
         """All four files."""
         if parts.adapter_folder is None:
             raise _no_adapter()
         target = folder / MODEL_FILE
         with open_folder(parts.base_folder) as tensors, open_adapter(parts.adapter_folder) as adapter:
             quantisation = Quantisation(parts.quantisation)
-            write_model(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
+            quantiser = write_model(parts.base_folder, tensors, target, quantisation, on_tensor=self._on_tensor)
             write_lora_gguf(read_json(parts.base_folder / "config.json"), adapter, folder / ADAPTER_FILE)
         kept = folder / Build.ADAPTER_FOLDER
         kept.mkdir(exist_ok=True)
         peft = tuple(kept / name for name in (CONFIG_FILE, WEIGHTS_FILE))
         for path in peft:
             shutil.copyfile(parts.adapter_folder / path.name, path)
-        return target, folder / ADAPTER_FILE, *peft
+        return Made(files=(target, folder / ADAPTER_FILE, *peft), quantiser=quantiser)
 
 
 class MergedFolder:
@@ -80,7 +81,7 @@ class MergedFolder:
     def __init__(self, on_tensor: OnTensor) -> None:
         self._on_tensor = on_tensor
 
-    def make(self, parts: Parts, folder: Path) -> tuple[Path, ...]:
+    def make(self, parts: Parts, folder: Path) -> Made:
         """The GGUF file, then the folder's."""
         if parts.adapter_folder is None:
             raise _no_adapter()
@@ -88,8 +89,10 @@ class MergedFolder:
         with open_folder(parts.base_folder) as base, open_adapter(parts.adapter_folder) as adapter:
             write_merged_folder(parts.base_folder, MergedTensors(base, adapter), merged, parts.provenance)
         with open_folder(merged) as tensors:
-            write_model(merged, tensors, target, Quantisation(parts.quantisation), on_tensor=self._on_tensor)
-        return target, *sorted(merged.iterdir())
+            quantiser = write_model(
+                merged, tensors, target, Quantisation(parts.quantisation), on_tensor=self._on_tensor
+            )
+        return Made(files=(target, *sorted(merged.iterdir())), quantiser=quantiser)
 
 
 def _no_adapter() -> ConfigError:

@@ -9,8 +9,10 @@ not. What came out is held against the types that each tensor was to get.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.gguf_header import read_gguf_header
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from selftune.builds.tensors import TensorSource
 
 PROGRAM: Final = "llama-quantize"
+_LIBRARY: Final = "xllamacpp"
 _HEAD: Final = "output.weight"
+# As llama.cpp's programs print it: "main: build = 6442 (261e6a20)".
+_TOLD_BUILD: Final = re.compile(r"\bbuild = (\d+ \(\w+\))")
 
 
 def write_model(
@@ -36,14 +41,15 @@ def write_model(
     quantisation: Quantisation,
     *,
     on_tensor: Callable[[int, int], None] = lambda _done, _total: None,
-) -> None:
-    """As `write_gguf`; where the library can't quantise, by the program.
+) -> str:
+    """As `write_gguf`; where the library can't quantise, by the program. Returns which it was, with its version.
 
     Raises:
         QuantiserError: neither can.
     """
     try:
         write_gguf(folder, tensors, target, quantisation, on_tensor=on_tensor)
+        return f"{_LIBRARY} {version(_LIBRARY)}"
     except QuantiserError as fault:
         program = shutil.which(PROGRAM)
         if program is None:
@@ -53,13 +59,15 @@ def write_model(
         whole = target.with_name(f".{target.name}.{os.getpid()}.f32")
         try:
             write_gguf(folder, tensors, whole, Quantisation.F32, on_tensor=on_tensor)
-            quantise_by_program(program, whole, target, quantisation)
+            return quantise_by_program(program, whole, target, quantisation)
         finally:
             whole.unlink(missing_ok=True)
 
 
-def quantise_by_program(program: str, source: Path, target: Path, quantisation: Quantisation) -> None:
+def quantise_by_program(program: str, source: Path, target: Path, quantisation: Quantisation) -> str:
     """Have the program make `target` from an F32 file; it appears whole and of the right types, or not at all.
+
+    Returns the program's name with the build that it tells of itself as it starts.
 
     Raises:
         QuantiserError: it failed, or gave a tensor another type than llama.cpp's rule.
@@ -73,6 +81,8 @@ def quantise_by_program(program: str, source: Path, target: Path, quantisation: 
                 f"{PROGRAM} ended with {ran.returncode}: {told[0]}", next_step="Run it by hand, or build F16 or Q8_0."
             )
         _check_types(source, partial, quantisation)
+    told_build = _TOLD_BUILD.search(f"{ran.stdout}\n{ran.stderr}")
+    return f"{PROGRAM} build {told_build[1] if told_build else 'not told'}"
 
 
 def _check_types(source: Path, made: Path, quantisation: Quantisation) -> None:

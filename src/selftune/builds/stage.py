@@ -66,8 +66,8 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         quantisation=config.quantisation,
         provenance=_provenance(source, context),
     )
-    files = form_called(form, lambda done, total: _tell(context, done, total)).make(parts, folder)
-    parity, distance = _compare(files, parts, config, context)
+    made = form_called(form, lambda done, total: _tell(context, done, total)).make(parts, folder)
+    parity, distance = _compare(made.files, parts, config, context)
     give_memory_back()  # the comparison held the whole model
     if failed := [figure for figure in parity if not figure.passed]:
         worst = failed[0]
@@ -75,7 +75,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
             f"the build's {worst.name} agree in {worst.measured:.1%} of {worst.n}, not in {worst.threshold:.0%}.",
             next_step="Build it as F16; if that fails too, this base can't be served by llama.cpp.",
         )
-    kept = tuple(_keep(path, folder, context) for path in files)
+    kept = tuple(_keep(path, folder, context) for path in made.files)
     return Build(
         origin=_origin(source, config),
         form=form,
@@ -88,7 +88,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         system_prompt=config.system_prompt,
         generation=config.generation,
         size_bytes=sum(entry.size_bytes for entry in kept),
-        tools=_tools(),
+        tools=(*_tools(), made.quantiser),
         parity=parity,
         prompting=config.prompting,
         distance=distance,
@@ -208,4 +208,4 @@ def _keep(path: Path, folder: Path, context: Context) -> FileDigest:
 def _tools() -> tuple[str, ...]:
     from importlib.metadata import version
 
-    return tuple(f"{name} {version(name)}" for name in ("selftune", "gguf", "xllamacpp"))
+    return tuple(f"{name} {version(name)}" for name in ("selftune", "gguf"))
