@@ -44,6 +44,7 @@ from selftune.records import (
     Release,
     Run,
     RunStatus,
+    ShownLessons,
     Statement,
     StatementKind,
     digest_of,
@@ -418,6 +419,17 @@ def test_blind_picks_are_told_with_their_n_and_an_interval(world):
     row = section(as_markdown(decision_page(picked, suites)), "Blind picks").splitlines()[5]
     assert row.startswith("| 3 | 1 | 1 | 2 | 75% | [")
     assert row.endswith("| 4 | open |")
+
+
+def test_what_stands_before_every_conversation_is_told_with_its_source(world):
+    suites, title = KnownSuites(world.project), "What stands before every conversation"
+    told = tell_decision(world.project, world.decision, suites)
+    assert title not in as_markdown(decision_page(told, suites))
+    shown = ShownLessons(salt="00", text="Asked: Who?\nAnswered: Nola.\n", interaction_ids=("interaction:1",))
+    build = replace(fake_build(), system_prompt="Be brief.", shown=shown, search_id="search:3")
+    text = section(as_markdown(decision_page(replace(told, builds=(("candidate", build),)), suites)), title)
+    assert "found by search:3; shows interaction:1" in text
+    assert text.index("Be brief.") < text.index("Answered: Nola.")
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from selftune.app.reporting.costs import artefact_parts, cost_parts
 from selftune.app.reporting.evaluations import best_and_worst, conditions, unscored_of
 from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
-from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
+from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table, Transcript
 from selftune.app.reporting.thinking import thinking_parts, thinking_warnings
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.picks.bet import bet
@@ -175,6 +175,8 @@ def decision_sections(told: Told, suites: KnownSuites) -> Iterator[Section]:
     if told.arms:
         yield Section(title="Without a score", parts=(unscored_of(told.arms),))
         yield Section(title="Conditions", parts=(conditions(told.arms),))
+    if prompts := tuple(_prompts(told.builds)):
+        yield Section(title="What stands before every conversation", folded=True, parts=prompts)
     yield Section(title="Open concerns", parts=tuple(_concerns(told)))
     beside = [arm for _, arms in told.further for arm in arms]
     yield Section(title="Cost", parts=tuple(cost_parts([*told.arms, *beside], told.run)))
@@ -217,6 +219,16 @@ def _picked(picks: Picks) -> Table:
         head=("candidate", "champion", "tie", "not shown, identical", "candidate's share", "interval", "n", "settled"),
         rows=(row,),
     )
+
+
+def _prompts(builds: Sequence[tuple[str, Build]]) -> Iterator[Transcript]:
+    """The system prompt of each arm that has one, with the lessons that it shows, and where both come from."""
+    for name, build in builds:
+        if build.prompt is not None:
+            shown = () if build.shown is None else build.shown.interaction_ids
+            found = f"found by {build.search_id}" if build.search_id else "named, not searched for"
+            note = f"{found}; shows {', '.join(shown) or 'no lessons'}"
+            yield Transcript(name=name, note=note, asked=(("system", build.prompt),), answers=())
 
 
 def _concerns(told: Told) -> Iterator[Part]:
