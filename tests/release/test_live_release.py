@@ -9,12 +9,14 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from selftune.errors import ConfigError, DamagedFileError, IntegrityError, ServingError, WaitingForPersonError
 from selftune.records import Outcome, Statement, StatementKind
+from selftune.release.live import LiveServer
 from selftune.release.stage import put_into_service, take_back, undo_unrecorded
 
 
@@ -58,6 +60,23 @@ def test_nobody_waits_while_models_change(house):
     assert answers_before_end > 0
     assert set(answers) <= {"I am base.", "I am better."}
     assert house.live.ask("Who are you?") == "I am better."
+
+
+def test_a_copy_of_the_folder_leaves_alone_what_the_original_serves_and_a_moved_folder_does_not(house, tmp_path):
+    serve(house, house.base())
+    place, address = tmp_path / "copy", house.live.address()
+    shutil.copytree(house.folder, place, ignore=shutil.ignore_patterns("fakes"))
+    copy = LiveServer(replace(house.target, folder=str(place)))
+    assert copy.status() is None
+    assert copy.original() == address
+    assert not copy.stop()
+    with pytest.raises(ServingError, match=f"{address} is the project that this folder was copied from"):
+        copy.ask("Who are you?")
+    moved = house.folder.with_name("moved")
+    house.folder.rename(moved)
+    assert LiveServer(replace(house.target, folder=str(moved))).ask("Who are you?") == "I am base."
+    moved.rename(house.folder)
+    assert house.live.original() is None
 
 
 @pytest.mark.parametrize("words", ["refuses", "lies", "mute"])

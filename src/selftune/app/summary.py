@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from selftune.loop.plan import Plan
     from selftune.loop.project import Project
     from selftune.loop.runner import CycleReport
-    from selftune.release.live import LiveStatus
+    from selftune.release.live import LiveServer, LiveStatus
     from selftune.scoring.units import Mean
 
 
@@ -194,13 +194,14 @@ def status_summary(project: Project) -> dict[str, Any]:
     store = project.store
     release, decision = store.last(Release), store.last(Decision)
     outlook = look_ahead(project, make_evaluation(project).suite)
-    live = LiveServer(make_target(project)).status()
+    server = LiveServer(make_target(project))
+    live = server.status()
     return {
         "project": project.config.project.name,
         "base": project.base.name,
         "serves": serving_words(release, live),
         "address": None if live is None else live.address,
-        "problem": None if live is None else live.problem,
+        "problem": _problem(server, live),
         "interactions": store.count(Interaction),
         "judgements": store.count(Judgement),
         "judge": judge_line(project),
@@ -213,6 +214,14 @@ def status_summary(project: Project) -> dict[str, Any]:
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
         "next": "selftune cycle" if outlook.new else "selftune import FILE, or selftune ask",
     }
+
+
+def _problem(server: LiveServer, live: LiveStatus | None) -> str | None:
+    """What to know of what serves, or of what serves elsewhere; None where all is well."""
+    if live is not None:
+        return live.problem
+    address = server.original()
+    return None if address is None else f"this folder is a copy of the project that serves at {address}"
 
 
 def serving_words(release: Release | None, live: LiveStatus | None) -> str | None:

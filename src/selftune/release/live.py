@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from selftune.errors import ServingError
 from selftune.records import Message
 from selftune.release.control import SWITCH, control_headers, read_switched, revive_error
-from selftune.release.note import keeper_process, read_note
+from selftune.release.note import is_copied, keeper_process, read_note
 from selftune.serving.addresses import told_addresses
 
 if TYPE_CHECKING:
@@ -65,13 +65,23 @@ class LiveServer:
         self._started: subprocess.Popen[bytes] | None = None
 
     def status(self) -> LiveStatus | None:
-        """What serves, or None. A note left behind by a keeper that died is not believed.
+        """What serves, or None. A note that a dead keeper left, or that was copied with its folder, is not believed.
 
         Raises:
             DamagedFileError: the note can't be read.
         """
         note = self._note()
         return None if note is None else _status_of(note)
+
+    def original(self) -> str | None:
+        """Where the project serves that this folder is a copy of; None where it is none, or nothing serves there.
+
+        Raises:
+            DamagedFileError: the note can't be read.
+        """
+        note = read_note(self._hidden)
+        copied = note is not None and is_copied(note, self._hidden) and keeper_process(note) is not None
+        return note.address if note is not None and copied else None
 
     def address(self) -> str:
         """The OpenAI-compatible base URL; `ServingError` when nothing serves."""
@@ -144,12 +154,19 @@ class LiveServer:
     def _note(self) -> Note | None:
         self._collect()
         note = read_note(self._hidden)
-        return note if note is not None and keeper_process(note) is not None else None
+        # Whoever believed a copied note would stop or switch what another project serves.
+        if note is None or is_copied(note, self._hidden) or keeper_process(note) is None:
+            return None
+        return note
 
     def _running(self) -> Note:
         note = self._note()
         if note is None:
-            raise ServingError("nothing serves now.", next_step="Run `selftune start` to start the active release.")
+            address = self.original()
+            copied = f"; what serves at {address} is the project that this folder was copied from" if address else ""
+            raise ServingError(
+                f"nothing serves now{copied}.", next_step="Run `selftune start` to start the active release."
+            )
         return note
 
     def _open(self) -> IntegrityError | None:

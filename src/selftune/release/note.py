@@ -30,6 +30,8 @@ class Note:
         version: The release that answers; None while there is none.
         problem: Why the active release does not serve, when an earlier one does instead.
         token: Lets a program of the same user change what serves.
+        place: Number of the keeper's folder in its file system, which a copy of the folder does not share and a moved
+            one keeps; 0 in the note of an older keeper.
     """
 
     pid: int
@@ -43,6 +45,17 @@ class Note:
     build_digest: str | None = None
     proof: ServingProof | None = None
     problem: str | None = None
+    place: int = 0
+
+
+def place_of(hidden: Path) -> int:
+    """The number that tells a folder from its copies."""
+    return hidden.stat().st_ino
+
+
+def is_copied(note: Note, hidden: Path) -> bool:
+    """Whether the note came along when the folder of another project was copied: its keeper serves that one."""
+    return note.place != 0 and note.place != place_of(hidden)
 
 
 def write_note(note: Note, hidden: Path) -> None:

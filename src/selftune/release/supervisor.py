@@ -27,7 +27,7 @@ from selftune.release.control import add_control
 from selftune.release.door import make_door
 from selftune.release.health import check_health
 from selftune.release.manifest import Pointer, model_files, pointer_to, read_pointer, read_trusted, write_pointer
-from selftune.release.note import NOTE, Note, remove_note, write_note
+from selftune.release.note import NOTE, Note, place_of, remove_note, write_note
 from selftune.release.publish import publish_bytes
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Keeper:
         try:
             port = await self._open_port(runner)
             publish_bytes(self._hidden / LAST_PORT, str(port).encode())
-            self._note = _new_note(port, self.token)
+            self._note = _new_note(port, self.token, self._hidden)
             announce(await self._begin())
             await self._watch()
         finally:
@@ -422,7 +422,7 @@ async def _retire(child: Child) -> None:
     await asyncio.to_thread(child.closing.close)
 
 
-def _new_note(port: int, token: str) -> Note:
+def _new_note(port: int, token: str, hidden: Path) -> Note:
     import psutil
 
     return Note(
@@ -432,6 +432,7 @@ def _new_note(port: int, token: str) -> Note:
         address=f"http://127.0.0.1:{port}/v1",
         token=token,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        place=place_of(hidden),
     )
 
 
