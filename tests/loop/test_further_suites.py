@@ -140,7 +140,7 @@ def test_a_cycle_asks_each_arm_each_further_suite_and_hands_the_gate_what_they_s
     assert list(seen["general"]) == [Arm.CHAMPION, Arm.CANDIDATE, Arm.BASE]
 
 
-NO_LESSONS = SimpleNamespace(train=(), canaries=())
+NO_LESSONS = SimpleNamespace(train=(), disliked=(), canaries=())
 
 
 def test_what_the_dataset_holds_out_is_asked_after_the_further_suites():
@@ -156,7 +156,8 @@ def test_what_the_dataset_holds_out_is_asked_after_the_further_suites():
 
 def test_private_passages_of_the_lessons_are_asked_unless_the_project_has_such_a_suite_of_its_own():
     said = Message(role="user", content=" ".join(f"word{place}" for place in range(20)))
-    dataset = SimpleNamespace(train=(SimpleNamespace(interaction_id="interaction:1", messages=(said,)),), canaries=())
+    lesson = SimpleNamespace(interaction_id="interaction:1", messages=(said,))
+    dataset = SimpleNamespace(train=(lesson,), disliked=(), canaries=())
     for own, names in (("general", ["general", LEAKAGE]), (LEAKAGE, [LEAKAGE])):
         plan = plan_of(load_policy("small"), own)
         plan.holdout, plan.seed, plan.evaluation = None, 0, SimpleNamespace(slots=1)
