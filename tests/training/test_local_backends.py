@@ -55,18 +55,29 @@ def stand_in(folder: Path, script: str) -> Python:
     return Python(executable=str(program))
 
 
-@pytest.mark.parametrize("name", ["mlx", "unsloth"])
-def test_a_training_there_becomes_a_run_like_any_other(name: str, tiny_base: Path, tmp_path: Path) -> None:
-    run = trained(name, FAKES, tmp_path, tiny_base)
-    assert (run.status, run.steps, run.planned_steps) == (RunStatus.FINISHED, 3, 3), run.reason
-    assert [point.step for point in run.curve] == [1, 2, 3]
+@pytest.fixture(scope="module")
+def by_mlx(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """A run of enough steps to learn, and the folder it was kept in."""
+    folder = tmp_path_factory.mktemp("mlx")
+    return trained("mlx", FAKES, folder, tiny_base, max_steps=12), folder
+
+
+@pytest.mark.parametrize(("name", "steps"), [("mlx", 12), ("unsloth", 3)])
+def test_a_training_there_becomes_a_run_like_any_other(
+    name: str, steps: int, by_mlx: tuple[Run, Path], tiny_base: Path, tmp_path: Path
+) -> None:
+    run = by_mlx[0] if name == "mlx" else trained(name, FAKES, tmp_path, tiny_base)
+    assert (run.status, run.steps, run.planned_steps) == (RunStatus.FINISHED, steps, steps), run.reason
+    assert [point.step for point in run.curve] == list(range(1, steps + 1))
     assert run.mean_abs_delta is not None
     assert run.mean_abs_delta > 0
     assert [file.name for file in run.adapter] == ["adapter_config.json", "adapter_model.safetensors"]
     assert run.backend == name
 
 
-def test_what_mlx_learnt_is_what_its_adapter_says_here(tiny_base: Path, tmp_path: Path) -> None:
+def test_what_mlx_learnt_is_what_its_adapter_says_here(
+    by_mlx: tuple[Run, Path], tiny_base: Path, tmp_path: Path
+) -> None:
     """Names, directions and scale: by the adapter that came back the lessons must cost less than by the base."""
     import torch
     from torch.nn import functional
@@ -77,9 +88,9 @@ def test_what_mlx_learnt_is_what_its_adapter_says_here(tiny_base: Path, tmp_path
     from selftune.training.preflight import tokenise
     from selftune.training.rows import load_tokenizer
 
-    run = trained("mlx", FAKES, tmp_path, tiny_base, max_steps=12)
+    run, folder = by_mlx
     for file in run.adapter:
-        (tmp_path / file.name).write_bytes((tmp_path / "blobs" / file.digest.removeprefix("sha256:")).read_bytes())
+        (tmp_path / file.name).write_bytes((folder / "blobs" / file.digest.removeprefix("sha256:")).read_bytes())
     rows, _ = tokenise(DATA.taught, RECIPE, load_tokenizer(tiny_base))
     model, layout = load_model(tiny_base).eval(), pack(rows)
 
@@ -145,7 +156,7 @@ def test_who_stops_it_here_stops_the_program(tiny_base: Path, tmp_path: Path) ->
         trained("mlx", slow, tmp_path, tiny_base)
 
 
-def test_four_bits_are_for_unsloth_alone(tiny_base: Path) -> None:
+def test_four_bits_are_for_unsloth_and_not_for_mlx(tiny_base: Path) -> None:
     assert "4 bits" in check_precision(replace(ON_A_CARD, load_in_4bit=True))
     with pytest.raises(UsageError, match="mlx does not"):
         check_precision(replace(RECIPE, load_in_4bit=True))
