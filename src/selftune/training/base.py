@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from selftune.errors import NotYet
+from selftune.training.team import ALONE, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +74,7 @@ class TrainingJob:
         held_out: Rows that are not learnt but measure the loss.
         examples: What the rows were made of, in their order; none in a job that came from another machine.
         batches: Row indices of each optimiser step, split into its forward passes.
+        team: The processes that take its steps together; a back-end that knows nothing of it trains alone.
         should_stop: Looked at after each step; once it is true and steps are left, a checkpoint is written and
             `TrainingStoppedError` raised.
     """
@@ -87,6 +89,7 @@ class TrainingJob:
     adapter: Path
     held_out: tuple[Row, ...] = ()
     examples: tuple[Example, ...] = ()
+    team: Team = ALONE
     should_stop: Callable[[], bool] = never
 
 

@@ -11,6 +11,7 @@ from selftune.plugins import load_plugin
 from selftune.records import DatasetKind
 from selftune.training.batches import best_fit, room_for
 from selftune.training.rows import RowMaker
+from selftune.training.team import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,8 +43,11 @@ class Objective(Protocol):
         """Called once, before the first step, with the adapter on the model that the training begins with."""
         ...
 
-    def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
-        """The loss of one optimiser step in scalars that add up to it, one for each forward pass, one at a time."""
+    def losses(self, model: Any, batches: Sequence[Sequence[Row]], mine: slice = ALL) -> Iterator[torch.Tensor]:
+        """The loss of one optimiser step in scalars that add up to it, one for each forward pass, one at a time.
+
+        `mine` picks the passes that are computed here, where other processes compute the others.
+        """
         ...
 
 
@@ -65,7 +69,7 @@ class Supervised:
         """See how much a forward pass may hold."""
         self._room = room_for(job.rows, job.recipe.batch_size)
 
-    def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
+    def losses(self, model: Any, batches: Sequence[Sequence[Row]], mine: slice = ALL) -> Iterator[torch.Tensor]:
         """Summed cross-entropy of each forward pass, divided by the tokens of the whole step.
 
         Since nothing but that sum counts, the rows of a step are divided into passes as they fit best.
@@ -74,7 +78,7 @@ class Supervised:
 
         packs = best_fit(batches, self._room)
         tokens = sum(len(one.targets) for one in packs)
-        for one in packs:
+        for one in packs[mine]:
             yield loss_of(model, one) / tokens
 
 

@@ -6,7 +6,8 @@ The same loss and the same gradients as TRL's trainer (`trl_backend.py`, tested 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from statistics import fmean
+from itertools import count
+from math import fsum
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.context import Progress
@@ -16,13 +17,13 @@ from selftune.training.checkpoints import Checkpoint, load_checkpoint, save_chec
 from selftune.training.lora import attach, load_adapter, save_adapter
 from selftune.training.objectives import objective_of
 from selftune.training.packed_model import parameters_of
-from selftune.training.resident import borrowed_base
+from selftune.training.resident import borrowed_base, checksum_of
 from selftune.training.schedule import learning_rate_at
 from selftune.training.stopping import enough, is_measured, kept_step, lowest
 from selftune.training.watch import divergence, finite, is_time_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import torch
 
@@ -35,7 +36,7 @@ _START = Checkpoint(step=0, seconds=0.0, supervised_tokens=0, curve=(), tensors=
 
 
 class PackedBackend:
-    """Trains in one process with the loop below."""
+    """Trains with the loop below, in all processes of the job's team."""
 
     def train(self, job: TrainingJob, context: Context) -> TrainingResult:
         """Train from the initial adapter, or from the checkpoint that an earlier try left."""
@@ -44,15 +45,15 @@ class PackedBackend:
 
 
 def _train(learner: Learner, job: TrainingJob, context: Context) -> TrainingResult:
-    recipe, steps = job.recipe, len(job.batches)
+    recipe, team, steps = job.recipe, job.team, len(job.batches)
     learner.objective.get_ready(learner.model, job, context)
-    begun = load_checkpoint(job.checkpoints) or _START
+    begun = _begun(job)
     restore(begun.tensors, learner)
     curve, learnt, stopped = list(begun.curve), begun.supervised_tokens, None
     best, status = _best_in(begun.tensors), RunStatus.FINISHED
     started = context.elapsed() - begun.seconds
     for step in range(begun.step, steps):
-        if is_time_up(context.elapsed() - started, recipe.max_seconds):
+        if team.any_of(team.leads and is_time_up(context.elapsed() - started, recipe.max_seconds)):
             status = RunStatus.OUT_OF_TIME
             stopped = f"{step} of {steps} steps in {recipe.max_seconds:g} s"
             break
@@ -69,14 +70,34 @@ def _train(learner: Learner, job: TrainingJob, context: Context) -> TrainingResu
             return _result(RunStatus.DIVERGED, finite(curve), learnt, lost, (seconds, begun.seconds))
         if stopped := enough(curve, steps, recipe):
             break
-        stopping = job.should_stop()
+        stopping = team.any_of(job.should_stop())
         if step + 1 < steps and (stopping or (step + 1) % recipe.checkpoint_every == 0):
-            save_checkpoint(job.checkpoints, _checkpoint(learner, best, curve, learnt, seconds))
+            if team.leads:
+                save_checkpoint(job.checkpoints, _checkpoint(learner, best, curve, learnt, seconds))
             if stopping:
+                team.wait()  # who starts them ends all as soon as one is gone
                 raise TrainingStoppedError(step + 1, steps)
-    save_adapter(job.adapter, best or learner.adapter, recipe, context.base.name)
+    _leave(best, learner, job, context)
     result = _result(status, tuple(curve), learnt, stopped, (context.elapsed() - started, begun.seconds))
     return replace(result, adapter_step=kept_step(curve, recipe))
+
+
+def _begun(job: TrainingJob) -> Checkpoint:
+    """Where an earlier try left it; the first process looks first, since it sets aside what is damaged."""
+    if not job.team.leads:
+        job.team.wait()
+    begun = load_checkpoint(job.checkpoints) or _START
+    if job.team.leads:
+        job.team.wait()
+    job.team.check_alike((begun.step, begun.supervised_tokens), "checkpoint")
+    return begun
+
+
+def _leave(best: Mapping[str, torch.Tensor], learner: Learner, job: TrainingJob, context: Context) -> None:
+    """Leave the best adapter, or the last, once all processes are found to have come to the same."""
+    job.team.check_alike(checksum_of(learner.adapter.values()), "adapter in the end")
+    if job.team.leads:
+        save_adapter(job.adapter, best or learner.adapter, job.recipe, context.base.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +133,15 @@ def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint
     """One optimiser step: gradients of the objective's loss, clipped, applied; and how many tokens were under it."""
     import torch
 
-    torch.manual_seed(job.seed + step)  # dropout: the same step draws the same, whatever ran before it
     batches = [[job.rows[index] for index in batch] for batch in job.batches[step]]
     tokens = sum(sum(side.supervised) for rows in batches for row in rows for side in row.sides)
     losses = []
-    for loss in learner.objective.losses(learner.model, batches):
+    passes = learner.objective.losses(learner.model, batches, job.team.mine)
+    for _, loss in zip(_draws(job, step), passes, strict=False):  # what it draws is settled before a pass begins
         loss.backward()  # type: ignore[no-untyped-call] # torch ships it untyped
         losses.append(loss.detach())  # read once all are under way: a card need not be waited for in between
-    total = sum(loss.item() for loss in losses)
+    total = job.team.total(sum(loss.item() for loss in losses))
+    job.team.add_gradients(learner.adapter.values())
     norm = torch.nn.utils.clip_grad_norm_(learner.adapter.values(), job.recipe.max_grad_norm or float("inf"))
     rate = learning_rate_at(step, len(job.batches), job.recipe)
     for group in learner.optimiser.param_groups:
@@ -129,15 +151,25 @@ def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint
     return CurvePoint(step=step + 1, loss=total, learning_rate=rate, grad_norm=float(norm)), tokens
 
 
+def _draws(job: TrainingJob, step: int) -> Iterator[None]:
+    """Settle what dropout draws in each pass of a step, whatever ran before it and whichever process computes it."""
+    import torch
+
+    for place in count(job.team.rank, job.team.size):
+        torch.manual_seed(job.seed + step + (place << 32))
+        yield
+
+
 def held_out_loss(learner: Learner, job: TrainingJob) -> float:
     """The mean of the losses that the held-out lessons have by themselves, so that each counts alike."""
     import torch
 
+    mine = job.held_out[job.team.mine]
     learner.model.eval()
     with torch.no_grad():
-        losses = [sum(loss.item() for loss in learner.objective.losses(learner.model, [[row]])) for row in job.held_out]
+        losses = [sum(loss.item() for loss in learner.objective.losses(learner.model, [[row]])) for row in mine]
     learner.model.train()
-    return fmean(losses)
+    return job.team.total(fsum(losses)) / len(job.held_out)
 
 
 def copied(adapter: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

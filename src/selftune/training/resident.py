@@ -17,8 +17,10 @@ from selftune.training.lora import detach
 from selftune.training.packed_model import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
     from pathlib import Path
+
+    import torch
 
 
 @dataclass
@@ -72,7 +74,7 @@ def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
     if shelf.name != name:
         shelf.name, shelf.model = None, None  # the one before goes first: two need not fit
         shelf.model = load_model(folder, precision)
-        shelf.name, shelf.checksum = name, checksum_of(shelf.model)
+        shelf.name, shelf.checksum = name, checksum_of(shelf.model.parameters())
         shelf.loads += 1
     try:
         yield shelf.model.train()
@@ -80,7 +82,7 @@ def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
         shelf.name, shelf.model = None, None  # whoever was interrupted may have left anything in it
         raise
     detach(shelf.model)
-    if checksum_of(shelf.model) != shelf.checksum:
+    if checksum_of(shelf.model.parameters()) != shelf.checksum:
         shelf.name, shelf.model = None, None
         raise ChangedBaseError(
             f"the base of {folder} has other weights in memory after a training than before.",
@@ -88,12 +90,12 @@ def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
         )
 
 
-def checksum_of(model: Any) -> tuple[int, ...]:
-    """For each tensor of a model the sum of its bits, read as whole numbers: what changes one of them changes it."""
+def checksum_of(tensors: Iterable[torch.Tensor]) -> tuple[int, ...]:
+    """For each tensor the sum of its bits, read as whole numbers: what changes one of them changes it."""
     import torch
 
     whole = {2: torch.int16, 4: torch.int32}
-    return tuple(int(one.detach().view(whole[one.element_size()]).sum(dtype=torch.int64)) for one in model.parameters())
+    return tuple(int(one.detach().view(whole[one.element_size()]).sum(dtype=torch.int64)) for one in tensors)
 
 
 def _name(folder: Path, precision: str) -> Hashable:

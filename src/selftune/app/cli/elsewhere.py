@@ -72,13 +72,22 @@ def job(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Train a job that another machine sent; its adapter then lies in the folder. No project is needed."""
+    """Train a job that another machine sent; its adapter then lies in the folder. No project is needed.
+
+    Processes that torchrun starts with `-m selftune train job FOLDER` share the work.
+    """
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.jobs import train_job
+    from selftune.training.team import joined_team
 
     screen = Stages(make_console(stderr=True))
-    screen.started("train")
-    result = train_job(folder, _tell_step if progress else lambda made: screen.progressed("train", made))
+    with joined_team() as team:
+        if team.leads:
+            screen.started("train")
+        tell = _tell_step if progress else lambda made: screen.progressed("train", made)
+        result = train_job(folder, tell, team)
+    if not team.leads:
+        return
     screen.finished("train", result.seconds, reused=False)
     if json:
         print_json(result)

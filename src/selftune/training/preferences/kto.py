@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from selftune.records import DatasetKind
 from selftune.training.preferences.pairs import ThumbMaker
 from selftune.training.preferences.reference import answer_log_probabilities, references
+from selftune.training.team import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,11 +46,11 @@ class Kto:
         met = dict.fromkeys(row for rows in passes for row in crossed(rows))
         self._reference = references(model, met, job, context)
 
-    def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
+    def losses(self, model: Any, batches: Sequence[Sequence[Row]], mine: slice = ALL) -> Iterator[torch.Tensor]:
         """The mean over the answers of each forward pass, in equal shares."""
         import torch
 
-        for rows in batches:
+        for rows in batches[mine]:
             pairs = crossed(rows)
             own, strange = answer_log_probabilities(model, pairs)
             known = torch.tensor([self._reference[row] for row in pairs])

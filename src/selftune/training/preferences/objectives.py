@@ -9,6 +9,7 @@ from selftune.training.preferences.losses import dpo_losses, odds_losses
 from selftune.training.preferences.packs import pack_pairs
 from selftune.training.preferences.pairs import PairMaker
 from selftune.training.preferences.reference import answer_log_probabilities, reference_of
+from selftune.training.team import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,11 +39,11 @@ class Dpo:
         """Ask the model as it is now what it thinks of every pair that will be met."""
         self._reference = reference_of(model, job, context)
 
-    def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
+    def losses(self, model: Any, batches: Sequence[Sequence[Row]], mine: slice = ALL) -> Iterator[torch.Tensor]:
         """The mean over the pairs of each forward pass, in equal shares."""
         import torch
 
-        for rows in batches:
+        for rows in batches[mine]:
             chosen, rejected = answer_log_probabilities(model, rows)
             known = torch.tensor([self._reference[row] for row in rows])
             yield dpo_losses(chosen, rejected, (known[:, 0], known[:, 1]), self._beta).mean() / len(batches)
@@ -66,9 +67,9 @@ class Orpo:
     def get_ready(self, model: Any, job: TrainingJob, context: Context) -> None:
         """Nothing is needed."""
 
-    def losses(self, model: Any, batches: Sequence[Sequence[Row]]) -> Iterator[torch.Tensor]:
+    def losses(self, model: Any, batches: Sequence[Sequence[Row]], mine: slice = ALL) -> Iterator[torch.Tensor]:
         """The mean over tokens and over pairs of each forward pass, in equal shares."""
-        for rows in batches:
+        for rows in batches[mine]:
             yield self._loss(model, rows) / len(batches)
 
     def _loss(self, model: Any, rows: Sequence[Row]) -> torch.Tensor:
