@@ -1,24 +1,28 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_llama import TEMPLATE, conversations, example, write_tiny_base
 
-from selftune.bases.shape import read_shape
+from selftune.bases.shape import ModelShape, read_shape
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Canary, Example, Message, ToolCall
 from selftune.training.config import Recipe
-from selftune.training.preflight import Preflight, check_thinking, preflight
+from selftune.training.preflight import APART_FROM_LESSONS, Preflight, check_thinking, look_over, preflight
 from selftune.training.rows import RowMaker, count_tokens, load_tokenizer
 
 pytestmark = pytest.mark.needs("train")
 LOOSE = Recipe(name="loose", least_supervised=0.01)
 
 
-def flight(base: Path, examples: tuple[Example, ...], recipe: Recipe = LOOSE) -> Preflight:
-    return preflight(examples, recipe, load_tokenizer(base), read_shape(base))
+def flight(
+    base: Path, examples: tuple[Example, ...], recipe: Recipe = LOOSE, shape: ModelShape | None = None
+) -> Preflight:
+    shape = shape or read_shape(base)
+    return preflight(look_over(examples, recipe, load_tokenizer(base), shape), recipe, shape)
 
 
 def learnt_text(base: Path, given: Example, learn_from: str = "last_answer") -> str:
@@ -99,13 +103,13 @@ def test_a_base_without_a_template_is_refused(tmp_path: Path) -> None:
 def test_a_token_outside_the_vocabulary_is_refused(tiny_base: Path) -> None:
     shape = replace(read_shape(tiny_base), vocabulary=100)
     with pytest.raises(UsageError, match="outside the base's vocabulary"):
-        preflight(conversations(3), LOOSE, load_tokenizer(tiny_base), shape)
+        flight(tiny_base, conversations(3), shape=shape)
 
 
 def test_examples_beyond_the_context_are_refused_before_the_first_step(tiny_base: Path) -> None:
     shape = replace(read_shape(tiny_base), context_length=64)
     with pytest.raises(UsageError, match="the base sees 64"):
-        preflight(conversations(3), LOOSE, load_tokenizer(tiny_base), shape)
+        flight(tiny_base, conversations(3), shape=shape)
 
 
 def test_layers_that_the_base_lacks_would_train_nothing(tiny_base: Path) -> None:
@@ -116,8 +120,8 @@ def test_layers_that_the_base_lacks_would_train_nothing(tiny_base: Path) -> None
 def test_a_training_that_can_not_fit_in_memory_is_refused(tiny_base: Path) -> None:
     shape = replace(read_shape(tiny_base), layers=10**9)
     with pytest.raises(UsageError, match="GB are free"):
-        preflight(conversations(3), LOOSE, load_tokenizer(tiny_base), shape)
-    elsewhere = preflight(conversations(3), replace(LOOSE, backend="ssh"), load_tokenizer(tiny_base), shape)
+        flight(tiny_base, conversations(3), shape=shape)
+    elsewhere = flight(tiny_base, conversations(3), replace(LOOSE, backend="ssh"), shape)
     assert elsewhere.memory_bytes > 10**12, "what is free here says nothing of the machine that trains"
 
 
@@ -226,3 +230,27 @@ def test_a_template_that_would_break_out_or_never_end_trains_nothing(tmp_path: P
     base = write_tiny_base(tmp_path / "base", template=hostile + TEMPLATE)
     with pytest.raises(NothingToTrainOnError, match="chat template refuses it"):
         flight(base, conversations(2))
+
+
+class OfLessonsAlone:
+    """A recipe of which nothing may be read that is said to be apart from its lessons; its name tells errors apart."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+
+    def __getattr__(self, key: str) -> Any:
+        assert key == "name" or key not in APART_FROM_LESSONS, f"the lessons hang on {key}"
+        return getattr(self._recipe, key)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"held_out_share": 0.2, "order": "tokens"}, {"weigh_by": "source", "weights": (("unknown", 2.0),)}],
+)
+def test_lessons_are_looked_over_without_what_is_said_to_be_apart_from_them(
+    tiny_base: Path, changes: dict[str, Any]
+) -> None:
+    assert {field.name for field in fields(Recipe)} >= APART_FROM_LESSONS
+    given: Any = OfLessonsAlone(replace(LOOSE, **changes))
+    found = look_over(conversations(10), given, load_tokenizer(tiny_base), read_shape(tiny_base))
+    assert len(found.learnt) + len(found.held_out) == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,34 @@ def test_no_tensor_of_a_training_stays_behind_beside_the_base(tmp_path: Path, ti
         return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())  # isinstance wakes odd ones
 
     counts = []
-    with kept_in_memory():
+    with kept_in_memory() as kept:
         for number in range(3):
             run_in(tmp_path / str(number), tiny_base, recipe(seed=number))
             counts.append(tensors())
-    assert counts[1] == counts[2]
-    assert tensors() < counts[2], "the base goes at the end"
+        base = weakref.ref(kept.model)
+    assert counts[0] == counts[1] == counts[2]
+    assert base() is None, "the base goes at the end"
+
+
+def test_lessons_are_made_ready_once_for_all_that_learn_the_same_ones(tmp_path: Path) -> None:
+    from selftune.training.resident import kept_in_memory
+
+    base, changes = write_tiny_base(tmp_path / "base"), ({}, {"learning_rate": 1e-3}, {"lora_rank": 4, "seed": 9})
+    with kept_in_memory() as kept:
+
+        def prepared(name: str, **changed: Any) -> Any:
+            run_in(tmp_path / name, base, recipe(**changed))
+            return kept.prepared[1]
+
+        first, *others = (prepared(str(number), **one) for number, one in enumerate(changes))
+        assert all(one is first for one in others)
+        assert prepared("answers", learn_from="every_answer") is not first
+        again = prepared("again")
+        assert again is not first, "only the last ones stay"
+        assert again == first
+        (base / "tokenizer_config.json").write_text((base / "tokenizer_config.json").read_text() + " ")
+        assert prepared("tokenizer") is not again
+    assert kept.prepared == (None, None)
 
 
 def test_a_base_that_a_training_changed_is_named_and_not_lent_again(tiny_base: Path) -> None:

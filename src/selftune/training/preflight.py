@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.gemma import TAKE_TURNS
@@ -18,7 +18,7 @@ from selftune.training.rows import for_template
 from selftune.training.stopping import hold_out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from selftune.bases.shape import ModelShape
     from selftune.records import Example
@@ -49,31 +49,100 @@ class Preflight:
     held_out: tuple[Row, ...] = ()
 
 
-def preflight(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape: ModelShape) -> Preflight:
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """Rows in which nothing was found that trains badly, whatever adapter is to learn them, and however fast.
+
+    Attributes:
+        taken: The examples that the rows were made of.
+        learnt: The rows without those that are held out.
+        rejects: Examples left out, each with its reason.
+    """
+
+    rows: tuple[Row, ...]
+    taken: tuple[Example, ...]
+    learnt: tuple[Row, ...]
+    held_out: tuple[Row, ...]
+    rejects: tuple[Reject, ...]
+
+
+APART_FROM_LESSONS: Final = frozenset(
+    {
+        "name",
+        "backend",
+        "lora_rank",
+        "lora_alpha",
+        "lora_dropout",
+        "lora_targets",
+        "lora_layers",
+        "rslora",
+        "optimiser",
+        "learning_rate",
+        "weight_decay",
+        "max_grad_norm",
+        "schedule",
+        "warmup_steps",
+        "warmup_share",
+        "max_steps",
+        "epochs",
+        "small_set",
+        "max_seconds",
+        "batch_size",
+        "accumulation",
+        "logit_prompts",
+        "checkpoint_every",
+        "seed",
+        "ranges",
+    }
+)
+"""Keys of a recipe that say nothing about its lessons; of any other it is taken that they do."""
+
+
+def read_by_lessons(recipe: Recipe) -> Hashable:
+    """All of a recipe that `look_over` may read, so that recipes which agree in it have the same lessons."""
+    return tuple(
+        (field.name, getattr(recipe, field.name)) for field in fields(recipe) if field.name not in APART_FROM_LESSONS
+    )
+
+
+def look_over(examples: Sequence[Example], recipe: Recipe, tokenizer: Any, shape: ModelShape) -> Lessons:
     """Render and tokenise the examples and refuse what could not train well.
 
     Raises:
         NothingToTrainOnError: no example is left; the message names the commonest reason.
-        UsageError: the loss would miss the stop token or cover the prompt, the template loses words, a token is outside
-            the vocabulary, nothing could be trained, or it would not fit in memory.
+        UsageError: the loss would miss the stop token or cover the prompt, the template loses words, or a token is
+            outside the vocabulary.
     """
     rows, rejects = tokenise(examples, recipe, tokenizer)
     if not rows:
         raise _nothing_left(rejects)
-    check_precision(recipe)
-    check_layers(recipe, shape)
+    met = taken(examples, rows)
     check_mask(sides_of(rows[:SAMPLE]), recipe, tokenizer.eos_token_id)
-    check_rendering(taken(examples, rows)[:SAMPLE], tokenizer)
-    check_thinking(taken(examples, rows)[:SAMPLE], tokenizer, learnt=recipe.learn_reasoning)
+    check_rendering(met[:SAMPLE], tokenizer)
+    check_thinking(met[:SAMPLE], tokenizer, learnt=recipe.learn_reasoning)
     check_vocabulary(sides_of(rows), shape)
     check_attention(sides_of(rows), shape)
     learnt, held_out = hold_out(rows, recipe)
     check_order(learnt, recipe)
     check_weights(learnt, recipe)
-    memory = check_memory(rows, recipe, shape)
+    return Lessons(rows=rows, taken=taken(examples, learnt), learnt=learnt, held_out=held_out, rejects=rejects)
+
+
+def preflight(lessons: Lessons, recipe: Recipe, shape: ModelShape) -> Preflight:
+    """What a recipe makes of lessons that were looked over, in steps and in bytes.
+
+    Raises:
+        UsageError: nothing could be trained, or it would not fit in memory.
+    """
+    check_precision(recipe)
+    check_layers(recipe, shape)
+    memory = check_memory(lessons.rows, recipe, shape)
+    learnt, rejects = lessons.learnt, lessons.rejects
     steps = recipe.steps_for(len(learnt))
     plan = plan_text(steps, recipe.examples_per_step, len(learnt), len(rejects))
-    return Preflight(rows=learnt, rejects=rejects, steps=steps, plan=plan, memory_bytes=memory, held_out=held_out)
+    return Preflight(
+        rows=learnt, rejects=rejects, steps=steps, plan=plan, memory_bytes=memory, held_out=lessons.held_out
+    )
 
 
 def tokenise(examples: Sequence[Example], recipe: Recipe, tokenizer: Any) -> tuple[tuple[Row, ...], tuple[Reject, ...]]:

@@ -106,7 +106,7 @@ class RowMaker:
         turns = [index for index, message in enumerate(messages) if message.role == "assistant"]
         for index in turns if self._every else turns[-1:]:
             before = self._render(messages[:index], prompt_only=True)
-            after = self._render(messages[: index + 1], prompt_only=False)
+            after = text if index + 1 == len(messages) else self._render(messages[: index + 1], prompt_only=False)
             if not text.startswith(after) or not after.startswith(before):
                 raise UsageError(
                     "the base's chat template rewrites earlier turns, so the answer can't be told from the prompt.",

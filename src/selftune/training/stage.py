@@ -22,8 +22,8 @@ from selftune.training.evidence import gather_evidence
 from selftune.training.lora import FILES, WEIGHTS, load_adapter, new_adapter, save_adapter
 from selftune.training.objectives import objective_of
 from selftune.training.order import check_stage_order
-from selftune.training.preflight import preflight, taken
-from selftune.training.resident import kept_in_memory
+from selftune.training.preflight import look_over, preflight, read_by_lessons
+from selftune.training.resident import kept_in_memory, made_once, name_files
 from selftune.training.rows import load_tokenizer
 from selftune.training.sampling import plan_batches
 from selftune.training.watch import peak_memory_bytes
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from selftune.records import Dataset
     from selftune.training.base import Backend
     from selftune.training.config import Recipe
-    from selftune.training.preflight import Preflight
+    from selftune.training.preflight import Lessons, Preflight
 
-STAGE_VERSION: Final = 4
+STAGE_VERSION: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +69,11 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
     previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
     history = previous.stage_history if previous else trained_before(context.base_folder)
     check_stage_order(history, recipe.objective, recipe.overrules)
-    flight = preflight(dataset.taught, recipe, load_tokenizer(context.base_folder), read_shape(context.base_folder))
+    lessons, shape = _lessons_of(dataset, recipe, context.base_folder), read_shape(context.base_folder)
+    flight = preflight(lessons, recipe, shape)
     context.report(Progress(done=0, total=flight.steps, note=flight.plan))
     seed = context.seed if recipe.seed is None else recipe.seed
-    job = replace(_prepare(flight, recipe, previous, seed, context), examples=taken(dataset.taught, flight.rows))
+    job = replace(_prepare(flight, recipe, previous, seed, context), examples=lessons.taken)
     origin = Provenance(
         stage_history=(*history, recipe.objective), base_digest=context.base.digest, dataset_id=dataset.id
     )
@@ -125,6 +126,12 @@ def _check_kind(dataset: Dataset, recipe: Recipe) -> None:
             f"recipe {recipe.name!r} ({recipe.objective}) can't learn from a {dataset.kind.value} dataset.",
             next_step=f'Set kind = "{wanted.value}" under [curation], or use a recipe for this kind.',
         )
+
+
+def _lessons_of(dataset: Dataset, recipe: Recipe, base: Path) -> Lessons:
+    """The rows to learn, looked over; once where several trainings of a night learn the same ones."""
+    everything = (dataset.id, name_files(base), read_by_lessons(recipe))
+    return made_once(everything, lambda: look_over(dataset.taught, recipe, load_tokenizer(base), read_shape(base)))
 
 
 def _prepare(flight: Preflight, recipe: Recipe, previous: Run | None, seed: int, context: Context) -> TrainingJob:
