@@ -19,8 +19,10 @@ from selftune.training.lora import detach
 from selftune.training.packed_model import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
     from pathlib import Path
+
+    import torch
 
 
 @dataclass
@@ -83,7 +85,7 @@ def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
     if shelf.name != name:
         shelf.put_down()  # the one before goes first: two need not fit
         shelf.model = load_model(folder, precision)
-        shelf.name, shelf.checksum = name, checksum_of(shelf.model)
+        shelf.name, shelf.checksum = name, checksum_of(shelf.model.parameters())
         shelf.loads += 1
         if _SHELF.get() is shelf:
             gc.freeze()  # who looks for what a training left behind need not walk through all that stays
@@ -93,7 +95,7 @@ def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
         shelf.put_down()  # whoever was interrupted may have left anything in it
         raise
     detach(shelf.model)
-    if checksum_of(shelf.model) != shelf.checksum:
+    if checksum_of(shelf.model.parameters()) != shelf.checksum:
         shelf.put_down()
         raise ChangedBaseError(
             f"the base of {folder} has other weights in memory after a training than before.",
@@ -101,12 +103,12 @@ def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
         )
 
 
-def checksum_of(model: Any) -> tuple[int, ...]:
-    """For each tensor of a model the sum of its bits, read as whole numbers: what changes one of them changes it."""
+def checksum_of(tensors: Iterable[torch.Tensor]) -> tuple[int, ...]:
+    """For each tensor the sum of its bits, read as whole numbers: what changes one of them changes it."""
     import torch
 
     whole = {2: torch.int16, 4: torch.int32}
-    return tuple(int(one.detach().view(whole[one.element_size()]).sum(dtype=torch.int64)) for one in model.parameters())
+    return tuple(int(one.detach().view(whole[one.element_size()]).sum(dtype=torch.int64)) for one in tensors)
 
 
 def name_files(folder: Path) -> Hashable:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from selftune.training.config import Recipe
     from selftune.training.preflight import Lessons, Preflight
 
-STAGE_VERSION: Final = 3
+STAGE_VERSION: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
