@@ -77,6 +77,15 @@ def _has_package(name: str) -> bool:
     return True
 
 
+def _has_card() -> bool:
+    """Whether torch finds a card that it can compute on."""
+    if not _installed("torch"):
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
 def _can_serve_ssh() -> bool:
     """As root it wants a folder of its own, which its package or its service makes."""
     there = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin") and shutil.which("ssh")
@@ -86,6 +95,8 @@ def _can_serve_ssh() -> bool:
 PREREQUISITES: Final = {
     "train": lambda: _installed("torch", "transformers", "peft", "trl"),
     "serve": lambda: _installed("xllamacpp"),
+    "gpu": _has_card,
+    "bitsandbytes": lambda: _installed("bitsandbytes"),
     "every-package": _every_declared_package,
     "docs": lambda: _installed("mkdocs", "material"),
     "inspect": lambda: _installed("inspect_ai"),

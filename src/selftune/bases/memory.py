@@ -69,9 +69,16 @@ def training_memory_bytes(
 
 
 def four_bit_memory_bytes(
-    shape: ModelShape, *, adapter_parameters: int, tokens: int, targets: int, adapted_layers: int = 0, offloads: bool
+    shape: ModelShape,
+    *,
+    adapter_parameters: int,
+    tokens: int,
+    targets: int,
+    adapted_layers: int = 0,
+    bytes_beside: int = _HALF,
+    offloads: bool,
 ) -> int:
-    """The same where the linear layers are held in 4 bits and all else in bfloat16 (QLoRA), on an accelerator.
+    """The same where the linear layers are held in 4 bits (QLoRA), on an accelerator.
 
     Args:
         shape: Sizes of the base.
@@ -79,13 +86,15 @@ def four_bit_memory_bytes(
         tokens: Tokens in one forward pass.
         targets: Of these, tokens under the loss.
         adapted_layers: As for `training_memory_bytes`.
+        bytes_beside: Of each weight that is not in 4 bits, and of what is kept for the backward pass: 2 in bfloat16,
+            4 in float32.
         offloads: Whether a layer's tensors are computed again in the backward pass, and its input waits in the memory
             of the machine, as in Unsloth: then the accelerator holds one layer's at a time.
     """
     linear = sum(tensor.size for name in SEVEN_LINEARS for tensor in shape.linears(name))
-    weights = round(linear * _FOUR_BIT) + (shape.parameters - linear) * _HALF
+    weights = round(linear * _FOUR_BIT) + (shape.parameters - linear) * bytes_beside
     layers = 1 if offloads else adapted_layers or shape.layers
-    kept = tokens * _kept_per_token(shape, layers, _KEPT_FUSED) * _HALF
+    kept = tokens * _kept_per_token(shape, layers, _KEPT_FUSED) * bytes_beside
     return _CUDA_BYTES + weights + kept + _on_top(shape, adapter_parameters, targets)
 
 

@@ -45,7 +45,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     draft = folder / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    tensors = save({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()})
+    tensors = save({name: tensor.cpu().contiguous() for name, tensor in checkpoint.tensors.items()})
     progress = {
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,

@@ -16,10 +16,12 @@ def describe_environment() -> tuple[tuple[str, str], ...]:
     """Names and values; equal ones, with equal code and inputs, give equal bytes on the same kind of processor."""
     import torch
 
+    cards = (torch.cuda.get_device_name(),) if torch.cuda.is_available() else ()
     return (
         ("python", platform.python_version()),
         ("system", f"{platform.system()} {platform.machine()}"),
         ("processor", torch.backends.cpu.get_cpu_capability()),
+        *(("card", name) for name in cards),
         ("threads", str(torch.get_num_threads())),
         ("deterministic", str(torch.are_deterministic_algorithms_enabled()).lower()),
         *((name, found) for name in _PACKAGES if (found := _version(name))),

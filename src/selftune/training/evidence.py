@@ -67,6 +67,7 @@ def _largest_move(base_folder: Path, initial: Path, trained: Path, probes: Seque
         model.eval()
         for folder in (initial, trained):
             detach(model)
-            attach(model, *load_adapter(folder))
+            adapter, scale = load_adapter(folder)
+            attach(model, {name: tensor.to(model.device) for name, tensor in adapter.items()}, scale)
             answers.append(logits_of(model, layout))
     return float((answers[0] - answers[1]).abs().max())

@@ -94,7 +94,7 @@ def save_adapter(folder: Path, adapter: Mapping[str, torch.Tensor], recipe: Reci
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: adapter[name].detach().contiguous() for name in sorted(adapter)}
+    tensors = {name: adapter[name].detach().cpu().contiguous() for name in sorted(adapter)}
     (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
     text = json.dumps(_peft_config(recipe, base_name, adapter), indent=2, sort_keys=True)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")

@@ -19,8 +19,9 @@ WEIGHT_BYTES: Final = {"float32": 4, "bfloat16": 2}
 _GB: Final = 1e9
 _OWN_LAYERS: Final = frozenset(f"{family}ForCausalLM" for family in LAYERS_ALIKE)
 _ELSEWHERE: Final = frozenset({"ssh"})
-HOLDS_4_BITS: Final = frozenset({"unsloth"})
+HOLDS_4_BITS: Final = frozenset({"trl", "unsloth"})
 """Back-ends that hold a base in 4 bits, on a card."""
+_ON_A_CARD: Final = frozenset({"packed", "trl", "unsloth"})
 _OFFLOADING: Final = ("unsloth",)
 # Metal gives about three quarters of a Mac's memory to the accelerator (`recommendedMaxWorkingSetSize`).
 _USABLE: Final = {"mlx": 0.75}
@@ -48,14 +49,24 @@ def this_machine() -> Machine:
     return Machine(name="this machine", free_bytes=int(free), is_here=True)
 
 
-def machine_for(recipe: Recipe) -> Machine:
-    """Where the recipe's back-end trains on this machine: on its card, if it needs one and there is one."""
-    if recipe.backend in HOLDS_4_BITS:
-        import torch
+def device_here() -> str:
+    """What torch computes on here: `cuda` where it finds a card that it can use, else `cpu`."""
+    import torch
 
-        if torch.cuda.is_available():
-            return Machine(name="this machine's card", free_bytes=int(torch.cuda.mem_get_info()[0]), is_here=True)
-    return this_machine()
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def this_card() -> Machine:
+    """The card of this machine, with the memory that is free on it, what this process holds there already included."""
+    import torch
+
+    free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
+    return Machine(name="this machine's card", free_bytes=int(free), is_here=True)
+
+
+def machine_for(recipe: Recipe) -> Machine:
+    """Where the recipe's back-end trains on this machine: on its card, if it can use one and there is one."""
+    return this_card() if recipe.backend in _ON_A_CARD and device_here() == "cuda" else this_machine()
 
 
 def machine_of(memory_gb: float, recipe: Recipe) -> Machine:
@@ -83,5 +94,8 @@ def needed_bytes(rows: Sequence[Row], recipe: Recipe, shape: ModelShape) -> int:
     if packed and recipe.objective == "sft":
         sizes["tokens"] = min(sizes["tokens"], room_for(rows, recipe.batch_size))
     if recipe.load_in_4bit:
-        return four_bit_memory_bytes(shape, **sizes, offloads=recipe.backend in _OFFLOADING)
+        # PEFT lifts all that is not in 4 bits to float32.
+        beside = WEIGHT_BYTES["float32"] if recipe.backend == "trl" else WEIGHT_BYTES["bfloat16"]
+        offloads = recipe.backend in _OFFLOADING
+        return four_bit_memory_bytes(shape, **sizes, bytes_beside=beside, offloads=offloads)
     return training_memory_bytes(shape, **sizes, bytes_per_weight=WEIGHT_BYTES[recipe.precision], packed=packed)

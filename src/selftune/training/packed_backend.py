@@ -36,11 +36,17 @@ _START = Checkpoint(step=0, seconds=0.0, supervised_tokens=0, curve=(), tensors=
 
 
 class PackedBackend:
-    """Trains with the loop below, in all processes of the job's team."""
+    """Trains with the loop below, in all processes of the job's team.
+
+    Each computes on the device that its machine has unless one is named.
+    """
+
+    def __init__(self, *, device: str | None = None) -> None:
+        self._device = device
 
     def train(self, job: TrainingJob, context: Context) -> TrainingResult:
         """Train from the initial adapter, or from the checkpoint that an earlier try left."""
-        with borrowed_base(job.base_folder, job.recipe.precision) as model:
+        with borrowed_base(job.base_folder, job.recipe.precision, self._device) as model:
             return _train(new_learner(job, model), job, context)
 
 
@@ -113,7 +119,7 @@ class Learner:
 def new_learner(job: TrainingJob, model: Any) -> Learner:
     """A learner at the job's initial adapter, on a base that is its own as long as it learns."""
     recipe = job.recipe
-    adapter = parameters_of(load_adapter(job.initial)[0])
+    adapter = parameters_of(load_adapter(job.initial)[0], model.device)
     attach(model, adapter, recipe.lora_scale, recipe.lora_dropout)
     optimiser = new_optimiser(adapter, recipe)
     return Learner(objective=objective_of(recipe), model=model, adapter=adapter, optimiser=optimiser)
@@ -196,7 +202,8 @@ def restore(table: Mapping[str, torch.Tensor], learner: Learner) -> None:
         if key == "adapter":
             tensor.data.copy_(value)
         else:
-            learner.optimiser.state[tensor][key] = value
+            # Adam's count of steps stays where it is.
+            learner.optimiser.state[tensor][key] = value.to(tensor.device) if value.ndim else value
 
 
 def _best_in(table: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

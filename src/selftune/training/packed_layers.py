@@ -55,10 +55,19 @@ class Spans:
     predictors: Tensor
 
 
-def spans_of(pack: Pack) -> Spans:
-    """What attention needs to know of a pack."""
+def spans_of(pack: Pack, device: torch.device | str = "cpu") -> Spans:
+    """What attention needs to know of a pack, on the device that computes it.
+
+    It is laid out on the CPU: how large each part is would else be waited for.
+    """
     needed, predictors = torch.unique(torch.tensor(pack.predictors, dtype=torch.long), return_inverse=True)
-    return Spans(spans=tuple(_span(segment, needed) for segment in pack.segments), needed=needed, predictors=predictors)
+    spans = tuple(_on(_span(segment, needed), device) for segment in pack.segments)
+    return Spans(spans=spans, needed=needed.to(device), predictors=predictors.to(device))
+
+
+def _on(span: Span, device: torch.device | str) -> Span:
+    mask, rows = (None if one is None else one.to(device) for one in (span.mask, span.needed_mask))
+    return Span(size=span.size, mask=mask, needed=span.needed.to(device), needed_mask=rows)
 
 
 def _span(segment: Segment, needed: Tensor) -> Span:

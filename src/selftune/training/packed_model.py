@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ATTENTION: Final = "selftune_packed"
 
 
-def load_model(folder: Path, precision: str = "float32") -> Any:
+def load_model(folder: Path, precision: str = "float32", device: str = "cpu") -> Any:
     """The frozen base of a Hugging Face folder, from safetensors only, ready for `loss_of` and `logits_of`."""
     stay_offline()
     import torch
@@ -40,7 +40,7 @@ def load_model(folder: Path, precision: str = "float32") -> Any:
     model.requires_grad_(requires_grad=False)
     if precision == "float32":
         shorten(model)
-    return model.train()
+    return model.to(device).train()
 
 
 def loss_of(model: Any, pack: Pack) -> torch.Tensor:
@@ -56,7 +56,7 @@ def costs_of(model: Any, pack: Pack) -> torch.Tensor:
 
     weight = model.get_output_embeddings().weight
     rows = max(LEAST_LOGIT_ROWS, LOGITS_AT_ONCE // len(weight))
-    return token_costs(_outputs_of(model, pack), weight, torch.tensor(pack.targets), rows)
+    return token_costs(_outputs_of(model, pack), weight, torch.tensor(pack.targets, device=weight.device), rows)
 
 
 def logits_of(model: Any, pack: Pack) -> torch.Tensor:
@@ -71,10 +71,10 @@ def _outputs_of(model: Any, pack: Pack) -> torch.Tensor:
 
     from selftune.training.packed_layers import is_shortened, spans_of
 
-    spans = spans_of(pack)
+    spans = spans_of(pack, model.device)
     hidden: torch.Tensor = model.get_decoder()(
-        input_ids=torch.tensor([pack.tokens]),
-        position_ids=torch.tensor([pack.positions]),
+        input_ids=torch.tensor([pack.tokens], device=model.device),
+        position_ids=torch.tensor([pack.positions], device=model.device),
         use_cache=False,
         spans=spans,
     ).last_hidden_state[0]
@@ -115,6 +115,6 @@ def _attend_within_segments(
     return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
 
 
-def parameters_of(adapter: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The adapter's tensors as leaves that gradients reach."""
-    return {name: tensor.clone().requires_grad_() for name, tensor in adapter.items()}
+def parameters_of(adapter: Mapping[str, torch.Tensor], device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
+    """The adapter's tensors on a device, as leaves that gradients reach."""
+    return {name: tensor.to(device, copy=True).requires_grad_() for name, tensor in adapter.items()}

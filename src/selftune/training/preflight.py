@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.gemma import TAKE_TURNS
@@ -12,7 +13,7 @@ from selftune.bases.thinking import thinking_rule
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.records import Reject
 from selftune.training.curriculum import check_order, check_weights, placed
-from selftune.training.machine import HOLDS_4_BITS, machine_for, needed_bytes, trains_here
+from selftune.training.machine import HOLDS_4_BITS, device_here, machine_for, needed_bytes, trains_here
 from selftune.training.objectives import objective_of
 from selftune.training.rows import for_template
 from selftune.training.stopping import hold_out
@@ -297,18 +298,31 @@ def check_attention(rows: Sequence[Row], shape: ModelShape) -> str:
     return f"the longest example has {longest:,} tokens, the base sees {limit:,}"
 
 
-def check_precision(recipe: Recipe) -> str:
-    """That the back-end can hold the base as the recipe says, in words.
+def check_precision(recipe: Recipe, device: str | None = None) -> str:
+    """That the back-end can hold the base as the recipe says, in words; `device` is this machine's unless named.
 
     Raises:
-        UsageError: it wants 4 bits, which of the back-ends Unsloth's alone does, on CUDA.
+        UsageError: it wants 4 bits, which few back-ends do, on CUDA; or what `trl` needs for them is not here.
     """
     if recipe.load_in_4bit and recipe.backend not in HOLDS_4_BITS:
         raise UsageError(
             f"recipe {recipe.name!r} loads the base in 4 bits, which {recipe.backend} does not: it takes CUDA.",
-            next_step='Train it on another machine, set backend = "unsloth", or load_in_4bit = false in the recipe.',
+            next_step='Set backend = "trl" or "unsloth", load_in_4bit = false, or train it on another machine.',
         )
+    if recipe.load_in_4bit and recipe.backend == "trl":
+        _check_bitsandbytes(recipe, device or device_here())
     return f"{recipe.precision}, the base in 4 bits" if recipe.load_in_4bit else recipe.precision
+
+
+def _check_bitsandbytes(recipe: Recipe, device: str) -> None:
+    said = f"recipe {recipe.name!r} loads the base in 4 bits, which trl does"
+    if device != "cuda":
+        raise UsageError(
+            f"{said} on CUDA alone, and torch finds none here.",
+            next_step="Train it on another machine, or set load_in_4bit = false in the recipe.",
+        )
+    if find_spec("bitsandbytes") is None:
+        raise UsageError(f"{said} by bitsandbytes, which is not here.", next_step="Run: pip install bitsandbytes")
 
 
 def check_layers(recipe: Recipe, shape: ModelShape) -> str:

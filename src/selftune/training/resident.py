@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from selftune.bases.memory import give_memory_back
 from selftune.errors import IntegrityError
 from selftune.training.lora import detach
+from selftune.training.machine import device_here
 from selftune.training.packed_model import load_model
 
 if TYPE_CHECKING:
@@ -74,17 +75,20 @@ def kept_in_memory() -> Iterator[Shelf]:
 
 
 @contextmanager
-def borrowed_base(folder: Path, precision: str = "float32") -> Iterator[Any]:
+def borrowed_base(folder: Path, precision: str = "float32", device: str | None = None) -> Iterator[Any]:
     """The frozen base of a folder, ready for training; the one in memory where it is kept and still the same.
+
+    It lies on the device that this machine has, unless one is named.
 
     Raises:
         ChangedBaseError: it came back with other weights; it is not lent again.
     """
     shelf = _SHELF.get() or Shelf()
-    name = (name_files(folder), precision)
+    device = device or device_here()
+    name = (name_files(folder), precision, device)
     if shelf.name != name:
         shelf.put_down()  # the one before goes first: two need not fit
-        shelf.model = load_model(folder, precision)
+        shelf.model = load_model(folder, precision, device)
         shelf.name, shelf.checksum = name, checksum_of(shelf.model.parameters())
         shelf.loads += 1
         if _SHELF.get() is shelf:

@@ -1,4 +1,4 @@
-"""The back-end everyone knows: PEFT's adapters under TRL's trainers, on CPU, with nothing left to their defaults.
+"""The back-end everyone knows: PEFT's adapters under TRL's trainers, with nothing left to their defaults.
 
 The rows come tokenised and labelled, so TRL drops nothing, cuts nothing and masks nothing on its own.
 """
@@ -17,6 +17,7 @@ from selftune.records import CurvePoint, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
 from selftune.training.checkpoints import is_sealed, seal_folder
 from selftune.training.lora import load_adapter, save_adapter
+from selftune.training.machine import device_here
 from selftune.training.preferences.peers import dpo_trainer, kto_trainer, orpo_trainer
 from selftune.training.rows import labels_of, load_tokenizer
 from selftune.training.stopping import enough, is_measured, kept_step, lowest
@@ -37,7 +38,10 @@ _SCHEDULES: Final = {"constant": "constant_with_warmup", "linear": "linear", "co
 
 
 class TrlBackend:
-    """Trains with TRL and PEFT."""
+    """Trains with TRL and PEFT, on the device that this machine has unless one is named."""
+
+    def __init__(self, *, device: str | None = None) -> None:
+        self._device = device
 
     def train(self, job: TrainingJob, context: Context) -> TrainingResult:
         """Train from the initial adapter, or from the last whole checkpoint that an earlier try left."""
@@ -47,11 +51,13 @@ class TrlBackend:
         from peft import get_peft_model_state_dict
         from transformers import PrinterCallback
 
-        model = adapted_model(job)
+        device = self._device or device_here()
+        check_one_card(device)
+        model = adapted_model(job, device)
         watch = _Watch(job, context)
         services = {"model": model, "processing_class": _tokenizer(job), "callbacks": [watch.callback()]}
         make = trainer_for(job.recipe)
-        trainer = make(_in_planned_order(job), job.recipe, trainer_settings(job), services, job.held_out)
+        trainer = make(_in_planned_order(job), job.recipe, trainer_settings(job, device), services, job.held_out)
         trainer.remove_callback(PrinterCallback)  # results alone belong on stdout
         trainer.train(resume_from_checkpoint=last_checkpoint(job.checkpoints))
         curve = curve_of(trainer.state.log_history)
@@ -74,11 +80,29 @@ class TrlBackend:
         if watch.asked:
             raise TrainingStoppedError(done, len(job.batches))
         adapter = get_peft_model_state_dict(model) if result.adapter_step is None else watch.best()
-        save_adapter(job.adapter, adapter, job.recipe, context.base.name)
+        # Beside a base in 4 bits TRL holds it in halves.
+        whole = {name: tensor.float() for name, tensor in adapter.items()}
+        save_adapter(job.adapter, whole, job.recipe, context.base.name)
         return result
 
 
-def adapted_model(job: TrainingJob) -> Any:
+def check_one_card(device: str, cards: int | None = None) -> None:
+    """That one card at most is in sight: on several, transformers' trainer takes as many batches at once.
+
+    Raises:
+        UsageError: there are more; `cards` of them, where that is not asked of torch.
+    """
+    import torch
+
+    found = torch.cuda.device_count() if cards is None else cards
+    if device == "cuda" and found > 1:
+        raise UsageError(
+            f"back-end 'trl' trains on one card, and {found} are in sight.",
+            next_step="Set CUDA_VISIBLE_DEVICES=0, or another number.",
+        )
+
+
+def adapted_model(job: TrainingJob, device: str = "cpu") -> Any:
     """The base with the initial adapter on it, only the adapter trainable."""
     import torch
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
@@ -91,7 +115,9 @@ def adapted_model(job: TrainingJob) -> Any:
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
+        **(_four_bits() if recipe.load_in_4bit else {}),
     )
+    base = _prepared(base) if recipe.load_in_4bit else base.to(device)
     settings = LoraConfig(
         r=recipe.lora_rank,
         lora_alpha=recipe.lora_alpha,
@@ -104,6 +130,27 @@ def adapted_model(job: TrainingJob) -> Any:
     model = get_peft_model(base, settings)
     set_peft_model_state_dict(model, load_adapter(job.initial)[0])
     return model
+
+
+def _four_bits() -> dict[str, Any]:
+    """How transformers is told to hold the linear layers in 4 bits (Dettmers et al. 2023), on the first card."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    quantised = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    return {"quantization_config": quantised, "device_map": {"": 0}}
+
+
+def _prepared(base: Any) -> Any:
+    """A base in 4 bits, frozen, with all that is not in 4 bits in float32, as PEFT advises."""
+    from peft import prepare_model_for_kbit_training
+
+    return prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
 
 
 def _last_layers(layers: int, count: int) -> list[int] | None:
@@ -151,12 +198,12 @@ def _as_sft_reads(rows: Sequence[Row]) -> dict[str, list[list[int]]]:
     return {"input_ids": [list(row.tokens) for row in rows], "labels": [labels_of(row) for row in rows]}
 
 
-def trainer_settings(job: TrainingJob) -> dict[str, Any]:
+def trainer_settings(job: TrainingJob, device: str = "cpu") -> dict[str, Any]:
     """Settings of any of TRL's trainers, each one said: its defaults (bf16, reports, learning rates) are not ours."""
     recipe = job.recipe
     return {
         "output_dir": str(job.checkpoints),
-        "use_cpu": True,
+        "use_cpu": device == "cpu",
         "bf16": False,
         "report_to": "none",
         "seed": job.seed,

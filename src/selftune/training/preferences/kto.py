@@ -53,8 +53,8 @@ class Kto:
         for rows in batches[mine]:
             pairs = crossed(rows)
             own, strange = answer_log_probabilities(model, pairs)
-            known = torch.tensor([self._reference[row] for row in pairs])
-            liked = torch.tensor([row.liked for row in rows])
+            known = torch.tensor([self._reference[row] for row in pairs], device=own.device)
+            liked = torch.tensor([row.liked for row in rows], device=own.device)
             moved = (strange - known[:, 1]).mean().detach().clamp(min=0)
             yield kto_losses(own - known[:, 0], liked, moved, self._beta).mean() / len(batches)
 

@@ -45,7 +45,7 @@ class Dpo:
 
         for rows in batches[mine]:
             chosen, rejected = answer_log_probabilities(model, rows)
-            known = torch.tensor([self._reference[row] for row in rows])
+            known = torch.tensor([self._reference[row] for row in rows], device=chosen.device)
             yield dpo_losses(chosen, rejected, (known[:, 0], known[:, 1]), self._beta).mean() / len(batches)
 
 

@@ -1,9 +1,9 @@
 """What the model thought of each pair before it was trained: computed once, and kept from training to training.
 
 Kept are numbers under digests, in the folder of notes that can go at any time. A number is found again only under the
-same base, the same adapter to begin with, the same precision, the same release of torch and the same tokens; which
-tokenizer and template gave these does not matter then. An adapter that changes nothing yet counts as none, so that its
-seed does not matter either.
+same base, the same adapter to begin with, the same precision, the same release of torch, the same kind of device and
+the same tokens; which tokenizer and template gave these does not matter then. An adapter that changes nothing yet
+counts as none, so that its seed does not matter either.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def references(model: Any, met: Iterable[Row], job: TrainingJob, context: Contex
     import torch
 
     met = list(dict.fromkeys(met))
-    book = None if context.notes is None else context.notes / _FOLDER / f"{_name(job, context)}.jsonl"
+    book = None if context.notes is None else context.notes / _FOLDER / f"{_name(model, job, context)}.jsonl"
     kept = dict(_read(book))
     found = {row: kept[key] for row in met if (key := _key(row)) in kept}
     missing = [row for row in met if row not in found]
@@ -67,7 +67,7 @@ def answer_log_probabilities(model: Any, rows: Sequence[Row]) -> tuple[torch.Ten
     return sums[::2], sums[1::2]
 
 
-def _name(job: TrainingJob, context: Context) -> str:
+def _name(model: Any, job: TrainingJob, context: Context) -> str:
     """Names the model that is asked."""
     import torch
 
@@ -75,6 +75,7 @@ def _name(job: TrainingJob, context: Context) -> str:
     changes = any(bool(tensor.any()) for name, tensor in tensors.items() if name.endswith("lora_B.weight"))
     begun = [digest_file(job.initial / WEIGHTS), scale] if changes else []
     asked = [_FORM, context.base.digest, begun, job.recipe.precision, torch.__version__]
+    asked += [] if model.device.type == "cpu" else [model.device.type]
     return digest_of(asked).removeprefix("sha256:")[:32]
 
 
