@@ -132,6 +132,16 @@ def test_what_is_too_long_is_counted_whatever_range_its_length_has(tiny_base: Pa
 
 
 @pytest.mark.needs("train")
+def test_a_search_space_is_reckoned_with_the_examples_that_its_longest_length_takes(tiny_base: Path) -> None:
+    examples = (*conversations(20), example(99, ("user", "Hi"), ("assistant", "word " * 60)))
+    narrow, wide = (replace(LOOSE, max_length=250, ranges=(("max_length", (100, most)),)) for most in (250, 500))
+    just_enough = Machine(name="small", free_bytes=planned(tiny_base, examples, narrow).memory_bytes, is_here=False)
+    plans = [planned(tiny_base, examples, recipe, machine=just_enough) for recipe in (narrow, wide)]
+    assert [standing(plan)["ranges"] for plan in plans] == ["fine", "warning"]
+    assert "max_length 500 would take" in text_of(plans[1], "ranges")
+
+
+@pytest.mark.needs("train")
 def test_an_example_longer_than_the_context_is_refused(tiny_base: Path) -> None:
     plan = planned(tiny_base, (example(1, ("user", "Hi"), ("assistant", "w" * 600)),))
     assert standing(plan)["context"] == "refused"

@@ -45,7 +45,7 @@ _PASSES: Final = "passes"
 _MANY_PASSES: Final = 20
 _ANY_LENGTH: Final = 10**9
 _HOUR: Final = 3600
-_TAKES_MEMORY: Final = ("lora_layers", "lora_rank", "batch_size")
+_TAKES_MEMORY: Final = ("lora_layers", "lora_rank", "batch_size", "max_length")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +105,8 @@ class TrainingPlan:
 
     Attributes:
         left_out: Examples that would not be trained on, each with its reason.
+        samples: Examples met over all steps, each as often as it is met.
+        passes: How often an example that is learnt is met on average.
         tokens: Over all examples that are trained on, both sides of a pair.
         tokens_learnt: Of these, tokens under the loss.
         time: None while no run on this base, by this back-end, tells.
@@ -173,7 +175,7 @@ def plan_training(
             base=setting.base,
         ),
         judge_memory(needed, setting.machine),
-        *((judge_ranges(rows, recipe, setting.shape, setting.machine),) if recipe.ranges and rows else ()),
+        *(_about_ranges(lessons, rows, recipe, tokenizer, setting) if recipe.ranges and rows else ()),
         judge_time(time, setting.usd_per_hour, setting.gpu),
     )
     sides = sides_of(rows)
@@ -269,7 +271,10 @@ def judge_memory(needed: int, machine: Machine) -> Finding:
 
 
 def judge_ranges(rows: Sequence[Row], recipe: Recipe, shape: ModelShape, machine: Machine) -> Finding:
-    """Whether all that a search may try fits the machine too, by the values that take most (C12)."""
+    """Whether all that a search may try fits the machine too, by the values that take most (C12).
+
+    `rows` are those that the longest max_length takes.
+    """
     rule = "ranges"
     most = {key: bounds[1] for key, bounds in recipe.ranges if key in _TAKES_MEMORY}
     layers = int(min(most.get("lora_layers", recipe.lora_layers), shape.layers))
@@ -356,6 +361,15 @@ def _about_rows(
     yield see("layers", lambda: check_layers(recipe, shape))
     if setting.machine.is_here:
         yield see("precision", lambda: check_precision(recipe))
+
+
+def _about_ranges(
+    lessons: Lessons, rows: tuple[Row, ...], recipe: Recipe, tokenizer: Any, setting: Setting
+) -> Iterator[Finding]:
+    longest = int(dict(recipe.ranges).get("max_length", (0, 0))[1])
+    if longest > recipe.max_length:
+        rows, _ = tokenise(lessons.examples, replace(recipe, max_length=longest, ranges=()), tokenizer)
+    yield judge_ranges(rows, recipe, setting.shape, setting.machine)
 
 
 def _learnt(rows: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
