@@ -29,9 +29,9 @@ def hold_out(rows: Sequence[Row], recipe: Recipe) -> tuple[tuple[Row, ...], tupl
     Raises:
         UsageError: they all hang together, so that none can be held out.
     """
-    wanted = round(recipe.held_out_share * len(rows)) or min(1, len(rows))
     if not recipe.held_out_share:
         return tuple(rows), ()
+    wanted = round(recipe.held_out_share * len(rows)) or min(1, len(rows))
     held: set[int] = set()
     for family in sorted(_families(rows), key=lambda family: min(_drawn(rows[index]) for index in family)):
         if len(held) < wanted and len(held) + len(family) < len(rows):

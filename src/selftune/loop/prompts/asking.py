@@ -27,7 +27,16 @@ PROMPTS: Final = "prompts"
 
 
 class AskedAsServed:
-    """Scores drafts on lessons' questions by the judge of the lessons; every answer is asked for and judged once."""
+    """Scores drafts on lessons' questions by the judge of the lessons; every answer is asked for and judged once.
+
+    Args:
+        served: The bare base: drafts are put before the questions here, as a build's prompt is.
+        slots: How many answers are asked for at a time.
+
+    Attributes:
+        answers: How many were asked for so far.
+        cost_usd: What judging them took.
+    """
 
     def __init__(self, served: Served, base: Build, grader: Grader, slots: int, context: Context) -> None:
         self._served = served

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.examples import is_short, show
@@ -27,6 +28,8 @@ _STYLE: Final = "style"
 _FEW: Final = 3
 # A limit that nearly all golden answers keep; one that all of them keep would be set by the longest alone.
 _KEPT_BY: Final = 0.9
+# One question after another goes to these parts, and over again.
+_DEALT: Final = ("asked", "pool", "asked", "fresh")
 _LIST_LINE: Final = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s", re.MULTILINE)
 _SENTENCE_END: Final = re.compile(r"[.!?…]+(?:\s|$)")
 
@@ -143,12 +146,10 @@ def part(lessons: Sequence[Example], seed: int) -> Parts:
     for lesson in lessons:
         by_question.setdefault(digest_of([*_question(lesson)]), []).append(lesson)
     drawn = [by_question[name] for name in sorted(by_question, key=lambda name: digest_of([seed, name]))]
-    places: tuple[list[Example], list[Example], list[Example]] = ([], [], [])
-    for number, group in enumerate(drawn):
-        place = (1, 0, 1, 2)[number % 4]
-        places[place].extend(group if place == 0 else group[:1])
-    pool, asked, fresh = places
-    return Parts(pool=lessons_to_show(pool, seed), asked=tuple(asked), fresh=tuple(fresh))
+    piles: dict[str, list[Example]] = {name: [] for name in _DEALT}
+    for name, group in zip(cycle(_DEALT), drawn, strict=False):
+        piles[name].extend(group if name == "pool" else group[:1])
+    return Parts(pool=lessons_to_show(piles["pool"], seed), asked=tuple(piles["asked"]), fresh=tuple(piles["fresh"]))
 
 
 def _question(lesson: Example) -> Iterator[tuple[str, str]]:

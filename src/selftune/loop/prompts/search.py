@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FEWEST: Final = 4
 """With fewer questions than this a round says nothing."""
 
+# Of the lessons that are not shown yet, so many are tried in a round at most.
 _TRIES: Final = 8
 # Drafts differ by more than single lessons do: measured by `make report REPORT_ARGS=prompt_search`.
 _TO_HALVE: Final = 2 / 3
