@@ -147,21 +147,28 @@ def test_both_back_ends_measure_the_same_loss_on_what_is_held_out(
     assert packed.adapter_step is None
 
 
+EARLY = {name: recipe(backend=name, stop_early_after=2, max_steps=60, lora_dropout=0.1) for name in BACKENDS}
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Run:
+    """A training that stopped early, with dropout: what measures must draw nothing that a step would have drawn."""
+    return trained(tmp_path_factory.mktemp("early"), tiny_base, EARLY[request.param])
+
+
 @pytest.mark.needs("train")
-@pytest.mark.parametrize("name", BACKENDS)
 def test_a_training_that_is_stopped_early_says_so_and_keeps_the_adapter_that_did_best(
-    name: str, tmp_path: Path, tiny_base: Path
+    ended: Run, tmp_path: Path, tiny_base: Path
 ) -> None:
-    early = recipe(backend=name, stop_early_after=2, max_steps=60)
-    run = trained(tmp_path / "early", tiny_base, early)
-    best = lowest(run.curve)
+    best = lowest(ended.curve)
     assert best is not None
-    assert run.status is RunStatus.FINISHED
-    assert run.steps == best.step + 4 < run.planned_steps
-    assert run.adapter_step == best.step
-    assert f"stopped early after {run.steps} of 60 steps" in str(run.reason)
-    until = trained(tmp_path / "until", tiny_base, recipe(backend=name, max_steps=best.step))
-    assert run.adapter[1].digest == until.adapter[1].digest, "the adapter of that step, byte for byte"
+    assert ended.status is RunStatus.FINISHED
+    assert ended.steps == best.step + 4 < ended.planned_steps
+    assert ended.adapter_step == best.step
+    assert f"stopped early after {ended.steps} of 60 steps" in str(ended.reason)
+    no_longer = replace(EARLY[ended.backend], stop_early_after=0, max_steps=best.step)
+    until = trained(tmp_path, tiny_base, no_longer)
+    assert ended.adapter[1].digest == until.adapter[1].digest, "the adapter of that step, byte for byte"
 
 
 class PulledPlugError(Exception):
@@ -169,24 +176,21 @@ class PulledPlugError(Exception):
 
 
 @pytest.mark.needs("train")
-@pytest.mark.parametrize("name", BACKENDS)
 def test_a_crash_forgets_neither_the_best_adapter_nor_what_was_measured(
-    name: str, tmp_path: Path, tiny_base: Path
+    ended: Run, tmp_path: Path, tiny_base: Path
 ) -> None:
-    early = recipe(backend=name, stop_early_after=2, max_steps=60, lora_dropout=0.1)
-    whole = trained(tmp_path / "whole", tiny_base, early)
-    assert whole.adapter_step is not None
-    plug = whole.steps - 1
+    assert ended.adapter_step is not None
+    plug = ended.steps - 1
 
     def pull(progress: Progress) -> None:
         if progress.done == plug:
             raise PulledPlugError
 
     with pytest.raises(PulledPlugError):
-        trained(tmp_path / "broken", tiny_base, early, report=pull)
-    again = trained(tmp_path / "broken", tiny_base, early)
-    assert again.curve == whole.curve
-    assert (again.steps, again.adapter_step, again.adapter) == (whole.steps, whole.adapter_step, whole.adapter)
+        trained(tmp_path, tiny_base, EARLY[ended.backend], report=pull)
+    again = trained(tmp_path, tiny_base, EARLY[ended.backend])
+    assert again.curve == ended.curve
+    assert (again.steps, again.adapter_step, again.adapter) == (ended.steps, ended.adapter_step, ended.adapter)
 
 
 @pytest.mark.needs("train")
