@@ -77,12 +77,14 @@ def run_with(trained, context, **changes):
     return Run(**(facts | changes))
 
 
-def test_base_is_built_and_its_parity_is_measured_as_served(context):
+def test_base_is_built_its_parity_is_measured_as_served_and_it_has_nothing_that_training_changed(context):
     made = build(context.base, BuildConfig(form="base"), context)
     assert made.origin is BuildOrigin.BASE
     assert {figure.name: figure.measured for figure in made.parity} == {"tokens": 1.0, "template": 1.0, "greedy": 1.0}
     assert context.blobs.path(made.files[0].digest).read_bytes()[:4] == b"GGUF"
     assert [tool.split()[0] for tool in made.tools] == ["selftune", "gguf", "xllamacpp"]
+    assert made.distance.effect is None
+    assert not made.distance.outweighs_training
 
 
 def test_the_same_base_builds_to_the_same_digest_twice(context):
@@ -206,9 +208,3 @@ def test_what_is_served_unquantised_lies_close_to_what_was_trained_and_far_from_
     assert found.same_top == 1.0
     assert not found.outweighs_training
     assert found.interval[0] <= found.divergence <= found.interval[1]
-
-
-def test_a_base_has_nothing_that_training_changed(context):
-    found = build(context.base, BuildConfig(form="base"), context).distance
-    assert found.effect is None
-    assert not found.outweighs_training
