@@ -23,7 +23,7 @@ from selftune.training.objectives import objective_of
 from selftune.training.packed_backend import PackedBackend
 from selftune.training.packed_model import load_model, logits_of, parameters_of
 from selftune.training.preflight import check_precision
-from selftune.training.trl_backend import TrlBackend, check_one_card, trainer_settings
+from selftune.training.trl_backend import TrlBackend, adapted_model, check_one_card, trainer_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,11 +200,14 @@ def test_trl_is_told_which_device_it_trains_on(tmp_path: Path, tiny_base: Path) 
     assert not trainer_settings(job, "cuda")["use_cpu"]
 
 
-@pytest.mark.gpu
-@pytest.mark.needs("gpu", "bitsandbytes")
+@pytest.mark.needs("bitsandbytes")
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_a_base_in_4_bits_learns_on_a_card(objective: str, tmp_path: Path, tiny_base: Path) -> None:
-    result = trained(TrlBackend(), tmp_path, tiny_base, objective, backend="trl", load_in_4bit=True)
+def test_a_base_in_4_bits_learns(objective: str, device: str, tmp_path: Path, tiny_base: Path) -> None:
+    """On the CPU too, which bitsandbytes can, slowly; a project is refused it there."""
+    job = job_in(tmp_path / "seen", tiny_base, chosen(objective, load_in_4bit=True))
+    assert "Linear4bit" in {type(layer).__name__ for layer in adapted_model(job, device).modules()}
+    result = trained(TrlBackend(device=device), tmp_path, tiny_base, objective, load_in_4bit=True)
     assert result.status is RunStatus.FINISHED
     assert result.curve[-1].loss != pytest.approx(result.curve[0].loss, rel=1e-3)
     tensors = load_adapter(tmp_path / "adapter")[0]

@@ -61,8 +61,8 @@ class Recipe:
         beta: How much a pair counts: DPO's beta, or ORPO's lambda, which TRL calls beta too; 0 for SFT, which has none.
         lora_layers: Only the last so many decoder layers get an adapter; 0: every one.
         rslora: Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
-        load_in_4bit: Hold the base's linear layers in 4 bits (QLoRA, Dettmers et al. 2023). That takes CUDA: only a
-            training on another machine does it, and one here is refused.
+        load_in_4bit: Hold the base's linear layers in 4 bits (QLoRA, Dettmers et al. 2023). That takes CUDA:
+            `trl` and `unsloth` do it where torch finds a card, and any other back-end is refused.
         warmup_share: Share of the steps in which the learning rate rises, in place of `warmup_steps`.
         learn_from: Which assistant turns carry the loss: the answer that was judged, or every one.
         learn_reasoning: Whether what was thought before an answer is learnt with it, where the base thinks. Else it

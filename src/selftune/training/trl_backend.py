@@ -115,7 +115,7 @@ def adapted_model(job: TrainingJob, device: str = "cpu") -> Any:
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
-        **(_four_bits() if recipe.load_in_4bit else {}),
+        **(_four_bits(device) if recipe.load_in_4bit else {}),
     )
     base = _prepared(base) if recipe.load_in_4bit else base.to(device)
     settings = LoraConfig(
@@ -132,8 +132,8 @@ def adapted_model(job: TrainingJob, device: str = "cpu") -> Any:
     return model
 
 
-def _four_bits() -> dict[str, Any]:
-    """How transformers is told to hold the linear layers in 4 bits (Dettmers et al. 2023), on the first card."""
+def _four_bits(device: str) -> dict[str, Any]:
+    """How transformers is told to hold the linear layers in 4 bits (Dettmers et al. 2023)."""
     import torch
     from transformers import BitsAndBytesConfig
 
@@ -143,7 +143,7 @@ def _four_bits() -> dict[str, Any]:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-    return {"quantization_config": quantised, "device_map": {"": 0}}
+    return {"quantization_config": quantised, "device_map": {"": device}}
 
 
 def _prepared(base: Any) -> Any:
