@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from selftune.loop.project import HIDDEN, Project, prepare_hidden
 from selftune.records import Release
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base, fake_build
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @contextmanager

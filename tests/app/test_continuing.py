@@ -6,53 +6,27 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from small_training import small_recipe, three_lessons, train_in
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.continuing import run_to_continue
 from selftune.errors import UsageError
-from selftune.loop.config import Profile
 from selftune.loop.lessons.recipes import find_recipe, history_before
-from selftune.loop.project import create_project, open_project
-from selftune.records import Dataset, DatasetKind, Example, Message, Run
-from selftune.training.config import Recipe
+from selftune.loop.project import open_project
+from selftune.records import Run
 from selftune.training.importing import IMPORTED
 from selftune.training.stage import train
 
 pytestmark = pytest.mark.needs("train")
-SMALL = Recipe(name="small", max_steps=2, batch_size=1, accumulation=1, lora_rank=16, learning_rate=1e-2)
-SMALL = replace(SMALL, least_supervised=0.01, most_supervised=0.99)
-
-
-def lessons() -> Dataset:
-    examples = tuple(
-        Example(
-            salt=f"s{n}", interaction_id=f"interaction:{n}", judgement_id=None,
-            messages=(Message(role="user", content=f"What is {n}?"), Message(role="assistant", content=f"It is {n}.")),
-        )
-        for n in range(3)
-    )  # fmt: skip
-    return Dataset(
-        kind=DatasetKind.SFT, train=examples, holdout=(), rejects=(), mixture=(), watermark=0,
-        config_digest="sha256:0", card="made for a test",
-    )  # fmt: skip
+SMALL = small_recipe(16)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A project on the reference base with one run, and the run's adapter in a folder."""
+    """The project's folder, and its run."""
     folder = tmp_path_factory.mktemp("continued") / "project"
-    create_project(
-        folder, name="p", base="reference", recipe="reference_sft", suite="state_obedience", profile=Profile.SOLO
-    )
-    with open_project(folder) as project:
-        dataset = lessons()
-        run = train(dataset, SMALL, project.context())
-        project.store.save([dataset, run], event="made by a test")
-        (folder / "adapter").mkdir()
-        for file in run.adapter:
-            shutil.copyfile(project.blobs.path(file.digest), folder / "adapter" / file.name)
-    return folder, run
+    return folder, train_in(folder, SMALL)
 
 
 def test_a_run_is_gone_on_from_and_its_objectives_count(trained) -> None:
@@ -72,7 +46,7 @@ def test_an_adapter_in_a_folder_is_imported_and_then_trained_further(trained) ->
         assert brought.recipe == IMPORTED
         assert project.store.record(brought.id, Run) == brought
         recipe = replace(SMALL, continue_from=brought.id, lora_rank=16)
-        further = train(lessons(), recipe, project.context())
+        further = train(three_lessons(), recipe, project.context())
     assert further.stage_history == ("sft", "sft")
     assert dict(further.settings)["continue_from"] == brought.id
     assert further.curve[0].loss < run.curve[0].loss

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from small_training import small_recipe, train_in
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
@@ -18,47 +19,19 @@ from selftune.bases.provenance import folder_provenance
 from selftune.bases.registry import check_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.config import Profile
 from selftune.loop.executor import Silent
-from selftune.loop.project import create_project, open_project
-from selftune.records import Build, Dataset, DatasetKind, Example, Message, Run, RunStatus, decode_record
+from selftune.loop.project import open_project
+from selftune.records import Build, Run, RunStatus, decode_record
 from selftune.records.signatures import build_is_sealed
-from selftune.training.config import Recipe
-from selftune.training.stage import train
 
 pytestmark = pytest.mark.needs("train")
-SMALL = Recipe(name="small", max_steps=2, batch_size=1, accumulation=1, lora_rank=2, learning_rate=1e-2)
-
-
-def lessons() -> Dataset:
-    examples = tuple(
-        Example(
-            salt=f"s{n}", interaction_id=f"interaction:{n}", judgement_id=None,
-            messages=(Message(role="user", content=f"What is {n}?"), Message(role="assistant", content=f"It is {n}.")),
-        )
-        for n in range(3)
-    )  # fmt: skip
-    return Dataset(
-        kind=DatasetKind.SFT, train=examples, holdout=(), rejects=(), mixture=(), watermark=0,
-        config_digest="sha256:0", card="made for a test",
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A project on the reference base with one run of two steps, and where it lies."""
+    """The project's folder, and its run."""
     folder = tmp_path_factory.mktemp("trained") / "project"
-    create_project(
-        folder, name="p", base="reference", recipe="reference_sft", suite="state_obedience", profile=Profile.SOLO
-    )
-    with open_project(folder) as project:
-        dataset = lessons()
-        run = train(dataset, replace(SMALL, least_supervised=0.01, most_supervised=0.99), project.context())
-        project.store.save([dataset, run], event="made by a test")
-        (folder / "adapter").mkdir()
-        for file in run.adapter:
-            shutil.copyfile(project.blobs.path(file.digest), folder / "adapter" / file.name)
-    return folder, run
+    return folder, train_in(folder, small_recipe(2))
 
 
 @pytest.fixture(scope="module")

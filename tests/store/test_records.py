@@ -10,7 +10,7 @@ from kept_records import entries_that_verify, interaction, judgement, mirror_of,
 from selftune.errors import IntegrityError, MissingFileError, UnknownNameError, UsageError
 from selftune.records import Dataset, DatasetKind, Interaction, Quarantined, Rubric, Statement, StatementKind
 from selftune.store import Store
-from selftune.store.store import _load_import_secret
+from selftune.store.import_key import load_import_key
 from selftune.testing import FakeClock
 
 
@@ -115,12 +115,12 @@ def test_a_lost_import_key_stops_a_second_import(store, project):
 
 
 def test_of_two_processes_that_make_the_import_key_one_wins(tmp_path):
-    made = _load_import_secret(tmp_path / "import.key", used=False)
-    assert _load_import_secret(tmp_path / "import.key", used=False) == made
+    made = load_import_key(tmp_path / "import.key", used=False)
+    assert load_import_key(tmp_path / "import.key", used=False) == made
     # The other process made it between our look and our write: a dangling link is not there and can't be made either.
     (tmp_path / "late.key").symlink_to(tmp_path / "nowhere")
     with pytest.raises(MissingFileError):
-        _load_import_secret(tmp_path / "late.key", used=False)
+        load_import_key(tmp_path / "late.key", used=False)
 
 
 def test_records_are_walked_in_the_order_they_came_behind_the_watermark(store):

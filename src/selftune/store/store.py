@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from sqlalchemy import func, insert, select, update
 
-from selftune.errors import BudgetError, IntegrityError, MissingFileError, UsageError
+from selftune.errors import BudgetError, IntegrityError, MissingFileError
 from selftune.failpoints import reach
 from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
 from selftune.records import Interaction, Judgement, Quarantined, Record
 from selftune.store import facts, history, rows, steps, work
 from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
+from selftune.store.import_key import load_import_key
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
 from selftune.store.places import came_in_keys, source_key
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
     from selftune.ledger.entries import Entry
     from selftune.ledger.mirror import Checkpoint
@@ -217,11 +218,7 @@ class Store:
         Raises:
             IntegrityError: there is no such record.
         """
-        with reading(self._engine) as connection:
-            found = connection.execute(select(RECORDS.c.sequence).where(RECORDS.c.id == record_id)).scalar()
-        if found is None:
-            raise IntegrityError(f"no record {record_id} in the store.", next_step="Check the id.")
-        return int(found)
+        return int(self._kept_with(RECORDS.c.sequence, record_id))
 
     def saved_at(self, record_id: str) -> str:
         """When a record was kept, by the machine's clock: UTC, ISO 8601.
@@ -229,11 +226,15 @@ class Store:
         Raises:
             IntegrityError: there is no such record.
         """
+        return str(self._kept_with(RECORDS.c.saved_at, record_id))
+
+    def _kept_with(self, column: ColumnElement[Any], record_id: str) -> Any:
+        """What this column of the table of records holds beside a record."""
         with reading(self._engine) as connection:
-            found = connection.execute(select(RECORDS.c.saved_at).where(RECORDS.c.id == record_id)).scalar()
+            found = connection.execute(select(column).where(RECORDS.c.id == record_id)).scalar()
         if found is None:
             raise IntegrityError(f"no record {record_id} in the store.", next_step="Check the id.")
-        return str(found)
+        return found
 
     # --- Facts (see `facts`) ------------------------------------------------------------------------------------------
 
@@ -584,27 +585,8 @@ class Store:
             UsageError: it is gone, though imports were remembered with it.
         """
         if self._import_secret is None:
-            self._import_secret = _load_import_secret(
+            self._import_secret = load_import_key(
                 self._folder / "keys" / _IMPORT_KEY,
                 used=connection.execute(select(SOURCES.c.key).limit(1)).first() is not None,
             )
         return self._import_secret
-
-
-def _load_import_secret(path: Path, *, used: bool) -> bytes:
-    import os
-
-    from selftune.ledger.keys import read_secret, write_secret
-
-    if not path.exists():
-        if used:
-            raise UsageError(
-                f"{path} is missing: without it, what was imported before would be imported again.",
-                next_step="Restore it from a backup of the project.",
-            )
-        try:
-            write_secret(path, os.urandom(32))
-        except FileExistsError:
-            # Another process was first; its key is the project's.
-            return read_secret(path)
-    return read_secret(path)

@@ -79,7 +79,9 @@ def try_once(gain: float, seed: int) -> Ended:
     world = World(gain, seed)
     found = search(_DRAFTS, _lessons("shown", _POOL), _lessons("asked", _ASKED), world, _BUDGET)
     best, last = found.best, max(one.round for one in found.tried if one.name == found.best.name)
-    chosen_by = max(one.mean or 0.0 for one in found.tried if (one.round, one.name) == (last, best.name))
+    chosen_by = max(
+        one.mean for one in found.tried if (one.round, one.name) == (last, best.name) and one.mean is not None
+    )
     bare, won = map(fmean, world([_DRAFTS[0], best], _lessons("fresh", _FRESH)))
     true = world.share_of(best)
     return Ended(
