@@ -93,7 +93,13 @@ def test_a_process_killed_at_a_step_goes_on_to_the_same_bytes(
 ) -> None:
     here = str(Path(__file__).parent)
     arguments = [here, str(tiny_base), str(tmp_path / "cut"), backend, str(step)]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False, capture_output=True, timeout=300)
+    import torch
+
+    # Sums are split by threads, so bytes come again on as many; another test may have set how many a child takes.
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *arguments], check=False, capture_output=True, timeout=300, env=environment
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     chosen = recipe(backend=backend)
     again, whole = (run_in(tmp_path / name, tiny_base, chosen) for name in ("cut", "whole"))
