@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.context import Answer
 from selftune.errors import RequestRefusedError, ServingError
-from selftune.records import ServingProof
 from selftune.serving.addresses import OLLAMA_HOST, port_from
 from selftune.serving.client import LoopbackClient
 from selftune.serving.go_template import write_go_template
-from selftune.serving.in_order import ask_in_order
+from selftune.serving.held import HeldModel
 from selftune.serving.prompts import prompted
-from selftune.serving.proof import TEMPLATE_CHALLENGE, confirm, template_digest
+from selftune.serving.proof import TEMPLATE_CHALLENGE, confirm
 from selftune.serving.raw_http import send_raw
-from selftune.serving.witness import ASKED, agree, as_json, fingerprint_of, hear_witness, read_listed
+from selftune.serving.witness import ASKED, agree, as_json, hear_witness, read_listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selftune.context import ChatRequest
@@ -117,32 +116,18 @@ def create_order(build: Build, model: str, *, template: str, context_tokens: int
     return order
 
 
-class OllamaModel:
+class OllamaModel(HeldModel):
     """A build as Ollama serves it."""
 
     def __init__(self, api: OllamaApi, build: Build, model: str, *, context_tokens: int, slots: int) -> None:
+        super().__init__(build, model, port=api.port, slots=slots)
         self._api = api
-        self._build = build
-        self._model = model
         self._room = {"num_ctx": context_tokens}
-        self._slots = slots
-        self._proof: ServingProof | None = None
-
-    @property
-    def proof(self) -> ServingProof:
-        """What it showed when it was made; there is none before `prove`."""
-        assert self._proof is not None, "proved before it is handed out"  # noqa: S101 - what cannot happen
-        return self._proof
-
-    @property
-    def address(self) -> str:
-        """Ollama's OpenAI-compatible base URL."""
-        return f"http://127.0.0.1:{self._api.port}/v1"
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """The model's name; what OpenAI's fields cannot say was told when it was made."""
-        return {"model": self._model}
+        return {"model": self.model}
 
     def prove(self, order: Mapping[str, Any], witness: Witness, version: str) -> None:
         """See that what answers is the build.
@@ -150,21 +135,13 @@ class OllamaModel:
         Raises:
             ServingError: it shows another template, other parameters, or other weights by its answers.
         """
-        check_shown(self._api.show(self._model), order)
-        model, adapter = self._build.file("model.gguf"), self._build.file("adapter.gguf")
-        assert model is not None, "the witness opened it"  # noqa: S101 - what cannot happen
+        check_shown(self._api.show(self.model), order)
         shown = tuple(self._first_tokens(messages) for messages in TEMPLATE_CHALLENGE)
-        proof = ServingProof(
-            model_digest=model.digest,
-            adapter_digest=adapter.digest if adapter else None,
-            template_digest=template_digest(tuple(self._render(messages) for messages in TEMPLATE_CHALLENGE)),
-            fingerprint=fingerprint_of(shown),
-            server=f"ollama {version}",
-            slots=self._slots,
-        )
+        rendered = tuple(self._render(messages) for messages in TEMPLATE_CHALLENGE)
+        proof = self._proof_by(rendered, shown, f"ollama {version}")
         # The template first: another one would also move the first tokens.
-        confirm(proof, self._build)
-        agree(witness, shown, f"Ollama's {self._model}")
+        confirm(proof, self.build)
+        agree(witness, shown, f"Ollama's {self.model}")
         self._proof = proof
 
     def chat(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
@@ -173,7 +150,7 @@ class OllamaModel:
         Raises:
             ServingError: Ollama is gone or refused, or took reasoning out of the answer.
         """
-        own = prompted(request, self._build.prompt)
+        own = prompted(request, self.build.prompt)
         options = _options(parameters) | self._room | {"seed": request.seed}
         if own.left_open:
             return self._go_on(own, options)
@@ -184,10 +161,6 @@ class OllamaModel:
                 "Ollama takes the reasoning of this model out of its answers.", next_step='Use driver = "llama.cpp".'
             )
         return _answer(message["content"], answered)
-
-    def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
-        """Answers in the order of the requests, as many asked at a time as `slots` said."""
-        yield from ask_in_order(lambda request: self.chat(request, parameters), requests, self._slots)
 
     def _go_on(self, request: ChatRequest, options: dict[str, Any]) -> Answer:
         """What the model says after the last turn's words, where the template would end the turn."""
@@ -224,7 +197,7 @@ class OllamaModel:
         return self._api.post("/api/chat", self._common() | never_cut | {"messages": as_json(messages)} | fields)
 
     def _common(self) -> dict[str, Any]:
-        return {"model": self._model, "stream": False, "keep_alive": _FOREVER}
+        return {"model": self.model, "stream": False, "keep_alive": _FOREVER}
 
 
 class OllamaApi:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.context import Answer
 from selftune.errors import RequestRefusedError, ServingError
-from selftune.records import Build, ServingForm, ServingProof
+from selftune.records import Build, ServingForm
 from selftune.serving.addresses import VLLM_URL, port_from
 from selftune.serving.client import LoopbackClient
 from selftune.serving.folders import lay_out
-from selftune.serving.in_order import ask_in_order
+from selftune.serving.held import HeldModel
 from selftune.serving.prompts import prompted
 from selftune.serving.proof import (
     TEMPLATE_CHALLENGE,
@@ -32,13 +32,12 @@ from selftune.serving.proof import (
     next_tokens,
     plain_token,
     rendered_challenge,
-    template_digest,
 )
 from selftune.serving.raw_http import send_raw
-from selftune.serving.witness import ASKED, agree, as_json, fingerprint_of, hear_witness
+from selftune.serving.witness import ASKED, agree, as_json, hear_witness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selftune.context import ChatRequest
@@ -173,31 +172,17 @@ def refuse_unfit(build: Build) -> None:
         )
 
 
-class VllmModel:
+class VllmModel(HeldModel):
     """A build as vLLM serves it."""
 
     def __init__(self, api: VllmApi, build: Build, model: str, *, slots: int) -> None:
+        super().__init__(build, model, port=api.port, slots=slots)
         self._api = api
-        self._build = build
-        self._model = model
-        self._slots = slots
-        self._proof: ServingProof | None = None
-
-    @property
-    def proof(self) -> ServingProof:
-        """What it showed when it was loaded; there is none before `prove`."""
-        assert self._proof is not None, "proved before it is handed out"  # noqa: S101 - what cannot happen
-        return self._proof
-
-    @property
-    def address(self) -> str:
-        """Its OpenAI-compatible base URL."""
-        return f"http://127.0.0.1:{self._api.port}/v1"
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """The model's name, and what the base's own settings would change in silence."""
-        return {"model": self._model} | _NEUTRAL
+        return {"model": self.model} | _NEUTRAL
 
     def prove(self, witness: Witness, heard: _Heard, version: str) -> None:
         """See that what answers is the build.
@@ -208,29 +193,20 @@ class VllmModel:
         prompts = tuple(self._prompt(messages) for messages in TEMPLATE_CHALLENGE)
         if prompts != heard.prompts:
             raise NotTheBuildError(
-                f"vLLM's {self._model} makes other tokens of a conversation than the build: its template or its "
+                f"vLLM's {self.model} makes other tokens of a conversation than the build: its template or its "
                 "tokenizer is another.",
                 next_step="Start it on the base's own folder, without --chat-template.",
             )
         shown = tuple(None if ids is None else self._after(ids, heard.plain) for ids in prompts)
         try:
-            agree(witness, shown, f"vLLM's {self._model}")
+            agree(witness, shown, f"vLLM's {self.model}")
         except ServingError as error:
             raise NotTheBuildError(
                 error.message,
                 next_step="Start it on the base that this was trained on, with --dtype float16 or better.",
             ) from error
-        model, adapter = self._build.file("model.gguf"), self._build.file("adapter.gguf")
-        assert model is not None, "the witness opened it"  # noqa: S101 - what cannot happen
-        proof = ServingProof(
-            model_digest=model.digest,
-            adapter_digest=adapter.digest if adapter else None,
-            template_digest=template_digest(witness.rendered),
-            fingerprint=fingerprint_of(shown),
-            server=f"vllm {version}",
-            slots=self._slots,
-        )
-        confirm(proof, self._build)
+        proof = self._proof_by(witness.rendered, shown, f"vllm {version}")
+        confirm(proof, self.build)
         self._proof = proof
 
     def chat(self, request: ChatRequest, parameters: GenerationParameters) -> Answer:
@@ -239,7 +215,7 @@ class VllmModel:
         Raises:
             ServingError: vLLM is gone or refused, or took reasoning out of the answer.
         """
-        own = prompted(request, self._build.prompt)
+        own = prompted(request, self.build.prompt)
         body = {"messages": as_json(own.messages), "seed": own.seed} | _drawn(parameters) | dict(self.fields)
         if own.left_open:
             body |= {"continue_final_message": True, "add_generation_prompt": False}
@@ -258,21 +234,17 @@ class VllmModel:
             completion_tokens=usage["completion_tokens"],
         )
 
-    def chat_many(self, requests: Iterable[ChatRequest], parameters: GenerationParameters) -> Iterator[Answer]:
-        """Answers in the order of the requests, as many asked at a time as `slots` said."""
-        yield from ask_in_order(lambda request: self.chat(request, parameters), requests, self._slots)
-
     def _prompt(self, messages: Sequence[Message]) -> tuple[int, ...] | None:
         """The tokens that vLLM makes of a conversation; None where the template refuses it."""
         try:
-            answered = self._api.post("/tokenize", {"model": self._model, "messages": as_json(messages)})
+            answered = self._api.post("/tokenize", {"model": self.model, "messages": as_json(messages)})
         except RequestRefusedError:
             return None
         return tuple(answered["tokens"])
 
     def _after(self, ids: Sequence[int], plain: int) -> FirstTokens:
         """The likeliest tokens after a prompt: those that stand where it is gone on with a plain letter."""
-        body = {"model": self._model, "prompt": [*ids, plain], "max_tokens": 1, "temperature": 0.0}
+        body = {"model": self.model, "prompt": [*ids, plain], "max_tokens": 1, "temperature": 0.0}
         answered = self._api.post("/v1/completions", body | {"prompt_logprobs": ASKED})
         listed = answered["choices"][0].get("prompt_logprobs")
         return {number: float(entry["logprob"]) for number, entry in listed[-1].items()} if listed else None
