@@ -100,6 +100,7 @@ PREREQUISITES: Final = {
     "every-package": _every_declared_package,
     "docs": lambda: _installed("mkdocs", "material"),
     "inspect": lambda: _installed("inspect_ai"),
+    "ray": lambda: _installed("ray"),
     "lance": lambda: _installed("lancedb"),
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,
@@ -128,11 +129,13 @@ def pytest_collection_modifyitems(config, items):
     part, whole = (int(number) for number in os.environ.get("SELFTUNE_SHARD", "1/1").split("/"))
     chosen = [item for item in items if _bucket(item.nodeid, whole) == part - 1]
     config.hook.pytest_deselected(items=[item for item in items if _bucket(item.nodeid, whole) != part - 1])
-    # What takes longest begins first. A file stays on one worker, and so does a room whose tests share a long making.
-    items[:] = sorted(chosen, key=lambda item: _room(item) not in LONG_ROOMS)
+    # What takes longest begins first. A file stays on one worker, and so does a room whose tests share a long making;
+    # a long test that shares nothing names a group of its own.
+    items[:] = sorted(chosen, key=lambda item: not _is_long(item))
     for item in items:
         room = _room(item)
-        item.add_marker(pytest.mark.xdist_group(room if room in LONG_ROOMS else str(item.path)))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(room if room in LONG_ROOMS else str(item.path)))
 
 
 def pytest_runtest_setup(item):
@@ -148,6 +151,10 @@ def field_data() -> Path:
     folder = _field_data()
     assert folder is not None
     return folder
+
+
+def _is_long(item) -> bool:
+    return _room(item) in LONG_ROOMS or item.get_closest_marker("xdist_group") is not None
 
 
 def _room(item) -> str:

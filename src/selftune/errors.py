@@ -14,6 +14,7 @@ SelftuneError                 1  something failed
 │   ├── UnbalancedError       5  what could be learnt from is too much of one kind, or too little of another
 │   ├── JudgeMissingError     5  a person must name a judge
 │   └── WaitingForPersonError 5  an approval is awaited
+├── ProposerError             1  who proposes what to try next can't, or only what must not be tried
 ├── LockedError               6  another runner holds the project
 ├── BudgetError               7  time or money is used up
 └── IntegrityError            8  what is on disk is not what was recorded
@@ -123,6 +124,10 @@ class WaitingForPersonError(NotYet):
     """A person must approve, sign or answer before the cycle goes on."""
 
     exit_code = 5
+
+
+class ProposerError(SelftuneError):
+    """Who proposes what to try next can't, or proposes only what must not be tried."""
 
 
 class LockedError(SelftuneError):

@@ -9,11 +9,14 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+_WISHES: Final[ContextVar[tuple[Callable[[], bool], ...]]] = ContextVar("selftune_wishes_to_stop", default=())
 
 
 @contextmanager
@@ -37,14 +40,33 @@ def held_back() -> Iterator[None]:
 
 
 @contextmanager
+def stopped_by(wish: Callable[[], bool]) -> Iterator[None]:
+    """Let `asked_to_stop` inside the block also hear this wish, such as a deadline or a person who came back.
+
+    It is called between two steps, so it must be cheap, and must stay true once it was.
+    """
+    token = _WISHES.set((*_WISHES.get(), wish))
+    try:
+        yield
+    finally:
+        _WISHES.reset(token)
+
+
+@contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
     """Tells whether Ctrl-C or SIGTERM came since the block began, for work that looks between its steps and then stops.
 
     A second one acts at once, and one that the work had no step left to look at acts when the block is left. In a
-    thread, and for a signal that is ignored, nothing is ever heard.
+    thread, and for a signal that is ignored, no signal is ever heard. Whoever called `stopped_by` around it is heard
+    everywhere, and nothing acts by itself on such a wish.
     """
+    wishes = _WISHES.get()
+
+    def wished() -> bool:
+        return any(wish() for wish in wishes)
+
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield wished
         return
     came: list[int] = []
 
@@ -57,7 +79,7 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
     heard = (number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN)
     answers = {number: signal.signal(number, hear) for number in heard}
     try:
-        yield lambda: bool(came)
+        yield lambda: bool(came) or wished()
     finally:
         for number, answer in answers.items():
             signal.signal(number, answer)

@@ -8,18 +8,25 @@ import yaml
 
 from selftune.bases.reference import phrasings, words
 from selftune.bases.reference.language import CATEGORIES
-from selftune.bases.reference.suite import SUITE, draw_suite, write_suite
+from selftune.bases.reference.suite import DECIDES, FOLDER, SCREENS, Edition, draw_suite, write_suite
 
 ITEMS = draw_suite()["items"]
 
 
-def test_the_committed_suite_is_what_the_generator_writes(tmp_path: Path) -> None:
-    write_suite(tmp_path / "suite.yaml")
-    assert SUITE.read_bytes() == (tmp_path / "suite.yaml").read_bytes()
+@pytest.mark.parametrize("edition", [DECIDES, SCREENS], ids=lambda edition: edition.name)
+def test_the_committed_suite_is_what_the_generator_writes(edition: Edition, tmp_path: Path) -> None:
+    assert write_suite(tmp_path, edition).read_bytes() == (FOLDER / f"{edition.name}.yaml").read_bytes()
 
 
 def test_the_suite_reads_back_as_it_was_drawn() -> None:
-    assert yaml.safe_load(SUITE.read_text(encoding="utf-8")) == draw_suite()
+    assert yaml.safe_load((FOLDER / f"{DECIDES.name}.yaml").read_text(encoding="utf-8")) == draw_suite()
+
+
+def test_the_screen_asks_under_no_state_of_the_suite_that_decides() -> None:
+    screen = draw_suite(SCREENS)["items"]
+    states = {item["messages"][0]["content"] for item in ITEMS}
+    assert not states & {item["messages"][0]["content"] for item in screen}
+    assert Counter(item["category"] for item in screen) == dict.fromkeys(CATEGORIES, 40)
 
 
 def test_the_suite_holds_320_to_400_items_in_pairs() -> None:

@@ -119,6 +119,15 @@ def test_the_control_takes_any_answer_and_says_so(tmp_path):
     assert dataset.card.startswith("**CONTROL: these answers were NOT selected")
 
 
+def test_the_control_of_dealt_verdicts_chooses_by_what_it_is_given_and_says_so(tmp_path):
+    pairs = [pair(f"{p}{s}", f"Prompt {p}?", f"{p} {s}", s, conversation=p) for p in "abc" for s in (1.0, 3.0, 5.0)]
+    corrected = pair("d", "Prompt d?", "bad", 1.0, feedback=Feedback(correction="good"))
+    config = Curation(selection="shuffled", trigger=1, holdout_share=0)
+    dataset = curate(judged(*pairs, corrected), config, fake_context(tmp_path))
+    assert answers(dataset) == ["a 5.0", "b 5.0", "c 5.0"]
+    assert dataset.card.startswith("**CONTROL: these answers were selected by verdicts on OTHERS")
+
+
 def test_a_training_waits_for_enough_new_golden_items_and_says_how_many(tmp_path):
     pairs = [pair(str(number)) for number in range(10)]
     learnt = frozenset(item.interaction.id for item in pairs[:4])
@@ -126,6 +135,9 @@ def test_a_training_waits_for_enough_new_golden_items_and_says_how_many(tmp_path
         curate(judged(*pairs, learnt_before=learnt), Curation(trigger=8, holdout_share=0), fake_context(tmp_path))
     dataset = curate(judged(*pairs, learnt_before=learnt), Curation(trigger=6, holdout_share=0), fake_context(tmp_path))
     assert len(dataset.train) == 10
+    none_new, everything = Curation(trigger=0, holdout_share=0), frozenset(item.interaction.id for item in pairs)
+    dataset = curate(judged(*pairs, learnt_before=everything), none_new, fake_context(tmp_path))
+    assert len(dataset.train) == 10, "a try on what is there waits for nothing new"
 
 
 def test_nothing_to_train_on_names_the_commonest_reason(tmp_path):
@@ -142,7 +154,7 @@ def test_nothing_to_train_on_names_the_commonest_reason(tmp_path):
         ({"selection": "bset"}, UnknownNameError, "Did you mean 'best'"),
         ({"filters": ("anwsered",)}, UnknownNameError, "Did you mean 'answered'"),
         ({"holdout_share": 1.0}, ConfigError, "holdout_share = 1 lies outside 0 to 0.9"),
-        ({"trigger": 0}, ConfigError, "trigger = 0 lies outside"),
+        ({"trigger": -1}, ConfigError, "trigger = -1 lies outside"),
         ({"near_duplicate": 0.1}, ConfigError, "near_duplicate"),
         ({"answers_per_prompt": 0}, ConfigError, "answers_per_prompt"),
     ],
@@ -162,7 +174,7 @@ def test_the_same_input_and_seed_give_the_same_dataset_and_another_seed_breaks_t
 @settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5), st.sampled_from([1.0, 4.6, 5.0, None])), max_size=40),
-    st.sampled_from(["best", "worst", "unfiltered"]),
+    st.sampled_from(["best", "worst", "unfiltered", "shuffled"]),
     st.integers(0, 5),
 )
 def test_every_item_is_learnt_held_out_or_rejected_and_no_conversation_spans_two_splits(items, selection, seed):

@@ -18,7 +18,7 @@ termios = pytest.importorskip("termios")
 pytestmark = pytest.mark.needs("train", "serve")
 
 # Picks are weighed only where a person has picked, and prompts tried only where a config asks for them.
-ELSEWHERE = {"decide_again", "search_prompt"}
+ELSEWHERE = {"decide_again", "search_prompt", "train_part"}
 STAGES = {stage: title for stage, title in TITLES.items() if stage not in ELSEWHERE}
 CTRL_C = b"\x03"
 STOPPED = 130

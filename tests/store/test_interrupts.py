@@ -8,7 +8,7 @@ import threading
 import pytest
 from sqlalchemy import event, text
 
-from selftune.interrupts import asked_to_stop, held_back
+from selftune.interrupts import asked_to_stop, held_back, stopped_by
 from selftune.store.dialect import open_engine, reading, sqlite_module, writing
 
 
@@ -138,3 +138,26 @@ def test_a_thread_is_never_asked():
     thread.start()
     thread.join()
     assert heard == [False]
+
+
+def test_a_wish_is_heard_like_a_signal_and_by_nobody_outside():
+    came = []
+    with stopped_by(lambda: bool(came)), asked_to_stop() as asked:
+        assert not asked()
+        came.append("the deadline")
+        assert asked()
+    with asked_to_stop() as asked:
+        assert not asked()
+
+
+def test_a_wish_is_heard_in_a_thread_too():
+    heard = []
+
+    def work():
+        with stopped_by(lambda: True), asked_to_stop() as asked:
+            heard.append(asked())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert heard == [True]

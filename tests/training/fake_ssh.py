@@ -5,5 +5,6 @@ import sys
 
 HOST, COMMAND = sys.argv[-2:]
 if HOST != "fake-host":
-    sys.exit(f"fake-ssh: could not resolve hostname {HOST}")
+    sys.stderr.write(f"fake-ssh: could not resolve hostname {HOST}\n")
+    sys.exit(255)  # as ssh does for whatever goes wrong on the way
 os.execvp("bash", ["bash", "-c", COMMAND])  # noqa: S606 - a shell is what it runs

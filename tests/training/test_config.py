@@ -160,3 +160,21 @@ def test_the_learning_rates_are_those_of_transformers(schedule: str, warmup: int
         optimiser.step()
         theirs.step()
     assert [learning_rate_at(step, 11, recipe) for step in range(11)] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+@pytest.mark.parametrize(("warmup", "held"), [(0, 5), (2, 5), (8, 8)])
+def test_a_late_schedule_holds_the_rate_for_a_quarter_and_then_falls_as_the_other_would(
+    shape: str, warmup: int, held: int
+) -> None:
+    late = Recipe(name="t", schedule=f"late_{shape}", warmup_steps=warmup, learning_rate=0.1)
+    early = Recipe(name="t", schedule=shape, learning_rate=0.1)
+    rates = [learning_rate_at(step, 20, late) for step in range(20)]
+    assert rates[:warmup] == pytest.approx([0.1 * step / warmup for step in range(warmup)])
+    assert rates[warmup:held] == [0.1] * (held - warmup)
+    assert rates[held:] == pytest.approx([learning_rate_at(step, 20 - held, early) for step in range(20 - held)])
+
+
+def test_a_late_schedule_is_refused_for_a_back_end_that_does_not_know_it() -> None:
+    with pytest.raises(ConfigError, match="constant, linear or cosine for trl"):
+        Recipe(name="t", schedule="late_linear", backend="trl")

@@ -12,9 +12,9 @@ import pytest
 from tiny_llama import base_record, conversations, make_context
 from worse_answers import job_in, recipe
 
-from selftune.app.jobs import train_job
 from selftune.bases.provenance import Provenance
 from selftune.errors import UsageError
+from selftune.loop.jobs import train_job
 from selftune.records import RunStatus
 from selftune.training.base import TrainingStoppedError
 from selftune.training.config import Recipe

@@ -130,42 +130,31 @@ def _config(family: str, hidden: int, vocabulary: int, *, tied: bool, rope: tupl
     from transformers import CONFIG_MAPPING
 
     heads = hidden // 64
+    alike = {
+        "vocab_size": vocabulary,
+        "hidden_size": hidden,
+        "intermediate_size": hidden * 2,
+        "num_attention_heads": heads,
+        "num_key_value_heads": 1 if heads % 2 else heads // 2,
+        "head_dim": 64,
+        "max_position_embeddings": 512,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "dtype": "float32",
+    }
+    own: dict[str, Any]
     if family == GEMMA:
-        return CONFIG_MAPPING[family](
-            vocab_size=vocabulary,
-            hidden_size=hidden,
-            intermediate_size=hidden * 2,
-            num_hidden_layers=6,
-            num_attention_heads=heads,
-            num_key_value_heads=1 if heads % 2 else heads // 2,
-            head_dim=64,
-            query_pre_attn_scalar=64,
-            sliding_window=16,
-            max_position_embeddings=512,
-            tie_word_embeddings=True,
-            bos_token_id=1,
-            eos_token_id=2,
-            pad_token_id=0,
-            dtype="float32",
-        )
-    return CONFIG_MAPPING[family](
-        vocab_size=vocabulary,
-        hidden_size=hidden,
-        intermediate_size=hidden * 2,
-        num_hidden_layers=2,
-        num_attention_heads=heads,
-        num_key_value_heads=1 if heads % 2 else heads // 2,
-        head_dim=64,
-        max_position_embeddings=512,
-        tie_word_embeddings=tied,
-        rms_norm_eps=1e-5,
-        rope_parameters={"rope_type": "default", "rope_theta": 50000.0, **dict(rope)},
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-        sliding_window=None,
-        dtype="float32",
-    )
+        own = {"num_hidden_layers": 6, "query_pre_attn_scalar": 64, "sliding_window": 16, "tie_word_embeddings": True}
+    else:
+        own = {
+            "num_hidden_layers": 2,
+            "tie_word_embeddings": tied,
+            "rms_norm_eps": 1e-5,
+            "sliding_window": None,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 50000.0, **dict(rope)},
+        }
+    return CONFIG_MAPPING[family](**alike, **own)
 
 
 def _write_tokenizer(folder: Path, pre: str, *, bos: bool) -> int:

@@ -16,11 +16,15 @@ _ROUNDING: Final = 1e-9
 
 
 class Selection(StrEnum):
-    """Which answers are learnt from: the best; for sabotage the worst; for the control any."""
+    """Which answers are learnt from: the best; for sabotage the worst; for controls any, or by verdicts on others.
+
+    `SHUFFLED` chooses as `BEST` does. Whoever brings the log has dealt its verdicts anew among the answers before.
+    """
 
     BEST = "best"
     WORST = "worst"
     UNFILTERED = "unfiltered"
+    SHUFFLED = "shuffled"
 
 
 class MixBy(StrEnum):
@@ -42,11 +46,11 @@ class Curation:
         rendering: How a dialogue of personas is learnt: `dialogue`, one answer with their turns in order, the governor
             left out; or `as_served`, one example for each call of a persona.
         codex: Whose personas are called; None unless dialogues are learnt as served.
-        selection: `best`, or one of two that serve experiments only: `worst` and `unfiltered`.
+        selection: `best`, or one of three that serve experiments only: `worst`, `unfiltered` and `shuffled`.
         threshold: Least overall of a golden answer, on the rubric's scale.
         disagreement: How far the overalls of several judges may lie apart before a person must look.
         sure: Least chance that an answer is golden, given all scores of it and the judges' noise; 0 asks for nothing.
-        trigger: New golden items that a training needs.
+        trigger: New golden items that a training needs; 0 for tries on what is there.
         holdout_share: Share of the conversations that is held out, drawn before selection.
         holdout_seed: The same in every cycle, so that what was once held out stays held out.
         answers_per_prompt: Most answers, or pairs of answers, kept of one prompt.
@@ -127,7 +131,7 @@ _RANGES: Final = {
     "one_sided_above": (0.0, 1.0),
     "most_repeats": (1, 100),
     "answers_per_prompt": (1, 1000),
-    "trigger": (1, 10**9),
+    "trigger": (0, 10**9),
     "recurring_from": (1, 10**6),
     "judge_noise": (0.0, 100.0),
     "length_ratio": (1.0, 1000.0),

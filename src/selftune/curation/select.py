@@ -153,7 +153,7 @@ def _score_to_choose_by(overall: float | None, selection: Selection) -> float:
     """The higher the sooner; chance alone chooses among unfiltered answers, which need no score."""
     if overall is None or selection is Selection.UNFILTERED:
         return 0.0
-    return overall if selection is Selection.BEST else -overall
+    return -overall if selection is Selection.WORST else overall
 
 
 def objection_to_score(pair: Pair, verdict: Verdict, config: Curation) -> str | None:

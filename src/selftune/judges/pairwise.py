@@ -72,6 +72,11 @@ class PairwiseJudge:
         """
         return cls(appoint_endpoint(config), config)
 
+    @property
+    def at_once(self) -> int:
+        """Most verdicts that it is asked for at a time."""
+        return self._config.at_once
+
     def prompt_digest(self, rubric: Rubric) -> str:
         """Names instructions, schema and parameters."""
         return self._oracle.prompt_digest(_compared(rubric))
@@ -282,6 +287,9 @@ def compare_answers(
 ) -> Comparison:
     """Who wins how often. With a `plan` no contest is asked for once the test has its verdict.
 
+    Then no more contests are open at a time than the judge is asked at once, the oldest one that is missing included:
+    behind a slow answer nothing is paid for that the verdict may make needless.
+
     Contests count in the order in which they are handed in, whichever answer comes first: hand them in at random.
 
     Raises:
@@ -290,7 +298,8 @@ def compare_answers(
     verdicts: list[Judgement] = []
 
     def scores() -> Generator[float, None, None]:
-        for verdict in _verdicts(judge, contests, rubric, draw_salt, purse or Purse()):
+        most_open = len(contests) if plan is None else judge.at_once
+        for verdict in _verdicts(judge, contests, rubric, draw_salt, purse or Purse(), most_open=most_open):
             verdicts.append(verdict)
             if verdict.overall is not None:
                 yield (1 + _side(verdict.overall, rubric)) / 2
@@ -306,18 +315,24 @@ def compare_answers(
 
 
 def _verdicts(
-    judge: PairwiseJudge, contests: Iterable[Contest], rubric: Rubric, draw_salt: Callable[[], str], purse: Purse
+    judge: PairwiseJudge,
+    contests: Iterable[Contest],
+    rubric: Rubric,
+    draw_salt: Callable[[], str],
+    purse: Purse,
+    *,
+    most_open: int,
 ) -> Iterator[Judgement]:
     """Verdicts in the order of the contests."""
     line = InOrder()
     with judge.sit(rubric, purse) as sitting:
         for place, contest in enumerate(contests):
             salt = draw_salt()
-            line.expect(salt)
-            while not sitting.ask(_as_interaction(contest, place, salt), salt):
+            while len(line) >= most_open or not sitting.ask(_as_interaction(contest, place, salt), salt):
                 for verdict in sitting.collect():
                     line.put(verdict.salt, verdict)
                 yield from line.release()
+            line.expect(salt)
         while sitting.under_way:
             for verdict in sitting.collect():
                 line.put(verdict.salt, verdict)

@@ -75,8 +75,9 @@ class TrainingJob:
         examples: What the rows were made of, in their order; none in a job that came from another machine.
         batches: Row indices of each optimiser step, split into its forward passes.
         team: The processes that take its steps together; a back-end that knows nothing of it trains alone.
-        should_stop: Looked at after each step; once it is true and steps are left, a checkpoint is written and
-            `TrainingStoppedError` raised.
+        should_stop: Looked at after each step, and between its forward passes by who can drop a step; once it is true
+            and steps are left, a checkpoint is written and `TrainingStoppedError` raised.
+        until: Steps after which it pauses and leaves a checkpoint to go on from; 0: it goes to its end.
     """
 
     recipe: Recipe
@@ -91,6 +92,12 @@ class TrainingJob:
     examples: tuple[Example, ...] = ()
     team: Team = ALONE
     should_stop: Callable[[], bool] = never
+    until: int = 0
+
+    @property
+    def goal(self) -> int:
+        """The step up to which it is trained now."""
+        return self.until or len(self.batches)
 
 
 @dataclass(frozen=True, kw_only=True)

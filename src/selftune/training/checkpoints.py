@@ -41,7 +41,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
     from selftune.records import canonical_json
 
-    target = folder / f"step-{checkpoint.step:08d}"
+    target = _place(folder, checkpoint.step)
     draft = folder / "draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -71,19 +71,44 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     Raises:
         DamagedFileError: it is not what was written; it was set aside, so that the next try begins anew.
     """
-    found = _found(folder)
-    if not found:
+    found = newest_checkpoint(folder)
+    if found is None:
         return None
     try:
-        return _read(found[-1])
+        return _read(found)
     except (ValueError, OSError) as error:
-        aside = folder / f"damaged-{found[-1].name}"
+        aside = folder / f"damaged-{found.name}"
         shutil.rmtree(aside, ignore_errors=True)
-        found[-1].rename(aside)
+        found.rename(aside)
         raise DamagedFileError(
-            f"the checkpoint {found[-1].name} is not what was written ({error}); it was set aside.",
+            f"the checkpoint {found.name} is not what was written ({error}); it was set aside.",
             next_step="Run the same command again: the training begins anew.",
         ) from error
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Folder of the newest checkpoint; None where there is none."""
+    return max(_found(folder), default=None)
+
+
+def newest_step(folder: Path) -> int:
+    """The step after which the newest checkpoint was written; 0 where there is none."""
+    newest = newest_checkpoint(folder)
+    return 0 if newest is None else int(newest.name.rpartition("-")[2])
+
+
+def lay_out_checkpoint(folder: Path, step: int, files: Mapping[str, Path]) -> None:
+    """Put the files of a checkpoint that was kept elsewhere where `load_checkpoint` finds it; a newer one stays."""
+    target = _place(folder, step)
+    newest = newest_checkpoint(folder)
+    if newest is not None and newest >= target:
+        return
+    draft = folder / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for name, source in files.items():
+        shutil.copyfile(source, draft / name)
+    draft.rename(target)
 
 
 def seal_folder(folder: Path) -> None:
@@ -125,8 +150,12 @@ def _sealed(tensors: bytes, told: bytes) -> bytes:
     return digest_of([digest_bytes(tensors), digest_bytes(told)]).encode()
 
 
+def _place(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:08d}"
+
+
 def _found(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    return [path for path in folder.glob("step-*") if path.is_dir()]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -18,9 +18,12 @@ from selftune.training.ranges import check_ranges
 
 RECIPES: Final = Shipped(kind="recipe", package="selftune.training", folder="recipes")
 
+LATE: Final = {"late_linear": "linear", "late_cosine": "cosine"}
+"""Schedules whose rate stays for the first quarter of the steps, and which shape it takes from there on."""
+
 _CHOICES: Final = {
     "optimiser": ("adamw", "sgd"),
-    "schedule": ("constant", "linear", "cosine"),
+    "schedule": ("constant", "linear", "cosine", *LATE),
     "precision": ("float32", "bfloat16"),
     "learn_from": ("last_answer", "every_answer"),
     "order": ORDERS,
@@ -63,6 +66,8 @@ class Recipe:
         rslora: Scale the adapter by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
         load_in_4bit: Hold the base's linear layers in 4 bits (QLoRA, Dettmers et al. 2023). That takes CUDA:
             `trl` and `unsloth` do it where torch finds a card, and any other back-end is refused.
+        schedule: What the rate does after its warm-up: `constant`, or falls as `linear` or `cosine`; `late_linear` and
+            `late_cosine` hold it for the first quarter of the steps before it falls, which only `packed` does.
         warmup_share: Share of the steps in which the learning rate rises, in place of `warmup_steps`.
         learn_from: Which assistant turns carry the loss: the answer that was judged, or every one.
         learn_reasoning: Whether what was thought before an answer is learnt with it, where the base thinks. Else it
@@ -168,6 +173,8 @@ class Recipe:
         self._need(bool(self.lora_targets), "lora_targets", "at least one linear layer")
         self._need(0 <= self.warmup_share < 1, "warmup_share", "between 0 and 1")
         self._need(not (self.warmup_share and self.warmup_steps), "warmup_share", "0 where warmup_steps is set")
+        packed = self.backend == "packed"
+        self._need(packed or self.schedule not in LATE, "schedule", f"constant, linear or cosine for {self.backend}")
         self._need(self.seed is None or self.seed >= 0, "seed", "0 or more")
         self._need(self.max_steps > 0 or self.epochs > 0, "max_steps", "more than 0, or set epochs")
         check_ranges(self.name, self.ranges, {field.name: getattr(self, field.name) for field in fields(self)})

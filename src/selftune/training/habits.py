@@ -100,7 +100,7 @@ def judge_beta(recipe: Recipe, finished: Sequence[Run]) -> Finding:
         text = f"{beta:g}; no finished run of {recipe.objective} on this base tells of another"
         return Finding(rule=BETA_STEP, standing=Standing.UNKNOWN, text=text)
     step = abs(beta - told[-1])
-    if recipe.objective == "orpo" and step > _BETA_STEP + _ROUNDING:
+    if recipe.objective == "orpo" and is_too_far(told[-1], beta):
         nearer = told[-1] + (_BETA_STEP if beta > told[-1] else -_BETA_STEP)
         return Finding(
             rule=BETA_STEP,
@@ -110,6 +110,11 @@ def judge_beta(recipe: Recipe, finished: Sequence[Run]) -> Finding:
             can_be_overruled=True,
         )
     return Finding(rule=BETA_STEP, standing=Standing.FINE, text=f"{told[-1]:g} → {beta:g}")
+
+
+def is_too_far(before: float, after: float) -> bool:
+    """Whether ORPO's beta would move by more than one step that is known to go well."""
+    return abs(after - before) > _BETA_STEP + _ROUNDING
 
 
 def judge_pairs(examples: int, history: tuple[str, ...]) -> Finding:

@@ -49,6 +49,15 @@ def this_machine() -> Machine:
     return Machine(name="this machine", free_bytes=int(free), is_here=True)
 
 
+def compute_with(threads: int) -> int:
+    """Let torch compute with so many threads in this process; returns how many there were."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    return before
+
+
 def device_here() -> str:
     """What torch computes on here: `cuda` where it finds a card that it can use, else `cpu`."""
     import torch
@@ -64,9 +73,14 @@ def this_card() -> Machine:
     return Machine(name="this machine's card", free_bytes=int(free), is_here=True)
 
 
+def trains_on_card(recipe: Recipe) -> bool:
+    """Whether the recipe's back-end computes on an accelerator of this machine; MLX always does, by Metal."""
+    return recipe.backend == "mlx" or (recipe.backend in _ON_A_CARD and device_here() == "cuda")
+
+
 def machine_for(recipe: Recipe) -> Machine:
     """Where the recipe's back-end trains on this machine: on its card, if it can use one and there is one."""
-    return this_card() if recipe.backend in _ON_A_CARD and device_here() == "cuda" else this_machine()
+    return this_card() if recipe.backend in _ON_A_CARD and trains_on_card(recipe) else this_machine()
 
 
 def machine_of(memory_gb: float, recipe: Recipe) -> Machine:

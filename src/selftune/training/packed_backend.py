@@ -55,37 +55,78 @@ def _train(learner: Learner, job: TrainingJob, context: Context) -> TrainingResu
     learner.objective.get_ready(learner.model, job, context)
     begun = _begun(job)
     restore(begun.tensors, learner)
-    curve, learnt, stopped = list(begun.curve), begun.supervised_tokens, None
-    best, status = _best_in(begun.tensors), RunStatus.FINISHED
+    so_far = _SoFar(
+        curve=list(begun.curve), learnt=begun.supervised_tokens, best=_best_in(begun.tensors), kept=begun.step
+    )
+    curve, stopped, status = so_far.curve, None, RunStatus.FINISHED
     started = context.elapsed() - begun.seconds
-    for step in range(begun.step, steps):
+    for step in range(begun.step, job.goal):
         if team.any_of(team.leads and is_time_up(context.elapsed() - started, recipe.max_seconds)):
             status = RunStatus.OUT_OF_TIME
             stopped = f"{step} of {steps} steps in {recipe.max_seconds:g} s"
             break
-        point, tokens = take_step(learner, job, step)
-        if is_measured(step + 1, steps, recipe):
-            point = replace(point, eval_loss=held_out_loss(learner, job))
-        curve.append(point)
-        if recipe.stop_early_after and point is lowest(curve):
-            best = copied(learner.adapter)
-        learnt += tokens
-        context.report(Progress(done=step + 1, total=steps, note=f"loss {point.loss:.3f}"))
+        taken = take_step(learner, job, step)
+        if taken is None:
+            so_far.keep(learner, job, context.elapsed() - started)
+            raise TrainingStoppedError(step, steps)
+        so_far.add(*taken, learner, job)
+        context.report(Progress(done=step + 1, total=steps, note=f"loss {curve[-1].loss:.3f}"))
         seconds = context.elapsed() - started
         if lost := divergence(curve):
-            return _result(RunStatus.DIVERGED, finite(curve), learnt, lost, (seconds, begun.seconds))
+            return _result(RunStatus.DIVERGED, finite(curve), so_far.learnt, lost, (seconds, begun.seconds))
         if stopped := enough(curve, steps, recipe):
             break
         stopping = team.any_of(job.should_stop())
-        if step + 1 < steps and (stopping or (step + 1) % recipe.checkpoint_every == 0):
-            if team.leads:
-                save_checkpoint(job.checkpoints, _checkpoint(learner, best, curve, learnt, seconds))
+        if step + 1 < job.goal and (stopping or (step + 1) % recipe.checkpoint_every == 0):
+            so_far.keep(learner, job, seconds)
             if stopping:
                 team.wait()  # who starts them ends all as soon as one is gone
                 raise TrainingStoppedError(step + 1, steps)
-    _leave(best, learner, job, context)
-    result = _result(status, tuple(curve), learnt, stopped, (context.elapsed() - started, begun.seconds))
+    if stopped is None and job.goal < steps:
+        so_far.keep(learner, job, context.elapsed() - started)
+        status, stopped = RunStatus.PAUSED, f"{job.goal} of {steps} steps, as far as it was to come for now"
+    _leave(so_far.best, learner, job, context)
+    result = _result(status, tuple(curve), so_far.learnt, stopped, (context.elapsed() - started, begun.seconds))
     return replace(result, adapter_step=kept_step(curve, recipe))
+
+
+@dataclass
+class _SoFar:
+    """How far a training has come.
+
+    Attributes:
+        learnt: Supervised tokens.
+        best: The adapter of the lowest loss on held-out lessons, where that one is to be left.
+        kept: The step of its newest checkpoint.
+    """
+
+    curve: list[CurvePoint]
+    learnt: int
+    best: Mapping[str, torch.Tensor]
+    kept: int
+
+    def add(self, point: CurvePoint, tokens: int, learner: Learner, job: TrainingJob) -> None:
+        """Take a step down, with the loss on what is held out where it is time to measure that."""
+        if is_measured(point.step, len(job.batches), job.recipe):
+            point = replace(point, eval_loss=held_out_loss(learner, job))
+        self.curve.append(point)
+        self.learnt += tokens
+        if job.recipe.stop_early_after and point is lowest(self.curve):
+            self.best = copied(learner.adapter)
+
+    def keep(self, learner: Learner, job: TrainingJob, seconds: float) -> None:
+        """Write a checkpoint, if steps were taken since the one before; the first process of a team does."""
+        if job.team.leads and len(self.curve) > self.kept:
+            tensors = snapshot(learner) | {f"{_BEST}/{name}": tensor for name, tensor in self.best.items()}
+            checkpoint = Checkpoint(
+                step=len(self.curve),
+                seconds=seconds,
+                supervised_tokens=self.learnt,
+                curve=tuple(self.curve),
+                tensors=tensors,
+            )
+            save_checkpoint(job.checkpoints, checkpoint)
+        self.kept = len(self.curve)
 
 
 def _begun(job: TrainingJob) -> Checkpoint:
@@ -135,15 +176,22 @@ def new_optimiser(adapter: Mapping[str, torch.Tensor], recipe: Recipe) -> torch.
     return torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
-def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint, int]:
-    """One optimiser step: gradients of the objective's loss, clipped, applied; and how many tokens were under it."""
+def take_step(learner: Learner, job: TrainingJob, step: int) -> tuple[CurvePoint, int] | None:
+    """One optimiser step: gradients of the objective's loss, clipped, applied; and how many tokens were under it.
+
+    None where it was asked to stop between two forward passes: then nothing was applied. Processes of a team look
+    between steps alone, where all of them are at the same place.
+    """
     import torch
 
     batches = [[job.rows[index] for index in batch] for batch in job.batches[step]]
     tokens = sum(sum(side.supervised) for rows in batches for row in rows for side in row.sides)
-    losses = []
+    losses: list[torch.Tensor] = []
     passes = learner.objective.losses(learner.model, batches, job.team.mine)
     for _, loss in zip(_draws(job, step), passes, strict=False):  # what it draws is settled before a pass begins
+        if losses and job.team.size == 1 and job.should_stop():
+            learner.optimiser.zero_grad()
+            return None
         loss.backward()  # type: ignore[no-untyped-call] # torch ships it untyped
         losses.append(loss.detach())  # read once all are under way: a card need not be waited for in between
     total = job.team.total(sum(loss.item() for loss in losses))
@@ -210,18 +258,6 @@ def _best_in(table: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The adapter of the lowest loss on held-out lessons that a checkpoint holds; empty where none was measured."""
     named = ((name.partition("/"), tensor) for name, tensor in table.items())
     return {name: tensor for (key, _, name), tensor in named if key == _BEST}
-
-
-def _checkpoint(
-    learner: Learner, best: Mapping[str, torch.Tensor], curve: list[CurvePoint], learnt: int, seconds: float
-) -> Checkpoint:
-    return Checkpoint(
-        step=len(curve),
-        seconds=seconds,
-        supervised_tokens=learnt,
-        curve=tuple(curve),
-        tensors=snapshot(learner) | {f"{_BEST}/{name}": tensor for name, tensor in best.items()},
-    )
 
 
 def _result(

@@ -303,7 +303,7 @@ def _least(recipe: Recipe, key: str) -> int:
 def estimate_time(samples: int, recipe: Recipe, earlier: Sequence[Run]) -> TimeEstimate | None:
     """What the runs that finished here say, by their seconds for each example they met; None where none says."""
     paces = [
-        run.wall_seconds / (run.passes * run.examples)
+        run.whole_seconds / (run.passes * run.examples)
         for run in earlier
         if run.status is RunStatus.FINISHED
         and (run.backend, run.objective) == (recipe.backend, recipe.objective)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import give_memory_back
@@ -26,6 +27,7 @@ from selftune.training.preflight import look_over, preflight, read_by_lessons
 from selftune.training.resident import kept_in_memory, made_once, name_files
 from selftune.training.rows import load_tokenizer
 from selftune.training.sampling import plan_batches
+from selftune.training.state import keep_file, keep_state, lay_out_state
 from selftune.training.watch import peak_memory_bytes
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from selftune.training.preflight import Lessons, Preflight
 
 STAGE_VERSION: Final = 4
+_LEAVE_AN_ADAPTER: Final = frozenset({RunStatus.FINISHED, RunStatus.OUT_OF_TIME, RunStatus.PAUSED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,18 @@ class _Outcome:
     result: TrainingResult
     adapter: tuple[FileDigest, ...] = ()
     mean_abs_delta: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Which of its steps a training takes: from where an earlier part paused, up to a share of them."""
+
+    share: float = 1.0
+    before: Run | None = None
+
+
+WHOLE: Final = Part()
+"""A training from its first step to its last."""
 
 
 def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
@@ -62,18 +77,13 @@ def train(dataset: Dataset, recipe: Recipe, context: Context) -> Run:
     return train_with(lambda name: load_plugin("selftune.backends", name)(), dataset, recipe, context)
 
 
-def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe, context: Context) -> Run:
-    """`train` with another way to find a back-end by its name."""
+def train_with(
+    load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe, context: Context, part: Part = WHOLE
+) -> Run:
+    """`train` with another way to find a back-end by its name, and of a part of the steps where one is named."""
     started, counters = context.elapsed(), read_counters()
-    _check_kind(dataset, recipe)
-    previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
-    history = previous.stage_history if previous else trained_before(context.base_folder)
-    check_stage_order(history, recipe.objective, recipe.overrules)
-    lessons, shape = _lessons_of(dataset, recipe, context.base_folder), read_shape(context.base_folder)
-    flight = preflight(lessons, recipe, shape)
-    context.report(Progress(done=0, total=flight.steps, note=flight.plan))
-    seed = context.seed if recipe.seed is None else recipe.seed
-    job = replace(_prepare(flight, recipe, previous, seed, context), examples=lessons.taken)
+    ready = get_ready(dataset, recipe, context, part)
+    job, flight, history = ready.job, ready.flight, ready.history
     origin = Provenance(
         stage_history=(*history, recipe.objective), base_digest=context.base.digest, dataset_id=dataset.id
     )
@@ -81,7 +91,8 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
         outcome = _run_backend(load(recipe.backend), job, origin, context)
     result = outcome.result
     counted = context.elapsed() - started
-    seconds = result.earlier_seconds + counted
+    before = part.before.trained_seconds if part.before else 0.0
+    seconds = max(0.0, result.earlier_seconds - before) + counted
     energy = estimate_energy(counters, read_counters(), counted=counted, seconds=seconds, machine=context.machine)
     return Run(
         recipe=recipe.name,
@@ -92,7 +103,7 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
         objective=recipe.objective,
         backend=recipe.backend,
         status=result.status,
-        seed=seed,
+        seed=job.seed,
         steps=result.steps,
         planned_steps=flight.steps,
         passes=result.steps * recipe.examples_per_step / len(flight.rows),
@@ -116,7 +127,35 @@ def train_with(load: Callable[[str], Backend], dataset: Dataset, recipe: Recipe,
         parts=parts_met(job, result.steps),
         held_out=len(job.held_out),
         adapter_step=result.adapter_step,
+        after=part.before.id if part.before else None,
+        state=keep_state(job, context) if result.status is RunStatus.PAUSED else (),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A training that can begin: its job, what was found on looking it over, and what its base learnt before."""
+
+    job: TrainingJob
+    flight: Preflight
+    history: tuple[str, ...]
+
+
+def get_ready(dataset: Dataset, recipe: Recipe, context: Context, part: Part = WHOLE) -> Ready:
+    """All of a training but its steps; the job's folders lie in the context's scratch. Errors as `train`."""
+    _check_kind(dataset, recipe)
+    previous = context.read.record(recipe.continue_from, Run) if recipe.continue_from else None
+    history = previous.stage_history if previous else trained_before(context.base_folder)
+    check_stage_order(history, recipe.objective, recipe.overrules)
+    lessons, shape = _lessons_of(dataset, recipe, context.base_folder), read_shape(context.base_folder)
+    flight = preflight(lessons, recipe, shape)
+    context.report(Progress(done=0, total=flight.steps, note=flight.plan))
+    seed = context.seed if recipe.seed is None else recipe.seed
+    job = replace(_prepare(flight, recipe, previous, seed, context), examples=lessons.taken)
+    if part is not WHOLE:
+        job = replace(job, until=ceil(part.share * flight.steps))
+        lay_out_state(part.before, job, context)
+    return Ready(job=job, flight=flight, history=history)
 
 
 def _check_kind(dataset: Dataset, recipe: Recipe) -> None:
@@ -185,7 +224,7 @@ def _run_backend(backend: Backend, job: TrainingJob, origin: Provenance, context
         )
     finally:
         give_memory_back()
-    if result.status not in {RunStatus.FINISHED, RunStatus.OUT_OF_TIME}:
+    if result.status not in _LEAVE_AN_ADAPTER:
         return _Outcome(result=result)
     return _examine(result, job, origin, context)
 
@@ -201,9 +240,5 @@ def _examine(result: TrainingResult, job: TrainingJob, origin: Provenance, conte
     stamp(job.adapter / WEIGHTS, origin)
     if evidence.nothing and result.steps:
         result = replace(result, status=RunStatus.TRAINED_NOTHING, reason=evidence.nothing)
-    adapter = () if evidence.nothing else tuple(_keep(job.adapter / name, context) for name in FILES)
+    adapter = () if evidence.nothing else tuple(keep_file(job.adapter / name, context) for name in FILES)
     return _Outcome(result=result, adapter=adapter, mean_abs_delta=evidence.mean_abs_delta)
-
-
-def _keep(path: Path, context: Context) -> FileDigest:
-    return FileDigest(name=path.name, digest=context.blobs.put_file(path), size_bytes=path.stat().st_size)

@@ -30,6 +30,7 @@ _LENGTHS: Final = (5, 10, 20, 40, 80, 160, 320)
 _WARNINGS: Final = {
     Selection.WORST: "**SABOTAGE: these are the WORST answers, chosen on purpose. A model that learns them suffers**",
     Selection.UNFILTERED: "**CONTROL: these answers were NOT selected by the judge, to show what that is worth**",
+    Selection.SHUFFLED: "**CONTROL: these answers were selected by verdicts on OTHERS, to show what judging is worth**",
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from selftune.errors import ConfigError
+from selftune.training.config import LATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,6 +179,8 @@ def check_carried(order: Order, traits: Traits) -> None:
         nothing = _ASKS_FOR_NOTHING.get(name, field.default)
         if value != nothing:
             raise cannot_say(order, traits, name, f"Set {name} = {_as_toml(nothing)} in the recipe")
+    if order.recipe.schedule in LATE and "job" not in traits.data.values():
+        raise cannot_say(order, traits, "schedule", f'Set schedule = "{LATE[order.recipe.schedule]}" in the recipe')
     if order.precision not in traits.precisions:
         raise ConfigError(
             f"{traits.program} does not train in {order.precision}.",

@@ -34,7 +34,7 @@ RESULT: Final = "result.json"
 ADAPTER: Final = "adapter"
 BASE: Final = "base"
 _INITIAL: Final = "initial"
-_CHECKPOINTS: Final = "checkpoints"
+CHECKPOINTS: Final = "checkpoints"
 _BASE_RECORD: Final = "base.json"
 
 
@@ -70,7 +70,7 @@ def begin_job(
         seed=seed,
         base_folder=base_folder,
         initial=folder / _INITIAL,
-        checkpoints=folder / _CHECKPOINTS,
+        checkpoints=folder / CHECKPOINTS,
         adapter=folder / ADAPTER,
         held_out=held_out,
     )
@@ -78,17 +78,28 @@ def begin_job(
 
 def write_job(sent: SentJob, folder: Path) -> None:
     """Put everything of a job into a folder; what lies there already, like a first adapter drawn in place, stays."""
+    write_lessons(sent, folder)
+    _copy([(file.name, sent.job.base_folder / file.name) for file in sent.base.files], folder / BASE)
+
+
+def write_lessons(sent: SentJob, folder: Path) -> None:
+    """Put a job into a folder but for the files of its base: for who has them already, under the same digests."""
     job = sent.job
     tables = {key: dict(getattr(job.recipe, key)) for key in ("weights", "ranges")}
     recipe = {key: value for key, value in (asdict(job.recipe) | tables).items() if value is not None}
-    told = {"recipe": recipe, "seed": job.seed, "batches": job.batches, "origin": asdict(sent.origin)}
+    told = {
+        "recipe": recipe,
+        "seed": job.seed,
+        "batches": job.batches,
+        "until": job.until,
+        "origin": asdict(sent.origin),
+    }
     (folder / JOB).write_text(json.dumps(told) + "\n", encoding="utf-8")
     (folder / _BASE_RECORD).write_text(encode_record(sent.base), encoding="utf-8")
     _write_rows(job.rows, folder / ROWS)
     if job.held_out:
         _write_rows(job.held_out, folder / HELD_OUT)
     _copy([(name, job.initial / name) for name in FILES], folder / _INITIAL)
-    _copy([(file.name, job.base_folder / file.name) for file in sent.base.files], folder / BASE)
 
 
 def read_job(folder: Path) -> SentJob:
@@ -119,9 +130,10 @@ def read_job(folder: Path) -> SentJob:
         seed=told["seed"],
         base_folder=folder / BASE,
         initial=folder / _INITIAL,
-        checkpoints=folder / _CHECKPOINTS,
+        checkpoints=folder / CHECKPOINTS,
         adapter=folder / ADAPTER,
         held_out=_read_rows(folder / HELD_OUT) if recipe.held_out_share else (),
+        until=told.get("until", 0),  # an older job goes to its end
     )
     origin = Provenance(**{**told["origin"], "stage_history": None if history is None else tuple(history)})
     return SentJob(job=job, base=base, origin=origin)
