@@ -17,6 +17,7 @@ GROUPS: Final = (
     "selftune.filters",
     "selftune.judges",
     "selftune.objectives",
+    "selftune.proposers",
     "selftune.backends",
     "selftune.scorers",
     "selftune.servers",

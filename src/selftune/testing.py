@@ -1,14 +1,17 @@
 """Fakes and contracts that tests share: product code, for your plug-in's tests as much as for ours.
 
 A fake stands for a service of the context (`FakeServe`, `MemoryWork`, `FakeClock` …) and keeps what it was asked.
-A contract (`ScorerContract`, `JudgeContract`, `RuleContract`) is a class of tests that a plug-in inherits. Nothing here
-needs a model, a network or pytest to be imported.
+A contract (`ScorerContract`, `JudgeContract`, `ProposerContract`, `RuleContract`) is a class of tests that a plug-in
+inherits. Nothing here needs a model, a network or pytest to be imported.
 """
 
 # ruff: noqa: S101, ARG001, ARG005 - contracts are tests, and tests assert; fakes take what a contract hands them
 from __future__ import annotations
 
+import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -33,13 +36,13 @@ from selftune.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from selftune.context import ChatRequest, Serve
     from selftune.evals.base import Scorer
     from selftune.gate.base import Evidence, Rule
     from selftune.gate.config import Policy
     from selftune.judges.base import Judge
+    from selftune.loop.experiments.base import Asked, Proposal, Proposer
     from selftune.records import Interaction, JudgeIdentity, Rubric, SuiteItem
 
 R = TypeVar("R", bound=Record)
@@ -412,8 +415,6 @@ class JudgeContract:
 
 def _odd_interactions(base: Interaction) -> Iterator[Interaction]:
     """Interactions that a log may hold and nobody thinks of."""
-    from dataclasses import replace
-
     from selftune.records import Message
 
     for text in (
@@ -432,6 +433,64 @@ def _odd_interactions(base: Interaction) -> Iterator[Interaction]:
     yield replace(base, messages=())
     yield replace(base, messages=base.prompt)
     yield replace(base, messages=(Message(role="a role of its own", content="?"),), state="{", rejected=())
+
+
+class ProposerContract:
+    """What every proposer must do. Set `subject` and what it is `asked`; `chance` where a model answers as it likes."""
+
+    subject: Callable[[], Proposer]
+    asked: Asked
+    chance: bool = False
+
+    def _offered(self, asked: Asked) -> tuple[Proposal, ...]:
+        """What a fresh one proposes, with a journal of its own."""
+        with tempfile.TemporaryDirectory() as folder:
+            return tuple(type(self).subject().propose(replace(asked, work=Path(folder))))
+
+    def test_proposes_as_many_as_it_is_asked_for_at_most(self) -> None:
+        """Never more, and of a fresh space at least one."""
+        for count in (1, 3):
+            assert 1 <= len(self._offered(replace(self.asked, count=count))) <= count
+
+    def test_stays_within_the_space_and_in_one_lane(self) -> None:
+        """Each change is of a knob of the proposal's lane, within its bounds, and says why."""
+        knobs = {knob.key: knob for knob in self.asked.agenda.knobs}
+        for proposal in self._offered(self.asked):
+            assert proposal.changes == tuple(sorted(proposal.changes))
+            assert proposal.reason.strip()
+            for change in proposal.changes:
+                key, _, text = change.partition("=")
+                knob = knobs[key]
+                assert knob.lane is proposal.lane
+                assert text != knob.now
+                assert text in knob.choices if knob.choices else knob.least <= float(text) <= knob.most  # type: ignore[operator] # a knob has bounds or choices
+
+    def test_never_repeats_what_was_tried_or_refused_however_long_it_is_asked(self) -> None:
+        """Also where every try came out alike; a space that is used up gets nothing more."""
+        from selftune.loop.experiments.base import Seen
+        from selftune.records import Effect
+
+        same = Effect(mean=0.0, interval=(-0.1, 0.1), level=0.95, n=42)
+        asked, tried = replace(self.asked, count=2), set[tuple[str, ...]]()
+        with tempfile.TemporaryDirectory() as folder:
+            asked = replace(asked, work=Path(folder))
+            for turn in range(8):
+                offered = type(self).subject().propose(asked)
+                assert tried.isdisjoint(one.changes for one in offered)
+                assert len({one.changes for one in offered}) == len(offered)
+                tried |= {one.changes for one in offered}
+                seen = tuple(
+                    Seen(experiment=f"{turn}-{at}", changes=one.changes, lane=one.lane, effect=(same, None)[at % 2])
+                    for at, one in enumerate(offered[:-1] or offered)
+                )
+                refused = tuple(one.changes for one in offered[len(seen) :])
+                asked = replace(asked, seen=(*asked.seen, *seen), refused=(*asked.refused, *refused))
+                if not offered:
+                    return
+
+    def test_gives_the_same_answer_to_the_same_question(self) -> None:
+        """Chance comes from the question's seed alone."""
+        assert self.chance or self._offered(self.asked) == self._offered(self.asked)
 
 
 class RuleContract:

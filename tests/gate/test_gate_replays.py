@@ -85,3 +85,11 @@ def test_the_page_shows_what_the_gate_says_today() -> None:
 def test_the_report_holds_every_promise() -> None:
     section = told.section_over(10)
     assert all(figure.held is not False for figure in section.figures)
+
+
+@pytest.mark.parametrize("held_out", [0.001, 9.0])
+def test_a_loss_near_zero_is_named_and_no_loss_moves_a_decision(held_out: float) -> None:
+    evidence = CASES["v2: validation loss near zero, 4 of 6 categories down"].evidence
+    decision = told.decided(told.with_losses(evidence, held_out))
+    assert decision.outcome.value == "reject"
+    assert ("looks learnt by heart" in decision.reason) is (held_out < 1)

@@ -63,7 +63,7 @@ def _for_bound(comparison: Comparison, cap: float, policy: Policy) -> int | None
 
 def minutes_of_a_round(evidence: Evidence, *, training: bool) -> int:
     """Minutes that the next try takes at this one's pace: both arms, and the training where it is done again."""
-    trained = evidence.run.wall_seconds if training and evidence.run is not None else 0.0
+    trained = evidence.run.whole_seconds if training and evidence.run is not None else 0.0
     return max(1, math.ceil((trained + _evaluation_seconds(evidence)) / 60))
 
 

@@ -4,6 +4,7 @@
 
 Beside the eight: `Statement` (what a person says about any record), `BlindPair` (two answers that a person chooses
 between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
+`Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
 the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
@@ -48,6 +49,18 @@ from selftune.records.dataset import (
 )
 from selftune.records.decision import Check, CheckStatus, Decision, FurtherArms, Outcome
 from selftune.records.evaluation import Arm, Evaluation, ItemOutcome
+from selftune.records.experiment import (
+    Effect,
+    Experiment,
+    ExperimentResult,
+    LoggedTry,
+    Mode,
+    Night,
+    Outage,
+    PartScore,
+    ResultLog,
+    RungTaken,
+)
 from selftune.records.interaction import (
     Consent,
     Feedback,
@@ -66,6 +79,7 @@ from selftune.records.release import HealthCheck, Release
 from selftune.records.rubric import Criterion, CriticalFailure, Rubric
 from selftune.records.run import CurvePoint, PartMet, Run, RunPurpose, RunStatus
 from selftune.records.statement import Statement, StatementKind
+from selftune.records.study import StudyNight
 from selftune.records.suite import Suite, SuiteItem
 
 __all__ = [
@@ -87,8 +101,11 @@ __all__ = [
     "DatasetKind",
     "Decision",
     "Distance",
+    "Effect",
     "Evaluation",
     "Example",
+    "Experiment",
+    "ExperimentResult",
     "Feedback",
     "FileDigest",
     "FurtherArms",
@@ -102,12 +119,17 @@ __all__ = [
     "Judgement",
     "JudgementStatus",
     "KindCount",
+    "LoggedTry",
     "MemberVerdict",
     "Message",
+    "Mode",
+    "Night",
+    "Outage",
     "Outcome",
     "PairFacts",
     "Parity",
     "PartMet",
+    "PartScore",
     "Persona",
     "Pillar",
     "Plot",
@@ -119,15 +141,18 @@ __all__ = [
     "Reject",
     "Rejected",
     "Release",
+    "ResultLog",
     "Rubric",
     "Run",
     "RunPurpose",
     "RunStatus",
+    "RungTaken",
     "ServingForm",
     "ServingProof",
     "ShownLessons",
     "Statement",
     "StatementKind",
+    "StudyNight",
     "StyleContrast",
     "Suite",
     "SuiteItem",

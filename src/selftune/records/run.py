@@ -20,13 +20,14 @@ class RunPurpose(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How the training ended. Only a finished run can be promoted."""
+    """How the training ended. Only a finished run can be promoted; a paused one came as far as it should for now."""
 
     FINISHED = "finished"
     OUT_OF_TIME = "out_of_time"
     FAILED = "failed"
     DIVERGED = "diverged"
     TRAINED_NOTHING = "trained_nothing"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,9 @@ class Run(Record):
         parts: Where lessons were weighed, what was met of each part, the largest first.
         held_out: Lessons that were not learnt but told the evaluation loss.
         adapter_step: The step after which the adapter was as it is kept; None: the last.
+        after: The run that it went on from, where one training is taken in parts. Steps, passes, tokens, curve and
+            `trained_seconds` are then those of all parts so far; `wall_seconds`, energy and cost those of this part.
+        state: What a paused training goes on from, by digest; it may be gone once nobody will.
     """
 
     KIND: ClassVar[str] = "run"
@@ -109,11 +113,18 @@ class Run(Record):
     parts: tuple[PartMet, ...] = ()
     held_out: int = 0
     adapter_step: int | None = None
+    after: str | None = None
+    state: tuple[FileDigest, ...] = ()
 
     @property
     def share_done(self) -> float:
         """Steps taken of those planned."""
         return self.steps / self.planned_steps if self.planned_steps else 0.0
+
+    @property
+    def whole_seconds(self) -> float:
+        """What the training took, the parts before this one reckoned in: of those at the least their steps."""
+        return max(self.wall_seconds, self.trained_seconds)
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -53,6 +53,10 @@ class BlobStore:
             temporary.write_bytes(data)
             return self._publish(temporary)
 
+    def drop(self, digest: str) -> None:
+        """Let a blob go that nobody needs any more; one that is gone already is gone."""
+        self._place(digest).unlink(missing_ok=True)
+
     def path(self, digest: str, *, verify: bool = False) -> Path:
         """Where the blob lies; with `verify`, after reading all of it.
 
