@@ -366,10 +366,11 @@ def test_pages_from_elsewhere_are_refused(house):
     assert post(house, {"Origin": "http://localhost:5173"})[0] == 200
 
 
-def test_switching_needs_the_token(house):
+def test_switching_resting_and_waking_need_the_token(house):
     serve(house, house.base())
-    assert post(house, {}, "/keeper/switch", b'{"name": "x"}')[0] == 403
-    assert post(house, {"Authorization": "Bearer x"}, "/keeper/switch", b'{"name": "x"}')[0] == 403
+    for path in ("/keeper/switch", "/keeper/rest", "/keeper/wake"):
+        assert post(house, {}, path, b'{"name": "x"}')[0] == 403
+        assert post(house, {"Authorization": "Bearer x"}, path, b'{"name": "x"}')[0] == 403
     assert (house.folder / ".selftune" / "serving.json").stat().st_mode & 0o077 == 0
 
 

@@ -10,17 +10,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from selftune.errors import ServingError
-from selftune.records import Message
-from selftune.release.control import SWITCH, control_headers, read_switched, revive_error
+from selftune.errors import IntegrityError, ServingError
+from selftune.records import Message, canonical_json
+from selftune.release.control import REST, SWITCH, WAKE, control_headers, read_switched, revive_error
 from selftune.release.note import is_copied, keeper_process, read_note
+from selftune.release.resting import rest_of_ours
 from selftune.serving.addresses import told_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from selftune.errors import IntegrityError
     from selftune.records import ServingProof
     from selftune.release.base import Switched
     from selftune.release.config import Target
@@ -37,7 +37,10 @@ _LOOK: Final = "Look at .selftune/logs/keeper.log."
 
 @dataclass(frozen=True, kw_only=True)
 class LiveStatus:
-    """What serves now; `version` is None before the first release, `problem` says why it is not the active one."""
+    """What serves now; `version` is None before the first release, `problem` says why it is not the active one.
+
+    `resting` says why nothing serves, where a command asked for that.
+    """
 
     address: str
     port: int
@@ -47,6 +50,7 @@ class LiveStatus:
     proof: ServingProof | None
     started_at: str
     problem: str | None
+    resting: str | None = None
 
 
 class LiveServer:
@@ -88,7 +92,7 @@ class LiveServer:
         return self._running().address
 
     def start(self) -> LiveStatus:
-        """Start the keeper unless it runs; returns when the active release answers.
+        """Start the keeper unless it runs, wake one that rests; returns when the active release answers.
 
         Raises:
             IntegrityError: neither the active release nor its fallback can be served, or the port is taken.
@@ -113,6 +117,17 @@ class LiveServer:
             stubborn.kill()
         self._collect()
         return True
+
+    def rest(self, why: str, *, seconds: float | None = None) -> None:
+        """Let go of the device until `start`; the address stays, and says why it has no answer.
+
+        The keeper wakes by itself after so many seconds, and within some of them when this process is gone.
+
+        Raises:
+            ServingError: nothing serves.
+        """
+        asked = canonical_json(rest_of_ours(why, seconds)).encode()
+        self._tell(self._running(), REST, asked)
 
     def switch(self, name: str, placed: str | None = None) -> Switched:
         """Serve the release of this name; starts the keeper if there is none.
@@ -178,7 +193,12 @@ class LiveServer:
             note = self._note()
             if note is None:
                 return self._spawn()
-        if note.version is None and note.problem is not None:
+        if note.resting is not None:
+            try:
+                self._tell(note, WAKE, json.dumps({"addresses": told_addresses()}).encode())
+            except IntegrityError as error:
+                return error
+        elif note.version is None and note.problem is not None:
             return ServingError(note.problem, next_step="Run `selftune rollback` to serve an earlier release.")
         return None
 
@@ -210,6 +230,11 @@ class LiveServer:
             raise problem
         return problem
 
+    def _tell(self, note: Note, path: str, body: bytes) -> None:
+        code, text = _post(note, path, body, control_headers(note.token), _SWITCH_SECONDS)
+        if code != _OK:
+            raise revive_error(_json(text))
+
     def _collect(self) -> None:
         if self._started is not None and self._started.poll() is not None:
             self._started = None
@@ -225,6 +250,7 @@ def _status_of(note: Note) -> LiveStatus:
         proof=note.proof,
         started_at=note.started_at,
         problem=note.problem,
+        resting=note.resting,
     )
 
 

@@ -30,6 +30,7 @@ class Note:
         version: The release that answers; None while there is none.
         problem: Why the active release does not serve, when an earlier one does instead.
         token: Lets a program of the same user change what serves.
+        resting: Why nothing serves, where somebody asked for that; None otherwise.
         place: Number of the keeper's folder in its file system, which a copy of the folder does not share and a moved
             one keeps; 0 in the note of an older keeper.
     """
@@ -45,6 +46,7 @@ class Note:
     build_digest: str | None = None
     proof: ServingProof | None = None
     problem: str | None = None
+    resting: str | None = None
     place: int = 0
 
 

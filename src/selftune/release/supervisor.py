@@ -2,8 +2,9 @@
 
 It owns the public address. Behind it runs the server of the active release, started only after its files, its proof
 and its health are right; a crashed one is started again with growing pauses; a new release is started beside the old
-one and takes over only when it has proven itself. The server exits when the keeper's end of its stdin closes, so that
-even a killed keeper leaves nothing behind.
+one and takes over only when it has proven itself. Asked to rest, it lets go of its model, and takes it back when it is
+told to, when the time is up, or when whoever asked is gone. The server exits when the keeper's end of its stdin closes,
+so that even a killed keeper leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from selftune.release.health import check_health
 from selftune.release.manifest import Pointer, model_files, pointer_to, read_pointer, read_trusted, write_pointer
 from selftune.release.note import NOTE, Note, place_of, remove_note, write_note
 from selftune.release.publish import publish_bytes
+from selftune.release.resting import lives, passing_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from selftune.records import HealthCheck
     from selftune.release.manifest import Manifest
+    from selftune.release.resting import Rest
     from selftune.serving.base import Relayed
 
 log = logging.getLogger("selftune.keeper")
@@ -47,6 +50,7 @@ _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 60.0
 _CRASHES_BEFORE_BACK: Final = 3
+_AFTER_A_REST: Final = {"Retry-After": "60"}
 
 
 class StartServer(Protocol):
@@ -122,6 +126,8 @@ class Keeper:
         self._crashes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._note: Note | None = None
+        self._rest: Rest | None = None
+        self._rests_until: float | None = None
         self.token = secrets.token_hex(32)
 
     def stop(self) -> None:
@@ -157,8 +163,10 @@ class Keeper:
         """The model that serves now; it is not stopped before the block ends.
 
         Raises:
-            HTTPServiceUnavailable: there is none, and none came in time.
+            HTTPServiceUnavailable: there is none, and none came in time; at once where it rests.
         """
+        if self._rest is not None and not self._rest_is_over(self._rest):
+            raise web.HTTPServiceUnavailable(text=f"no model serves now: {self._rest.why}", headers=_AFTER_A_REST)
         try:
             await asyncio.wait_for(self._ready.wait(), self._terms.patience)
         except TimeoutError:
@@ -181,6 +189,49 @@ class Keeper:
         with suppress(TimeoutError):
             if behind is self._child and isinstance(behind, Child) and not await self._lives(behind):
                 self._restart(behind)
+
+    async def rest(self, rest: Rest) -> None:
+        """Let go of the model until `wake`, the end of the rest, or that of the process that asked for it."""
+        await asyncio.shield(self._lie_down(rest))
+
+    async def _lie_down(self, rest: Rest) -> None:
+        async with self._changing:
+            child, self._child, self._rest = self._child, None, rest
+            self._rests_until = None if rest.seconds is None else passing_seconds() + rest.seconds
+            self._ready.clear()
+            self._write_note(None)
+            log.info("rests: %s", rest.why)
+            if child is not None:
+                await _retire(child)
+
+    async def wake(self) -> None:
+        """Serve again what is active; nothing to do where it does.
+
+        Raises:
+            IntegrityError: neither it nor the release before it can be served.
+        """
+        await asyncio.shield(self._get_up())
+
+    async def _get_up(self) -> None:
+        async with self._changing:
+            if self._rest is None:
+                return
+            self._rest, self._last_request = None, time.monotonic()
+            problem = await self._begin()
+            if problem is not None:
+                raise problem
+
+    async def _wake_when_over(self) -> None:
+        """Wake by itself where nobody would: the time is up, or who asked was killed."""
+        if self._rest is None or not self._rest_is_over(self._rest):
+            return
+        log.warning("wakes by itself: the time is up, or process %d, which asked for the rest, is gone", self._rest.pid)
+        # Why it could not is on its note; the address stays open for a switch to another release.
+        with suppress(IntegrityError):
+            await self.wake()
+
+    def _rest_is_over(self, rest: Rest) -> bool:
+        return (self._rests_until is not None and passing_seconds() >= self._rests_until) or not lives(rest)
 
     async def switch(self, name: str, placed: str | None = None) -> Switched:
         """Serve another release; the pointer changes only when the new server has proven itself.
@@ -236,7 +287,7 @@ class Keeper:
         log.info("%s serves", new.manifest.version)
 
     def _set_child(self, child: Child, problem: str | None = None) -> None:
-        self._child = child
+        self._child, self._rest = child, None
         self._ready.set()
         self._write_note(problem)
 
@@ -299,7 +350,7 @@ class Keeper:
         while not self._stop.is_set():
             await self._pause(pause_before(self._crashes))
             async with self._changing:
-                if self._child is not None:
+                if self._child is not None or self._rest is not None:
                     return
                 if hangs or self._crashes >= _CRASHES_BEFORE_BACK:
                     self._take_back(gone.manifest, "does not answer" if hangs else f"died {self._crashes} times")
@@ -332,6 +383,7 @@ class Keeper:
             if self._is_idle() or not (self._hidden / NOTE).exists():
                 log.info("nobody needs the server any more")
                 return
+            await self._wake_when_over()
             child = self._child
             if child is None:
                 continue
@@ -358,7 +410,7 @@ class Keeper:
             return False
 
     def _is_idle(self) -> bool:
-        if self._terms.idle is None or (self._child is not None and self._child.in_flight):
+        if self._terms.idle is None or self._rest is not None or (self._child is not None and self._child.in_flight):
             return False
         return time.monotonic() - self._last_request > self._terms.idle
 
@@ -393,6 +445,7 @@ class Keeper:
             build_digest=child.manifest.build.digest if child else None,
             proof=child.served.proof if child else None,
             problem=problem,
+            resting=None if self._rest is None else self._rest.why,
         )
         write_note(self._note, self._hidden)
 
