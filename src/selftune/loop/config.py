@@ -338,11 +338,116 @@ class GovernanceSection:
     expiry_hours: float = 168.0
 
 
+class OnlyWhen(StrEnum):
+    """What a machine must be for a night to use it; `auto`: with a battery the last of these, else the first."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    PLUGGED_IN = "plugged_in"
+    PLUGGED_IN_AND_IDLE = "plugged_in_and_idle"
+
+
+class NodeChoice(StrEnum):
+    """Which base a night tries recipes on: a small one that stands in, the one that serves, or what answers."""
+
+    AUTO = "auto"
+    PROXY = "proxy"
+    FULL = "full"
+
+
+class FreeDevice(StrEnum):
+    """Whether what serves makes room for a training."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class EngineChoice(StrEnum):
+    """Who trains a night's tries: this process one after the other, or several of a Ray cluster on this machine."""
+
+    SERIAL = "serial"
+    RAY = "ray"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightlySection:
+    """[nightly]: how long a night may last, how much is tried in it, who proposes, and what it may cost.
+
+    A night begins `at` a time of day, and no experiment in it that can't end before `until`, by this machine's clock.
+    `proposer` is `grid`, `one_factor`, `optuna` or `llm`, which asks the `model` at `endpoint`; where it can't answer,
+    `one_factor` proposes. With `arms` the time goes to so many tries at once, of which the best quarter is trained
+    further, rung by rung.
+    So many notes of tries are kept in `memory/events`; older ones are moved to `memory/archive`.
+    Adapters of tries that were not kept stay; beyond `adapters_kept_gb` the oldest are moved into `adapters_archive`.
+    `only_when` is `always`, `plugged_in` or `plugged_in_and_idle`, where idle means untouched for `idle_minutes`;
+    `auto` is the last of these on a machine with a battery. Where a timer is installed and no night came to its end for
+    `silent_days`, that is an alarm.
+    Of a whole suite that is named as screen, so many `screen_items` are asked.
+    `mode` says what is trained: `full` the project's base, on the machine that [machine] names where it names one;
+    `proxy` the base `proxy_base`, here, whose tries promote nothing; `auto` is `full` while that machine answers, else
+    `proxy`. One training takes up to `full_minutes` or `proxy_minutes`.
+    `free_device` says whether what serves rests while a training runs: `always`, `never`, or `auto`, which is where a
+    card is needed by both or memory is too little for both. `budget_judge_calls` is how often a judge may be called.
+    `engine` is `serial`, which trains one try after the other, or `ray`: so many `workers` of a cluster on this machine
+    train that many tries at once, each with one thread.
+    """
+
+    at: str = "02:00"
+    until: str = "05:00"
+    max_experiments: int = 4
+    arms: int = 0
+    proposer: str = "one_factor"
+    endpoint: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    budget_usd: float | None = None
+    notes_kept: int = 200
+    adapters_kept_gb: float = 0.0
+    adapters_archive: str = ""
+    only_when: OnlyWhen = OnlyWhen.AUTO
+    idle_minutes: float = 15.0
+    silent_days: float = 3.0
+    screen_items: int = 42
+    mode: NodeChoice = NodeChoice.AUTO
+    proxy_base: str = ""
+    proxy_minutes: float = 15.0
+    full_minutes: float = 30.0
+    free_device: FreeDevice = FreeDevice.AUTO
+    budget_judge_calls: int | None = None
+    engine: EngineChoice = EngineChoice.SERIAL
+    workers: int = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class EgressSection:
     """[egress]: endpoints beyond this machine that may be called; none unless named."""
 
     allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkModel:
+    """[[benchmark.models]]: a model of others: where it is and what its tokens cost, None where nobody knows."""
+
+    name: str
+    endpoint: str
+    model: str = ""
+    api_key_env: str = ""
+    usd_per_million_input: float | None = None
+    usd_per_million_output: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSection:
+    """[benchmark]: `models` that `selftune benchmark` knows by name, and how many seconds one answer may take.
+
+    Each is a [[benchmark.models]] of its own with name, endpoint, model (its name, unless it is called otherwise
+    there), api_key_env and both prices.
+    """
+
+    models: tuple[BenchmarkModel, ...] = ()
+    timeout_seconds: float = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,7 +471,9 @@ class ProjectConfig:
     gate_judge: GateJudgeSection = field(default_factory=GateJudgeSection)
     serving: ServingSection = field(default_factory=ServingSection)
     governance: GovernanceSection = field(default_factory=GovernanceSection)
+    nightly: NightlySection = field(default_factory=NightlySection)
     egress: EgressSection = field(default_factory=EgressSection)
+    benchmark: BenchmarkSection = field(default_factory=BenchmarkSection)
 
 
 def load_config(folder: Path) -> ProjectConfig:

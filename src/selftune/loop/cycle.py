@@ -31,15 +31,24 @@ def run_cycle(plan: Plan, step: Executor) -> Release | Decision:
     Raises:
         NotYet: nothing new, too little, or a person is awaited; the command shows it as Halted with the next step.
     """
+    dataset = prepare(plan, step)
+    if plan.recipe is None:
+        return weigh(plan, step, find_prompted(plan, step, dataset), None, dataset)
+    return weigh_run(plan, step, step(train, dataset, plan.recipe), dataset)
+
+
+def prepare(plan: Plan, step: Executor) -> Dataset:
+    """The first half of the story: what is new is captured, judged, and chosen from.
+
+    Raises:
+        NotYet: as `run_cycle`.
+    """
     interactions = step(capture, plan.sources, plan.capture)
     judgements = step(judge, interactions, plan.judging)
     if plan.corrector is not None:
         rewritten = step(capture, (plan.corrections(plan.corrector, judgements),), plan.capture)
         judgements = step(judge, rewritten, plan.judging_after(judgements))
-    dataset = step(curate, plan.judged(judgements), plan.curation)
-    if plan.recipe is None:
-        return weigh(plan, step, find_prompted(plan, step, dataset), None, dataset)
-    return weigh_run(plan, step, step(train, dataset, plan.recipe), dataset)
+    return step(curate, plan.judged(judgements), plan.curation)
 
 
 def weigh_run(plan: Plan, step: Executor, run: Run, dataset: Dataset) -> Release | Decision:

@@ -9,6 +9,7 @@ from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES
 from selftune.gate.policies import POLICIES
 from selftune.judges.rubric import RUBRICS, load_rubric
+from selftune.loop.experiments.agenda.document import PROGRAMS
 from selftune.loop.experiments.experiment_plan import EXPERIMENTS
 from selftune.training.config import RECIPES
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from selftune.loop.config import ProjectConfig
     from selftune.records import Codex, Rubric
 
-KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES, EXPERIMENTS)}
+KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES, EXPERIMENTS, PROGRAMS)}
 
 
 def find_text(folder: Path, kind: str, name: str) -> str:

@@ -152,6 +152,11 @@ class Executor:
         """How many records a step gives; for so many that their ids would not fit in memory. Errors as by a call."""
         return self._store.count_outputs(self._take(stage, inputs, config))
 
+    def context_of(self, stage: Callable[[I, C, Context], R], inputs: I, config: C) -> Context | None:
+        """What this step would be handed now, its scratch included; None where it is finished."""
+        key = step_key(stage, inputs, config, self._context)
+        return None if self._store.is_finished(key) else replace(self._context, work=self._store.step_work(key))
+
     def _take(self, stage: Callable[[I, C, Context], Any], inputs: I, config: C) -> str:
         """See that the step is finished; returns its key."""
         name = stage.__name__

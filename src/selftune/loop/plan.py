@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.builds.prompts import PromptLayout, prompted
 from selftune.curation.base import Judged, Key, Pair, Yardstick
+from selftune.curation.config import Selection
 from selftune.curation.corrections import find_correctable
 from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.config import AlphaOverNights
@@ -17,6 +18,7 @@ from selftune.judges.calibration.canaries import CANARY
 from selftune.loop.lessons.correcting import Corrections
 from selftune.loop.measuring.controls import prompt_of_lessons
 from selftune.loop.measuring.leaks import leakage_of
+from selftune.loop.study.shuffling import deal_verdicts
 from selftune.records import Arm, Build, Dataset, Decision, Interaction, Judgement, PromptSearch, Run, digest_of
 from selftune.store.consent import TIGHTENED
 
@@ -181,8 +183,11 @@ class Plan:
     def judged(self, judgements: Stored[Judgement]) -> Judged:
         """All that has been judged so far, this cycle's judgements among it: each generation learns from everything."""
         del judgements  # They are in the store already; asking for them here keeps the order of the story.
+        log = judged_log(self.store, self.judge_identity, self.judging.rubric_digest)
+        if self.curation.selection == Selection.SHUFFLED:
+            log = replace(log, names=deal_verdicts(log.names, self.seed))
         return Judged(
-            pairs=judged_log(self.store, self.judge_identity, self.judging.rubric_digest),
+            pairs=log,
             watermark=self.watermark,
             learnt_before=self.learnt_before,
             champion=self.champion.digest,

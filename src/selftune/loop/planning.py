@@ -67,12 +67,13 @@ if TYPE_CHECKING:
 MIX_RATIOS: Final = (0.1, 0.9)
 
 
-def make_plan(project: Project, run: Run | None = None) -> Plan:
+def make_plan(project: Project, run: Run | None = None, *, anyway: bool = False) -> Plan:
     """What the next cycle does; after a cut the same plan is made again, so finished steps are found.
 
     Args:
         project: Where.
         run: The run whose candidate is to be weighed, in place of one that is trained on what is new; None: train.
+        anyway: Make a plan even where nothing is new, for a night that tries things on what is there.
 
     Raises:
         NothingNewError: there is no new interaction, or the run that was named serves already.
@@ -83,13 +84,14 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
     learnt = learnt_so_far(project)
     news = read_news(project, 0 if learnt is None else learnt.watermark)
     fresh = news.fresh
-    if run is None:
+    looks_at_news = run is None and (len(fresh) > 0 or not anyway)
+    if looks_at_news:
         refuse_when_nothing_new(news)
     serving = serving_release(project)
     champion = store.record(serving.build_id, Build)
     refuse_other_prompting(config, champion)
     judging = make_judging(project)
-    if run is None:
+    if looks_at_news:
         refuse_when_nothing_readable(project, fresh, judging)
     policy = policy_of(project)
     evaluation, *further = make_exams(project, policy)
@@ -125,7 +127,7 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
         yardsticks=make_yardsticks(project.folder, *suites),
         recipe=recipe,
         again=choose_recipes_again(project, policy, recipe, run),
-        form=BuildConfig(form=config.build.form, quantisation=config.build.quantisation, prompting=champion.prompting),
+        form=form_of(project, champion),
         evaluation=evaluation,
         further=tuple(further),
         holdout=holdout,
@@ -142,6 +144,13 @@ def make_plan(project: Project, run: Run | None = None) -> Plan:
         serving=serving,
         promotion=lambda build, decision: promotion_of(project, build, decision),
     )
+
+
+def form_of(project: Project, champion: Build | None = None) -> BuildConfig:
+    """The serving form of a candidate, prompted as what serves is."""
+    section = project.config.build
+    prompting = section.prompting if champion is None else champion.prompting
+    return BuildConfig(form=section.form, quantisation=section.quantisation, prompting=prompting)
 
 
 def make_exams(project: Project, policy: Policy) -> tuple[EvaluationConfig, ...]:

@@ -34,6 +34,8 @@ class Project:
         base_folder: Where the base's files were put; only who is about to use them looks, with `check_base_files`.
         recipe_changes: What this command alone changes of the recipe, each as `KEY=VALUE`, within the recipe's ranges.
         continue_from: Id of the run whose adapter this command alone trains further; empty: as the recipe says.
+        backend: What trains in the stead of what the recipe names, as a node asks for; empty: as the recipe says.
+        most_seconds: What one training may take at most, whatever the recipe says; 0: as the recipe says.
     """
 
     folder: Path
@@ -44,6 +46,8 @@ class Project:
     base_folder: Path
     recipe_changes: tuple[str, ...] = ()
     continue_from: str = ""
+    backend: str = ""
+    most_seconds: float = 0.0
 
     @property
     def hidden(self) -> Path:

@@ -196,14 +196,16 @@ def dataset_of(project: Project, run: Run) -> Dataset:
     return project.store.record(run.dataset_id, Dataset)
 
 
-def plan_on_record(project: Project, run: Run | None = None) -> Plan:
+def plan_on_record(project: Project, run: Run | None = None, *, anyway: bool = False) -> Plan:
     """The plan of the next cycle; policy and rubric are put on record, so that decision and verdicts can be traced.
+
+    With `anyway` there is one even where nothing is new.
 
     Raises:
         NothingNewError: as `make_plan`.
         ConfigError: as `make_plan`.
     """
-    plan = make_plan(project, run)
+    plan = make_plan(project, run, anyway=anyway)
     keep_policy(project)
     codex = plan.judging.codex
     rubric = load_rubric(plan.judging.rubric, codex)
@@ -252,7 +254,7 @@ def weigh_picks(project: Project, step: Executor) -> Decision | None:
     """The last decision made again, if somebody has picked since; a promotion among them is then carried out."""
     again = decide_by_picks(project, step)
     if again is not None and again.outcome is not Outcome.PROMOTE:
-        leave_for_people(project, again, step.timings)
+        leave_for_people(project, again)
     return again
 
 
@@ -267,7 +269,7 @@ def close_cycle(project: Project, ending: Release | Decision, step: Executor) ->
     """What a cycle leaves behind: files for people, and a signed head of the ledger."""
     decision = project.store.last(Decision) if isinstance(ending, Release) else ending
     if decision is not None:
-        leave_for_people(project, decision, step.timings)
+        leave_for_people(project, decision)
         drop_withdrawn(project)
         added = grow_regressions(project, decision).added
         if added:

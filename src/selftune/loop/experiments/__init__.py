@@ -1,1 +1,1 @@
-"""Experiments that are registered before they are run, and their plans."""
+"""Experiments: what is tried and by whom, how it is screened, and those whose rule stands before they are run."""

@@ -43,14 +43,14 @@ def recipe_in_force(project: Project, name: str = "") -> Recipe:
 
 
 def find_recipe(project: Project, name: str = "") -> Recipe:
-    """The recipe of this name, by default the project's, as it is written and as this command varies it.
+    """The recipe of this name, by default the project's, as it is written, varied and placed by this command.
 
     Raises:
         UnknownNameError: no recipe has the name, it may not be varied so, or no back-end has the name that it gives.
         ConfigError: the recipe can't be read, or a change lies outside of its ranges.
     """
     written = load_recipe(find_text(project.folder, "recipe", name or project.config.training.recipe))
-    varied = vary(written, project.recipe_changes)
+    varied = _placed(vary(written, project.recipe_changes), project)
     find_plugin("selftune.backends", varied.backend)
     return replace(varied, continue_from=project.continue_from) if project.continue_from else varied
 
@@ -92,6 +92,12 @@ def history_before(project: Project, recipe: Recipe) -> tuple[str, ...]:
 def runs_on_base(project: Project) -> tuple[Run, ...]:
     """Every run on the project's very base, oldest first."""
     return tuple(run for _, run in project.store.each(Run) if run.base_digest == project.base.digest)
+
+
+def _placed(recipe: Recipe, project: Project) -> Recipe:
+    """The recipe as the node trains it on which the project stands."""
+    most = min(filter(None, (recipe.max_seconds, project.most_seconds)), default=0.0)
+    return replace(recipe, backend=project.backend or recipe.backend, max_seconds=most)
 
 
 def _set_aside(project: Project, recipe: Recipe) -> frozenset[str]:

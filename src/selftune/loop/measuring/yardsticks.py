@@ -22,13 +22,17 @@ def make_yardsticks(folder: Path, *in_force: Suite) -> tuple[Yardstick, ...]:
     """
     own = sorted((folder / SUITES.folder).glob(f"*{SUITES.endings[0]}"))
     suites = {one.id: one for one in (*in_force, *map(load_suite, map(str, own)))}
+    return yardsticks_of(*(one for one in suites.values() if one.purpose != REGRESSION))
+
+
+def yardsticks_of(*suites: Suite) -> tuple[Yardstick, ...]:
+    """What the items of these suites ask, and under which state."""
     return tuple(
         Yardstick(
             name=f"item {item.id} of {one.name}",
             text="\n".join(message.content for message in item.messages if message.role == "user"),
             state=find_state(item.messages),
         )
-        for one in suites.values()
-        if one.purpose != REGRESSION
+        for one in suites
         for item in one.items
     )
