@@ -35,6 +35,8 @@ def test_systemd_gets_a_service_and_a_timer_and_takes_no_part_of_the_name_for_it
     lines = dict(line.split("=", 1) for line in service.text.splitlines() if "=" in line)
     assert lines["ExecStart"].endswith('"curate" "--project" "' + str(folder.parent) + '/my \\"own\\" 50%% $$HOME"')
     assert lines["SuccessExitStatus"] == "3 4 5"
+    # Else systemd kills, at the end of the cycle, the model that the cycle put into service.
+    assert lines["KillMode"] == "process"
     assert "OnCalendar=*-*-* 03:00:00" in timer.text
     assert "Persistent=true" in timer.text
 

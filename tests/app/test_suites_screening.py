@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftune.app.suites.screening import draw_screen, screen_suite
+from selftune.app.suites.screening import screen_suite
 from selftune.errors import ConfigError, UsageError
 from selftune.evals.coverage import Demands, Grade, lint_suite, refuse_unsound
 from selftune.evals.suites import load_suite
+from selftune.loop.experiments.screen import draw_screen
 from selftune.records import GenerationParameters, Message, Suite, SuiteItem
 
 WHOLE = load_suite("state_obedience")

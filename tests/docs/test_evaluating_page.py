@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from selftune.loop.config import EvaluationSection, load_config
 from selftune.loop.experiments.experiment_plan import EXPERIMENTS
@@ -15,10 +16,18 @@ EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
 def test_the_judge_of_the_page_can_be_named(tmp_path):
-    (text,) = EXAMPLES
+    text, _ = EXAMPLES
     (tmp_path / "selftune.toml").write_text(text)
     section = load_config(tmp_path).gate_judge
     assert load_plugin("selftune.judges", section.name)
+
+
+def test_the_model_of_the_page_may_be_asked_by_the_hosts_of_the_page(tmp_path):
+    _, text = EXAMPLES
+    (tmp_path / "selftune.toml").write_text(text)
+    config = load_config(tmp_path)
+    (model,) = config.benchmark.models
+    assert urlsplit(model.endpoint).hostname in config.egress.allow
 
 
 def test_numbers_and_names_of_the_page_are_the_programs_own():

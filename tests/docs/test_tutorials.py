@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,15 @@ PAGES = sorted((*DOCS.glob("tutorials/*.md"), *DOCS.glob("guides/*.md")))
 
 
 @pytest.mark.needs("train", "serve", "lance")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.stem, marks=pytest.mark.xdist_group(page.stem)) for page in PAGES]
+)
 def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path):
     shutil.copytree(page.parent / "samples", tmp_path / "samples")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # Bases that a page adds are added to nobody's home.
-    reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300", "SELFTUNE_HOME": str(tmp_path / "home")})
+    # Bases that a page adds are added to nobody's home, and a page about nights is read by day.
+    home = {"SELFTUNE_HOME": str(tmp_path / "home"), "TZ": where_it_is_noon()}
+    reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300"} | home)
     steps = steps_of(page.read_text(encoding="utf-8"))
     assert len(steps) > 5
     try:
@@ -32,3 +36,9 @@ def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path
         # A page that is not so may end before its own `selftune stop`.
         for place in tmp_path.glob("*/selftune.toml"):
             stop_service(place.parent)
+
+
+def where_it_is_noon() -> str:
+    """A time zone in which it is noon or a little later."""
+    ahead = datetime.now(UTC).hour - 12
+    return f"Etc/GMT{ahead:+d}"  # by POSIX, what lies east of Greenwich has a minus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selftune.loop.project import open_project
-from selftune.records import Codex, Dataset, Interaction, Judgement, Rubric
+from selftune.records import Codex, Dataset, Interaction, Judgement, Rubric, Run
 
 pytestmark = pytest.mark.needs("train", "serve")
 
@@ -47,3 +47,22 @@ def test_what_came_in_after_the_last_cycle_is_said_to_be_waiting(promoted):
         newest = project.store.last(Interaction)
         assert newest.id not in {judgement.interaction_id for _, judgement in project.store.each(Judgement)}
     assert "not judged yet" in told(promoted, newest.id)
+
+
+def test_a_run_tells_what_set_it_off_its_data_its_scores_before_and_after_and_every_file(promoted):
+    with open_project(promoted.folder) as project:
+        run = project.store.last(Run)
+    way = told(promoted, run.id)
+    for expected in (
+        f"{run.recipe}: finished after {run.steps} of {run.planned_steps} steps",
+        "set off by ",
+        f"dataset {run.dataset_id}: ",
+        f"all of it: selftune train curves {run.id[:16]}",
+        "champion on few: ",
+        "candidate on few: ",
+        "decided promote, decision:",
+        "  adapter: adapter_model.safetensors, ",
+        ".selftune/blobs/sha256/",
+    ):
+        assert expected in way
+    assert "not there" not in way

@@ -48,6 +48,7 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     messages = (*_system(system), Message(role="user", content=question))
     release = serving_release(project)
     live = LiveServer(make_target(project))
+    _refuse_rest(live)
     status = live.start()
     text = live.chat(messages)
     if not text.strip():
@@ -61,6 +62,16 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
         return _kept(reply, project, messages, answered_by)
     except (BudgetError, LockedError) as error:
         return replace(reply, not_kept=f"{error.message} {error.next_step}")
+
+
+def _refuse_rest(live: LiveServer) -> None:
+    """A question does not take the device back from a training; a person who says `selftune start` does."""
+    status = live.status()
+    if status is not None and status.resting is not None:
+        raise ServingError(
+            f"no model serves now: {status.resting}.",
+            next_step="Ask again later, or have it serve beside the training: `selftune start`.",
+        )
 
 
 def _system(text: str) -> tuple[Message, ...]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import tomlkit
-
 from selftune.app.kits import demo_kit
 from selftune.app.projects import bring_base
 from selftune.errors import UsageError
-from selftune.loop.config import CONFIG_FILE
 from selftune.loop.incoming.intake import import_files, let_users_ask
 from selftune.loop.project import create_project, open_project
 from selftune.loop.releasing.start import put_base_into_service
 from selftune.loop.runner import go_round
+from selftune.loop.study.arms import put_settings
 from selftune.records import Outcome
 
 if TYPE_CHECKING:
@@ -98,14 +96,10 @@ def write_state(settings: DemoSettings, kit: Kit) -> None:
 
 def write_settings(settings: DemoSettings, kit: Kit) -> None:
     """Put what differs from the defaults into the demo's `selftune.toml`, where a reader can see it."""
-    path = settings.folder / CONFIG_FILE
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
     changes = [*kit.settings, ("serving", "idle_minutes", IDLE_MINUTES), ("project", "seed", settings.seed)]
     if settings.selection != "best":
         changes.append(("curation", "selection", settings.selection))
-    for section, key, value in changes:
-        document.setdefault(section, tomlkit.table())[key] = value
-    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    put_settings(settings.folder, changes)
 
 
 def free_folder(wanted: Path) -> Path:

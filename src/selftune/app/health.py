@@ -79,6 +79,7 @@ def _project(folder: Path) -> Iterator[Finding]:
             yield from _driver(project.config.serving.driver)
             yield from _release(project)
             yield _records(project)
+            yield from _nights(project)
             yield from _ledger(folder)
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
@@ -179,6 +180,19 @@ def _records(project: Project) -> Finding:
         what=f"damaged records: {len(damaged)}, among them {named}",
         mend="Restore .selftune/store.db from a backup.",
     )
+
+
+def _nights(project: Project) -> Iterator[Finding]:
+    """Alarms of the nights; where none has begun yet and no timer is to begin one, there is nothing to say."""
+    from selftune.loop.night.alarms import alarms, read_nights
+    from selftune.loop.night.clock import SystemClock
+
+    found = alarms(project, SystemClock().now())
+    for alarm in found:
+        yield Finding(level="bad", what=alarm.text, mend=alarm.next_step)
+    nights = read_nights(project)
+    if not found and (nights.begun or nights.timer is not None):
+        yield Finding(level="ok", what="the nights come and end")
 
 
 def _ledger(folder: Path) -> Iterator[Finding]:

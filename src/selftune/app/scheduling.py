@@ -1,24 +1,34 @@
 """Texts that make this machine's own scheduler run the loop; the lease decides when two of them meet.
 
-Nothing is installed here: a person reads the text and puts it in place, and sees by the steps beside it how.
+A schedule of cycles is printed, and a person puts it in place; the timers of the nights are written to where their
+scheduler reads them. Switched on are they by a person alone: the command stands beside them.
 """
 
 from __future__ import annotations
 
+import os
 import plistlib
 import re
 import shlex
 import sys
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from selftune.errors import UnknownNameError, UsageError
+from selftune.errors import UnknownNameError
+from selftune.loop.night.window import read_time
 
 # The gate said no, was not sure, or waits for a person: a night like that is no failure of the service.
 _FINE_ENDINGS: Final = "3 4 5"
-_CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+# For a timer of nights a budget that is used up is an end like any other.
+_FINE_NIGHTS: Final = f"{_FINE_ENDINGS} 7"
+# Another runner was first: two projects of one machine may have the same hour.
+_TRY_AGAIN: Final = "6"
+_AGAIN_AFTER_SECONDS: Final = 900
+_LOOK_AFTER: Final = timedelta(hours=1)
+_CATCH_UP_MINUTE: Final = 17
 
 
 class Scheduler(StrEnum):
@@ -34,6 +44,38 @@ class Work(StrEnum):
 
     CYCLE = "cycle"
     CURATE = "curate"
+
+
+class Missed(StrEnum):
+    """What becomes of a night whose hour the machine slept through."""
+
+    CATCH_UP = "catch_up"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One thing for a scheduler to run once a day.
+
+    Attributes:
+        name: Of its files, without their endings.
+        told: What it is, for people.
+        words: The command.
+        at: Time of day, by this machine's clock.
+        fine: Exit codes that are no failure.
+        again: Exit codes after which it is tried again a quarter of an hour later, where the scheduler can do that.
+        catch_up: Whether it is run later where the machine was off at its time.
+        log: File for what it prints; None leaves that to the scheduler.
+    """
+
+    name: str
+    told: str
+    words: tuple[str, ...]
+    at: str
+    fine: str = ""
+    again: str = ""
+    catch_up: bool = True
+    log: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,29 +103,109 @@ def write_schedule(folder: Path, *, at: str = "03:00", scheduler: str = "", work
         UsageError: `at` is no time of day.
         UnknownNameError: no such scheduler, or nothing of that name to run.
     """
-    for what, name, known in (("scheduler", scheduler or Scheduler.CRON, Scheduler), ("work", work, Work)):
-        if name not in list(known):
-            raise UnknownNameError(what, name, map(str, known))
-    clock = _CLOCK.fullmatch(at)
-    if clock is None:
-        raise UsageError(f"{at!r} is no time of day.", next_step="Write it as 03:00, up to 23:59.")
-    hour, minute = int(clock[1]), int(clock[2])
+    if work not in list(Work):
+        raise UnknownNameError("work", work, map(str, Work))
     folder = folder.resolve()
-    command = [*_selftune(), work, "--project", str(folder)]
-    name = f"selftune-{re.sub(r'[^A-Za-z0-9_.-]+', '-', folder.name).strip('-') or 'project'}"
-    match Scheduler(scheduler or _own_scheduler()):
-        case Scheduler.SYSTEMD:
-            return _systemd(name, command, folder, at)
-        case Scheduler.LAUNCHD:
-            return _launchd(name, command, folder, hour, minute)
-        case Scheduler.CRON:
-            return _cron(command, hour, minute)
+    job = Job(
+        name=_name_of(folder),
+        told=f"selftune, {_plain(folder.name)}",
+        words=(*_selftune(), work, "--project", str(folder)),
+        at=at,
+        fine=_FINE_ENDINGS,
+    )
+    chosen = choose_scheduler(scheduler)
+    if chosen is Scheduler.SYSTEMD:
+        steps = (f"Put both files into {_tilde(unit_folder(chosen))}/", *_enable_systemd(job))
+    elif chosen is Scheduler.LAUNCHD:
+        steps = (f"Put the file into {_tilde(unit_folder(chosen))}/", *_enable_launchd(job))
+    else:
+        steps = ("Add the line with: crontab -e",)
+    return Schedule(units=_units(chosen, folder, job), steps=steps)
 
 
-def _own_scheduler() -> Scheduler:
+def write_nights(folder: Path, *, at: str, until: str, missed: Missed, scheduler: str = "") -> Schedule:
+    """The texts that begin a project's night at `at`, and look an hour after `until` whether all is well with them.
+
+    A night that is begun twice, or late where that is not wanted, sees so itself: clocks may change as they will.
+
+    Raises:
+        UsageError: `at` or `until` is no time of day.
+        UnknownNameError: no such scheduler.
+    """
+    folder, chosen = folder.resolve(), choose_scheduler(scheduler)
+    nights, look = _night_jobs(folder, at, until, missed)
+    if chosen is Scheduler.CRON:
+        late = (_late_line(nights, at, until),) if missed is Missed.CATCH_UP else ()
+        lines = (Unit(name=None, text="".join((_cron_line(nights), *late, _cron_line(look)))),)
+        return Schedule(units=lines, steps=("Add these lines with: crontab -e",))
+    enable = _enable_systemd if chosen is Scheduler.SYSTEMD else _enable_launchd
+    units = (*_units(chosen, folder, nights), *_units(chosen, folder, look))
+    return Schedule(units=units, steps=enable(nights, look))
+
+
+def end_nights(folder: Path, *, scheduler: str = "") -> Schedule:
+    """The names of the files that `write_nights` made for a project, and the steps that switch them off first.
+
+    Raises:
+        UnknownNameError: no such scheduler.
+    """
+    folder, chosen = folder.resolve(), choose_scheduler(scheduler)
+    jobs = _night_jobs(folder, "02:00", "05:00", Missed.SKIP)
+    if chosen is Scheduler.CRON:
+        return Schedule(units=(), steps=(f"Take out the lines that name {folder} with: crontab -e",))
+    if chosen is Scheduler.SYSTEMD:
+        timers = " ".join(f"{job.name}.timer" for job in jobs)
+        steps: tuple[str, ...] = (f"systemctl --user disable --now {timers}",)
+    else:
+        steps = tuple(f"launchctl bootout gui/$(id -u)/{job.name}" for job in jobs)
+    return Schedule(units=tuple(unit for job in jobs for unit in _units(chosen, folder, job)), steps=steps)
+
+
+def choose_scheduler(name: str) -> Scheduler:
+    """The scheduler of this name; this machine's own for none.
+
+    Raises:
+        UnknownNameError: no such scheduler.
+    """
+    if name and name not in list(Scheduler):
+        raise UnknownNameError("scheduler", name, map(str, Scheduler))
+    if name:
+        return Scheduler(name)
     if sys.platform == "darwin":
         return Scheduler.LAUNCHD
     return Scheduler.SYSTEMD if Path("/run/systemd/system").is_dir() else Scheduler.CRON
+
+
+def unit_folder(scheduler: Scheduler) -> Path:
+    """Where a person's own units lie (systemd.unit(5), launchd.plist(5)); cron has no files of theirs."""
+    if scheduler is Scheduler.LAUNCHD:
+        return Path.home() / "Library" / "LaunchAgents"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
+
+
+def _night_jobs(folder: Path, at: str, until: str, missed: Missed) -> tuple[Job, Job]:
+    """The night itself, and the look in the morning that finds one which never ended."""
+    words = (*_selftune(), "nightly")
+    where = ("--project", str(folder))
+    late = ("--catch-up",) if missed is Missed.CATCH_UP else ()
+    look_at = datetime.combine(date.min, read_time(until), UTC) + _LOOK_AFTER
+    nights = Job(
+        name=f"{_name_of(folder)}-nightly",
+        told=f"selftune by night, {_plain(folder.name)}",
+        words=(*words, *late, *where),
+        at=at,
+        fine=_FINE_NIGHTS,
+        again=_TRY_AGAIN,
+        catch_up=missed is Missed.CATCH_UP,
+        log=folder / ".selftune" / "logs" / "nightly.log",
+    )
+    look = Job(
+        name=f"{_name_of(folder)}-nightly-alarms",
+        told=f"whether the nights of {_plain(folder.name)} come and end",
+        words=(*words, "status", "--alarms", *where),
+        at=f"{look_at:%H:%M}",
+    )
+    return nights, look
 
 
 def _selftune() -> list[str]:
@@ -94,59 +216,101 @@ def _selftune() -> list[str]:
     )
 
 
-def _systemd(name: str, command: list[str], folder: Path, at: str) -> Schedule:
+def _units(scheduler: Scheduler, folder: Path, job: Job) -> tuple[Unit, ...]:
+    read_time(job.at)
+    match scheduler:
+        case Scheduler.SYSTEMD:
+            return _systemd(folder, job)
+        case Scheduler.LAUNCHD:
+            return _launchd(folder, job)
+        case Scheduler.CRON:
+            return (Unit(name=None, text=_cron_line(job)),)
+
+
+def _systemd(folder: Path, job: Job) -> tuple[Unit, ...]:
+    endings = f"SuccessExitStatus={job.fine}\n" if job.fine else ""
+    if job.again:
+        endings += f"RestartForceExitStatus={job.again}\nRestartSec={_AGAIN_AFTER_SECONDS}\n"
+    # A oneshot is never tried again (systemd.service(5)). At the end of a job systemd kills whatever that has started:
+    # the model that it put into service would go too.
     service = f"""[Unit]
-Description=selftune, {_plain(folder.name)}
+Description={job.told}
 
 [Service]
-Type=oneshot
+Type={"exec" if job.again else "oneshot"}
 WorkingDirectory={str(folder).replace("%", "%%")}
-ExecStart={" ".join(map(_quoted, command))}
-SuccessExitStatus={_FINE_ENDINGS}
+ExecStart={" ".join(map(_quoted, job.words))}
+{endings}KillMode=process
 Nice=10
 """
     timer = f"""[Unit]
-Description=selftune, {_plain(folder.name)}, once a day
+Description={job.told}, once a day
 
 [Timer]
-OnCalendar=*-*-* {at}:00
-Persistent=true
+OnCalendar=*-*-* {job.at}:00
+Persistent={str(job.catch_up).lower()}
 
 [Install]
 WantedBy=timers.target
 """
-    return Schedule(
-        units=(Unit(name=f"{name}.service", text=service), Unit(name=f"{name}.timer", text=timer)),
-        steps=(
-            "Put both files into ~/.config/systemd/user/",
-            f"systemctl --user daemon-reload && systemctl --user enable --now {name}.timer",
-            "loginctl enable-linger, if it should run while you are logged out",
-        ),
+    return (Unit(name=f"{job.name}.service", text=service), Unit(name=f"{job.name}.timer", text=timer))
+
+
+def _enable_systemd(*jobs: Job) -> tuple[str, ...]:
+    timers = " ".join(f"{job.name}.timer" for job in jobs)
+    return (
+        f"systemctl --user daemon-reload && systemctl --user enable --now {timers}",
+        "loginctl enable-linger, if it should run while you are logged out",
     )
 
 
-def _launchd(name: str, command: list[str], folder: Path, hour: int, minute: int) -> Schedule:
+def _launchd(folder: Path, job: Job) -> tuple[Unit, ...]:
+    time = read_time(job.at)
+    printed = {} if job.log is None else {"StandardOutPath": str(job.log), "StandardErrorPath": str(job.log)}
     settings = {
-        "Label": name,
-        "ProgramArguments": command,
+        "Label": job.name,
+        "ProgramArguments": list(job.words),
         "WorkingDirectory": str(folder),
-        "StartCalendarInterval": {"Hour": hour, "Minute": minute},
+        # A Mac that sleeps at this time runs it when it wakes up (launchd.plist(5)).
+        "StartCalendarInterval": {"Hour": time.hour, "Minute": time.minute},
         "ProcessType": "Background",
+        "AbandonProcessGroup": True,
+        **printed,
     }
-    text = plistlib.dumps(settings, sort_keys=False).decode()
-    return Schedule(
-        units=(Unit(name=f"{name}.plist", text=text),),
-        steps=(
-            "Put the file into ~/Library/LaunchAgents/",
-            f"launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{name}.plist",
-        ),
-    )
+    return (Unit(name=f"{job.name}.plist", text=plistlib.dumps(settings, sort_keys=False).decode()),)
 
 
-def _cron(command: list[str], hour: int, minute: int) -> Schedule:
+def _enable_launchd(*jobs: Job) -> tuple[str, ...]:
+    place = _tilde(unit_folder(Scheduler.LAUNCHD))
+    return tuple(f"launchctl bootstrap gui/$(id -u) {place}/{job.name}.plist" for job in jobs)
+
+
+def _cron_line(job: Job) -> str:
+    time = read_time(job.at)
+    return _crontab(job, f"{time.minute} {time.hour}")
+
+
+def _late_line(job: Job, at: str, until: str) -> str:
+    """Once an hour outside those of the night: cron itself never makes up for what it missed."""
+    first, last = read_time(at).hour, read_time(until).hour
+    by_night = {(first + hour) % 24 for hour in range((last - first) % 24 + 1)}
+    hours = ",".join(str(hour) for hour in range(24) if hour not in by_night)
+    return _crontab(job, f"{_CATCH_UP_MINUTE} {hours}") if hours else ""
+
+
+def _crontab(job: Job, when: str) -> str:
+    command = shlex.join(job.words) + ("" if job.log is None else f" >>{shlex.quote(str(job.log))} 2>&1")
     # In a crontab a percent sign ends the command; what follows would be its input.
-    line = f"{minute} {hour} * * * {shlex.join(command)}".replace("%", "\\%")
-    return Schedule(units=(Unit(name=None, text=f"{line}\n"),), steps=("Add the line with: crontab -e",))
+    return f"{when} * * * {command}".replace("%", "\\%") + "\n"
+
+
+def _name_of(folder: Path) -> str:
+    return f"selftune-{re.sub(r'[^A-Za-z0-9_.-]+', '-', folder.name).strip('-') or 'project'}"
+
+
+def _tilde(folder: Path) -> str:
+    """A folder as a person writes it; theirs begins with a tilde."""
+    return f"~/{folder.relative_to(Path.home())}" if folder.is_relative_to(Path.home()) else str(folder)
 
 
 def _quoted(argument: str) -> str:

@@ -185,6 +185,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
+    from selftune.app.night_status import alarm_line
     from selftune.app.reviewing import judge_line
     from selftune.loop.lessons.coldstart import look_ahead
     from selftune.loop.planning import make_evaluation
@@ -212,6 +213,7 @@ def status_summary(project: Project) -> dict[str, Any]:
         "lessons": outlook.in_words,
         "sooner": outlook.helps_sooner,
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
+        "alarm": alarm_line(project),
         "next": "selftune cycle" if outlook.new else "selftune import FILE, or selftune ask",
     }
 
@@ -225,8 +227,10 @@ def _problem(server: LiveServer, live: LiveStatus | None) -> str | None:
 
 
 def serving_words(release: Release | None, live: LiveStatus | None) -> str | None:
-    """What serves: the newest release, or the one before it while that one can't be served."""
+    """What serves: the newest release, or the one before it while that one can't be served; or why none does now."""
     if release is None:
         return None
     newest = f"{release.version} (generation {release.generation})"
+    if live is not None and live.resting is not None:
+        return f"nothing now, {newest} again after this: {live.resting}"
     return newest if live is None or live.problem is None else f"{live.version}, in place of {newest}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.app.prompting import lines_of_search
 from selftune.app.targets import lines_on_targets
+from selftune.app.tracing_tries import find_try, lines_of_try
 from selftune.app.ways import way_of
 from selftune.errors import UsageError
 from selftune.records import (
@@ -16,8 +17,10 @@ from selftune.records import (
     Dataset,
     Decision,
     Evaluation,
+    Experiment,
     Interaction,
     Judgement,
+    Night,
     PromptSearch,
     Record,
     Release,
@@ -41,7 +44,7 @@ class Told:
 
 
 def trace(project: Project, name: str) -> Told:
-    """What is known of a record by id, beginning of an id, or version; of the last decision when no name is given.
+    """What is known of a record by id, its beginning, version, or name of a night or try; by default the last decision.
 
     Raises:
         UsageError: nothing was decided yet.
@@ -61,7 +64,7 @@ def find(project: Project, name: str) -> Record:
     for _, release in project.store.each(Release):
         if release.version == name:
             return release
-    return project.store.any_record(name)
+    return find_try(project, name) or project.store.any_record(name)
 
 
 def lines_about(project: Project, record: Record) -> Iterator[str]:
@@ -85,9 +88,8 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"dialogues are brought to it as {record.prompting.value}"
             yield f"run {record.run_id or 'none: it is the base'}"
             yield from _lines_of_prompt(record)
-        case Run():
-            yield f"{record.recipe}: {record.status.value} after {record.steps} steps; {record.passes:.1f} passes"
-            yield f"dataset {record.dataset_id}"
+        case Run() | Experiment() | Night():
+            yield from lines_of_try(project, record)
         case Dataset():
             yield record.card
         case Evaluation():

@@ -30,6 +30,7 @@ from selftune.loop.planning import make_curation
 from selftune.records import Dataset, Example, Interaction
 from selftune.training.elsewhere.cost import find_accelerator
 from selftune.training.elsewhere.local import check_installed
+from selftune.training.elsewhere.reaching import NodeAwayError
 from selftune.training.elsewhere.ssh import SshBackend
 from selftune.training.findings import Finding, Standing, overrule, see
 from selftune.training.habits import judge_history
@@ -143,8 +144,8 @@ def _machine(project: Project, recipe: Recipe, memory_gb: float | None, card: Ac
     said = project.context().machine
     try:
         return SshBackend().machine_there(said)
-    except RuntimeError as error:
-        return Machine(name=f"{said.ssh}, which can't be reached ({error})", free_bytes=None, is_here=False)
+    except NodeAwayError as error:
+        return Machine(name=f"{said.ssh} ({error.message})", free_bytes=None, is_here=False)
 
 
 def set_aside(project: Project, word: Word, recipe: str = "") -> tuple[str, ...]:

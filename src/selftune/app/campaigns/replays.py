@@ -17,7 +17,7 @@ from selftune.app.campaigns.evidence import MadeUp, evidence_of, exam_of, traini
 from selftune.gate.base import Evidence, SuiteEvidence
 from selftune.gate.policies import load_policy
 from selftune.gate.stage import decide
-from selftune.records import Arm, RunPurpose, digest_of
+from selftune.records import Arm, CurvePoint, RunPurpose, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,18 +83,20 @@ POLICY: Final[Policy] = load_policy("small")
 
 def replays() -> tuple[Replay, ...]:
     """Every case, the seed's first."""
-    return (*_seed_rows(), *_vetoes(), *_memorised(), *_four_and_one(), *_served())
+    return (*_seed_rows(), _overfitted(), *_vetoes(), *_memorised(), *_four_and_one(), *_served())
 
 
 def _seed_rows() -> tuple[Replay, ...]:
     row = [Part(category="council", items=36, champion=BASELINE, candidate=score) for score in (0.782, 0.813)]
     theirs = f"kept at {BASELINE + MARGIN:.3f} or more"
     never = ("inconclusive", "reject")
-    two_bases = _evidence(row[1])
+    two_bases = evidence_of_parts(row[1])
     other = replace(two_bases.champion_build, base_digest=digest_of("the base of 9B"))
     moved = replace(two_bases.champion, build_id=other.id, build_digest=other.digest)
     return (
-        Replay(name="0.782", source="C13", theirs=f"revert: {theirs}", promised=never, evidence=_evidence(row[0])),
+        Replay(
+            name="0.782", source="C13", theirs=f"revert: {theirs}", promised=never, evidence=evidence_of_parts(row[0])
+        ),
         Replay(name="0.813", source="C13", theirs=f"keep: {theirs}", promised=never, evidence=two_bases),
         Replay(
             name="0.813 on another base",
@@ -106,12 +108,38 @@ def _seed_rows() -> tuple[Replay, ...]:
     )
 
 
+def _overfitted() -> Replay:
+    """The second version: what was held out of the training told the best of it, and four categories of six fell."""
+    fell, rose = ("domain", "identity", "isolation", "jailbreak"), ("tools", "voice")
+    parts = [Part(category=one, items=60, champion=BASELINE, candidate=BASELINE - 0.1, graded=False) for one in fell]
+    parts += [Part(category=one, items=60, champion=BASELINE, candidate=BASELINE + 0.05, graded=False) for one in rose]
+    return Replay(
+        name="v2: validation loss near zero, 4 of 6 categories down",
+        source="C18",
+        theirs="found by hand, after it had been trained for longer",
+        promised=("reject",),
+        evidence=with_losses(evidence_of_parts(*parts, name="six categories"), 0.001),
+    )
+
+
+def with_losses(evidence: Evidence, held_out: float) -> Evidence:
+    """The same answers of a candidate whose training ended with this loss on lessons held out of it."""
+    assert evidence.run is not None  # noqa: S101 - whoever asks made it
+    assert evidence.candidate_build is not None  # noqa: S101 - as above
+    assert evidence.candidate is not None  # noqa: S101 - as above
+    last = CurvePoint(step=evidence.run.steps, loss=held_out, learning_rate=1e-5, eval_loss=held_out)
+    run = replace(evidence.run, curve=(last,))
+    build = replace(evidence.candidate_build, run_id=run.id)
+    candidate = replace(evidence.candidate, build_id=build.id, build_digest=build.digest)
+    return replace(evidence, run=run, candidate_build=build, candidate=candidate)
+
+
 def _vetoes() -> tuple[Replay, ...]:
     agents = "abcdefg"
     gained = [_right_part("domain", 60, 0.5, 0.9, one) for one in agents]
     jailbreak = [_right_part("jailbreak", 45, 0.9, 30 / 45 if one == "c" else 0.9, one) for one in agents]
     fell = [replace(one, champion=0.9, candidate=0.79, items=200) if one.agent == "c" else one for one in gained]
-    council = _evidence(*gained, *jailbreak, name="council")
+    council = evidence_of_parts(*gained, *jailbreak, name="council")
     return (
         Replay(
             name="jailbreak 0.667, one agent's",
@@ -125,14 +153,14 @@ def _vetoes() -> tuple[Replay, ...]:
             source="C6",
             theirs="revert: fell by more than 0.1",
             promised=("reject",),
-            evidence=_evidence(*fell, name="agents"),
+            evidence=evidence_of_parts(*fell, name="agents"),
         ),
         Replay(
             name="a screen that selects for overfitting",
             source="C22",
             theirs="keep: reasoning +0.056, tool +0.095",
             promised=("reject",),
-            evidence=_evidence(
+            evidence=evidence_of_parts(
                 *(
                     Part(category=category, items=60, champion=0.6, candidate=0.6 + change)
                     for category, change in (
@@ -173,7 +201,7 @@ def _memorised() -> tuple[Replay, ...]:
 
 
 def _three_tiers(times: int) -> Evidence:
-    gold = _evidence(Part(category="gold", items=26 * times, champion=0.868, candidate=0.929))
+    gold = evidence_of_parts(Part(category="gold", items=26 * times, champion=0.868, candidate=0.929))
     beside = _beside(
         Part(category="extended", items=42 * times, champion=0.643, candidate=0.575, tier="extended"),
         Part(category="held_out", items=41 * times, champion=0.685, candidate=0.612, tier="held_out"),
@@ -205,7 +233,7 @@ def _four_and_one() -> tuple[Replay, ...]:
 def _tiers_and_reasoning(times: int, *, gains: Sequence[float], reasoning: float, extended: float) -> Evidence:
     """Three trainings that gained so much on the fixable items; of reasoning, 40 items of each kind were taken."""
     fixable = [(Part(category="fixable", items=26 * times, champion=0.6, candidate=0.6 + gain),) for gain in gains]
-    first = _evidence(*fixable[0])
+    first = evidence_of_parts(*fixable[0])
     again = [training_of(first.suite, _scores(own, seed=2, candidate=True), seed) for seed, own in enumerate(fixable)]
     rebuilt = _beside(
         Part(category="extended", items=42 * times, champion=0.643, candidate=extended, tier="extended"),
@@ -222,19 +250,21 @@ def _tiers_and_reasoning(times: int, *, gains: Sequence[float], reasoning: float
 
 def _beside(*parts: Part, name: str, base: float | None = None) -> SuiteEvidence:
     """A further suite on which the base does as the champion does, unless its own mean is given."""
-    told = _evidence(*parts, name=name)
-    untrained = told if base is None else _evidence(*(replace(part, champion=base) for part in parts), name=name)
+    told = evidence_of_parts(*parts, name=name)
+    untrained = (
+        told if base is None else evidence_of_parts(*(replace(part, champion=base) for part in parts), name=name)
+    )
     return SuiteEvidence(
         suite=told.suite, champion=told.champion, candidate=told.candidate, others=((Arm.BASE, untrained.champion),)
     )
 
 
 def _served() -> tuple[Replay, ...]:
-    good = _evidence(Part(category="council", items=200, champion=0.4, candidate=0.8, graded=False))
+    good = evidence_of_parts(Part(category="council", items=200, champion=0.4, candidate=0.8, graded=False))
     assert good.candidate is not None  # noqa: S101 - it was made two lines above
     same = replace(good.candidate, proof=good.champion.proof)
     silent = replace(good.candidate, outcomes=tuple(replace(one, score=None) for one in good.candidate.outcomes))
-    other = _evidence(Part(category="probe", items=14, champion=0.4, candidate=0.8), name="probe")
+    other = evidence_of_parts(Part(category="probe", items=14, champion=0.4, candidate=0.8), name="probe")
     return (
         Replay(
             name="four nights on two servers with the same weights",
@@ -304,7 +334,7 @@ def identical_kept(nights: int, rule: Callable[[Evidence], bool], *, seed: int =
 
 
 def _night(draw: random.Random) -> Evidence:
-    plain = _evidence(Part(category="council", items=36, champion=BASELINE, candidate=BASELINE))
+    plain = evidence_of_parts(Part(category="council", items=36, champion=BASELINE, candidate=BASELINE))
     assert plain.candidate is not None  # noqa: S101 - it was made the line above
     arms = [
         replace(arm, outcomes=tuple(replace(one, score=_clip(draw.gauss(0.6, SPREAD))) for one in arm.outcomes))
@@ -328,7 +358,8 @@ def keeps_by_this_gate(evidence: Evidence) -> bool:
 # ---- arms with the means that were told
 
 
-def _evidence(*parts: Part, name: str = "replay") -> Evidence:
+def evidence_of_parts(*parts: Part, name: str = "replay") -> Evidence:
+    """Two arms with these means over these items, drawn anew for each of them."""
     items = tuple(
         MadeUp(
             name=f"{part.category}-{part.agent or 'all'}-{number}",

@@ -77,7 +77,7 @@ def job(
     Processes that torchrun starts with `-m selftune train job FOLDER` share the work.
     """
     from selftune.app.cli.screen import Stages, make_console, print_json
-    from selftune.app.jobs import train_job
+    from selftune.loop.jobs import train_job
     from selftune.training.team import joined_team
 
     screen = Stages(make_console(stderr=True))

@@ -33,7 +33,7 @@ MEANINGS: Final = {
     ExitCode.REJECTED: "the gate said no; in a comparison, worse; in a report, what can't be true",
     ExitCode.INCONCLUSIVE: "the gate or the comparison is not sure",
     ExitCode.WAITING: "waits for a person",
-    ExitCode.LOCKED: "another runner holds the project",
+    ExitCode.LOCKED: "another runner holds the project, or another training this machine",
     ExitCode.BUDGET: "the time, money or disk space is used up",
     ExitCode.INVALID: "the measurement is invalid, or what is on disk is not what was recorded",
     ExitCode.SANDBOX: "no sandbox to run tools in",

@@ -81,13 +81,14 @@ def _place(where: str) -> str:
 
 
 def eject_text(
-    kind: Annotated[str, typer.Argument(help="policy, rubric, suite, recipe, codex or experiment.")],
+    kind: Annotated[str, typer.Argument(help="policy, rubric, suite, recipe, codex, program or experiment.")],
     name: Annotated[str, typer.Argument(help="Which one; the one in force by default.")] = "",
     project: Folder = HERE,
 ) -> None:
     """Write a text of the package into the project, to be edited there."""
     from selftune.loop.config import load_config
     from selftune.loop.ejected import eject
+    from selftune.loop.experiments.agenda.document import NAME
 
     config = load_config(project)
     in_force = {
@@ -96,6 +97,7 @@ def eject_text(
         "suite": config.evaluation.suite,
         "recipe": config.training.recipe,
         "codex": config.codex.name,
+        "program": NAME,
     }
     typer.echo(f"Written: {eject(project, kind, name or in_force.get(kind, ''))}. It is in force from now on.")
 

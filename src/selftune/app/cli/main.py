@@ -36,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     help="Turn a log of what your model said into a measurably better model, only when the evidence says so.",
 )
 
@@ -59,6 +59,7 @@ def options(
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
     from selftune.app.cli import (
+        benchmarking,
         codex,
         comparing,
         datasets,
@@ -71,17 +72,25 @@ def register_commands() -> None:
         growing,
         house,
         inspecting,
+        night_timers,
+        nights,
+        nodes,
         picking,
+        programs,
         prompting,
         reporting,
+        results,
         reviewing,
         searching,
         stages,
+        studies,
         suites,
         training,
     )
 
     everyday.register(app)
+    nights.register(app)
+    night_timers.register(nights.nightly)
     stages.register(app)
     forming.register(app)
     exporting.register(app)
@@ -89,7 +98,9 @@ def register_commands() -> None:
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)
+    benchmarking.register(app)
     reporting.register(app)
+    results.register(app)
     house.register(app)
     codex.register(app)
     searching.register(app)
@@ -99,6 +110,9 @@ def register_commands() -> None:
     datasets.register(app)
     suites.register(app)
     experimenting.register(app)
+    programs.register(app)
+    nodes.register(app)
+    studies.register(app)
     inspecting.register(app)
 
 

@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     group.command("changes")(changes)
     group.command("runs")(runs)
     group.command("costs")(costs)
+    group.command("nights")(nights)
     group.command("escalations")(escalations)
     group.command("lint")(lint)
     app.add_typer(group, name="report", rich_help_panel="Every day")
@@ -79,7 +80,7 @@ def show(
     else:
         with open_project(project) as opened:
             page = page_of_everything(opened) if everything else page_of(opened, names or [])
-    _give(page, html=html, json=json)
+    give_page(page, html=html, json=json)
 
 
 def changes(
@@ -99,7 +100,7 @@ def changes(
 
         with open_project(project) as opened:
             page = page_of_changes(opened, champion, candidate)
-    _give(page, html=html, json=json)
+    give_page(page, html=html, json=json)
 
 
 def runs(
@@ -116,7 +117,7 @@ def runs(
 
     with open_project(project) as opened:
         page = page_of_runs(opened, baseline)
-    _give(page, html=html, json=json)
+    give_page(page, html=html, json=json)
 
 
 def costs(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> None:
@@ -126,7 +127,17 @@ def costs(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> 
 
     with open_project(project) as opened:
         page = page_of_costs(opened)
-    _give(page, html=html, json=json)
+    give_page(page, html=html, json=json)
+
+
+def nights(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> None:
+    """Every night and every try in it: what did not help first, each difference with its interval, and what it cost."""
+    from selftune.app.reporting.naming import page_of_nights
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = page_of_nights(opened)
+    give_page(page, html=html, json=json)
 
 
 def escalations(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> None:
@@ -136,10 +147,10 @@ def escalations(html: AsHtml = None, project: Folder = HERE, json: AsJson = Fals
 
     with open_project(project) as opened:
         page = page_of_escalations(opened)
-    _give(page, html=html, json=json)
+    give_page(page, html=html, json=json)
 
 
-def _give(page: Page, *, html: Path | None, json: bool) -> None:
+def give_page(page: Page, *, html: Path | None, json: bool) -> None:
     """The page where it was asked for: as data or Markdown on stdout, as HTML in a file."""
     from selftune.app.cli.screen import print_json
     from selftune.app.reporting.pages.markdown import as_markdown

@@ -21,6 +21,7 @@ TITLES: Final = {
     "judge": "Judging",
     "curate": "Choosing lessons",
     "train": "Training",
+    "train_part": "Training a part",
     "search_prompt": "Trying prompts",
     "build": "Building",
     "evaluate": "Testing",
@@ -152,7 +153,7 @@ def result_of(stage: str, last: Progress) -> str:
             return f"{last.done} {last.note}"
         case "curate":
             return f"{last.done} golden of {last.total}"
-        case "train":
+        case "train" | "train_part":
             return f"{last.done} steps, {last.note}"
         case "evaluate":
             return f"{last.done} answers as served"

@@ -244,3 +244,27 @@ def suite_screen(
         return
     typer.echo("\n".join(_shown(found, items=False)))
     typer.echo(f"Written to {path}. Read it against the base alone: candidate minus base, on these items.")
+
+
+@_suite.command("split")
+def suite_split(
+    name: _Named,
+    screen: Annotated[float, typer.Option("--screen", help="Share of each part for the screen, up to 0.5.")] = 0.3,
+    seed: Annotated[int, typer.Option(help="All chance comes from here.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace earlier parts.")] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Cut a suite in two that share nothing: NAME_gate decides, and tries are chosen by NAME_screen."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.suites.splitting import split_named
+
+    halves, paths = split_named(project, name, share=screen, seed=seed, force=force)
+    if json:
+        print_json({"gate": str(paths[0]), "screen": str(paths[1]), "stayed": halves.stayed})
+        return
+    for half, path in zip((halves.gate, halves.screen), paths, strict=True):
+        typer.echo(f"{half.name}: {len(half.items)} items in {len(half.categories)} categories, {path}")
+    if halves.stayed:
+        typer.echo(f"{halves.stayed} items stayed with the gate for being like one that is held out.")
+    typer.echo(f'Set suite = "{halves.gate.name}" under [evaluation]; nights find the screen by its name.')

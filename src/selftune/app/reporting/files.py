@@ -23,7 +23,10 @@ _RECORDS: Final = (
     (f"{HIDDEN}/store.db", "every record: interactions, judgements, datasets, runs, builds, evaluations, decisions"),
     (f"{HIDDEN}/ledger/", "what happened, entry by entry; `selftune verify` reads it"),
     (f"{HIDDEN}/models/", "what was released, as it is served"),
-    ("results.tsv", "one row for each experiment"),
+    (f"{HIDDEN}/runs/", "of each try of a night its adapter, and beside it what it scored"),
+    ("results.tsv", "one row for each try and each cycle"),
+    ("memory/events/", "a note for each try; older ones in memory/archive, the mornings' in memory/nights"),
+    ("memory/lessons_proposed.md", "what tries would teach, which binds nobody until a person adds it"),
 )
 
 

@@ -14,6 +14,7 @@ from selftune.app.reporting.changes.sections import changes_page
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
 from selftune.app.reporting.escalations import escalations_page, gather_escalations
 from selftune.app.reporting.evaluations import evaluation_page
+from selftune.app.reporting.nights import gather_nights, nights_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
 from selftune.app.reporting.pages.parts import Said, Section
 from selftune.app.reporting.published import load_published
@@ -126,6 +127,11 @@ def page_of_costs(project: Project) -> Page:
     return spending_page(gather_spending(project))
 
 
+def page_of_nights(project: Project) -> Page:
+    """All nights and every try, what did not help first."""
+    return nights_page(gather_nights(project))
+
+
 def page_of_escalations(project: Project) -> Page:
     """Who set which rule aside, and what came of it."""
     return escalations_page(gather_escalations(project))
@@ -138,6 +144,8 @@ def page_made_again(project: Project, arguments: Sequence[str]) -> Page:  # noqa
             return page_of_everything(project)
         case ["costs"]:
             return page_of_costs(project)
+        case ["nights"]:
+            return page_of_nights(project)
         case ["escalations"]:
             return page_of_escalations(project)
         case ["runs", *named]:

@@ -42,7 +42,9 @@ def _lead(run: Run, decisions: Sequence[Decision]) -> Iterator[str]:
         yield f"{run.objective} by {run.backend}, {run.steps} of {run.planned_steps} steps, {passes}, seed {run.seed}."
     if run.reason:
         yield run.reason
-    if run.status is RunStatus.OUT_OF_TIME:
+    if run.after is not None:
+        yield f"It went on from run {run.after}; its time and cost here are those of this part."
+    if run.status in {RunStatus.OUT_OF_TIME, RunStatus.PAUSED}:
         yield f"{figures.share(run.share_done)} of its steps were taken: it is unfinished and can't be released."
     yield from (f"Decided: {one.outcome.value}. {one.reason}" for one in decisions)
     if not decisions:

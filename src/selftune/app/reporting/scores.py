@@ -18,7 +18,7 @@ from selftune.gate.referee.verdict import Finding, Terms
 from selftune.gate.statistics.many import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.app.reporting.pages.parts import Part, Row
     from selftune.gate.referee.verdict import ArmSummary, Verdict
@@ -51,8 +51,21 @@ def rule_every_pair(sheets: Sequence[ScoreSheet], terms: Terms = TERMS) -> tuple
     Raises:
         UsageError: two of them do not seem to be scored on one scale.
     """
+    return _rule(combinations(sheets, 2), terms)
+
+
+def rule_against_first(sheets: Sequence[ScoreSheet], terms: Terms = TERMS) -> tuple[Ruled, ...]:
+    """Each of several models against the first; erring in any of them at most in alpha of cases.
+
+    Raises:
+        UsageError: two of them do not seem to be scored on one scale.
+    """
+    return _rule(((sheets[0], other) for other in sheets[1:]), terms)
+
+
+def _rule(pairs: Iterable[tuple[ScoreSheet, ScoreSheet]], terms: Terms) -> tuple[Ruled, ...]:
     try:
-        verdicts = [referee(one, other, terms) for one, other in combinations(sheets, 2)]
+        verdicts = [referee(one, other, terms) for one, other in pairs]
     except (MixedScalesError, ValueError) as error:
         raise UsageError(
             f"these scores can't stand on one page: {error}.", next_step="Name files that are scored on one scale."

@@ -14,7 +14,16 @@ from selftune.app.reporting.arms import LEVEL
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Said, Section, Table
 from selftune.gate.statistics.means import mean_interval
-from selftune.records import Interaction, InteractionOutcome, Judgement, JudgementStatus, Release, Rubric, digest_of
+from selftune.records import (
+    Interaction,
+    InteractionOutcome,
+    Judgement,
+    JudgementStatus,
+    Release,
+    Rubric,
+    Trigger,
+    digest_of,
+)
 from selftune.scoring.intervals import wilson_interval
 
 if TYPE_CHECKING:
@@ -26,6 +35,9 @@ if TYPE_CHECKING:
 
 FIDELITY: Final = ("logical_rigor", "creative_synthesis")
 """The criteria of the rubric `golden` that hold each persona to its own part (mission A14)."""
+
+_PARTS: Final = ("the analyst, by logical rigor", "the synthesist, by creative synthesis")
+_RESAMPLED: Final = "resampled"
 
 RESOLVED: Final = 0.5
 """Dissonance counts as resolved at the first turn in which so much of its highest value is gone."""
@@ -40,7 +52,10 @@ class GenerationStudy:
             and `intervened` were set right or finished by a person (one may be both).
         turns: Of each dialogue whose dissonance rose and was resolved, the turns that it took.
         unresolved: Dialogues that ended before it was.
-        fidelity: Mean of the two criteria of each verdict that gave both, and the scale they are on.
+        fidelity: Mean of the two criteria of each verdict that gave both, and the scale they are on; `analyst` and
+            `synthesist` are the two by themselves.
+        by_users: Tasks that users brought with a scored verdict, and those of them that succeeded; `by_goals` the same
+            of goals that the system set itself. An answer that was drawn again is no task of its own.
     """
 
     version: str
@@ -53,6 +68,10 @@ class GenerationStudy:
     unresolved: int = 0
     fidelity: tuple[float, ...] = ()
     scale: tuple[float, float] = (1.0, 5.0)
+    analyst: tuple[float, ...] = ()
+    synthesist: tuple[float, ...] = ()
+    by_users: tuple[int, int] = (0, 0)
+    by_goals: tuple[int, int] = (0, 0)
 
 
 def turns_to_resolve(by_turn: Sequence[float], resolved: float = RESOLVED) -> int | None:
@@ -76,7 +95,9 @@ class _Tally:
     succeeded: int = 0
     turns: list[int] = field(default_factory=list)
     unresolved: int = 0
-    fidelity: list[float] = field(default_factory=list)
+    fidelity: list[tuple[float, ...]] = field(default_factory=list)
+    users: list[bool] = field(default_factory=list)
+    goals: list[bool] = field(default_factory=list)
 
 
 def study_generations(project: Project, releases: Sequence[Release]) -> tuple[GenerationStudy, ...]:
@@ -105,6 +126,8 @@ def _count(tally: _Tally, said: Interaction, verdict: Verdict | None) -> None:
         tally.failed += failed
         tally.intervened += intervened
         tally.succeeded += not (failed or intervened)
+        if _RESAMPLED not in said.flags:
+            (tally.goals if said.trigger is Trigger.MOTIVATOR else tally.users).append(not (failed or intervened))
     if said.dissonance and max(said.dissonance) > 0:
         turns = turns_to_resolve(said.dissonance)
         if turns is None:
@@ -127,7 +150,7 @@ def _add_fidelity(
             given = {one.name: one.score for one in verdict.criteria}
             scores = [score for name in FIDELITY if (score := given.get(name)) is not None]
             if len(scores) == len(FIDELITY):
-                tallies[last[verdict.id]].fidelity.append(fmean(scores))
+                tallies[last[verdict.id]].fidelity.append(tuple(scores))
     return newest.lowest, newest.highest
 
 
@@ -145,8 +168,12 @@ def _studied(version: str, tally: _Tally, scale: tuple[float, float]) -> Generat
         succeeded=tally.succeeded,
         turns=tuple(tally.turns),
         unresolved=tally.unresolved,
-        fidelity=tuple(tally.fidelity),
+        fidelity=tuple(map(fmean, tally.fidelity)),
         scale=scale,
+        analyst=tuple(rigor for rigor, _ in tally.fidelity),
+        synthesist=tuple(synthesis for _, synthesis in tally.fidelity),
+        by_users=(len(tally.users), sum(tally.users)),
+        by_goals=(len(tally.goals), sum(tally.goals)),
     )
 
 
@@ -162,7 +189,17 @@ def _parts(studied: Sequence[GenerationStudy]) -> Iterator[Part]:
     if not studied:
         yield Said(text="Not measured: no interaction in the log was written by a release of this project.")
         return
-    rows = [row for one in studied for row in (_success(one), _resolution(one), _fidelity(one))]
+    rows = [
+        row
+        for one in studied
+        for row in (
+            _success(one),
+            *_success_by_asker(one),
+            _resolution(one),
+            _fidelity(one),
+            *_fidelity_by_persona(one),
+        )
+    ]
     yield Table(
         caption="By generation, over what it said while it served; intervals at 95 %",
         head=("generation", "measure", "value", "interval", "n", "of"),
@@ -190,6 +227,19 @@ def _success(one: GenerationStudy) -> Row:
         str(one.judged),
         detail,
     )
+
+
+def _success_by_asker(one: GenerationStudy) -> Iterator[Row]:
+    if not one.judged:
+        return
+    for asker, (tasks, succeeded) in (("tasks of users", one.by_users), ("goals set by itself", one.by_goals)):
+        named = (one.version, f"of it {asker}")
+        if not tasks:
+            yield (*named, *_missing("none has a verdict"))
+            continue
+        low, high = wilson_interval(succeeded, tasks, LEVEL)
+        bounds = f"[{_percent(low)}, {_percent(high)}]"
+        yield (*named, _percent(succeeded / tasks), bounds, str(tasks), "each task once, as it was answered first")
 
 
 def _percent(value: float) -> str:
@@ -225,6 +275,13 @@ def _fidelity(one: GenerationStudy) -> Row:
         str(len(one.fidelity)),
         "verdicts that score both",
     )
+
+
+def _fidelity_by_persona(one: GenerationStudy) -> Iterator[Row]:
+    for part, scores in zip(_PARTS, (one.analyst, one.synthesist), strict=True):
+        if scores:
+            bounds = figures.interval(mean_interval(scores, LEVEL, one.scale)) or figures.NOTHING
+            yield (one.version, f"of it {part}", figures.number(fmean(scores)), bounds, str(len(scores)), "the same")
 
 
 def _missing(why: str) -> tuple[str, str, str, str]:

@@ -9,10 +9,11 @@ from selftune.records import Evaluation, decode_record
 from selftune.records.scores import ScoredRow, ScoreSheet, SheetFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from selftune.app.scores.base import Asked
+    from selftune.records import ItemOutcome
 
 
 class OurEvaluations:
@@ -40,11 +41,6 @@ def sheet_of(evaluation: Evaluation, name: str) -> ScoreSheet:
     Raises:
         UsageError: its items weigh unequally.
     """
-    if len({outcome.weight for outcome in evaluation.outcomes}) > 1:
-        raise UsageError(
-            f"the items of {name} weigh unequally, and the referee counts each alike.",
-            next_step="Let the gate decide (`selftune decide`): it counts by weight. Or give all items one weight.",
-        )
     generation = evaluation.generation
     facts = SheetFacts(
         name=name,
@@ -60,11 +56,25 @@ def sheet_of(evaluation: Evaluation, name: str) -> ScoreSheet:
             if getattr(generation, key, None) is not None
         ),
     )
-    return ScoreSheet(_rows(evaluation), facts)
+    return sheet_of_outcomes(evaluation.outcomes, facts)
 
 
-def _rows(evaluation: Evaluation) -> Iterator[ScoredRow]:
-    for outcome in evaluation.outcomes:
+def sheet_of_outcomes(outcomes: Sequence[ItemOutcome], facts: SheetFacts) -> ScoreSheet:
+    """Outcomes as a sheet, whoever answered; the items of a pair are a cluster.
+
+    Raises:
+        UsageError: the items weigh unequally.
+    """
+    if len({outcome.weight for outcome in outcomes}) > 1:
+        raise UsageError(
+            f"the items of {facts.name} weigh unequally, and the referee counts each alike.",
+            next_step="Let the gate decide (`selftune decide`): it counts by weight. Or give all items one weight.",
+        )
+    return ScoreSheet(_rows(outcomes), facts)
+
+
+def _rows(outcomes: Iterable[ItemOutcome]) -> Iterator[ScoredRow]:
+    for outcome in outcomes:
         yield ScoredRow(
             item_id=outcome.item_id,
             score=outcome.score,

@@ -209,6 +209,30 @@ def _count(scores: Sequence[float], scale: tuple[float, float], bins: int) -> li
     return found
 
 
+def draw_courses(title: str, courses: Sequence[tuple[str, Sequence[Span]]], scale: tuple[float, float]) -> str:
+    """How a score went from place to place, a panel for each course: points with their intervals, joined by a line."""
+    drawn = list[str]()
+    for place, (name, spans) in enumerate(courses):
+        top, bottom = _TOP + place * _BARS + 22, _TOP + place * _BARS + 96
+        upward = _Axis(low=scale[0], high=scale[1], start=bottom, end=top)
+        along = _Axis(low=1, high=max(2, len(spans)), start=_LEFT + 24)
+        drawn.append(_text(_LEFT, top - 9, name))
+        for value in scale:
+            drawn.append(_line("grid", along.start, upward.at(value), _RIGHT, upward.at(value)))
+            drawn.append(_text(_LEFT, upward.at(value) + 5, f"{value:g}", css="soft"))
+        points = [(along.at(at), upward.at(span.value), span) for at, span in enumerate(spans, start=1)]
+        drawn.append('<path d="M' + " ".join(f"{x:g} {y:g}" for x, y, _ in points) + '"/>')
+        for x, y, span in points:
+            low, high = map(upward.at, span.interval or (span.value, span.value))
+            drawn.append(_line("same", x, low, x, high) + f'<circle class="candidate" cx="{x:g}" cy="{y:g}" r="2.5"/>')
+        drawn.append(_text(_RIGHT, bottom + 14, spans[-1].label if spans else "", css="soft", anchor="end"))
+    return _drawn(title, drawn, _TOP + len(courses) * _BARS)
+
+
+def _line(css: str, x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<line class="{css}" x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}"/>'
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Axis:
     """Where a value lies between two ends of a drawing."""
