@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.provenance import read_provenance
 from selftune.errors import UnknownNameError, UsageError
-from selftune.loop.runner import hold_lease
+from selftune.loop.runner import hold_lease, hold_machine
 from selftune.records import Dataset, Run, digest_of
 from selftune.training.importing import import_adapter, refuse_what_is_none
 from selftune.training.repeating import compare_runs, recipe_of
@@ -35,7 +35,7 @@ def repeat_run(project: Project, name: str, observer: Observer) -> Repetition:
         IntegrityError: its dataset is gone.
         LockedError: another runner has the project.
     """
-    with hold_lease(project):
+    with hold_machine(project, observer):
         first = find_run(project, name)
         if first.base_digest != project.base.digest:
             raise UsageError(

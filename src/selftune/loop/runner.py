@@ -21,6 +21,7 @@ from selftune.loop.executor import Executor, Silent
 from selftune.loop.incoming.taking_back import drop_withdrawn
 from selftune.loop.leavings import leave_for_people
 from selftune.loop.measuring.regressions import grow_regressions
+from selftune.loop.night.device import announce_cycle, training_elsewhere
 from selftune.loop.planning import make_plan
 from selftune.loop.prompts.wishes import trains
 from selftune.loop.releasing.pending import pending_decision, pending_promotion
@@ -116,6 +117,22 @@ def hold_lease(project: Project) -> Iterator[Lease]:
         lease.release()
 
 
+@contextmanager
+def hold_machine(project: Project, observer: Observer) -> Iterator[Lease]:
+    """The project's lease, with word to the nights of other projects that this machine is at work.
+
+    A night that is under way already keeps nobody from what a person has begun: the observer is told of it.
+
+    Raises:
+        LockedError: another runner has the project.
+    """
+    with hold_lease(project) as lease, announce_cycle(str(project.folder)):
+        holder = training_elsewhere()
+        if holder is not None:
+            observer.told(f"{holder.what} (process {holder.pid}) trains on this machine too: both will be slower.")
+        yield lease
+
+
 def make_executor(project: Project, observer: Observer, *, seconds: float | None = None) -> Executor:
     """An executor over a project, with a deadline `seconds` from now."""
     context = project.context()
@@ -145,9 +162,10 @@ def go_round(
         MissingFileError: the base's files are gone.
         DamagedFileError: the base's files are not what was pinned.
     """
-    with hold_lease(project):
+    observer = observer or Silent()
+    with hold_machine(project, observer):
         check_breaker(project)
-        step = make_executor(project, observer or Silent(), seconds=seconds)
+        step = make_executor(project, observer, seconds=seconds)
         again = weigh_picks(project, step)
         try:
             promotion = settle(project, step.observer)
@@ -173,9 +191,10 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
             'nothing is trained here: the recipe is "none".',
             next_step="Name a recipe under [training] in selftune.toml.",
         )
-    with hold_lease(project):
+    observer = observer or Silent()
+    with hold_machine(project, observer):
         check_breaker(project)
-        step = make_executor(project, observer or Silent())
+        step = make_executor(project, observer)
         again = weigh_picks(project, step)
         promotion = settle(project, step.observer)
         if promotion is not None:

@@ -42,11 +42,15 @@ class Identity:
         return cls(host=socket.gethostname(), pid=pid, started=psutil.Process(pid).create_time())
 
     def is_dead(self, here: str) -> bool:
-        """Whether this process is known to be gone; one of another host is never known to be."""
+        """Whether this process is known to be gone; one of another host is never known to be.
+
+        One that ended and that nobody has cleared away yet is gone too: in a container nobody may ever do so.
+        """
         if self.host != here:
             return False
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) > 1.0
+            process = psutil.Process(self.pid)
+            return process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self.started) > 1.0
         except psutil.NoSuchProcess:
             return True
 

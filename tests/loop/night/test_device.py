@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
-from selftune.errors import LockedError
+from selftune.errors import LockedError, WaitingForPersonError
+from selftune.loop import runner
+from selftune.loop.executor import Silent
 from selftune.loop.night.device import (
     Holder,
     Running,
+    announce_cycle,
     ask_cards,
     busy_trainers,
     hold_device,
@@ -21,7 +27,9 @@ from selftune.loop.night.device import (
     read_processes,
     require_free_device,
     trainer_of,
+    training_elsewhere,
 )
+from selftune.loop.runner import go_round, go_until, hold_machine
 from selftune.store import Store
 from selftune.store.lease import Identity
 
@@ -31,6 +39,16 @@ import sys
 from pathlib import Path
 from selftune.loop.night.device import hold_device
 with hold_device("tidy tales", folder=Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+# Goes round a cycle, as far as others can see: says so, and waits to be ended.
+CYCLE = """
+import sys
+from pathlib import Path
+from selftune.loop.night.device import announce_cycle
+with announce_cycle("tidy tales", folder=Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -78,16 +96,32 @@ for number in range(rounds):
 """
 
 
+@contextmanager
+def another_process(script, folder):
+    """Another process at this; dead when the block is over."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout.readline() == "held\n"
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
 @pytest.fixture
 def elsewhere(tmp_path):
-    """Another process that holds the device for its training; dead when the test is over."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout.readline() == "held\n"
-    yield child
-    child.kill()
-    child.communicate()
+    """Another process that holds the device for its training."""
+    with another_process(HOLD, tmp_path) as child:
+        yield child
+
+
+@pytest.fixture
+def cycle_elsewhere(tmp_path):
+    """Another process in which a person's cycle goes round."""
+    with another_process(CYCLE, tmp_path) as child:
+        yield child
 
 
 def alone(folder, ours=(), **readers):
@@ -119,6 +153,87 @@ def test_one_that_has_not_said_who_it_is_yet_is_refused_too(tmp_path, elsewhere)
         note.write_text("{", encoding="utf-8")
     (holder,) = alone(tmp_path)
     assert "just beginning" in holder.what
+
+
+def test_no_night_begins_beside_the_cycle_of_another_project(tmp_path, cycle_elsewhere):
+    named = Holder(pid=cycle_elsewhere.pid, what="a cycle of tidy tales")
+    on_cards = f"{cycle_elsewhere.pid}, /usr/bin/python3\n"
+    assert alone(tmp_path, on_cards=lambda: on_cards) == (named,), "once, and by the better name"
+    with pytest.raises(LockedError, match=f"a cycle of tidy tales \\(process {cycle_elsewhere.pid}\\)") as found:
+        require_free_device(folder=tmp_path)
+    assert found.value.exit_code == 6
+    assert alone(tmp_path, ours={cycle_elsewhere.pid}) == ()
+
+
+def test_a_cycle_of_this_process_keeps_no_night_of_it_from_beginning(tmp_path):
+    with announce_cycle("ours", folder=tmp_path), announce_cycle("ours too", folder=tmp_path):
+        assert len(list(tmp_path.glob("cycle-*.json"))) == 2
+        assert alone(tmp_path) == ()
+    assert list(tmp_path.glob("*.json")) == []
+
+
+@pytest.mark.parametrize("cleared", [True, False], ids=["cleared away", "still a zombie"])
+def test_a_killed_cycle_keeps_no_night_from_beginning(tmp_path, cycle_elsewhere, cleared):
+    cycle_elsewhere.kill()
+    os.waitid(os.P_PID, cycle_elsewhere.pid, os.WEXITED | os.WNOWAIT)
+    if cleared:
+        cycle_elsewhere.wait()
+    assert alone(tmp_path) == ()
+    assert list(tmp_path.glob("*.json")) == []
+
+
+@pytest.mark.parametrize("other", [{"host": "dead-host"}, {"started": "?"}, {"pid": 2**22 + 1}])
+def test_what_no_process_of_this_machine_says_keeps_no_night_from_beginning(tmp_path, cycle_elsewhere, other):
+    (said,) = tmp_path.glob("cycle-*.json")
+    said.write_text(json.dumps(json.loads(said.read_text(encoding="utf-8")) | other), encoding="utf-8")
+    assert alone(tmp_path) == ()
+
+
+def test_a_cycle_where_nothing_can_be_written_goes_round_unsaid(tmp_path):
+    home = tmp_path / "home"
+    home.write_text("no folder", encoding="utf-8")
+    with announce_cycle("ours", folder=home):
+        assert training_elsewhere(folder=home) is None
+
+
+class FakeObserver(Silent):
+    """Notes what a person would be told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def told(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_a_cycle_beside_another_projects_night_is_told_and_goes_on(project, tmp_path, monkeypatch, elsewhere):
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path))
+    observer = FakeObserver()
+    with hold_machine(project, observer):
+        pass
+    elsewhere.kill()
+    elsewhere.wait()
+    with hold_machine(project, observer):
+        pass
+    assert observer.lines == [
+        f"the project tidy tales (process {elsewhere.pid}) trains on this machine too: both will be slower."
+    ]
+
+
+@pytest.mark.parametrize("command", [go_round, partial(go_until, stage="judge")], ids=["a cycle", "one stage"])
+def test_a_command_that_may_train_says_so_as_long_as_it_runs(project, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path))
+    seen = []
+
+    def stopped(_):
+        seen.extend(json.loads(said.read_text(encoding="utf-8")) for said in tmp_path.glob("cycle-*.json"))
+        raise WaitingForPersonError("a person must look.", next_step="Look.")
+
+    monkeypatch.setattr(runner, "check_breaker", stopped)
+    with pytest.raises(WaitingForPersonError):
+        command(project)
+    assert [(one["project"], one["pid"]) for one in seen] == [(str(project.folder), os.getpid())]
+    assert list(tmp_path.glob("cycle-*.json")) == []
 
 
 def test_a_program_on_a_graphics_card_counts_and_a_server_does_not():

@@ -93,7 +93,7 @@ def training_elsewhere(*, folder: Path | None = None) -> Holder | None:
 
     It does not touch the lock: a night that begins in the same moment must not find it taken by a look.
     """
-    said = _read(_note(_lock_file(folder)))
+    said = _read(_note(_place(folder, "training", ".lock")))
     if said is None or said[0].pid == os.getpid() or not _lives(said[0]):
         return None
     return Holder(pid=said[0].pid, what=f"the project {said[1]}")
@@ -136,10 +136,11 @@ def other_trainings(
     others = (
         *on_card((on_cards or ask_cards)()),
         *busy_trainers(processes or read_processes, pause or time.sleep),
-        *_in_cycles(folder),
     )
     left_out = {*ours, *_family()} if others else set()
     found = {holder.pid: holder for holder in others if holder.pid not in left_out}
+    # A cycle is called by its project, also where it was seen on a card.
+    found |= {cycle.pid: cycle for cycle in _in_cycles(folder) if cycle.pid not in {*ours, os.getpid()}}
     return (*_of_projects(folder), *(found[pid] for pid in sorted(found)))
 
 
