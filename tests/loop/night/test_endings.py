@@ -21,6 +21,7 @@ from selftune.errors import (
 from selftune.loop.config import OnlyWhen
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.base import Agenda, Lane, Proposal
+from selftune.loop.experiments.trial import NoBaselineError
 from selftune.loop.night import night as nights
 from selftune.loop.night.alarms import note_began
 from selftune.loop.night.clock import SimulatedClock
@@ -161,12 +162,40 @@ def test_a_signal_ends_the_command_and_not_the_night(world):
     assert world.service.log[-1] == "is back"
 
 
-def test_a_budget_that_is_used_up_in_the_middle_of_a_try_ends_the_trying_by_name(project):
+def test_a_budget_that_is_used_up_in_the_middle_of_a_try_ends_the_trying_by_name(project, fake_bench):
     world = World(project, trouble=BudgetError("the disk is full.", next_step="Free some."))
     note_experiment(world.shift, "2026-11-22-01", PROPOSAL)
-    assert try_all(world.shift, None) == Tried(experiments=(), ended_by="budget")
+    tried = try_all(world.shift, fake_bench)
+    assert (tried.ended_by, cut_off(tried)) == ("budget", [("2026-11-22-01", "the disk is full.")])
     assert world.shift.told == ["the disk is full. Free some."]
     assert world.service.log[-1] == "is back"
+
+
+def cut_off(tried: Tried) -> list[tuple[str, str]]:
+    """Names and reasons of what is on record as cut off."""
+    return [(one.name, one.why) for one in tried.experiments if one.result is ExperimentResult.OUT_OF_TIME]
+
+
+@pytest.mark.parametrize("arms", [0, 4])
+def test_what_was_begun_when_the_deadline_came_is_kept_as_out_of_time(project, fake_bench, arms):
+    nightly = replace(project.config.nightly, arms=arms)
+    world = World(
+        replace(project, config=replace(project.config, nightly=nightly)), trouble=TrainingStoppedError(3, 24)
+    )
+    for number in (1, 2):
+        note_experiment(world.shift, f"2026-11-22-0{number}", PROPOSAL)
+    world.clock.sleep(world.shift.window.seconds_left(world.clock))
+    tried = try_all(world.shift, fake_bench)
+    assert tried.ended_by == "deadline"
+    assert [name for name, _ in cut_off(tried)] == ["2026-11-22-01", "2026-11-22-02"]
+
+
+def test_a_try_without_a_baseline_does_not_stay_begun(project, fake_bench):
+    world = World(project, trouble=NoBaselineError("the recipe in force diverged.", next_step=""))
+    note_experiment(world.shift, "2026-11-22-01", PROPOSAL)
+    tried = try_all(world.shift, fake_bench)
+    assert (tried.ended_by, cut_off(tried)) == ("no baseline", [("2026-11-22-01", "the recipe in force diverged.")])
+    assert world.shift.told == ["the recipe in force diverged."]
 
 
 def test_a_reward_that_never_varied_ends_the_night(project, world):

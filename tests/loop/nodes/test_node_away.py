@@ -1,4 +1,4 @@
-"""A node that goes away in the middle of a night ends the trying, and says so; what was begun is gone on with."""
+"""A node that goes away in the middle of a night ends the trying, and says so; what was begun is kept as cut off."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import pytest
 from selftune.errors import SelftuneError
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.base import Lane, Proposal
+from selftune.loop.experiments.record_keeping.seen import seen_of
 from selftune.loop.night.shift import Shift, note_experiment
 from selftune.loop.night.trying import cut_off_tries, try_all
+from selftune.records import ExperimentResult
 from selftune.training.elsewhere.reaching import HostKeyError, NodeAwayError, NodeFullError
 
 PROPOSAL = Proposal(lane=Lane.HYPERPARAMETERS, changes=("lora_rank=8",), reason="less may do", proposer="grid")
-NAME = "2026-03-01-01"
+NIGHT = "2026-11-22"
+NAME = f"{NIGHT}-01"
 
 
 class Breaks:
@@ -33,7 +36,7 @@ def shift_on(project, service) -> Shift:
     unused = dict.fromkeys(("window", "clock", "policy", "look", "purse", "node", "home", "step", "watch"))
     shift = Shift(
         project=project,
-        name="2026-03-01",
+        name=NIGHT,
         began="",
         resumed=False,
         max_experiments=4,
@@ -47,14 +50,24 @@ def shift_on(project, service) -> Shift:
 
 
 @pytest.mark.parametrize("kind", [NodeAwayError, NodeFullError])
-def test_a_night_tries_nothing_more_when_its_node_is_away_and_takes_up_what_it_had_begun(project, kind) -> None:
+def test_a_night_tries_nothing_more_when_its_node_is_away_and_keeps_what_it_had_begun_as_cut_off(
+    project, fake_bench, kind
+) -> None:
     shift = shift_on(project, Breaks(kind("the workshop is away.", next_step="Switch it on.")))
-    tried = try_all(shift, None)
-    assert (tried.experiments, tried.ended_by) == ((), "node away")
-    assert shift.told == ["the workshop is away. Switch it on."]
     assert cut_off_tries(shift) == ((PROPOSAL, NAME),)
+    tried = try_all(shift, fake_bench)
+    assert tried.ended_by == "node away"
+    (cut,) = tried.experiments
+    assert (cut.name, cut.changes, cut.result) == (NAME, PROPOSAL.changes, ExperimentResult.OUT_OF_TIME)
+    assert cut.why == "the workshop is away."
+    assert seen_of(cut).cut_off, "a proposer may name it again"
+    assert shift.told == ["the workshop is away. Switch it on."]
+    assert cut_off_tries(shift) == ()
+    assert NAME in (project.folder / "results.tsv").read_text(encoding="utf-8")
 
 
-def test_a_key_that_changed_is_no_machine_that_is_away(project) -> None:
+def test_a_key_that_changed_is_no_machine_that_is_away_and_what_was_begun_is_gone_on_with(project, fake_bench) -> None:
+    shift = shift_on(project, Breaks(HostKeyError("another key.", next_step="Find out why.")))
     with pytest.raises(HostKeyError):
-        try_all(shift_on(project, Breaks(HostKeyError("another key.", next_step="Find out why."))), None)
+        try_all(shift, fake_bench)
+    assert cut_off_tries(shift) == ((PROPOSAL, NAME),)

@@ -21,7 +21,7 @@ from selftune.loop.experiments.ahead import Ahead
 from selftune.loop.experiments.changing import apply_changes
 from selftune.loop.experiments.record_keeping.keeping import finish_leaving
 from selftune.loop.experiments.screening import hold_off, make_screen
-from selftune.loop.experiments.trial import NoBaselineError, make_bench
+from selftune.loop.experiments.trial import make_bench
 from selftune.loop.leavings import leave_for_people
 from selftune.loop.lessons.recipes import find_recipe
 from selftune.loop.night.alarms import refuse_stopped
@@ -254,22 +254,18 @@ def try_some(shift: Shift, ready: Ready) -> Tried:
     bench = ready.bench
     if bench is None:
         return NOTHING_TRIED
-    try:
-        recipe, dataset = bench.recipe_for(()), bench.dataset_for(())
-        because = must_make_room(bench.project, recipe, dataset)
-        shift.service = Service(
-            shift.project, because=because, observer=shift.observer, clock=shift.clock, window=shift.window
-        )
-        shift.reserve_seconds = seconds_to_weigh(shift.project, ready.plan) if may_promote(shift.node) else 0.0
-        with ExitStack() as held:
-            if not because:  # there is room for what serves beside a base that stays loaded
-                held.enter_context(kept_in_memory())
-            workers = shift.project.config.nightly.workers
-            engine = held.enter_context(open_engine(shift.engine, workers, shift.tell))
-            return try_all(shift, replace(bench, ahead=Ahead(engine, shift.observer.told)))
-    except NoBaselineError as error:
-        shift.tell(error.message)
-        return replace(NOTHING_TRIED, experiments=shift.tried(), ended_by="no baseline")
+    recipe, dataset = bench.recipe_for(()), bench.dataset_for(())
+    because = must_make_room(bench.project, recipe, dataset)
+    shift.service = Service(
+        shift.project, because=because, observer=shift.observer, clock=shift.clock, window=shift.window
+    )
+    shift.reserve_seconds = seconds_to_weigh(shift.project, ready.plan) if may_promote(shift.node) else 0.0
+    with ExitStack() as held:
+        if not because:  # there is room for what serves beside a base that stays loaded
+            held.enter_context(kept_in_memory())
+        workers = shift.project.config.nightly.workers
+        engine = held.enter_context(open_engine(shift.engine, workers, shift.tell))
+        return try_all(shift, replace(bench, ahead=Ahead(engine, shift.observer.told)))
 
 
 def weigh_best(shift: Shift, ready: Ready, tried: Tried) -> NightReport:

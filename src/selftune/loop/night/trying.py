@@ -13,7 +13,7 @@ from selftune.loop.experiments.halving import arms_for, halve
 from selftune.loop.experiments.proposing import is_constant, next_proposals
 from selftune.loop.experiments.record_keeping.keeping import keep_experiment
 from selftune.loop.experiments.record_keeping.seen import seen_of, seen_on
-from selftune.loop.experiments.trial import cut_short, measure_baseline, train_ahead, try_out
+from selftune.loop.experiments.trial import NoBaselineError, cut_short, measure_baseline, train_ahead, try_out
 from selftune.loop.night.estimates import seconds_for
 from selftune.loop.night.shift import NightStoppedError, begun_experiments, note_experiment
 from selftune.loop.nodes.base import on_node
@@ -24,6 +24,7 @@ from selftune.training.elsewhere.reaching import NodeAwayError, NodeFullError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from selftune.errors import SelftuneError
     from selftune.loop.experiments.base import Agenda
     from selftune.loop.experiments.trial import Bench, Measured
     from selftune.loop.night.estimates import Estimate
@@ -76,10 +77,19 @@ def try_all(shift: Shift, bench: Bench) -> Tried:
         if end.told:
             shift.tell(end.told)
         return Tried(experiments=shift.tried(), ended_by=end.ended_by)
-    except (NodeAwayError, BudgetError) as gone:
-        shift.tell(f"{gone.message} {gone.next_step}")
-        is_away = isinstance(gone, NodeAwayError | NodeFullError)
-        return Tried(experiments=shift.tried(), ended_by=AWAY if is_away else USED_UP)
+    except NoBaselineError as none:
+        return break_off(shift, bench, none, "no baseline")
+    except (NodeAwayError, NodeFullError) as gone:
+        return break_off(shift, bench, gone, AWAY)
+    except BudgetError as used:
+        return break_off(shift, bench, used, USED_UP)
+
+
+def break_off(shift: Shift, bench: Bench, because: SelftuneError, ended_by: str) -> Tried:
+    """End the trying in the middle: say why, and keep what was begun as cut off."""
+    shift.tell(f"{because.message} {because.next_step}".rstrip())
+    keep_cut_off(shift, bench, because.message)
+    return Tried(experiments=shift.tried(), ended_by=ended_by)
 
 
 def try_one_by_one(shift: Shift, bench: Bench) -> NoReturn:
@@ -97,8 +107,7 @@ def try_one_by_one(shift: Shift, bench: Bench) -> NoReturn:
             why = f"{'experiment' if len(tries) == 1 else 'experiments'} {in_words(tries)}"
             with_the_device(shift, why, partial(try_each, shift, bench, baseline, left))
         except OutOfTimeError as late:
-            for proposal, name in left:
-                keep(shift, cut_short(bench, baseline, proposal, name, CUT_SHORT))
+            keep_cut_off(shift, bench, CUT_SHORT, baseline)
             raise NothingMoreError("deadline") from late
 
 
@@ -128,11 +137,15 @@ def try_by_halving(shift: Shift, bench: Bench, arms: int) -> Tried:
         raise NothingMoreError("experiments")
     chosen = begun or begin_arms(shift, bench, arms)
     proposals, names = [proposal for proposal, _ in chosen], [name for _, name in chosen]
-    experiments = with_the_device(
-        shift,
-        f"experiments {names[0]} to {names[-1]}",
-        lambda: halve(bench, proposals, names, heard=shift.observer.told, is_over=shift.is_over),
-    )
+    try:
+        experiments = with_the_device(
+            shift,
+            f"experiments {in_words(chosen)}",
+            lambda: halve(bench, proposals, names, heard=shift.observer.told, is_over=shift.is_over),
+        )
+    except OutOfTimeError as late:
+        keep_cut_off(shift, bench, CUT_SHORT)
+        raise NothingMoreError("deadline") from late
     for experiment in experiments:
         if experiment.name not in finished:
             keep(shift, experiment)
@@ -164,6 +177,12 @@ def keep(shift: Shift, experiment: Experiment) -> None:
     keep_experiment(shift.project, experiment)
     changes = ", ".join(experiment.changes)
     shift.observer.told(f"{experiment.name}, {changes}: {experiment.result.value}, {experiment.why}")
+
+
+def keep_cut_off(shift: Shift, bench: Bench, why: str, baseline: Measured | None = None) -> None:
+    """Put on record as out of time whatever was begun and never came to its end: the night will not go on with it."""
+    for proposal, name in cut_off_tries(shift):
+        keep(shift, cut_short(bench, baseline, proposal, name, why))
 
 
 def best_of(experiments: tuple[Experiment, ...]) -> Experiment | None:
