@@ -58,7 +58,7 @@ def test_adapter_file_answers_as_peft_does(tiny, make_adapter, tmp_path, options
     order = Order(model=str(base_file), adapter=str(adapter_file), context_tokens=256, exact=True)
     with run_server(order, tmp_path / "log") as server:
         figures = [
-            compare_greedy(server.client, model.continue_greedily, tiny(), quantisation=Quantisation.F32, prompts=4)
+            compare_greedy(server.client, model, tiny(), quantisation=Quantisation.F32, prompts=4)
             for model in (reference, bare)
         ]
     assert figures[0].measured == 1.0

@@ -105,12 +105,12 @@ def test_a_family_answers_as_transformers_and_peft_do(tiny, make_adapter, tmp_pa
     folder = tiny(**options)
     adapted = make_adapter(folder)
     with open_adapter(adapted) as adapter:
-        speak = ReferenceModel(folder, adapter, stopping_ids(folder)).continue_greedily
+        reference = ReferenceModel(folder, adapter, stopping_ids(folder))
         with served(folder, tmp_path, adapted) as client:
             exact = [
                 compare_tokens(client, folder),
                 compare_template(client, folder),
-                compare_greedy(client, speak, folder, quantisation=Quantisation.F32, prompts=4),
+                compare_greedy(client, reference, folder, quantisation=Quantisation.F32, prompts=4),
             ]
             assert {figure.name: figure.measured for figure in exact} == {"tokens": 1.0, "template": 1.0, "greedy": 1.0}
             assert all(figure.n >= 3 for figure in exact)

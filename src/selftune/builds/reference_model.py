@@ -20,7 +20,7 @@ class ReferenceModel:
     Args:
         folder: Hugging Face folder of the base.
         adapter: Merged into the weights in memory; None compares the bare base. Open for as long as the model is used.
-        end_ids: Tokens that end an answer.
+        end_ids: Tokens that end an answer; also an attribute.
     """
 
     def __init__(self, folder: Path, adapter: Adapter | None, end_ids: frozenset[int]) -> None:
@@ -29,7 +29,7 @@ class ReferenceModel:
 
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
         self._model.eval()
-        self._end_ids = end_ids
+        self.end_ids = end_ids
         self._adapter = adapter
         for name, change in self._changes():
             self._model.get_parameter(name).data.add_(change)
@@ -71,7 +71,7 @@ class ReferenceModel:
             while len(said) < count:
                 output = self._model(input_ids=rest, past_key_values=cache, use_cache=True)
                 token = int(output.logits[0, -1].argmax())
-                if token in self._end_ids:
+                if token in self.end_ids:
                     break
                 said.append(token)
                 rest, cache = torch.tensor([[token]]), output.past_key_values

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from selftune.records import Distance, Parity
     from selftune.serving.client import LoopbackClient
 
-STAGE_VERSION: Final = 3
+STAGE_VERSION: Final = 4
 _CONTEXT_TOKENS: Final = 512
 
 
@@ -73,7 +73,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         worst = failed[0]
         raise ParityError(
             f"the build's {worst.name} agree in {worst.measured:.1%} of {worst.n}, not in {worst.threshold:.0%}.",
-            next_step="Build it as F16; if that fails too, this base can't be served by llama.cpp.",
+            next_step=_closer_form(Quantisation(config.quantisation)),
         )
     kept = tuple(_keep(path, folder, context) for path in made.files)
     return Build(
@@ -93,6 +93,12 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         prompting=config.prompting,
         distance=distance,
     )
+
+
+def _closer_form(failed: Quantisation) -> str:
+    if failed in {Quantisation.F32, Quantisation.F16}:
+        return "llama.cpp can't serve this base as it is; selftune base check says what of it is known to work."
+    return "Build it as F16, which rounds less."
 
 
 def _fitting_form(source: Run | BaseModel, config: BuildConfig) -> ServingForm:
@@ -195,8 +201,7 @@ def _compare_answers(client: LoopbackClient, parts: Parts, config: BuildConfig) 
     with ExitStack() as stack:
         adapter = stack.enter_context(open_adapter(parts.adapter_folder)) if parts.adapter_folder else None
         reference = ReferenceModel(folder, adapter, stopping_ids(folder))
-        speak = reference.continue_greedily
-        greedy = compare_greedy(client, speak, folder, quantisation=quantisation, prompts=config.parity_prompts)
+        greedy = compare_greedy(client, reference, folder, quantisation=quantisation, prompts=config.parity_prompts)
         return greedy, measure_distance(client, folder, reference)
 
 
