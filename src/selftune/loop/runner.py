@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import LockedError, NotYet, UsageError
+from selftune.errors import LockedError, NotYet, SelftuneError, UsageError
 from selftune.gate.stage import decide
 from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
@@ -105,7 +105,9 @@ def hold_lease(project: Project) -> Iterator[Lease]:
 
     def beat() -> None:
         while not stop.wait(LEASE_SECONDS / 4):
-            lease.heartbeat()
+            # A full disk may have room again by the next beat. Who lost the lease is told so when it next writes.
+            with suppress(SelftuneError):
+                lease.heartbeat()
 
     beater = threading.Thread(target=beat, name="lease-heartbeat", daemon=True)
     beater.start()

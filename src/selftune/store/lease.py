@@ -108,9 +108,11 @@ class Lease:
     def release(self) -> None:
         """Let go; a lease that was taken over is let go of without touching the new holder's."""
         self._on_release()
-        with writing(self._engine) as connection:
-            connection.execute(self._own_row().values(owner=None, host=None, pid=None, expires_at=None))
-        self._lock.release()
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(self._own_row().values(owner=None, host=None, pid=None, expires_at=None))
+        finally:
+            self._lock.release()
 
     def _own_row(self) -> Update:
         return update(LEASES).where(LEASES.c.name == self.name, LEASES.c.token == self.token)
