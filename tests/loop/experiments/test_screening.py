@@ -13,7 +13,13 @@ from selftune.evals.suite_files import write_suite
 from selftune.evals.suites import load_suite
 from selftune.loop.experiments.base import Agenda, Constraints
 from selftune.loop.experiments.screen import FLOOR, draw_screen
-from selftune.loop.experiments.screening import hold_off, make_screen, refuse_blind_screen, refuse_shared_items
+from selftune.loop.experiments.screening import (
+    doubt_of_race,
+    hold_off,
+    make_screen,
+    refuse_blind_screen,
+    refuse_shared_items,
+)
 from selftune.loop.project import Project
 from selftune.records import Suite
 
@@ -54,6 +60,28 @@ def test_every_night_asks_the_same_items_and_as_many_as_are_set(project):
     first, again = (make_screen(with_settings(project), AGENDA) for _ in range(2))
     assert first == again
     assert len(make_screen(with_settings(project, screen_items=80), AGENDA).suite.items) == 80
+
+
+@pytest.mark.parametrize(("arms", "enough"), [(2, 60), (4, 60), (5, 120), (16, 120)])
+def test_a_screen_that_is_small_for_a_race_says_how_many_items_would_do(project, arms, enough):
+    small = make_screen(with_settings(project), AGENDA).suite
+    assert f"{arms} arms are raced on 21 pairs" in (doubt_of_race(small, arms) or "")
+    assert f"screen_items = {enough} under [nightly]" in (doubt_of_race(small, arms) or "")
+    large = make_screen(with_settings(project, screen_items=enough), AGENDA).suite
+    assert doubt_of_race(large, arms) is None
+    almost = make_screen(with_settings(project, screen_items=enough - 2), AGENDA).suite
+    assert doubt_of_race(almost, arms) is not None
+
+
+def test_tries_one_after_the_other_ask_no_more_of_a_screen(project):
+    assert doubt_of_race(make_screen(with_settings(project), AGENDA).suite, 0) is None
+
+
+def test_a_screen_of_items_is_counted_by_items():
+    suite = load_suite("general")
+    screen = replace(suite, items=suite.items[:30], unit="item")
+    assert doubt_of_race(screen, 4) is None
+    assert "screen_items = 60" in (doubt_of_race(screen, 16) or "")
 
 
 def test_a_screen_that_is_named_is_asked_as_it_is(project):

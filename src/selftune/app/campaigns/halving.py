@@ -10,6 +10,7 @@ from selftune.app.campaigns.comparisons import ALPHA, most_by_chance, simulation
 from selftune.gate.planning import DISCORDANCE
 from selftune.gate.statistics.means import paired_gain
 from selftune.loop.experiments.halving import ETA, arms_at, full_runs, rungs_for, who_stays
+from selftune.loop.experiments.screening import FEW_ARMS, UNITS_FOR_FEW, UNITS_FOR_MANY
 from selftune.loop.experiments.verdict import SURE
 from selftune.records import Effect
 from selftune.scoring.intervals import wilson_interval
@@ -25,11 +26,13 @@ _WANTED: Final = 0.95
 _CHOSEN_SCREEN: Final = 21
 _WHOLE_SCREEN: Final = 80
 _GATE: Final = 192
-"""Pairs of the drawn screen, of the whole of it, and of the suite that decides, on the reference base."""
+"""Pairs of the drawn screen, of the whole of it, and of the suite that decides, on the reference base. Between them
+stand those with fewer of which a night says that its screen is small for a race."""
 
 _SLOW: Final = 3.0
 _QUICK: Final = 15.0
 _PLANTED: Final = (0.1, 0.2, 0.35)
+_FEW_PLANTED: Final = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +150,12 @@ def _costs() -> Iterator[Figure]:
 
 
 def _regrets() -> Iterator[Figure]:
-    for units in (_CHOSEN_SCREEN, _WHOLE_SCREEN, _GATE):
+    for units in (_CHOSEN_SCREEN, UNITS_FOR_MANY, _WHOLE_SCREEN, _GATE):
         for planted in _PLANTED:
             yield _regret(World(gains=_one_in_sixteen(planted), units=units), f"planted {planted:+g}, {units} units")
+    for units in (_CHOSEN_SCREEN, UNITS_FOR_FEW):
+        few = World(gains=(_FEW_PLANTED, -_FEW_PLANTED, *(0.0,) * (FEW_ARMS - 2)), units=units)
+        yield _regret(few, f"{FEW_ARMS} arms, planted {_FEW_PLANTED:+g}, {units} units")
     for units in (_CHOSEN_SCREEN, _GATE):
         slow = World(gains=_one_in_sixteen(max(_PLANTED)), units=units, pace=_SLOW)
         yield _regret(slow, f"planted {max(_PLANTED):+g}, slow, {units} units")
@@ -168,7 +174,7 @@ def _regret(world: World, name: str) -> Figure:
         table = draw_table(world, draw)
         left, looked = race(table, seed)
         theirs, their_looks = race_of_optuna(table)
-        best = max(range(ARMS), key=lambda arm, last=table: last[arm][-1].mean)  # type: ignore[misc] # bound at once
+        best = max(range(len(table)), key=lambda arm, last=table: last[arm][-1].mean)  # type: ignore[misc] # bound at once
         ours += _is_near(world, left)
         peers += _is_near(world, theirs)
         grid += _is_near(world, best)
@@ -178,7 +184,7 @@ def _regret(world: World, name: str) -> Figure:
     return Figure(
         name=name,
         measured=f"{_told(ours)} for {cost:.2f} full runs; Optuna's pruner {_told(peers)} for {their_cost:.2f}; all "
-        f"{ARMS} to their end {_told(grid)} for {ARMS}",
+        f"{len(world.gains)} to their end {_told(grid)} for {len(world.gains)}",
         promised=f"regret at most {LEAST_GAIN:g} in {_WANTED:.0%} of {SEEDS} seeds" if can_be_found else None,
         held=ours >= _WANTED * SEEDS if can_be_found else None,
     )
