@@ -78,7 +78,7 @@ from selftune.records.prompt_search import PromptSearch, TriedPrompt
 from selftune.records.release import HealthCheck, Release
 from selftune.records.rubric import Criterion, CriticalFailure, Rubric
 from selftune.records.run import CurvePoint, PartMet, Run, RunPurpose, RunStatus
-from selftune.records.statement import Statement, StatementKind
+from selftune.records.statement import Fact, Gravity, Statement, StatementKind
 from selftune.records.study import StudyNight
 from selftune.records.suite import Suite, SuiteItem
 
@@ -106,10 +106,12 @@ __all__ = [
     "Example",
     "Experiment",
     "ExperimentResult",
+    "Fact",
     "Feedback",
     "FileDigest",
     "FurtherArms",
     "GenerationParameters",
+    "Gravity",
     "HealthCheck",
     "Identity",
     "Interaction",
