@@ -44,7 +44,7 @@ def simulations() -> int:
 def most_by_chance(n: int, share: float, cells: int = 1) -> int:
     """How often an event of this share may happen in n tries, so that all of so many cells keep to it in 99 of 100."""
     count = math.floor(n * share)
-    while incomplete_beta(1 - share, n - count, count + 1) < 1 - 0.01 / cells:
+    while count < n and incomplete_beta(1 - share, n - count, count + 1) < 1 - 0.01 / cells:
         count += 1
     return count
 
