@@ -92,6 +92,19 @@ def test_the_same_base_builds_to_the_same_digest_twice(context):
     assert build(context.base, config, context).digest == build(context.base, config, context).digest
 
 
+@pytest.mark.parametrize("form", ["merged", "adapter"])
+def test_what_is_not_proved_has_the_same_files_no_figures_and_met_no_server(context, make_adapter, form, tmp_path):
+    run = run_with(make_adapter(context.base_folder), context)
+    unproved = build(run, BuildConfig(form=form, proved=False), context)
+    assert (unproved.parity, unproved.distance) == ((), None)
+    assert not list(tmp_path.rglob("parity.log"))
+    proved = build(run, BuildConfig(form=form), context)
+    assert {figure.name for figure in proved.parity} == {"tokens", "template", "greedy"}
+    assert list(tmp_path.rglob("parity.log"))
+    assert (unproved.digest, unproved.files) == (proved.digest, proved.files)
+    assert unproved.id != proved.id
+
+
 def test_how_a_build_is_prompted_is_a_fact_of_it_and_does_not_change_what_answers(context):
     whole = build(context.base, BuildConfig(form="base", parity_prompts=0), context)
     served = build(context.base, BuildConfig(form="base", parity_prompts=0, prompting=Prompting.AS_SERVED), context)

@@ -37,6 +37,8 @@ class BuildConfig:
         prompting: How dialogues of personas are brought to it, for the record.
         parity_prompts: Prompts whose greedy answers are compared with the Hugging Face model; 0 compares no answers
             and measures no distance.
+        proved: Whether it is served once and compared with what it was made from. A build that was not has no parity
+            figures, and no gate promotes one without: it is for asking a screen, no more.
     """
 
     form: str = ServingForm.MERGED.value
@@ -45,6 +47,7 @@ class BuildConfig:
     generation: GenerationParameters = field(default_factory=GenerationParameters)
     prompting: Prompting = Prompting.DIALOGUE
     parity_prompts: int = 8
+    proved: bool = True
 
     def __post_init__(self) -> None:
         if self.form not in set(ServingForm):

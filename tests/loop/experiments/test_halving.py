@@ -116,6 +116,7 @@ class Race:
         self.runs: dict[str, tuple[float, float]] = {}
         self.statuses: dict[tuple[float, float], RunStatus] = {}
         self.stop_at = 10**9
+        self.proved: list[tuple[float, float]] = []
 
     def __call__(self, stage, inputs, config):
         self.world.clock.advance(1)
@@ -145,6 +146,8 @@ class Race:
         return run
 
     def _build(self, run, form):
+        if form.proved:
+            self.proved.append(self.runs[run.id])
         return fake_build(run.id, run_id=run.id)
 
     def _evaluate(self, build, config):
@@ -201,6 +204,12 @@ def test_sixteen_arms_are_raced_in_three_rungs_and_the_best_comes_to_its_end(ben
     assert len(heard) == 16 + 4 + 1
     assert heard[11].startswith("2026-01-01-12, rung 1 of 3: +0.350 [+")
     assert heard[11].endswith("] on 40 after 4 of 60 steps")
+
+
+def test_the_first_baseline_is_proved_and_whoever_is_kept_in_the_end(bench) -> None:
+    bench.step.right = {(RATES[11], 0.0): 34, (RATES[2], 0.0): 32}
+    halve(bench, proposals(), names(16))
+    assert bench.step.proved == [(0.001, 1 / 16), (RATES[11], 1.0)]
 
 
 def test_the_others_are_reverted_with_their_rung_and_the_reason(bench) -> None:

@@ -15,6 +15,7 @@ import gate_worlds as worlds
 
 from selftune.bases import reference
 from selftune.builds.config import BuildConfig
+from selftune.builds.stage import ParityError
 from selftune.curation.config import Curation
 from selftune.errors import BelowTriggerError, BudgetError, MissingFileError, ServingError
 from selftune.evals.config import EvaluationConfig
@@ -53,6 +54,8 @@ class Steps:
         self.clock = clock
         self.taken: list[str] = []
         self.recipes: list[Recipe] = []
+        self.forms: list[BuildConfig] = []
+        self.proof_fails: Exception | None = None
         self.curations: list[Curation] = []
         self.status = RunStatus.FINISHED
         self.fails: dict[str, Exception] = {}
@@ -83,6 +86,9 @@ class Steps:
         )  # fmt: skip
 
     def _build(self, run, form):
+        self.forms.append(form)
+        if form.proved and len(self.forms) > 1 and self.proof_fails is not None:
+            raise self.proof_fails
         return fake_build(run.id, run_id=run.id)
 
     def _evaluate(self, build, config):
@@ -122,18 +128,39 @@ def bench(project) -> Bench:
 def test_a_try_is_trained_built_asked_and_written_up_beside_its_baseline(bench):
     baseline = measure_baseline(bench)
     tried = try_out(bench, baseline, FASTER, "2026-01-01-01")
-    assert bench.step.taken == ["curate", "train", "build", "evaluate"] * 2
+    assert bench.step.taken == [*["curate", "train", "build", "evaluate"] * 2, "build"]
     assert (tried.result, tried.baseline, tried.score) == (ExperimentResult.KEPT, 0.0, 0.3)
     assert (tried.name, tried.night, tried.node, tried.mode) == ("2026-01-01-01", "2026-01-01", "elsewhere", Mode.PROXY)
     assert (tried.lane, tried.proposer, tried.reason) == ("hyperparameters", "grid", "it learns slowly")
     assert (tried.changes, dict(tried.config)["learning_rate"]) == (("learning_rate=0.002",), "0.002")
     assert (tried.base_digest, tried.suite) == (bench.project.base.digest, SUITE.name)
     assert (tried.train_loss, tried.val_loss) == (1.0, 1.5)
-    assert (tried.began, tried.elapsed_seconds) == ("2026-01-01T00:00:40+00:00", 40.0)
+    assert (tried.began, tried.elapsed_seconds) == ("2026-01-01T00:00:40+00:00", 50.0)
     assert (tried.training_seconds, tried.evaluation_seconds, tried.costs_usd) == (5.0, 60.0, (0.5, 0.25, 0.0))
     assert tried.baseline_run_id == baseline.run.id != tried.run_id
     assert tried.baseline_evaluation_id == baseline.evaluation.id != tried.evaluation_id
     assert tried.rungs == ()
+
+
+def test_the_baseline_is_proved_and_a_try_only_once_it_is_kept(bench):
+    baseline = measure_baseline(bench)
+    try_out(bench, baseline, FASTER, "x")
+    assert [form.proved for form in bench.step.forms] == [True, False, True]
+    assert bench.step.forms[-1] == bench.plan.form, "what the gate finds again"
+    bench.step.right["tried"] = ()
+    reverted = try_out(bench, baseline, FASTER, "y")
+    assert reverted.result is ExperimentResult.REVERTED
+    assert [form.proved for form in bench.step.forms[3:]] == [False]
+
+
+@pytest.mark.parametrize("error", [ParityError, ServingError])
+def test_a_try_that_is_kept_and_can_not_be_proved_fails_and_claims_no_gain(bench, error):
+    baseline = measure_baseline(bench)
+    bench.step.proof_fails = error("greedy agree in 10.0% of 128, not in 75%.", next_step="Look.")
+    tried = try_out(bench, baseline, FASTER, "x")
+    assert (tried.result, tried.effect, tried.score) == (ExperimentResult.FAILED, None, None)
+    assert "+0.300" in tried.why
+    assert tried.why.endswith("But greedy agree in 10.0% of 128, not in 75%.")
 
 
 def test_a_bench_holds_its_screen_off_what_is_learnt(project):

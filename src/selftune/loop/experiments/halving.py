@@ -21,6 +21,7 @@ from selftune.loop.experiments.trial import (
     Unmeasured,
     ask_often_enough,
     measure,
+    prove_kept,
     train_ahead,
     write_up,
 )
@@ -194,7 +195,8 @@ def _raise(bench: Bench, arm: _Arm, share: float, baseline: Measured) -> None:
     found = measure(bench, arm.proposal.changes, beside=baseline, learn=_learning(bench, share, before))
     if isinstance(found, Measured):
         found = replace(found, recipe=in_rungs(found.recipe))
-        arm.verdict = read_screen(baseline, found, bench.screen.suite, bench.demand)
+        verdict = read_screen(baseline, found, bench.screen.suite, bench.demand)
+        arm.verdict = prove_kept(bench, found, verdict) if share == 1 else verdict
     else:
         arm.verdict = Verdict(result=found.result, why=found.why)
     arm.found, arm.baseline = found, baseline

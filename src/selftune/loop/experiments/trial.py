@@ -1,7 +1,10 @@
 """One experiment: a try of the recipe in force with changes, held against that recipe as it is, on one screen.
 
-Both are trained alike (steps, data order, seeds), built alike, and asked the same items as they will be served; each
+Both are trained alike (steps, data order, seeds), laid out alike, and asked the same items as they will be served; each
 is a step of the executor, so that what is finished is found again after a crash. No file of the project is touched.
+
+That a served file answers as the model it was made from is proved of the baseline, and of a try only once the screen
+keeps it: most are sent away by then, and the proof takes longer than asking. What goes to the gate has it in full.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.builds.stage import build
+from selftune.builds.stage import ParityError, build
 from selftune.curation.stage import curate
 from selftune.errors import (
     BelowTriggerError,
@@ -256,9 +259,24 @@ def try_out(bench: Bench, baseline: Measured, proposal: Proposal, name: str) -> 
     if isinstance(tried, Unmeasured):
         verdict = Verdict(result=tried.result, why=tried.why)
     else:
-        verdict = read_screen(baseline, tried, bench.screen.suite, bench.demand)
+        verdict = prove_kept(bench, tried, read_screen(baseline, tried, bench.screen.suite, bench.demand))
     written = write_up(bench, proposal, name, verdict, tried, baseline)
     return replace(written, began=began, elapsed_seconds=bench.elapsed() - started)
+
+
+def prove_kept(bench: Bench, tried: Measured, verdict: Verdict) -> Verdict:
+    """The verdict, once what the gate would look at is proved where the screen kept it; `failed` where it can't be.
+
+    Raises:
+        BudgetError: the command's time or money is used up.
+    """
+    if verdict.result is not ExperimentResult.KEPT:
+        return verdict
+    try:
+        bench.step(build, tried.run, bench.plan.form)
+    except (ParityError, ServingError) as error:
+        return Verdict(result=ExperimentResult.FAILED, why=f"{verdict.why} But {error.message}")
+    return verdict
 
 
 def cut_short(bench: Bench, baseline: Measured | None, proposal: Proposal, name: str, why: str) -> Experiment:
@@ -276,6 +294,7 @@ def measure(
 ) -> Measured | Unmeasured:
     """Train, build and ask one arm: as long as the one `beside` it, unless that is what is tried.
 
+    With one beside it that is proved to answer as it was trained, its own build is not: it has no parity figures.
     `learn` trains otherwise than to the end; a training that it leaves paused is asked as it stands.
 
     Raises:
@@ -289,7 +308,7 @@ def measure(
         run = bench.train(dataset, recipe) if learn is None else learn(dataset, recipe)
         if run.status not in _CAN_BE_ASKED:
             return Unmeasured(result=_RESULTS[run.status], why=_ended(run), recipe=recipe, dataset=dataset, run=run)
-        made = bench.step(build, run, bench.plan.form)
+        made = bench.step(build, run, bench.plan.form if beside is None else replace(bench.plan.form, proved=False))
         evaluation = ask(bench, made, len(beside.evaluation.seeds) if beside is not None else bench.screen.rounds)
     except MissingFileError:
         raise  # no try takes a file of the machine away
