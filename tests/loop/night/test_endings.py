@@ -53,6 +53,7 @@ class FakeService:
     """Stands in for what serves: notes when it rests and when it is back, and breaks where it is told to."""
 
     reserve_seconds = 60.0
+    spare_seconds: float | None = None
 
     def __init__(self, trouble: Exception | None = None) -> None:
         self.log: list[str] = []

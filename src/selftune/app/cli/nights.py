@@ -62,11 +62,11 @@ def night(
     )
     with open_project(project) as opened:
         if dry_run:
-            from selftune.app.nightly import describe_plan, plan_night
+            from selftune.app.night_plan import describe_plan, plan_night, plan_summary
 
             plan = plan_night(opened, wishes)
             if json:
-                print_json(plan)
+                print_json(plan_summary(plan))
             else:
                 typer.echo("\n".join(describe_plan(plan)))
             return

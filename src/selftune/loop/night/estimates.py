@@ -5,7 +5,7 @@ What ran on this base before tells; until something has, it is a guess by arithm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -125,6 +125,14 @@ def seconds_for(
         judge_calls=round(answers * median(judged)) if judged else answers if screen.grader is not None else 0,
         disk_bytes=disk_bytes_for(project, recipe, form),
     )
+
+
+def seconds_to_look(
+    project: Project, recipe: Recipe, dataset: Dataset, screen: EvaluationConfig, form: BuildConfig
+) -> float:
+    """What a try by this recipe takes beside its steps: to get ready, to be built, and to be asked the screen."""
+    shortest = replace(recipe, max_steps=1, epochs=0.0, ranges=())
+    return seconds_for(project, shortest, dataset, screen, form).seconds
 
 
 def disk_bytes_for(project: Project, recipe: Recipe, form: BuildConfig) -> int:

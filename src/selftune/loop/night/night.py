@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BelowTriggerError, BudgetError, ConfigError, NothingNewError, NotYet, WaitingForPersonError
@@ -29,19 +28,17 @@ from selftune.loop.night.clock import SystemClock
 from selftune.loop.night.device import hold_device, require_free_device
 from selftune.loop.night.engines.opening import open_engine, refuse_engine
 from selftune.loop.night.overrun import GRACE_SECONDS, ended_after
-from selftune.loop.night.presence import Watch, wait_until_allowed
-from selftune.loop.night.purse import Purse
+from selftune.loop.night.presence import wait_until_allowed
 from selftune.loop.night.serving import Service, must_make_room
 from selftune.loop.night.shift import (
     Listening,
     NightStoppedError,
-    Shift,
     Surroundings,
     Wishes,
-    allowance_of,
-    begin_on_record,
     call_night,
     close_on_record,
+    engine_of,
+    make_shift,
     open_window,
     presence_policy,
     wait_for_hours,
@@ -68,7 +65,6 @@ from selftune.loop.runner import (
     dataset_of,
     finish_promotion,
     hold_lease,
-    make_executor,
     plan_on_record,
     settle,
     weigh_picks,
@@ -80,9 +76,14 @@ from selftune.training.resident import kept_in_memory
 from selftune.training.rungs import refuse_unless_in_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selftune.loop.config import EngineChoice
     from selftune.loop.executor import Observer
     from selftune.loop.experiments.base import Agenda
     from selftune.loop.experiments.trial import Bench
+    from selftune.loop.night.shift import Shift
+    from selftune.loop.nodes.base import Node
     from selftune.loop.plan import Plan
     from selftune.loop.project import Project
     from selftune.records import Suite
@@ -149,7 +150,6 @@ def run_night(
         refuse_stopped(project)
         name, resumed = call_night(project, window, again=wishes.now)
         refuse_arms_that_cannot_pause(project)
-        engine = project.config.nightly.engine if wishes.engine is None else wishes.engine
         require_free_device(ours=own_processes(project), folder=around.locks)
         policy = presence_policy(project, around.look)
         if not wait_until_allowed(around.clock, window, policy, around.look, told=heard.told):
@@ -158,34 +158,12 @@ def run_night(
                 next_step="The next night tries again; only_when under [nightly] says when it may.",
             )
         node = find_node(project, wishes.mode)
-        if trains(project.config):
-            workers = project.config.nightly.workers
-            refuse_engine(engine, workers=workers, backend=node.backend or find_recipe(project).backend)
+        refuse_engine_on(project, node, engine_of(project, wishes))
         # Cut to what base and machine there can hold; not before the wait, for torch must be asked about a card.
         agenda = read_agenda(on_node(project, node))
-        since = begin_on_record(project, name, window, resumed=resumed)
-        shift = Shift(
-            project=project,
-            name=name,
-            began=window.began.astimezone(UTC).isoformat(timespec="seconds"),
-            resumed=resumed,
-            window=window,
-            clock=around.clock,
-            policy=policy,
-            look=around.look,
-            purse=Purse(project, allowance_of(project, wishes), since=since),
-            node=node,
-            observer=heard,
-            max_experiments=(
-                project.config.nightly.max_experiments if wishes.max_experiments is None else wishes.max_experiments
-            ),
-            home=make_executor(project, heard),
-            step=make_executor(on_node(project, node), heard),
-            watch=Watch(policy, around.look, around.clock.elapsed),
-            engine=engine,
-            told=["It was cut off once, and went on."] if resumed else [],
+        shift = make_shift(
+            project, wishes, around, name=name, resumed=resumed, window=window, policy=policy, node=node, observer=heard
         )
-        heard.wish = shift.must_stop
         # Simulated seconds say nothing of how long a process of this machine hangs.
         is_real = isinstance(around.clock, SystemClock)
         at_most = window.seconds_left(around.clock) + GRACE_SECONDS if is_real else math.inf
@@ -233,8 +211,7 @@ def get_ready(shift: Shift, agenda: Agenda) -> Ready:
     Raises:
         NotYet: nothing was ever learnt here, and what is new does not suffice to begin.
     """
-    project = on_node(shift.project, shift.node) if may_promote(shift.node) else shift.project
-    plan, waits = plan_of(project)
+    plan, waits = plan_of(weighed_project(shift.project, shift.node))
     screen = screen_of(shift, agenda)
     if screen is not None:
         plan = hold_off(plan, screen)
@@ -243,7 +220,7 @@ def get_ready(shift: Shift, agenda: Agenda) -> Ready:
             prepare(plan, shift.home)
         except BelowTriggerError as below:
             waits = below
-    if waits is not None and not was_trained_before(project):
+    if waits is not None and not was_trained_before(shift.project):
         raise waits
     bench = None if screen is None or plan.recipe is None else bench_of(shift, plan, agenda, waits)
     return Ready(plan=plan, bench=bench, waits=waits)
@@ -328,12 +305,21 @@ def ended(
     return NightReport(night=night, experiments=shift.tried(), decision=decision, release=release, halted=told)
 
 
-def plan_of(project: Project) -> tuple[Plan, NotYet | None]:
-    """The plan of this night, and why a cycle alone would have nothing to do, if so."""
+def weighed_project(project: Project, node: Node) -> Project:
+    """The project whose cycle the night is: as it is trained on its node, unless a base only stands in there."""
+    return on_node(project, node) if may_promote(node) else project
+
+
+def plan_of(project: Project, make: Callable[..., Plan] = plan_on_record) -> tuple[Plan, NotYet | None]:
+    """The plan of this night, and why a cycle alone would have nothing to do, if so; `make_plan` puts none on record.
+
+    Raises:
+        NotYet: there is no plan at all.
+    """
     try:
-        return plan_on_record(project), None
+        return make(project), None
     except NothingNewError as nothing:
-        return plan_on_record(project, anyway=True), nothing
+        return make(project, anyway=True), nothing
 
 
 def screen_of(shift: Shift, agenda: Agenda) -> Suite | None:
@@ -365,6 +351,17 @@ def refuse_arms_that_cannot_pause(project: Project) -> None:
     """
     if project.config.nightly.arms and trains(project.config):
         refuse_unless_in_parts(find_recipe(project))
+
+
+def refuse_engine_on(project: Project, node: Node, engine: EngineChoice) -> None:
+    """Refuse an engine that can't train there, before the night begins.
+
+    Raises:
+        ConfigError: says why.
+    """
+    if trains(project.config):
+        workers = project.config.nightly.workers
+        refuse_engine(engine, workers=workers, backend=node.backend or find_recipe(project).backend)
 
 
 def was_trained_before(project: Project) -> bool:

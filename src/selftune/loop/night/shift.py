@@ -15,6 +15,8 @@ from selftune.loop.night.clock import SystemClock
 from selftune.loop.night.presence import Watch, look_here, policy_of, wait_until_allowed
 from selftune.loop.night.purse import Allowance, Purse
 from selftune.loop.night.window import Window, last_time, name_night, next_time, seconds_between, window_for
+from selftune.loop.nodes.base import on_node
+from selftune.loop.runner import make_executor
 from selftune.records import Experiment, Mode, Night
 from selftune.training.rungs import train_part
 from selftune.training.stage import train
@@ -190,19 +192,30 @@ def wait_for_hours(project: Project, wishes: Wishes, clock: Clock, observer: Obs
     Raises:
         NothingNewError: the last night was not missed, and only a missed one was to be caught up with.
     """
-    section, now = project.config.nightly, clock.now()
-    until = wishes.until or section.until
-    last = last_time(now, section.at)
-    if wishes.now or seconds_between(now, next_time(last, until)) > 0:
+    now = clock.now()
+    begins = next_begin(project, wishes, now)
+    if begins == now:
         return
-    if wishes.catch_up:
-        if not was_missed(read_nights(project), last):
-            raise NothingNewError("the last night was not missed.", next_step=f"The next one begins at {section.at}.")
-        return
-    begins = next_time(now, section.at)
     observer.told(f"Waiting for {begins:%Y-%m-%d %H:%M}; Ctrl-C ends that, and --now begins at once.")
     while (left := seconds_between(clock.now(), begins)) > 0:
         clock.sleep(left)
+
+
+def next_begin(project: Project, wishes: Wishes, now: datetime) -> datetime:
+    """When a night that is asked for now begins: at once, or at its next hour.
+
+    Raises:
+        NothingNewError: the last night was not missed, and only a missed one was to be caught up with.
+    """
+    section = project.config.nightly
+    last = last_time(now, section.at)
+    if wishes.now or seconds_between(now, next_time(last, wishes.until or section.until)) > 0:
+        return now
+    if not wishes.catch_up:
+        return next_time(now, section.at)
+    if not was_missed(read_nights(project), last):
+        raise NothingNewError("the last night was not missed.", next_step=f"The next one begins at {section.at}.")
+    return now
 
 
 def call_night(project: Project, window: Window, *, again: bool) -> tuple[str, bool]:
@@ -248,6 +261,56 @@ def allowance_of(project: Project, wishes: Wishes) -> Allowance:
     section = project.config.nightly
     usd = section.budget_usd if wishes.budget_usd is None else wishes.budget_usd
     return Allowance(usd=usd, judge_calls=section.budget_judge_calls)
+
+
+def most_tries(project: Project, wishes: Wishes) -> int:
+    """How many tries the night may make, one after the other."""
+    return project.config.nightly.max_experiments if wishes.max_experiments is None else wishes.max_experiments
+
+
+def engine_of(project: Project, wishes: Wishes) -> EngineChoice:
+    """Who trains the tries."""
+    return project.config.nightly.engine if wishes.engine is None else wishes.engine
+
+
+def make_shift(
+    project: Project,
+    wishes: Wishes,
+    around: Surroundings,
+    *,
+    name: str,
+    resumed: bool,
+    window: Window,
+    policy: Policy,
+    node: Node,
+    observer: Listening,
+) -> Shift:
+    """The night of this name under way, from its beginning on record; its observer ends a stage when it must stop."""
+    shift = Shift(
+        project=project,
+        name=name,
+        began=window.began.astimezone(UTC).isoformat(timespec="seconds"),
+        resumed=resumed,
+        window=window,
+        clock=around.clock,
+        policy=policy,
+        look=around.look,
+        purse=Purse(
+            project,
+            allowance_of(project, wishes),
+            since=begin_on_record(project, name, window, resumed=resumed),
+        ),
+        node=node,
+        observer=observer,
+        max_experiments=most_tries(project, wishes),
+        home=make_executor(project, observer),
+        step=make_executor(on_node(project, node), observer),
+        watch=Watch(policy, around.look, around.clock.elapsed),
+        engine=engine_of(project, wishes),
+        told=["It was cut off once, and went on."] if resumed else [],
+    )
+    observer.wish = shift.must_stop
+    return shift
 
 
 def begin_on_record(project: Project, name: str, window: Window, *, resumed: bool) -> int:

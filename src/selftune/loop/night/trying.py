@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
@@ -14,7 +14,7 @@ from selftune.loop.experiments.proposing import is_constant, next_proposals
 from selftune.loop.experiments.record_keeping.keeping import keep_experiment
 from selftune.loop.experiments.record_keeping.seen import seen_of, seen_on
 from selftune.loop.experiments.trial import NoBaselineError, cut_short, measure_baseline, train_ahead, try_out
-from selftune.loop.night.estimates import seconds_for
+from selftune.loop.night.estimates import seconds_for, seconds_to_look
 from selftune.loop.night.shift import NightStoppedError, begun_experiments, note_experiment
 from selftune.loop.nodes.base import on_node
 from selftune.records import Evaluation, Experiment, ExperimentResult
@@ -317,8 +317,8 @@ def estimate(bench: Bench, changes: tuple[str, ...]) -> Estimate:
 
 def estimate_look(bench: Bench) -> float:
     """Seconds that a try takes beside its steps: to get ready, to build, and to ask the screen, at every rung."""
-    recipe = replace(bench.recipe_for(()), max_steps=1, epochs=0.0, ranges=())
-    return seconds_for(bench.project, recipe, bench.dataset_for(()), bench.screen, bench.plan.form).seconds
+    recipe, dataset = bench.recipe_for(()), bench.dataset_for(())
+    return seconds_to_look(bench.project, recipe, dataset, bench.screen, bench.plan.form)
 
 
 def refuse_without_room(shift: Shift, needed: Estimate) -> None:
