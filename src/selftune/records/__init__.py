@@ -5,7 +5,8 @@
 Beside the eight: `Statement` (what a person says about any record), `BlindPair` (two answers that a person chooses
 between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
-the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
+`Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), the texts
+that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
 from selftune.records.base_model import BaseModel
@@ -74,10 +75,12 @@ from selftune.records.interaction import (
     Trigger,
 )
 from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus, MemberVerdict
+from selftune.records.model import Model
 from selftune.records.prompt_search import PromptSearch, TriedPrompt
 from selftune.records.release import HealthCheck, Release
 from selftune.records.rubric import Criterion, CriticalFailure, Rubric
 from selftune.records.run import CurvePoint, PartMet, Run, RunPurpose, RunStatus
+from selftune.records.session import Session
 from selftune.records.statement import Fact, Gravity, Statement, StatementKind
 from selftune.records.study import StudyNight
 from selftune.records.suite import Suite, SuiteItem
@@ -125,6 +128,7 @@ __all__ = [
     "MemberVerdict",
     "Message",
     "Mode",
+    "Model",
     "Night",
     "Outage",
     "Outcome",
@@ -151,6 +155,7 @@ __all__ = [
     "RungTaken",
     "ServingForm",
     "ServingProof",
+    "Session",
     "ShownLessons",
     "Statement",
     "StatementKind",
