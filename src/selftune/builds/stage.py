@@ -67,8 +67,7 @@ def build(source: Run | BaseModel, config: BuildConfig, context: Context) -> Bui
         provenance=_provenance(source, context),
     )
     made = form_called(form, lambda done, total: _tell(context, done, total)).make(parts, folder)
-    parity, distance = _compare(made.files, parts, config, context) if config.proved else ((), None)
-    give_memory_back()  # the comparison held the whole model
+    parity, distance = _prove(made.files, parts, config, context) if config.proved else ((), None)
     if failed := [figure for figure in parity if not figure.passed]:
         worst = failed[0]
         raise ParityError(
@@ -173,6 +172,14 @@ def _other_base(digest: str, context: Context) -> ConfigError:
 
 def _tell(context: Context, done: int, total: int) -> None:
     context.report(Progress(done=done, total=total, note="write tensors"))
+
+
+def _prove(
+    files: tuple[Path, ...], parts: Parts, config: BuildConfig, context: Context
+) -> tuple[tuple[Parity, ...], Distance | None]:
+    found = _compare(files, parts, config, context)
+    give_memory_back()  # the comparison held the whole model
+    return found
 
 
 def _compare(
