@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from selftune.loop.night.night import NightReport
     from selftune.records import Experiment
 
-RANKS: Final = tuple(f"lora_alpha={rank}, lora_rank={rank}" for rank in (14, 15, 17, 18))
-"""Nulls: rank and alpha moved together, so that the adapter's scale stays, and what it begins with is drawn anew."""
+RANKS: Final = tuple(f"lora_rank={rank}" for rank in (14, 15, 17, 18))
+"""Nulls: another rank at the same alpha. What the adapter begins with is drawn anew, as under another seed, and it
+moves as far: the optimiser's step is as large for each row of it, and alpha over rank takes back what more rows add."""
 
 NOBODY: Final = Presence(power=Power(battery=False, plugged_in=True), idle_seconds=None)
 _NAME: Final = "known_truth"

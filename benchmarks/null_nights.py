@@ -1,9 +1,10 @@
 """Nights of nulls that really vary: what the screen keeps of them, what the gate promotes, and that they are nulls.
 
-A null here has the recipe of what serves but for rank and alpha, moved together: its adapter begins elsewhere, as under
+A null here has the recipe of what serves but for its rank, alpha staying: its adapter begins elsewhere, as under
 another seed, so that it answers otherwise and is no better by its recipe. That is shown and not said: after the night
 every try is asked the suite that decides, also those that no night would send there, and the mean over all of them has
-an interval over the seeds.
+an interval over the seeds. The champion stopped while it learnt fast: where it is right nearly everywhere, tries differ
+on hardly a pair.
 
 A single adapter may still truly be better than the one that serves, by the luck of where it began: the gate judges
 adapters. What varies between them beyond the luck of the questions is told, and one that was promoted is asked fresh
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.records import Suite
 
-CHAMPION: Final = Champion(rate=1e-3, steps=16)
+CHAMPION: Final = Champion(rate=1e-3, steps=8)
 ALPHA: Final = 0.05
 _LEVEL: Final = 0.95
 _FRESH: Final = replace(
@@ -153,6 +154,7 @@ def summarise_nulls(found: Sequence[dict[str, Any]]) -> list[str]:
         _spread("on the screen", [each["effect"][0] for each in tries], tries[0]["effect"][3]),
         _spread("on the gate's pairs", [each["gate"]["mean"] for each in tries], tries[0]["gate"]["n"]),
         _pooled([[each["gate"]["mean"] for each in night] for night in asked if night]),
+        f"by null: {_by_null(tries)}",
         _beyond_luck(tries),
         _held("nulls kept on the screen", kept, len(tries), 1 - SURE),
         f"nights that sent one to the gate: {sent} of {len(whole)}",
@@ -189,6 +191,13 @@ def _pooled(nights: Sequence[Sequence[float]]) -> str:
     return (
         f"pooled mean effect on the gate's pairs: {fmean(means):+.4f} {told_interval} at 95 %, n = {len(means)} seeds"
     )
+
+
+def _by_null(tries: Sequence[dict[str, Any]]) -> str:
+    """The mean of each: a recipe that truly matters would show."""
+    names = dict.fromkeys(each["changes"] for each in tries)
+    means = {name: fmean(each["gate"]["mean"] for each in tries if each["changes"] == name) for name in names}
+    return ", ".join(f"{name} {mean:+.4f}" for name, mean in means.items())
 
 
 def _beyond_luck(tries: Sequence[dict[str, Any]]) -> str:
