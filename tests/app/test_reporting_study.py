@@ -96,6 +96,19 @@ def test_resolution_and_fidelity_come_with_n_and_interval(released):
     assert "| v1.0 | persona fidelity, 1 to 5 | 3.50 | [" in found
 
 
+def test_fidelity_is_told_of_each_persona_that_spoke_and_once_where_it_spoke_twice(released):
+    question, brick = Message(role="user", content="Why?"), Message(role="assistant", content="So.", persona="BRICK")
+    robin = Message(role="assistant", content="Perhaps.", persona="ROBIN")
+    both = said(released, 1, messages=(question, brick, robin, brick))
+    alone = said(released, 2, messages=(question, robin))
+    judged = [verdict(both, rigor=5.0, synthesis=3.0), verdict(alone, rigor=1.0, synthesis=2.0)]
+    (one,) = study(released, both, alone, said(released, 3), verdicts=judged)
+    assert one.by_persona == (("BRICK", (4.0,)), ("ROBIN", (4.0, 1.5)))
+    found = text((one,))
+    assert "| v1.0 | of it where BRICK spoke | 4.00 | - | 1 |" in found
+    assert "| v1.0 | of it where ROBIN spoke | 2.75 | [" in found
+
+
 def test_what_the_log_does_not_hold_is_not_measured_and_never_zero(released):
     (one,) = study(released, said(released, 1))
     assert text((one,)).count("| not measured | - | 0 |") == 3

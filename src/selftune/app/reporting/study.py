@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from selftune.app.reporting.arms import LEVEL
 from selftune.app.reporting.pages import figures
@@ -53,7 +53,8 @@ class GenerationStudy:
         turns: Of each dialogue whose dissonance rose and was resolved, the turns that it took.
         unresolved: Dialogues that ended before it was.
         fidelity: Mean of the two criteria of each verdict that gave both, and the scale they are on; `analyst` and
-            `synthesist` are the two by themselves.
+            `synthesist` are the two by themselves, `by_persona` the mean again, over the verdicts on what each named
+            persona spoke in.
         by_users: Tasks that users brought with a scored verdict, and those of them that succeeded; `by_goals` the same
             of goals that the system set itself. An answer that was drawn again is no task of its own.
     """
@@ -70,6 +71,7 @@ class GenerationStudy:
     scale: tuple[float, float] = (1.0, 5.0)
     analyst: tuple[float, ...] = ()
     synthesist: tuple[float, ...] = ()
+    by_persona: tuple[tuple[str, tuple[float, ...]], ...] = ()
     by_users: tuple[int, int] = (0, 0)
     by_goals: tuple[int, int] = (0, 0)
 
@@ -96,8 +98,16 @@ class _Tally:
     turns: list[int] = field(default_factory=list)
     unresolved: int = 0
     fidelity: list[tuple[float, ...]] = field(default_factory=list)
+    by_persona: dict[str, list[float]] = field(default_factory=dict)
     users: list[bool] = field(default_factory=list)
     goals: list[bool] = field(default_factory=list)
+
+
+class _Writer(NamedTuple):
+    """Which release wrote an interaction, and which of its personas spoke there."""
+
+    version: str
+    personas: tuple[str, ...]
 
 
 def study_generations(project: Project, releases: Sequence[Release]) -> tuple[GenerationStudy, ...]:
@@ -105,15 +115,21 @@ def study_generations(project: Project, releases: Sequence[Release]) -> tuple[Ge
     store = project.store
     versions = {release.build_digest: release.version for release in reversed(releases)}
     verdicts = {one.interaction_id: one for one in store.verdicts() if one.status is JudgementStatus.SCORED}
-    passed_over, tallies, writers = store.superseded(), dict[str, _Tally](), dict[str, str]()
+    passed_over, tallies, writers = store.superseded(), dict[str, _Tally](), dict[str, _Writer]()
     for _, said in store.each(Interaction):
         version = versions.get(said.generated_by or "")
         if version is not None and said.id not in passed_over:
-            writers[said.id] = version
+            writers[said.id] = _Writer(version, _speakers(said))
             _count(tallies.setdefault(version, _Tally()), said, verdicts.get(said.id))
     scale = _add_fidelity(project, tallies, writers, verdicts)
     ordered = dict.fromkeys(release.version for release in releases if release.version in tallies)
     return tuple(_studied(version, tallies[version], scale) for version in ordered)
+
+
+def _speakers(said: Interaction) -> tuple[str, ...]:
+    """The personas that spoke in it, each once; none where nobody wrote down who."""
+    named = (message.persona for message in said.messages if message.role == "assistant")
+    return tuple(dict.fromkeys(name for name in named if name))
 
 
 def _count(tally: _Tally, said: Interaction, verdict: Verdict | None) -> None:
@@ -137,20 +153,23 @@ def _count(tally: _Tally, said: Interaction, verdict: Verdict | None) -> None:
 
 
 def _add_fidelity(
-    project: Project, tallies: Mapping[str, _Tally], writers: Mapping[str, str], verdicts: Mapping[str, Verdict]
+    project: Project, tallies: Mapping[str, _Tally], writers: Mapping[str, _Writer], verdicts: Mapping[str, Verdict]
 ) -> tuple[float, float]:
     """Read the criteria of the last verdicts, where a rubric has those of the personas; gives the rubric's scale."""
     rubrics = {digest_of(one): one for _, one in project.store.each(Rubric) if _has_personas(one)}
     if not rubrics:
         return (1.0, 5.0)
-    last = {verdicts[name].judgement_id: version for name, version in writers.items() if name in verdicts}
+    last = {verdicts[name].judgement_id: writer for name, writer in writers.items() if name in verdicts}
     newest = list(rubrics.values())[-1]
     for _, verdict in project.store.each(Judgement):
         if verdict.id in last and verdict.rubric_digest in rubrics:
             given = {one.name: one.score for one in verdict.criteria}
             scores = [score for name in FIDELITY if (score := given.get(name)) is not None]
             if len(scores) == len(FIDELITY):
-                tallies[last[verdict.id]].fidelity.append(tuple(scores))
+                tally, writer = tallies[last[verdict.id].version], last[verdict.id]
+                tally.fidelity.append(tuple(scores))
+                for name in writer.personas:
+                    tally.by_persona.setdefault(name, []).append(fmean(scores))
     return newest.lowest, newest.highest
 
 
@@ -172,6 +191,7 @@ def _studied(version: str, tally: _Tally, scale: tuple[float, float]) -> Generat
         scale=scale,
         analyst=tuple(rigor for rigor, _ in tally.fidelity),
         synthesist=tuple(synthesis for _, synthesis in tally.fidelity),
+        by_persona=tuple((name, tuple(scores)) for name, scores in sorted(tally.by_persona.items())),
         by_users=(len(tally.users), sum(tally.users)),
         by_goals=(len(tally.goals), sum(tally.goals)),
     )
@@ -278,10 +298,17 @@ def _fidelity(one: GenerationStudy) -> Row:
 
 
 def _fidelity_by_persona(one: GenerationStudy) -> Iterator[Row]:
-    for part, scores in zip(_PARTS, (one.analyst, one.synthesist), strict=True):
+    parts = [
+        *(
+            (f"of it {part}", scores, "the same")
+            for part, scores in zip(_PARTS, (one.analyst, one.synthesist), strict=True)
+        ),
+        *((f"of it where {name} spoke", scores, "both, as above") for name, scores in one.by_persona),
+    ]
+    for part, scores, of in parts:
         if scores:
             bounds = figures.interval(mean_interval(scores, LEVEL, one.scale)) or figures.NOTHING
-            yield (one.version, f"of it {part}", figures.number(fmean(scores)), bounds, str(len(scores)), "the same")
+            yield (one.version, part, figures.number(fmean(scores)), bounds, str(len(scores)), of)
 
 
 def _missing(why: str) -> tuple[str, str, str, str]:
