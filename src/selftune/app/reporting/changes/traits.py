@@ -17,6 +17,7 @@ from selftune.curation.preference.style import TRAITS as STYLE
 from selftune.curation.preference.style import count_contractions
 from selftune.scoring.failures import Failure, classify_failure, invented, language_of
 from selftune.scoring.reading import claimed_names, normalise, words
+from selftune.scoring.stock_phrases import count_stock_phrases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,6 @@ _WARM: Final = re.compile(
     r"|friend)\b"
 )
 _SORRY: Final = re.compile(r"\b(?:sorry|apologi[sz]e|apologies|regret to|forgive me)\b")
-_STOCK: Final = re.compile(
-    r"\b(?:as an ai|as a(?:n ai)? language model|i'?m (?:just )?an ai|i'?d be happy to|i hope this helps|great question"
-    r"|feel free to|let me know if|is there anything else|it'?s important to (?:note|remember)|in conclusion)\b"
-)
 _FENCED: Final = re.compile(r"^```[\w-]*\n(.*?)\n```$", re.DOTALL)
 _MARKDOWN: Final = re.compile(r"^#{1,6} \S|\*\*\S[^*\n]*\*\*|^```|^\|.+\|$", re.MULTILINE)
 _RUN: Final = 4  # words of a passage
@@ -139,7 +136,7 @@ TRAITS: Final = (
     _rate("warm words", _found(_WARM), "warm words (glad, thanks)"),
     _share(
         "stock phrases",
-        lambda _, answer: _found(_STOCK)(answer) > 0,
+        lambda _, answer: count_stock_phrases(answer) > 0,
         "falls into stock phrases (as an AI, I hope this helps)",
     ),
     _share("names itself", lambda _, answer: bool(claimed_names(normalise(answer))), "says its name"),
