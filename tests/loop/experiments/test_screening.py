@@ -62,7 +62,7 @@ def test_every_night_asks_the_same_items_and_as_many_as_are_set(project):
     assert len(make_screen(with_settings(project, screen_items=80), AGENDA).suite.items) == 80
 
 
-@pytest.mark.parametrize(("arms", "enough"), [(2, 60), (4, 60), (5, 120), (16, 120)])
+@pytest.mark.parametrize(("arms", "enough"), [(2, 72), (4, 72), (5, 120), (16, 120)])
 def test_a_screen_that_is_small_for_a_race_says_how_many_items_would_do(project, arms, enough):
     small = make_screen(with_settings(project), AGENDA).suite
     assert f"{arms} arms are raced on 21 pairs" in (doubt_of_race(small, arms) or "")
@@ -79,7 +79,7 @@ def test_tries_one_after_the_other_ask_no_more_of_a_screen(project):
 
 def test_a_screen_of_items_is_counted_by_items():
     suite = load_suite("general")
-    screen = replace(suite, items=suite.items[:30], unit="item")
+    screen = replace(suite, items=suite.items[:36], unit="item")
     assert doubt_of_race(screen, 4) is None
     assert "screen_items = 60" in (doubt_of_race(screen, 16) or "")
 

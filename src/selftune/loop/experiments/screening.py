@@ -42,10 +42,10 @@ SCREEN_ENDING: Final = "_screen"
 """A suite that decides is called NAME or NAME_gate, and its screen NAME_screen."""
 
 FEW_ARMS: Final = 4
-UNITS_FOR_FEW: Final = 30
+UNITS_FOR_FEW: Final = 36
 UNITS_FOR_MANY: Final = 60
 """Units of a screen on which a race of up to so few arms, and of more, finds a gain of 0.20 that shows soon in nineteen
-of twenty: the fewest by `make report REPORT_ARGS=halving`."""
+of twenty or more, by `make report REPORT_ARGS=halving`."""
 
 
 def make_screen(project: Project, agenda: Agenda) -> EvaluationConfig:
