@@ -11,12 +11,20 @@ from selftune.errors import ConfigError
 from selftune.loop.config import CONFIG_FILE
 from selftune.loop.study.arms import REGISTERED, put_settings, refuse_change, register, registered
 from selftune.loop.study.plan import StudyArm, check_plan, load_study
+from selftune.training.config import load_recipe
 
 
 def test_the_shipped_month_is_thirty_nights_and_lets_nobody_approve():
     plan = load_study("month")
     assert (plan.nights, plan.approve) == (30, "")
     assert "permutation of generations" in plan.rule
+
+
+def test_the_slow_learners_plan_can_show_something_against_a_control_and_names_somebody_simulated():
+    plan = load_study("slow_learner")
+    assert 1 / 2 ** (plan.nights // plan.block) <= plan.alpha
+    assert "simulated" in plan.approve
+    assert load_recipe(plan.recipe).epochs == 1
 
 
 @pytest.mark.parametrize(
