@@ -63,11 +63,17 @@ def wording_of(answers: Sequence[str]) -> Wording:
 
 def is_looping(answer: str) -> bool:
     """Whether more than half of an answer's runs of four words stood in it before; a short answer never loops."""
+    share = repeated_share(answer)
+    return share is not None and share > _MOST_REPEATED
+
+
+def repeated_share(answer: str) -> float | None:
+    """How many of an answer's runs of four words stood in it before, as a share; None for a short answer."""
     said = words(answer)
     if len(said) < _LONG_ENOUGH:
-        return False
+        return None
     runs = [said[at : at + _RUN] for at in range(len(said) - _RUN + 1)]
-    return 1 - len(set(runs)) / len(runs) > _MOST_REPEATED
+    return 1 - len(set(runs)) / len(runs)
 
 
 def answer_of_most(answers: Iterable[str]) -> tuple[str, ...] | None:

@@ -6,7 +6,6 @@ quote nobody. Whatever is then used is read as a record and checked against its 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import func, insert, select, update
 
-from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, canonical_json
+from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Session, canonical_json
+from selftune.store.names import number_of
+from selftune.store.sessions import add_sessions
 from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS, SITTINGS
 
 if TYPE_CHECKING:
@@ -66,22 +67,19 @@ class Verdict(NamedTuple):
     cost_usd: float
 
 
-def number_of(conversation: str) -> int:
-    """What stands for a conversation's name: the first 63 bits of its SHA-256."""
-    # Not keyed, as places of entries are: the name itself stands in the record beside it, and who erases the one takes
-    # the other along (decision 28). Among a million names two clash with a chance of one in ten million.
-    return int.from_bytes(hashlib.sha256(conversation.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
-
-
 def add_facts(connection: Connection, records: Iterable[tuple[int, Record]]) -> None:
     """Copy what these new records say, each with its sequence."""
     interactions: list[tuple[int, Interaction]] = []
     judgements: list[tuple[int, Judgement]] = []
+    sessions: list[tuple[int, Session]] = []
     for sequence, record in records:
         if isinstance(record, Interaction):
             interactions.append((sequence, record))
         elif isinstance(record, Judgement):
             judgements.append((sequence, record))
+        elif isinstance(record, Session):
+            sessions.append((sequence, record))
+    add_sessions(connection, sessions)
     if interactions:
         connection.execute(insert(INTERACTIONS), [_of_interaction(*one) for one in interactions])
         _mark_superseded(connection, interactions)

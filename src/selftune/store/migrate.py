@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 _FOLDER: Final = Path(__file__).parent / "migrations"
 
 

@@ -24,6 +24,7 @@ from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
 from selftune.store.places import came_in_keys, source_key
 from selftune.store.recognition import Recognition, known_at
+from selftune.store.sessions import Sessions
 from selftune.store.tables import LEDGER, RECORDS, SOURCES, STEPS, VERSIONS
 
 if TYPE_CHECKING:
@@ -235,6 +236,11 @@ class Store:
         if found is None:
             raise IntegrityError(f"no record {record_id} in the store.", next_step="Check the id.")
         return found
+
+    @property
+    def sessions(self) -> Sessions:
+        """The archived sessions of training programmes, by number and in columns."""
+        return Sessions(self._engine)
 
     # --- Facts (see `facts`) ------------------------------------------------------------------------------------------
 

@@ -117,6 +117,27 @@ JUDGEMENTS: Final = Table(
     Index("judgements_by_interaction", "interaction", "sitting"),
 )
 
+# Copies of what archived sessions say (see `sessions`). What is taken of the words alone is NULL once they are erased.
+SESSIONS: Final = Table(
+    "sessions",
+    METADATA,
+    Column("sequence", Integer, ForeignKey("records.sequence"), primary_key=True, autoincrement=False),
+    Column("programme", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("happened_at", String),
+    Column("flags", Text, nullable=False),
+    Column("scores", Text, nullable=False),
+    Column("reward", Float),
+    Column("attempts", Integer, nullable=False),
+    Column("words", Integer),
+    Column("distinct_pairs", Float),
+    Column("repeated", Float),
+    Column("opening", Integer),
+    Column("ending", Integer),
+    Column("stock", Integer),
+    Index("sessions_by_number", "programme", "number", unique=True),
+)
+
 STEPS: Final = Table(
     "steps",
     METADATA,
