@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import pytest
 from typer.testing import CliRunner
 
 from selftune.app.cli.growing import _found
@@ -13,34 +12,13 @@ from selftune.app.diagnosing import diagnose_project
 from selftune.curation.diagnosis import Cause
 from selftune.errors import MissingFileError
 from selftune.evals.suites import load_suite
-from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
-from selftune.loop.project import HIDDEN, Project, prepare_hidden
 from selftune.records import Evaluation, ItemOutcome, Run, RunStatus, digest_of
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base, fake_build, fake_proof
+from selftune.testing import fake_build, fake_proof
 
 if not app.registered_commands:
     register_commands()
 
 SUITE = load_suite("state_obedience")
-
-
-@pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    text = new_config_text(name="p", base="fake", recipe="r", suite=SUITE.name, profile=Profile.SOLO)
-    (folder / CONFIG_FILE).write_text(text)
-    prepare_hidden(folder)
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=load_config(folder),
-            store=store,
-            blobs=BlobStore(folder / HIDDEN / "blobs"),
-            base=fake_base("fake"),
-            base_folder=tmp_path,
-        )
 
 
 def measured(recipe: str, shares: dict[str, float], *, seed: int = 0):

@@ -13,12 +13,10 @@ from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.results import learn_lessons
 from selftune.errors import UsageError
 from selftune.gate.statistics.power import items_needed
-from selftune.ledger.keys import make_machine_key
 from selftune.loop.config import Profile, ProjectConfig
 from selftune.loop.experiments.record_keeping.keeping import keep_experiment
 from selftune.loop.experiments.record_keeping.lessons import proposed_lessons
 from selftune.loop.experiments.record_keeping.results_tsv import RESULTS
-from selftune.loop.project import Project
 from selftune.records import (
     Decision,
     Effect,
@@ -29,8 +27,6 @@ from selftune.records import (
     Outage,
     Outcome,
 )
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
 
 WORSE = Effect(mean=-0.2, interval=(-0.3, -0.1), level=0.95, n=42)
 BETTER = Effect(mean=0.12, interval=(0.02, 0.22), level=0.95, n=42)
@@ -38,19 +34,9 @@ UNSURE = Effect(mean=0.01, interval=(-0.09, 0.11), level=0.95, n=42)
 
 
 @pytest.fixture
-def project(tmp_path):
-    folder = tmp_path / "project"
-    (folder / ".selftune" / "keys").mkdir(parents=True)
-    make_machine_key(folder / ".selftune" / "keys")
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=ProjectConfig(),
-            store=store,
-            blobs=BlobStore(folder / ".selftune" / "blobs"),
-            base=fake_base(),
-            base_folder=tmp_path,
-        )
+def project(project):
+    """By default settings: what a try would teach is read beside the reference recipe."""
+    return replace(project, config=ProjectConfig())
 
 
 def a_try(number: int, effect: Effect | None, result: ExperimentResult = ExperimentResult.REVERTED, **told):

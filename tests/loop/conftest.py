@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from selftune.ledger.keys import make_machine_key
-from selftune.loop.config import ProjectConfig
-from selftune.loop.project import Project
 from selftune.records import Mode
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
+
+# Tests are no package: what they share beside fixtures lies in this folder as plain modules.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bare_project import bare_project
 
 
 @pytest.fixture
@@ -29,15 +31,5 @@ def fake_bench(project):
 
 @pytest.fixture
 def project(tmp_path):
-    folder = tmp_path / "project"
-    (folder / ".selftune" / "keys").mkdir(parents=True)
-    make_machine_key(folder / ".selftune" / "keys")
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=ProjectConfig(),
-            store=store,
-            blobs=BlobStore(folder / ".selftune" / "blobs"),
-            base=fake_base(),
-            base_folder=tmp_path,
-        )
+    with bare_project(tmp_path / "project", tmp_path) as opened:
+        yield opened

@@ -20,7 +20,7 @@ from far_machine import (
     make_job,
     wait_until_gone,
 )
-from real_sshd import Link, Sshd, make_key, running_sshd
+from real_sshd import Link, make_key, running_sshd
 
 from selftune.training.base import TrainingJob
 from selftune.training.elsewhere.reaching import HostKeyError, NodeAwayError, NodeFullError
@@ -50,30 +50,6 @@ KILLS = [
     ("session", 9),
 ]
 SIZES_KB = [40, 110, 130, 160, 240, 260, 300, 340, 400, 480]
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("far")
-    with running_sshd(folder / "sshd", {"XDG_CACHE_HOME": str(folder / "far")}) as server:
-        yield server
-
-
-@pytest.fixture
-def far(sshd: Sshd, tmp_path: Path):
-    link = Link(sshd.port)
-    yield Far(folder=sshd.folder.parent, server=sshd, link=link, trained=tmp_path / "trained")
-    link.close()
-
-
-@pytest.fixture
-def job(tiny_base: Path, tmp_path: Path) -> TrainingJob:
-    return make_job(tiny_base, tmp_path)
-
-
-@pytest.fixture
-def context(tiny_base: Path, tmp_path: Path, far: Far):
-    return context_for(far, tiny_base, tmp_path)
 
 
 def check_taken(far: Far, job: TrainingJob) -> None:

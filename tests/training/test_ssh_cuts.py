@@ -19,13 +19,11 @@ from far_machine import (
     REPORT,
     SEND_BASE,
     Far,
-    context_for,
     forget_base,
     hanging,
-    make_job,
     wait_until_gone,
 )
-from real_sshd import Link, Sshd, make_key, running_sshd
+from real_sshd import make_key
 
 from selftune.bases.provenance import Provenance, stamp
 from selftune.training.base import TrainingJob, TrainingStoppedError
@@ -36,31 +34,6 @@ pytestmark = [
     pytest.mark.needs("train", "sshd"),
     pytest.mark.skipif(sys.platform == "win32", reason="the other end is a POSIX shell"),
 ]
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("far")
-    with running_sshd(folder / "sshd", {"XDG_CACHE_HOME": str(folder / "far")}) as server:
-        yield server
-
-
-@pytest.fixture
-def far(sshd: Sshd, tmp_path: Path):
-    folder = sshd.folder.parent
-    link = Link(sshd.port)
-    yield Far(folder=folder, server=sshd, link=link, trained=tmp_path / "trained")
-    link.close()
-
-
-@pytest.fixture
-def job(tiny_base: Path, tmp_path: Path) -> TrainingJob:
-    return make_job(tiny_base, tmp_path)
-
-
-@pytest.fixture
-def context(tiny_base: Path, tmp_path: Path, far: Far):
-    return context_for(far, tiny_base, tmp_path)
 
 
 # `make soak GROUP=nodes` cuts at ten points.

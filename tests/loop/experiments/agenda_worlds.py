@@ -7,16 +7,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from bare_project import bare_project
+
 from selftune.bases.shape import ModelShape
-from selftune.ledger.keys import make_machine_key
-from selftune.loop.config import ProjectConfig
 from selftune.loop.experiments.agenda.document import PROGRAM
 from selftune.loop.experiments.agenda.reading import read_agenda
 from selftune.loop.experiments.base import Agenda, Asked, Constraints, Knob, Lane, Seen
 from selftune.loop.project import Project
 from selftune.records import Effect, Mode
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base
 from selftune.training.machine import Machine
 
 ROOMY = Machine(name="a large machine", free_bytes=10**15, is_here=True)
@@ -62,18 +60,9 @@ ASKED = Asked(
 @contextmanager
 def a_project(folder: Path) -> Iterator[Project]:
     """A project that several tests read, on a base whose file says nothing of how it was made."""
-    (folder / ".selftune" / "keys").mkdir(parents=True)
-    make_machine_key(folder / ".selftune" / "keys")
-    (folder / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=ProjectConfig(),
-            store=store,
-            blobs=BlobStore(folder / ".selftune" / "blobs"),
-            base=fake_base(),
-            base_folder=folder,
-        )
+    with bare_project(folder, folder) as project:
+        (folder / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
+        yield project
 
 
 def program(space: str = SPACE, **sections: str) -> str:
