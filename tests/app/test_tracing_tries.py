@@ -26,6 +26,7 @@ from selftune.records import (
     Run,
     RungTaken,
     RunStatus,
+    StudyNight,
 )
 from selftune.store import BlobStore, Store
 
@@ -111,9 +112,27 @@ def test_a_run_of_a_night_names_its_try_and_one_of_a_cycle_the_lessons_that_were
     assert "set off by 1 lesson that no run before had learnt, of 1" in told[0]
     assert "set off by 2 lessons that no run before had learnt, of 3" in told[1]
     assert "set off by night 2026-11-22, for 2026-11-22-01" in told[2]
+    assert "condition: as many new lessons as the gate can see or more, as [curation] trigger says now" in told[1]
     assert "loss 2.0000 at step 1, 0.5000 at step 2; 2 logged" in told[0]
+    assert "curve, step and loss: 1 2.0000, 2 0.5000\n" in told[0]
     assert "loss on held-out lessons 0.7500 to 0.7500; it decides nothing" in told[0]
     assert "adapter: lost.bin, 2.0 MB, not there" in told[0]
+
+
+def test_a_run_of_a_study_tells_the_condition_that_its_night_wrote_down(project):
+    run = trained(project, learnt(project, "interaction:1"))
+    night = StudyNight(
+        study="sha256:p", arm="learning", number=3, date="2026-01-03", simulated=True, release_id="release:1",
+        version="v1.0", generation=0, prompts=3, goals=2, probe_digest="sha256:q", evaluation_id=None, score=None,
+        interval=None, n=0, ended_by="promoted", trigger="40 new golden answers or more; 52 lessons in all",
+        run_id=run.id,
+    )  # fmt: skip
+    project.store.save([night], event="study night complete")
+    told = "\n".join(trace(project, run.id).lines)
+    assert (
+        "condition: 40 new golden answers or more; 52 lessons in all (night 3 of a study, 2026-01-03, in simulated"
+        in told
+    )
 
 
 def test_a_night_lists_its_tries_and_what_the_gate_was_asked(project):

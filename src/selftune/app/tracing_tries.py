@@ -10,7 +10,7 @@ from selftune.errors import DamagedFileError, IntegrityError
 from selftune.loop.experiments.record_keeping.eval_results import folder_of
 from selftune.loop.experiments.record_keeping.keeping import find_experiment
 from selftune.loop.experiments.record_keeping.memory_notes import find_note
-from selftune.records import Build, Dataset, Decision, Evaluation, Experiment, Night, Run
+from selftune.records import Build, Dataset, Decision, Evaluation, Experiment, Night, Run, StudyNight
 from selftune.scoring.units import mean_of, unit_scores
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from selftune.records import FileDigest
 
 _GONE: Final = "not there"
+_POINTS: Final = 8
+"""So many points of a curve fit a line; all of them have a command of their own."""
 
 
 def find_try(project: Project, name: str) -> Experiment | Night | None:
@@ -116,6 +118,18 @@ def _set_off_by(project: Project, run: Run) -> Iterator[str]:
         earlier |= _learnt(project, one.dataset_id)
     now = _learnt(project, run.dataset_id)
     yield f"set off by {figures.counted(len(now - earlier), 'lesson')} that no run before had learnt, of {len(now)}"
+    yield f"condition: {_condition(project, run)}"
+
+
+def _condition(project: Project, run: Run) -> str:
+    """What had to be so before it might begin: as a night of a study wrote it down, else as the config says now."""
+    night = next((one for _, one in project.store.each(StudyNight) if one.run_id == run.id), None)
+    if night is not None:
+        of_study = f"night {night.number} of a study, {night.date}{', in simulated time' if night.simulated else ''}"
+        return f"{night.trigger} ({of_study})"
+    trigger = project.config.curation.trigger
+    enough = figures.counted(trigger, "new lesson") if trigger else "as many new lessons as the gate can see"
+    return f"{enough} or more, as [curation] trigger says now; or a person who asked for it"
 
 
 def _learnt(project: Project, dataset_id: str) -> set[str]:
@@ -145,6 +159,8 @@ def _curve(run: Run) -> Iterator[str]:
         return
     first, last = run.curve[0], run.curve[-1]
     yield f"loss {first.loss:.4f} at step {first.step}, {last.loss:.4f} at step {last.step}; {len(run.curve)} logged"
+    points = [run.curve[round(place * (len(run.curve) - 1) / (_POINTS - 1))] for place in range(_POINTS)]
+    yield f"curve, step and loss: {', '.join(dict.fromkeys(f'{one.step} {one.loss:.4f}' for one in points))}"
     held_out = [point.eval_loss for point in run.curve if point.eval_loss is not None]
     if held_out:
         yield f"loss on held-out lessons {held_out[0]:.4f} to {held_out[-1]:.4f}; it decides nothing"
