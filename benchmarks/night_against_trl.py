@@ -2,18 +2,18 @@
 
 The recipe in force and three changes of it, on the reference base, learn from the same curated lessons and are asked
 the same screen. Ours is one process: it opens the project, makes the bench, measures the recipe as it is, and tries the
-three, with all that a night does to each (curation looked up, build, served and proved, scored, put on record). The
-peers are what a person would write: a process for each recipe, one after the other, that imports, loads, trains with
-TRL's `SFTTrainer`, saves, and asks with `generate`, item by item; `trl` as it comes, with activation checkpointing, and
-`trl tuned` without. Neither builds a file to serve, proves anything, or scores. What comes before the first experiment
-on both sides (answers, judging, curation) is done once beforehand.
+three, with all that a night does to each (curation looked up, build, served and proved to be that build, scored, put on
+record with its files; where the screen keeps it, also proved to answer as it was trained). The peers are what a person
+would write: a process for each recipe, one after the other, that imports, loads, trains with TRL's `SFTTrainer`, saves,
+and asks with `generate`, item by item; `trl` as it comes, with activation checkpointing, and `trl tuned` without.
+Neither builds a file to serve, proves anything, or scores. What comes before the first experiment on both sides
+(answers, judging, curation) is done once beforehand.
 
 Parity first: each recipe's loss of the first step agrees within 1e-4, as many steps are taken, and the same items are
 answered; how many answers are equal letter by letter is told. That is asked of every round, and no round is a warm-up:
 all are whole processes. Each night runs in a copy of the project that has not met it; processor seconds with all
-children, seconds by the clock in the JSON. Beside the ratio (goal 3x,
-performance N1): of experiments 2 to 4 the share of the clock that is neither training nor evaluation (goal 1 %), with
-building and all else by themselves.
+children, seconds by the clock in the JSON. Beside the ratio (goal 3x, performance N1): of experiments 2 to 4 the share
+of the clock that is neither training nor evaluation (goal 1 %), with building and all else by themselves.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -42,12 +41,13 @@ from selftune.bases.provenance import Provenance
 from selftune.loop.cycle import prepare
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.base import Agenda, Lane, Proposal
+from selftune.loop.experiments.record_keeping.keeping import keep_experiment
 from selftune.loop.experiments.trial import Bench, make_bench, measure_baseline, try_out
 from selftune.loop.incoming.intake import let_users_ask
-from selftune.loop.project import create_project, open_project
+from selftune.loop.project import Project, create_project, open_project
 from selftune.loop.releasing.start import put_base_into_service
 from selftune.loop.runner import hold_lease, make_executor, plan_on_record
-from selftune.records import Evaluation, Mode, Run
+from selftune.records import Evaluation, ExperimentResult, Mode, Run
 from selftune.training.elsewhere.jobs import SentJob, write_job
 from selftune.training.resident import kept_in_memory
 from selftune.training.stage import get_ready
@@ -77,10 +77,10 @@ def make_project(folder: Path) -> None:
 
 
 @contextmanager
-def bench_in(folder: Path, steps: int) -> Iterator[Bench]:
+def bench_in(folder: Path, steps: int, kind: type[Project] = Project) -> Iterator[Bench]:
     """What every try of a night in this project stands on, the recipe cut down to so many steps."""
     with open_project(folder) as opened, hold_lease(opened), kept_in_memory():
-        project = replace(opened, recipe_changes=(f"max_steps={steps}",))
+        project = kind(**vars(opened) | {"recipe_changes": (f"max_steps={steps}",)})
         step = make_executor(project, Silent())
         plan = plan_on_record(project)
         prepare(plan, step)
@@ -114,13 +114,14 @@ def run_night(folder: Path, steps: int) -> None:
             proposal = Proposal(lane=Lane.HYPERPARAMETERS, changes=changes, reason="", proposer="bench")
             started = time.perf_counter()
             experiment = try_out(bench, baseline, proposal, f"night-{place}")
-            bench.project.store.save([experiment], event="tried")
+            keep_experiment(bench.project, experiment)
             seconds = time.perf_counter() - started
             if experiment.run_id is None or experiment.evaluation_id is None:
                 raise SystemExit(f"{changes} came to nothing: {experiment.why}")
             run = bench.project.store.record(experiment.run_id, Run)
             evaluation = bench.project.store.record(experiment.evaluation_id, Evaluation)
-            told.append(_told(run, evaluation, seconds, _build_seconds(bench) - before))
+            kept = experiment.result is ExperimentResult.KEPT
+            told.append(_told(run, evaluation, seconds, _build_seconds(bench) - before) | {"kept": kept})
     print(json.dumps({"ready": ready - began, "experiments": told}))
 
 
@@ -225,6 +226,7 @@ def main(rounds: int = 3, steps: int = STEPS) -> None:
         print(f"{what}: {median(shares):.2%} of an experiment [{low:.2%}, {high:.2%}], n = {len(shares)}")
     parts = ", ".join(f"{part} {median(one[part] for one in later):.1f} s" for part in ("train", "build", "evaluate"))
     print(f"the middle of experiments 2 to {len(RECIPES)}: {parts}")
+    print(f"{sum(one['kept'] for one in later)} of {len(later)} tries were kept, and so proved in full")
     for name, seconds in clocks.items():
         print(f"{name}: {median(seconds):.1f} s by the clock")
     tell(
