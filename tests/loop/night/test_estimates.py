@@ -12,7 +12,7 @@ from what_ran import BASE, evaluation_of, experiment, lessons, project_with, run
 from selftune.bases.shape import read_shape
 from selftune.builds.config import BuildConfig
 from selftune.loop.night.estimates import GUESSED_START_SECONDS, disk_bytes_for, seconds_for
-from selftune.records import RunStatus, digest_of
+from selftune.records import ExperimentResult, RunStatus, digest_of
 from selftune.training.config import load_recipe
 
 FORM = BuildConfig()
@@ -46,6 +46,17 @@ def test_low_and_high_are_what_was_met():
     project = project_with(*runs, evaluation_of(asked, seconds=5.0, answers=10), tried)
     estimate = seconds_for(project, RECIPE, lessons(100), asked, FORM)
     assert (estimate.low, estimate.seconds, estimate.high) == pytest.approx((48 + 9, 96 + 9, 192 + 9))
+
+
+def test_where_tries_were_kept_there_is_time_for_their_proof():
+    asked = screen(10)
+    reverted = [experiment(elapsed=27.0 + more, training=20.0, evaluation=6.0) for more in (0.0, 0.1, 0.2)]
+    kept = replace(reverted[0], result=ExperimentResult.KEPT, elapsed_seconds=56.0)
+    facts = run_of(BASE, samples=100, trained=10.0, wall=10.0), evaluation_of(asked, seconds=5.0, answers=10)
+    without = seconds_for(project_with(*facts, *reverted), RECIPE, lessons(100), asked, FORM)
+    beside = seconds_for(project_with(*facts, *reverted, kept), RECIPE, lessons(100), asked, FORM)
+    assert beside.seconds - without.seconds == pytest.approx(30.0 - 1.1)
+    assert beside.low == without.low
 
 
 @pytest.mark.parametrize(

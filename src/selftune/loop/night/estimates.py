@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import lora_parameters
 from selftune.bases.shape import read_shape
-from selftune.records import Evaluation, Experiment, Run, RunStatus, ServingForm
+from selftune.records import Evaluation, Experiment, ExperimentResult, Run, RunStatus, ServingForm
 from selftune.training.elsewhere.cost import flops_of
 
 if TYPE_CHECKING:
@@ -169,11 +169,22 @@ def _asking(screen: EvaluationConfig, evaluations: Sequence[Evaluation]) -> tupl
 
 
 def _between(experiments: Sequence[Experiment]) -> tuple[_Span, str]:
-    """Building, proving and starting: what of an experiment is neither training nor asking."""
+    """Building, proving and starting: what of an experiment is neither training nor asking.
+
+    Only a try that is kept is proved, and which one will be nobody knows: as long as that took, where one was.
+    """
     if experiments:
-        seconds = (max(0.0, one.elapsed_seconds - one.training_seconds - one.evaluation_seconds) for one in experiments)
-        return _span(seconds), f"{len(experiments)} earlier experiment{'s' if len(experiments) > 1 else ''}"
+        span = _span(map(_neither, experiments))
+        kept = [_neither(one) for one in experiments if one.result is ExperimentResult.KEPT]
+        likely = max(span.likely, median(kept)) if kept else span.likely
+        return replace(
+            span, likely=likely
+        ), f"{len(experiments)} earlier experiment{'s' if len(experiments) > 1 else ''}"
     return _guess(GUESSED_START_SECONDS), "a guess, as nothing was tried here yet"
+
+
+def _neither(one: Experiment) -> float:
+    return max(0.0, one.elapsed_seconds - one.training_seconds - one.evaluation_seconds)
 
 
 def _answers(screen: EvaluationConfig) -> int:
