@@ -96,6 +96,12 @@ def test_resolution_and_fidelity_come_with_n_and_interval(released):
     assert "| v1.0 | persona fidelity, 1 to 5 | 3.50 | [" in found
 
 
+def test_answers_that_were_drawn_again_are_told_apart_from_tasks(released):
+    first, again = said(released, 1), said(released, 2, flags=("resampled",))
+    found = text(study(released, first, again, verdicts=[verdict(first), verdict(again)]))
+    assert "2 judged of 2; 0 with a critical error, 0 set right; 1 further answer to the same tasks" in found
+
+
 def test_fidelity_is_told_of_each_persona_that_spoke_and_once_where_it_spoke_twice(released):
     question, brick = Message(role="user", content="Why?"), Message(role="assistant", content="So.", persona="BRICK")
     robin = Message(role="assistant", content="Perhaps.", persona="ROBIN")

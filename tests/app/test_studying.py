@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from selftune.app.reporting.month import ArmOfMonth, gather_arm, gather_month, month_page
+from selftune.app.reporting.month import month_page
+from selftune.app.reporting.month_records import ArmOfMonth, gather_arm, gather_month
 from selftune.app.reporting.pages.html import as_html
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.studying import (
@@ -95,6 +96,14 @@ def test_before_the_last_night_the_page_holds_scores_and_no_p_value():
     assert ", p 0." not in text
 
 
+def test_the_arms_stand_beside_each_other_night_by_night():
+    text = as_markdown(page_of([0.4, 0.5]))
+    rows = [line.split(" | ")[:3] for line in text.splitlines() if "| 2026-01-0" in line]
+    assert [(row[0].lstrip("| "), row[2]) for row in rows] == [
+        (number, arm.value) for number in "12" for arm in StudyArm
+    ]
+
+
 def test_what_was_not_shown_stands_before_everything_else():
     text = as_markdown(page_of([0.5, 0.4] * 6, GENERATIONS))
     first = text.index("What was not shown")
@@ -128,6 +137,10 @@ def test_an_arm_is_read_from_its_own_records(arm):
     page = month_page(gather_month(PLAN, [found, *others], ""))
     assert "of it goals set by itself" in as_markdown(page)
     assert "<svg" in as_html(page)
+    text = as_markdown(page)
+    assert "All three arms begin as that base" in text
+    assert "never_trains: 0 of 0 trainings promoted, golden score by generation 0.000." in text
+    assert "| generation | distinct-2 | 95 % interval | nights |" in text
 
 
 def test_a_night_without_a_score_is_told_and_drawn_as_none():

@@ -169,7 +169,8 @@ def page_of_study(folder: Path) -> Page:
         MissingFileError: there is no study.
         ConfigError: plan or settings were changed after they were registered.
     """
-    from selftune.app.reporting.month import gather_arm, gather_month, month_page
+    from selftune.app.reporting.month import month_page
+    from selftune.app.reporting.month_records import gather_arm, gather_month
 
     standing = standing_of(folder)
     unit, arms, updated = demo_kit(standing.plan.base).probe(0, 1).unit, [], [""]

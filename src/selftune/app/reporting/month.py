@@ -5,8 +5,7 @@ All of it is reckoned from the arms' own records when the page is made (mission 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
@@ -14,107 +13,22 @@ from selftune.app.reporting.arms import LEVEL, PLACES, SCALE
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.drawings import Span, draw_courses
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Points, Said, Section, Table
-from selftune.app.reporting.study import study_generations, study_section
-from selftune.loop.study.findings import Verdict, conclude
+from selftune.app.reporting.study import study_section
+from selftune.gate.statistics.means import mean_interval
+from selftune.loop.study.findings import Verdict
 from selftune.loop.study.plan import StudyArm
-from selftune.records import Dataset, Decision, Evaluation, Release, Run, Statement
-from selftune.scoring.units import UnitScore, mean_of, unit_scores
-from selftune.scoring.wording import Wording, wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from selftune.app.reporting.month_records import ArmOfMonth, Month
     from selftune.app.reporting.pages.parts import Part, Row
-    from selftune.app.reporting.study import GenerationStudy
-    from selftune.loop.project import Project
-    from selftune.loop.study.findings import Finding, Findings
-    from selftune.loop.study.plan import StudyPlan
-    from selftune.records import StudyNight
+    from selftune.loop.study.findings import Finding
+    from selftune.records import Run, StudyNight
     from selftune.scoring.units import Mean
 
 _TINTS: Final = {Verdict.SHOWN: "good", Verdict.NOT_SHOWN: "bad"}
 _OUTCOMES: Final = {"promote": "good", "reject": "bad", "invalid": "bad"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServedGeneration:
-    """One generation of an arm over the nights that it served: all probe questions that it was asked, pooled.
-
-    Attributes:
-        distinct: Distinct-2 of a night's answers, `stock` the share that opens alike, `words` of an answer: means over
-            the nights.
-    """
-
-    version: str
-    generation: int
-    nights: int
-    mean: Mean
-    distinct: float | None
-    stock: float | None
-    words: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """One training as an event: why it began, on what, how its loss went, and the score before and after it.
-
-    Attributes:
-        before: The champion's mean on the gate's suite, `after` the candidate's; None where one was not measured.
-    """
-
-    night: StudyNight
-    run: Run
-    dataset: Dataset
-    decision: Decision
-    before: Mean | None
-    after: Mean | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmOfMonth:
-    """One arm, read from its records."""
-
-    arm: StudyArm
-    nights: tuple[StudyNight, ...]
-    generations: tuple[ServedGeneration, ...]
-    studied: tuple[GenerationStudy, ...]
-    decisions: tuple[tuple[StudyNight, Decision], ...]
-    trainings: tuple[Training, ...]
-    approvals: tuple[Statement, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Month:
-    """A whole study, ready to be shown."""
-
-    plan: StudyPlan
-    arms: tuple[ArmOfMonth, ...]
-    findings: Findings
-    last_updated: str
-
-
-def gather_arm(project: Project, arm: StudyArm, nights: Sequence[StudyNight], unit: str) -> ArmOfMonth:
-    """Read one arm; answers are summed up one evaluation at a time."""
-    store = project.store
-    decided = [(night, store.record(night.decision_id, Decision)) for night in nights if night.decision_id]
-    approvals = [night.approval_id for night in nights if night.approval_id]
-    return ArmOfMonth(
-        arm=arm,
-        nights=tuple(nights),
-        generations=tuple(
-            _generation(project, list(served), unit) for _, served in groupby(nights, key=lambda one: one.generation)
-        ),
-        studied=study_generations(project, tuple(release for _, release in store.each(Release))),
-        decisions=tuple(decided),
-        trainings=tuple(_training(project, night, decision) for night, decision in decided if decision.run_id),
-        approvals=tuple(store.records(approvals, Statement)),
-    )
-
-
-def gather_month(plan: StudyPlan, arms: Sequence[ArmOfMonth], last_updated: str) -> Month:
-    """The arms together, and what the registered rule makes of them."""
-    nights: Mapping[StudyArm, Sequence[StudyNight]] = {one.arm: one.nights for one in arms}
-    return Month(plan=plan, arms=tuple(arms), findings=conclude(plan, nights), last_updated=last_updated)
 
 
 def month_page(month: Month) -> Page:
@@ -139,59 +53,31 @@ def month_page(month: Month) -> Page:
     )
 
 
-# --- Reading ----------------------------------------------------------------------------------------------------------
-
-
-def _generation(project: Project, nights: Sequence[StudyNight], unit: str) -> ServedGeneration:
-    evaluations = project.store.records([one.evaluation_id for one in nights if one.evaluation_id], Evaluation)
-    units, worded = list[UnitScore](), list[Wording]()
-    for evaluation in evaluations:
-        units += unit_scores(evaluation.outcomes, unit)
-        # Night by night: the more answers are looked at together, the fewer of their word pairs are new.
-        worded.append(wording_of([outcome.answer for outcome in evaluation.outcomes]))
-    distinct = [one.distinct for one in worded if one.distinct is not None]
-    return ServedGeneration(
-        version=nights[-1].version,
-        generation=nights[0].generation,
-        nights=len(nights),
-        mean=mean_of(units, LEVEL),
-        distinct=fmean(distinct) if distinct else None,
-        stock=fmean(one.stock for one in worded) if worded else None,
-        words=fmean(one.mean_words for one in worded) if worded else None,
-    )
-
-
-def _training(project: Project, night: StudyNight, decision: Decision) -> Training:
-    run = project.store.record(decision.run_id or "", Run)
-    arms = {arm.value: name for arm, name in decision.arms}
-    return Training(
-        night=night,
-        run=run,
-        dataset=project.store.record(run.dataset_id, Dataset),
-        decision=decision,
-        before=_mean_of(project, arms.get("champion")),
-        after=_mean_of(project, arms.get("candidate")),
-    )
-
-
-def _mean_of(project: Project, evaluation_id: str | None) -> Mean | None:
-    if evaluation_id is None:
-        return None
-    outcomes = project.store.record(evaluation_id, Evaluation).outcomes
-    unit = "pair" if any(outcome.pair for outcome in outcomes) else "item"
-    return mean_of(unit_scores(outcomes, unit), LEVEL)
-
-
-# --- What it says -----------------------------------------------------------------------------------------------------
-
-
 def _lead(month: Month) -> Iterator[str]:
     complete = min(len(one.nights) for one in month.arms)
     simulated = any(night.simulated for one in month.arms for night in one.nights)
     kind = "simulated nights, lived through without a calendar" if simulated else "nights"
     yield month.plan.question
     yield f"{complete} of {month.plan.nights} {kind}, on base {month.plan.base}, seed {month.plan.seed}."
+    yield (
+        "All three arms begin as that base and are asked the same: `learning` is trained on what it said well, "
+        "`never_trains` is not, and `shuffled` is trained by verdicts that were dealt to other answers. The gate "
+        "promotes what a training made, or does not; each promotion begins a generation."
+    )
+    yield (
+        f"The golden score is the mean score, 0 to 1, on {month.plan.probe_pairs} pairs of questions a night that are "
+        "new each night and the same for all arms."
+    )
     yield f"{month.findings.primary.question} {_sentence(month.findings.primary)}"
+    yield " ".join(_came_to(one) for one in month.arms)
+
+
+def _came_to(one: ArmOfMonth) -> str:
+    """How often an arm was trained and promoted, and the score that it began and ended with."""
+    promoted = sum(night.promoted_id is not None for night in one.nights)
+    trained = f"{promoted} of {figures.counted(len(one.decisions), 'training')} promoted"
+    scores = [figures.number(served.mean.value, PLACES) for served in one.generations]
+    return f"{one.arm.value}: {trained}, golden score by generation {', '.join(scores) or 'not measured'}."
 
 
 def _sentence(found: Finding) -> str:
@@ -299,18 +185,26 @@ def _secondary(one: ArmOfMonth) -> Section:
     rows: tuple[Row, ...] = tuple(
         (
             served.version,
-            figures.number(served.distinct, 3),
+            figures.number(fmean(served.distinct), 3) if served.distinct else figures.NOTHING,
+            _interval_of(served.distinct),
+            str(len(served.distinct)),
             figures.share(served.stock),
             figures.number(served.words, 1),
         )
         for served in one.generations
     )
-    head = ("generation", "distinct-2", "same opening", "words an answer")
+    head = ("generation", "distinct-2", "95 % interval", "nights", "same opening", "words an answer")
     diversity = Table(
         caption="How unlike a night's answers to the probe are, mean over the nights", head=head, rows=rows
     )
     title = f"Secondary measures, {one.arm.value}"
     return Section(title=title, parts=(*section.parts, diversity), folded=one.arm is not StudyArm.LEARNING)
+
+
+def _interval_of(by_night: Sequence[float]) -> str:
+    if not by_night:
+        return figures.NOTHING
+    return figures.interval(mean_interval(by_night, LEVEL, SCALE), 3) or figures.NOTHING
 
 
 def _decisions(month: Month) -> Part:
@@ -411,7 +305,7 @@ def _nights(month: Month) -> Part:
         (
             str(night.number),
             night.date,
-            one.arm.value,
+            arm.value,
             night.version,
             figures.mean(night.score, night.interval, PLACES),
             str(night.n),
@@ -419,8 +313,9 @@ def _nights(month: Month) -> Part:
             night.ended_by,
             night.trigger,
         )
-        for one in month.arms
-        for night in one.nights
+        for arm, night in sorted(
+            ((one.arm, night) for one in month.arms for night in one.nights), key=lambda lived: lived[1].number
+        )
     )
-    head = ("night", "date", "arm", "asked", "golden score", "n", "prompts and goals", "ended", "why")
+    head = ("night", "date", "arm", "served", "golden score", "n", "prompts and goals", "ended", "why")
     return Table(caption="Every arm, asked the same in each night", head=head, rows=rows)

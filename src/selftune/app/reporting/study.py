@@ -237,8 +237,10 @@ def _success(one: GenerationStudy) -> Row:
     if not one.judged:
         return (*named, *_missing(f"{figures.counted(one.interactions, 'interaction')}, none with a verdict"))
     low, high = wilson_interval(one.succeeded, one.judged, LEVEL)
+    again = one.judged - one.by_users[0] - one.by_goals[0]
     detail = (
         f"{one.judged} judged of {one.interactions}; {one.failed} with a critical error, {one.intervened} set right"
+        + (f"; {figures.counted(again, 'further answer')} to the same tasks, drawn to learn from" if again else "")
     )
     return (
         *named,
