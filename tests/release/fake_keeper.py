@@ -1,5 +1,5 @@
 """The real keeper over the fake server. A model file that says `refuses` does not start, one that says `lies` proves
-to be another model."""
+to be another model; how one is made to hang stands in `fake_server.py`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ class FakeChild:
         self.address, self.proof, self._port = f"http://127.0.0.1:{port}/v1", proof, port
 
     def chat(self, request, parameters):
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port)
         body = {"model": "", "messages": [{"role": "user", "content": request.messages[-1].content}]}
-        connection.request("POST", "/v1/chat/completions", json.dumps(body))
-        text = json.loads(connection.getresponse().read())["choices"][0]["message"]["content"]
-        connection.close()
+        try:
+            connection.request("POST", "/v1/chat/completions", json.dumps(body))
+            text = json.loads(connection.getresponse().read())["choices"][0]["message"]["content"]
+        except (OSError, http.client.HTTPException) as error:
+            raise ServingError(f"the fake server broke off: {error!r}.", next_step="None.") from error
+        finally:
+            connection.close()
         return Answer(text=text, finish_reason="stop", prompt_tokens=1, completion_tokens=len(text.split()))
 
 
@@ -46,7 +50,10 @@ def start_fake(manifest, files, *, logs):
         proof = replace(proof, fingerprint="sha256:other")
     process = subprocess.Popen([sys.executable, SERVER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        yield FakeChild(int(process.stdout.readline()), proof)
+        port = process.stdout.readline()
+        if not port:
+            raise ServingError("the fake server ended before it was up.", next_step="None.")
+        yield FakeChild(int(port), proof)
     finally:
         process.stdin.close()
         process.wait()

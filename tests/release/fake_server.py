@@ -1,7 +1,8 @@
 """A stand-in for llama.cpp: a process that answers over HTTP with the words of its model file, until its stdin closes.
 
 The file's words steer it: `mute` answers nothing, `slow` takes a second for each answer, `dies` ends at the third
-question that holds the word `die`.
+question that holds the word `die`. A file `hangs` beside it steers those whose words it names: after `silent: WORDS`
+they never say that they are up, after `deaf: WORDS` they take questions and never answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-WORDS = Path(sys.argv[1]).read_text()
+MODEL = Path(sys.argv[1])
+WORDS = MODEL.read_text()
+
+
+def hangs_how() -> str:
+    """How a server of these words hangs from now on; empty where it does not."""
+    said = MODEL.with_name("hangs")
+    how, _, words = said.read_text().partition(": ") if said.exists() else ("", "", "")
+    return how if words == WORDS else ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -25,6 +34,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if HANGS == "deaf":
+            threading.Event().wait()
         question = body["messages"][-1]["content"]
         if question == "die":
             os._exit(9)
@@ -46,6 +57,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+HANGS = hangs_how()
+if HANGS == "silent":
+    threading.Event().wait()
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 sys.stdout.write(f"{server.server_address[1]}\n")

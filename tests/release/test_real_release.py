@@ -135,3 +135,13 @@ def test_real_server_that_hangs_is_taken_back_and_the_release_before_answers(rea
     assert (status.version, status.proof.model_digest) == (first.version, first.proof.model_digest)
     assert status.problem == f"{second.version} does not answer; the release before it serves by itself."
     assert psutil.wait_procs([server], timeout=60)[1] == []
+
+
+def test_real_server_that_was_sent_sigstop_makes_room_for_a_rest_all_the_same_and_serves_after_it(real):
+    put_into_service(replace(real.base(), build=real.real_build("F16")), real.target, real.context(), live=real.live)
+    (server,) = psutil.Process(real.live.status().pid).children()
+    server.suspend()
+    real.live.rest("a training needs the device")
+    assert not server.is_running()
+    assert real.live.start().version == "v1.0"
+    assert real.live.ask("Who are you?")

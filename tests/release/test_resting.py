@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+import time
 from http import HTTPStatus
+from pathlib import Path
 
 import aiohttp
 import psutil
@@ -13,11 +17,19 @@ from test_keeper import Servers, ask, place, run
 from test_live_release import serve
 
 from selftune.errors import ServingError
+from selftune.release.live import LiveServer
 from selftune.release.manifest import Pointer, write_pointer
 from selftune.release.note import read_note
 from selftune.release.resting import Rest, rest_of_ours
 
 WHY = "a training needs the device"
+KEEPER = (sys.executable, str(Path(__file__).with_name("fake_keeper.py")))
+PATIENCE = 4.0
+
+
+def make_hang(hidden, how, words):
+    """From now on the fake server of these words hangs: `silent` before it is up, `deaf` after."""
+    (hidden / "models" / "hangs").write_text(f"{how}: {words}")
 
 
 @pytest.fixture
@@ -139,3 +151,54 @@ def test_a_command_lets_the_server_rest_and_start_wakes_it_at_the_same_address(h
 def test_nothing_rests_where_nothing_serves(house):
     with pytest.raises(ServingError, match="nothing serves"):
         house.live.rest(WHY)
+
+
+@pytest.mark.parametrize("how", ["silent", "deaf"])
+def test_what_hangs_while_it_wakes_is_ended_in_bounded_time_and_the_release_before_it_serves(house, how):
+    live = house.live = LiveServer(house.target, keeper=KEEPER, patience=PATIENCE)
+    first = serve(house, house.base())
+    serve(house, house.promotion("better", first))
+    live.rest(WHY)
+    make_hang(house.target.hidden, how, "better")
+    began = time.monotonic()
+    awake = live.start()
+    assert PATIENCE < time.monotonic() - began < 4 * PATIENCE
+    assert awake.version == "v1.0"
+    assert f"v1.1 did not answer within {PATIENCE:.0f} s of its start, and was ended" in awake.problem
+    assert live.ask("Who are you?") == "I am base."
+    assert len(psutil.Process(awake.pid).children()) == 1
+
+
+def test_a_release_that_hangs_while_it_is_switched_to_is_ended_and_the_old_one_serves_on(house):
+    live = house.live = LiveServer(house.target, keeper=KEEPER, patience=PATIENCE)
+    first = serve(house, house.base())
+    make_hang(house.target.hidden, "deaf", "better")
+    with pytest.raises(ServingError, match=r"v1\.1 did not answer within"):
+        serve(house, house.promotion("better", first))
+    assert live.ask("Who are you?") == "I am base."
+    assert len(psutil.Process(live.status().pid).children()) == 1
+
+
+def test_a_keeper_on_a_full_disk_rests_wakes_and_says_so(hidden, monkeypatch):
+    def no_room(path, *_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    async def story(keeper):
+        monkeypatch.setattr("selftune.release.note.publish_bytes", no_room)
+        await keeper.rest(rest_of_ours(WHY, None))
+        resting = read_note(hidden)
+        await keeper.wake()
+        return resting.resting, read_note(hidden).version, await ask(hidden)
+
+    assert run(hidden, Servers(), story) == (WHY, "v1.0", "one")
+
+
+def test_a_first_note_that_has_no_room_ends_the_keeper_with_the_next_step(hidden, monkeypatch):
+    def no_room(path, *_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("selftune.release.note.publish_bytes", no_room)
+    servers = Servers()
+    with pytest.raises(ServingError, match="No space left on device.*Free some disk space"):
+        run(hidden, servers, lambda _: None)
+    assert servers.running == 0

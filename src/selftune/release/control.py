@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from selftune.errors import DamagedFileError, IntegrityError, ServingError
 from selftune.records import canonical_json
 from selftune.release.base import Switched
+from selftune.release.patience import START_SECONDS
 from selftune.release.resting import Rest
 from selftune.serving.addresses import take_addresses
 
@@ -30,8 +31,8 @@ class Switchable(Protocol):
 
     token: str
 
-    async def switch(self, name: str, placed: str | None = None) -> Switched:
-        """Serve the release of this name, whose manifest has the digest `placed`."""
+    async def switch(self, name: str, placed: str | None = None, *, within: float = START_SECONDS) -> Switched:
+        """Serve the release of this name, whose manifest has the digest `placed`, in so many seconds."""
         ...
 
     async def rest(self, rest: Rest) -> None:
@@ -49,7 +50,7 @@ def add_control(door: web.Application, keeper: Switchable) -> None:
 
     async def switch(asked: dict[str, Any]) -> web.Response:
         take_addresses(asked.get("addresses", {}))
-        done = await keeper.switch(asked["name"], asked.get("placed"))
+        done = await keeper.switch(asked["name"], asked.get("placed"), within=asked.get("within", START_SECONDS))
         return web.Response(text=canonical_json(done), content_type="application/json")
 
     async def rest(asked: dict[str, Any]) -> web.Response:

@@ -1,6 +1,6 @@
 """The program that serves a project when no command runs.
 
-    python -m selftune.release.keeper PROJECT_FOLDER [--port N] [--idle-minutes M] [--beat S] [--probe S]
+    python -m selftune.release.keeper PROJECT_FOLDER [--port N] [--idle-minutes M] [--beat S] [--probe S] [--within S]
 
 It prints one line of JSON when it is up, or why it is not, and then talks to `.selftune/logs/keeper.log` only.
 """
@@ -22,6 +22,7 @@ import filelock
 from selftune.errors import IntegrityError
 from selftune.plugins import load_plugin
 from selftune.release.control import describe_error
+from selftune.release.patience import START_SECONDS
 from selftune.release.supervisor import Keeper, StartServer, Terms
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def main(arguments: Sequence[str], start: StartServer) -> int:
         _say({"error": "LockedError", "message": "another keeper serves this project.", "next_step": "Use that one."})
         return 6
     idle = asked.idle_minutes * _SECONDS_PER_MINUTE or None
-    terms = Terms(port=asked.port, idle=idle, beat=asked.beat, probe=asked.probe, fits=fits_in_memory)
+    terms = Terms(
+        port=asked.port, idle=idle, beat=asked.beat, probe=asked.probe, within=asked.within, fits=fits_in_memory
+    )
     try:
         asyncio.run(_keep(hidden, start, terms))
     except IntegrityError as error:
@@ -98,6 +101,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--idle-minutes", type=float, default=0.0)
     parser.add_argument("--beat", type=float, default=2.0, help="seconds between two looks at the server")
     parser.add_argument("--probe", type=float, default=5.0, help="seconds within which it must answer a look")
+    parser.add_argument("--within", type=float, default=START_SECONDS, help="seconds that its first start may take")
     return parser.parse_args(arguments)
 
 

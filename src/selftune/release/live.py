@@ -14,6 +14,7 @@ from selftune.errors import IntegrityError, ServingError
 from selftune.records import Message, canonical_json
 from selftune.release.control import REST, SWITCH, WAKE, control_headers, read_switched, revive_error
 from selftune.release.note import is_copied, keeper_process, read_note
+from selftune.release.patience import START_SECONDS
 from selftune.release.resting import rest_of_ours
 from selftune.serving.addresses import told_addresses
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from selftune.release.note import Note
 
 KEEPER: Final = (sys.executable, "-P", "-m", "selftune.release.keeper")
-_SWITCH_SECONDS: Final = 600.0
+_BESIDE_STARTS: Final = 120.0
 _ASK_SECONDS: Final = 600.0
 _STOP_SECONDS: Final = 45.0
 _OK: Final = 200
@@ -59,10 +60,12 @@ class LiveServer:
     Args:
         target: The project, its port and its patience.
         keeper: The command line of the keeper, to which the folder is added.
+        patience: How many seconds a start of a release may take before it counts as hung, and is ended.
     """
 
-    def __init__(self, target: Target, *, keeper: tuple[str, ...] = KEEPER) -> None:
+    def __init__(self, target: Target, *, keeper: tuple[str, ...] = KEEPER, patience: float = START_SECONDS) -> None:
         self._target = target
+        self._patience = patience
         self._hidden = target.hidden.resolve()
         self._keeper = keeper
         # Kept so that a keeper that ends while we live is collected, and no zombie passes for a server.
@@ -126,7 +129,7 @@ class LiveServer:
         Raises:
             ServingError: nothing serves.
         """
-        asked = canonical_json(rest_of_ours(why, seconds)).encode()
+        asked = canonical_json(rest_of_ours(why, seconds, within=self._patience)).encode()
         self._tell(self._running(), REST, asked)
 
     def switch(self, name: str, placed: str | None = None) -> Switched:
@@ -139,8 +142,8 @@ class LiveServer:
         # An address is enough: when all that served is damaged, another release is the way out.
         self._open()
         note = self._running()
-        body = json.dumps({"name": name, "placed": placed, "addresses": told_addresses()}).encode()
-        code, text = _post(note, SWITCH, body, control_headers(note.token), _SWITCH_SECONDS)
+        asked = {"name": name, "placed": placed, "within": self._patience, "addresses": told_addresses()}
+        code, text = _post(note, SWITCH, json.dumps(asked).encode(), control_headers(note.token), self._answer_seconds)
         if code == _OK:
             return read_switched(text)
         if self._running().version is None:
@@ -205,10 +208,11 @@ class LiveServer:
     def _spawn(self) -> IntegrityError | None:
         logs = self._hidden / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        terms = ("--port", str(self._target.port), "--idle-minutes", str(self._target.idle_minutes))
+        target = self._target
+        terms = ("--port", target.port, "--idle-minutes", target.idle_minutes, "--within", self._patience)
         with _open_log(logs / "keeper.log") as log:
             process = subprocess.Popen(
-                [*self._keeper, str(self._hidden.parent), *terms],
+                [*self._keeper, str(self._hidden.parent), *map(str, terms)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -231,9 +235,14 @@ class LiveServer:
         return problem
 
     def _tell(self, note: Note, path: str, body: bytes) -> None:
-        code, text = _post(note, path, body, control_headers(note.token), _SWITCH_SECONDS)
+        code, text = _post(note, path, body, control_headers(note.token), self._answer_seconds)
         if code != _OK:
             raise revive_error(_json(text))
+
+    @property
+    def _answer_seconds(self) -> float:
+        """When a keeper that does not answer hangs itself: two starts, the release before included, and the rest."""
+        return 2 * self._patience + _BESIDE_STARTS
 
     def _collect(self) -> None:
         if self._started is not None and self._started.poll() is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 NOTE: Final = "serving.json"
 # Kernels count a process's start in ticks of 10 ms; two readings of one process differ by less than this.
 _SAME_START_SECONDS: Final = 1.0
+# A note is filled up with blanks to so many bytes: whatever the next one says, it has room where this one lies.
+_ROOM_BYTES: Final = 4096
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +66,29 @@ def is_copied(note: Note, hidden: Path) -> bool:
 
 
 def write_note(note: Note, hidden: Path) -> None:
-    """Publish the note, readable by its owner alone."""
-    publish_bytes(hidden / NOTE, canonical_json(note).encode(), mode=0o600)
+    """Publish the note, readable by its owner alone; on a full disk, in the place of the last one.
+
+    Raises:
+        OSError: there is no room for it, and none in whose place it could be written.
+    """
+    path, data = hidden / NOTE, canonical_json(note).encode().ljust(_ROOM_BYTES)
+    try:
+        publish_bytes(path, data, mode=0o600)
+    except OSError as error:
+        if error.errno not in _NO_ROOM or not path.exists():
+            raise
+        _write_over(path, data)
+
+
+def _write_over(path: Path, data: bytes) -> None:
+    """Write a file's bytes anew where they lie, in one call: a reader of a page sees the old ones or these."""
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        if os.write(handle, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_note(hidden: Path) -> Note | None:

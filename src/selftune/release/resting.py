@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from selftune.release.patience import START_SECONDS
+
 # As in a keeper's note: two readings of the start of one process differ by less than this.
 _SAME_START_SECONDS: Final = 1.0
 
@@ -20,19 +22,22 @@ class Rest:
         pid: The process that asked. When it is gone nobody needs the device any more, however it ended.
         start_time: When that process began: a reused pid has another.
         seconds: After so many the keeper wakes by itself, even if that process hangs; None: no limit.
+        within: How many seconds the start that ends the rest may take.
     """
 
     why: str
     pid: int
     start_time: float
     seconds: float | None = None
+    within: float = START_SECONDS
 
 
-def rest_of_ours(why: str, seconds: float | None) -> Rest:
+def rest_of_ours(why: str, seconds: float | None, *, within: float = START_SECONDS) -> Rest:
     """A rest for this very process."""
     import psutil
 
-    return Rest(why=why, pid=os.getpid(), start_time=psutil.Process().create_time(), seconds=seconds)
+    began = psutil.Process().create_time()
+    return Rest(why=why, pid=os.getpid(), start_time=began, seconds=seconds, within=within)
 
 
 def lives(rest: Rest) -> bool:

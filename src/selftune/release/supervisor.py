@@ -29,6 +29,7 @@ from selftune.release.door import make_door
 from selftune.release.health import check_health
 from selftune.release.manifest import Pointer, model_files, pointer_to, read_pointer, read_trusted, write_pointer
 from selftune.release.note import NOTE, Note, place_of, remove_note, write_note
+from selftune.release.patience import START_SECONDS, answering_within
 from selftune.release.publish import publish_bytes
 from selftune.release.resting import lives, passing_seconds
 
@@ -71,6 +72,7 @@ class Terms:
         probe: How long it may take to answer a look.
         looks: So many looks without an answer in a row, and the server hangs.
         patience: How long a request waits while no model serves.
+        within: How long the first start of a release may take; a later one as whoever asks for it says.
         fits: Whether a second model fits in memory beside the one that serves.
     """
 
@@ -80,6 +82,7 @@ class Terms:
     probe: float = 5.0
     looks: int = 3
     patience: float = 30.0
+    within: float = START_SECONDS
     fits: Callable[[Manifest], bool]
 
     @property
@@ -149,9 +152,10 @@ class Keeper:
         await runner.setup()
         try:
             port = await self._open_port(runner)
-            publish_bytes(self._hidden / LAST_PORT, str(port).encode())
+            with suppress(OSError):  # on a full disk the address may be another one next time
+                publish_bytes(self._hidden / LAST_PORT, str(port).encode())
             self._note = _new_note(port, self.token, self._hidden)
-            announce(await self._begin())
+            announce(await self._begin(self._terms.within))
             await self._watch()
         finally:
             await runner.cleanup()
@@ -216,8 +220,8 @@ class Keeper:
         async with self._changing:
             if self._rest is None:
                 return
-            self._rest, self._last_request = None, time.monotonic()
-            problem = await self._begin()
+            within, self._rest, self._last_request = self._rest.within, None, time.monotonic()
+            problem = await self._begin(within)
             if problem is not None:
                 raise problem
 
@@ -233,41 +237,42 @@ class Keeper:
     def _rest_is_over(self, rest: Rest) -> bool:
         return (self._rests_until is not None and passing_seconds() >= self._rests_until) or not lives(rest)
 
-    async def switch(self, name: str, placed: str | None = None) -> Switched:
+    async def switch(self, name: str, placed: str | None = None, *, within: float = START_SECONDS) -> Switched:
         """Serve another release; the pointer changes only when the new server has proven itself.
 
-        `placed` is the digest of its manifest, from who has just placed it.
+        `placed` is the digest of its manifest, from who has just placed it; `within` the seconds that its start may
+        take.
 
         Raises:
             IntegrityError: the new one can't serve; the old one does.
         """
-        return await asyncio.shield(self._switch(name, placed))
+        return await asyncio.shield(self._switch(name, placed, within))
 
-    async def _switch(self, name: str, placed: str | None) -> Switched:
+    async def _switch(self, name: str, placed: str | None, within: float) -> Switched:
         async with self._changing:
             old, manifest = self._child, read_trusted(name, self._hidden, placed)
             if old is not None and old.manifest == manifest:
                 await self._take_over(old)
                 return Switched(proof=old.served.proof, health=old.health, gap_seconds=0.0)
             if old is not None and not self._terms.fits(manifest):
-                return await self._switch_in_turn(manifest, old)
-            new = await asyncio.to_thread(self._open, manifest)
+                return await self._switch_in_turn(manifest, old, within)
+            new = await asyncio.to_thread(self._open, manifest, within)
             await self._take_over(new)
             if old is not None:
                 self._keep(asyncio.create_task(_retire(old)))
             return Switched(proof=new.served.proof, health=new.health, gap_seconds=0.0)
 
-    async def _switch_in_turn(self, manifest: Manifest, old: Child) -> Switched:
+    async def _switch_in_turn(self, manifest: Manifest, old: Child, within: float) -> Switched:
         """Old out, new in, for models of which only one fits in memory; requests wait meanwhile."""
         self._ready.clear()
         began = time.monotonic()
         await _retire(old)
         try:
-            new = await asyncio.to_thread(self._open, manifest)
+            new = await asyncio.to_thread(self._open, manifest, within)
             await self._take_over(new)
         except IntegrityError:
             log.exception("%s failed; %s comes back", manifest.version, old.manifest.version)
-            self._set_child(await asyncio.to_thread(self._open, old.manifest, server_may_differ=True))
+            self._set_child(await asyncio.to_thread(self._open, old.manifest, within, server_may_differ=True))
             raise
         return Switched(proof=new.served.proof, health=new.health, gap_seconds=time.monotonic() - began)
 
@@ -291,11 +296,12 @@ class Keeper:
         self._ready.set()
         self._write_note(problem)
 
-    async def _begin(self) -> IntegrityError | None:
+    async def _begin(self, within: float = START_SECONDS) -> IntegrityError | None:
         """Start what the pointer names or, when that can't be served, the release before it; else say why neither."""
         try:
             pointer = read_pointer(self._hidden)
-            child, problem = (None, None) if pointer is None else await asyncio.to_thread(self._open_best, pointer)
+            opened = None if pointer is None else await asyncio.to_thread(self._open_best, pointer, within)
+            child, problem = opened or (None, None)
         except IntegrityError as error:
             log.exception("nothing can be served")
             self._write_note(error.message)
@@ -306,9 +312,9 @@ class Keeper:
             self._set_child(child, problem or pointer.why)
         return None
 
-    def _open_best(self, pointer: Pointer) -> tuple[Child, str | None]:
+    def _open_best(self, pointer: Pointer, within: float) -> tuple[Child, str | None]:
         try:
-            return self._open(read_trusted(pointer.active, self._hidden), server_may_differ=True), None
+            return self._open(read_trusted(pointer.active, self._hidden), within, server_may_differ=True), None
         except IntegrityError as error:
             if pointer.fallback is None:
                 raise type(error)(
@@ -317,12 +323,13 @@ class Keeper:
                     "there is no earlier release to go back to.",
                 ) from error
             log.exception("%s can't be served; trying %s", pointer.active, pointer.fallback)
-            return self._open(read_trusted(pointer.fallback, self._hidden), server_may_differ=True), error.message
+            before = read_trusted(pointer.fallback, self._hidden)
+            return self._open(before, within, server_may_differ=True), error.message
 
-    def _open(self, manifest: Manifest, *, server_may_differ: bool = False) -> Child:
-        """A server for the release, started, proven and healthy (blocks; run in a thread)."""
+    def _open(self, manifest: Manifest, within: float, *, server_may_differ: bool = False) -> Child:
+        """A server for the release, started, proven and healthy in so many seconds (blocks; run in a thread)."""
         files = model_files(manifest, self._hidden)
-        with ExitStack() as stack:
+        with ExitStack() as stack, answering_within(within, manifest.version):
             served = stack.enter_context(self._start(manifest, files, logs=self._hidden / "logs" / "live"))
             health = check_health(served, manifest, server_may_differ=server_may_differ)
             return Child(
@@ -447,7 +454,16 @@ class Keeper:
             problem=problem,
             resting=None if self._rest is None else self._rest.why,
         )
-        write_note(self._note, self._hidden)
+        try:
+            write_note(self._note, self._hidden)
+        except OSError as error:
+            log.exception("the note can't be written")
+            # Without any nobody finds a keeper; what an older one says wrongly harms less than that nothing serves.
+            if not (self._hidden / NOTE).exists():
+                raise ServingError(
+                    f"{NOTE} can't be written: {error.strerror}.",
+                    next_step="Free some disk space, then run the same command again.",
+                ) from error
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

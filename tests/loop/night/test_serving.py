@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,19 +20,29 @@ from selftune.ledger.keys import load_machine_key, make_machine_key
 from selftune.loop.config import FreeDevice, ProjectConfig
 from selftune.loop.night import serving
 from selftune.loop.night.clock import SimulatedClock
-from selftune.loop.night.serving import NOTICED_SECONDS, UNMEASURED_SECONDS, Service, must_make_room
+from selftune.loop.night.overrun import GRACE_SECONDS
+from selftune.loop.night.serving import (
+    LEAST_PATIENCE_SECONDS,
+    NOT_BACK,
+    NOTICED_SECONDS,
+    UNMEASURED_SECONDS,
+    Service,
+    must_make_room,
+)
 from selftune.loop.night.window import Window, window_for
 from selftune.loop.project import Project
 from selftune.loop.releasing.service import make_target
 from selftune.records import FileDigest, Outage, Release
 from selftune.release.base import Promotion
 from selftune.release.live import LiveServer, LiveStatus
+from selftune.release.patience import START_SECONDS
 from selftune.release.stage import put_into_service
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base, fake_build
 from selftune.training.config import load_recipe
 
 FAKE_KEEPER = Path(__file__).parents[2] / "release" / "fake_keeper.py"
+PATIENCE = 4.0
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
@@ -123,8 +135,8 @@ def released(project):
     return project
 
 
-def real_server(project):
-    return LiveServer(make_target(project), keeper=(sys.executable, str(FAKE_KEEPER)))
+def real_server(project, patience=START_SECONDS):
+    return LiveServer(make_target(project), keeper=(sys.executable, str(FAKE_KEEPER)), patience=patience)
 
 
 def put_in(project, live, words, replaced=None):
@@ -219,12 +231,13 @@ def test_a_training_must_end_while_the_reserve_is_left_and_the_keeper_wakes_late
 
 
 def test_who_wakes_up_after_the_deadline_trains_no_step_more(released, clock):
-    service = Service(released, because="memory", live=FakeLive(clock), clock=clock, window=window_for(clock, "05:00"))
+    live = FakeLive(clock)
+    service = Service(released, because="memory", live=live, clock=clock, window=window_for(clock, "05:00"))
     with service.paused("training"):
         assert not service.must_be_back()
         clock.sleep(4 * 3600)  # the lid was closed
         assert service.must_be_back()
-    assert service.spare_seconds == 0.0
+    assert service.spare_seconds == -3600 - live.takes
 
 
 @pytest.mark.parametrize("jump", [-86_400, 30 * 86_400])
@@ -286,6 +299,48 @@ def test_a_release_that_does_not_come_back_is_rolled_back_on_record(project, clo
         assert "rolled back by itself" in [entry.event for entry in project.store.history()]
     finally:
         live.stop()
+
+
+def test_a_release_that_hangs_when_it_wakes_is_ended_tried_again_and_rolled_back_on_record(project, clock):
+    live = real_server(project, patience=PATIENCE)
+    try:
+        first = put_in(project, live, "base")
+        second = put_in(project, live, "better", first)
+        service = Service(project, because="memory", live=live, clock=clock)
+        began = time.monotonic()
+        with service.paused("training"):
+            (project.hidden / "models" / "hangs").write_text("silent: better")  # read by the fake server
+        assert 2 * PATIENCE < time.monotonic() - began < 6 * PATIENCE
+        back = project.store.last(Release)
+        assert (back.version, back.build_id, back.replaced) == ("v1.2", first.build_id, second.id)
+        assert live.ask("Who are you?") == "I am base."
+        assert f"{NOT_BACK}: v1.1 did not answer within {PATIENCE:.0f} s of its start" in service.told[0]
+        log = (project.hidden / "logs" / "keeper.log").read_text()
+        assert log.count("v1.1 can't be served; trying") == 2
+        assert service.outages[0].seconds is not None
+        assert service.gone is None
+    finally:
+        live.stop()
+
+
+def test_patience_is_three_times_the_longest_start_of_late_and_never_little(released, clock):
+    path = released.hidden / "notes" / serving.STARTS
+    path.parent.mkdir()
+    for starts, patience in (([], 90.0), ([2.0, 4.0], LEAST_PATIENCE_SECONDS), ([40.0, 3.0], 120.0)):
+        path.write_text(json.dumps(starts))
+        service = Service(released, because="memory", live=FakeLive(clock), clock=clock)
+        assert service.patience_seconds == patience
+
+
+@pytest.mark.parametrize(("late", "tries"), [(0, 2), (GRACE_SECONDS, 1)])
+def test_behind_the_deadline_nothing_is_tried_for_which_the_night_has_no_time(released, clock, late, tries):
+    live = FakeLive(clock, fails=99)
+    service = Service(released, because="memory", live=live, clock=clock, window=window_for(clock, "05:00"))
+    with service.paused("training"):
+        clock.sleep(3 * 3600 + late)
+    assert live.log.count("start") == tries
+    assert "Nothing serves" in service.gone
+    assert clock.elapsed() < 3 * 3600 + late + GRACE_SECONDS
 
 
 def with_choice(project, choice, **serving_keys):

@@ -18,6 +18,7 @@ from selftune.failpoints import reach
 from selftune.loop.config import FreeDevice
 from selftune.loop.executor import Silent
 from selftune.loop.incoming.taking_back import withdrawn_from_prompt
+from selftune.loop.night.overrun import GRACE_SECONDS
 from selftune.loop.releasing.service import make_target, serving_release
 from selftune.records import Build, Outage, Release
 from selftune.release.live import LiveServer
@@ -45,9 +46,18 @@ UNMEASURED_SECONDS: Final = 30.0
 """What a server's start is taken for while none was measured: as long as it may be gone outside a training."""
 NOTICED_SECONDS: Final = 2.5
 """Within so many a keeper sees that its rest is over: it looks every two."""
+NOT_BACK: Final = "did not come back after a training"
+"""What a sentence about a release that another one had to replace says; the morning note has it first."""
 _KEPT: Final = 8
 _RESERVE: Final = 2.0
 _TRIES: Final = 2
+LEAST_PATIENCE_SECONDS: Final = 45.0
+"""A start that takes less never counts as hung, however quick the ones before were."""
+_PATIENCE: Final = 3.0
+_STARTS_OF_A_TRY: Final = 2
+"""What is active and, where it hangs, the release before it."""
+_STARTS_OF_A_SWITCH: Final = 3
+"""Where nothing serves, those two and then what is switched to."""
 
 
 def must_make_room(project: Project, recipe: Recipe, dataset: Dataset) -> str:
@@ -120,7 +130,7 @@ class Service:
         told: What a person should know in the morning, in sentences.
         gone: Why nothing serves any more, where nothing could be brought back; the night's command ends with
             `ServingError.exit_code` then.
-        spare_seconds: What was left to the deadline when it last answered again.
+        spare_seconds: What was left to the deadline when it last answered again; below 0 where it came too late.
     """
 
     def __init__(
@@ -136,10 +146,10 @@ class Service:
         self._project = project
         self._because = because
         self._observer = observer or Silent()
-        self._live = live or LiveServer(make_target(project))
         self._clock = clock
         self._window = window
         self._starts = project.hidden / "notes" / STARTS
+        self._live = live or LiveServer(make_target(project), patience=self.patience_seconds)
         self.outages: list[Outage] = []
         self.told: list[str] = []
         self.gone: str | None = None
@@ -154,7 +164,15 @@ class Service:
         """
         if not self._because:
             return 0.0
-        return _RESERVE * (max(_read_starts(self._starts), default=UNMEASURED_SECONDS) + NOTICED_SECONDS)
+        return _RESERVE * (self._longest_start() + NOTICED_SECONDS)
+
+    @property
+    def patience_seconds(self) -> float:
+        """What a start may take before it counts as hung and is ended: three times the longest of its last ones."""
+        return max(LEAST_PATIENCE_SECONDS, _PATIENCE * self._longest_start())
+
+    def _longest_start(self) -> float:
+        return max(_read_starts(self._starts), default=UNMEASURED_SECONDS)
 
     def must_be_back(self) -> bool:
         """Whether it is time to end a training, so that it serves before the deadline; once true it stays so.
@@ -183,12 +201,19 @@ class Service:
             reach("before-service-wakes")
             is_back = self._bring_back()
             self.outages.append(Outage(why=why, seconds=self._clock.elapsed() - began if is_back else None))
-            left = self._seconds_left()
+            left = self._spare_seconds()
             self.spare_seconds = left if is_back and left < math.inf else None
             reach("service-woken")
 
     def _seconds_left(self) -> float:
-        return math.inf if self._window is None else self._window.seconds_left(self._clock)
+        return max(0.0, self._spare_seconds())
+
+    def _spare_seconds(self) -> float:
+        return math.inf if self._window is None else self._window.spare_seconds(self._clock)
+
+    def _has_time_for(self, starts: int) -> bool:
+        """Whether so many starts, should all of them hang, end before the night's process is ended."""
+        return self._spare_seconds() + GRACE_SECONDS > starts * self.patience_seconds
 
     def _seconds_at_most(self) -> float | None:
         """When the keeper wakes by itself: after the orderly end of a training, and still before the deadline."""
@@ -198,7 +223,11 @@ class Service:
     def _bring_back(self) -> bool:
         active = serving_release(self._project)
         trouble = ""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
+            if attempt:
+                if not self._has_time_for(_STARTS_OF_A_TRY):
+                    break
+                self._live.stop()
             began = self._clock.elapsed()
             try:
                 status = self._live.start()
@@ -210,14 +239,15 @@ class Service:
                     _keep_start(self._starts, self._clock.elapsed() - began)
                 return True
             trouble = status.problem or f"{status.version} serves in its place"
-            self._live.stop()
         return self._put_earlier_back(active, trouble)
 
     def _put_earlier_back(self, active: Release, trouble: str) -> bool:
         """Release an earlier build again, the newest that can be served, since the active one does not come back."""
         project = self._project
         for earlier in _earlier(project, active):
-            reason = f"{active.version} did not come back after a training: {trouble}"
+            if not self._serves() and not self._has_time_for(_STARTS_OF_A_SWITCH):
+                break
+            reason = f"{active.version} {NOT_BACK}: {trouble}"
             try:
                 release = take_back(
                     earlier, active, make_target(project), project.context(), live=self._live, reason=reason
@@ -229,9 +259,13 @@ class Service:
             project.store.save([release], event="rolled back by itself", detail=detail)
             self._tell(f"{reason} {earlier.version} serves again, as {release.version}.")
             return True
-        self.gone = f"Nothing serves: {active.version} did not come back after a training: {trouble}"
+        self.gone = f"Nothing serves: {active.version} {NOT_BACK}: {trouble}"
         self._tell(f"{self.gone} Look at .selftune/logs/keeper.log, then run `selftune start`.")
         return False
+
+    def _serves(self) -> bool:
+        status = self._live.status()
+        return status is not None and status.version is not None
 
     def _tell(self, text: str) -> None:
         self.told.append(text)

@@ -379,10 +379,11 @@ def _goes_on(one: Begun, window: Window) -> bool:
 
 
 def _spare(shift: Shift) -> float | None:
-    """What was left to the deadline when the right model answered for the rest of the night."""
+    """What was left to the deadline when the right model answered for the rest of the night; below 0 behind it."""
     if shift.window.until is None:
         return None
-    return shift.window.seconds_left(shift.clock)
+    back = None if shift.service is None else shift.service.spare_seconds
+    return shift.window.seconds_left(shift.clock) if back is None else back
 
 
 def _data_seconds(step: Executor) -> float:

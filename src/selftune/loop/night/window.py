@@ -43,7 +43,11 @@ class Window:
 
     def seconds_left(self, clock: Clock) -> float:
         """Seconds until the hard stop; 0 from then on."""
-        return max(0.0, self.deadline - clock.elapsed())
+        return max(0.0, self.spare_seconds(clock))
+
+    def spare_seconds(self, clock: Clock) -> float:
+        """Seconds until the hard stop, below 0 behind it."""
+        return self.deadline - clock.elapsed()
 
     def fits(self, estimate_seconds: float, clock: Clock) -> bool:
         """Whether what takes so long ends before the hard stop, if begun now."""
