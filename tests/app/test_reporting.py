@@ -26,7 +26,9 @@ from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
 from selftune.gate.referee.verdict import Terms
 from selftune.gate.stage import decide
+from selftune.governance.keys import sign_statement
 from selftune.judges.rubric import load_rubric
+from selftune.ledger.keys import load_machine_key
 from selftune.records import (
     Arm,
     Check,
@@ -221,9 +223,18 @@ def test_an_open_concern_stands_on_the_report_word_for_word_until_it_is_answered
     text = world.text()
     assert "1 open concern: The tone items look copied." in text
     assert "The tone items look copied." in section(text, "Open concerns")
-    answer = replace(doubt, salt="t", author="ben", subject=doubt.id, kind=StatementKind.SIGN_OFF, text="They are not.")
-    world.save(answer)
-    assert "No open concern." in world.text()
+    reply = replace(doubt, salt="t", author="ben", subject=doubt.id, kind=StatementKind.ANSWER, text="They are not.")
+    world.save(reply)
+    assert "1 open concern: The tone items look copied." in world.text()
+    closing = replace(reply, salt="u", kind=StatementKind.CLOSING, evidence=(world.candidate.id,))
+    key = load_machine_key(world.project.hidden / "keys")
+    world.save(sign_statement(closing, key))
+    text = world.text()
+    assert "No open concern." in text
+    named = section(text, "Open concerns")
+    assert "no review" in named
+    assert "The tone items look copied." in named
+    assert "They are not." in named
 
 
 def test_a_difference_that_its_outcomes_do_not_come_to_is_pointed_at(world):

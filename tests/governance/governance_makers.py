@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+from selftune.governance.doubts import doubts, hear
 from selftune.records import Decision, Outcome, Release, Statement, StatementKind
+from selftune.testing import MemoryReader
 
 _counter = itertools.count()
 
@@ -28,12 +30,15 @@ def release(number, *, decision=None, generation=None, replaced=None):
     )
 
 
+REPORT = release(99)
+
+
 def promotions(count, *, start=1):
     """The base and so many promotions after it."""
     return [release(0), *(release(number, decision=f"decision:{number}") for number in range(start, start + count))]
 
 
-def say(kind, subject, author="ana", *, model=False, supersedes=None, text="So be it."):
+def say(kind, subject, author="ana", *, model=False, text="So be it.", **more):
     """A statement of any kind, with a salt of its own."""
     return Statement(
         salt=f"{next(_counter):032x}",
@@ -43,8 +48,29 @@ def say(kind, subject, author="ana", *, model=False, supersedes=None, text="So b
         kind=StatementKind(kind),
         text=text,
         said_at="2026-01-01T00:00:00+00:00",
-        supersedes=supersedes,
+        **more,
     )
+
+
+def withdraw(said, author=None, **more):
+    """The withdrawal of a statement, by its author."""
+    return say("withdrawal", said.subject, author or said.author, supersedes=said.id, **more)
+
+
+def close(doubt, author, *evidence, **more):
+    """The closing of a concern; the evidence is a record that `REPORT` is, where none is named."""
+    return say("closing", doubt.id, author, evidence=evidence or (REPORT.id,), **more)
+
+
+def heard(*records, profile="team", runner="runner", public_key=None):
+    """The hearing over these records and a report that can be cited."""
+    return hear(MemoryReader([REPORT, *records]), profile=profile, runner=runner, public_key=public_key)
+
+
+def look_at(doubt, *records, **options):
+    """What has become of a doubt, after all this."""
+    (found,) = (one for one in doubts(heard(*records, **options)) if one.statement.id == doubt.id)
+    return found
 
 
 def decision(name, *, outcome=Outcome.PROMOTE, run=None, difference=0.48, interval=(0.42, 0.55)):

@@ -76,8 +76,8 @@ def test_approval_of_a_decision_or_of_nothing_known_does_not_reset_the_breaker()
 def test_withdrawn_approval_no_longer_counts_but_only_its_author_can_withdraw_it():
     releases = promotions(5)
     yes = say("approval", releases[5].id, "ana")
-    by_other = say("annotation", releases[5].id, "ben", supersedes=yes.id)
-    by_author = say("annotation", releases[5].id, "ana", supersedes=yes.id)
+    by_other = say("withdrawal", releases[5].id, "ben", supersedes=yes.id)
+    by_author = say("withdrawal", releases[5].id, "ana", supersedes=yes.id)
     assert not breaker_state(releases, [yes, by_other], 5).open
     assert breaker_state(releases, [yes, by_author], 5).open
 

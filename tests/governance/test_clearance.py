@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from governance_makers import decision, say
+from governance_makers import decision, heard, say
 
 from selftune.errors import WaitingForPersonError
 from selftune.governance.clearance import clear_for_release
 from selftune.governance.keys import sign_statement
 from selftune.ledger.keys import make_machine_key
-from selftune.testing import MemoryReader
 
 ONE = decision("1", run="run:1")
 
 
 def clear(*said, profile="team", runner="ana", **options):
-    return clear_for_release(MemoryReader(said), ONE, profile=profile, runner=runner, **options)
+    return clear_for_release(heard(ONE, *said, profile=profile, runner=runner, **options), ONE).approvals
 
 
 def test_one_person_alone_is_asked_for_nothing():
@@ -41,13 +40,13 @@ def test_hold_on_decision_build_or_run_stops_everyone(subject, profile):
     yes, stop = say("approval", ONE.id, "ben"), say("hold", subject, "cy", text="Let me look.")
     with pytest.raises(WaitingForPersonError, match="Let me look"):
         clear(yes, stop, profile=profile)
-    assert clear(yes, stop, say("sign_off", stop.id, "dee"), profile=profile) == (yes.id,)
+    assert clear(yes, stop, say("lift", stop.id, "dee"), profile=profile) == (yes.id,)
 
 
 def test_runner_cannot_lift_a_hold_on_their_own_promotion():
     yes, stop = say("approval", ONE.id, "ben"), say("hold", ONE.id, "cy")
     with pytest.raises(WaitingForPersonError):
-        clear(yes, stop, say("sign_off", stop.id, "ana"))
+        clear(yes, stop, say("lift", stop.id, "ana"))
 
 
 def test_hold_on_something_else_and_a_concern_stop_nothing():

@@ -1,23 +1,39 @@
-"""Who may say what, and whose word closes a doubt."""
+"""Who may say what, word for word, and what a signature covers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from governance_makers import say
+from governance_makers import withdraw as withdrawal_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 from selftune.errors import UsageError
-from selftune.governance.doubts import may_answer, open_doubts, standing
+from selftune.governance.doubts import standing
 from selftune.governance.keys import seal_build, sign_statement, statement_is_signed
-from selftune.governance.statements import answer, approve, hold, raise_concern, refuse, review, withdraw
+from selftune.governance.statements import (
+    Remark,
+    annotate,
+    answer,
+    approve,
+    close,
+    hold,
+    lift,
+    raise_concern,
+    refuse,
+    review,
+    withdraw,
+)
 from selftune.interactions.config import Capture
 from selftune.ledger.keys import make_machine_key
-from selftune.records import GenerationParameters, StatementKind
+from selftune.records import GenerationParameters, Gravity, StatementKind, decode_record, encode_record
 from selftune.records.signatures import build_is_sealed
 from selftune.testing import fake_build, fake_context
 
-NOBODY = {}
 DOOR = Capture()
 KEY = "sk-proj-" + "a1B2c3D4" * 6
 
@@ -28,7 +44,7 @@ def test_each_kind_of_word_is_kept_verbatim_with_author_and_time(tmp_path):
         speak("decision:1", author="ana", text="  As I said: yes. ", context=context, door=DOOR)
         for speak in (approve, refuse, raise_concern, hold, review)
     ]
-    assert [one.kind.value for one in said] == ["approval", "retirement", "concern", "hold", "review"]
+    assert [one.kind.value for one in said] == ["approval", "refusal", "concern", "hold", "review"]
     assert {one.text for one in said} == {"  As I said: yes. "}
     assert {one.said_at for one in said} == {context.now()}
     assert len({one.salt for one in said}) == 5
@@ -41,15 +57,45 @@ SPEAKERS = [
     hold,
     review,
     lambda _, **facts: answer(say("concern", "run:1"), **facts),
+    lambda _, **facts: close(say("concern", "run:1"), evidence=("run:2",), **facts),
+    lambda _, **facts: lift(say("hold", "run:1"), **facts),
+    lambda subject, **facts: annotate(subject, Remark(), **facts),
     lambda _, **facts: withdraw(say("concern", "run:1", "ana"), **facts),
 ]
 
 
 @pytest.mark.parametrize("speak", SPEAKERS)
-def test_a_secret_in_what_somebody_says_is_no_part_of_the_statement(tmp_path, speak):
-    text = f"It answered with {KEY} \u00e2\u20ac\u201d to jane@mail.example!"
+def test_a_secret_in_what_somebody_says_is_no_part_of_the_statement_and_the_statement_says_so(tmp_path, speak):
+    text = f"It answered with {KEY} \u2014 to jane@mail.example!"
     said = speak("run:1", author="ana", text=text, context=fake_context(tmp_path), door=DOOR)
     assert said.text == "It answered with [api_key-1] \u2014 to [email-1]!"
+    assert said.redacted
+
+
+# Decision 79: what people say is not mended; words of logs are, at the same door.
+@pytest.mark.parametrize(
+    "odd", ["\u00e2\u20ac\u201d", "a\0b", "one\r\ntwo\r", "\u202ebent", "e\u0301", "\ufb01", " \u00a0 x\t"]
+)
+@pytest.mark.parametrize("speak", SPEAKERS)
+def test_nothing_that_is_no_secret_is_mended(tmp_path, speak, odd):
+    said = speak("run:1", author="ana", text=f"so: {odd}", context=fake_context(tmp_path), door=DOOR)
+    assert (said.text, said.redacted) == (f"so: {odd}", False)
+
+
+@given(text=st.text(min_size=1).filter(str.strip))
+def test_words_are_kept_to_the_last_odd_letter_and_read_again_so(text):
+    with TemporaryDirectory() as folder:
+        said = review("run:1", author="ana", text=text, context=fake_context(Path(folder)), door=DOOR)
+    assert said.redacted or said.text == text
+    assert decode_record(encode_record(said)) == said
+
+
+@pytest.mark.parametrize("text", ["\ud800", "good \udfff night"])
+def test_half_of_a_character_is_refused_with_a_sentence_and_not_replaced(tmp_path, text):
+    with pytest.raises(UsageError, match="half of a character"):
+        review("run:1", author="ana", text=text, context=fake_context(tmp_path), door=DOOR)
+    with pytest.raises(UsageError, match="half of a character"):
+        review("run:1", author=text, text="x", context=fake_context(tmp_path), door=DOOR)
 
 
 @pytest.mark.parametrize(("author", "text"), [("", "yes"), ("ana", " ")])
@@ -58,71 +104,51 @@ def test_statement_without_author_or_words_is_refused(tmp_path, author, text):
         approve("decision:1", author=author, text=text, context=fake_context(tmp_path), door=DOOR)
 
 
-def test_concern_is_open_until_another_person_answers():
-    concern = say("concern", "decision:1", "ana")
-    assert open_doubts([concern], NOBODY) == (concern,)
-    assert open_doubts([concern, say("sign_off", concern.id, "ben")], NOBODY) == ()
+def test_each_ending_is_a_kind_of_its_own_and_fits_only_what_it_ends(tmp_path):
+    facts = {"author": "ben", "text": "Fixed.", "context": fake_context(tmp_path), "door": DOOR}
+    concern, stop = say("concern", "run:1"), say("hold", "run:1")
+    assert (answer(concern, **facts).kind, answer(concern, **facts).subject) == (StatementKind.ANSWER, concern.id)
+    closing = close(concern, evidence=("run:2",), **facts)
+    assert (closing.kind, closing.subject, closing.evidence) == (StatementKind.CLOSING, concern.id, ("run:2",))
+    assert (lift(stop, **facts).kind, lift(stop, **facts).subject) == (StatementKind.LIFT, stop.id)
+    for refused in (
+        lambda: answer(say("review", "run:1"), **facts),
+        lambda: close(stop, evidence=(), **facts),
+        lambda: lift(concern, **facts),
+    ):
+        with pytest.raises(UsageError, match="selftune concern list"):
+            refused()
 
 
-def test_concern_cannot_be_closed_by_the_one_it_questions():
-    concern = say("concern", "decision:1", "ana")
-    by_approver = [say("approval", "decision:1", "ben"), concern, say("sign_off", concern.id, "ben")]
-    assert open_doubts(by_approver, NOBODY) == (concern,)
-    by_runner = [concern, say("sign_off", concern.id, "cy")]
-    assert open_doubts(by_runner, {"decision:1": frozenset({"cy"})}) == (concern,)
-    about_a_statement = say("approval", "decision:1", "ben")
-    doubt = say("concern", about_a_statement.id, "ana")
-    assert open_doubts([about_a_statement, doubt, say("sign_off", doubt.id, "ben")], NOBODY) == (doubt,)
-
-
-def test_approving_after_the_concern_was_raised_does_not_close_it():
-    concern = say("concern", "decision:1", "ana")
-    assert open_doubts([concern, say("approval", "decision:1", "ben")], NOBODY) == (concern,)
-
-
-def test_no_model_closes_a_doubt_but_it_may_have_one():
-    concern = say("concern", "run:1", "auditor", model=True)
-    assert open_doubts([concern, say("sign_off", concern.id, "gpt", model=True)], NOBODY) == (concern,)
-    assert open_doubts([concern, say("sign_off", concern.id, "ana")], NOBODY) == ()
-
-
-def test_author_may_withdraw_a_doubt_and_nobody_else_may():
-    concern = say("concern", "run:1", "ana")
-    assert open_doubts([concern, say("annotation", "run:1", "ben", supersedes=concern.id)], NOBODY) == (concern,)
-    assert open_doubts([concern, say("annotation", "run:1", "ana", supersedes=concern.id)], NOBODY) == ()
-
-
-def test_withdrawn_answer_opens_the_doubt_again():
-    concern = say("concern", "run:1", "ana")
-    reply = say("sign_off", concern.id, "ben")
-    second_thought = say("annotation", concern.id, "ben", supersedes=reply.id)
-    assert open_doubts([concern, reply, second_thought], NOBODY) == (concern,)
-
-
-def test_hold_is_a_doubt_like_a_concern_and_a_review_is_none():
-    stop = say("hold", "run:1")
-    assert open_doubts([stop, say("review", "run:1")], NOBODY) == (stop,)
-
-
-def test_may_answer_says_beforehand_what_would_count():
-    concern = say("concern", "decision:1", "ana")
-    said = [say("approval", "decision:1", "ben"), concern]
-    assert may_answer(concern, "cy", said, NOBODY)
-    assert not may_answer(concern, "ben", said, NOBODY)
-    assert not may_answer(concern, "cy", said, NOBODY, author_is_model=True)
-
-
-def test_only_concerns_and_holds_can_be_answered(tmp_path):
-    context = fake_context(tmp_path)
-    concern = say("concern", "run:1")
-    assert answer(concern, author="ben", text="Fixed.", context=context, door=DOOR).subject == concern.id
-    with pytest.raises(UsageError):
-        answer(say("review", "run:1"), author="ben", text="Fixed.", context=context, door=DOOR)
+def test_a_remark_holds_what_stood_there_and_what_stands_there_now(tmp_path):
+    remark = Remark(
+        category="correction",
+        topic="tone",
+        before="I felt",
+        after=f"noted, {KEY}",
+        supersedes="statement:1",
+        links=("x",),
+    )
+    said = annotate("run:1", remark, author="ana", text="Mended.", context=fake_context(tmp_path), door=DOOR)
+    assert (said.kind, said.category, said.topic, said.before) == (
+        StatementKind.ANNOTATION,
+        "correction",
+        "tone",
+        "I felt",
+    )
+    assert (said.after, said.redacted) == ("noted, [api_key-1]", True)
+    assert (said.supersedes, said.links) == ("statement:1", ("x",))
 
 
 def test_withdrawing_anothers_words_is_refused(tmp_path):
     with pytest.raises(UsageError):
         withdraw(say("concern", "run:1", "ana"), author="ben", text="No.", context=fake_context(tmp_path), door=DOOR)
+
+
+def test_a_withdrawal_is_not_withdrawn(tmp_path):
+    taken_back = withdrawal_of(say("review", "run:1", "ana"))
+    with pytest.raises(UsageError, match="Say anew"):
+        withdraw(taken_back, author="ana", text="No.", context=fake_context(tmp_path), door=DOOR)
 
 
 def test_standing_keeps_order_and_everything_that_was_not_withdrawn():
@@ -143,6 +169,20 @@ def test_signature_covers_every_field_of_a_statement(tmp_path):
         {"said_at": "2026-01-02T00:00:00+00:00"},
         {"evidence": ("x",)},
         {"supersedes": "statement:0"},
+        {"category": "x"},
+        {"topic": "x"},
+        {"before": "x"},
+        {"after": "x"},
+        {"authorised_by": "x"},
+        {"gravity": Gravity.BLOCKING},
+        {"links": ("x",)},
+        {"role": "x"},
+        {"key": "x"},
+        {"key_signature": "x"},
+        {"unfinished": True},
+        {"redacted": True},
+        {"expires_at": "x"},
+        {"lineage": ("x",)},
         {"signature": None},
         {"signature": "zz"},
         {"signature": "00" * 64},

@@ -469,6 +469,7 @@ SAMPLES: tuple[Record, ...] = (
         health=(HealthCheck(name="answers", passed=True, detail="0.2 s"),),
         proof=PROOF,
         driver="ollama",
+        concerns=(f"statement:{'3' * 64}",),
     ),
     Statement(
         salt="05ff",
@@ -697,7 +698,7 @@ GROWN = {
     "run": "-parts",
     "suite": "-purpose",
     "evaluation": "-reasoning",
-    "release": "-driver",
+    "release": "-concerns",
     "statement": "-facts",
 }
 

@@ -7,18 +7,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UsageError
-from selftune.governance.doubts import open_doubts, standing
+from selftune.governance.doubts import standing
 from selftune.governance.keys import statement_is_signed
+from selftune.governance.people.roster import Refusal, signer_of
 from selftune.records import Outcome, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from selftune.governance.doubts import Hearing
     from selftune.records import Decision, Release, Statement
 
 SOLO_APPROVALS: Final = 0
 TEAM_APPROVALS: Final = 1
-_NOBODY: Final[Mapping[str, frozenset[str]]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,24 +37,12 @@ class PendingPromotion:
     Attributes:
         approvals: Ids of the statements that count, for `release`.
         missing: How many more people must approve.
-        doubts: Concerns and holds about it that are open; with a hold it is not released.
     """
 
     decision: Decision
     approvals: tuple[str, ...]
     missing: int
-    doubts: tuple[Statement, ...]
     expires_at: str
-
-    @property
-    def held(self) -> bool:
-        """Whether someone has put a stop sign on it."""
-        return any(doubt.kind is StatementKind.HOLD for doubt in self.doubts)
-
-    @property
-    def ready(self) -> bool:
-        """Whether it may be released now."""
-        return self.missing == 0 and not self.held
 
 
 def approvals_needed(profile: str) -> int:
@@ -68,54 +57,55 @@ def approvals_needed(profile: str) -> int:
     return needed[profile]
 
 
-def valid_approvals(
-    decision_id: str, statements: Iterable[Statement], *, runner: str | None, public_key: str | None = None
-) -> tuple[Statement, ...]:
+def valid_approvals(decision_id: str, hearing: Hearing, *, needed: int) -> tuple[Statement, ...]:
     """The approvals of this decision that count, each person once, in the order they were said.
 
     Args:
         decision_id: The decision; its id covers policy, evaluations and build, so a yes to it is a yes to nothing else.
-        statements: Everything that was said.
-        runner: Who started the cycle and so may not approve its result; None where that is allowed (`solo`).
-        public_key: Where it is given, only statements that this key signed count.
+        hearing: What was said, by whom, and who runs this; where none is needed, the runner's own goes along.
+        needed: How many people must approve.
     """
-    found: dict[str, Statement] = {}
-    for statement in standing(statements):
-        counts = (
-            statement.kind is StatementKind.APPROVAL
-            and statement.subject == decision_id
-            and not statement.author_is_model
-            and statement.author != runner
-            and (public_key is None or statement_is_signed(statement, public_key))
-        )
-        if counts:
-            found.setdefault(statement.author, statement)
-    return tuple(found.values())
+    kept = {one.id for one in standing(one for _, one in hearing.said)}
+    found: list[tuple[frozenset[str], Statement]] = []
+    for place, statement in hearing.said:
+        if statement.id not in kept or statement.subject != decision_id or not _counts(statement, place, hearing):
+            continue
+        tokens = hearing.roster.known_as(statement)
+        own = hearing.runner is not None and bool(tokens & hearing.roster.named(hearing.runner))
+        if not (needed and own) and not any(tokens & others for others, _ in found):
+            found.append((tokens, statement))
+    return tuple(statement for _, statement in found)
+
+
+def _counts(statement: Statement, place: int, hearing: Hearing) -> bool:
+    """Whether it is a person's approval, signed here, and in a team on the roster by that person's key."""
+    if statement.kind is not StatementKind.APPROVAL or statement.author_is_model:
+        return False
+    if hearing.public_key is not None and not statement_is_signed(statement, hearing.public_key):
+        return False
+    return not hearing.roster.is_team or not isinstance(signer_of(statement, hearing.roster, place=place), Refusal)
 
 
 def pending_promotion(
     decisions: Sequence[Decided],
     releases: Iterable[Release],
-    statements: Iterable[Statement],
+    hearing: Hearing,
     *,
     now: str,
     expiry_hours: float,
-    needed: int,
-    runner: str | None = None,
-    public_key: str | None = None,
 ) -> PendingPromotion | None:
     """The promoting decision that is neither released, refused nor expired; None when the way is free.
 
     A clock that was set back makes nothing expire and nothing younger; only the newest such decision counts, because
     no later one is made while one is pending.
     """
-    said = tuple(statements)
     released = {release.decision_id for release in releases}
     refused = {
         statement.subject
-        for statement in standing(said)
-        if statement.kind is StatementKind.RETIREMENT and not statement.author_is_model
+        for statement in standing(one for _, one in hearing.said)
+        if statement.kind is StatementKind.REFUSAL and not statement.author_is_model
     }
+    needed = SOLO_APPROVALS if hearing.alone else TEAM_APPROVALS
     for decided in reversed(decisions):
         decision = decided.decision
         if decision.outcome is not Outcome.PROMOTE or decision.id in released | refused:
@@ -123,13 +113,11 @@ def pending_promotion(
         expires = datetime.fromisoformat(decided.at) + timedelta(hours=expiry_hours)
         if datetime.fromisoformat(now) >= expires:
             continue
-        approvals = valid_approvals(decision.id, said, runner=runner, public_key=public_key)
-        about = {decision.id, decision.build_id, decision.run_id}
+        approvals = valid_approvals(decision.id, hearing, needed=needed)
         return PendingPromotion(
             decision=decision,
             approvals=tuple(approval.id for approval in approvals),
             missing=max(0, needed - len(approvals)),
-            doubts=tuple(doubt for doubt in open_doubts(said, _NOBODY) if doubt.subject in about),
             expires_at=expires.isoformat(timespec="seconds"),
         )
     return None

@@ -2,61 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.errors import WaitingForPersonError
-from selftune.governance.approvals import approvals_needed, valid_approvals
-from selftune.governance.doubts import open_doubts
-from selftune.records import Statement, StatementKind
+from selftune.governance.approvals import SOLO_APPROVALS, TEAM_APPROVALS, valid_approvals
+from selftune.governance.doubts import doubts_of_decision
+from selftune.records import StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from selftune.context import Reader
+    from selftune.governance.doubts import Doubt, Hearing
     from selftune.records import Decision
 
 
-def clear_for_release(
-    read: Reader,
-    decision: Decision,
-    *,
-    profile: str,
-    runner: str | None,
-    public_key: str | None = None,
-) -> tuple[str, ...]:
-    """Ids of the approvals that a promotion is released with; none are needed in the profile `solo`.
+@dataclass(frozen=True, kw_only=True)
+class Clearance:
+    """What a promotion is released with.
 
-    Args:
-        read: The project's records.
-        decision: What the gate promoted.
-        profile: `solo` or `team`.
-        runner: Who runs the cycle; in a team that person's own approval does not count.
-        public_key: Where it is given, only statements that this key signed count.
+    Attributes:
+        approvals: Ids of the approvals that count.
+        concerns: Ids of the concerns that are open and block nothing; the release names them.
+    """
+
+    approvals: tuple[str, ...]
+    concerns: tuple[str, ...]
+
+
+def clear_for_release(hearing: Hearing, decision: Decision) -> Clearance:
+    """The approvals that a promotion is released with, and the concerns in spite of which it is.
+
+    No approval is needed of one person alone; where there are several, that of the runner does not count.
 
     Raises:
-        WaitingForPersonError: someone holds it, or an approval is missing.
+        WaitingForPersonError: someone holds it, a blocking concern is open, or an approval is missing.
     """
-    said = tuple(statement for _, statement in read.each(Statement))
-    for stop in holds(decision, said, {decision.id: frozenset({runner} if runner else ())}):
+    found = [doubt for doubt in doubts_of_decision(hearing, decision) if doubt.stands]
+    for doubt in found:
+        if doubt.blocks:
+            raise WaitingForPersonError(_in_words(doubt), next_step=_what_ends(doubt))
+    needed = SOLO_APPROVALS if hearing.alone else TEAM_APPROVALS
+    given = valid_approvals(decision.id, hearing, needed=needed)
+    missing = needed - len(given)
+    if missing > 0:
+        runner = hearing.runner or "its runner"
         raise WaitingForPersonError(
-            f"the promotion is on hold: {stop.text!r} ({stop.author}).",
-            next_step="Answer the hold, or have its author withdraw it; what serves goes on serving.",
-        )
-    needed = approvals_needed(profile)
-    given = valid_approvals(decision.id, said, runner=runner if needed else None, public_key=public_key)
-    if len(given) < needed:
-        raise WaitingForPersonError(
-            f"the promotion waits for {needed - len(given)} approval by a person other than {runner or 'its runner'}.",
+            f"the promotion waits for {missing} approval by a person other than {runner}.",
             next_step="Ask a colleague to run `selftune approve`; what serves goes on serving.",
         )
-    return tuple(approval.id for approval in given)
+    return Clearance(
+        approvals=tuple(approval.id for approval in given), concerns=tuple(doubt.statement.id for doubt in found)
+    )
 
 
-def holds(
-    decision: Decision, said: tuple[Statement, ...], responsible: Mapping[str, frozenset[str]]
-) -> tuple[Statement, ...]:
-    """Open holds on a decision, its build or its run."""
-    about = {decision.id, decision.build_id, decision.run_id}
-    return tuple(
-        doubt for doubt in open_doubts(said, responsible) if doubt.kind is StatementKind.HOLD and doubt.subject in about
+def _in_words(doubt: Doubt) -> str:
+    said = doubt.statement
+    what = "is on hold" if said.kind is StatementKind.HOLD else "is blocked by a concern"
+    taken_back = ", who withdrew it; it still needs an independent look" if doubt.settled_by is not None else ""
+    return f"the promotion {what}: {said.text!r} ({said.author}{taken_back})."
+
+
+def _what_ends(doubt: Doubt) -> str:
+    return (
+        f"Read it with `selftune concern show {doubt.statement.id[:18]}`: it says who may end it, and with what; "
+        "what serves goes on serving."
     )

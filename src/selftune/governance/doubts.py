@@ -1,73 +1,288 @@
-"""Concerns and holds: open until someone whom they do not question has answered.
+"""Concerns and stays: open until somebody whom they do not question has closed them, or lifted them with a reason.
 
-Pure functions over statements: who wrote an invalid answer into the store by hand has closed nothing.
+What adds doubt counts whether it is signed or not; what takes doubt away counts only signed by this machine, and in a
+team by a person's key. Who writes an invalid closing into the store by hand has closed nothing. One hearing answers for
+the release, the page and the lists, so that no two of them can differ.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from selftune.records import Statement, StatementKind
+from selftune.governance.keys import statement_is_signed
+from selftune.governance.matters import if_kept, matters
+from selftune.governance.people.roster import Refusal, Roster, fold, roster_of, signer_of
+from selftune.governance.statements import PROJECT, STAYS
+from selftune.records import Gravity, Record, Statement, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-_DOUBTS: Final = frozenset({StatementKind.CONCERN, StatementKind.HOLD})
+    from selftune.context import Reader
+    from selftune.governance.matters import Matter
+    from selftune.records import Decision
+
+    Placed = tuple[int, Statement]
+
+DOUBTS: Final = frozenset({StatementKind.CONCERN, StatementKind.HOLD})
+_STAND_BEHIND: Final = frozenset({StatementKind.APPROVAL, StatementKind.SIGN_OFF, StatementKind.AMENDMENT})
+_NO_MATTER: Final[frozenset[str]] = frozenset()
+
+
+class DoubtState(StrEnum):
+    """What has become of a doubt."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    LIFTED = "lifted"
+    WITHDRAWN = "withdrawn by its author"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """A concern or a stay, and all that was said of it.
+
+    Attributes:
+        place: Where it stands in the order in which everything was kept.
+        settled_by: What closed, lifted or withdrew it.
+        answers: Replies; none of them closes it.
+        refused: What was to end it and does not, each with the reason.
+    """
+
+    statement: Statement
+    place: int
+    state: DoubtState
+    settled_by: Statement | None = None
+    answers: tuple[Statement, ...] = ()
+    refused: tuple[tuple[Statement, str], ...] = ()
+
+    @property
+    def stands(self) -> bool:
+        """Whether it still counts; what was said to block does so until somebody independent has closed it."""
+        withdrawn = self.state is DoubtState.WITHDRAWN and self.statement.gravity is Gravity.BLOCKING
+        return self.state is DoubtState.OPEN or withdrawn
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps what it is about from being released."""
+        return self.stands and (self.statement.kind in STAYS or self.statement.gravity is Gravity.BLOCKING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """All that must be known to say of a doubt whether it stands.
+
+    Attributes:
+        said: Every statement with its place, oldest first.
+        matters: What belongs together.
+        exists: Whether there is a record of this id.
+        runner: Who runs what is questioned, by the name of their account.
+        public_key: The machine's; None: signatures are not asked for.
+        alone: Whether one person works here by themselves.
+    """
+
+    said: tuple[Placed, ...]
+    roster: Roster
+    matters: tuple[Matter, ...]
+    exists: Callable[[str], bool]
+    runner: str | None
+    public_key: str | None
+    alone: bool
+
+
+def hear(read: Reader, *, profile: str, runner: str | None, public_key: str | None = None) -> Hearing:
+    """What is on record about all doubts.
+
+    Args:
+        read: The project's records.
+        profile: `solo` or `team`, as the config says; a roster of several people makes a team of both.
+        runner: Who runs the cycle.
+        public_key: Where it is given, nothing that it did not sign takes a doubt away.
+    """
+    said = tuple(read.each(Statement))
+    roster = roster_of(said, public_key=public_key)
+    subjects = {one.subject for _, one in said if one.kind in DOUBTS | STAYS}
+    # Only a doubt about a single lesson needs the lessons of every dataset.
+    lessons = any(subject.startswith(("interaction:", "judgement:")) for subject in subjects)
+    return Hearing(
+        said=said,
+        roster=roster,
+        matters=matters(read, lessons=lessons) if subjects else (),
+        exists=lambda record_id: if_kept(read, record_id, Record) is not None,
+        runner=runner,
+        public_key=public_key,
+        alone=profile == "solo" and not roster.is_team,
+    )
+
+
+def doubts(hearing: Hearing, kinds: frozenset[StatementKind] = DOUBTS) -> tuple[Doubt, ...]:
+    """Every doubt ever raised, in the order in which they were, and what has become of it."""
+    return tuple(_look_at(hearing, place, one) for place, one in hearing.said if one.kind in kinds)
+
+
+def doubts_of_decision(hearing: Hearing, decision: Decision) -> tuple[Doubt, ...]:
+    """The doubts about a decision, anything that it rests on, what was said of these, or the whole project."""
+    about = next((one.records for one in hearing.matters if one.decision_id == decision.id), _NO_MATTER)
+    wanted = {*about, decision.id, PROJECT}
+    by_id = {one.id: one for _, one in hearing.said}
+    return tuple(doubt for doubt in doubts(hearing) if wanted & set(_subjects(doubt.statement, by_id)))
 
 
 def standing(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """The statements that their authors have not withdrawn, in the order they were said."""
+    """The statements that their authors have not withdrawn, in the order they were said.
+
+    For what takes no doubt away; whether a doubt stands is for `doubts` to say.
+    """
     said = tuple(statements)
     by_id = {statement.id: statement for statement in said}
     withdrawn = {
         later.supersedes
         for later in said
-        if later.supersedes in by_id and by_id[later.supersedes].author == later.author
+        if later.kind is StatementKind.WITHDRAWAL
+        and later.supersedes in by_id
+        and fold(by_id[later.supersedes].author) == fold(later.author)
     }
     return tuple(statement for statement in said if statement.id not in withdrawn)
 
 
-def open_doubts(statements: Iterable[Statement], responsible: Mapping[str, frozenset[str]]) -> tuple[Statement, ...]:
-    """Concerns and holds that nobody entitled has answered, in the order they were raised.
-
-    Args:
-        statements: Everything that was said.
-        responsible: Who stands behind each record: approvers of a decision, the model behind a judgement. The authors
-            of statements need not be listed.
-    """
-    said = standing(statements)
-    return tuple(doubt for doubt in said if doubt.kind in _DOUBTS and not _answered(doubt, said, responsible))
-
-
-def may_answer(
-    doubt: Statement,
-    author: str,
-    statements: Iterable[Statement],
-    responsible: Mapping[str, frozenset[str]],
-    *,
-    author_is_model: bool = False,
-) -> bool:
-    """Whether this author's answer would close the doubt: a person, and not one whom it questions."""
-    return not author_is_model and author not in questioned(doubt, tuple(statements), responsible)
+def against_ending(hearing: Hearing, doubt: Statement, ending: Statement, place: int) -> str:
+    """Why a closing, lift or withdrawal does not end this doubt; empty where it does."""
+    general = _against_speaker(hearing, ending, place)
+    if general:
+        return general
+    if ending.kind is StatementKind.WITHDRAWAL:
+        return _against_withdrawal(hearing, doubt, ending)
+    own = bool(hearing.roster.known_as(ending) & hearing.roster.known_as(doubt))
+    if ending.kind is StatementKind.LIFT:
+        # Who put up a stop sign may take it down; alone, a person has nobody else to ask about a machine's.
+        free = own or (hearing.alone and doubt.author_is_model)
+        return "" if free else against_person(hearing, doubt, ending)
+    if own:
+        return f"{ending.author} raised it, and only somebody else can close it"
+    return against_person(hearing, doubt, ending) or _against_evidence(hearing, doubt, ending)
 
 
-def questioned(
-    doubt: Statement, statements: Sequence[Statement], responsible: Mapping[str, frozenset[str]]
-) -> frozenset[str]:
-    """Whose decision a doubt is about: those responsible for its subject, who approved it, or who said it."""
-    authors = set(responsible.get(doubt.subject, frozenset()))
-    for statement in statements:
-        approves = statement.kind in {StatementKind.APPROVAL, StatementKind.SIGN_OFF}
-        if statement.id == doubt.subject or (approves and statement.subject == doubt.subject):
-            authors.add(statement.author)
-    return frozenset(authors)
+def against_person(hearing: Hearing, doubt: Statement, ending: Statement) -> str:
+    """Why this doubt is not for the author of an ending to judge; empty where it is."""
+    tokens = hearing.roster.known_as(ending)
+    for why, party in _questioned(hearing, doubt):
+        if tokens & party:
+            return f"it questions {ending.author}, who {why}"
+    if tokens & hearing.roster.superiors(hearing.roster.known_as(doubt)):
+        return f"{ending.author} is set over who raised it"
+    return ""
 
 
-def _answered(doubt: Statement, statements: Sequence[Statement], responsible: Mapping[str, frozenset[str]]) -> bool:
-    # Who signs off a doubt is no party to what it is about, so its own answers do not count as approvals of it.
-    return any(
-        statement.kind is StatementKind.SIGN_OFF
-        and statement.subject == doubt.id
-        and may_answer(doubt, statement.author, statements, responsible, author_is_model=statement.author_is_model)
-        for statement in statements
+def questioned(hearing: Hearing, doubt: Statement) -> tuple[tuple[str, str], ...]:
+    """Who may not judge a doubt because it is about what they did, and what that is."""
+    return tuple(dict.fromkeys((name, why) for name, why, _ in _parties(hearing, doubt)))
+
+
+def _look_at(hearing: Hearing, place: int, doubt: Statement) -> Doubt:
+    """What has become of one doubt."""
+    ends, refused = list[Statement](), list[tuple[Statement, str]]()
+    answers = tuple(one for _, one in hearing.said if one.kind is StatementKind.ANSWER and one.subject == doubt.id)
+    for later, one in _endings(hearing, doubt):
+        against = against_ending(hearing, doubt, one, later)
+        if against:
+            refused.append((one, against))
+        else:
+            ends.append(one)
+    # What somebody else closed is settled; a withdrawal beside it is less, for its author may have been pressed.
+    settled = min(ends, key=lambda one: one.kind is StatementKind.WITHDRAWAL, default=None)
+    states = {
+        StatementKind.CLOSING: DoubtState.CLOSED,
+        StatementKind.LIFT: DoubtState.LIFTED,
+        StatementKind.WITHDRAWAL: DoubtState.WITHDRAWN,
+    }
+    return Doubt(
+        statement=doubt,
+        place=place,
+        state=DoubtState.OPEN if settled is None else states[settled.kind],
+        settled_by=settled,
+        answers=answers,
+        refused=tuple(refused),
     )
+
+
+def _endings(hearing: Hearing, doubt: Statement) -> Iterator[Placed]:
+    """What was to end a doubt and was not taken back, oldest first."""
+    kept = {one.id for one in standing(one for _, one in hearing.said)}
+    wanted = StatementKind.LIFT if doubt.kind in STAYS else StatementKind.CLOSING
+    for place, one in hearing.said:
+        ends = one.kind is wanted and one.subject == doubt.id
+        withdraws = one.kind is StatementKind.WITHDRAWAL and one.supersedes == doubt.id
+        if (ends or withdraws) and one.id in kept:
+            yield place, one
+
+
+def _against_speaker(hearing: Hearing, ending: Statement, place: int) -> str:
+    if hearing.public_key is not None and not statement_is_signed(ending, hearing.public_key):
+        return "it is not signed in this project"
+    if ending.author_is_model:
+        return "a model ends no doubt"
+    if ending.unfinished or not ending.text.strip():
+        return "it broke off" if ending.unfinished else "it gives no reason"
+    if hearing.roster.is_team:
+        signer = signer_of(ending, hearing.roster, place=place)
+        if isinstance(signer, Refusal):
+            return str(signer)
+    return ""
+
+
+def _against_withdrawal(hearing: Hearing, doubt: Statement, ending: Statement) -> str:
+    # Exactly so: who takes doubt away is asked for more than who adds it.
+    same = ending.author == doubt.author
+    if hearing.roster.is_team or doubt.key is not None:
+        keys = {token for token in hearing.roster.known_as(ending) if token.startswith("key:")}
+        same = bool(hearing.roster.known_as(doubt) & keys) and ending.key is not None
+    return "" if same else "only its author withdraws it"
+
+
+def _against_evidence(hearing: Hearing, doubt: Statement, ending: Statement) -> str:
+    if not ending.evidence:
+        return "it names no evidence"
+    missing = [one for one in ending.evidence if not hearing.exists(one)]
+    if missing:
+        return f"its evidence {missing[0]} is not on record"
+    own = {one.id for _, one in hearing.said if fold(one.author) == fold(ending.author)}
+    if set(ending.evidence) <= own | {doubt.id}:
+        return "its only evidence is its author's own word"
+    return ""
+
+
+def _questioned(hearing: Hearing, doubt: Statement) -> Iterator[tuple[str, frozenset[str]]]:
+    return ((why, tokens) for _, why, tokens in _parties(hearing, doubt))
+
+
+def _parties(hearing: Hearing, doubt: Statement) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Name of each whom a doubt questions, what they did, and all that they are known by.
+
+    Everything that was ever said counts, also what was taken back: an approval is not undone by its withdrawal.
+    """
+    roster = hearing.roster
+    if hearing.runner is not None:
+        yield hearing.runner, "runs what it is about", roster.named(hearing.runner)
+    by_id = {one.id: one for _, one in hearing.said}
+    doubted = set(_subjects(doubt, by_id))
+    about = set(doubted)
+    for matter in hearing.matters:
+        if doubted & matter.records:
+            about |= matter.records
+    for _, one in hearing.said:
+        if one.id in doubted:
+            yield one.author, "said what it is about", roster.known_as(one)
+        elif one.kind in _STAND_BEHIND and one.subject in about:
+            yield one.author, f"gave the {one.kind.value.replace('_', '-')} of it", roster.known_as(one)
+
+
+def _subjects(statement: Statement, by_id: dict[str, Statement]) -> Iterator[str]:
+    """What a statement is about, and where that is a statement, what that one is about, and so on."""
+    subject = statement.subject
+    while True:
+        yield subject
+        if subject not in by_id:
+            return
+        subject = by_id[subject].subject

@@ -52,7 +52,7 @@ HOUSE_RULES: Final = (
     ),
     _HouseRule(
         name="approvals",
-        what="In a team, a person other than the runner approves this very decision.",
+        what="In a team, by config or roster, a person other than the runner approves this very decision.",
         where="selftune.governance.clearance:clear_for_release",
     ),
     _HouseRule(
@@ -67,8 +67,23 @@ HOUSE_RULES: Final = (
     ),
     _HouseRule(
         name="holds",
-        what="A hold on a decision, its build or its run stops the release; who it questions can't lift it.",
-        where="selftune.governance.clearance:holds",
+        what="A hold on a decision, or on anything that it rests on, stops the release until a person lifts it.",
+        where="selftune.governance.clearance:clear_for_release",
+    ),
+    _HouseRule(
+        name="blocking_concerns",
+        what="A blocking concern stops the release until it is closed, also one that its author took back.",
+        where="selftune.governance.clearance:clear_for_release",
+    ),
+    _HouseRule(
+        name="closing",
+        what="A concern is closed, with reason and evidence, by a person whom it does not question, never its author.",
+        where="selftune.governance.doubts:against_ending",
+    ),
+    _HouseRule(
+        name="roster",
+        what="From the second person on the roster on, approvals, closings and lifts count only by a person's own key.",
+        where="selftune.governance.people.roster:signer_of",
     ),
     _HouseRule(
         name="no_score_on_request",

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from selftune.errors import UnknownNameError
+from selftune.errors import UnknownNameError, UsageError
 from selftune.interactions.privacy.presidio import PRESIDIO_KINDS, check_presidio
 from selftune.interactions.privacy.redaction import ALL_KINDS, Redactor
 from selftune.interactions.reading.assemble import find_state
@@ -52,9 +52,25 @@ def pass_door(item: Interaction | Quarantined, config: Capture) -> Interaction |
 
 
 def clean_text(text: str, config: Capture) -> str:
-    """What a person typed about a record, mended and redacted: a note holds secrets as easily as a log does."""
+    """A text that belongs to no interaction, mended and redacted; what people say is not mended, see `redact_words`."""
     mended = repair_text(text) if config.repair else join_surrogates(text)
     return Redactor((*config.redact, *config.quarantine)).redact(mended)
+
+
+def redact_words(text: str, config: Capture) -> str:
+    """What a person says, with secrets taken out and nothing else touched: no mending, no other line ends, no NUL lost.
+
+    Raises:
+        UsageError: it holds half of a surrogate pair, which no file can hold.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"character {error.start + 1} of what was said is half of a character, which can't be kept.",
+            next_step="Type it again, or give it as UTF-8.",
+        ) from error
+    return Redactor((*config.redact, *config.quarantine)).redact(text)
 
 
 def clean(interaction: Interaction, config: Capture) -> Interaction:

@@ -29,6 +29,7 @@ class Release(Record):
         replaced: Release that served before; None for the first.
         config_edit: Key, old value and new value for each change made to `selftune.toml`.
         driver: What serves it, as registered in `selftune.servers`.
+        concerns: Ids of the concerns that were open when it went into service.
     """
 
     KIND: ClassVar[str] = "release"
@@ -47,3 +48,4 @@ class Release(Record):
     health: tuple[HealthCheck, ...]
     proof: ServingProof | None
     driver: str = "llama.cpp"
+    concerns: tuple[str, ...] = ()

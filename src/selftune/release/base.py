@@ -19,6 +19,7 @@ class Promotion:
         decision: The gate's answer that lets it in; None for the base, which `init` releases as generation 0.
         replaced: What serves now; None for the first release.
         approvals: Ids of the statements that approve this very decision.
+        concerns: Ids of the concerns that are open about it, in spite of which it goes into service.
         reason: One sentence for the record.
     """
 
@@ -28,6 +29,7 @@ class Promotion:
     replaced: Release | None
     approvals: tuple[str, ...]
     reason: str
+    concerns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

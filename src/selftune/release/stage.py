@@ -85,6 +85,7 @@ def put_into_service(
         replaced=promotion.replaced,
         approvals=promotion.approvals,
         reason=promotion.reason,
+        concerns=promotion.concerns,
     )
     return _serve(manifest, facts, target, context, live, reach)
 
@@ -247,6 +248,7 @@ class _Facts:
     replaced: Release | None
     approvals: tuple[str, ...]
     reason: str
+    concerns: tuple[str, ...] = ()
 
 
 def _serve(
@@ -283,6 +285,7 @@ def _serve(
         health=(*switched.health, _gap(switched), answered),
         proof=switched.proof,
         driver=manifest.driver,
+        concerns=facts.concerns,
     )
 
 

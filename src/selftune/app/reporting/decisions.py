@@ -18,9 +18,10 @@ from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section
 from selftune.app.reporting.thinking import thinking_parts, thinking_warnings
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.picks.bet import bet
-from selftune.governance.doubts import open_doubts
+from selftune.governance.doubts import doubts_of_decision
 from selftune.loop.deciding.picks import picks_between
-from selftune.records import Arm, Build, CheckStatus, Evaluation, Run, Statement
+from selftune.loop.hearing import hear_project
+from selftune.records import Arm, Build, CheckStatus, Evaluation, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from selftune.app.reporting.changes.find import Changes
     from selftune.app.reporting.pages.parts import Part, Row
     from selftune.app.reporting.suites import KnownSuites
+    from selftune.governance.doubts import Doubt
     from selftune.loop.project import Project
     from selftune.records import Check, Decision
 
@@ -45,7 +47,7 @@ class Told:
     Attributes:
         arms: Champion first, then the candidate where there is one, then the controls.
         changes: From champion to candidate; None without a candidate.
-        doubts: Open concerns and holds about the decision or anything it rests on.
+        doubts: Concerns and holds about the decision or anything it rests on, settled ones too.
         further: The arms on each suite beside the one that decided.
         picks: What people picked blind between the two; empty where nobody did.
     """
@@ -56,7 +58,7 @@ class Told:
     changes: Changes | None
     run: Run | None
     builds: tuple[tuple[str, Build], ...]
-    doubts: tuple[Statement, ...]
+    doubts: tuple[Doubt, ...]
     further: tuple[tuple[str, tuple[ArmView, ...]], ...] = ()
     picks: Picks = Picks()  # noqa: RUF009 - a frozen value
 
@@ -77,7 +79,7 @@ def tell_decision(project: Project, decision: Decision, suites: KnownSuites) -> 
         changes=_changes(dict(evaluations), suites),
         run=run,
         builds=tuple((arm.value, build) for arm, build in builds.items()),
-        doubts=_doubts(project, decision, [one for _, one in evaluations], run),
+        doubts=doubts_of_decision(hear_project(project), decision),
         further=tuple(_further(project, decision, suites)),
         picks=_picks(project, builds),
     )
@@ -106,16 +108,6 @@ def _changes(arms: dict[Arm, Evaluation], suites: KnownSuites) -> Changes | None
     return find_changes(*sheets)
 
 
-def _doubts(
-    project: Project, decision: Decision, evaluations: Sequence[Evaluation], run: Run | None
-) -> tuple[Statement, ...]:
-    """Open doubts about any record that the decision rests on."""
-    about = {decision.id, decision.build_id, *(one.id for one in evaluations), *(one.build_id for one in evaluations)}
-    about |= {run.id, run.dataset_id} if run else set()
-    said = [statement for _, statement in project.store.each(Statement)]
-    return tuple(doubt for doubt in open_doubts(said, {}) if doubt.subject in about)
-
-
 def decision_page(told: Told, suites: KnownSuites) -> Page:
     """The whole page."""
     return Page(
@@ -136,8 +128,9 @@ def _lead(told: Told) -> Iterator[str]:
     yield from _contradictions(told)
     if told.arms:
         yield from thinking_warnings(told.arms)
-    doubts = figures.counted(len(told.doubts), "open concern")
-    yield f"{doubts}: {'; '.join(one.text for one in told.doubts)}" if told.doubts else "No open concern."
+    stand = [doubt.statement.text for doubt in told.doubts if doubt.stands]
+    counted = figures.counted(len(stand), "open concern")
+    yield f"{counted}: {'; '.join(stand)}" if stand else "No open concern."
 
 
 def _contradictions(told: Told) -> Iterator[str]:
@@ -232,8 +225,27 @@ def _prompts(builds: Sequence[tuple[str, Build]]) -> Iterator[Transcript]:
 
 
 def _concerns(told: Told) -> Iterator[Part]:
-    if not told.doubts:
+    stand = [doubt for doubt in told.doubts if doubt.stands]
+    if stand:
+        rows = tuple(map(_doubt_row, stand))
+        yield Table(caption="Open, word for word", head=("kind", "said", "by", "about", "text"), rows=rows)
+    else:
         yield Said(text="Nobody has an open concern about this decision or anything it rests on.")
-        return
-    rows = tuple((one.kind.value, one.said_at, one.author, one.subject[:24], one.text) for one in told.doubts)
-    yield Table(caption="Open, word for word", head=("kind", "said", "by", "about", "text"), rows=rows)
+    settled = [doubt for doubt in told.doubts if not doubt.stands]
+    if settled:
+        head = ("kind", "said", "by", "about", "text", "what became of it", "by whom, and why")
+        rows = tuple((*_doubt_row(doubt), doubt.state.value, _ending(doubt)) for doubt in settled)
+        yield Table(
+            caption="No longer open; that a doubt was closed is no review of what it was about", head=head, rows=rows
+        )
+
+
+def _doubt_row(doubt: Doubt) -> tuple[str, ...]:
+    said = doubt.statement
+    kind = said.kind.value if said.gravity is None else f"{said.gravity.value} {said.kind.value}"
+    return (kind, said.said_at, said.author, said.subject[:24], said.text)
+
+
+def _ending(doubt: Doubt) -> str:
+    by = doubt.settled_by
+    return "" if by is None else f"{by.author}, {by.said_at}: {by.text}"

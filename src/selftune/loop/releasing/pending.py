@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Final
 
-from selftune.governance.approvals import Decided, approvals_needed
+from selftune.governance.approvals import Decided
 from selftune.governance.approvals import pending_promotion as unsettled_promotion
-from selftune.ledger.keys import load_machine_key
 from selftune.loop.executor import step_key
+from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import withdrawn_from_prompt
 from selftune.loop.releasing.service import make_target, promotion_of
-from selftune.records import Build, Decision, Release, Statement
+from selftune.records import Build, Decision, Release
 from selftune.release.stage import release
 
 if TYPE_CHECKING:
@@ -28,12 +27,9 @@ def pending_decision(project: Project) -> Decision | None:
     pending = unsettled_promotion(
         [Decided(decision=decision, at=store.saved_at(decision.id)) for _, decision in store.each(Decision)],
         [one for _, one in store.each(Release)],
-        [statement for _, statement in store.each(Statement)],
+        hear_project(project),
         now=project.context().now(),
         expiry_hours=config.governance.expiry_hours,
-        needed=approvals_needed(config.project.profile),
-        runner=getpass.getuser(),
-        public_key=load_machine_key(project.hidden / "keys").public,
     )
     return None if pending is None else pending.decision
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING
 
 from selftune.errors import IntegrityError
 from selftune.governance.approvals import approvals_needed
 from selftune.governance.clearance import clear_for_release
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import refuse_withdrawn, withdrawn_from_prompt
 from selftune.records import Build, Release
 from selftune.records.signatures import build_is_sealed
@@ -109,7 +109,7 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
     Raises:
         IntegrityError: the build does not bear the project's seal.
         WithdrawnError: its prompt shows words that their author took back.
-        WaitingForPersonError: someone holds it, or an approval is missing.
+        WaitingForPersonError: someone holds it, a blocking concern is open, or an approval is missing.
     """
     serving = serving_release(project)
     public_key = load_machine_key(project.hidden / "keys").public
@@ -118,18 +118,13 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
             f"{build.id[:18]} does not bear this project's seal.", next_step="Build it again with `selftune build`."
         )
     refuse_withdrawn(build, project.store)
-    approvals = clear_for_release(
-        project.store,
-        decision,
-        profile=project.config.project.profile,
-        runner=getpass.getuser(),
-        public_key=public_key,
-    )
+    clearance = clear_for_release(hear_project(project), decision)
     return Promotion(
         build=build,
         decision=decision,
         generation=serving.generation + 1,
         replaced=serving,
-        approvals=approvals,
+        approvals=clearance.approvals,
+        concerns=clearance.concerns,
         reason=decision.reason,
     )
