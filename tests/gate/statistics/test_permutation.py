@@ -80,6 +80,8 @@ def test_chance_alone_is_called_a_trend_in_no_more_than_five_percent(alike):
     limit = most_by_chance(MONTHS, ALPHA)
     assert study_trends.called_a_trend(MONTHS, alike, study_trends.EQUAL) <= limit
     assert study_trends.set_above_control(MONTHS, alike) <= limit
+    nights, block = study_trends.SHORTER
+    assert study_trends.set_above_control(MONTHS, alike, nights=nights, block=block) <= limit
 
 
 def test_blocks_that_are_too_short_are_fooled_by_errors_that_follow_each_other():
