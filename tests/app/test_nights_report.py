@@ -17,6 +17,7 @@ from selftune.loop.config import Profile, ProjectConfig
 from selftune.loop.experiments.record_keeping.keeping import keep_experiment
 from selftune.loop.experiments.record_keeping.lessons import proposed_lessons
 from selftune.loop.experiments.record_keeping.results_tsv import RESULTS
+from selftune.loop.night.serving import NOT_BACK
 from selftune.records import (
     Decision,
     Effect,
@@ -124,12 +125,24 @@ def test_tries_without_room_are_counted_and_kept_ones_come_first(project):
     assert "Why not" not in "\n".join(lines)
 
 
-def test_a_server_that_stayed_away_and_a_late_one_are_shouted_about(project):
+def test_a_server_that_stayed_away_and_a_late_one_are_shouted_about_first(project):
     night = a_night(project, [], outages=(Outage(why="training", seconds=None),))
-    assert "SERVING DID NOT COME BACK after training. Start it: selftune start" in morning_note(project, night)
-    assert "60.0 s AFTER" in morning_note(project, replace(night, outages=(), spare_seconds=-60.0)).replace(
-        "1.0 min", "60.0 s"
-    )
+    first, second, *_ = morning_note(project, night).splitlines()
+    assert first == "SERVING DID NOT COME BACK after training. Start it: selftune start"
+    assert "goes on serving" not in second
+    late = replace(night, outages=(Outage(why="training", seconds=70.0),), spare_seconds=-60.0)
+    first, second, *rest = morning_note(project, late).splitlines()
+    assert first.replace("1.0 min", "60.0 s") == "SERVING CAME BACK 60.0 s AFTER the deadline."
+    assert "goes on serving" in second
+    assert any("AFTER the deadline" in line for line in rest)
+
+
+def test_what_was_rolled_back_by_itself_stands_first_and_once(project):
+    sentence = f"v1.1 {NOT_BACK}: it hangs. v1.0 serves again, as v1.2."
+    note = morning_note(project, a_night(project, [], told=("Something else.", sentence)))
+    assert note.splitlines()[0] == sentence
+    assert note.count(NOT_BACK) == 1
+    assert "Look at: Something else." in note
 
 
 def test_what_the_gate_said_stands_first(project):

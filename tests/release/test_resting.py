@@ -199,6 +199,6 @@ def test_a_first_note_that_has_no_room_ends_the_keeper_with_the_next_step(hidden
 
     monkeypatch.setattr("selftune.release.note.publish_bytes", no_room)
     servers = Servers()
-    with pytest.raises(ServingError, match="No space left on device.*Free some disk space"):
+    with pytest.raises(ServingError, match=r"No space left on device.*Free some disk space"):
         run(hidden, servers, lambda _: None)
     assert servers.running == 0

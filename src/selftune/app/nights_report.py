@@ -11,6 +11,7 @@ from selftune.loop.config import Profile
 from selftune.loop.experiments.record_keeping.lessons import proposed_lessons
 from selftune.loop.experiments.record_keeping.results_tsv import RESULTS, check_results
 from selftune.loop.experiments.record_keeping.retention import objection_to_archive
+from selftune.loop.night.serving import NOT_BACK
 from selftune.records import Decision, Experiment, ExperimentResult, Mode, Outcome, Release
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from selftune.loop.project import Project
-    from selftune.records import Effect, Night
+    from selftune.records import Effect, Night, Outage
 
 LINES: Final = 24
 COLUMNS: Final = 100
@@ -32,8 +33,8 @@ def morning_note(project: Project, night: Night, *, zone: tzinfo | None = None) 
     the zone that is given.
     """
     tries = tuple(project.store.records(night.experiments, Experiment))
-    above = list(_wrapped(_heading(project, night), _when(night, tries, zone)))
-    below = list(_wrapped(*_not_kept(tries), *_costs(night), _serving(night), *_to_see(project, night, tries)))
+    above = list(_wrapped(*_shouted(night), _heading(project, night), _when(night, tries, zone)))
+    below = list(_wrapped(*_not_kept(tries), *_costs(night), *_serving(night), *_to_see(project, night, tries)))
     room = LINES - len(above) - min(len(below), LINES - len(above) - _LEAST_TRIES)
     lines = [*above, *_table(tries, room), *below]
     if len(lines) > LINES:
@@ -62,6 +63,20 @@ def effect_text(effect: Effect | None) -> str:
     return f"{figures.shift(effect.mean, effect.interval, 3)}, n {effect.n}"
 
 
+def _shouted(night: Night) -> Iterator[str]:
+    """What stands above all else: that what served did not come back, came back too late, or was rolled back."""
+    if lost := _lost(night):
+        yield f"SERVING DID NOT COME BACK after {lost[-1].why}. Start it: selftune start"
+    elif night.spare_seconds is not None and night.spare_seconds < 0 and night.outages:
+        yield f"SERVING CAME BACK {figures.seconds(-night.spare_seconds)} AFTER the deadline."
+    yield from (sentence for sentence in night.told if NOT_BACK in sentence)
+
+
+def _lost(night: Night) -> tuple[Outage, ...]:
+    """The pauses after which nothing served any more; a release at the night's end has made up for them."""
+    return () if night.release_id is not None else tuple(one for one in night.outages if one.seconds is None)
+
+
 def _heading(project: Project, night: Night) -> str:
     """What a person wants to know first: whether another model answers now."""
     solo = project.config.project.profile is Profile.SOLO
@@ -70,11 +85,12 @@ def _heading(project: Project, night: Night) -> str:
         serves = project.store.record(night.release_id, Release).version
         return f"Night of {night.name}: the {new} was better and serves now, as {serves}."
     decision = None if night.decision_id is None else project.store.record(night.decision_id, Decision)
+    stays = f"the {old} {'stays in force' if _lost(night) else 'goes on serving'}"
     if decision is None:
-        return f"Night of {night.name}: no {new} went to the gate, the {old} goes on serving."
+        return f"Night of {night.name}: no {new} went to the gate, {stays}."
     if decision.outcome is Outcome.PROMOTE:
-        return f"Night of {night.name}: a {new} is better, and waits for a person's yes; the {old} goes on serving."
-    return f"Night of {night.name}: the {old} goes on serving. The gate: {decision.outcome.value}, {decision.reason}"
+        return f"Night of {night.name}: a {new} is better, and waits for a person's yes; {stays}."
+    return f"Night of {night.name}: {stays}. The gate: {decision.outcome.value}, {decision.reason}"
 
 
 def _when(night: Night, tries: Sequence[Experiment], zone: tzinfo | None) -> str:
@@ -124,24 +140,22 @@ def _costs(night: Night) -> Iterator[str]:
     yield f"Cost: {told}{asked}{priced}."
 
 
-def _serving(night: Night) -> str:
+def _serving(night: Night) -> Iterator[str]:
     """How long nothing answered, and how long before the deadline the right model was back."""
-    lost = [one for one in night.outages if one.seconds is None]
-    if lost:
-        return f"SERVING DID NOT COME BACK after {lost[-1].why}. Start it: selftune start"
+    if _lost(night):
+        return
     away = sum(one.seconds or 0.0 for one in night.outages)
     times = figures.counted(len(night.outages), "pause")
     gaps = f"nothing answered for {figures.seconds(away)} in {times}" if night.outages else "no pause"
-    if night.spare_seconds is None:
-        return f"Serving: {gaps}."
-    if night.spare_seconds < 0:
-        return f"Serving: {gaps}; back {figures.seconds(-night.spare_seconds)} AFTER the deadline."
-    return f"Serving: {gaps}; back {figures.seconds(night.spare_seconds)} before the deadline."
+    spare = night.spare_seconds
+    side = "" if spare is None else "before" if spare >= 0 else "AFTER"
+    back = "" if spare is None else f"; back {figures.seconds(abs(spare))} {side} the deadline"
+    yield f"Serving: {gaps}{back}."
 
 
 def _to_see(project: Project, night: Night, tries: Sequence[Experiment]) -> Iterator[str]:
     """What to look at, and what to do next."""
-    yield from (f"Look at: {sentence}" for sentence in night.told)
+    yield from (f"Look at: {sentence}" for sentence in night.told if NOT_BACK not in sentence)
     if lessons := proposed_lessons(tries):
         counted = figures.counted(len(lessons), "lesson is", "lessons are")
         yield f"Look at: {counted} proposed from these tries; add what you believe: selftune results learn"
