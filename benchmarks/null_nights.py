@@ -1,10 +1,9 @@
 """Nights of nulls that really vary: what the screen keeps of them, what the gate promotes, and that they are nulls.
 
-A null here has the recipe of what serves but for its rank, alpha staying: its adapter begins elsewhere, as under
-another seed, so that it answers otherwise and is no better by its recipe. That is shown and not said: after the night
-every try is asked the suite that decides, also those that no night would send there, and the mean over all of them has
-an interval over the seeds. The champion stopped while it learnt fast: where it is right nearly everywhere, tries differ
-on hardly a pair.
+A null here has the recipe of what serves, but its adapter begins elsewhere, or its lessons come in another order: it
+answers otherwise and is no better by its recipe. That is shown and not said: after the night every try is asked the
+suite that decides, also those that no night would send there, and the mean over all of them has an interval over the
+seeds. The champion stopped while it learnt fast: where it is right nearly everywhere, tries differ on hardly a pair.
 
 A single adapter may still truly be better than the one that serves, by the luck of where it began: the gate judges
 adapters. What varies between them beyond the luck of the questions is told, and one that was promoted is asked fresh
@@ -18,7 +17,7 @@ from math import sqrt
 from statistics import fmean, stdev, variance
 from typing import TYPE_CHECKING, Any, Final
 
-from known_truth import RANKS, Champion, begin_project, figures, spend_night, told
+from known_truth import NULLS, Champion, begin_project, figures, spend_night, told
 
 from selftune.app.campaigns.comparisons import most_by_chance
 from selftune.bases.reference.suite import DECIDES, draw_suite
@@ -79,7 +78,7 @@ def run_nulls(folder: Path, seed: int) -> dict[str, Any]:
     began = begin_project(folder, seed, CHAMPION)
     with open_project(folder) as project:
         serving = project.store.record(serving_release(project).build_id, Build)
-    report = spend_night(folder, RANKS)
+    report = spend_night(folder, NULLS)
     with open_project(folder) as project:
         found, fresh = ask_all(project, report, serving)
     tries = [figures(one) | {"gate": found.get(one.name)} for one in report.experiments]
