@@ -114,7 +114,7 @@ class Sessions:
         for row in rows:
             told = row._asdict() | {"session_id": row.id}
             del told["id"]
-            told["flags"] = tuple(told["flags"].split("\n")) if told["flags"] else ()
+            told["flags"] = tuple(json.loads(told["flags"]))
             told["scores"] = json.loads(told["scores"])
             yield SessionFacts(**told)
 
@@ -153,7 +153,7 @@ def _row_of(sequence: int, record: Session) -> dict[str, Any]:
         "programme": record.programme,
         "number": record.number,
         "happened_at": record.happened_at,
-        "flags": "\n".join(record.flags),
+        "flags": json.dumps(record.flags, ensure_ascii=False),
         "scores": json.dumps(dict(record.scores), ensure_ascii=False),
         "reward": record.reward,
         "attempts": record.attempts,

@@ -59,6 +59,7 @@ def options(
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
     from selftune.app.cli import (
+        archives,
         benchmarking,
         codex,
         comparing,
@@ -114,6 +115,7 @@ def register_commands() -> None:
     nodes.register(app)
     studies.register(app)
     inspecting.register(app)
+    archives.register(app)
 
 
 def main() -> None:
