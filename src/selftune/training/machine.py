@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from selftune.bases.memory import LAYERS_ALIKE, four_bit_memory_bytes, lora_parameters, training_memory_bytes
@@ -23,6 +25,8 @@ HOLDS_4_BITS: Final = frozenset({"trl", "unsloth"})
 """Back-ends that hold a base in 4 bits, on a card."""
 _ON_A_CARD: Final = frozenset({"packed", "trl", "unsloth"})
 _OFFLOADING: Final = ("unsloth",)
+# What Linux shows of a card that torch can use: NVIDIA's driver, on a Jetson, under Windows, and AMD's.
+_CARD_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 # Metal gives about three quarters of a Mac's memory to the accelerator (`recommendedMaxWorkingSetSize`).
 _USABLE: Final = {"mlx": 0.75}
 
@@ -59,7 +63,12 @@ def compute_with(threads: int) -> int:
 
 
 def device_here() -> str:
-    """What torch computes on here: `cuda` where it finds a card that it can use, else `cpu`."""
+    """What torch computes on here: `cuda` where it finds a card that it can use, else `cpu`.
+
+    Where the system shows none, torch is not woken to say so: that takes seconds.
+    """
+    if "torch" not in sys.modules and sys.platform == "linux" and not any(Path(node).exists() for node in _CARD_NODES):
+        return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
