@@ -52,9 +52,13 @@ def trend_of(values: Sequence[float]) -> Trend:
     """
     if len(values) < FEWEST or not all(map(math.isfinite, values)):
         raise ValueError(f"a trend takes two finite values; given: {list(values)}")
-    steps = [(values[j] - values[i]) / (j - i) for i, j in combinations(range(len(values)), 2)]
-    rises = _rises(values)
-    return Trend(step=median(steps), rises=rises, pairs=len(steps), p_value=_p_value(values, rises), n=len(values))
+    rises, pairs = _rises(values), len(values) * (len(values) - 1) // 2
+    return Trend(step=usual_step(values), rises=rises, pairs=pairs, p_value=_p_value(values, rises), n=len(values))
+
+
+def usual_step(values: Sequence[float]) -> float:
+    """Sen's slope of two or more values in their order: the median of the steps between all pairs."""
+    return median((values[j] - values[i]) / (j - i) for i, j in combinations(range(len(values)), 2))
 
 
 def _rises(values: Sequence[float]) -> int:
