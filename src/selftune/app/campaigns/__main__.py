@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from selftune.app.campaigns.base import Section
 
-_NO_CAMPAIGNS: Final = {"base", "evidence", "__main__"}
+_NO_CAMPAIGNS: Final = {"alarm_worlds", "base", "evidence", "__main__"}
 _MARKS: Final = {True: "held", False: "MISSED", None: ""}
 
 
