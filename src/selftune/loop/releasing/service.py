@@ -8,6 +8,7 @@ from selftune.errors import IntegrityError
 from selftune.governance.approvals import approvals_needed
 from selftune.governance.clearance import clear_for_release
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.deciding.suspicion import hold_if_suspicious
 from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import refuse_withdrawn, withdrawn_from_prompt
 from selftune.records import Build, Release
@@ -109,7 +110,7 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
     Raises:
         IntegrityError: the build does not bear the project's seal.
         WithdrawnError: its prompt shows words that their author took back.
-        WaitingForPersonError: someone holds it, a blocking concern is open, or an approval is missing.
+        WaitingForPersonError: someone or an alarm holds it, a blocking concern is open, or an approval is missing.
     """
     serving = serving_release(project)
     public_key = load_machine_key(project.hidden / "keys").public
@@ -118,6 +119,7 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
             f"{build.id[:18]} does not bear this project's seal.", next_step="Build it again with `selftune build`."
         )
     refuse_withdrawn(build, project.store)
+    hold_if_suspicious(project, decision)
     clearance = clear_for_release(hear_project(project), decision)
     return Promotion(
         build=build,
