@@ -171,6 +171,14 @@ def test_arms_and_engine_are_named_and_arms_are_reckoned_as_arms(project):
     assert lines(project)["engine"] == "serial, one after the other"
 
 
+def test_a_screen_that_is_small_for_so_many_arms_is_told_before_the_night(project):
+    assert "arms are raced" not in "\n".join(describe_plan(plan(project)))
+    halving = nightly(project, arms=16, screen_items=118)
+    assert plan(halving).doubt.startswith("16 arms are raced on 59 pairs")
+    assert "Set screen_items = 120 under [nightly]" in "\n".join(describe_plan(plan(halving)))
+    assert plan(nightly(project, arms=16, screen_items=120)).doubt is None
+
+
 def test_a_date_that_had_its_night_is_named_and_one_that_was_cut_off_goes_on(scratch):
     assert (plan(scratch, at=EVENING).name, plan(scratch, at=EVENING).begins) == ("2026-11-22", BEGINS)
     window = open_window(scratch, Wishes(), SimulatedClock(BEGINS))

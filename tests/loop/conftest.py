@@ -25,7 +25,14 @@ def fake_bench(project):
         night="2026-11-22",
         mode=Mode.FULL,
         node="a fake node",
-        screen=SimpleNamespace(asked="a fake screen", asked_digest="sha256:0"),
+        screen=SimpleNamespace(asked="a fake screen", asked_digest="sha256:0", suite=fake_suite(60)),
+    )
+
+
+def fake_suite(items: int) -> SimpleNamespace:
+    """So many items that nobody can be asked."""
+    return SimpleNamespace(
+        unit="item", items=[SimpleNamespace(id=f"fake {place}", pair=None) for place in range(items)]
     )
 
 

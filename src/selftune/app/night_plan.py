@@ -10,7 +10,7 @@ from selftune.loop.config import EngineChoice
 from selftune.loop.experiments.agenda.reading import read_agenda
 from selftune.loop.experiments.agreement import agreement_on
 from selftune.loop.experiments.halving import arms_for
-from selftune.loop.experiments.screening import make_screen
+from selftune.loop.experiments.screening import doubt_of_race, make_screen
 from selftune.loop.lessons.recipes import recipe_in_force
 from selftune.loop.night.alarms import refuse_stopped
 from selftune.loop.night.clock import SimulatedClock, SystemClock
@@ -58,6 +58,7 @@ class NightPlan:
         news: What is new in the log, or why nothing of it would be learnt.
         screen: What tries are asked; None where nothing can be tried, and `untried` says why.
         agreement: How far its effects went with the gate's so far.
+        doubt: Why it is small for so many arms; None where it is not.
         engine: Who trains the tries.
         arms: So many at most are halved, in place of `max_experiments` tries to their end; 0: none are.
         each: What one try takes; None where nothing was ever learnt here, so that nothing can be reckoned.
@@ -78,6 +79,7 @@ class NightPlan:
     screen: Suite | None
     untried: str
     agreement: str
+    doubt: str | None
     proposer: str
     engine: EngineChoice
     arms: int
@@ -154,6 +156,7 @@ def plan_night(project: Project, wishes: Wishes, clock: Clock | None = None) -> 
         screen=None if screen is None else screen.suite,
         untried=unscreened or news.untried,
         agreement="" if screen is None else _agreement(project, screen.suite),
+        doubt=None if screen is None else doubt_of_race(screen.suite, project.config.nightly.arms),
         proposer=project.config.nightly.proposer,
         engine=engine_of(project, wishes),
         arms=project.config.nightly.arms,
@@ -183,6 +186,7 @@ def describe_plan(plan: NightPlan) -> tuple[str, ...]:
         f"tries    {_tries_line(plan)}",
         f"engine   {_engine_line(plan)}",
         f"screen   {plan.untried or _screen_line(plan)}",
+        *([] if plan.doubt is None else [f"         {plan.doubt}"]),
     ]
     if each is not None:
         lines.append(

@@ -177,18 +177,31 @@ def cut_off(tried: Tried) -> list[tuple[str, str]]:
     return [(one.name, one.why) for one in tried.experiments if one.result is ExperimentResult.OUT_OF_TIME]
 
 
+def project_with_arms(project, arms: int):
+    """The project as its config would be with so many arms."""
+    return replace(project, config=replace(project.config, nightly=replace(project.config.nightly, arms=arms)))
+
+
 @pytest.mark.parametrize("arms", [0, 4])
 def test_what_was_begun_when_the_deadline_came_is_kept_as_out_of_time(project, fake_bench, arms):
-    nightly = replace(project.config.nightly, arms=arms)
-    world = World(
-        replace(project, config=replace(project.config, nightly=nightly)), trouble=TrainingStoppedError(3, 24)
-    )
+    world = World(project_with_arms(project, arms), trouble=TrainingStoppedError(3, 24))
     for number in (1, 2):
         note_experiment(world.shift, f"2026-11-22-0{number}", PROPOSAL)
     world.clock.sleep(world.shift.window.seconds_left(world.clock))
     tried = try_all(world.shift, fake_bench)
     assert tried.ended_by == "deadline"
     assert [name for name, _ in cut_off(tried)] == ["2026-11-22-01", "2026-11-22-02"]
+    assert not [said for said in world.shift.told if "raced" in said]
+
+
+def test_a_screen_that_is_small_for_a_race_is_told_in_the_morning_also_of_a_night_that_goes_on(project, fake_bench):
+    world = World(project_with_arms(project, 4), trouble=TrainingStoppedError(3, 24))
+    fake_bench.screen.suite.items = fake_bench.screen.suite.items[:21]
+    for number in (1, 2):
+        note_experiment(world.shift, f"2026-11-22-0{number}", PROPOSAL)
+    world.clock.sleep(world.shift.window.seconds_left(world.clock))
+    try_all(world.shift, fake_bench)
+    assert [said for said in world.shift.told if said.startswith("2 arms are raced on 21 items")]
 
 
 def test_a_try_without_a_baseline_does_not_stay_begun(project, fake_bench):

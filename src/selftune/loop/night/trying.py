@@ -13,6 +13,7 @@ from selftune.loop.experiments.halving import arms_for, halve
 from selftune.loop.experiments.proposing import is_constant, next_proposals
 from selftune.loop.experiments.record_keeping.keeping import keep_experiment
 from selftune.loop.experiments.record_keeping.seen import seen_of, seen_on
+from selftune.loop.experiments.screening import doubt_of_race
 from selftune.loop.experiments.trial import NoBaselineError, cut_short, measure_baseline, train_ahead, try_out
 from selftune.loop.night.estimates import seconds_for, seconds_to_look
 from selftune.loop.night.shift import NightStoppedError, begun_experiments, note_experiment
@@ -136,6 +137,9 @@ def try_by_halving(shift: Shift, bench: Bench, arms: int) -> Tried:
     if begun and finished.issuperset(name for _, name in begun):
         raise NothingMoreError("experiments")
     chosen = begun or begin_arms(shift, bench, arms)
+    doubt = doubt_of_race(bench.screen.suite, len(chosen))
+    if doubt is not None:
+        shift.tell(doubt)
     proposals, names = [proposal for proposal, _ in chosen], [name for _, name in chosen]
     try:
         experiments = with_the_device(
