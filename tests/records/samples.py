@@ -66,6 +66,7 @@ from selftune.records import (
     Pillar,
     Plot,
     Principle,
+    Projection,
     Prompting,
     PromptSearch,
     Quarantined,
@@ -349,6 +350,14 @@ SAMPLES: tuple[Record, ...] = (
             interaction_ids=("interaction:1",),
         ),
         search_id=f"prompt_search:{'c' * 64}",
+    ),
+    Projection(
+        salt="11ff",
+        subject="tides",
+        series="flags",
+        points=((1_000, 0.25), (12_000, 0.02)),
+        tolerance=0.05,
+        by="ana",
     ),
     PromptSearch(
         dataset_id=f"dataset:{'d' * 64}",

@@ -135,6 +135,7 @@ def test_every_class_that_salts_a_field_has_a_salt_and_every_salted_field_is_the
         "Example",
         "Interaction",
         "Judgement",
+        "Projection",
         "Quarantined",
         "Session",
         "ShownLessons",

@@ -5,8 +5,8 @@
 Beside the eight: `Statement` (what a person says about any record), `BlindPair` (two answers that a person chooses
 between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
-`Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), the texts
-that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
+`Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
+(a curve that was expected before it came), the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
 from selftune.records.base_model import BaseModel
@@ -76,6 +76,7 @@ from selftune.records.interaction import (
 )
 from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus, MemberVerdict
 from selftune.records.model import Model
+from selftune.records.projection import Projection
 from selftune.records.prompt_search import PromptSearch, TriedPrompt
 from selftune.records.release import HealthCheck, Release
 from selftune.records.rubric import Criterion, CriticalFailure, Rubric
@@ -140,6 +141,7 @@ __all__ = [
     "Pillar",
     "Plot",
     "Principle",
+    "Projection",
     "PromptSearch",
     "Prompting",
     "Quarantined",
