@@ -60,8 +60,8 @@ def _lead(month: Month) -> Iterator[str]:
     yield month.plan.question
     yield f"{complete} of {month.plan.nights} {kind}, on base {month.plan.base}, seed {month.plan.seed}."
     yield (
-        "All three arms begin as that base and are asked the same: `learning` is trained on what it said well, "
-        "`never_trains` is not, and `shuffled` is trained by verdicts that were dealt to other answers. The gate "
+        "All three arms begin as that base and are asked the same: 'learning' is trained on what it said well, "
+        "'never_trains' is not, and 'shuffled' is trained by verdicts that were dealt to other answers. The gate "
         "promotes what a training made, or does not; each promotion begins a generation."
     )
     yield (
