@@ -86,6 +86,7 @@ def register_commands() -> None:
         stages,
         studies,
         suites,
+        tracing,
         training,
     )
 
@@ -116,6 +117,7 @@ def register_commands() -> None:
     studies.register(app)
     inspecting.register(app)
     archives.register(app)
+    tracing.register(app)
 
 
 def main() -> None:
