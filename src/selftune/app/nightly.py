@@ -45,7 +45,7 @@ def exit_code_of(report: NightReport) -> int:
     """As a cycle ends; where nothing serves any more, or a budget was used up before the gate was asked, that one's."""
     from selftune.app.cli.exit_codes import ExitCode, code_of
 
-    if report.night is not None and any(outage.seconds is None for outage in report.night.outages):
+    if report.night is not None and report.night.unended is not None:
         return ExitCode.INVALID
     if report.decision is not None:
         return code_of(report.decision.outcome)

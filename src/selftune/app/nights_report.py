@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from selftune.loop.project import Project
-    from selftune.records import Effect, Night, Outage
+    from selftune.records import Effect, Night
 
 LINES: Final = 24
 COLUMNS: Final = 100
@@ -65,16 +65,11 @@ def effect_text(effect: Effect | None) -> str:
 
 def _shouted(night: Night) -> Iterator[str]:
     """What stands above all else: that what served did not come back, came back too late, or was rolled back."""
-    if lost := _lost(night):
-        yield f"SERVING DID NOT COME BACK after {lost[-1].why}. Start it: selftune start"
+    if night.unended is not None:
+        yield f"SERVING DID NOT COME BACK after {night.unended.why}. Start it: selftune start"
     elif night.spare_seconds is not None and night.spare_seconds < 0 and night.outages:
         yield f"SERVING CAME BACK {figures.seconds(-night.spare_seconds)} AFTER the deadline."
     yield from (sentence for sentence in night.told if NOT_BACK in sentence)
-
-
-def _lost(night: Night) -> tuple[Outage, ...]:
-    """The pauses after which nothing served any more; a release at the night's end has made up for them."""
-    return () if night.release_id is not None else tuple(one for one in night.outages if one.seconds is None)
 
 
 def _heading(project: Project, night: Night) -> str:
@@ -85,7 +80,7 @@ def _heading(project: Project, night: Night) -> str:
         serves = project.store.record(night.release_id, Release).version
         return f"Night of {night.name}: the {new} was better and serves now, as {serves}."
     decision = None if night.decision_id is None else project.store.record(night.decision_id, Decision)
-    stays = f"the {old} {'stays in force' if _lost(night) else 'goes on serving'}"
+    stays = f"the {old} {'goes on serving' if night.unended is None else 'stays in force'}"
     if decision is None:
         return f"Night of {night.name}: no {new} went to the gate, {stays}."
     if decision.outcome is Outcome.PROMOTE:
@@ -142,7 +137,7 @@ def _costs(night: Night) -> Iterator[str]:
 
 def _serving(night: Night) -> Iterator[str]:
     """How long nothing answered, and how long before the deadline the right model was back."""
-    if _lost(night):
+    if night.unended is not None:
         return
     away = sum(one.seconds or 0.0 for one in night.outages)
     times = figures.counted(len(night.outages), "pause")

@@ -172,6 +172,12 @@ class Night(Record):
     judge_calls: int = 0
     told: tuple[str, ...] = ()
 
+    @property
+    def unended(self) -> Outage | None:
+        """The outage after which nothing served any more; None where all came back, or a release has taken over."""
+        last = self.outages[-1] if self.outages and self.release_id is None else None
+        return last if last is not None and last.seconds is None else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedTry:

@@ -20,6 +20,7 @@ from selftune.testing import MemoryReader
 ORACLE = JudgeIdentity(name="oracle", version="1", lineage=("a-model",))
 CODE = JudgeIdentity(name="checks", version="1")
 TRY = Estimate(seconds=60.0, low=50.0, high=70.0, source="s", usd=1.0, judge_calls=10, disk_bytes=1_000_000)
+BACK, LOST = Outage(why="training", seconds=3.0), Outage(why="training", seconds=None)
 
 
 def verdict(number, judge, *, attempts=1, cost_usd=0.0):
@@ -94,18 +95,24 @@ def test_what_is_just_enough_may_be_begun(allowance):
 
 
 @pytest.mark.parametrize(
-    ("ended_by", "outages", "code"),
+    ("ended_by", "outages", "released", "code"),
     [
-        ("money", (), ExitCode.BUDGET),
-        ("judge calls", (), ExitCode.BUDGET),
-        ("disk", (), ExitCode.BUDGET),
-        ("budget", (), ExitCode.BUDGET),
-        ("experiments", (Outage(why="training", seconds=3.0),), ExitCode.OK),
-        ("experiments", (Outage(why="training", seconds=None),), ExitCode.INVALID),
+        ("money", (), None, ExitCode.BUDGET),
+        ("judge calls", (), None, ExitCode.BUDGET),
+        ("disk", (), None, ExitCode.BUDGET),
+        ("budget", (), None, ExitCode.BUDGET),
+        ("experiments", (BACK,), None, ExitCode.OK),
+        ("experiments", (LOST,), None, ExitCode.INVALID),
+        ("experiments", (BACK, LOST), None, ExitCode.INVALID),
+        # A person has started it again, or what the gate let in serves.
+        ("experiments", (LOST, BACK), None, ExitCode.OK),
+        ("experiments", (LOST,), "release:1", ExitCode.OK),
     ],
 )
-def test_the_command_ends_with_what_became_of_budgets_and_of_what_serves(ended_by, outages, code):
-    night = Night(name="n", began="b", ended="e", ended_by=ended_by, mode=Mode.FULL, outages=outages)
+def test_the_command_ends_with_what_became_of_budgets_and_of_what_serves(ended_by, outages, released, code):
+    night = Night(
+        name="n", began="b", ended="e", ended_by=ended_by, mode=Mode.FULL, outages=outages, release_id=released
+    )
     assert exit_code_of(NightReport(night=night)) == code
 
 

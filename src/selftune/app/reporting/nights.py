@@ -187,8 +187,11 @@ def _nights(found: AllNights) -> Iterator[Part]:
 
 
 def _night_row(night: Night, gate: str) -> Row:
-    lost = any(one.seconds is None for one in night.outages)
-    away = "it did not come back" if lost else figures.seconds(sum(one.seconds or 0.0 for one in night.outages))
+    away = (
+        "it did not come back"
+        if night.unended is not None
+        else figures.seconds(sum(one.seconds or 0.0 for one in night.outages))
+    )
     spare = figures.NOTHING if night.spare_seconds is None else _span(night.spare_seconds)
     node = f"{night.mode.value}, {night.node}"
     return (

@@ -276,7 +276,7 @@ def _stopped(unmeasured: Sequence[str]) -> Iterator[Alarm]:
 
 
 def _not_serving(ended: Sequence[Night]) -> Iterator[Alarm]:
-    if ended and any(outage.seconds is None for outage in ended[-1].outages):
+    if ended and ended[-1].unended is not None:
         yield Alarm(
             kind=AlarmKind.NOT_SERVING,
             text=f"the server that was stopped for the night of {ended[-1].name} did not come back.",
