@@ -14,6 +14,7 @@ from selftune.loop.night.shift import Shift, note_experiment
 from selftune.loop.night.trying import cut_off_tries, try_all
 from selftune.records import ExperimentResult
 from selftune.training.elsewhere.reaching import HostKeyError, NodeAwayError, NodeFullError
+from selftune.training.elsewhere.there import ReturnedError
 
 PROPOSAL = Proposal(lane=Lane.HYPERPARAMETERS, changes=("lora_rank=8",), reason="less may do", proposer="grid")
 NIGHT = "2026-11-22"
@@ -66,8 +67,13 @@ def test_a_night_tries_nothing_more_when_its_node_is_away_and_keeps_what_it_had_
     assert NAME in (project.folder / "results.tsv").read_text(encoding="utf-8")
 
 
-def test_a_key_that_changed_is_no_machine_that_is_away_and_what_was_begun_is_gone_on_with(project, fake_bench) -> None:
-    shift = shift_on(project, Breaks(HostKeyError("another key.", next_step="Find out why.")))
-    with pytest.raises(HostKeyError):
+@pytest.mark.parametrize("kind", [HostKeyError, ReturnedError])
+def test_a_changed_key_or_a_wrong_adapter_is_no_machine_that_is_away_and_what_was_begun_is_gone_on_with(
+    project, fake_bench, kind
+) -> None:
+    shift = shift_on(project, Breaks(kind("another one.", next_step="Find out why.")))
+    with pytest.raises(kind) as stopped:
         try_all(shift, fake_bench)
+    assert stopped.value.exit_code == 8
+    assert shift.tried() == ()
     assert cut_off_tries(shift) == ((PROPOSAL, NAME),)
