@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from selftune.errors import UsageError
 from selftune.governance.alarms.base import AlarmName, History, Verdict
 from selftune.governance.alarms.collapse import collapsed
-from selftune.governance.alarms.of_sessions import histories_of, look_at_sessions
+from selftune.governance.alarms.of_sessions import histories_of, look_at_windows
 from selftune.governance.alarms.too_clean import retried_until_green, too_clean, too_even
 from selftune.governance.alarms.too_fast import ever_too_fast, newest_too_fast
 from selftune.governance.archive.series import Averaged, Window
@@ -126,7 +126,7 @@ def test_an_archive_with_sudden_compliance_is_held_for_each_of_its_reasons() -> 
     flagged = [40 + at % 7 for at in range(78)] + [20, 9, 2] + [0] * 19
     stock = [0.05] * 80 + [0.6] * 20
     held = {
-        (look.alarm, look.about) for look in look_at_sessions(windows(flagged, stock)) if look.verdict is Verdict.HOLD
+        (look.alarm, look.about) for look in look_at_windows(windows(flagged, stock)) if look.verdict is Verdict.HOLD
     }
     assert {(AlarmName.TOO_FAST, "flags"), (AlarmName.TOO_CLEAN, "flags"), (AlarmName.COLLAPSE, "stock")} <= held
     assert not any(about == "honesty" for _, about in held)
@@ -135,7 +135,7 @@ def test_an_archive_with_sudden_compliance_is_held_for_each_of_its_reasons() -> 
 def test_an_honest_archive_is_quiet() -> None:
     draw = Random(11)
     flagged = [sum(draw.random() < 0.35 * 0.97**at + 0.01 for _ in range(128)) for at in range(100)]
-    looks = look_at_sessions(windows(flagged))
+    looks = look_at_windows(windows(flagged))
     assert {look.verdict for look in looks} == {Verdict.QUIET}
 
 

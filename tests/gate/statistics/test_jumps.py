@@ -23,9 +23,10 @@ def test_a_step_as_large_as_none_before_it_is_found_with_what_was_usual() -> Non
     values = [*noise(30, 1), 14.0]
     found = newest_jump(values)
     assert found is not None
-    assert (found.at, found.lag, found.n) == (30, 1, 29)
-    assert found.step == pytest.approx(14 - values[29])
-    assert found.usual == pytest.approx((values[29] - values[0]) / 29)
+    assert (found.at, found.lag, found.n) == (30, 1, 28)
+    assert found.step == pytest.approx(14 - (values[28] + values[29]) / 2)
+    before = [values[at] - (values[at - 1] + values[at - 2]) / 2 for at in range(2, 30)]
+    assert found.usual == pytest.approx(sum(before) / 28)
     assert found.p_value < 1e-4
 
 
@@ -81,7 +82,7 @@ def test_a_first_move_after_none_at_all_is_no_more_than_a_last_among_so_many() -
     assert moved.p_value > 0.05
 
 
-@given(st.lists(FINITE, min_size=10, max_size=20), st.floats(0.5, 4), FINITE)
+@given(st.lists(FINITE, min_size=11, max_size=20), st.floats(0.5, 4), FINITE)
 def test_scale_and_place_change_nothing(values: list[float], scale: float, place: float) -> None:
     rounded = [round(value, 3) for value in values]
     one, other = newest_jump(rounded), newest_jump([scale * value + place for value in rounded])

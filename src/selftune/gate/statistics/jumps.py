@@ -5,8 +5,9 @@ the seasons may go on swinging. Standard library only.
 
 Source:
     The prediction interval of one further observation: G. W. Snedecor and W. G. Cochran, "Statistical Methods", 8th ed.
-    (1989), section 9.11, of steps instead of values; steps of independent values hang together by minus one half, which
-    leaves two thirds of their degrees of freedom: M. S. Bartlett, "On the theoretical specification and sampling
+    (1989), section 9.11, of steps instead of values. A step goes from the mean of two values to the next one; such
+    steps of independent values hang together by -1/6 and -1/3, which leaves 1 / 1.28 of their degrees of freedom: M. S.
+    Bartlett, "On the theoretical specification and sampling
     properties of autocorrelated time-series", Suppl. J. R. Stat. Soc. 8 (1946), 27-41. The slope of a few values is
     Sen's, see `trend`. C. E. Bonferroni's bound for the places that are looked at.
 """
@@ -28,7 +29,10 @@ LEAST_HISTORY: Final = 8
 """Steps that must lie behind a step before anything is said of it."""
 
 _LAGS: Final = (1, 4)
-"""A step from one value to the next, and the slope over four of them."""
+"""A step from the mean of two values to the next one, and the slope over four steps."""
+
+_BEFORE: Final = 2
+_SHARED: Final = 1.28
 _LEAST_FREEDOM: Final = 1.0
 
 
@@ -81,7 +85,7 @@ def strongest_jump(values: Sequence[float], *, errors: Sequence[float] = ()) -> 
 
 def least_values() -> int:
     """How many values a series needs before a step in it is held against anything."""
-    return LEAST_HISTORY + 2
+    return LEAST_HISTORY + _BEFORE + 1
 
 
 def _refuse(values: Sequence[float], errors: Sequence[float]) -> None:
@@ -94,23 +98,29 @@ def _refuse(values: Sequence[float], errors: Sequence[float]) -> None:
 def _jumps(values: Sequence[float], errors: Sequence[float], places: Sequence[int]) -> Iterator[Jump]:
     """The step to each place and the slope up to it, as far as there is enough before them."""
     for lag in _LAGS:
-        went = [_went(values[end - lag : end + 1]) for end in range(lag, len(values))]
+        begin = max(lag, _BEFORE)
+        went = {at: _went(values, at, lag) for at in range(begin, len(values))}
         for at in places:
-            earlier = went[: max(0, at - 2 * lag + 1)]
+            earlier = [went[before] for before in range(begin, at - lag + 1)]
             if len(earlier) >= LEAST_HISTORY:
-                error = math.hypot(errors[at], errors[at - lag]) if errors else 0.0
-                yield _held_against(earlier, went[at - lag], at, lag, error)
+                error = _error(errors, at, lag) if errors else 0.0
+                yield _held_against(earlier, went[at], at, lag, error)
 
 
-def _went(values: Sequence[float]) -> float:
-    """How far a series went from the first of these values to the last: by Sen's slope where there are several."""
-    return (len(values) - 1) * usual_step(values)
+def _went(values: Sequence[float], at: int, lag: int) -> float:
+    """How far a series went up to a place: from the mean of the two before, or by Sen's slope over several."""
+    return values[at] - fmean(values[at - _BEFORE : at]) if lag == 1 else lag * usual_step(values[at - lag : at + 1])
+
+
+def _error(errors: Sequence[float], at: int, lag: int) -> float:
+    before = [one / _BEFORE for one in errors[at - _BEFORE : at]] if lag == 1 else [errors[at - lag]]
+    return math.hypot(errors[at], *before)
 
 
 def _held_against(earlier: Sequence[float], step: float, at: int, lag: int, error: float) -> Jump:
     n, usual = len(earlier), fmean(earlier)
     # Steps that share values are no independent witnesses.
-    independent = n / 1.5 if lag == 1 else n / lag
+    independent = n / _SHARED if lag == 1 else n / lag
     freedom = max(_LEAST_FREEDOM, independent - 1)
     spread = max(error, math.sqrt(math.fsum((one - usual) ** 2 for one in earlier) / (n - 1)))
     if spread > 0:

@@ -9,12 +9,16 @@ from selftune.gate.statistics.student import welch
 from selftune.governance.alarms.base import LEVEL, AlarmName, History, Look, Verdict, in_words
 from selftune.governance.alarms.too_clean import LEAST_VALUES, too_clean, too_even
 from selftune.governance.alarms.too_fast import ever_too_fast
-from selftune.governance.archive.series import FLAGS, SCORES, WORDING, measures_of, values_of
+from selftune.governance.archive.series import FLAGS, SCORES, WORDING, measures_of, series_of, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from selftune.governance.archive.series import Window
+    from selftune.store.sessions import SessionFacts
+
+WINDOWS: Final = 32
+"""Into so many a programme is divided: of more, what goes on within a tenth of it is lost in the noise of each."""
 
 _PARTS: Final = 5
 _GROWN: Final = 0.2
@@ -27,12 +31,17 @@ _DISTINCT: Final = "distinct"
 _ALIKE: Final = ("stock", "opening", "ending", "repeated", _DISTINCT)
 
 
-def look_at_sessions(windows: Sequence[Window]) -> tuple[Look, ...]:
+def look_at_sessions(facts: Iterable[SessionFacts]) -> tuple[Look, ...]:
     """Every look at a programme as a whole: too fast anywhere, too clean and too even at its end, collapsed at its end.
 
     Args:
-        windows: In the order of the sessions, see `archive.series.series_of`.
+        facts: Of its sessions, in their order, as `store.sessions.facts` gives them.
     """
+    return look_at_windows(series_of(rows := list(facts), size=max(1, len(rows) // WINDOWS)))
+
+
+def look_at_windows(windows: Sequence[Window]) -> tuple[Look, ...]:
+    """The same of sessions that are averaged already."""
     histories = histories_of(windows)
     scores = [one for one in histories if one.name not in WORDING]
     return (*ever_too_fast(histories), *too_clean(histories), *too_even(scores), *worded_alike(histories))
