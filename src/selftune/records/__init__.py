@@ -6,7 +6,8 @@ Beside the eight: `Statement` (what a person says about any record), `BlindPair`
 between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
 `Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
-(a curve that was expected before it came), the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
+(a curve that was expected before it came), the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says
+who the system is.
 """
 
 from selftune.records.base_model import BaseModel
