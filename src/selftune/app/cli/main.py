@@ -59,6 +59,7 @@ def options(
 def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
     from selftune.app.cli import (
+        alarms,
         archives,
         benchmarking,
         codex,
@@ -117,6 +118,7 @@ def register_commands() -> None:
     studies.register(app)
     inspecting.register(app)
     archives.register(app)
+    alarms.register(app)
     tracing.register(app)
 
 
