@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
-from selftune.loop.project import HIDDEN, Project, prepare_hidden
-from selftune.records import Release
-from selftune.store import BlobStore, Store
-from selftune.testing import fake_base, fake_build
-
+# Tests are no package: what they share beside fixtures lies in this folder as plain modules.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from configured_project import open_test_project
 
-@contextmanager
-def open_test_project(inside):
-    """A project in a folder of its own, its store open until the block ends."""
-    folder = inside / "project"
-    folder.mkdir()
-    text = new_config_text(name="p", base="fake", recipe="r", suite="state_obedience", profile=Profile.SOLO)
-    (folder / CONFIG_FILE).write_text(text)
-    prepare_hidden(folder)
-    with Store.open(folder) as store:
-        yield Project(
-            folder=folder,
-            config=load_config(folder),
-            store=store,
-            blobs=BlobStore(folder / HIDDEN / "blobs"),
-            base=fake_base("fake"),
-            base_folder=inside,
-        )
+from selftune.records import Release
+from selftune.testing import fake_build
 
 
 @pytest.fixture

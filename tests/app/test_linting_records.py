@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from configured_project import open_test_project
 from tests.app.test_reporting import World
 from typer.testing import CliRunner
 
@@ -26,8 +27,6 @@ FIGURE = re.compile(r"(?<![\w.#:-])[-+]?\d+(?:\.\d+)?%?(?![\w:-])")
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """One project with a decision and a release of what it promoted, read by all tests of this file."""
-    from tests.app.conftest import open_test_project
-
     folder = tmp_path_factory.mktemp("world")
     with open_test_project(folder) as project:
         found = World(project, folder)

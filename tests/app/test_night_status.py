@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import typer
+from configured_project import open_test_project
 from typer.testing import CliRunner
 
-from conftest import open_test_project
 from selftune.app.cli import night_timers
 from selftune.app.health import examine
 from selftune.app.night_status import (

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
+
+from fresh_store import put_fresh_store
 
 from selftune.ledger.keys import make_machine_key
 from selftune.loop.config import ProjectConfig
@@ -13,7 +19,6 @@ from selftune.testing import fake_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager
@@ -21,6 +26,7 @@ def bare_project(folder: Path, base_folder: Path) -> Iterator[Project]:
     """The project in this folder, its store open until the block ends."""
     (folder / ".selftune" / "keys").mkdir(parents=True)
     make_machine_key(folder / ".selftune" / "keys")
+    put_fresh_store(folder)
     with Store.open(folder) as store:
         yield Project(
             folder=folder,
