@@ -2,16 +2,29 @@
 
 A lineage is a list of model names, newest first. Names are compared by family, because a successor is no outsider:
 `qwen2.5-7b` and `Qwen/Qwen2.5-14B-Instruct` are one. A model whose lineage nobody knows is never called independent.
+
+A name is what somebody calls a model, and a rename makes no stranger: where there is a registry, names are resolved
+through it to what the model was made of. Whoever audits or signs must stand in it, for there nothing else vouches.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from selftune.governance.registry.lineage import kin_between, lineage_of
 from selftune.records import Check, CheckStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selftune.context import Reader
+
+    LineageOf = Callable[[str], tuple[str, ...] | None]
+    """What a model of this name or id was made of, itself among it, as the registry has it; None: it is not there."""
 
 CHECK_NAME: Final = "independence"
 UNKNOWN: Final = "unknown"
@@ -74,13 +87,19 @@ class Independence:
         return CheckStatus.NOT_MEASURED if self.unknown else CheckStatus.PASS
 
 
-def check_independence(*, judges: tuple[Party, ...], candidate: Party) -> Independence:
+def check_independence(
+    *, judges: tuple[Party, ...], candidate: Party, made_of: LineageOf | None = None
+) -> Independence:
     """Whether those who select, grade, audit or sign are strangers to each other and to the candidate.
 
     Args:
         judges: The judge that selected the data, the scorer that graded, an auditor or signer that is a model.
         candidate: The build under test; its lineage holds the base and every model whose answers it learnt from.
+        made_of: The registry, where there is one; a name that it does not know is compared by its family alone.
     """
+    if made_of is not None and any(party.lineage for party in judges):
+        judges = tuple(_resolved(party, made_of) for party in judges)
+        candidate = _resolved(candidate, made_of)
     models = tuple(party for party in judges if party.lineage)
     return Independence(
         shared=tuple(
@@ -93,11 +112,34 @@ def check_independence(*, judges: tuple[Party, ...], candidate: Party) -> Indepe
     )
 
 
-def may_sign(signer: Party, subject: Party) -> bool:
+def may_sign(signer: Party, subject: Party, read: Reader) -> bool:
     """Whether a signer's word about a subject counts: a person's or code's does, a stranger's does, kin's does not."""
+    return not against_signing(signer, subject, read)
+
+
+def against_signing(signer: Party, subject: Party, read: Reader) -> str:
+    """What speaks against a signer's or auditor's word about a subject, in a sentence; empty where nothing does.
+
+    The first name of a lineage is the model's own. Where the registry does not know it, on either side, or not what it
+    was made of, it is no stranger, whatever it is called.
+    """
     if not signer.lineage:
-        return True
-    return check_independence(judges=(signer,), candidate=subject).check.status is CheckStatus.PASS
+        return ""
+    both = f"{signer.role} {signer.name!r} and {subject.role} {subject.name!r}"
+    known = [party.lineage[0] for party in (signer, subject) if party.lineage]
+    common = kin_between(read, *known) if len(known) > 1 else None
+    if common is None:
+        return f"the registry does not know what {both} were made of, so nobody can say that they are strangers"
+    if common:
+        return f"{both} both descend from {', '.join(common)}"
+    found = check_independence(judges=(signer,), candidate=subject, made_of=partial(lineage_of, read))
+    return "" if found.check.status is CheckStatus.PASS else found.in_words
+
+
+def _resolved(party: Party, made_of: LineageOf) -> Party:
+    """The party with what each of its names was made of behind them."""
+    marks = [mark for name in party.lineage for mark in made_of(name) or ()]
+    return replace(party, lineage=tuple(dict.fromkeys((*party.lineage, *marks))))
 
 
 def shared_families(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
