@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from selftune.loop.night.night import NightReport
     from selftune.records import Experiment
 
-NULLS: Final = ("lora_rank=15", "lora_rank=17", "weights.state_reference=1.05", "weights.tone=0.95")
+NULLS: Final = ("lora_rank=17", "weights.permission=1.1", "weights.state_reference=1.05", "weights.tone=0.95")
 """Recipes that are as good. With another rank at the same alpha an adapter begins elsewhere, as under another seed, and
-moves as far, for alpha over rank takes back what more rows add. A kind of lesson that is met a twentieth more or less
-often is one that is met in another pass now and then: all lessons come in another order."""
+moves as far, for alpha over rank takes back what more rows add. A kind of lesson that is met a little more or less
+often makes a pass longer or shorter by a lesson or three, and a pass of another length is shuffled otherwise: all
+lessons come in another order."""
 
 NOBODY: Final = Presence(power=Power(battery=False, plugged_in=True), idle_seconds=None)
 _NAME: Final = "known_truth"
@@ -73,6 +74,7 @@ lora_dropout = [0, 0.002]
 max_steps = "recipe"
 
 [curriculum]
+weights.permission = [0.9, 1.1]
 weights.state_reference = [0.9, 1.1]
 weights.tone = [0.9, 1.1]
 ```
