@@ -80,6 +80,7 @@ def register_commands() -> None:
         picking,
         programs,
         prompting,
+        registry,
         reporting,
         results,
         reviewing,
@@ -118,6 +119,7 @@ def register_commands() -> None:
     studies.register(app)
     inspecting.register(app)
     archives.register(app)
+    registry.register(app)
     alarms.register(app)
     tracing.register(app)
 
