@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING
 
+from selftune.app.doubting import speaker
+from selftune.app.signing import speak
 from selftune.governance.breaker import breaker_of
-from selftune.governance.keys import sign_statement
+from selftune.governance.people.keys import ask_on_terminal
 from selftune.governance.statements import approve
-from selftune.ledger.keys import load_machine_key
+from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.releasing.pending import pending_decision
 from selftune.loop.releasing.service import serving_release
 
 if TYPE_CHECKING:
+    from selftune.governance.people.keys import Ask
     from selftune.loop.project import Project
     from selftune.records import Statement
 
@@ -26,17 +28,19 @@ def describe_what_waits(project: Project) -> str:
     return breaker_of(project.store, project.config.governance.approve_every).summary
 
 
-def approve_next(project: Project, *, author: str, text: str) -> Statement:
-    """Keep the person's signed approval of what waits: a promotion, or the release up to which they have looked."""
+def approve_next(project: Project, *, author: str, text: str, ask: Ask = ask_on_terminal) -> Statement:
+    """Keep the person's signed approval of what waits: a promotion, or the release up to which they have looked.
+
+    Raises:
+        UsageError: the roster has several people, and nobody sits at a terminal to unlock this one's key.
+    """
     pending = pending_decision(project)
     subject = serving_release(project).id if pending is None else pending.id
     said = approve(
         subject,
-        author=author or getpass.getuser(),
+        author=speaker(project, author),
         text=text or "approved",
         context=project.context(),
         door=door_of(project),
     )
-    statement = sign_statement(said, load_machine_key(project.hidden / "keys"))
-    project.store.save([statement], event="approved")
-    return statement
+    return put_on_record(project, speak(hear_project(project), said, ask), event="approved")

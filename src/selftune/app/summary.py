@@ -185,6 +185,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
+    from selftune.app.doubts_page import standing_in_words
     from selftune.app.night_status import alarm_line
     from selftune.app.reviewing import judge_line
     from selftune.loop.lessons.coldstart import look_ahead
@@ -213,6 +214,7 @@ def status_summary(project: Project) -> dict[str, Any]:
         "lessons": outlook.in_words,
         "sooner": outlook.helps_sooner,
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
+        "concerns": standing_in_words(project),
         "alarm": alarm_line(project),
         "next": "selftune cycle" if outlook.new else "selftune import FILE, or selftune ask",
     }

@@ -76,6 +76,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"serves {record.model_file}; replaced {record.replaced or 'nothing'}"
             yield f"rests on {record.decision_id or 'no decision: it is the base'}"
             yield f"build {record.build_id}"
+            yield from (f"went into service in spite of {one}: an open concern" for one in record.concerns)
         case Decision():
             yield from (f"{arm.value}: {evaluation_id}" for arm, evaluation_id in record.arms)
             yield from (f"candidate under another seed: {evaluation_id}" for evaluation_id in record.trainings)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selftune.records import BaseModel, Message
 
 HIDDEN: Final = ".selftune"
+DRAFTS: Final = "drafts"
 _SALT_BYTES: Final = 16
 
 
@@ -142,7 +143,7 @@ def prepare_hidden(folder: Path) -> None:
 
 @contextmanager
 def open_project(folder: Path) -> Iterator[Project]:
-    """The project in `folder`, its store open until the block ends.
+    """The project in `folder`, its store open until the block ends; words that broke off are put on record.
 
     Raises:
         MissingFileError: there is no project in the folder.
@@ -152,7 +153,7 @@ def open_project(folder: Path) -> Iterator[Project]:
     config = load_config(folder)
     base, base_folder = find_base(config.base.name)
     with Store.open(folder) as store:
-        yield Project(
+        project = Project(
             folder=folder.resolve(),
             config=config,
             store=store,
@@ -160,3 +161,8 @@ def open_project(folder: Path) -> Iterator[Project]:
             base=base,
             base_folder=Path(base_folder),
         )
+        if (project.hidden / DRAFTS).is_dir():
+            from selftune.loop.drafts import keep_broken_off
+
+            keep_broken_off(project)
+        yield project

@@ -134,6 +134,7 @@ def cycle(
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
     from selftune.app.batches import tell_batch
     from selftune.app.cli.screen import Stages, make_console, print_json
+    from selftune.app.doubts_page import standing_lines
     from selftune.app.judging import limit_spending
     from selftune.app.reviewing import check_after_batch, judge_line
     from selftune.app.trainings import find_run
@@ -153,13 +154,15 @@ def cycle(
             return
         report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds, run=given)
         drift, bias = check_after_batch(opened, report.timings), tell_batch(opened, report.timings)
+        doubted = () if report.decision is None else standing_lines(opened, report.decision)
         if json:
             from selftune.app.summary import generation_summary
 
-            print_json(generation_summary(opened, report) | {"judge": judge_line(opened), "drift": drift, "bias": bias})
+            told = {"judge": judge_line(opened), "drift": drift, "bias": bias, "concerns": doubted}
+            print_json(generation_summary(opened, report) | told)
         else:
             _show_report(report)
-            typer.echo("\n".join((judge_line(opened), *drift, *bias)))
+            typer.echo("\n".join((*doubted, judge_line(opened), *drift, *bias)))
     sys.exit(_exit_code(report))
 
 
@@ -245,19 +248,22 @@ def why(
 ) -> None:
     """Why a decision fell as it did, or what is known of any record."""
     from selftune.app.cli.screen import make_console, print_json, show_decision
+    from selftune.app.doubts_page import standing_lines
+    from selftune.app.reporting.pages.plain import plain
     from selftune.app.tracing import trace
     from selftune.loop.project import open_project
     from selftune.records import Decision
 
     with open_project(project) as opened:
         told = trace(opened, record)
+        doubted = standing_lines(opened, told.record) if isinstance(told.record, Decision) else ()
     if json:
         print_json(told)
         return
     if isinstance(told.record, Decision):
         show_decision(make_console(), told.record)
-    for line in told.lines:
-        typer.echo(line)
+    for line in (*told.lines, *doubted):
+        typer.echo(plain(line))
 
 
 def approve(

@@ -60,10 +60,12 @@ def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
     from selftune.app.cli import (
         alarms,
+        annotating,
         archives,
         benchmarking,
         codex,
         comparing,
+        concerns,
         datasets,
         elsewhere,
         everyday,
@@ -99,6 +101,8 @@ def register_commands() -> None:
     forming.register(app)
     exporting.register(app)
     elsewhere.register(training.training)
+    concerns.register(app)
+    annotating.register(app)
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)
