@@ -12,8 +12,10 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fault_walker import Walker
+from night_walk import allow_nights
 
 from selftune.app.kits import demo_kit
+from selftune.bases.registry import default_home
 from selftune.loop.ejected import eject
 
 PAIRS_EACH = 12  # the least that the policy `small` measures a category on
@@ -96,6 +98,17 @@ def _copy(folder, tmp_path):
 def begun(_begun, tmp_path):
     """A project with a base in service and a log, stopped; no cycle has run."""
     yield from _copy(_begun, tmp_path)
+
+
+@pytest.fixture
+def spends_nights(begun, monkeypatch, tmp_path):
+    """A project that may spend nights, on a machine of its own: no other test's night is in its way."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "bases").symlink_to(default_home() / "bases")
+    monkeypatch.setenv("SELFTUNE_HOME", str(home))
+    allow_nights(begun.folder)
+    return begun
 
 
 @pytest.fixture
