@@ -53,7 +53,7 @@ def test_a_mean_that_is_not_zero_is_seen():
 
 def test_a_spread_that_the_questions_explain_leaves_nothing_for_the_adapters_and_a_wider_one_does():
     lucky = [night(seed, null(0.01), null(-0.01)) for seed in range(4)]
-    assert line(summarise_nulls(lucky), "of that spread").endswith("adapters began: sd 0.0038")
+    assert line(summarise_nulls(lucky), "of that spread").endswith("adapters truly differ by: sd 0.0038")
     apart = [night(seed, null(0.2), null(-0.2)) for seed in range(4)]
     assert float(line(summarise_nulls(apart), "of that spread").rsplit("sd ", 1)[1]) > 0.2
 
