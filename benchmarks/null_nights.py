@@ -6,8 +6,8 @@ suite that decides, also those that no night would send there, and the mean over
 seeds. The champion stopped while it learnt fast: where it is right nearly everywhere, tries differ on hardly a pair.
 
 A single adapter may still truly be better than the one that serves, by the luck of what it met first: the gate judges
-adapters and not recipes. What varies between them beyond the luck of the questions is told, and one that was promoted is
-asked fresh pairs, beside the model that it replaced: they say whether that was false.
+adapters and not recipes. What varies between them beyond the luck of the questions is told, and one that was promoted
+is asked fresh pairs, beside the model that it replaced: they say whether that was false.
 """
 
 from __future__ import annotations
@@ -204,6 +204,6 @@ def _beyond_luck(tries: Sequence[dict[str, Any]]) -> str:
     seen = variance(each["gate"]["mean"] for each in tries)
     luck = fmean(each["gate"]["squared_error"] for each in tries)
     return (
-        f"of that spread the luck of the questions explains sd {sqrt(luck):.4f}; left for what adapters truly differ by: "
-        f"sd {sqrt(max(0.0, seen - luck)):.4f}"
+        f"of that spread the luck of the questions explains sd {sqrt(luck):.4f}; "
+        f"left for what adapters truly differ by: sd {sqrt(max(0.0, seen - luck)):.4f}"
     )
