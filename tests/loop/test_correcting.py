@@ -50,7 +50,7 @@ from selftune.records import (
     ToolCall,
     Trigger,
 )
-from selftune.testing import MemoryWork, fake_context
+from selftune.testing import MemoryReader, MemoryWork, fake_context
 
 RUBRIC = load_rubric("golden")
 NAMES = [item.name for item in RUBRIC.criteria]
@@ -305,25 +305,25 @@ def test_a_hosted_teacher_gets_what_may_be_sent_and_nothing_else(tmp_path, hoste
 
 
 def test_off_by_default_and_refused_where_half_is_said():
-    assert make_corrector(ProjectConfig(), CODE, SMALL) is None
+    assert make_corrector(ProjectConfig(), CODE, SMALL, MemoryReader()) is None
     named = TeacherSection(endpoint="https://teacher.example/v1", model=TEACHER, corrects=True)
     with pytest.raises(ConfigError, match=r"\[egress\] does not allow it"):
-        make_corrector(ProjectConfig(teacher=named), CODE, SMALL)
+        make_corrector(ProjectConfig(teacher=named), CODE, SMALL, MemoryReader())
     with pytest.raises(ConfigError, match="needs an endpoint and a model"):
-        make_corrector(ProjectConfig(teacher=replace(named, endpoint="")), CODE, SMALL)
+        make_corrector(ProjectConfig(teacher=replace(named, endpoint="")), CODE, SMALL, MemoryReader())
     allowed = EgressSection(allow=("teacher.example",))
-    assert make_corrector(ProjectConfig(teacher=named, egress=allowed), CODE, SMALL) is not None
+    assert make_corrector(ProjectConfig(teacher=named, egress=allowed), CODE, SMALL, MemoryReader()) is not None
 
 
 def test_no_judge_lets_in_the_corrections_of_its_own_family():
     here = TeacherSection(endpoint="http://127.0.0.1:1/v1", model="qwen3-32b", corrects=True)
     kin = JudgeIdentity(name="oracle:qwen2.5-7b", version="1", lineage=("qwen2.5-7b",))
     with pytest.raises(ConfigError, match="no stranger to the teacher"):
-        make_corrector(ProjectConfig(teacher=here), kin, SMALL)
+        make_corrector(ProjectConfig(teacher=here), kin, SMALL, MemoryReader())
     reported = replace(SMALL, independence="reported")
-    assert make_corrector(ProjectConfig(teacher=here), kin, reported) is not None
+    assert make_corrector(ProjectConfig(teacher=here), kin, reported, MemoryReader()) is not None
     stranger = JudgeIdentity(name="oracle:mistral-7b", version="1", lineage=("mistral-7b",))
-    assert make_corrector(ProjectConfig(teacher=here), stranger, SMALL) is not None
+    assert make_corrector(ProjectConfig(teacher=here), stranger, SMALL, MemoryReader()) is not None
 
 
 def test_the_budget_bounds_the_corrections_and_the_rest_is_told(tmp_path):

@@ -24,18 +24,22 @@ from selftune.records import (
     DatasetKind,
     Decision,
     JudgeIdentity,
+    Model,
     Outcome,
     Prompting,
     Run,
     RunStatus,
     ServingForm,
 )
-from selftune.testing import fake_base, fake_build
+from selftune.testing import MemoryReader, fake_base, fake_build
 from selftune.training.config import Recipe
 from selftune.training.repeating import holds_recipe
 
 QWEN = fake_base("qwen2.5-7b")
 CODE = JudgeIdentity(name="checks", version="1")
+
+
+REGISTRY = MemoryReader()
 
 
 def model(*lineage: str) -> JudgeIdentity:
@@ -44,23 +48,30 @@ def model(*lineage: str) -> JudgeIdentity:
 
 @pytest.mark.parametrize("judge", [CODE, model("mistral-large"), model("gpt-4o", "gpt-4")])
 def test_code_and_strangers_may_choose_what_is_learnt(judge):
-    refuse_related_judge(judge, QWEN, load_policy("small"))
+    refuse_related_judge(judge, QWEN, load_policy("small"), REGISTRY)
 
 
 @pytest.mark.parametrize("judge", [model("Qwen/Qwen2.5-72B-Instruct"), model("mine-1", "qwen3-8b")])
 def test_a_judge_of_the_models_own_family_is_refused_before_anything_is_paid_for(judge):
     with pytest.raises(ConfigError, match="both descend from qwen") as refused:
-        refuse_related_judge(judge, QWEN, load_policy("small"))
+        refuse_related_judge(judge, QWEN, load_policy("small"), REGISTRY)
     assert "[judge]" in refused.value.next_step
 
 
 def test_a_judge_of_unknown_lineage_is_no_stranger():
     with pytest.raises(ConfigError, match="unknown"):
-        refuse_related_judge(model("???"), QWEN, load_policy("small"))
+        refuse_related_judge(model("???"), QWEN, load_policy("small"), REGISTRY)
+
+
+def test_a_judge_that_the_registry_knows_as_made_of_the_base_is_refused_whatever_it_is_called():
+    made_of_it = Model(name="stranger-1", entered_at="t", base_digest=QWEN.digest)
+    read = MemoryReader([QWEN, made_of_it])
+    with pytest.raises(ConfigError, match="both descend from"):
+        refuse_related_judge(model("stranger-1"), QWEN, load_policy("small"), read)
 
 
 def test_a_policy_may_allow_it_openly():
-    refuse_related_judge(model("qwen3-8b"), QWEN, replace(load_policy("small"), independence="reported"))
+    refuse_related_judge(model("qwen3-8b"), QWEN, replace(load_policy("small"), independence="reported"), REGISTRY)
 
 
 SERVED, WHOLE = Prompting.AS_SERVED, Prompting.DIALOGUE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from selftune.builds.config import BuildConfig
@@ -15,6 +16,7 @@ from selftune.evals.suites import load_suite
 from selftune.gate.nights import nights_of
 from selftune.gate.planning import plan_check
 from selftune.governance.independence import Party, check_independence
+from selftune.governance.registry.lineage import lineage_of
 from selftune.interactions.served import Resampled
 from selftune.judges.calibration.human import HUMAN
 from selftune.judges.config import Judging, Member
@@ -54,6 +56,7 @@ from selftune.records import (
 from selftune.training.repeating import holds_recipe, recipe_of
 
 if TYPE_CHECKING:
+    from selftune.context import Reader
     from selftune.gate.config import Policy
     from selftune.interactions.base import Source
     from selftune.interactions.config import Capture
@@ -97,7 +100,7 @@ def make_plan(project: Project, run: Run | None = None, *, anyway: bool = False)
     evaluation, *further = make_exams(project, policy)
     suites = (evaluation.suite, *(asked.suite for asked in further))
     identity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
-    refuse_related_judge(identity, project.base, policy)
+    refuse_related_judge(identity, project.base, policy, project.store)
     holdout = make_holdout(project, judging, champion.generation, policy)
     asked = [one for one in (evaluation, *further, holdout) if one is not None]
     refuse_related_graders([one.grader for one in asked], identity, project, policy)
@@ -118,7 +121,7 @@ def make_plan(project: Project, run: Run | None = None, *, anyway: bool = False)
         judging=judging,
         judge_identity=identity,
         calibration=calibration_line(project, identity, rubric),
-        corrector=make_corrector(config, identity, policy),
+        corrector=make_corrector(config, identity, policy, project.store),
         curation=replace(
             make_curation(project),
             trigger=trigger_of(project, policy, evaluation.suite),
@@ -245,29 +248,29 @@ def refuse_when_nothing_readable(project: Project, fresh: Stored[Interaction], j
                 return
 
 
-def refuse_related_judge(judge: JudgeIdentity, base: BaseModel, policy: Policy) -> None:
+def refuse_related_judge(judge: JudgeIdentity, base: BaseModel, policy: Policy, read: Reader) -> None:
     """Halt before anything is paid for when the judge may be kin of the model that it chooses lessons for.
 
     Raises:
         ConfigError: they descend from one family, or nobody knows what the judge descends from.
     """
-    _refuse_kin(judge, Party(role="base", name=base.name, lineage=(base.name,)), policy)
+    _refuse_kin(judge, Party(role="base", name=base.name, lineage=(base.name,)), policy, read)
 
 
-def refuse_related_teacher(judge: JudgeIdentity, teacher: str, policy: Policy) -> None:
+def refuse_related_teacher(judge: JudgeIdentity, teacher: str, policy: Policy, read: Reader) -> None:
     """The same of a teacher whose corrections the judge lets in: each family likes its own words best.
 
     Raises:
         ConfigError: they descend from one family, or nobody knows what one of them descends from.
     """
-    _refuse_kin(judge, Party(role="teacher", name=teacher, lineage=(teacher,)), policy)
+    _refuse_kin(judge, Party(role="teacher", name=teacher, lineage=(teacher,)), policy, read)
 
 
-def _refuse_kin(judge: JudgeIdentity, other: Party, policy: Policy) -> None:
+def _refuse_kin(judge: JudgeIdentity, other: Party, policy: Policy, read: Reader) -> None:
     if policy.independence != "required":
         return
     parties = (Party(role="judge", name=judge.name, lineage=judge.lineage),)
-    found = check_independence(judges=parties, candidate=other)
+    found = check_independence(judges=parties, candidate=other, made_of=partial(lineage_of, read))
     if found.check.status is not CheckStatus.PASS:
         raise ConfigError(
             f"the judge is no stranger to the {'model' if other.role == 'base' else other.role}: {found.in_words}.",
@@ -354,7 +357,7 @@ def make_member(member: PanelMember) -> Member:
     )
 
 
-def make_corrector(config: ProjectConfig, judge: JudgeIdentity, policy: Policy) -> Teaching | None:
+def make_corrector(config: ProjectConfig, judge: JudgeIdentity, policy: Policy, read: Reader) -> Teaching | None:
     """The teacher that corrects answers in each cycle; None where the project has not asked for it.
 
     Raises:
@@ -363,7 +366,7 @@ def make_corrector(config: ProjectConfig, judge: JudgeIdentity, policy: Policy) 
     """
     if not config.teacher.corrects:
         return None
-    refuse_related_teacher(judge, config.teacher.model, policy)
+    refuse_related_teacher(judge, config.teacher.model, policy, read)
     teaching = make_teaching(config)
     reach_teacher(teaching)
     return teaching

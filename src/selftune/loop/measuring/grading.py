@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from selftune.errors import ConfigError, JudgeMissingError
 from selftune.evals.base import PAIRWISE, Answered, Score, is_graded
 from selftune.governance.independence import Party, check_independence
+from selftune.governance.registry.lineage import lineage_of
 from selftune.interactions.reading.assemble import find_state
 from selftune.judges.bill import Bill, bill_by_size
 from selftune.judges.config import Judging
@@ -292,6 +293,7 @@ def refuse_related_grader(grader: GateJudge, curator: JudgeIdentity, project: Pr
             Party(role="judge at the gate", name=grading.name, lineage=grading.lineage),
         ),
         candidate=Party(role="base", name=project.base.name, lineage=(project.base.name,)),
+        made_of=partial(lineage_of, project.store),
     )
     if found.check.status is not CheckStatus.PASS:
         raise ConfigError(
