@@ -79,6 +79,7 @@ def register_commands() -> None:
         night_timers,
         nights,
         nodes,
+        people,
         picking,
         programs,
         prompting,
@@ -103,6 +104,7 @@ def register_commands() -> None:
     elsewhere.register(training.training)
     concerns.register(app)
     annotating.register(app)
+    people.register(app)
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)
