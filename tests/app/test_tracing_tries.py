@@ -156,3 +156,16 @@ def test_a_dataset_that_was_erased_is_said_and_a_name_that_is_none_is_refused(pr
     assert f"dataset {gone.id}, which can't be read any more" in "\n".join(trace(project, run.id).lines)
     with pytest.raises(UnknownNameError):
         trace(project, "2026-11-22-99")
+
+
+def test_what_was_noted_when_a_training_began_is_told_rather_than_what_the_config_says_now(project):
+    run = trained(project, learnt(project, "interaction:1"))
+    noted = {"dataset": run.dataset_id, "recipe": run.recipe_digest, "golden": "31", "content": "sha256:aa",
+             "trigger": "25 new golden interactions, 20 needed"}  # fmt: skip
+    project.store.note("training began", {**noted, "dataset": "dataset:other", "trigger": "of another"})
+    before = "\n".join(trace(project, run.id).lines)
+    assert "as [curation] trigger says now" in before
+    project.store.note("training began", noted)
+    told = "\n".join(trace(project, run.id).lines)
+    assert "condition: 25 new golden interactions, 20 needed; 31 golden in all, content sha256:aa, as was noted" in told
+    assert "of another" not in told

@@ -102,6 +102,18 @@ class Outage:
         return evaluation([None if place < lost else 1.0 for place in range(10)])
 
 
+def test_what_sets_a_step_off_is_in_the_ledger_before_it_runs_and_not_when_it_is_found_again(make, store):
+    stage = Counted("say")
+    for _ in range(2):
+        step = make()
+        step.note_before("say", "saying began", lambda inputs, config: {"of": inputs, "with": config.text})
+        step(stage, "a", Config())
+        step(Counted("other"), "a", Config())
+    assert [detail for _, detail in store.noted("saying began")] == [{"of": "a", "with": "hello"}]
+    events = [entry.event for entry in store.history()]
+    assert events.index("saying began") < events.index("say")
+
+
 def test_an_evaluation_that_an_outage_spoilt_is_asked_again_by_the_next_command_until_it_has_its_scores(make):
     stage, asked = Outage(10, 3, 0), EvaluationConfig(suite=load_suite("state_obedience"))
     step = make()

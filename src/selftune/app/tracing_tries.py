@@ -10,6 +10,7 @@ from selftune.errors import DamagedFileError, IntegrityError
 from selftune.loop.experiments.record_keeping.eval_results import folder_of
 from selftune.loop.experiments.record_keeping.keeping import find_experiment
 from selftune.loop.experiments.record_keeping.memory_notes import find_note
+from selftune.loop.lessons.beginning import beginning_of
 from selftune.records import Build, Dataset, Decision, Evaluation, Experiment, Night, Run, StudyNight
 from selftune.scoring.units import mean_of, unit_scores
 
@@ -122,11 +123,15 @@ def _set_off_by(project: Project, run: Run) -> Iterator[str]:
 
 
 def _condition(project: Project, run: Run) -> str:
-    """What had to be so before it might begin: as a night of a study wrote it down, else as the config says now."""
+    """What had to be so before it might begin: as it was written down at the time, else as the config says now."""
     night = next((one for _, one in project.store.each(StudyNight) if one.run_id == run.id), None)
     if night is not None:
         of_study = f"night {night.number} of a study, {night.date}{', in simulated time' if night.simulated else ''}"
         return f"{night.trigger} ({of_study})"
+    noted = beginning_of(project.store, run)
+    if noted:
+        told = f"{noted['trigger']}; {noted['golden']} golden in all, content {noted['content']}"
+        return f"{told}, as was noted {noted['at']} before it began"
     trigger = project.config.curation.trigger
     enough = figures.counted(trigger, "new lesson") if trigger else "as many new lessons as the gate can see"
     return f"{enough} or more, as [curation] trigger says now; or a person who asked for it"

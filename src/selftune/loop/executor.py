@@ -21,7 +21,7 @@ from selftune.failpoints import reach
 from selftune.records import Build, Evaluation, Quarantined, Record, digest_file, digest_of, digest_of_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from selftune.context import Context, Progress
     from selftune.store import Store
@@ -129,6 +129,7 @@ class Executor:
         self._deadline = deadline
         self._seal = seal
         self._taken: set[str] = set()
+        self._noted: dict[str, tuple[str, Callable[[Any, Any], Mapping[str, str]]]] = {}
         self.timings: list[Timing] = []
 
     @overload
@@ -156,6 +157,10 @@ class Executor:
         """What this step would be handed now, its scratch included; None where it is finished."""
         key = step_key(stage, inputs, config, self._context)
         return None if self._store.is_finished(key) else replace(self._context, work=self._store.step_work(key))
+
+    def note_before(self, stage: str, event: str, facts: Callable[[Any, Any], Mapping[str, str]]) -> None:
+        """Write a ledger entry whenever this stage is about to run, with what `facts` tells of inputs and config."""
+        self._noted[stage] = event, facts
 
     def _take(self, stage: Callable[[I, C, Context], Any], inputs: I, config: C) -> str:
         """See that the step is finished; returns its key."""
@@ -190,6 +195,9 @@ class Executor:
             work=self._store.step_work(key),
             report=lambda progress: self.observer.progressed(name, progress),
         )
+        if name in self._noted:
+            event, facts = self._noted[name]
+            self._store.note(event, facts(inputs, config))
         try:
             with self._shown(name):
                 output = stage(inputs, config, context)

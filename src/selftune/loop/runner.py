@@ -20,6 +20,7 @@ from selftune.loop.deciding.policy_lock import keep_policy
 from selftune.loop.executor import Executor, Silent
 from selftune.loop.incoming.taking_back import drop_withdrawn
 from selftune.loop.leavings import leave_for_people
+from selftune.loop.lessons.beginning import note_trainings
 from selftune.loop.measuring.regressions import grow_regressions
 from selftune.loop.night.device import announce_cycle, training_elsewhere
 from selftune.loop.planning import make_plan
@@ -175,6 +176,7 @@ def go_round(
                 return finish_promotion(project, promotion, step)
             project.check_base_files()
             plan = plan_on_record(project, run)
+            note_trainings(plan, step)
             ending = run_cycle(plan, step) if run is None else weigh_run(plan, step, run, dataset_of(project, run))
         except NotYet as halt:
             return halted_report(project, halt, step, again)
@@ -207,7 +209,9 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
             return again
         project.check_base_files()
         try:
-            return run_cycle(plan_on_record(project), UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
+            plan = plan_on_record(project)
+            note_trainings(plan, step)
+            return run_cycle(plan, UntilStage(step, stage))  # type: ignore[arg-type] # it steps alike
         except ReachedStage as reached:
             return reached.output
 

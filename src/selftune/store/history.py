@@ -95,6 +95,12 @@ def read_entries(connection: Connection, *, after: int, limit: int | None = None
         yield entry
 
 
+def read_notes(connection: Connection, event: str) -> list[tuple[str, dict[str, str]]]:
+    """Time and detail of each entry of an event that has no record, oldest first."""
+    asked = select(LEDGER.c.at, LEDGER.c.detail).where(LEDGER.c.event == event, LEDGER.c.record_id.is_(None))
+    return [(row.at, json.loads(row.detail)) for row in connection.execute(asked.order_by(LEDGER.c.seq))]
+
+
 def hash_at(connection: Connection, seq: int) -> str | None:
     """The hash of the entry at this place; None when there is none."""
     found: str | None = connection.execute(select(LEDGER.c.hash).where(LEDGER.c.seq == seq)).scalar()

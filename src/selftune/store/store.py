@@ -323,6 +323,11 @@ class Store:
             found: int = connection.execute(entries).scalar_one()
         return found
 
+    def noted(self, event: str) -> list[tuple[str, dict[str, str]]]:
+        """Time and detail of every ledger entry of this event that has no record, oldest first."""
+        with reading(self._engine) as connection:
+            return history.read_notes(connection, event)
+
     def last_entry(self) -> int:
         """The ledger's last place; 0 for an empty one."""
         with reading(self._engine) as connection:

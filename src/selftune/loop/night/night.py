@@ -22,6 +22,7 @@ from selftune.loop.experiments.record_keeping.keeping import finish_leaving
 from selftune.loop.experiments.screening import hold_off, make_screen
 from selftune.loop.experiments.trial import make_bench
 from selftune.loop.leavings import leave_for_people
+from selftune.loop.lessons.beginning import note_trainings
 from selftune.loop.lessons.recipes import find_recipe
 from selftune.loop.night.alarms import refuse_stopped
 from selftune.loop.night.clock import SystemClock
@@ -276,6 +277,7 @@ def weigh_best(shift: Shift, ready: Ready, tried: Tried) -> NightReport:
 def ask_gate(shift: Shift, ready: Ready, winner: Experiment | None) -> Release | Decision:
     """What the gate says of the winner's run, or of a cycle's candidate."""
     if winner is None or winner.run_id is None:
+        note_trainings(ready.plan, shift.home)
         return run_cycle(ready.plan, shift.home)
     run = shift.project.store.record(winner.run_id, Run)
     varied = apply_changes(on_node(shift.project, shift.node), winner.changes)
