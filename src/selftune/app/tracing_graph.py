@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from selftune.app.tracing import find
 from selftune.errors import UnknownNameError, UsageError
 from selftune.governance.archive.finding import find_session
+from selftune.governance.registry.names import models_called
 from selftune.governance.tracing.walking import Walk, walk_back, walk_forward
-from selftune.records import Interaction, Model, Release, Statement
+from selftune.records import Interaction, Release, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ def _find_all(project: Project, name: str) -> Sequence[Record]:
         return (find(project, name),)
     except UnknownNameError as error:
         talk = [one for _, one in project.store.each(Interaction) if one.conversation == name]
-        models = [one for _, one in project.store.each(Model) if one.name == name]
+        models = models_called(project.store, name)
         if talk or models:
             return talk or models
         try:

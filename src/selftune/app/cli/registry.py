@@ -90,8 +90,14 @@ def list_all(project: Folder = HERE, json: AsJson = False) -> None:
     if not found:
         typer.echo("No model is entered yet: selftune registry add NAME --file WEIGHTS --made-of PARENT")
     for entry in found:
-        made_of = f"made of {len(entry.model.parents)}" if entry.model.parents else "made of nothing on record"
-        typer.echo(plain(f"{entry.name}: {entry.disposition}; {made_of}; {entry.model.id[:20]}"))
+        typer.echo(plain(f"{entry.name}: {entry.disposition}; {_origin(entry)}; {entry.model.id[:20]}"))
+
+
+def _origin(entry: Entry) -> str:
+    parents = len(entry.model.parents)
+    if parents:
+        return f"made of {parents} {'parent' if parents == 1 else 'parents'}"
+    return "nothing on record says what it was made of" if entry.model.base_digest is None else "made of a base alone"
 
 
 @registry.command("show")
