@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from selftune.governance.archive.series import Window
     from selftune.store.sessions import SessionFacts
 
-WINDOWS: Final = 32
+WINDOWS: Final = 20
 """Into so many a programme is divided: of more, what goes on within a tenth of it is lost in the noise of each."""
 
 _PARTS: Final = 5
