@@ -76,3 +76,15 @@ def test_of_many_the_first_are_printed_and_all_are_counted(kept):
     told = list(lines_of_trace(trace_graph(kept, build.id, back=False), most=3))
     assert "  interaction: 21 (21 learnt from it)" in told
     assert "    and 18 more: selftune trace --json" in told
+
+
+def test_why_points_from_a_session_and_a_model_to_where_they_are_shown(kept):
+    from selftune.app.tracing import trace
+
+    model = Model(name="WILD-7", entered_at="t")
+    session = Session(salt="s", programme="wild-7\x1b[2J", number=7, messages=(), source="a", position="line 1")
+    kept.store.save([model, session], event="made by a test")
+    assert trace(kept, model.id).lines[-1] == f"entered as WILD-7: selftune registry show {model.id[:20]}"
+    told = trace(kept, session.id).lines[-1]
+    assert told.endswith(f"selftune archive show {session.id[:24]}")
+    assert "\x1b" not in told

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.prompting import lines_of_search
+from selftune.app.reporting.pages.plain import plain
 from selftune.app.targets import lines_on_targets
 from selftune.app.tracing_tries import find_try, lines_of_try
 from selftune.app.ways import way_of
@@ -20,12 +21,14 @@ from selftune.records import (
     Experiment,
     Interaction,
     Judgement,
+    Model,
     Night,
     PromptSearch,
     Record,
     Release,
     Rubric,
     Run,
+    Session,
     Statement,
 )
 
@@ -129,6 +132,10 @@ def _lines_of_people(record: Record) -> Iterator[str]:
         yield f"interaction {record.interaction_id}"
     elif isinstance(record, PromptSearch):
         yield from lines_of_search(record)
+    elif isinstance(record, Session):
+        yield plain(f"session {record.number} of {record.programme}: selftune archive show {record.id[:24]}")
+    elif isinstance(record, Model):
+        yield plain(f"entered as {record.name}: selftune registry show {record.id[:20]}")
     else:
         yield record.KIND
 
