@@ -86,6 +86,11 @@ HOUSE_RULES: Final = (
         where="selftune.governance.people.roster:signer_of",
     ),
     _HouseRule(
+        name="alarms",
+        what="A promotion that lies outside its project's history, once there is one, is held until a person lifts it.",
+        where="selftune.loop.deciding.suspicion:hold_if_suspicious",
+    ),
+    _HouseRule(
         name="no_score_on_request",
         what="Nothing is learnt from what addresses its judge, is no answer at all, or is found as good once spoiled.",
         where="selftune.curation.filters:NotSuspected",
