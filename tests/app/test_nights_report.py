@@ -27,7 +27,9 @@ from selftune.records import (
     Night,
     Outage,
     Outcome,
+    Release,
 )
+from selftune.testing import fake_build
 
 WORSE = Effect(mean=-0.2, interval=(-0.3, -0.1), level=0.95, n=42)
 BETTER = Effect(mean=0.12, interval=(0.02, 0.22), level=0.95, n=42)
@@ -135,6 +137,34 @@ def test_a_server_that_stayed_away_and_a_late_one_are_shouted_about_first(projec
     assert first.replace("1.0 min", "60.0 s") == "SERVING CAME BACK 60.0 s AFTER the deadline."
     assert "goes on serving" in second
     assert any("AFTER the deadline" in line for line in rest)
+
+
+def test_a_pause_that_only_a_release_ended_is_told_below_it(project):
+    build = fake_build("better")
+    release = Release(
+        version="v1.1",
+        alias="selftune",
+        build_id=build.id,
+        build_digest=build.digest,
+        generation=1,
+        model_file="p_b_v1.1.gguf",
+        decision_id=None,
+        replaced=None,
+        reason="It is better.",
+        config_edit=(),
+        approvals=(),
+        health=(),
+        proof=None,
+    )
+    project.store.save([build, release], event="test")
+    sentence = f"Nothing serves: v1.0 {NOT_BACK}: it hangs."
+    lost = (Outage(why="training", seconds=None),)
+    lines = morning_note(
+        project, a_night(project, [], told=(sentence,), outages=lost, release_id=release.id)
+    ).splitlines()
+    assert lines[0] == "Night of 2026-11-22: the new model was better and serves now, as v1.1."
+    assert f"Look at: {sentence}" in lines
+    assert any("in 1 pause, 1 of them until something else was started" in line for line in lines)
 
 
 def test_what_was_rolled_back_by_itself_stands_first_and_once(project):

@@ -69,7 +69,12 @@ def _shouted(night: Night) -> Iterator[str]:
         yield f"SERVING DID NOT COME BACK after {night.unended.why}. Start it: selftune start"
     elif night.spare_seconds is not None and night.spare_seconds < 0 and night.outages:
         yield f"SERVING CAME BACK {figures.seconds(-night.spare_seconds)} AFTER the deadline."
-    yield from (sentence for sentence in night.told if NOT_BACK in sentence)
+    yield from (sentence for sentence in night.told if _is_shouted(night, sentence))
+
+
+def _is_shouted(night: Night, sentence: str) -> bool:
+    """Whether a sentence stands above all else; where a new model serves by now, what went wrong before does not."""
+    return NOT_BACK in sentence and night.release_id is None
 
 
 def _heading(project: Project, night: Night) -> str:
@@ -142,6 +147,8 @@ def _serving(night: Night) -> Iterator[str]:
     away = sum(one.seconds or 0.0 for one in night.outages)
     times = figures.counted(len(night.outages), "pause")
     gaps = f"nothing answered for {figures.seconds(away)} in {times}" if night.outages else "no pause"
+    if endless := sum(one.seconds is None for one in night.outages):
+        gaps = f"{gaps}, {endless} of them until something else was started"
     spare = night.spare_seconds
     side = "" if spare is None else "before" if spare >= 0 else "AFTER"
     back = "" if spare is None else f"; back {figures.seconds(abs(spare))} {side} the deadline"
@@ -150,7 +157,7 @@ def _serving(night: Night) -> Iterator[str]:
 
 def _to_see(project: Project, night: Night, tries: Sequence[Experiment]) -> Iterator[str]:
     """What to look at, and what to do next."""
-    yield from (f"Look at: {sentence}" for sentence in night.told if NOT_BACK not in sentence)
+    yield from (f"Look at: {sentence}" for sentence in night.told if not _is_shouted(night, sentence))
     if lessons := proposed_lessons(tries):
         counted = figures.counted(len(lessons), "lesson is", "lessons are")
         yield f"Look at: {counted} proposed from these tries; add what you believe: selftune results learn"
