@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 
+from selftune.app.alarms import judge_projections, look_at_all, register_projection
 from selftune.errors import WaitingForPersonError
 from selftune.governance.alarms.base import AlarmName, Verdict
 from selftune.governance.alarms.of_releases import look_at_promotion
+from selftune.governance.alarms.projections import PointState
 from selftune.governance.clearance import clear_for_release
 from selftune.governance.keys import statement_is_signed
 from selftune.governance.statements import lift
@@ -132,9 +135,27 @@ def test_too_short_a_history_holds_nothing_and_advises_at_most(project, promotio
 def test_another_suite_is_another_history(project):
     decision = lived(project, 12, 1.0)
     candidate = project.store.record(dict(decision.arms)[Arm.CANDIDATE], Evaluation)
-    from dataclasses import replace
-
     grown = replace(candidate, suite_digest="grown")
     again = replace(decision, arms=((Arm.CANDIDATE, grown.id),))
     project.store.save([grown, again], event="made by a test")
     assert hold_if_suspicious(project, again) == ()
+
+
+def test_a_projection_over_releases_is_held_against_the_generations_that_came_after_it(project):
+    decided(project, 1, 0.5)
+    for value in (0.5, 0.9):
+        register_projection(
+            project, subject="releases", series="score in honesty", points=[(1, 0.5), (2, value)], tolerance=0.05
+        )
+    decided(project, 2, 0.5)
+    (right, wrong) = (one for _, one in judge_projections(project))
+    assert [point.state for point in right.points] == [PointState.KNOWN_BEFORE, PointState.WITHIN]
+    assert [point.state for point in wrong.points] == [PointState.KNOWN_BEFORE, PointState.BEYOND]
+    assert right.points[1].measured == pytest.approx(0.5)
+
+
+def test_what_is_looked_at_is_told_of_the_newest_promotion(project):
+    lived(project, 3, 0.5)
+    (found,) = look_at_all(project)
+    assert found.subject == "releases"
+    assert {look.about for look in found.looks} >= {"score in honesty", "the gate"}

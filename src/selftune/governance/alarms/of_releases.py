@@ -71,9 +71,10 @@ def measured_promotions(read: Reader, decision: Decision) -> tuple[Measured, ...
         for release in released[-_MOST:]
         if release.decision_id is not None and (found := if_kept(read, release.decision_id, Decision)) is not None
     ]
+    own = next((one.version for one in releases if one.decision_id == decision.id), _NEWEST)
     known = [
         Measured(label=label, evaluation=evaluation, loss=_loss(read, one))
-        for label, one in (*earlier, (_NEWEST, decision))
+        for label, one in (*earlier, (own, decision))
         if (evaluation := _evaluation(read, one, Arm.CANDIDATE)) is not None and _alike(evaluation, newest)
     ]
     first = earlier[0][1] if earlier else decision
