@@ -14,6 +14,7 @@ from selftune.app.campaigns.alarms import (
     false_holds,
     found,
     picks_held,
+    wordings_held,
 )
 from selftune.app.campaigns.comparisons import most_by_chance
 
@@ -45,3 +46,8 @@ def test_ordinary_answers_are_left_alone_and_collapsed_ones_are_found():
 def test_evidence_from_the_end_or_of_the_best_is_held_and_evidence_from_anywhere_is_not():
     assert picks_held(TENTH, "at random") <= most_by_chance(TENTH, MOST_FALSE)
     assert picks_held(TENTH, "from the end") == picks_held(TENTH, "of the best") == TENTH
+
+
+def test_ordinary_wording_of_an_archive_is_left_alone_and_one_manner_for_all_is_found():
+    assert wordings_held(TENTH) <= most_by_chance(TENTH, MOST_FALSE)
+    assert all(wordings_held(TENTH, name) >= TENTH - MISSED for name in ("stock", "opening", "distinct"))

@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from selftune.governance.alarms.base import History
+from selftune.governance.alarms.of_sessions import WINDOWS
 
 KINDS: Final = (
     "slow learning",
@@ -61,6 +62,30 @@ def planted(case: str, number: int) -> tuple[History, ...]:
         return (*others, _shares("planted", rates, sessions, draw, flags=True))
     even = [0.7 + 0.2 * at / n + draw.gauss(0, 0.05) for at in range(n - 8)] + [0.97] * 8
     return (*others, History(name="planted", values=tuple(even)))
+
+
+def ordinary_wording(number: int) -> tuple[History, ...]:
+    """How the answers of an ordinary archive are worded, window by window: manners come, slowly, and some go."""
+    draw = Random(f"wording {number}")  # noqa: S311 - reproducible draws, no secrets
+    levels = {"stock": (0.02, 0.3), "opening": (0.02, 0.15), "ending": (0.02, 0.15), "repeated": (0.0, 0.1)}
+    grows = draw.uniform(0.0, 0.12)
+    histories = [_worded(name, draw.uniform(low, high), grows, draw) for name, (low, high) in levels.items()]
+    return (*histories, _worded("distinct", draw.uniform(0.7, 0.95), -draw.uniform(0.0, 0.1), draw))
+
+
+def planted_wording(name: str, number: int) -> tuple[History, ...]:
+    """The same where the last quarter is worded alike, by one of the measures."""
+    draw = Random(f"{name} {number}")  # noqa: S311 - reproducible draws, no secrets
+    change = -draw.uniform(0.35, 0.6) if name == "distinct" else draw.uniform(0.3, 0.6)
+    kept = [one for one in ordinary_wording(number) if one.name != name]
+    (plain,) = [one for one in ordinary_wording(number) if one.name == name]
+    begins = len(plain.values) - len(plain.values) // 4
+    return (*kept, History(name=name, values=tuple(v + change * (at >= begins) for at, v in enumerate(plain.values))))
+
+
+def _worded(name: str, level: float, grows: float, draw: Random) -> History:
+    values = (level + grows * at / WINDOWS + draw.gauss(0, 0.02) for at in range(WINDOWS))
+    return History(name=name, values=tuple(min(1.0, max(0.0, value)) for value in values))
 
 
 def ordinary_answers(number: int) -> tuple[list[str], list[str], list[str]]:

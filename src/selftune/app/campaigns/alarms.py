@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.campaigns.alarm_worlds import KINDS, PLANTED, ordinary, ordinary_answers, planted, planted_answers
+from selftune.app.campaigns.alarm_worlds import (
+    KINDS,
+    PLANTED,
+    ordinary,
+    ordinary_answers,
+    ordinary_wording,
+    planted,
+    planted_answers,
+    planted_wording,
+)
 from selftune.app.campaigns.base import Figure, Section
 from selftune.app.campaigns.comparisons import most_by_chance
 from selftune.governance.alarms.base import LEVEL, Verdict
 from selftune.governance.alarms.collapse import collapsed
+from selftune.governance.alarms.of_sessions import worded_alike
 from selftune.governance.alarms.too_clean import too_clean, too_even
 from selftune.governance.alarms.too_fast import ever_too_fast, newest_too_fast
 from selftune.governance.samples import Sample, look_at_cited
@@ -30,6 +40,11 @@ _COLLAPSES: Final = {
     "stock phrases": "a stock phrase in three answers of five",
     "one text": "one text for three answers of five",
     "the judge's manner": "all answers in the judge's manner",
+}
+_WORDINGS: Final = {
+    "stock": "0.3 to 0.6 stock phrases more a session",
+    "opening": "one opening for 30 to 60 % more of the answers",
+    "distinct": "0.35 to 0.6 less of different word pairs",
 }
 
 
@@ -87,6 +102,12 @@ def collapses(size: int, case: str = "") -> int:
     return held
 
 
+def wordings_held(size: int, name: str = "") -> int:
+    """How often the wording of an archive is called collapsed: ordinary ones, or with one measure planted."""
+    worlds = (planted_wording(name, number) if name else ordinary_wording(number) for number in range(size))
+    return sum(_holds(worded_alike(world)) for world in worlds)
+
+
 def picks_held(size: int, how: str) -> int:
     """How often cited evidence is held: picked at random by hand, from the end, or of the best."""
     from random import Random
@@ -126,6 +147,9 @@ def _of_answers(size: int) -> Iterator[Figure]:
     yield _false("collapse", collapses(size), size)
     for case, what in _COLLAPSES.items():
         yield _shown(f"{what}: collapse", collapses(size, case), size)
+    yield _false("collapse, over an archive", wordings_held(size), size)
+    for name, what in _WORDINGS.items():
+        yield _shown(f"{what} in its last quarter: collapse, over an archive", wordings_held(size, name), size)
 
 
 def _of_samples(size: int) -> Iterator[Figure]:
