@@ -88,3 +88,29 @@ def test_why_points_from_a_session_and_a_model_to_where_they_are_shown(kept):
     told = trace(kept, session.id).lines[-1]
     assert told.endswith(f"selftune archive show {session.id[:24]}")
     assert "\x1b" not in told
+
+
+def test_one_that_was_erased_hides_none_of_those_beside_it(kept):
+    from sqlalchemy import update
+
+    from selftune.governance.tracing.walking import walk_back
+    from selftune.store.dialect import writing
+    from selftune.store.tables import RECORDS
+
+    build = fake_build()
+    sources = [said(f"s{n}", generated_by=build.digest) for n in range(3)]
+    later = said("later", flags=(f"corrects:{sources[0].id}",), source="corrected")
+    notes = Statement(
+        salt="s", author="ana", author_is_model=False, subject=later.id, kind=StatementKind.REVIEW, text="Hm.",
+        said_at="2026-01-01T00:00:00+00:00", evidence=(sources[1].id, sources[2].id),
+    )  # fmt: skip
+    store = kept.store
+    store.save([*sources, later, notes], event="made by a test")
+    alone, together = (walk_back(store, [notes.id], read_many=many) for many in (None, store.records))
+    assert (set(alone.ids), set(alone.edges)) == (set(together.ids), set(together.edges))
+    with writing(store._engine) as connection:
+        connection.execute(update(RECORDS).where(RECORDS.c.id == sources[1].id).values(body=None))
+    walk = walk_back(store, [notes.id], read_many=store.records)
+    assert set(walk.ids) == set(alone.ids)
+    assert "were erased" in dict(walk.unread)[sources[1].id]
+    assert any(edge.of == sources[2].id and edge.on == build.id for edge in walk.edges)

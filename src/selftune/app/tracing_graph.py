@@ -65,7 +65,7 @@ def trace_graph(project: Project, name: str, *, back: bool = True, forward: bool
         UsageError: no name was given, and nothing was decided yet.
     """
     starts = tuple(record.id for record in _find_all(project, name))
-    behind = walk_back(project.store, starts) if back else None
+    behind = walk_back(project.store, starts, read_many=project.store.records) if back else None
     ahead = walk_forward(project.store, starts) if forward else None
     learnt = walk_forward(project.store, starts, learnt=True) if forward else Walk(steps=(), edges=())
     reached = {*learnt.ids, *starts}

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
 from selftune.errors import IntegrityError, UnknownNameError
 from selftune.governance.tracing.edges import Edge, Names, edges, edges_of
 from selftune.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from selftune.context import Reader
+
+    ReadMany = Callable[[Sequence[str], type[Record]], Iterable[Record]]
+
+_AT_ONCE: Final = 500
+_NO_RECORD: Final = "a digest, and no record here has it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +41,37 @@ class Walk:
         return tuple(name for name, _ in self.steps)
 
 
-def walk_back(read: Reader, starts: Iterable[str]) -> Walk:
-    """Everything that these records rest on, however far; only what is reached is read."""
+def walk_back(read: Reader, starts: Iterable[str], *, read_many: ReadMany | None = None) -> Walk:
+    """Everything that these records rest on, however far; only what is reached is read.
+
+    `read_many` reads whole records by full ids, as a store's `records` does; a question for each takes ten times as
+    long.
+    """
     names, unread = Names(read), dict[str, str]()
 
-    def edges_from(name: str) -> list[tuple[str, Edge]]:
-        try:
-            record = read.record(name, Record)
-        except (IntegrityError, UnknownNameError) as error:
-            unread[name] = error.message
-            return []
-        return [(edge.on, edge) for edge in edges_of(record, names)]
+    def edges_from(ids: Sequence[str]) -> Iterator[tuple[str, Edge]]:
+        for record in _read(read, ids, unread, read_many):
+            yield from ((edge.on, edge) for edge in edges_of(record, names))
 
     return _walk(starts, edges_from, unread)
+
+
+def _read(read: Reader, ids: Sequence[str], unread: dict[str, str], read_many: ReadMany | None) -> Iterator[Record]:
+    """The records of these ids; why one can't be read is put into `unread`."""
+    if read_many is not None:
+        try:
+            yield from list(read_many([name for name in ids if not name.startswith("sha256:")], Record))
+        except IntegrityError:
+            # One of them is gone; which one is found by asking for each.
+            pass
+        else:
+            unread.update({name: _NO_RECORD for name in ids if name.startswith("sha256:")})
+            return
+    for name in ids:
+        try:
+            yield read.record(name, Record)
+        except (IntegrityError, UnknownNameError) as error:
+            unread[name] = _NO_RECORD if name.startswith("sha256:") else error.message
 
 
 def walk_forward(read: Reader, starts: Iterable[str], *, learnt: bool = False) -> Walk:
@@ -60,18 +83,24 @@ def walk_forward(read: Reader, starts: Iterable[str], *, learnt: bool = False) -
     for edge in edges(read):
         if edge.teaches or not learnt:
             on.setdefault(edge.on, []).append((edge.of, edge))
-    return _walk(starts, lambda name: on.get(name, []), {})
+    return _walk(starts, lambda ids: (found for name in ids for found in on.get(name, [])), {})
 
 
-def _walk(starts: Iterable[str], edges_from: Callable[[str], list[tuple[str, Edge]]], unread: dict[str, str]) -> Walk:
-    """Breadth first, so that each node is found by its shortest way."""
+def _walk(
+    starts: Iterable[str], edges_from: Callable[[Sequence[str]], Iterable[tuple[str, Edge]]], unread: dict[str, str]
+) -> Walk:
+    """Breadth first, so that each node is found by its shortest way; what is as far away is asked for together."""
     steps = dict.fromkeys(starts, 0)
-    begun, found, waiting = len(steps), list[Edge](), deque(steps)
-    while waiting:
-        name = waiting.popleft()
-        for other, edge in edges_from(name):
-            found.append(edge)
-            if other not in steps:
-                steps[other] = steps[name] + 1
-                waiting.append(other)
+    begun, found, level = len(steps), list[Edge](), list(steps)
+    for distance in count(1):
+        reached: list[str] = []
+        for place in range(0, len(level), _AT_ONCE):
+            for other, edge in edges_from(level[place : place + _AT_ONCE]):
+                found.append(edge)
+                if other not in steps:
+                    steps[other] = distance
+                    reached.append(other)
+        if not reached:
+            break
+        level = reached
     return Walk(steps=tuple(steps.items())[begun:], edges=tuple(found), unread=tuple(unread.items()))
