@@ -6,6 +6,7 @@ import pytest
 from governance_makers import decision, promotions, release, say
 from hypothesis import given
 from hypothesis import strategies as st
+from people_makers import entry, fake_person_key, first, signed
 
 from selftune.errors import ConfigError, WaitingForPersonError
 from selftune.governance.breaker import breaker_of, breaker_state, require_closed_breaker
@@ -201,3 +202,14 @@ def test_samples_are_the_worst_and_a_draw_from_the_rest(scores, seed):
     assert [sample.overall for sample in worst] == scored[:2]
     assert len(worst) + len(drawn) == min(len(lessons), len(worst) + 3)
     assert choose_samples(lessons, seed) == (worst, drawn)
+
+
+def test_in_a_team_only_a_key_of_the_roster_lets_the_loop_go_on():
+    ana, ben = fake_person_key("ana"), fake_person_key("ben")
+    releases = promotions(5)
+    typed = say("approval", releases[5].id, "ben")
+    team = [first(ana), entry(ben, ana)]
+    require_closed_breaker(MemoryReader([*releases, typed]), 5)
+    with pytest.raises(WaitingForPersonError):
+        require_closed_breaker(MemoryReader([*releases, *team, typed]), 5)
+    require_closed_breaker(MemoryReader([*releases, *team, signed(typed, ben)]), 5)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from selftune.app.doubting import who_may_end
 from selftune.app.reporting.pages.plain import plain
 from selftune.governance.doubts import doubts, doubts_of_decision
+from selftune.governance.matters import if_kept
 from selftune.loop.hearing import hear_project
-from selftune.records import Decision, Interaction, Release, Statement, StatementKind
+from selftune.records import Decision, Interaction, Record, Release, Session, Statement, StatementKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,8 +118,9 @@ def lateness(project: Project, said: Statement) -> Iterator[str]:
             at = project.store.saved_at(release.id)
             yield f"late: said {said.said_at}, after {plain(release.version)} went into service at {at}"
             break
-    if said.subject.startswith(f"{Interaction.KIND}:"):
-        happened = project.store.record(said.subject, Interaction).happened_at
+    about_talk = if_kept(project.store, said.subject, Record)
+    if isinstance(about_talk, Interaction | Session):
+        happened = about_talk.happened_at
         days = _days_between(happened, said.said_at)
         if days:
             yield f"said {days} days after what it is about, which happened {plain(happened or '')}"

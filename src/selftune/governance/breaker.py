@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from selftune.errors import ConfigError, WaitingForPersonError
 from selftune.governance.doubts import standing
 from selftune.governance.keys import statement_is_signed
+from selftune.governance.people.roster import Signer, roster_of, signer_of
 from selftune.governance.summary import summarise
 from selftune.records import Release, Statement, StatementKind
 
@@ -102,5 +103,14 @@ def require_closed_breaker(read: Reader, limit: int, *, public_key: str | None =
 
 def _count(read: Reader, limit: int, public_key: str | None) -> BreakerState:
     releases = [release for _, release in read.each(Release)]
-    statements = (statement for _, statement in read.each(Statement))
-    return breaker_state(releases, statements, limit, public_key=public_key)
+    said = tuple(read.each(Statement))
+    roster = roster_of(said, public_key=public_key)
+    # In a team a name is nobody's yes: only what its key signed counts.
+    counted = (
+        statement
+        for place, statement in said
+        if not roster.is_team
+        or statement.kind is not StatementKind.APPROVAL
+        or isinstance(signer_of(statement, roster, place=place), Signer)
+    )
+    return breaker_state(releases, counted, limit, public_key=public_key)

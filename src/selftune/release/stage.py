@@ -198,7 +198,7 @@ def check_promotion(promotion: Promotion, target: Target, context: Context) -> N
     if given < target.approvals_required:
         raise WaitingForPersonError(
             f"{given} of {target.approvals_required} approvals are there.",
-            next_step=f"Run `selftune approve {decision.id}`.",
+            next_step="Ask a colleague to run `selftune approve`; what serves goes on serving.",
         )
 
 
