@@ -117,7 +117,7 @@ def test_a_draw_is_on_record_and_comes_out_the_same_again(home):
 
 def test_the_worst_are_flagged_ones_and_three_from_the_end_are_called_hand_picked(home):
     found = run(home, "samples", "--programme", "wild-7", "--cited", "590", "--cited", "595", "--cited", "599")
-    assert "hold: 3 of 3 are hand-picked" in found.output
+    assert "hold: 3 of 3 are hand-picked: 590, 595, 599; " in found.output
     assert "all lie among the last 11 of 600" in found.output
     worst = next(line for line in found.output.splitlines() if "the worst" in line)
     with open_project(home) as project:

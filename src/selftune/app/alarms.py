@@ -193,7 +193,7 @@ def _samples(facts: Sequence[SessionFacts]) -> list[Sample]:
     known = [mean for mean in means if mean is not None]
     below = max(known) - min(known) + 1 if known else 1.0
     return [
-        Sample(id=one.session_id, score=_badness(mean, below if one.flags else 0.0))
+        Sample(id=one.session_id, score=_badness(mean, below if one.flags else 0.0), name=str(one.number))
         for one, mean in zip(facts, means, strict=True)
     ]
 

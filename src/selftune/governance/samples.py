@@ -25,10 +25,16 @@ _DRAWS: Final = 1_999
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One thing that can be shown: its id, and how good it is; None where nobody scored it."""
+    """One thing that can be shown: its id, how good it is, and what a person calls it.
+
+    Attributes:
+        score: None where nobody scored it.
+        name: Its id where it has none.
+    """
 
     id: str
     score: float | None
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +106,7 @@ def look_at_cited(
     late = _all_so_late(len(by_hand), len(samples) - earliest, len(samples))
     good = _so_good(by_hand, samples)
     limit = level / 2
-    named = ", ".join(sorted(by_hand, key=places.__getitem__))
+    named = ", ".join(samples[place].name or samples[place].id for place in sorted(places[name] for name in by_hand))
     told = (
         f"{len(by_hand)} of {len(cited)} are hand-picked: {named}; all lie among the last "
         f"{len(samples) - earliest} of {len(samples)}, by chance {in_words(late)}"

@@ -75,7 +75,12 @@ def _of_each(
 ) -> Look:
     """A measure of one text, whose mean grew by the margin and more surely than by chance."""
     old, new = [measure(text) for text in before], [measure(text) for text in after]
-    grown = fmean(new) - fmean(old)
+    grown = fmean(new) - fmean(old) >= margin
+    return _look(about, f"{fmean(old):.0%} → {fmean(new):.0%}", grown, higher_by_chance(old, new), limit, len(new))
+
+
+def higher_by_chance(old: Sequence[float], new: Sequence[float]) -> float:
+    """How often the mean of some of these values, drawn by lot, lies as far above that of the others."""
     values = [*old, *new]
 
     def growth(chosen: Any) -> Any:
@@ -84,14 +89,7 @@ def _of_each(
         column = np.asarray(values)
         return chosen @ column / len(new) - (~chosen) @ column / len(old)
 
-    return _look(
-        about,
-        f"{fmean(old):.0%} → {fmean(new):.0%}",
-        grown >= margin,
-        _by_chance(len(old), len(new), growth),
-        limit,
-        len(new),
-    )
+    return _by_chance(len(old), len(new), growth)
 
 
 def _alike(before: Sequence[str], after: Sequence[str], limit: float) -> Look:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from selftune.gate.statistics.student import welch
 from selftune.governance.alarms.base import LEVEL, AlarmName, History, Look, Verdict, in_words
+from selftune.governance.alarms.collapse import higher_by_chance
 from selftune.governance.alarms.too_clean import LEAST_VALUES, too_clean, too_even
 from selftune.governance.alarms.too_fast import ever_too_fast
 from selftune.governance.archive.series import FLAGS, SCORES, WORDING, measures_of, series_of, values_of
@@ -80,9 +80,11 @@ def _alike(history: History, limit: float) -> Look:
     size = len(history.values) // _PARTS
     before, last = history.values[:-size], history.values[-size:]
     was, now = fmean(before), fmean(last)
-    by_margin = now <= (1 - _SHRUNK) * was if history.name == _DISTINCT else now - was >= _GROWN
-    found = welch(before, last, 1 - limit).p_value
-    p_value = float(was == now) if found is None else found
+    falls = history.name == _DISTINCT
+    by_margin = now <= (1 - _SHRUNK) * was if falls else now - was >= _GROWN
+    p_value = (
+        higher_by_chance([-one for one in before], [-one for one in last]) if falls else higher_by_chance(before, last)
+    )
     told = (
         f"{was:.3g} → {now:.3g} in the last fifth (from {history.label(len(history.values) - size)}); "
         f"by chance {in_words(p_value)}"
