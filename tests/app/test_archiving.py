@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from selftune.app.archiving import import_archive, list_archive, show_session
 from selftune.app.cli.archives import _lines_of_session
 from selftune.errors import MissingFileError, UnknownNameError, UsageError
+from selftune.governance.archive.filing import file_sessions
 from selftune.governance.archive.finding import find_session
 from selftune.governance.archive.reading import read_sessions
 from selftune.interactions.config import Capture
 from selftune.interactions.privacy.consent import read_level
+from selftune.loop.incoming.privacy import door_of
 from selftune.loop.incoming.quarantine import list_aside, retry_aside
 from selftune.plugins import registered
 from selftune.records import Interaction, Message, Quarantined, Session, Statement, StatementKind
@@ -216,3 +218,21 @@ def test_sessions_whose_words_were_erased_stay_known_and_do_not_come_back(projec
     again = filed(project, path)
     assert (again.added, again.known, again.other) == (0, 2, 0)
     assert project.store.sessions.erased([name]) == {name}
+
+
+def test_an_import_that_was_cut_off_is_made_up_for_by_the_next(project, tmp_path):
+    path = written(tmp_path, *(line(n) for n in range(1200)))
+    context, door = project.context(), door_of(project)
+
+    def cut_off():
+        for place, item in enumerate(read_sessions(path, programme="", context=context, door=door)):
+            if place == 700:
+                raise KeyboardInterrupt
+            yield item
+
+    with pytest.raises(KeyboardInterrupt):
+        file_sessions(project.store, cut_off(), context=context, door=door)
+    assert project.store.count(Session) == 500
+    again = filed(project, path)
+    assert (again.added, again.known) == (700, 500)
+    assert [one.number for one in project.store.sessions.facts("wild-7")] == list(range(1200))

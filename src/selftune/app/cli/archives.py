@@ -98,7 +98,7 @@ def _lines_of_overview(one: Overview) -> Iterator[str]:
     if one.gaps:
         told = ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in one.gaps[:_GAPS])
         more = f" and {len(one.gaps) - _GAPS} gaps more" if len(one.gaps) > _GAPS else ""
-        yield f"  {one.missing} numbers are missing: {told}{more}"
+        yield f"  missing numbers: {one.missing} ({told}{more})"
     if one.timeless:
         yield f"  {one.timeless} without a time that can be read"
     if one.backward:

@@ -63,6 +63,7 @@ def import_index(
     """Bring an index of models in; an end that lacks parts is kept as it is, and listed with what it lacks."""
     from selftune.app.cli.screen import print_json
     from selftune.app.registering import bring_in
+    from selftune.app.reporting.pages import figures
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
@@ -70,7 +71,8 @@ def import_index(
     if json:
         print_json(brought)
         return
-    typer.echo(f"{brought.added} models entered, {brought.known} known already, {brought.retired} of them retired.")
+    entered = figures.counted(brought.added, "model")
+    typer.echo(f"{entered} entered, {brought.known} known already; ends put on record: {brought.retired}.")
     typer.echo("How full their ends are: selftune registry index")
 
 
@@ -94,9 +96,11 @@ def list_all(project: Folder = HERE, json: AsJson = False) -> None:
 
 
 def _origin(entry: Entry) -> str:
+    from selftune.app.reporting.pages import figures
+
     parents = len(entry.model.parents)
     if parents:
-        return f"made of {parents} {'parent' if parents == 1 else 'parents'}"
+        return f"made of {figures.counted(parents, 'parent')}"
     return "nothing on record says what it was made of" if entry.model.base_digest is None else "made of a base alone"
 
 
