@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from selftune.app.alarms import judge_projections, look_at_all, register_projection
-from selftune.errors import WaitingForPersonError
+from selftune.app.doubting import end
+from selftune.errors import UsageError, WaitingForPersonError
 from selftune.governance.alarms.base import AlarmName, Verdict
 from selftune.governance.alarms.of_releases import look_at_promotion
 from selftune.governance.alarms.projections import PointState
@@ -29,6 +30,7 @@ from selftune.records import (
     Release,
     ServingProof,
     Statement,
+    StatementKind,
 )
 
 ITEMS = 60
@@ -112,6 +114,20 @@ def test_a_promotion_outside_its_history_waits_for_a_person_and_goes_on_when_lif
     put_on_record(project, said, event="lifted")
     assert hold_if_suspicious(project, decision) == ()
     clear_for_release(hear_project(project), decision)
+
+
+def test_the_one_person_of_a_project_lifts_an_alarms_hold_by_command_with_a_reason(project):
+    decision = lived(project, 12, 1.0)
+    (raised,) = hold_if_suspicious(project, decision)
+    with pytest.raises(UsageError, match="is empty"):
+        end(project, raised.id, " ", author="", evidence=(), ask=ask_nobody)
+    said = end(project, raised.id, "New data came in.", author="", evidence=(), ask=ask_nobody)
+    assert said.kind is StatementKind.LIFT
+    clear_for_release(hear_project(project), decision)
+
+
+def ask_nobody(*_):
+    raise AssertionError("a project of one person has no passphrase")
 
 
 def test_a_usual_promotion_is_not_held_and_every_look_is_told(project):
