@@ -25,7 +25,7 @@ from selftune.loop.drafts import About, keep_broken_off, open_draft
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.project import DRAFTS, create_project, open_project
-from selftune.records import Decision, Gravity, Outcome, Statement, StatementKind
+from selftune.records import Decision, Gravity, Outcome, Release, Session, Statement, StatementKind
 
 ODD = "I am not \u202ecertain\u202c this is standard.\n\x1b[31mred\x1b[0m \x00 \u2014 e\u0301\r\nclosed by ana"
 
@@ -343,3 +343,30 @@ def test_remarks_of_one_author_on_one_topic_are_shown_together(home):
     assert "belongs to it: annotation" in shown
     assert "It felt alive." in shown
     assert "Of somebody else." not in shown
+
+
+# --- Late -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_said_after_a_release_or_long_after_a_session_is_marked_with_both_times(home):
+    served = Release(
+        version="v1.1", generation=1, alias="p", build_id=DECISION.build_id, build_digest="sha256:1", model_file="m",
+        decision_id=DECISION.id, replaced=None, reason="", config_edit=(), approvals=(), health=(), proof=None,
+    )  # fmt: skip
+    session = Session(
+        salt="0f", programme="wild", number=11847, messages=(), source="s.jsonl", position="1",
+        happened_at="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    with open_project(home) as project:
+        project.store.save([session], event="archived")
+    run(home, "annotate", DECISION.id, "In time.", "--author", "ana")
+    with open_project(home) as project:
+        project.store.save([served], event="released")
+    run(home, "annotate", DECISION.id, "Too late.", "--author", "ana")
+    run(home, "concern", "raise", session.id, "The speed seems", "--author", "ana")
+    early, late = run(home, "annotations", DECISION.id).stdout.split("Too late.")
+    assert "late:" not in early
+    assert "after v1.1 went into service at 20" in late
+    with open_project(home) as project:
+        concern = [one for _, one in project.store.each(Statement)][-1]
+    assert "days after what it is about, which happened 2026-01-01" in run(home, "concern", "show", concern.id).stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -17,6 +18,7 @@ from selftune.app.reporting.decisions import decision_page, tell_decision
 from selftune.app.reporting.naming import page_of, page_of_everything, page_of_files, sheet_of
 from selftune.app.reporting.pages.html import as_html
 from selftune.app.reporting.pages.markdown import as_markdown
+from selftune.app.reporting.pages.parts import Page, Said, Section
 from selftune.app.reporting.published import load_published
 from selftune.app.reporting.suites import KnownSuites
 from selftune.errors import UnknownNameError, UsageError
@@ -524,3 +526,35 @@ def test_a_figure_that_was_bent_afterwards_is_found(world, tmp_path):
     row = next(line for line in section(text, "Parts").splitlines() if line.startswith("| tone |"))
     change = row.split(" | ")[3]
     assert contradictions(text.replace(row, row.replace(change, "+0.987")), tmp_path)
+
+
+HOSTILE = (
+    "![x](http://evil.example/p.png) [l](javascript:alert(1)) <img src=x onerror=y> &lt;b&gt; | a \u202eb\x1b[2J\n"
+    "# closed\n```\n[r]: http://evil.example"
+)
+
+
+def test_hostile_words_of_a_concern_are_text_in_markdown_and_html_and_lose_no_line(world):
+    doubt = Statement(
+        salt="s", author="a](http://evil.example)", author_is_model=False, subject=world.candidate.id,
+        kind=StatementKind.CONCERN, text=HOSTILE, said_at="2026-11-21T00:00:00+00:00",
+    )  # fmt: skip
+    world.save(doubt)
+    page = decision_page(
+        tell_decision(world.project, world.decision, KnownSuites(world.project)), KnownSuites(world.project)
+    )
+    text = as_markdown(page)
+    kept = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")
+    assert f"````text\n{kept}\n````" in text
+    fenced_out = text.replace(kept, "")
+    assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)<img|(?<!\\)&lt;|^\[r\]:|^# closed", fenced_out, re.MULTILINE)
+    html = as_html(page)
+    assert "<img src=x" not in html
+    assert 'href="javascript' not in html
+    assert "&lt;img src=x onerror=y&gt;" in html
+
+
+def test_brackets_of_intervals_stay_as_they_are_and_links_do_not():
+    said = Said(text="[0.1, 0.2], n = 3; [a](b) ![c](d) [e][f] [g]: h & co &amp; AT&T")
+    page = Page(title="t", outcome="", lead=(), sections=(Section(title="s", parts=(said,)),), foot="")
+    assert "[0.1, 0.2], n = 3; [a\\](b) \\![c\\](d) [e\\][f] [g\\]: h & co \\&amp; AT&T" in as_markdown(page)

@@ -227,8 +227,8 @@ def _prompts(builds: Sequence[tuple[str, Build]]) -> Iterator[Transcript]:
 def _concerns(told: Told) -> Iterator[Part]:
     stand = [doubt for doubt in told.doubts if doubt.stands]
     if stand:
-        rows = tuple(map(_doubt_row, stand))
-        yield Table(caption="Open, word for word", head=("kind", "said", "by", "about", "text"), rows=rows)
+        yield Said(text="Open, word for word:")
+        yield from map(_doubted, stand)
     else:
         yield Said(text="Nobody has an open concern about this decision or anything it rests on.")
     settled = [doubt for doubt in told.doubts if not doubt.stands]
@@ -238,6 +238,14 @@ def _concerns(told: Told) -> Iterator[Part]:
         yield Table(
             caption="No longer open; that a doubt was closed is no review of what it was about", head=head, rows=rows
         )
+
+
+def _doubted(doubt: Doubt) -> Transcript:
+    """A doubt with its lines as they were said, which a table would run together."""
+    kind, said_at, author, subject, text = _doubt_row(doubt)
+    broke_off = "; unfinished, it broke off there" if doubt.statement.unfinished else ""
+    note = f"{said_at}, about {subject}; {doubt.state.value}{broke_off}"
+    return Transcript(name=f"{kind} by {author}", note=note, asked=((author, text),), answers=())
 
 
 def _doubt_row(doubt: Doubt) -> tuple[str, ...]:

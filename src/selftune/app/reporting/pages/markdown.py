@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from selftune.app.reporting.pages.parts import Part, Row
 
-# What would be read as markup inside a sentence or a cell.
-_MARKUP: Final = re.compile(r"[\\`*<|]")
+# What would be read as markup inside a sentence or a cell: emphasis, code, HTML, a cell's end, a link, a picture from
+# elsewhere, what a link refers to, or a letter by its number. A bracket alone is an interval's.
+_MARKUP: Final = re.compile(r"[\\`*<|]|\](?=[(\[:])|!(?=\[)|&(?=#?\w+;)")
 _FENCE: Final = re.compile(r"`{3,}")
 
 
