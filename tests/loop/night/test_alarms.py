@@ -176,7 +176,23 @@ def test_a_word_that_nobody_signed_ends_nothing(days):
         days.begin()
     said = resume_nights(days.project, "mended")
     refuse_stopped(days.project)
-    days.project.store.save([replace(said, signature=None, supersedes=said.id)], event="forged")
+    for _ in range(3):
+        days.begin()
+    newest = read_nights(days.project).begun[-1]
+    forged = replace(said, signature=None, subject=f"night {newest.name} at {newest.seq}")
+    days.project.store.save([forged], event="forged")
+    with pytest.raises(WaitingForPersonError):
+        refuse_stopped(days.project)
+    assert resume_nights(days.project, "mended again").subject == forged.subject
+    refuse_stopped(days.project)
+
+
+def test_a_word_that_is_taken_back_counts_no_more(days):
+    for _ in range(3):
+        days.begin()
+    said = resume_nights(days.project, "mended")
+    second_thought = replace(said, kind=StatementKind.WITHDRAWAL, supersedes=said.id, signature=None)
+    days.project.store.save([second_thought], event="withdrawn")
     with pytest.raises(WaitingForPersonError):
         refuse_stopped(days.project)
 
