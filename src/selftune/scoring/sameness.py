@@ -32,15 +32,6 @@ def likeness(texts: Sequence[str]) -> Any:
     return vectors @ vectors.T
 
 
-def dispersion(texts: Sequence[str]) -> float | None:
-    """One less the mean likeness of two of the texts: 0 where all say the same; None for fewer than two."""
-    n = len(texts)
-    if n < 2:  # noqa: PLR2004 - a pair
-        return None
-    alike = likeness(texts)
-    return float(1 - (alike.sum() - alike.trace()) / (n * (n - 1)))
-
-
 class Style:
     """The manner of one author, as how often the commonest words stand in their texts; by it others are held against.
 
