@@ -21,11 +21,22 @@ from selftune.app.doubts_page import quoted, standing_in_words, standing_lines
 from selftune.errors import UnknownNameError, UsageError, WaitingForPersonError
 from selftune.governance.clearance import clear_for_release
 from selftune.governance.statements import hold
+from selftune.judges.calibration.human import human_identity
 from selftune.loop.drafts import About, keep_broken_off, open_draft
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.project import DRAFTS, create_project, open_project
-from selftune.records import Decision, Gravity, Outcome, Release, Session, Statement, StatementKind
+from selftune.records import (
+    Decision,
+    Gravity,
+    Judgement,
+    JudgementStatus,
+    Outcome,
+    Release,
+    Session,
+    Statement,
+    StatementKind,
+)
 
 ODD = "I am not \u202ecertain\u202c this is standard.\n\x1b[31mred\x1b[0m \x00 \u2014 e\u0301\r\nclosed by ana"
 
@@ -370,3 +381,21 @@ def test_what_is_said_after_a_release_or_long_after_a_session_is_marked_with_bot
     with open_project(home) as project:
         concern = [one for _, one in project.store.each(Statement)][-1]
     assert "days after what it is about, which happened 2026-01-01" in run(home, "concern", "show", concern.id).stdout
+
+
+def test_who_said_or_judged_a_lesson_closes_no_doubt_about_it_though_records_hide_their_name(home):
+    with open_project(home) as project:
+        hidden = door_of(project).pseudonyms.of("Kim")
+        verdict = Judgement(
+            salt="0e", interaction_id="interaction:" + "3" * 64, rubric_digest="rubric:1", judge=human_identity(hidden),
+            status=JudgementStatus.PENDING,
+        )  # fmt: skip
+        talk = Session(salt="0f", programme="w", number=1, messages=(), source="s", position="1", author=hidden)
+        project.store.save([verdict, talk], event="judged")
+    for subject in (verdict.id, talk.id):
+        run(home, "concern", "raise", subject, "Is this so?", "--author", "ana")
+        concern = said(home)[-1]
+        closing = ("concern", "close", concern.id, "--because", "It is.", "--evidence", DECISION.id, "--author")
+        refused = run(home, *closing, " kim")
+        assert "who said or judged what it is about" in refused.exception.message
+        assert run(home, *closing, "dee").exit_code == 0

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.governance.keys import statement_is_signed
 from selftune.governance.matters import if_kept, matters
-from selftune.governance.people.roster import Refusal, Roster, fold, roster_of, signer_of
+from selftune.governance.people.roster import KEY, Refusal, Roster, fold, roster_of, signer_of
 from selftune.governance.statements import PROJECT, STAYS
-from selftune.records import Gravity, Record, Statement, StatementKind
+from selftune.judges.calibration.human import person_behind
+from selftune.records import Gravity, Interaction, Judgement, Record, Session, Statement, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from selftune.context import Reader
     from selftune.governance.matters import Matter
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DOUBTS: Final = frozenset({StatementKind.CONCERN, StatementKind.HOLD})
 _STAND_BEHIND: Final = frozenset({StatementKind.APPROVAL, StatementKind.SIGN_OFF, StatementKind.AMENDMENT})
+_LESSONS: Final = ("interaction:", "judgement:", "session:")
 _NO_MATTER: Final[frozenset[str]] = frozenset()
 
 
@@ -81,6 +83,8 @@ class Hearing:
         runner: Who runs what is questioned, by the name of their account.
         public_key: The machine's; None: signatures are not asked for.
         alone: Whether one person works here by themselves.
+        behind: Who said or judged each single lesson that is doubted, as the records name them.
+        pseudonym: What the records call a person of this name.
     """
 
     said: tuple[Placed, ...]
@@ -90,9 +94,18 @@ class Hearing:
     runner: str | None
     public_key: str | None
     alone: bool
+    behind: Mapping[str, str]
+    pseudonym: Callable[[str], str]
 
 
-def hear(read: Reader, *, profile: str, runner: str | None, public_key: str | None = None) -> Hearing:
+def hear(
+    read: Reader,
+    *,
+    profile: str,
+    runner: str | None,
+    public_key: str | None = None,
+    pseudonym: Callable[[str], str] = str,
+) -> Hearing:
     """What is on record about all doubts.
 
     Args:
@@ -100,12 +113,13 @@ def hear(read: Reader, *, profile: str, runner: str | None, public_key: str | No
         profile: `solo` or `team`, as the config says; a roster of several people makes a team of both.
         runner: Who runs the cycle.
         public_key: Where it is given, nothing that it did not sign takes a doubt away.
+        pseudonym: What the door makes of a name, so that whose words a lesson holds is known again.
     """
     said = tuple(read.each(Statement))
     roster = roster_of(said, public_key=public_key)
     subjects = {one.subject for _, one in said if one.kind in DOUBTS | STAYS}
     # Only a doubt about a single lesson needs the lessons of every dataset.
-    lessons = any(subject.startswith(("interaction:", "judgement:")) for subject in subjects)
+    lessons = any(subject.startswith(_LESSONS) for subject in subjects)
     return Hearing(
         said=said,
         roster=roster,
@@ -114,6 +128,8 @@ def hear(read: Reader, *, profile: str, runner: str | None, public_key: str | No
         runner=runner,
         public_key=public_key,
         alone=profile == "solo" and not roster.is_team,
+        behind={subject: name for subject in subjects if (name := _who_is_behind(read, subject)) is not None},
+        pseudonym=pseudonym,
     )
 
 
@@ -166,7 +182,8 @@ def against_ending(hearing: Hearing, doubt: Statement, ending: Statement, place:
 
 def against_person(hearing: Hearing, doubt: Statement, ending: Statement) -> str:
     """Why this doubt is not for the author of an ending to judge; empty where it is."""
-    tokens = hearing.roster.known_as(ending)
+    known = hearing.roster.known_as(ending)
+    tokens = known | {fold(hearing.pseudonym(one)) for one in known if not one.startswith(KEY)}
     for why, party in _questioned(hearing, doubt):
         if tokens & party:
             return f"it questions {ending.author}, who {why}"
@@ -236,7 +253,7 @@ def _against_withdrawal(hearing: Hearing, doubt: Statement, ending: Statement) -
     # Exactly so: who takes doubt away is asked for more than who adds it.
     same = ending.author == doubt.author
     if hearing.roster.is_team or doubt.key is not None:
-        keys = {token for token in hearing.roster.known_as(ending) if token.startswith("key:")}
+        keys = {token for token in hearing.roster.known_as(ending) if token.startswith(KEY)}
         same = bool(hearing.roster.known_as(doubt) & keys) and ending.key is not None
     return "" if same else "only its author withdraws it"
 
@@ -271,11 +288,23 @@ def _parties(hearing: Hearing, doubt: Statement) -> Iterator[tuple[str, str, fro
     for matter in hearing.matters:
         if doubted & matter.records:
             about |= matter.records
+    for name in (hearing.behind[one] for one in doubted if one in hearing.behind):
+        yield name, "said or judged what it is about", frozenset({fold(name)})
     for _, one in hearing.said:
         if one.id in doubted:
             yield one.author, "said what it is about", roster.known_as(one)
         elif one.kind in _STAND_BEHIND and one.subject in about:
             yield one.author, f"gave the {one.kind.value.replace('_', '-')} of it", roster.known_as(one)
+
+
+def _who_is_behind(read: Reader, subject: str) -> str | None:
+    """Whose a single lesson is: who spoke, or the person who judged; None for models and for nobody known."""
+    if not subject.startswith(_LESSONS):
+        return None
+    lesson = if_kept(read, subject, Record)
+    if isinstance(lesson, Judgement):
+        return person_behind(lesson.judge)
+    return lesson.author if isinstance(lesson, Interaction | Session) else None
 
 
 def _subjects(statement: Statement, by_id: dict[str, Statement]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.governance.doubts import hear
 from selftune.governance.keys import sign_statement
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.incoming.privacy import door_of
 
 if TYPE_CHECKING:
     from selftune.governance.doubts import Hearing
@@ -26,7 +27,13 @@ def hear_project(project: Project) -> Hearing:
         profile=project.config.project.profile,
         runner=getpass.getuser(),
         public_key=load_machine_key(project.hidden / "keys").public,
+        pseudonym=lambda name: _pseudonym(project, name),
     )
+
+
+def _pseudonym(project: Project, name: str) -> str:
+    known = door_of(project).pseudonyms
+    return name if known is None else known.of(name)
 
 
 def put_on_record(project: Project, statement: Statement, *, event: str) -> Statement:

@@ -55,6 +55,11 @@ def is_human(identity: JudgeIdentity) -> bool:
     return identity.name.startswith(_PREFIX)
 
 
+def person_behind(identity: JudgeIdentity) -> str | None:
+    """The pseudonym of the person who judged; None where it was no person."""
+    return identity.name.removeprefix(_PREFIX) if is_human(identity) else None
+
+
 def judge_by_hand(
     picks: Mapping[str, float | None], rubric: Rubric, *, interaction_id: str, reviewer: JudgeIdentity, salt: str
 ) -> Judgement:
