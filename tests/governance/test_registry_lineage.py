@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selftune.errors import UnknownNameError, UsageError
+from selftune.governance.registry.entries import generations
 from selftune.governance.registry.lineage import kin_between, lineage_of, trace_lineage
 from selftune.governance.registry.names import find_model, models_called, names_of, namings, same_name
 from selftune.records import Dataset, DatasetKind, Example, FileDigest, Message, Model, Run, RunStatus
@@ -136,3 +137,15 @@ def test_a_name_is_found_however_it_is_written_and_todays_name_goes_first():
         find_model(read, "ALIGNED-v9")
     with pytest.raises(UsageError, match="2 models are or were called"):
         find_model(MemoryReader([WILD, taken]), "WILD-7")
+
+
+def test_our_own_releases_need_no_entry_and_a_rollback_stands_in_the_chain():
+    first = release(0)
+    second = replace(release(1, replaced=first.id), reason="better")
+    back = replace(release(2, generation=0, replaced=second.id), reason="rolled back")
+    told = generations(MemoryReader([first, second, back]))
+    assert [(one.version, one.parent, one.disposition, one.ended) for one in told] == [
+        ("v1.0", None, "replaced by v1.1", "better"),
+        ("v1.1", "v1.0", "replaced by v1.2", "rolled back"),
+        ("v1.2", "v1.1", "serves", ""),
+    ]

@@ -78,21 +78,25 @@ def import_index(
 
 @registry.command("list")
 def list_all(project: Folder = HERE, json: AsJson = False) -> None:
-    """Every model, with its parents and what became of it."""
+    """Every model that was entered and every release of our own, with parents and what became of each."""
     from selftune.app.cli.screen import print_json
     from selftune.app.registering import list_models
     from selftune.app.reporting.pages.plain import plain
+    from selftune.governance.registry.entries import generations
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        found = list_models(opened)
+        found, own = list_models(opened), generations(opened.store)
     if json:
-        print_json(found)
+        print_json({"models": found, "releases": own})
         return
     if not found:
         typer.echo("No model is entered yet: selftune registry add NAME --file WEIGHTS --made-of PARENT")
     for entry in found:
         typer.echo(plain(f"{entry.name}: {entry.disposition}; {_origin(entry)}; {entry.model.id[:20]}"))
+    for one in own:
+        why = f" ({one.ended})" if one.ended else ""
+        typer.echo(plain(f"{one.version}: {one.disposition}{why}; came after {one.parent or 'nothing'}; {one.reason}"))
 
 
 def _origin(entry: Entry) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.governance.registry.lineage import weights_of
 from selftune.governance.registry.names import names_of, namings
 from selftune.governance.registry.retirement import RESTORE, lies_there, missing_parts
-from selftune.records import Model, Statement, StatementKind
+from selftune.records import Model, Release, Statement, StatementKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,4 +84,45 @@ def entries(read: Reader, blobs: Blobs, folder: Path, known: Callable[[str], boo
             end=end_of(model),
         )
         for model in models
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """One of our own releases, which nobody has to enter.
+
+    Attributes:
+        parent: Version of the release that it replaced; None for the first.
+        successor: Version of the one that replaced it; None for what serves.
+        reason: Why it was released, `ended` why it was replaced.
+    """
+
+    version: str
+    build_id: str
+    parent: str | None
+    successor: str | None
+    reason: str
+    ended: str
+
+    @property
+    def disposition(self) -> str:
+        """What became of it."""
+        return "serves" if self.successor is None else f"replaced by {self.successor}"
+
+
+def generations(read: Reader) -> tuple[Generation, ...]:
+    """What the loop released, oldest first, each with what came before and after it."""
+    releases = [one for _, one in read.each(Release)]
+    versions = {one.id: one.version for one in releases}
+    after = {one.replaced: one for one in releases if one.replaced is not None}
+    return tuple(
+        Generation(
+            version=one.version,
+            build_id=one.build_id,
+            parent=None if one.replaced is None else versions.get(one.replaced),
+            successor=after[one.id].version if one.id in after else None,
+            reason=one.reason,
+            ended=after[one.id].reason if one.id in after else "",
+        )
+        for one in releases
     )
