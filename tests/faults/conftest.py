@@ -17,6 +17,7 @@ from night_walk import allow_nights
 from selftune.app.kits import demo_kit
 from selftune.bases.registry import default_home
 from selftune.loop.ejected import eject
+from selftune.loop.releasing.service import stop_service
 
 PAIRS_EACH = 12  # the least that the policy `small` measures a category on
 STEPS = 8
@@ -91,7 +92,7 @@ def _copy(folder, tmp_path):
     walker = Walker(tmp_path / "walk")
     shutil.copytree(folder, walker.folder)
     yield walker
-    walker.run("stop")
+    stop_service(walker.folder)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_a_config_edited_into_nonsense_stops_commands_not_the_model_and_the_mode
     [
         ("trigger = 10", "triger = 10", "Did you mean 'trigger'?"),
         ("trigger = 10", 'trigger = "ten"', "trigger must be"),
-        ('recipe = "short"', 'recipe = "reference_stf"', "Did you mean 'reference_sft'?"),
+        ('recipe = "short"', 'recipe = "reference_stf"', "Did you mean 'reference_sft' or 'reference_slow'?"),
         ('suite = "few"', 'suite = "none.yaml"', "none.yaml"),
         ('name = "reference"', 'name = "refrence"', "Did you mean 'reference'?"),
     ],
@@ -104,7 +104,7 @@ def test_a_config_edited_into_nonsense_stops_commands_not_the_model_and_the_mode
 def test_what_the_config_can_not_mean_is_said_before_anything_is_done(begun, old, new, said):
     before = begun.ledger()
     begun.set(old, new)
-    assert said in begun.expect(2, "cycle").stderr
+    assert said in begun.look(2, "cycle").stderr
     assert begun.ledger() == before
 
 
@@ -152,14 +152,14 @@ def test_an_empty_log_a_missing_file_and_a_broken_line(begun, tmp_path):
     (tmp_path / "broken.jsonl").write_text(
         '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}\n{"messag\n'
     )
-    assert "nowhere.jsonl" in begun.expect(2, "import", "nowhere.jsonl").stderr
+    assert "nowhere.jsonl" in begun.look(2, "import", "nowhere.jsonl").stderr
     begun.run("import", str(tmp_path / "empty.jsonl"))
-    done = begun.expect(0, "import", str(tmp_path / "broken.jsonl"))
+    done = begun.look(0, "import", str(tmp_path / "broken.jsonl"))
     assert "1 imported, 0 known already, 1 set aside" in done.stdout
     (tmp_path / "empty.jsonl").unlink()
-    folder = begun.expect(0, "import", str(tmp_path), "--format", "openai")
+    folder = begun.look(0, "import", str(tmp_path), "--format", "openai")
     assert "broken.jsonl: 0 imported, 2 known already" in folder.stdout
-    assert "broken.jsonl" in begun.expect(0, "quarantine").stdout
+    assert "broken.jsonl" in begun.look(0, "quarantine").stdout
 
 
 def test_a_project_without_a_log_has_nothing_new(promoted):

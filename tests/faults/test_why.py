@@ -11,7 +11,7 @@ pytestmark = pytest.mark.needs("train", "serve")
 
 
 def told(walker, record_id):
-    return walker.expect(0, "why", record_id[:30]).stdout
+    return walker.look(0, "why", record_id[:30]).stdout
 
 
 def test_the_way_of_a_lesson_leads_from_its_file_to_what_serves_it(promoted):
