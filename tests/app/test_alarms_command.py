@@ -166,11 +166,18 @@ def test_what_is_no_curve_is_refused(home, points):
 
 
 def test_names_that_play_with_the_terminal_are_made_harmless(home):
-    odd = "fl\x1b[31mags\u202e"
+    odd = "fl\x1b[31mags\u202e\n  quiet      too fast, flags: all is well\x85forged"
     run(home, "projection", "register", odd, "--subject", "later", "--point", "1=1")
     shown = run(home, "projection", "show").output
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+    assert not [line for line in shown.splitlines() if line.strip().startswith(("quiet", "forged"))]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "half \ud83d"])
+def test_a_series_without_a_sound_name_is_refused(home, name):
+    with open_project(home) as project, pytest.raises(UsageError):
+        register_projection(project, subject="later", series=name, points=[(1, 1.0)], tolerance=0.1)
 
 
 def test_every_verdict_has_a_word_for_the_screen():

@@ -20,6 +20,8 @@ from selftune.governance.alarms.projections import Reached, judge_projection
 from selftune.governance.archive.finding import find_programme, find_session
 from selftune.governance.archive.series import measures_of, series_of, values_of
 from selftune.governance.samples import Draw, Sample, draw_samples, look_at_cited
+from selftune.interactions.door import redact_words
+from selftune.loop.incoming.privacy import door_of
 from selftune.records import Decision, Outcome, Projection, Release, Session
 
 if TYPE_CHECKING:
@@ -125,7 +127,8 @@ def register_projection(
     A programme need not be archived yet: what comes later is what a projection is for.
 
     Raises:
-        UsageError: no point, one that stands twice or is no finite number, a tolerance below 0, or an empty name.
+        UsageError: no point, one that stands twice or is no finite number, a tolerance below 0, or a name that is empty
+            or holds half of a character.
     """
     numbers = [at for at, _ in points]
     figures = [*(value for _, value in points), tolerance]
@@ -136,6 +139,8 @@ def register_projection(
         )
     if not subject.strip() or not series.strip():
         raise UsageError("a projection is of a series.", next_step="Name one that `selftune alarms` shows.")
+    for text in (subject, series, author):
+        redact_words(text, door_of(project))  # for what it refuses: names are kept as they are
     projection = Projection(
         salt=project.context().draw_salt(),
         subject=subject,

@@ -122,26 +122,30 @@ def _read_point(text: str) -> tuple[int, float]:
         raise UsageError(f"{text!r} is no point.", next_step="Give a number and a value, as 12000=0.02.") from None
 
 
-def _lines_of_alarms(found: tuple[LookedAt, ...]) -> Iterator[str]:
+def _line(text: str) -> str:
+    """One harmless line: a name with a line break in it must not look like a verdict of ours."""
     from selftune.app.reporting.pages.plain import plain
 
+    indent = len(text) - len(text.lstrip(" "))
+    return " " * indent + plain("\N{RETURN SYMBOL}".join(text.strip().splitlines()))
+
+
+def _lines_of_alarms(found: tuple[LookedAt, ...]) -> Iterator[str]:
     if not found:
         yield "Nothing was promoted or archived yet, so there is nothing to look at."
     for one in found:
-        yield plain(f"{one.subject}:")
+        yield _line(f"{one.subject}:")
         for look in one.looks:
-            yield plain(f"  {look.verdict.value:<9}  {look.alarm.value}, {look.about}: {look.told}")
+            yield _line(f"  {look.verdict.value:<9}  {look.alarm.value}, {look.about}: {look.told}")
 
 
 def _lines_of_samples(found: DrawnSamples) -> Iterator[str]:
-    from selftune.app.reporting.pages.plain import plain
-
     draw = found.draw
-    yield plain(f"{found.programme}: drawn from {draw.of} sessions with seed {draw.seed}; on record.")
+    yield _line(f"{found.programme}: drawn from {draw.of} sessions with seed {draw.seed}; on record.")
     yield f"  by lot: {', '.join(str(found.numbers[one]) for one in draw.drawn)}"
     yield f"  the worst: {', '.join(str(found.numbers[one]) for one in draw.worst) or 'none is scored or flagged'}"
     if found.cited is not None:
-        yield plain(f"  {found.cited.verdict.value}: {found.cited.told}")
+        yield _line(f"  {found.cited.verdict.value}: {found.cited.told}")
 
 
 def _as_plain(name: str, one: JudgedProjection) -> dict[str, Any]:
@@ -149,11 +153,9 @@ def _as_plain(name: str, one: JudgedProjection) -> dict[str, Any]:
 
 
 def _lines_of_projection(name: str, one: JudgedProjection) -> Iterator[str]:
-    from selftune.app.reporting.pages.plain import plain
-
     said = {True: "as projected", False: "not as projected", None: "open"}[one.as_projected]
     told = one.projection
-    yield plain(f"{told.series} of {told.subject}, by {told.by} ({name[:22]}), within {told.tolerance:g}: {said}")
+    yield _line(f"{told.series} of {told.subject}, by {told.by} ({name[:22]}), within {told.tolerance:g}: {said}")
     for point in one.points:
         measured = "" if point.measured is None else f", measured {point.measured:.4g} (n = {point.n})"
         yield f"  {point.at}: expected {point.projected:g}{measured}: {point.state.value}"
