@@ -377,9 +377,14 @@ def test_what_is_said_after_a_release_or_long_after_a_session_is_marked_with_bot
     run(home, "concern", "raise", session.id, "The speed seems", "--author", "ana")
     early, late = run(home, "annotations", DECISION.id).stdout.split("Too late.")
     assert "late:" not in early
+    run(home, "concern", "raise", "v1.1", "Of the release itself.", "--author", "ana", "--evidence", "v1.1")
+    with open_project(home) as project:
+        itself = [one for _, one in project.store.each(Statement)][-1]
+    assert itself.evidence == (served.id,)
+    assert "late:" not in run(home, "concern", "show", itself.id).stdout
     assert "after v1.1 went into service at 20" in late
     with open_project(home) as project:
-        concern = [one for _, one in project.store.each(Statement)][-1]
+        concern = [one for _, one in project.store.each(Statement)][-2]
     assert "days after what it is about, which happened 2026-01-01" in run(home, "concern", "show", concern.id).stdout
 
 

@@ -71,7 +71,7 @@ def raise_on(
         UsageError: there are no words, or no such record.
     """
     subject, author = subject_of(project, wish.subject), speaker(project, wish.author)
-    cited = tuple(project.store.find(one) for one in evidence)
+    cited = tuple(find(project, one).id for one in evidence)
     about = About(kind=StatementKind.CONCERN, subject=subject, author=author, gravity=gravity, topic=topic)
 
     def said(words: str) -> Statement:
@@ -127,7 +127,7 @@ def end(project: Project, name: str, because: str, *, author: str, evidence: tup
     doubt = doubt_named(project, name)
     if not doubt.stands:
         raise UsageError(f"{doubt.statement.id[:18]} is {doubt.state.value} already.", next_step=_look(doubt.statement))
-    cited = tuple(project.store.find(one) for one in evidence)
+    cited = tuple(find(project, one).id for one in evidence)
     make = lift if doubt.statement.kind in STAYS else close
     said = make(
         doubt.statement,

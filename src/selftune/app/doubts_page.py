@@ -114,7 +114,8 @@ def lateness(project: Project, said: Statement) -> Iterator[str]:
     place = project.store.sequence_of(said.id)
     about = [one.records for one in hear_project(project).matters if said.subject in one.records]
     for sequence, release in project.store.each(Release):
-        if sequence < place and release.decision_id is not None and any(release.decision_id in one for one in about):
+        rests = any(release.decision_id in one for one in about) and release.id != said.subject
+        if sequence < place and rests:
             at = project.store.saved_at(release.id)
             yield f"late: said {said.said_at}, after {plain(release.version)} went into service at {at}"
             break
