@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from selftune.interactions.privacy.canaries import Canary
     from selftune.loop.project import Project
-    from selftune.records import Dataset
+    from selftune.records import Dataset, Statement
 
 NAME: Final = "Person Number"
 TOLD: Final = "told.txt"
@@ -238,9 +238,10 @@ def _state(project: Project, canaries: Sequence[Canary]) -> int:
     from selftune.loop.incoming.privacy import door_of
 
     door, key, context = door_of(project), load_machine_key(project.hidden / "keys"), project.context()
+    speakers: tuple[Callable[..., Statement], ...] = (approve, raise_concern, hold, refuse, review)
     said = [
         speak("decision:1", author="owner", text=canary.text, context=context, door=door)
-        for canary, speak in zip(canaries, cycle((approve, raise_concern, hold, refuse, review)), strict=False)
+        for canary, speak in zip(canaries, cycle(speakers), strict=False)
     ]
     return len(project.store.save([sign_statement(one, key) for one in said], event="said"))
 

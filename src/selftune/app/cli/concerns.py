@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
-from selftune.records import Gravity
 
 concern = typer.Typer(no_args_is_help=True, help="Doubts on record: raise, list, show, answer, close, withdraw.")
 
@@ -29,7 +28,10 @@ def register(app: typer.Typer) -> None:
 def raise_concern(
     subject: Annotated[str, typer.Argument(help="An id or its beginning, a version, or project.")],
     text: Words = None,
-    gravity: Annotated[Gravity, typer.Option(help="A blocking one stops the promotion.")] = Gravity.NOTED,
+    # Its words as `records.Gravity` has them, which would wake all records for the sake of a --help.
+    gravity: Annotated[
+        Literal["noted", "serious", "blocking"], typer.Option(help="A blocking one stops the promotion.")
+    ] = "noted",
     topic: Topic = "",
     evidence: Evidence = None,
     edit: Edit = False,
@@ -40,19 +42,20 @@ def raise_concern(
     from selftune.app.doubting import Wish, raise_on
     from selftune.app.writing_down import write_words
     from selftune.loop.project import open_project
+    from selftune.records import Gravity
 
     with open_project(project) as opened:
         wish = Wish(subject=subject, text=text, author=author)
         said = raise_on(
             opened,
             wish,
-            gravity=gravity,
+            gravity=Gravity(gravity),
             topic=topic,
             evidence=tuple(evidence or ()),
             write=lambda draft: write_words(draft, edit=edit),
         )
     typer.echo(f"On record: {said.id}")
-    if gravity is Gravity.BLOCKING:
+    if gravity == "blocking":
         typer.echo("It blocks until somebody else has closed it; you can't, even by withdrawing it.")
 
 
