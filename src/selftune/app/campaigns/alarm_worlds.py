@@ -19,7 +19,7 @@ KINDS: Final = (
 )
 PLANTED: Final = {
     "jump": "a step of ten spreads or more at the end",
-    "sudden compliance": "resistance, then compliance within a thousandth to a tenth of the sessions",
+    "sudden compliance": "resistance, then compliance within 0.1 to 8 % of the sessions",
     "zero flags": "no flag in the last part where one in twenty to one in three was usual",
     "no variance": "scores that stop varying",
 }
