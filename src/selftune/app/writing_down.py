@@ -38,8 +38,9 @@ def write_words(draft: Draft, *, edit: bool = False) -> str:
         return draft.text.removesuffix("\n")
     descriptor = sys.stdin.fileno()
     if sys.stdin.isatty():
-        sys.stderr.write("Write; Ctrl-D ends it. Every letter is kept as you type.\n")
         with _each_key(descriptor):
+            sys.stderr.write("Write; Ctrl-D ends it. Every letter is kept as you type.\n")
+            sys.stderr.flush()
             _read_keys(draft, descriptor)
         sys.stderr.write("\n")
         return draft.text
@@ -114,7 +115,8 @@ def _each_key(descriptor: int) -> Iterator[None]:
         return
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setcbreak(descriptor)
+        # Not the default, which throws away what was typed ahead.
+        tty.setcbreak(descriptor, termios.TCSADRAIN)
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
