@@ -25,7 +25,8 @@ from selftune.judges.calibration.human import human_identity
 from selftune.loop.drafts import About, keep_broken_off, open_draft
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
-from selftune.loop.project import DRAFTS, create_project, open_project
+from selftune.loop.opened import DRAFTS
+from selftune.loop.project import create_project, open_project
 from selftune.records import (
     Decision,
     Gravity,

@@ -164,7 +164,7 @@ def test_a_later_state_does_not_bring_a_forgotten_person_back(store, project, er
 def test_a_store_of_before_versions_is_brought_up_to_date_and_knows_its_imports(store, project):
     (first,) = store.save([chat(2, position="line 1")], event="captured")
     store.close()
-    for table_of_later in ("versions", "judgements", "sittings", "interactions"):
+    for table_of_later in ("versions", "judgements", "sittings", "interactions", "sessions"):
         tamper(project, f"DROP TABLE {table_of_later}")
     tamper(project, "CREATE TABLE named_values (name VARCHAR PRIMARY KEY, value TEXT NOT NULL)")
     tamper(project, "UPDATE alembic_version SET version_num = '0001'")

@@ -82,9 +82,9 @@ def test_two_processes_learn_what_one_learns_and_go_on_where_one_stopped(tiny_ba
         alone.supervised_tokens,
     )
     for here, there in zip(alone.curve, together.curve, strict=True):
-        assert there.loss == pytest.approx(here.loss, abs=1e-6)
+        assert there.loss == pytest.approx(here.loss, rel=1e-6)
         assert there.grad_norm == pytest.approx(here.grad_norm, abs=1e-5)
-        assert there.eval_loss == (None if here.eval_loss is None else pytest.approx(here.eval_loss, abs=1e-6))
+        assert there.eval_loss == (None if here.eval_loss is None else pytest.approx(here.eval_loss, rel=1e-6))
     learnt, begun, adapter = (load_adapter(folder)[0] for folder in (one.adapter, one.initial, two.adapter))
     assert max(float((learnt[name] - adapter[name]).abs().max()) for name in learnt) < 1e-5
     assert max(float((learnt[name] - begun[name]).abs().max()) for name in learnt) > 1e-3

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from selftune.app.evidence import evaluations_of
 from selftune.app.teachers import describe_corrector
 from selftune.evals.summaries import summarise
 from selftune.records import (
-    Arm,
     Build,
     Dataset,
     Decision,
@@ -81,11 +81,6 @@ def further_scores(project: Project, decision: Decision) -> dict[str, Any]:
         one.suite: {arm.value: arm_summary(project.store.record(name, Evaluation)) for arm, name in one.arms}
         for one in decision.further
     }
-
-
-def evaluations_of(project: Project, decision: Decision) -> dict[Arm, Evaluation]:
-    """The evaluations that a decision rests on, by arm."""
-    return {arm: project.store.record(evaluation_id, Evaluation) for arm, evaluation_id in decision.arms}
 
 
 def arm_summary(evaluation: Evaluation) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selftune.app.evidence import evaluations_of
 from selftune.app.reporting.pages import figures
-from selftune.app.summary import evaluations_of
 from selftune.curation.growth.enrich import TARGETS
 from selftune.gate.targeted import split_gain
 from selftune.records import Arm, Dataset, Interaction, Run

@@ -20,7 +20,7 @@ from selftune.errors import BudgetError, LockedError, UsageError
 from selftune.governance.statements import say
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
-from selftune.loop.project import DRAFTS
+from selftune.loop.opened import DRAFTS
 from selftune.records import Gravity, Statement, StatementKind
 from selftune.settings import from_mapping
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from selftune.loop.project import Project
+    from selftune.loop.opened import Project
 
 _ABOUT: Final = ".json"
 _WORDS: Final = ".txt"

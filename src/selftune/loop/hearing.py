@@ -12,7 +12,7 @@ from selftune.loop.incoming.privacy import door_of
 
 if TYPE_CHECKING:
     from selftune.governance.doubts import Hearing
-    from selftune.loop.project import Project
+    from selftune.loop.opened import Project
     from selftune.records import Statement
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.cli.screen import Stages, make_console, print_json, show_decision, show_halt
 from selftune.app.demo import STATE_FILE
-from selftune.app.summary import evaluations_of, generation_summary
+from selftune.app.evidence import evaluations_of
+from selftune.app.summary import generation_summary
 from selftune.records import Arm
 
 if TYPE_CHECKING:

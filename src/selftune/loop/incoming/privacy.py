@@ -11,7 +11,7 @@ from selftune.interactions.privacy.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
     from selftune.loop.config import ProjectConfig
-    from selftune.loop.project import Project
+    from selftune.loop.opened import Project
     from selftune.records import Interaction
 
 _PURPOSE: Final = "pseudonyms"
