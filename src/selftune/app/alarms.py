@@ -238,6 +238,8 @@ def _of_sessions(project: Project, projection: Projection, wanted: set[int]) -> 
         (window,) = series_of(rows, size=len(rows))
         if projection.series in measures_of((window,)):
             (value,) = values_of((window,), projection.series)
+            if value is None:
+                continue  # not measured there, which is no zero
             # The session of this very number is what the projection must have come before.
-            reached[number] = Reached(value=value or 0.0, place=rows[-1].sequence, n=len(rows))
+            reached[number] = Reached(value=value, place=rows[-1].sequence, n=len(rows))
     return reached
