@@ -40,6 +40,24 @@ def held_back() -> Iterator[None]:
 
 
 @contextmanager
+def heard_at_a_terminal() -> Iterator[None]:
+    """Let Ctrl-C through while a person types, also where it was ignored when this process began.
+
+    A shell without job control starts what runs in its background with SIGINT ignored, and everything below inherits
+    that; a terminal opened there would have a Ctrl-C key that does nothing. In a thread this does nothing.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
 def stopped_by(wish: Callable[[], bool]) -> Iterator[None]:
     """Let `asked_to_stop` inside the block also hear this wish, such as a deadline or a person who came back.
 

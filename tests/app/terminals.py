@@ -57,13 +57,13 @@ class Typing:
 
 
 @contextmanager
-def at_a_terminal(*words, **environment):
-    """`selftune WORDS` at a terminal."""
+def at_a_terminal(*words, ignores_ctrl_c=False, **environment):
+    """`selftune WORDS` at a terminal; with Ctrl-C ignored from birth, as in what a script started in the background."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", _MAIN, *map(str, words)],
         stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=os.environ | environment,
-        preexec_fn=lambda: os.set_blocking(0, True) or _take_terminal(),  # noqa: PLW1509 - one thread, and it is short
+        preexec_fn=lambda: _begin(ignores_ctrl_c),  # noqa: PLW1509 - one thread, and it is short
     )  # fmt: skip
     os.close(slave)
     try:
@@ -75,8 +75,12 @@ def at_a_terminal(*words, **environment):
         os.close(master)
 
 
-def _take_terminal():
+def _begin(ignores_ctrl_c):
     import fcntl
+    import signal
     import termios
 
+    # Whatever the tests themselves were started by: a runner in the background ignores it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN if ignores_ctrl_c else signal.SIG_DFL)
+    os.set_blocking(0, True)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

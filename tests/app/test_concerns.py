@@ -313,8 +313,10 @@ def test_a_sentence_typed_at_a_terminal_outlives_a_kill_up_to_the_last_letter(ho
     assert (whole.text, whole.unfinished) == ("whole", False)
 
 
-def test_ctrl_c_keeps_what_was_typed(home):
-    with at_a_terminal("annotate", "project", "--author", "ana", "--project", home) as typing:
+@pytest.mark.parametrize("ignored", [False, True])
+def test_ctrl_c_keeps_what_was_typed(home, ignored):
+    words = ("annotate", "project", "--author", "ana", "--project", home)
+    with at_a_terminal(*words, ignores_ctrl_c=ignored) as typing:
         typing.wait_for("Every letter is kept")
         typing.type("half a thou")
         typing.wait_for("half a thou")

@@ -243,6 +243,29 @@ def test_crashed_server_is_started_again_and_waiting_requests_are_answered(hidde
     assert run(hidden, servers, story) == 3
 
 
+def test_a_server_that_dies_before_whoever_waited_for_it_gets_its_turn_is_waited_for_anew(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+
+    async def borrowed(keeper):
+        async with keeper.borrow() as behind:
+            return behind
+
+    async def story(keeper):
+        await keeper.switch(first)
+        dead = keeper._child
+        keeper._restart(dead)
+        waiting = asyncio.create_task(borrowed(keeper))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        # There is one again, and it is gone before the loop comes round to the one who waits.
+        keeper._set_child(dead)
+        keeper._restart(dead)
+        return await waiting is dead
+
+    assert run(hidden, servers, story) is False
+
+
 def test_release_that_dies_again_and_again_is_taken_back(hidden):
     servers = Servers()
     first = place(hidden, 0, "one")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages.plain import plain
 from selftune.errors import UsageError
+from selftune.interrupts import heard_at_a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +118,7 @@ def _each_key(descriptor: int) -> Iterator[None]:
     try:
         # Not the default, which throws away what was typed ahead.
         tty.setcbreak(descriptor, termios.TCSADRAIN)
-        yield
+        with heard_at_a_terminal():
+            yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

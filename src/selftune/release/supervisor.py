@@ -172,11 +172,10 @@ class Keeper:
         if self._rest is not None and not self._rest_is_over(self._rest):
             raise web.HTTPServiceUnavailable(text=f"no model serves now: {self._rest.why}", headers=_AFTER_A_REST)
         try:
-            await asyncio.wait_for(self._ready.wait(), self._terms.patience)
+            async with asyncio.timeout(self._terms.patience):
+                child = await self._wait_for_child()
         except TimeoutError:
             raise web.HTTPServiceUnavailable(text="no model serves now", headers={"Retry-After": "5"}) from None
-        child = self._child
-        assert child is not None, "ready means that there is a child"  # noqa: S101 - what cannot happen
         child.in_flight += 1
         child.quiet.clear()
         try:
@@ -186,6 +185,15 @@ class Keeper:
             child.in_flight -= 1
             if child.in_flight == 0:
                 child.quiet.set()
+
+    async def _wait_for_child(self) -> Child:
+        """The model that serves as soon as one does.
+
+        Between "there is one" and the turn of whoever waited for it, it may have died: then there is another to come.
+        """
+        while (child := self._child) is None or not self._ready.is_set():
+            await self._ready.wait()
+        return child
 
     async def report_gone(self, behind: object) -> None:
         """Start the server again, unless it turns out to live or another one serves by now."""

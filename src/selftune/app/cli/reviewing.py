@@ -11,6 +11,7 @@ import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
 from selftune.app.reporting.pages.plain import plain
+from selftune.interrupts import heard_at_a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,6 +185,7 @@ def _typed_key() -> str:
     try:
         # Nothing is flushed, as `typer.getchar` does: what was typed while the last key was written down counts too.
         tty.setcbreak(terminal, termios.TCSADRAIN)
-        return os.read(terminal, 1).decode("utf-8", "replace")
+        with heard_at_a_terminal():
+            return os.read(terminal, 1).decode("utf-8", "replace")
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
