@@ -122,6 +122,17 @@ def test_answers_that_only_change_are_quiet_and_few_are_too_few() -> None:
     assert collapsed(sentences(40, 7), sentences(3, 8), examiners={})[0].verdict is Verdict.TOO_SHORT
 
 
+def test_answers_too_short_to_repeat_themselves_hide_no_repetition() -> None:
+    """A fifth of the later answers loops; counted as not repeating, the rest would bring the mean under the margin."""
+    looping, short = [" ".join(["salt and rain"] * 12)] * 25, ["Yes, I am."] * 100
+    looks = {look.about: look for look in collapsed(sentences(40, 7), [*looping, *short], examiners={})}
+    assert looks["repetition"].verdict is Verdict.HOLD
+    assert looks["repetition"].n == 25
+    only_short = {look.about: look for look in collapsed(sentences(40, 7), short, examiners={})}
+    assert only_short["repetition"].verdict is Verdict.TOO_SHORT
+    assert only_short["likeness to each other"].verdict is Verdict.HOLD
+
+
 def test_an_archive_with_sudden_compliance_is_held_for_each_of_its_reasons() -> None:
     flagged = [40 + at % 7 for at in range(78)] + [20, 9, 2] + [0] * 19
     stock = [0.05] * 80 + [0.6] * 20

@@ -115,11 +115,13 @@ def picks_held(size: int, how: str) -> int:
     held = 0
     for number in range(size):
         draw = Random(f"{how} {number}")  # noqa: S311 - reproducible draws, no secrets
-        samples = [Sample(id=f"session {at}", score=draw.random()) for at in range(1, _SESSIONS + 1)]
+        scores = [draw.random() for _ in range(_SESSIONS)]
+        samples = [Sample(id=f"session {at}", score=score) for at, score in enumerate(scores, start=1)]
+        ranked = [samples[at] for at in sorted(range(_SESSIONS), key=scores.__getitem__)]
         from_ = {
             "at random": samples,
             "from the end": samples[-round(_TERMINAL * _SESSIONS) :],
-            "of the best": sorted(samples, key=lambda one: one.score or 0.0)[-round(_TERMINAL * _SESSIONS) :],
+            "of the best": ranked[-round(_TERMINAL * _SESSIONS) :],
         }[how]
         cited = [one.id for one in draw.sample(from_, _CITED)]
         held += look_at_cited(cited, samples, ()).verdict is Verdict.HOLD

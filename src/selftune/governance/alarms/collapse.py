@@ -45,15 +45,14 @@ def collapsed(
     """
     before, after = _thinned(before), _thinned(after)
     if min(len(before), len(after)) < LEAST_ANSWERS:
-        told = f"{len(before)} and {len(after)} answers; from {LEAST_ANSWERS} on they are held against each other"
-        return (Look(alarm=AlarmName.COLLAPSE, about="answers", verdict=Verdict.TOO_SHORT, told=told, n=len(after)),)
+        return (_too_few("answers", "answers", len(before), len(after)),)
     enough = {name: _thinned(texts) for name, texts in examiners.items() if len(texts) >= LEAST_ANSWERS}
     limit = level / (3 + len(enough))
     return (
         _of_each(
             "stock phrases", before, after, lambda text: float(count_stock_phrases(text) > 0), STOCK_MARGIN, limit
         ),
-        _of_each("repetition", before, after, lambda text: repeated_share(text) or 0.0, REPEATED_MARGIN, limit),
+        _of_each("repetition", before, after, repeated_share, REPEATED_MARGIN, limit),
         _alike(before, after, limit),
         *(_like_examiner(name, texts, before, after, limit) for name, texts in enough.items()),
     )
@@ -69,14 +68,24 @@ def _of_each(
     about: str,
     before: Sequence[str],
     after: Sequence[str],
-    measure: Callable[[str], float],
+    measure: Callable[[str], float | None],
     margin: float,
     limit: float,
 ) -> Look:
-    """A measure of one text, whose mean grew by the margin and more surely than by chance."""
-    old, new = [measure(text) for text in before], [measure(text) for text in after]
+    """A measure of one text, whose mean grew by the margin and more surely than by chance.
+
+    A text that is too short for the measure counts on neither side.
+    """
+    old, new = ([value for text in texts if (value := measure(text)) is not None] for texts in (before, after))
+    if min(len(old), len(new)) < LEAST_ANSWERS:
+        return _too_few(about, "answers long enough", len(old), len(new))
     grown = fmean(new) - fmean(old) >= margin
     return _look(about, f"{fmean(old):.0%} → {fmean(new):.0%}", grown, higher_by_chance(old, new), limit, len(new))
+
+
+def _too_few(about: str, what: str, before: int, after: int) -> Look:
+    told = f"{before} and {after} {what}; from {LEAST_ANSWERS} on they are held against each other"
+    return Look(alarm=AlarmName.COLLAPSE, about=about, verdict=Verdict.TOO_SHORT, told=told, n=after)
 
 
 def higher_by_chance(old: Sequence[float], new: Sequence[float]) -> float:
