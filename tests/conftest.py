@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import compileall
 import errno
 import hashlib
 import importlib.util
@@ -121,6 +122,8 @@ def pytest_configure(config):
     # As `bases.offline` says it, but before a test may have loaded torch: where workers share the cores, threads that
     # spin while they wait cost most of the time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not hasattr(config, "workerinput"):
+        _compile_sources()
     sys.addaudithook(_stay_on_this_machine)
 
 
@@ -151,6 +154,12 @@ def field_data() -> Path:
     folder = _field_data()
     assert folder is not None
     return folder
+
+
+def _compile_sources() -> None:
+    """Compile once what each program that a test starts would compile anew where Python may not keep it: half a start."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(ROOT / "src", quiet=2)
 
 
 def _is_long(item) -> bool:
