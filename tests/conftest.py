@@ -157,7 +157,7 @@ def field_data() -> Path:
 
 
 def _compile_sources() -> None:
-    """Compile once what each program that a test starts would compile anew where Python may not keep it: half a start."""
+    """Compile once what every program that a test starts would compile anew, half its start, where none is kept."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     compileall.compile_dir(ROOT / "src", quiet=2)
 
