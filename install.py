@@ -274,6 +274,11 @@ def install_selftune(venv: Path, extras: Sequence[str], choice: TorchChoice) -> 
     return pip(venv, "install", "-c", str(ROOT / "constraints.txt"), *more, "-e", target)
 
 
+def compile_sources(venv: Path) -> list[str]:
+    """The command that compiles this checkout: pip compiles what it copies, and this it leaves where it lies."""
+    return [str(program(venv, "python")), "-m", "compileall", "-q", str(ROOT / "src")]
+
+
 # --- the environment -------------------------------------------------------------------------------------------------
 
 
@@ -414,13 +419,14 @@ def install(venv: Path, extras: Sequence[str], machine: Machine, *, dry_run: boo
         RefusedError: a step failed.
     """
     wants_torch = "train" in extras
-    steps = Steps(venv / "install.log", 4 if wants_torch else 2, dry_run=dry_run)
+    steps = Steps(venv / "install.log", 5 if wants_torch else 3, dry_run=dry_run)
     steps.run(f"environment {venv.name}", make_venv(venv, machine.python))
     choice = TorchChoice(None, "no PyTorch")
     if wants_torch:
         choice = find_torch(venv, machine, steps)
         steps.run(TORCH.replace("==", " "), install_torch(venv, choice))
     steps.run("selftune" + (f" [{','.join(extras)}]" if extras else ""), install_selftune(venv, extras, choice))
+    steps.run("compiled, so that commands start at once", compile_sources(venv))
     if not dry_run:
         write_stamp(venv, stamp_of(extras, machine.python))
 

@@ -222,8 +222,9 @@ def test_a_dry_run_prints_every_command_and_writes_nothing(tmp_path):
     command = [sys.executable, str(ROOT / "install.py"), "--dry-run", "--extras", "all", "--venv", str(venv)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert re.findall(r"\[(\d)/4\]", result.stdout) == ["1", "2", "3", "4"]
+    assert re.findall(r"\[(\d)/5\]", result.stdout) == ["1", "2", "3", "4", "5"]
     assert "constraints.txt" in result.stdout
+    assert f"compileall -q {ROOT / 'src'}" in result.stdout
     assert not venv.exists()
 
 
