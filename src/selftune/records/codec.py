@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from selftune.errors import IntegrityError
 from selftune.records.canonical import canonical_bytes, canonical_json, read_exactly, to_builtins, to_exact, write
-from selftune.records.sealing import digest_sealed, sealed
+from selftune.records.sealing import digest_sealed, is_erased, seal_of, sealed, shred
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     import msgspec
+
+    from selftune.records.sealing import Chosen
 
 __all__ = [
     "Record",
@@ -30,8 +32,11 @@ __all__ = [
     "digest_of_each",
     "digest_of_sealed",
     "encode_record",
+    "erase_words",
+    "has_words",
     "reads_back",
     "record_types",
+    "sealed_text",
     "to_builtins",
 ]
 
@@ -131,6 +136,36 @@ def decode_record(text: str | bytes, expected: type[R] | None = None) -> R:
     # Where `cached_property` would put it: to seal what was just parsed costs a third of taking the record apart again.
     record.__dict__["id"] = f"{kind}:{digest_sealed(cls, body)}"
     return record  # type: ignore[return-value]
+
+
+def erase_words(text: str | bytes, chosen: Chosen) -> str:
+    """The text of a record without the words of the parts that are chosen (see `shred`); it has the same id.
+
+    Raises:
+        IntegrityError: as `decode_record`.
+    """
+    cls = _class_of(text)
+    return write(shred(cls, _parse(text), chosen)).decode()
+
+
+def sealed_text(text: str | bytes) -> str:
+    """What the id of a record is the digest of, from the record's text: no words of people stand in it.
+
+    Raises:
+        IntegrityError: as `decode_record`.
+    """
+    cls = _class_of(text)
+    return write(seal_of(cls)(_parse(text))).decode()
+
+
+def _class_of(text: str | bytes) -> type[Record]:
+    record: Record = decode_record(text)
+    return type(record)
+
+
+def has_words(part: Any) -> bool:
+    """Whether the words of a record, or of a part of one, are still there; so they are where it never had any."""
+    return not is_erased(getattr(part, "salt", None))
 
 
 def reads_back(text: str, record: Record) -> bool:

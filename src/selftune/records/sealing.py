@@ -1,25 +1,32 @@
 """What an id covers: a record without its defaults, and a salted digest in place of the words of people.
 
 It works on a record's JSON, which is at hand when it is written and when it is read.
+
+Where words were erased, the digest that covered them stands in the salt's place: the salt itself would let somebody who
+guesses the words prove that they were said. Such a part has no words, and what it is part of keeps its id.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
 
+from selftune.errors import IntegrityError
 from selftune.records.canonical import canonical_bytes, read_exactly, to_exact, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Seal = Callable[[Any], Any]
+    Chosen = Callable[[type, dict[str, Any]], bool]
 
 _SEALS: Final[dict[type, Seal]] = {}
 _NO_DEFAULT: Final = object()
 _UNKNOWN: Final = (_NO_DEFAULT, None, False)
+_ERASED: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def sealed(value: Any) -> Any:
@@ -66,12 +73,68 @@ def _work_out(kind: Any) -> Seal:
             default, within, is_salted = plan.get(name, _UNKNOWN)
             if value != default:
                 (words if is_salted else kept)[name] = value if within is None else within(value)
-        if salted:
+        if salted and is_erased(held.get("salt")):
+            _refuse_words(kind, any(value or plan[name][0] is not _NO_DEFAULT for name, value in words.items()))
+            kept["salt"] = held["salt"]
+        elif salted:
             covered = f"{held.get('salt')}\n".encode() + write(words)
             kept["salt"] = f"sha256:{hashlib.sha256(covered).hexdigest()}"
         return kept
 
     return seal
+
+
+def _refuse_words(kind: type, there_are: bool) -> None:
+    """Halt where words stand beside the digest of erased ones: no id would cover them.
+
+    Raises:
+        IntegrityError: so it is.
+    """
+    if there_are:
+        raise IntegrityError(
+            f"a {kind.__name__} says that its words were erased, and holds some.",
+            next_step="Restore .selftune/store.db from a backup: no id covers these words.",
+        )
+
+
+def is_erased(salt: Any) -> bool:
+    """Whether this stands where a salt stood, because the words that it hid were erased."""
+    return isinstance(salt, str) and _ERASED.fullmatch(salt) is not None
+
+
+def shred(kind: type, held: Any, chosen: Chosen) -> Any:
+    """The JSON of a `kind` without the words of each part that is chosen, itself or any in it; its seal is the same.
+
+    `chosen` is asked of each class with words and of the JSON that is held of it.
+    """
+    if not isinstance(held, dict):
+        return held
+    hints = get_type_hints(kind)
+    salted: frozenset[str] = getattr(kind, "SALTED", frozenset())
+    if salted and chosen(kind, held):
+        blank = {name: _blank(kind, name, held[name]) for name in salted & held.keys()}
+        held = held | blank | {"salt": seal_of(kind)(held)["salt"]}
+    return {name: _shred_within(hints.get(name), value, chosen) for name, value in held.items()}
+
+
+def _shred_within(hint: Any, value: Any, chosen: Chosen) -> Any:
+    within = _class_within(hint)
+    if within is None:
+        return value
+    return [shred(within, one, chosen) for one in value] if isinstance(value, list) else shred(within, value, chosen)
+
+
+def _class_within(hint: Any) -> type | None:
+    """The dataclass that an annotation speaks of, alone, in a tuple, or beside None."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        return hint
+    return next((found for found in map(_class_within, get_args(hint)) if found is not None), None)
+
+
+def _blank(kind: Any, name: str, value: Any) -> Any:
+    """What stands for a field whose words are gone: its default, and where it has none, nothing of the same type."""
+    (field,) = (field for field in fields(kind) if field.name == name)
+    return type(value)() if field.default is MISSING else read_exactly(canonical_bytes(field.default))
 
 
 def _seal_within(hint: Any) -> Seal | None:
