@@ -93,6 +93,7 @@ def test_the_public_names_are_these():
         "BlindPair",
         "Build",
         "BuildOrigin",
+        "Bundle",
         "Canary",
         "Check",
         "CheckStatus",
@@ -178,7 +179,10 @@ def test_the_public_names_are_these():
         "digest_of",
         "digest_of_each",
         "encode_record",
+        "erase_words",
+        "has_words",
         "reads_back",
         "record_types",
+        "sealed_text",
     ]
     assert all(hasattr(selftune.records, name) for name in selftune.records.__all__)

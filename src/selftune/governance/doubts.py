@@ -7,12 +7,12 @@ the release, the page and the lists, so that no two of them can differ.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from selftune.governance.keys import statement_is_signed
-from selftune.governance.matters import if_kept, matters
+from selftune.governance.matters import if_kept, matters, of_programme
 from selftune.governance.people.roster import KEY, Refusal, Roster, fold, roster_of, signer_of
 from selftune.governance.statements import PROJECT, STAYS
 from selftune.judges.calibration.human import person_behind
@@ -84,6 +84,7 @@ class Hearing:
         public_key: The machine's; None: signatures are not asked for.
         alone: Whether one person works here by themselves.
         behind: Who said or judged each single lesson that is doubted, as the records name them.
+        within: Of each session that is doubted, what its programme is called among the records of a matter.
         pseudonym: What the records call a person of this name.
     """
 
@@ -96,6 +97,7 @@ class Hearing:
     alone: bool
     behind: Mapping[str, str]
     pseudonym: Callable[[str], str]
+    within: Mapping[str, str] = field(default_factory=dict)
 
 
 def hear(
@@ -117,7 +119,8 @@ def hear(
     """
     said = tuple(read.each(Statement))
     roster = roster_of(said, public_key=public_key)
-    subjects = {one.subject for _, one in said if one.kind in DOUBTS | STAYS}
+    by_id = {one.id: one for _, one in said}
+    subjects = {subject for _, one in said if one.kind in DOUBTS | STAYS for subject in _subjects(one, by_id)}
     # Only a doubt about a single lesson needs the lessons of every dataset.
     lessons = any(subject.startswith(_LESSONS) for subject in subjects)
     return Hearing(
@@ -130,6 +133,7 @@ def hear(
         alone=profile == "solo" and not roster.is_team,
         behind={subject: name for subject in subjects if (name := _who_is_behind(read, subject)) is not None},
         pseudonym=pseudonym,
+        within={subject: of_programme(name) for subject in subjects if (name := _programme(read, subject)) is not None},
     )
 
 
@@ -140,10 +144,15 @@ def doubts(hearing: Hearing, kinds: frozenset[StatementKind] = DOUBTS) -> tuple[
 
 def doubts_of_decision(hearing: Hearing, decision: Decision) -> tuple[Doubt, ...]:
     """The doubts about a decision, anything that it rests on, what was said of these, or the whole project."""
-    about = next((one.records for one in hearing.matters if one.decision_id == decision.id), _NO_MATTER)
-    wanted = {*about, decision.id, PROJECT}
+    return doubts_about(hearing, decision.id)
+
+
+def doubts_about(hearing: Hearing, subject: str, programme: str | None = None) -> tuple[Doubt, ...]:
+    """The doubts about a decision or a model, its matter, its programme's sessions, or the whole project."""
+    about = next((one.records for one in hearing.matters if one.decision_id == subject), _NO_MATTER)
+    wanted = {*about, subject, PROJECT, *(() if programme is None else (of_programme(programme),))}
     by_id = {one.id: one for _, one in hearing.said}
-    return tuple(doubt for doubt in doubts(hearing) if wanted & set(_subjects(doubt.statement, by_id)))
+    return tuple(doubt for doubt in doubts(hearing) if wanted & _reached(hearing, doubt.statement, by_id))
 
 
 def standing(statements: Iterable[Statement]) -> tuple[Statement, ...]:
@@ -283,7 +292,7 @@ def _parties(hearing: Hearing, doubt: Statement) -> Iterator[tuple[str, str, fro
     if hearing.runner is not None:
         yield hearing.runner, "runs what it is about", roster.named(hearing.runner)
     by_id = {one.id: one for _, one in hearing.said}
-    doubted = set(_subjects(doubt, by_id))
+    doubted = _reached(hearing, doubt, by_id)
     about = set(doubted)
     for matter in hearing.matters:
         if doubted & matter.records:
@@ -305,6 +314,18 @@ def _who_is_behind(read: Reader, subject: str) -> str | None:
     if isinstance(lesson, Judgement):
         return person_behind(lesson.judge)
     return lesson.author if isinstance(lesson, Interaction | Session) else None
+
+
+def _programme(read: Reader, subject: str) -> str | None:
+    """Of which programme a session is; None for what is none."""
+    session = if_kept(read, subject, Session) if subject.startswith(f"{Session.KIND}:") else None
+    return None if session is None else session.programme
+
+
+def _reached(hearing: Hearing, statement: Statement, by_id: dict[str, Statement]) -> set[str]:
+    """What a statement is about, one behind the other, and the programme of each session among them."""
+    found = set(_subjects(statement, by_id))
+    return found | {hearing.within[one] for one in found if one in hearing.within}
 
 
 def _subjects(statement: Statement, by_id: dict[str, Statement]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from selftune.errors import IntegrityError, UnknownNameError
-from selftune.records import Dataset, Decision, Evaluation, Record, Release, Run
+from selftune.records import Bundle, Dataset, Decision, Evaluation, Record, Release, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,21 +18,48 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, kw_only=True)
 class Matter:
-    """A decision and the ids of all that it rests on, itself among them, and of what was released by it."""
+    """A decision and the ids of all that it rests on, itself among them, and of what was released by it.
+
+    A model of the registry that people were to sign for is such a matter too, with its programme and its bundles.
+    """
 
     decision_id: str
     records: frozenset[str]
 
 
+def of_programme(name: str) -> str:
+    """What stands among the records of a matter for all sessions of a programme: nobody lists thousands of them."""
+    return f"programme:{name}"
+
+
 def matters(read: Reader, *, lessons: bool = True) -> tuple[Matter, ...]:
     """Every matter there is, oldest first; without `lessons` no dataset is opened for what it was made of."""
     releases = [release for _, release in read.each(Release)]
-    return tuple(_matter_of(read, decision, releases, lessons) for _, decision in read.each(Decision))
+    bundles = [bundle for _, bundle in read.each(Bundle)]
+    decisions = [decision for _, decision in read.each(Decision)]
+    known = {decision.id for decision in decisions}
+    others = dict.fromkeys(bundle.subject for bundle in bundles if bundle.subject not in known)
+    return (
+        *(_matter_of(read, decision, releases, bundles, lessons) for decision in decisions),
+        *(Matter(decision_id=subject, records=frozenset(_bundled(subject, bundles))) for subject in others),
+    )
 
 
-def _matter_of(read: Reader, decision: Decision, releases: Iterable[Release], lessons: bool) -> Matter:
+def _matter_of(
+    read: Reader, decision: Decision, releases: Iterable[Release], bundles: Iterable[Bundle], lessons: bool
+) -> Matter:
     released = (release.id for release in releases if release.decision_id == decision.id)
-    return Matter(decision_id=decision.id, records=frozenset([*_rests_on(read, decision, lessons), *released]))
+    records = [*_rests_on(read, decision, lessons), *released, *_bundled(decision.id, bundles)]
+    return Matter(decision_id=decision.id, records=frozenset(records))
+
+
+def _bundled(subject: str, bundles: Iterable[Bundle]) -> Iterator[str]:
+    """What was to be signed for, and every bundle of it, also those that another took the place of."""
+    yield subject
+    for bundle in bundles:
+        if bundle.subject == subject:
+            yield bundle.id
+            yield from () if bundle.programme is None else (of_programme(bundle.programme),)
 
 
 def if_kept(read: Reader, record_id: str, kind: type[R]) -> R | None:

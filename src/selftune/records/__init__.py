@@ -6,8 +6,8 @@ Beside the eight: `Statement` (what a person says about any record), `BlindPair`
 between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
 `Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
-(a curve that was expected before it came), the texts that measure: `Suite` and `Rubric`; and the `Codex`, which says
-who the system is.
+(a curve that was expected before it came), `Bundle` (what people sign before something is deployed), the texts that
+measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
 from selftune.records.base_model import BaseModel
@@ -24,6 +24,7 @@ from selftune.records.build import (
     ServingProof,
     ShownLessons,
 )
+from selftune.records.bundle import Bundle
 from selftune.records.codec import (
     Record,
     canonical_json,
@@ -33,8 +34,11 @@ from selftune.records.codec import (
     digest_of,
     digest_of_each,
     encode_record,
+    erase_words,
+    has_words,
     reads_back,
     record_types,
+    sealed_text,
 )
 from selftune.records.codex import Codex, Identity, Persona, Pillar, Principle
 from selftune.records.dataset import (
@@ -93,6 +97,7 @@ __all__ = [
     "BlindPair",
     "Build",
     "BuildOrigin",
+    "Bundle",
     "Canary",
     "Check",
     "CheckStatus",
@@ -178,6 +183,9 @@ __all__ = [
     "digest_of",
     "digest_of_each",
     "encode_record",
+    "erase_words",
+    "has_words",
     "reads_back",
     "record_types",
+    "sealed_text",
 ]
