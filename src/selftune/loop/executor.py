@@ -89,14 +89,14 @@ class Silent:
 
 @dataclass(frozen=True)
 class Stored(Generic[R]):
-    """Many kept records by id, read in pages whenever they are iterated; broken lines are set aside."""
+    """Many kept records by id, read in pages whenever they are iterated; without broken lines and what was erased."""
 
     ids: Sequence[str]
     store: Store
 
     def __iter__(self) -> Iterator[R]:
         readable = (name for name in self.ids if not name.startswith(f"{Quarantined.KIND}:"))
-        return cast("Iterator[R]", self.store.records(readable, Record))
+        return cast("Iterator[R]", self.store.kept_records(readable, Record))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -112,7 +112,11 @@ class Timing:
 
 
 class Executor:
-    """Takes one step at a time; made once per command, holding the project's lease."""
+    """Takes one step at a time; made once per command, holding the project's lease.
+
+    `before` is asked before a step that is not finished, `amid` whenever it tells how far it has come; what they raise
+    ends the command there.
+    """
 
     def __init__(
         self,
@@ -122,12 +126,16 @@ class Executor:
         observer: Observer,
         deadline: float | None = None,
         seal: Callable[[Build], Build] = lambda build: build,
+        before: Callable[[str], None] = lambda stage: None,  # noqa: ARG005 - nobody need object
+        amid: Callable[[str], None] = lambda stage: None,  # noqa: ARG005 - nobody need object
     ) -> None:
         self._store = store
         self._context = context
         self.observer = observer
         self._deadline = deadline
         self._seal = seal
+        self._before = before
+        self._amid = amid
         self._taken: set[str] = set()
         self._noted: dict[str, tuple[str, Callable[[Any, Any], Mapping[str, str]]]] = {}
         self.timings: list[Timing] = []
@@ -158,6 +166,10 @@ class Executor:
         key = step_key(stage, inputs, config, self._context)
         return None if self._store.is_finished(key) else replace(self._context, work=self._store.step_work(key))
 
+    def require(self, stage: str) -> None:
+        """Return where a step of this stage may begin now; raises what `before` does."""
+        self._before(stage)
+
     def note_before(self, stage: str, event: str, facts: Callable[[Any, Any], Mapping[str, str]]) -> None:
         """Write a ledger entry whenever this stage is about to run, with what `facts` tells of inputs and config."""
         self._noted[stage] = event, facts
@@ -171,6 +183,7 @@ class Executor:
         if self._store.is_finished(key):
             self._note(Timing(stage=name, seconds=0.0, reused=True))
         else:
+            self.require(name)
             self._check_budget(name)
             reach(f"before-{name}")
             self._run(stage, name, key, inputs, config)
@@ -193,7 +206,7 @@ class Executor:
         context = replace(
             self._context,
             work=self._store.step_work(key),
-            report=lambda progress: self.observer.progressed(name, progress),
+            report=lambda progress: self._progressed(name, progress),
         )
         if name in self._noted:
             event, facts = self._noted[name]
@@ -216,6 +229,10 @@ class Executor:
             raise
         reach(f"kept-{name}")
         self._note(Timing(stage=name, seconds=self._context.elapsed() - began, reused=False))
+
+    def _progressed(self, name: str, progress: Progress) -> None:
+        self.observer.progressed(name, progress)
+        self._amid(name)
 
     @contextmanager
     def _shown(self, name: str) -> Iterator[None]:

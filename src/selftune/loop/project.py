@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from selftune.bases.registry import find_base, resolve_base
 from selftune.errors import UsageError
+from selftune.governance.brake.file import is_braked
 from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
 from selftune.loop.opened import DRAFTS, HIDDEN, Project, utc_now
 from selftune.store import BlobStore, Store
@@ -59,7 +60,7 @@ def prepare_hidden(folder: Path) -> None:
 
 @contextmanager
 def open_project(folder: Path) -> Iterator[Project]:
-    """The project in `folder`, its store open until the block ends; words that broke off are put on record.
+    """The project in `folder`, its store open until the block ends; words that broke off and stops are put on record.
 
     Raises:
         MissingFileError: there is no project in the folder.
@@ -81,4 +82,8 @@ def open_project(folder: Path) -> Iterator[Project]:
             from selftune.loop.drafts import keep_broken_off
 
             keep_broken_off(project)
+        if is_braked(project.hidden):
+            from selftune.loop.stops import settle_if_braked
+
+            settle_if_braked(project)
         yield project

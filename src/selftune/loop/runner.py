@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import LockedError, NotYet, SelftuneError, UsageError
 from selftune.gate.stage import decide
+from selftune.governance.brake.at_work import at_work
+from selftune.governance.brake.file import Braked
 from selftune.governance.breaker import require_closed_breaker
 from selftune.governance.keys import seal_build
+from selftune.interrupts import stopped_by
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.braking import check_amid, check_brake, check_freeze, check_step
 from selftune.loop.cycle import run_cycle, weigh_run
 from selftune.loop.deciding.picks import decide_by_picks
 from selftune.loop.deciding.policy_lock import keep_policy
@@ -100,7 +104,10 @@ class UntilStage:
 
 @contextmanager
 def hold_lease(project: Project) -> Iterator[Lease]:
-    """The project's one lease, kept alive by a heartbeat; `LockedError` when another runner has it."""
+    """The project's one lease, kept alive by a heartbeat; `LockedError` when another runner has it.
+
+    What trains in the block ends when the brake is put on, and a stop finds this process.
+    """
     lease = project.store.acquire_lease(LEASE_NAME, owner=f"selftune {os.getpid()}", ttl_seconds=LEASE_SECONDS)
     stop = threading.Event()
 
@@ -113,7 +120,9 @@ def hold_lease(project: Project) -> Iterator[Lease]:
     beater = threading.Thread(target=beat, name="lease-heartbeat", daemon=True)
     beater.start()
     try:
-        yield lease
+        # Said before anybody looks at the brake: whoever puts it on finds this process, or is found by it.
+        with at_work(project.hidden), stopped_by(Braked(project.hidden)):
+            yield lease
     finally:
         stop.set()
         beater.join()
@@ -147,6 +156,8 @@ def make_executor(project: Project, observer: Observer, *, seconds: float | None
         observer=observer,
         deadline=deadline,
         seal=lambda made: seal_build(made, key),
+        before=lambda stage: check_step(project, stage),
+        amid=lambda stage: check_amid(project, stage),
     )
 
 
@@ -160,13 +171,14 @@ def go_round(
     Raises:
         UsageError: the run was trained on another base.
         LockedError: another runner has the project.
-        WaitingForPersonError: the circuit breaker is open, or a promotion awaits its approval.
+        WaitingForPersonError: all work is stopped, the circuit breaker is open, or a promotion awaits its approval.
         BudgetError: the time is used up; finished steps are kept.
         MissingFileError: the base's files are gone.
         DamagedFileError: the base's files are not what was pinned.
     """
     observer = observer or Silent()
     with hold_machine(project, observer):
+        check_brake(project)
         check_breaker(project)
         step = make_executor(project, observer, seconds=seconds)
         again = weigh_picks(project, step)
@@ -174,12 +186,14 @@ def go_round(
             promotion = settle(project, step.observer)
             if promotion is not None:
                 return finish_promotion(project, promotion, step)
+            if run is None:
+                check_freeze(project)
             project.check_base_files()
             plan = plan_on_record(project, run)
             note_trainings(plan, step)
             ending = run_cycle(plan, step) if run is None else weigh_run(plan, step, run, dataset_of(project, run))
         except NotYet as halt:
-            return halted_report(project, halt, step, again)
+            return halted_report(project, why_stopped(project, halt), step, again)
         close_cycle(project, ending, step)
         return ended_report(project, plan.generation, ending, step)
 
@@ -197,6 +211,7 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
         )
     observer = observer or Silent()
     with hold_machine(project, observer):
+        check_brake(project)
         check_breaker(project)
         step = make_executor(project, observer)
         again = weigh_picks(project, step)
@@ -242,8 +257,10 @@ def start_service(project: Project, observer: Observer | None = None) -> LiveSta
     """Start what is in service; first undo what a cut-off release left, unless a cycle that runs now is at it.
 
     Raises:
+        WaitingForPersonError: all work here is stopped.
         IntegrityError: neither the release nor its fallback can be served, or the port is taken.
     """
+    check_brake(project)
     with suppress(LockedError, NotYet), hold_lease(project):
         settle(project, observer or Silent())
     return LiveServer(make_target(project)).start()
@@ -273,6 +290,15 @@ def check_breaker(project: Project) -> None:
     """
     public_key = load_machine_key(project.hidden / "keys").public
     require_closed_breaker(project.store, project.config.governance.approve_every, public_key=public_key)
+
+
+def why_stopped(project: Project, halt: NotYet) -> NotYet:
+    """Why work ended early: by the brake where that is on, whatever a stage said when it saw it."""
+    try:
+        check_brake(project)
+    except NotYet as braked:
+        return braked
+    return halt
 
 
 def weigh_picks(project: Project, step: Executor) -> Decision | None:

@@ -101,6 +101,7 @@ class Ahead:
         """
         if self.workers == 1:
             return
+        step.require(train.__name__)
         waiting = [one for training in trainings if (one := _laid_out(training, step)) is not None]
         for some in _that_fit(waiting, self.workers):
             if len(some) > 1:
