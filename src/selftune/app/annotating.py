@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selftune.app.doubting import speaker, subject_of, write_and_keep
-from selftune.app.doubts_page import headline, lateness, quoted
-from selftune.app.reporting.pages.plain import plain
+from selftune.app.doubts_page import headline, lateness
+from selftune.app.reporting.pages.plain import plain, quoted
 from selftune.errors import UsageError
 from selftune.governance.people.roster import fold
 from selftune.governance.statements import Remark, annotate

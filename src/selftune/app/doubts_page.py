@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from selftune.app.doubting import who_may_end
-from selftune.app.reporting.pages.plain import plain
+from selftune.app.reporting.pages.plain import plain, quoted
 from selftune.governance.doubts import doubts, doubts_of_decision
 from selftune.governance.matters import if_kept
 from selftune.loop.hearing import hear_project
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
 
 _REMARKS = frozenset({StatementKind.CONCERN, StatementKind.ANNOTATION, StatementKind.REVIEW, StatementKind.HOLD})
-
-
-def quoted(text: str, indent: str = "  ") -> Iterator[str]:
-    """Somebody's words line by line behind a bar, so that no line of theirs can pass for one of ours."""
-    return (f"{indent}| {plain(line)}" for line in text.split("\n"))
 
 
 def headline(said: Statement) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.prompting import lines_of_search
-from selftune.app.reporting.pages.plain import plain
+from selftune.app.reporting.pages.plain import plain, quoted
 from selftune.app.targets import lines_on_targets
 from selftune.app.tracing_tries import find_try, lines_of_try
 from selftune.app.ways import way_of
@@ -54,7 +54,15 @@ def trace(project: Project, name: str) -> Told:
         UnknownNameError: no record begins like that.
     """
     record = find(project, name)
-    return Told(record=record, lines=tuple(lines_about(project, record)))
+    lines = (one for line in lines_about(project, record) for one in _apart(line))
+    return Told(record=record, lines=tuple(lines))
+
+
+def _apart(line: str) -> Iterator[str]:
+    """A line of ours; further lines that somebody's words bring along stand behind a bar, lest they pass for ours."""
+    first, *more = line.split("\n")
+    yield plain(first)
+    yield from quoted("\n".join(more)) if more else ()
 
 
 def find(project: Project, name: str) -> Record:
@@ -95,7 +103,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
         case Run() | Experiment() | Night():
             yield from lines_of_try(project, record)
         case Dataset():
-            yield record.card
+            yield from record.card.splitlines()
         case Evaluation():
             yield f"{record.suite} by {record.scorer}, {len(record.outcomes)} answers, {len(record.unscored)} unscored"
             yield f"build {record.build_id}"
@@ -118,7 +126,7 @@ def _lines_of_prompt(build: Build) -> Iterator[str]:
     if build.prompt is not None:
         yield f"found by {build.search_id or 'nobody: it was named'}"
         yield from (f"shows {one}" for one in (() if build.shown is None else build.shown.interaction_ids))
-        yield from (f"  {line}" for line in build.prompt.splitlines())
+        yield from quoted(build.prompt)
 
 
 def _lines_of_people(record: Record) -> Iterator[str]:
@@ -133,9 +141,9 @@ def _lines_of_people(record: Record) -> Iterator[str]:
     elif isinstance(record, PromptSearch):
         yield from lines_of_search(record)
     elif isinstance(record, Session):
-        yield plain(f"session {record.number} of {record.programme}: selftune archive show {record.id[:24]}")
+        yield f"session {record.number} of {record.programme}: selftune archive show {record.id[:24]}"
     elif isinstance(record, Model):
-        yield plain(f"entered as {record.name}: selftune registry show {record.id[:20]}")
+        yield f"entered as {record.name}: selftune registry show {record.id[:20]}"
     else:
         yield record.KIND
 

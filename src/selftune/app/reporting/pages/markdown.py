@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 
     from selftune.app.reporting.pages.parts import Part, Row
 
-# What would be read as markup inside a sentence or a cell: emphasis, code, HTML, a cell's end, a link, a picture from
-# elsewhere, what a link refers to, or a letter by its number. A bracket alone is an interval's.
-_MARKUP: Final = re.compile(r"[\\`*<|]|\](?=[(\[:])|!(?=\[)|&(?=#?\w+;)")
+# What would be read as markup inside a sentence or a cell: emphasis, code, HTML, what is struck out, a cell's end, a
+# link, a picture from elsewhere, a ticked box, what a link refers to, a letter by its number, or an address that a
+# reader makes a link of. A bracket alone is an interval's, an underscore within a word is part of a name.
+_MARKUP: Final = re.compile(
+    r"[\\`*<~|]|\](?=[(\[:])|!(?=\[)|\[(?=[ xX]?\]|\^)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])"
+    r"|:(?=//)|(?<=\bmailto):|(?<=\bxmpp):|(?<=\bwww)\.",
+    re.IGNORECASE,
+)
+# What would make the line that it begins a heading, a list, a quotation or a rule; and the end of a heading.
+_OPENING: Final = re.compile(r"^(?:>|#(?=#{0,5}(?:\s|$))|[+-](?=\s|$)|[=-](?=[\s=-]*$)|\d{1,9}(?=[.)](?:\s|$)))")
+_CLOSING: Final = re.compile(r"(?:(?<=\s)|^)#+$")
 _FENCE: Final = re.compile(r"`{3,}")
 
 
@@ -25,19 +33,19 @@ def as_markdown(page: Page) -> str:
 
 
 def _lines(page: Page) -> Iterator[str]:
-    yield from (f"# {_inline(page.title)}", "")
+    yield from (f"# {_heading(page.title)}", "")
     if page.outcome:
         yield from (f"**{_inline(page.outcome)}**", "")
     for sentence in page.lead:
-        yield from (_inline(sentence), "")
+        yield from (_line(sentence), "")
     for section in page.sections:
         yield from _section(section)
     if page.footing:
-        yield from ("---", "", _inline(page.footing))
+        yield from ("---", "", _line(page.footing))
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield from (f"## {_inline(section.title)}", "")
+    yield from (f"## {_heading(section.title)}", "")
     for part in section.parts:
         yield from _part(part)
         yield ""
@@ -46,9 +54,9 @@ def _section(section: Section) -> Iterator[str]:
 def _part(part: Part) -> Iterator[str]:
     match part:
         case Said():
-            yield _inline(part.text)
+            yield _line(part.text)
         case Points():
-            yield from (f"- {_inline(point)}" for point in part.points)
+            yield from (f"- {_line(point)}" for point in part.points)
         case Table():
             yield from _table(part)
         case Drawing():
@@ -58,7 +66,7 @@ def _part(part: Part) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield from (_inline(table.caption) + ":", "")
+    yield from (_line(table.caption) + ":", "")
     yield _row(table.head)
     yield "|" + "---|" * len(table.head)
     yield from map(_row, table.rows)
@@ -70,11 +78,11 @@ def _row(row: Row) -> str:
 
 
 def _transcript(part: Transcript) -> Iterator[str]:
-    yield f"### {_inline(part.name)}"
+    yield f"### {_heading(part.name)}"
     if part.note:
-        yield from ("", _inline(part.note))
+        yield from ("", _line(part.note))
     for speaker, text in part.asked:
-        yield from ("", f"{_inline(speaker)}:", *_quoted(text))
+        yield from ("", f"{_line(speaker)}:", *_quoted(text))
     for answer in part.answers:
         note = f" ({_inline(answer.note)})" if answer.note else ""
         yield from ("", f"**{_inline(answer.name)}**{note}:", *_quoted(answer.text))
@@ -88,3 +96,17 @@ def _quoted(text: str) -> Iterator[str]:
 
 def _inline(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", " ".join(plain(text).split()))
+
+
+def _line(text: str) -> str:
+    """Words at the beginning of a line of their own, where more is read as markup than within one."""
+    return _OPENING.sub(_not_opening, _inline(text))
+
+
+def _not_opening(found: re.Match[str]) -> str:
+    # A number is told from a list's by its dot: only marks can be escaped.
+    return f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}"
+
+
+def _heading(text: str) -> str:
+    return _CLOSING.sub(r"\\\g<0>", _inline(text))
