@@ -366,6 +366,7 @@ def _index(project: Project) -> int:
 
 def _say(home: Path) -> str:
     """All that the commands print about the project, their errors too."""
+    from selftune.app.cli.asked import asked_of
     from selftune.app.cli.main import app, register_commands
     from selftune.errors import SelftuneError
 
@@ -375,7 +376,7 @@ def _say(home: Path) -> str:
     with redirect_stdout(told), redirect_stderr(told):
         for words in _COMMANDS:
             try:
-                app([*words, "--project", str(home)], standalone_mode=False)
+                asked_of(app, words)([*words, "--project", str(home)], standalone_mode=False)
             except SelftuneError as error:
                 told.write(f"{error.message} {error.next_step}\n")
             except SystemExit:

@@ -63,6 +63,7 @@ def register_commands() -> None:
         annotating,
         archives,
         benchmarking,
+        braking,
         codex,
         comparing,
         concerns,
@@ -96,6 +97,7 @@ def register_commands() -> None:
     )
 
     everyday.register(app)
+    braking.register(app)
     nights.register(app)
     night_timers.register(nights.nightly)
     stages.register(app)
@@ -132,11 +134,12 @@ def register_commands() -> None:
 
 def main() -> None:
     """Run the command line; every error that a user can cause becomes a message, a next step and an exit code."""
+    from selftune.app.cli.asked import asked_of
     from selftune.errors import SelftuneError
 
     register_commands()
     try:
-        app()
+        asked_of(app, sys.argv[1:])()
     except SelftuneError as error:
         from selftune.app.cli.screen import show_error
 

@@ -1,0 +1,57 @@
+"""Makes of all commands only the one that was asked for: to make all takes longer than most commands do."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import TYPE_CHECKING
+
+from typer.main import get_command_name, solve_typer_info_defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import typer
+    from typer.models import CommandInfo, TyperInfo
+
+
+def asked_of(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """The app with what these words need: one command, or the names and summaries of all for the first page.
+
+    Words that name no command get the whole app, which says what there is instead. `app` itself stays as it is.
+    """
+    if not words or list(words) == ["--help"]:
+        commands = [_without_options(one) for one in app.registered_commands]
+        return _with(app, commands, [_without_commands(one) for one in app.registered_groups])
+    commands = [one for one in app.registered_commands if _command_name(one) == words[0]]
+    groups = [one for one in app.registered_groups if solve_typer_info_defaults(one).name == words[0]]
+    return _with(app, commands, groups) if commands or groups else app
+
+
+def _with(app: typer.Typer, commands: list[CommandInfo], groups: list[TyperInfo]) -> typer.Typer:
+    alike = copy.copy(app)
+    alike.registered_commands, alike.registered_groups = commands, groups
+    return alike
+
+
+def _command_name(command: CommandInfo) -> str:
+    return command.name or get_command_name(getattr(command.callback, "__name__", ""))
+
+
+def _without_options(command: CommandInfo) -> CommandInfo:
+    alike = copy.copy(command)
+    alike.name = _command_name(command)
+    alike.help = inspect.getdoc(command.callback) if command.help is None else command.help
+    alike.callback = _nothing
+    return alike
+
+
+def _without_commands(group: TyperInfo) -> TyperInfo:
+    alike = copy.copy(group)
+    if group.typer_instance is not None:
+        alike.typer_instance = _with(group.typer_instance, [], [])
+    return alike
+
+
+def _nothing() -> None:
+    """What a command on the first page does: its own page is made from itself."""
