@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UsageError
 from selftune.governance.alarms.collapse import collapsed
-from selftune.governance.alarms.of_releases import (
-    histories_of,
-    look_at_promotion,
-    measured_promotions,
-)
+from selftune.governance.alarms.of_releases import look_at_promotion, newest_promotion
 from selftune.governance.alarms.of_sessions import look_at_sessions
-from selftune.governance.alarms.projections import Reached, judge_projection
+from selftune.governance.alarms.on_record import RELEASES, judge_on_record
 from selftune.governance.archive.finding import find_programme, find_session
-from selftune.governance.archive.series import measures_of, series_of, values_of
 from selftune.governance.samples import Draw, Sample, draw_samples, look_at_cited
 from selftune.interactions.door import redact_words
 from selftune.loop.incoming.privacy import door_of
-from selftune.records import Decision, Outcome, Projection, Release, Session
+from selftune.records import Projection, Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +27,10 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.store.sessions import SessionFacts
 
-RELEASES: Final = "releases"
 DRAWN: Final = "samples drawn"
 PROJECTED: Final = "projection registered"
 _TEXTS: Final = 300
 _PARTS: Final = 5
-_AROUND: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +68,7 @@ def look_at_all(project: Project, *, programme: str = "", examiner: str = "") ->
         if examiner
         else []
     )
-    promoting = None if programme else _newest_promotion(project)
+    promoting = None if programme else newest_promotion(project.store)
     about_releases = () if promoting is None else look_at_promotion(project.store, promoting)
     found = [LookedAt(subject=RELEASES, looks=about_releases)] if about_releases else []
     return (*found, *(_look_at_programme(project, name, examiner, own) for name in names))
@@ -154,26 +147,11 @@ def register_projection(
 
 def judge_projections(project: Project) -> tuple[tuple[str, JudgedProjection], ...]:
     """Every projection on record with its id, against what was measured since; worked out each time."""
-    found = []
-    for place, projection in project.store.each(Projection):
-        wanted = {at for at, _ in projection.points}
-        of_releases = projection.subject == RELEASES
-        reached = (
-            _of_releases(project, projection, wanted) if of_releases else _of_sessions(project, projection, wanted)
-        )
-        found.append((projection.id, judge_projection(projection, place, reached)))
-    return tuple(found)
+    return judge_on_record(project.store)
 
 
 def _names(project: Project) -> list[str]:
     return [one.name for one in project.store.sessions.programmes()]
-
-
-def _newest_promotion(project: Project) -> Decision | None:
-    found = None
-    for _, one in project.store.each(Decision):
-        found = one if one.outcome is Outcome.PROMOTE else found
-    return found
 
 
 def _look_at_programme(project: Project, name: str, examiner: str, own: list[str]) -> LookedAt:
@@ -208,38 +186,3 @@ def _badness(mean: float | None, below: float) -> float | None:
     if mean is None:
         return -below if below else None
     return mean - below
-
-
-def _of_releases(project: Project, projection: Projection, wanted: set[int]) -> dict[int, Reached]:
-    """What the promotions of these generations were measured at."""
-    promoting = _newest_promotion(project)
-    if promoting is None:
-        return {}
-    measured = measured_promotions(project.store, promoting)
-    history = next((one for one in histories_of(measured) if one.name == projection.series), None)
-    if history is None:
-        return {}
-    generations = {one.version: one.generation for _, one in project.store.each(Release)}
-    places = {one.label: project.store.sequence_of(one.evaluation.id) for one in measured}
-    return {
-        generations[label]: Reached(value=value, place=places[label])
-        for label, value in zip(history.labels, history.values, strict=True)
-        if generations.get(label) in wanted
-    }
-
-
-def _of_sessions(project: Project, projection: Projection, wanted: set[int]) -> dict[int, Reached]:
-    """The mean of the hundred sessions up to each of these numbers, once the last of them is there."""
-    facts = list(project.store.sessions.facts(projection.subject))
-    at = {one.number: place for place, one in enumerate(facts)}
-    reached = {}
-    for number in sorted(wanted & set(at)):
-        rows = facts[max(0, at[number] - _AROUND + 1) : at[number] + 1]
-        (window,) = series_of(rows, size=len(rows))
-        if projection.series in measures_of((window,)):
-            (value,) = values_of((window,), projection.series)
-            if value is None:
-                continue  # not measured there, which is no zero
-            # The session of this very number is what the projection must have come before.
-            reached[number] = Reached(value=value, place=rows[-1].sequence, n=len(rows))
-    return reached

@@ -59,6 +59,14 @@ def look_at_promotion(read: Reader, decision: Decision) -> tuple[Look, ...]:
     return looks if len(measured) >= least_values() else tuple(map(_as_advice, looks))
 
 
+def newest_promotion(read: Reader) -> Decision | None:
+    """The last decision that promotes; None where there is none."""
+    found = None
+    for _, one in read.each(Decision):
+        found = one if one.outcome is Outcome.PROMOTE else found
+    return found
+
+
 def measured_promotions(read: Reader, decision: Decision) -> tuple[Measured, ...]:
     """What this decision's candidate and those released before it were measured at, oldest first; the base begins."""
     newest = _evaluation(read, decision, Arm.CANDIDATE)

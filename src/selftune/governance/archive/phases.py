@@ -96,14 +96,15 @@ def _phase(rows: Sequence[SessionFacts], p_value: float | None) -> Phase:
     return Phase(
         whole=whole,
         flag_interval=clopper_pearson(whole.flagged, whole.n, LEVEL),
-        score_intervals=tuple((name, _interval(rows, name)) for name, _ in whole.scores),
+        score_intervals=tuple(
+            (name, interval_of([row.scores[name] for row in rows if name in row.scores])) for name, _ in whole.scores
+        ),
         p_value=p_value,
     )
 
 
-def _interval(rows: Sequence[SessionFacts], category: str) -> tuple[float, float] | None:
+def interval_of(scores: Sequence[float]) -> tuple[float, float] | None:
     """Of a mean, sessions taken as strangers to each other; a programme's scale is its own, so nothing bounds it."""
-    scores = [row.scores[category] for row in rows if category in row.scores]
     if len(scores) < _MANY:
         return mean_interval(scores, LEVEL, (-math.inf, math.inf))
     # Of so many, resampling finds what the normal law says, and takes seconds for it.
