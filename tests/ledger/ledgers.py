@@ -167,7 +167,7 @@ TAMPERINGS: tuple[Tamper, ...] = (
 
 def sign_by_hand(key: MachineKey, **fields: object) -> bytes:
     """A checkpoint line with any content and a signature that holds."""
-    from selftune.ledger.verify import checkpoint_message
+    from selftune.ledger.verify import DOMAIN, message_of
 
     body = {"at": "2026-01-01T00:00:00+00:00", "key": key.public} | fields
-    return canonical(body | {"signature": key.sign(checkpoint_message(body))}) + b"\n"
+    return canonical(body | {"signature": key.sign(message_of(DOMAIN, body))}) + b"\n"

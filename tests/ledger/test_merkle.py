@@ -6,14 +6,8 @@ import hashlib
 
 import pytest
 
-from selftune.ledger.merkle import (
-    consistency_holds,
-    consistency_proof,
-    inclusion_holds,
-    inclusion_proof,
-    tree_root,
-)
-from selftune.ledger.verify import Frontier, leaf_hash, node_hash
+from selftune.ledger.merkle import consistency_proof, inclusion_proof, tree_root
+from selftune.ledger.verify import Frontier, consistency_holds, inclusion_holds, leaf_hash, node_hash
 
 # The eight leaves and their roots that Certificate Transparency implementations of RFC 6962 share
 # (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc).

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import DamagedFileError
-from selftune.ledger.verify import CHECKPOINTS, NO_HASH, canonical, checkpoint_message, entry_hash, file_of
+from selftune.ledger.verify import CHECKPOINTS, DOMAIN, NO_HASH, canonical, entry_hash, file_of, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,7 +97,7 @@ class Mirror:
         last = _last_line(path) if path.exists() else None
         number = 1 if last is None else _count(path, last, "number") + 1
         fields = {"at": at, "key": key.public, "number": number, "root": root, "size": size}
-        signature = key.sign(checkpoint_message(fields))
+        signature = key.sign(message_of(DOMAIN, fields))
         with path.open("ab") as stream:
             stream.write(canonical(fields | {"signature": signature}) + b"\n")
             stream.flush()

@@ -1,17 +1,25 @@
-"""Does a project's ledger verify? Needs only Python's standard library: copy this file anywhere and run it.
+"""Does a selftune ledger verify? Needs only Python's standard library: copy this file anywhere and run it.
 
-    python verify.py PROJECT [--checkpoint FILE]
+    python verify.py FOLDER [--checkpoint FILE] [--witness KEY] [--key KEY] [--proof FILE] [--certificate FILE]
 
-It reads `PROJECT/.selftune/ledger/` and nothing else. The format, all of it:
+FOLDER is a project or an export; its ledger lies in its `.selftune/ledger`, in its `ledger`, or in itself. The format,
+all of it (canonical JSON has its keys sorted, no spaces, and is ASCII; a signature is Ed25519, RFC 8032, by `key`, over
+the domain in quotes, a line feed, and the canonical JSON of all other fields):
 
 - `00000001.jsonl`, `00000002.jsonl`, … hold 10,000 entries each, one JSON object a line, `seq` counting from 1.
 - `hash` is the RFC 6962 leaf hash, SHA-256(0x00 ‖ line), of the line as it stands but without `,"hash":"…"`.
 - `prev` is the `hash` of the entry before, so that a change is found at its own line; the first has 64 zeros.
-- `checkpoints.jsonl` holds signed tree heads: `root` is the RFC 6962 Merkle tree hash of the first `size` entries.
-  `signature` is Ed25519 (RFC 8032) by `key` over `selftune checkpoint v1`, a line feed, and the canonical JSON of the
-  other fields (keys sorted, no spaces, ASCII).
+- `checkpoints.jsonl` holds signed tree heads ("selftune checkpoint v1"): `root` is the RFC 6962 Merkle tree hash of the
+  first `size` entries. `witnesses.jsonl` holds tree heads that other keys have signed ("selftune witness v1").
+- An entry `ledger witness named` names a witness's key. An entry `machine key succeeded` says that key `new` signs from
+  here on, and that `old` is not trusted from entry `from` on; `signature` ("selftune succession v1", over the other
+  details and `root` and `size` of the entries before) is by `by`: the old key, or a witness named under that.
+- `records.jsonl` holds records without people's words, one a line; an entry names each as `kind:SHA-256(line)`.
+- `proof.jsonl` proves that an entry lies in a signed tree, or that a tree begins as an earlier one (RFC 6962, 2.1.1 and
+  2.1.2, lowest node first). A certificate ("selftune certificate v1") is a signed tree head, and says what the entries
+  name (`present`) and what the first `size` do not (`absent`), which digests are `equal`, and `claims`, in words.
 
-Exit code 0: it verifies. 8: it does not, and the message says where. 2: there is no ledger to read.
+Exit code 0: it verifies. 8: it does not, and the message says where. 2: there is nothing to read.
 """
 
 from __future__ import annotations
@@ -30,10 +38,20 @@ if TYPE_CHECKING:
 
 LINES_PER_FILE: Final = 10_000
 NO_HASH: Final = "0" * 64
-CHECKPOINTS: Final = "checkpoints.jsonl"
-DOMAIN: Final = b"selftune checkpoint v1\n"
+CHECKPOINTS, WITNESSES, RECORDS, PROOF = "checkpoints.jsonl", "witnesses.jsonl", "records.jsonl", "proof.jsonl"
+DOMAIN, WITNESS = b"selftune checkpoint v1\n", b"selftune witness v1\n"
+SUCCESSION, CERTIFICATE = b"selftune succession v1\n", b"selftune certificate v1\n"
+SUCCEEDED, NAMED = "machine key succeeded", "ledger witness named"
 ENTRY_FIELDS: Final = {"at", "detail", "event", "hash", "kind", "prev", "record_id", "seq"}
 CHECKPOINT_FIELDS: Final = {"at", "key", "number", "root", "signature", "size"}
+WITNESS_FIELDS: Final = {"at", "key", "name", "root", "signature", "size"}
+SUCCESSION_FIELDS: Final = {"because", "by", "from", "new", "old", "signature"}
+INCLUSION_FIELDS, JOIN_FIELDS = {"checkpoint", "entry", "path"}, {"earlier", "later", "path"}
+CERTIFICATE_FIELDS: Final = {"absent", "at", "claims", "equal", "key", "present", "root", "signature", "size"}
+UNKNOWN: Final = """\
+Not known without a checkpoint kept elsewhere (--checkpoint): whether the end was cut off, or all of it
+was written and signed anew by someone who holds the machine key."""
+Head = tuple[str, dict[str, Any]]  # a signed tree head, its place before it
 
 
 class Damage(Exception):  # noqa: N818 - it is what was found, not a fault of this program
@@ -78,6 +96,53 @@ class Frontier:
         for peak in reversed(self.peaks[:-1]):
             root = node_hash(peak, root)
         return root
+
+
+def split_point(size: int) -> int:
+    """The largest power of two smaller than `size`, which is at least 2."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def climb_inclusion(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """The root that an audit path leads to from leaf `index`; takes the path's nodes off its end."""
+    if size == 1:
+        return leaf
+    top, split = path.pop(), split_point(size)
+    if index < split:
+        return node_hash(climb_inclusion(leaf, index, split, path), top)
+    return node_hash(top, climb_inclusion(leaf, index - split, size - split, path))
+
+
+def climb_both(known: bytes | None, earlier: int, later: int, path: list[bytes]) -> tuple[bytes, bytes]:
+    """The roots of both trees that a proof leads to; `known` is the earlier one, where it is a whole subtree."""
+    if earlier == later:
+        shared = path.pop() if known is None else known
+        return shared, shared
+    top, split = path.pop(), split_point(later)
+    if earlier <= split:
+        old, new = climb_both(known, earlier, split, path)
+        return old, node_hash(new, top)
+    old, new = climb_both(None, earlier - split, later - split, path)
+    return node_hash(top, old), node_hash(top, new)
+
+
+def inclusion_holds(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
+    """Whether a path, lowest node first, shows leaf `index`, from 0, to lie in the tree of this size and root."""
+    left = list(path)
+    try:
+        return 0 <= index < size and climb_inclusion(leaf, index, size, left) == root and not left
+    except IndexError:  # the path is too short
+        return False
+
+
+def consistency_holds(earlier: int, later: int, earlier_root: bytes, later_root: bytes, path: Sequence[bytes]) -> bool:
+    """Whether a path shows that the tree of `later` leaves begins with the one of `earlier` leaves."""
+    left = list(path)
+    try:
+        roots = climb_both(earlier_root, earlier, later, left) if 0 < earlier <= later else None
+    except IndexError:
+        return False
+    return roots == (earlier_root, later_root) and not left
 
 
 # --- Ed25519 (RFC 8032, sections 5.1 and 6): verification only, nothing here is secret --------------------------------
@@ -161,14 +226,14 @@ def read_lines(path: Path) -> Iterator[tuple[str, bytes]]:
             yield place, line[:-1]
 
 
-def read_object(place: str, line: bytes, fields: set[str]) -> dict[str, Any]:
-    """The JSON object of a line, which has just these fields."""
+def read_object(place: str, line: bytes, *fields: set[str]) -> dict[str, Any]:
+    """The JSON object of a line, which has just the fields of one of these sets."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise Damage(f"{place}: no JSON ({error}).") from error
-    if not isinstance(value, dict) or set(value) != fields:
-        raise Damage(f"{place}: not the fields {', '.join(sorted(fields))}.")
+    if not isinstance(value, dict) or (fields and set(value) not in fields):
+        raise Damage(f"{place}: not the fields {' or '.join(', '.join(sorted(some)) for some in fields)}.")
     return value
 
 
@@ -184,8 +249,8 @@ def entry_hash(line: bytes, claimed: object) -> str:
     return leaf_hash(line.replace(b',"hash":"%s"' % str(claimed).encode("ascii", "replace"), b"", 1)).hex()
 
 
-def read_entries(folder: Path) -> Iterator[str]:
-    """The hash of every entry, each entry checked: hash, link to the one before, number, file."""
+def read_entries(folder: Path) -> Iterator[Head]:
+    """Every entry with its place, each checked: hash, link to the one before, number, file."""
     seq, previous = 0, NO_HASH
     for path in sorted(folder.glob("[0-9]*.jsonl")):
         if (path.name, 1) != file_of(seq + 1):
@@ -201,26 +266,128 @@ def read_entries(folder: Path) -> Iterator[str]:
             if entry["prev"] != previous:
                 raise Damage(f"{place}: it does not follow the entry before it: one of them was replaced.")
             previous = entry["hash"]
-            yield previous
+            yield place, entry
 
 
-def checkpoint_message(checkpoint: dict[str, Any]) -> bytes:
-    """What a checkpoint's signature is over."""
-    return DOMAIN + canonical({name: value for name, value in checkpoint.items() if name != "signature"})
+def message_of(domain: bytes, signed: dict[str, Any]) -> bytes:
+    """What the signature of an object is over."""
+    return domain + canonical({name: value for name, value in signed.items() if name != "signature"})
 
 
-def read_checkpoints(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Every checkpoint with its place, its signature checked."""
-    found = []
-    for place, line in read_lines(path) if path.exists() else ():
-        checkpoint = read_object(place, line, CHECKPOINT_FIELDS)
-        if not all(isinstance(checkpoint[name], int) for name in ("number", "size")):
-            raise Damage(f"{place}: number or size is no whole number.")
-        key, signature = (from_hex(place, checkpoint[name]) for name in ("key", "signature"))
-        if canonical(checkpoint) != line or not signature_holds(key, checkpoint_message(checkpoint), signature):
-            raise Damage(f"{place}: the signature does not hold: the checkpoint was altered.")
-        found.append((place, checkpoint))
+def read_head(place: str, line: bytes, domain: bytes, fields: set[str]) -> dict[str, Any]:
+    """A signed tree head, its signature checked."""
+    head = read_object(place, line, fields)
+    key, signature = (from_hex(place, head[name]) for name in ("key", "signature"))
+    if not isinstance(head["size"], int):
+        raise Damage(f"{place}: its size is no whole number.")
+    if canonical(head) != line or not signature_holds(key, message_of(domain, head), signature):
+        raise Damage(f"{place}: the signature does not hold: it was altered.")
+    return head
+
+
+def read_heads(path: Path, domain: bytes, fields: set[str]) -> list[Head]:
+    """The signed tree heads of a file; none where there is no file."""
+    lines = read_lines(path) if path.exists() else ()
+    return [(place, read_head(place, line, domain, fields)) for place, line in lines]
+
+
+def read_kept(path: Path) -> list[Head]:
+    """Tree heads kept elsewhere: lines of `checkpoints.jsonl`, or three lines typed off paper: size, root, key."""
+    words = path.read_text(encoding="utf-8", errors="replace").split()
+    if words[::2] == ["size", "root", "key"] and len(words) == 6 and words[1].isdecimal():  # noqa: PLR2004 - three pairs
+        return [(path.name, {"size": int(words[1]), "root": words[3], "key": words[5]})]
+    if not words:
+        raise Damage(f"{path.name}: it holds no checkpoint.")
+    return read_heads(path, DOMAIN, CHECKPOINT_FIELDS)
+
+
+def read_records(path: Path) -> dict[bytes, str]:
+    """The place of each record of a file, by digest; none where there is no file."""
+    lines = read_lines(path) if path.exists() else ()
+    return {hashlib.sha256(line).digest(): place for place, line in lines}
+
+
+def read_certificate(path: Path) -> list[Head]:
+    """The certificate in a file, its signature and its equal digests checked; its tree and its ids are not yet."""
+    found = read_heads(path, CERTIFICATE, CERTIFICATE_FIELDS)
+    if len(found) != 1 or any(one != other for one, other in found[0][1]["equal"]):
+        raise Damage(f"{path.name}: not one certificate whose digests are equal as it says.")
     return found
+
+
+# --- What is held against the entries ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Signers:
+    """Whose signature counts, as the entries tell it one after the other."""
+
+    key: str | None = None
+    witnesses: set[str] = field(default_factory=set)
+    just_named: set[str] = field(default_factory=set)
+    unvouched: list[tuple[int, str]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def hear(self, place: str, entry: dict[str, Any], before: Frontier) -> None:
+        """Take note of an entry that names a witness or another machine key; `before` are the entries before it."""
+        if entry["event"] == NAMED:
+            self.just_named.add(entry["detail"]["key"])
+        if entry["event"] != SUCCEEDED:
+            return
+        detail, seq = entry["detail"], entry["seq"]
+        if set(detail) != SUCCESSION_FIELDS or self.key not in (None, detail["old"]):
+            raise Damage(f"{place}: not the fields of a succession, or not of key {self.key}, which was in force.")
+        if not detail["by"]:
+            self.unvouched.append((seq, f"{place}: key {detail['new']} took over, and no key vouches for it"))
+        elif detail["by"] not in {detail["old"], *self.witnesses}:
+            raise Damage(f"{place}: {detail['by']} vouches for it, neither the old key nor a witness named under that.")
+        else:
+            message = message_of(SUCCESSION, detail | {"root": before.root().hex(), "size": before.size})
+            if not signature_holds(from_hex(place, detail["by"]), message, from_hex(place, detail["signature"])):
+                raise Damage(f"{place}: the signature of the succession does not hold.")
+        self.key, self.just_named = detail["new"], set()
+        self.remarks.append(f"Entry {seq}: key {detail['new']} took over; the one before was {detail['because']}.")
+        if int(detail["from"]) < seq:
+            self.remarks.append(
+                f"Not to be trusted, entries {detail['from']} to {seq - 1}: others may have had the key."
+            )
+
+    def hold(self, place: str, head: dict[str, Any]) -> None:
+        """The root of a head is right: now it must be by the key in force, which then has signed all before it."""
+        if "name" in head:  # a witness's, with a key of its own
+            return
+        self.key = self.key or head["key"]
+        if head["key"] != self.key:
+            raise Damage(f"{place}: signed by different keys: by {head['key']}, while {self.key} was in force.")
+        self.witnesses |= self.just_named
+
+    def demand(self, key: str | None, kept: int) -> None:
+        """The key in force is the one asked for; one that nobody vouches for is asked for, or has signed `kept`."""
+        for seq, what in self.unvouched:
+            if key is None and kept < seq:
+                raise Damage(f"{what}. Ask its owner, by another way, whether it is theirs, and then give it as --key.")
+        if key not in (None, self.key):
+            raise Damage(f"{CHECKPOINTS}: the key in force at the end is {self.key}, not {key}.")
+
+
+def digest_named(entry: dict[str, Any]) -> bytes | None:
+    """The digest in the name of an entry's record; None where it has no record."""
+    return bytes.fromhex(entry["record_id"].partition(":")[2]) if entry["record_id"] else None
+
+
+def demand_named(unnamed: dict[bytes, str]) -> None:
+    """No record is left that no entry names."""
+    for place in unnamed.values():
+        raise Damage(f"{place}: no entry names this record: it was altered or put in.")
+
+
+def check_numbers(own: list[Head]) -> None:
+    """Own checkpoints count from 1 and never shrink."""
+    size = 0
+    for number, (place, checkpoint) in enumerate(own, start=1):
+        if checkpoint["number"] != number or checkpoint["size"] < size:
+            raise Damage(f"{place}: expected checkpoint {number} over at least {size} entries: one is missing.")
+        size = checkpoint["size"]
 
 
 # --- The verdict ------------------------------------------------------------------------------------------------------
@@ -235,73 +402,137 @@ class Verdict:
     checkpoints: int
     key: str | None
     covered: int
+    remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         signed = f"signed by key {self.key}" if self.key else "nothing signed yet"
         return f"verifies: {self.entries} entries, root {self.root}, {self.checkpoints} checkpoints, {signed}"
 
 
-def check_checkpoints(own: list[tuple[str, dict[str, Any]]], outside: list[tuple[str, dict[str, Any]]]) -> None:
-    """Own checkpoints count from 1 and never shrink; all, the outside ones too, are signed by one key."""
-    size = 0
-    for number, (place, checkpoint) in enumerate(own, start=1):
-        if checkpoint["number"] != number or checkpoint["size"] < size:
-            raise Damage(
-                f"{place}: expected checkpoint {number} over at least {size} entries: one was dropped or moved."
-            )
-        size = checkpoint["size"]
-    keys = {checkpoint["key"]: place for place, checkpoint in own + outside}
-    if len(keys) > 1:
-        raise Damage(f"{' and '.join(keys.values())}: signed by different keys.")
-
-
-def verify(folder: Path, outside_file: Path | None = None) -> Verdict:
+def verify(folder: Path, outside: Path | None = None, witness: str = "", key: str | None = None,
+           certificate: Path | None = None) -> Verdict:  # fmt: skip
     """Check a ledger folder from its first byte to its last; `Damage` says where it fails."""
-    own = read_checkpoints(folder / CHECKPOINTS)
-    outside = read_checkpoints(outside_file) if outside_file else []
-    check_checkpoints(own, outside)
-    due = sorted(own + outside, key=lambda item: item[1]["size"])
-    covered = due[-1][1]["size"] if due else 0
-    tree, held = Frontier(), 0
-    for leaf in itertools.chain([None], read_entries(folder)):  # the empty tree first: it may have been signed
-        if leaf is not None:
-            tree.append(bytes.fromhex(leaf))
+    own, seen = (read_heads(folder / name, domain, fields) for name, domain, fields in
+                 ((CHECKPOINTS, DOMAIN, CHECKPOINT_FIELDS), (WITNESSES, WITNESS, WITNESS_FIELDS)))  # fmt: skip
+    check_numbers(own)
+    kept, claims = read_kept(outside) if outside else [], read_certificate(certificate) if certificate else []
+    due = sorted(own + kept + claims + seen, key=lambda item: item[1]["size"])
+    absent, until = (set(claims[0][1]["absent"]), claims[0][1]["size"]) if claims else (set(), 0)
+    present = {bytes.fromhex(name.partition(":")[2]): name for _, claim in claims for name in claim["present"]}
+    unnamed = present | read_records(folder / RECORDS)
+    tree, signers, held = Frontier(), Signers(), 0
+    for place, entry in itertools.chain([("", None)], read_entries(folder)):  # the empty tree may have been signed too
+        if entry is not None:
+            signers.hear(place, entry, tree)
+            tree.append(bytes.fromhex(entry["hash"]))
+            unnamed.pop(digest_named(entry) or b"", None)
+            if tree.size <= until and entry["record_id"] in absent:
+                raise Damage(f"{place}: it names {entry['record_id']}, which the certificate says is not there.")
         while due and due[0][1]["size"] == tree.size:
-            place, checkpoint = due.pop(0)
-            if checkpoint["root"] != tree.root().hex():
-                raise Damage(f"{place}: entries {held + 1} to {tree.size} are not those that were signed: rewritten.")
+            at, head = due.pop(0)
+            if head["root"] != tree.root().hex():
+                raise Damage(f"{at}: entries {held + 1} to {tree.size} are not those that were signed: rewritten.")
+            signers.hold(at, head)
             held = tree.size
-    if due:
-        place, checkpoint = due[0]
-        raise Damage(f"{place}: it covers {checkpoint['size']} entries, the mirror ends at {tree.size}: cut off.")
-    key = (own + outside)[0][1]["key"] if own or outside else None
-    return Verdict(tree.size, tree.root().hex(), len(own), key, covered)
+    for place, head in due:
+        raise Damage(f"{place}: it covers {head['size']} entries, the mirror ends at {tree.size}: cut off.")
+    demand_named(unnamed)
+    signers.demand(key, max((head["size"] for _, head in kept), default=0))
+    by = [head for _, head in seen if witness in ("", head["key"])]
+    if witness and not by:
+        raise Damage(f"{WITNESSES}: nothing there is co-signed by key {witness}.")
+    newest = {head["key"]: head for head in by}.values()
+    told = [f"Co-signed up to entry {head['size']} by {head['name']}, key {head['key']}." for head in newest]
+    told += [f"Certified, in its signer's words: {json.dumps(claim['claims'])}" for _, claim in claims]
+    covered = max((head["size"] for _, head in own + kept), default=0)
+    return Verdict(tree.size, tree.root().hex(), len(own), signers.key, covered, (*signers.remarks, *told))
+
+
+def check_proofs(path: Path, kept: list[Head], key: str | None = None) -> list[dict[str, Any]]:
+    """The entries proven to lie in signed trees: in those `kept`, if there are any, or in trees joined to them."""
+    known, proven = {(head["size"], head["root"]) for _, head in kept}, []
+    for place, line in read_lines(path):
+        proof = read_object(place, line, JOIN_FIELDS, INCLUSION_FIELDS)
+        named = [canonical(proof[name]) for name in ("earlier", "later", "checkpoint") if name in proof]
+        heads = [read_head(place, head, DOMAIN, CHECKPOINT_FIELDS) for head in named]
+        first, last = heads[0], heads[-1]
+        if key not in (None, last["key"]):
+            raise Damage(f"{place}: signed by key {last['key']}, not by {key}.")
+        if known and not known & {(head["size"], head["root"]) for head in heads}:
+            raise Damage(f"{place}: its checkpoint is not one that you kept, and nothing joins the two.")
+        known |= {(head["size"], head["root"]) for head in heads} if known else set()
+        root, nodes = from_hex(place, last["root"]), [from_hex(place, node) for node in proof["path"]]
+        if "entry" not in proof:
+            if not consistency_holds(first["size"], last["size"], from_hex(place, first["root"]), root, nodes):
+                raise Damage(f"{place}: the later tree is not shown to begin as the earlier one.")
+            continue
+        entry = read_object(place, canonical(proof["entry"]), ENTRY_FIELDS)
+        leaf = bytes.fromhex(entry_hash(canonical(entry), entry["hash"]))
+        if leaf.hex() != entry["hash"] or not inclusion_holds(leaf, entry["seq"] - 1, last["size"], nodes, root):
+            raise Damage(f"{place}: entry {entry['seq']} is not shown to lie in the signed tree.")
+        proven.append(entry)
+    return proven
+
+
+def find_ledger(folder: Path) -> Path:
+    """The folder that a ledger or proofs lie in: a project's, an export's, or the one that was named."""
+    inside = [folder / ".selftune" / "ledger", folder / "ledger"]
+    if any((folder / name).exists() for name in ("00000001.jsonl", CHECKPOINTS, PROOF)):
+        return folder
+    return next((one for one in inside if one.is_dir()), inside[0])
+
+
+def tell(folder: Path, options: argparse.Namespace) -> Iterator[str]:
+    """What holds, and what nobody can know from here."""
+    proof = options.proof
+    if not proof and folder.parent.name != ".selftune" and not any(folder.glob("[0-9]*.jsonl")):
+        proof = folder / PROOF if (folder / PROOF).exists() else None
+    if proof:
+        proven = check_proofs(proof, read_kept(options.checkpoint) if options.checkpoint else [], options.key)
+        if not options.proof:
+            named = {digest_named(entry) for entry in proven}
+            demand_named({key: place for key, place in read_records(folder / RECORDS).items() if key not in named})
+        for entry in proven:
+            yield f"verifies: entry {entry['seq']}, {entry['event']} at {entry['at']}: {entry['record_id']}"
+        yield f"{len(proven)} entries are proven to lie in the signed tree; of the others a proof tells nothing."
+    else:
+        verdict = verify(folder, options.checkpoint, options.witness, options.key, options.certificate)
+        yield from (str(verdict), *verdict.remarks)
+        if verdict.covered < verdict.entries:
+            yield f"Entries {verdict.covered + 1} to {verdict.entries} are under no checkpoint yet."
+    if options.checkpoint is None:
+        yield UNKNOWN
+
+
+def printable(text: str) -> str:
+    """Text that steers no terminal, whoever wrote it."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify the project named on the command line and print the verdict."""
+    """Verify what is named on the command line and print the verdict."""
     parser = argparse.ArgumentParser(prog="verify", description="Check a selftune ledger.")
-    parser.add_argument("project", type=Path)
-    parser.add_argument("--checkpoint", type=Path, help="a checkpoint line that was kept away from this machine")
+    parser.add_argument("folder", type=Path, help="a project, or what selftune exported")
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept away from this machine")
+    parser.add_argument("--witness", metavar="KEY", default="", help="demand a co-signature by this key")
+    parser.add_argument("--key", metavar="KEY", help="the machine's key, told to you by another way")
+    parser.add_argument("--proof", type=Path, help="check this proof in place of all entries")
+    parser.add_argument("--certificate", type=Path, help="check what this certificate claims, too")
     options = parser.parse_args(arguments)
-    folder = options.project / ".selftune" / "ledger"
-    for needed in (folder, options.checkpoint):
+    folder = find_ledger(options.folder)
+    for needed in (None if options.proof else folder, options.checkpoint, options.proof, options.certificate):
         if needed is not None and not needed.exists():
             sys.stderr.write(f"{needed} is not there. Name a project folder, and a checkpoint file if you kept one.\n")
             return 2
     try:
-        verdict = verify(folder, options.checkpoint)
+        said = list(tell(folder, options))
     except Damage as damage:
-        sys.stderr.write(f"does not verify: {damage}\n")
+        sys.stderr.write(printable(f"does not verify: {damage}\n"))
         return 8
-    sys.stdout.write(f"{verdict}\n")
-    if options.checkpoint is None:
-        sys.stdout.write(
-            "Not known without a checkpoint kept elsewhere (--checkpoint): whether the end was cut off, or all of it\n"
-            "was written and signed anew by someone who holds the machine key.\n"
-        )
-    if verdict.covered < verdict.entries:
-        sys.stdout.write(f"Entries {verdict.covered + 1} to {verdict.entries} are under no checkpoint yet.\n")
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        sys.stderr.write(printable(f"does not verify: something is not of the form it must have ({error!r}).\n"))
+        return 8
+    sys.stdout.write(printable("\n".join(said) + "\n"))
     return 0
 
 
