@@ -89,6 +89,8 @@ def test_what_an_id_covers_holds_no_word_of_a_person():
 def test_the_public_names_are_these():
     assert selftune.records.__all__ == [
         "Arm",
+        "Audit",
+        "AuditSection",
         "BaseModel",
         "BlindPair",
         "Build",
@@ -147,6 +149,7 @@ def test_the_public_names_are_these():
         "PromptSearch",
         "Prompting",
         "Quarantined",
+        "Reading",
         "Record",
         "Reject",
         "Rejected",

@@ -6,10 +6,12 @@ Beside the eight: `Statement` (what a person says about any record), `BlindPair`
 between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
 `Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
-(a curve that was expected before it came), `Bundle` (what people sign before something is deployed), the texts that
-measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
+(a curve that was expected before it came), `Bundle` (what people sign before something is deployed), `Audit` and
+`Reading` (what somebody set out to read of it all, and what they read), the texts that measure: `Suite` and `Rubric`;
+and the `Codex`, which says who the system is.
 """
 
+from selftune.records.audit import Audit, AuditSection, Reading
 from selftune.records.base_model import BaseModel
 from selftune.records.blind_pair import BlindPair
 from selftune.records.build import (
@@ -93,6 +95,8 @@ from selftune.records.suite import Suite, SuiteItem
 
 __all__ = [
     "Arm",
+    "Audit",
+    "AuditSection",
     "BaseModel",
     "BlindPair",
     "Build",
@@ -151,6 +155,7 @@ __all__ = [
     "PromptSearch",
     "Prompting",
     "Quarantined",
+    "Reading",
     "Record",
     "Reject",
     "Rejected",
