@@ -106,8 +106,8 @@ class LiveServer:
             raise problem
         return _status_of(self._running())
 
-    def stop(self) -> bool:
-        """Stop keeper and server, letting running answers end; False when nothing ran."""
+    def stop(self, *, seconds: float = _STOP_SECONDS) -> bool:
+        """Stop keeper and server, letting running answers end within so many seconds; False when nothing ran."""
         import psutil
 
         note = self._note()
@@ -115,7 +115,7 @@ class LiveServer:
         if process is None:
             return False
         process.terminate()
-        _, alive = psutil.wait_procs([process], timeout=_STOP_SECONDS)
+        _, alive = psutil.wait_procs([process], timeout=seconds)
         for stubborn in alive:
             stubborn.kill()
         self._collect()

@@ -1,4 +1,4 @@
-"""Looking after the house: health, bases, rules, texts to edit, and the server."""
+"""Looking after the house: health, bases, rules, texts to edit, and starting the server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ def register(app: typer.Typer) -> None:
     app.command("quarantine", rich_help_panel=panel)(quarantine)
     app.command("schedule", rich_help_panel=panel)(schedule)
     app.command("start", rich_help_panel=panel)(start)
-    app.command("stop", rich_help_panel=panel)(stop)
     app.add_typer(_base, name="base", rich_help_panel=panel)
     app.add_typer(_reference, name="reference", rich_help_panel=panel)
 
@@ -172,14 +171,6 @@ def start(project: Folder = HERE) -> None:
     typer.echo(f"{status.version} serves at {status.address}")
     if status.problem:
         typer.echo(f"Not the newest release: {status.problem}", err=True)
-
-
-def stop(project: Folder = HERE) -> None:
-    """Stop the server; `selftune ask` and `selftune start` bring it back. Works whatever the config says."""
-    from selftune.loop.releasing.service import stop_service
-
-    stopped = stop_service(project)
-    typer.echo("Stopped." if stopped else "Nothing was running.")
 
 
 @_base.command("add")

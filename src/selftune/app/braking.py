@@ -1,0 +1,260 @@
+"""The person's brake by command: everything ended within seconds, promotions held, training frozen; and lifted."""
+
+from __future__ import annotations
+
+import getpass
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import DamagedFileError, SelftuneError
+from selftune.governance.brake.at_work import who_works
+from selftune.governance.brake.file import is_braked, new_stop, put_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from psutil import Process
+
+_HIDDEN: Final = ".selftune"
+_NO_REASON: Final = "stopped by hand while work was under way; no reason was given"
+_POSIX: Final = sys.platform != "win32"
+_SERVER_SECONDS: Final = 3.5
+_LAST_SECONDS: Final = 0.4
+_PROBE_SECONDS: Final = 0.2
+_LOOK_SECONDS: Final = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How many seconds work has to end: by itself, after Ctrl-C, after a request to end; then it is ended by force."""
+
+    by_itself: float = 1.8
+    interrupted: float = 1.0
+    asked: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A process that worked here, and how it ended; `still runs` where it did not."""
+
+    pid: int
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """What a stop did.
+
+    Attributes:
+        braked: Whether the brake is on: nothing begins before it is lifted.
+        ended: What was at work.
+        served: Whether a server was stopped.
+        trouble: What did not go as it should, in sentences.
+        seconds: From the call to the end of all of it.
+    """
+
+    braked: bool
+    ended: tuple[Ended, ...]
+    served: bool
+    trouble: tuple[str, ...]
+    seconds: float
+
+
+def stop_here(folder: Path, *, because: str, author: str, patience: Patience | None = None) -> Stopped:
+    """Stop what serves; where work is under way, or a reason is given, stop everything and put the brake on.
+
+    Reads neither config nor store: who wants the machine to stop must not be told to mend a file first.
+    """
+    from selftune.loop.releasing.service import stop_service
+
+    began = time.monotonic()
+    hidden = folder.resolve() / _HIDDEN
+    if not hidden.is_dir() or not (because.strip() or who_works(hidden)):
+        served = stop_service(folder)
+        return Stopped(braked=is_braked(hidden), ended=(), served=served, trouble=(), seconds=time.monotonic() - began)
+    trouble = list(_put_on(hidden, because, author))
+    ended, served = _end_all(folder, hidden, patience or Patience(), trouble)
+    return Stopped(
+        braked=is_braked(hidden),
+        ended=ended,
+        served=served,
+        trouble=tuple(trouble),
+        seconds=time.monotonic() - began,
+    )
+
+
+def record_stop(folder: Path) -> str:
+    """Put the stop on record now, if that takes no waiting; else why the next command has to."""
+    database = folder / _HIDDEN / "store.db"
+    if not database.is_file():
+        return "there is no store"
+    try:
+        # A store that somebody holds is not waited for: opening it would take half a minute.
+        with closing(sqlite3.connect(database, timeout=_PROBE_SECONDS, isolation_level=None)) as probe:
+            probe.execute("BEGIN IMMEDIATE")
+            probe.execute("ROLLBACK")
+        return _settle(folder)
+    except (sqlite3.Error, OSError) as error:
+        return f"the store can't be written ({error})"
+    except SelftuneError as error:
+        return error.message
+
+
+def describe_stop(stopped: Stopped) -> Iterator[str]:
+    """What was stopped, and the way on."""
+    if not stopped.braked:
+        yield "Stopped." if stopped.served else "Nothing was running."
+    else:
+        server = "the server was stopped" if stopped.served else "nothing served"
+        yield f"Everything here is stopped: {_workers(stopped.ended)}; {server}. It took {stopped.seconds:.1f} s."
+    yield from stopped.trouble
+    if stopped.braked:
+        yield 'Nothing begins here until you say why it may: selftune lift stop --because "..."'
+
+
+def _put_on(hidden: Path, because: str, author: str) -> Iterator[str]:
+    said_at = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        who = author or getpass.getuser()
+    except (KeyError, OSError):  # an account without a name
+        who = "unknown"
+    try:
+        if not put_on(hidden, new_stop(who, because.strip() or _NO_REASON, said_at)):
+            yield "There was no room for your words; the brake is on without them."
+    except OSError as error:
+        yield f"The brake can't be left on: nothing can be written in {hidden} ({error}). What ran is ended."
+
+
+def _end_all(folder: Path, hidden: Path, patience: Patience, trouble: list[str]) -> tuple[tuple[Ended, ...], bool]:
+    """End what works and what serves, side by side; what a worker started at the last moment goes after it."""
+    served, found = [False], list[str]()
+
+    def end_server(seconds: float = _SERVER_SECONDS) -> None:
+        served[0] |= _stop_server(folder, seconds, found)
+
+    keeper = threading.Thread(target=end_server)
+    keeper.start()
+    ended = end_workers(lambda: who_works(hidden), patience, spare=_keepers(hidden))
+    keeper.join()
+    end_server(_LAST_SECONDS)
+    trouble += dict.fromkeys(found)
+    trouble += [f"Process {one.pid} could not be ended: it belongs to somebody else." for one in ended if not one.how]
+    return ended, served[0]
+
+
+def end_workers(
+    look: Callable[[], Sequence[Process]], patience: Patience, *, spare: Iterable[int] = ()
+) -> tuple[Ended, ...]:
+    """End these processes and what they started: a step's end is waited for first, force comes last.
+
+    Whatever they leave is what a power cut leaves, and the next command puts that right.
+
+    Args:
+        look: Who works now; asked again after each wait, for who began a moment ago.
+        patience: How long each kind of request is waited for.
+        spare: Processes that are ended otherwise, with what they started.
+    """
+    import psutil
+
+    ways = (
+        ("by itself", None, patience.by_itself),
+        ("interrupted", signal.SIGINT if _POSIX else None, patience.interrupted),
+        ("asked to end", signal.SIGTERM, patience.asked),
+        ("by force", getattr(signal, "SIGKILL", signal.SIGTERM), _LAST_SECONDS),
+    )
+    how: dict[int, str] = {}
+    below: dict[int, Process] = {}
+    spared = set(spare)
+    for way, number, seconds in ways:
+        working = {process.pid: process for process in look()}
+        for process in working.values():
+            how.setdefault(process.pid, "")
+            below |= _below(process, spared)
+            if number is not None:
+                with suppress(psutil.Error):
+                    process.send_signal(number)
+        left = {process.pid for process in _wait(list(working.values()), seconds)}
+        how |= {pid: way for pid in working if pid not in left}
+    # What they had started ends with them as a rule; what does not is on nobody's list.
+    for orphan in _wait([one for pid, one in below.items() if pid not in how], _LAST_SECONDS):
+        with suppress(psutil.Error):
+            orphan.kill()
+    return tuple(Ended(pid=pid, how=way) for pid, way in how.items())
+
+
+def _wait(processes: Sequence[Process], seconds: float) -> list[Process]:
+    """Those that still run after so many seconds, or sooner where none does."""
+    until, left = time.monotonic() + seconds, list(processes)
+    while left := [process for process in left if _runs(process)]:
+        if time.monotonic() >= until:
+            break
+        time.sleep(_LOOK_SECONDS)
+    return left
+
+
+def _runs(process: Process) -> bool:
+    """Whether a process is at work; one that ended and that nobody has cleared away is not."""
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _below(process: Process, spared: set[int]) -> dict[int, Process]:
+    """What a process started, and what these did; without the spared ones and theirs."""
+    import psutil
+
+    found: dict[int, Process] = {}
+    with suppress(psutil.Error):
+        for child in process.children():
+            if child.pid not in spared:
+                found[child.pid] = child
+                found |= _below(child, spared)
+    return found
+
+
+def _keepers(hidden: Path) -> tuple[int, ...]:
+    """The process around what serves, which a runner may have started."""
+    from selftune.release.note import read_note
+
+    try:
+        note = read_note(hidden)
+    except SelftuneError:
+        return ()
+    return () if note is None else (note.pid,)
+
+
+def _stop_server(folder: Path, seconds: float, trouble: list[str]) -> bool:
+    from selftune.release.config import Target
+    from selftune.release.live import LiveServer
+
+    try:
+        return LiveServer(Target(folder=str(folder.resolve()), project="", base="")).stop(seconds=seconds)
+    except DamagedFileError as damaged:
+        trouble.append(f"What serves was not stopped: {damaged.message} {damaged.next_step}")
+        return False
+
+
+def _settle(folder: Path) -> str:
+    from selftune.loop.project import open_project
+    from selftune.loop.stops import settle_brake
+
+    with open_project(folder) as project:
+        settle_brake(project)
+    return ""
+
+
+def _workers(ended: Sequence[Ended]) -> str:
+    if not ended:
+        return "no work was under way"
+    return ", ".join(f"process {one.pid} ended {one.how}" if one.how else f"process {one.pid} runs" for one in ended)

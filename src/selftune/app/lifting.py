@@ -1,0 +1,88 @@
+"""Holds, freezes and stops of the whole project by command: said with a reason, lifted with a reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from selftune.app.doubting import end, speaker, subject_of
+from selftune.errors import DamagedFileError, UnknownNameError, UsageError
+from selftune.failpoints import reach
+from selftune.governance.brake.file import is_braked, mend, new_stop
+from selftune.governance.brake.stays import KINDS, project_stays
+from selftune.governance.statements import PROJECT, say
+from selftune.loop.hearing import hear_project, put_on_record
+from selftune.loop.incoming.privacy import door_of
+from selftune.loop.stops import settle_brake
+from selftune.records import StatementKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.governance.people.keys import Ask
+    from selftune.loop.project import Project
+    from selftune.records import Statement
+
+_EVENTS = {StatementKind.HOLD: "held", StatementKind.FREEZE: "frozen"}
+
+
+def put_stay(project: Project, kind: StatementKind, because: str, *, on: str = PROJECT, author: str = "") -> Statement:
+    """Hold promotions or freeze training from now on; nobody has to sign what only adds caution.
+
+    Raises:
+        UsageError: no reason is given.
+        UnknownNameError: no record begins like that.
+    """
+    subject = subject_of(project, on)
+    said = say(kind, subject, speaker(project, author), because, project.context(), door_of(project))
+    return put_on_record(project, said, event=_EVENTS[kind])
+
+
+def lift_stays(project: Project, word: str, because: str, *, author: str, ask: Ask) -> tuple[Statement, ...]:
+    """Lift every hold, freeze or stop of the whole project, each on record with the reason.
+
+    Raises:
+        UnknownNameError: the word is none of these.
+        UsageError: nothing of the kind stands, or no reason is given.
+        WaitingForPersonError: this person may not; the message says why and who may.
+        LockedError: somebody is just stopping it again.
+    """
+    if word not in KINDS:
+        raise UnknownNameError("thing to lift", word, KINDS)
+    kind = KINDS[word]
+    if kind is StatementKind.STOP:
+        _make_sayable(project)
+    standing = project_stays(hear_project(project), kind)
+    if not standing:
+        raise UsageError(
+            f"no {word} of the whole project stands.",
+            next_step="`selftune concern list` shows what else is held; `selftune concern close ID` lifts that.",
+        )
+    lifted = tuple(end(project, doubt.statement.id, because, author=author, evidence=(), ask=ask) for doubt in standing)
+    reach("lift-on-record")
+    if kind is StatementKind.STOP:
+        settle_brake(project)
+    return lifted
+
+
+def stays_in_words(project: Project) -> Iterator[str]:
+    """What stops, holds or freezes the whole project now, with the way out, one after the other."""
+    hearing = hear_project(project)
+    stops = project_stays(hearing, StatementKind.STOP)
+    if is_braked(project.hidden) and not stops:
+        yield "stop: the brake is on, and its file can't be read (lift: selftune lift stop)"
+    for word, kind in KINDS.items():
+        for doubt in stops if kind is StatementKind.STOP else project_stays(hearing, kind):
+            said = doubt.statement
+            yield f"{word}: {said.text!r} ({said.author}, {said.said_at}; lift: selftune lift {word})"
+
+
+def _make_sayable(project: Project) -> None:
+    """See that every stop of the file is on record; one that can't be read becomes one that somebody can lift."""
+    try:
+        settle_brake(project)
+    except DamagedFileError as damaged:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        text = f"whoever stopped it, and why, can't be read any more: {damaged.message}"
+        mend(project.hidden, new_stop("selftune", text, now, author_is_model=True))
+        settle_brake(project)
