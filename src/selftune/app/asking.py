@@ -10,6 +10,7 @@ from selftune.errors import BudgetError, LockedError, MissingFileError, ServingE
 from selftune.interactions.door import pass_door
 from selftune.interactions.privacy.consent import at_level
 from selftune.interactions.reading.assemble import find_state, said_by_assistant
+from selftune.loop.braking import check_brake
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.releasing.service import make_target, serving_release
 from selftune.records import Interaction, Message, Quarantined, Trigger, digest_of
@@ -42,6 +43,7 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     Raises:
         UsageError: there is nothing to ask.
         ServingError: the model in service does not answer.
+        WaitingForPersonError: it does not serve, and all work here is stopped.
     """
     if not question.strip():
         raise UsageError("there is nothing to ask.", next_step='Type a question: selftune ask "Hello!"')
@@ -49,6 +51,8 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     release = serving_release(project)
     live = LiveServer(make_target(project))
     _refuse_rest(live)
+    if live.status() is None:
+        check_brake(project)
     status = live.start()
     text = live.chat(messages)
     if not text.strip():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from selftune.errors import ConfigError, NothingNewError, NotYet, SelftuneError
+from selftune.loop.braking import check_brake, check_freeze
 from selftune.loop.config import EngineChoice
 from selftune.loop.experiments.agenda.reading import read_agenda
 from selftune.loop.experiments.agreement import agreement_on
@@ -268,6 +269,8 @@ def _coming(project: Project, wishes: Wishes, clock: Clock) -> _Coming:
 def _refused(project: Project, wishes: Wishes, node: Node) -> Iterator[str]:
     """Why the night would be refused before it begins; whether somebody trains at its hour can't be told now."""
     checks: tuple[Callable[[], None], ...] = (
+        lambda: check_brake(project),
+        lambda: check_freeze(project),
         lambda: check_breaker(project),
         lambda: refuse_stopped(project),
         lambda: refuse_arms_that_cannot_pause(project),

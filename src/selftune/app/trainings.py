@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.provenance import read_provenance
 from selftune.errors import UnknownNameError, UsageError
+from selftune.loop.braking import check_brake
 from selftune.loop.runner import hold_lease, hold_machine
 from selftune.records import Dataset, Run, digest_of
 from selftune.training.importing import import_adapter, refuse_what_is_none
@@ -34,8 +35,10 @@ def repeat_run(project: Project, name: str, observer: Observer) -> Repetition:
         UsageError: it is no run, did not end by itself, or its recipe is not on record.
         IntegrityError: its dataset is gone.
         LockedError: another runner has the project.
+        WaitingForPersonError: all work here is stopped.
     """
     with hold_machine(project, observer):
+        check_brake(project)
         first = find_run(project, name)
         if first.base_digest != project.base.digest:
             raise UsageError(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UsageError
+from selftune.loop.braking import check_brake, check_freeze
 from selftune.loop.cycle import prepare
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.agenda.knobs import lane_of
@@ -88,9 +89,12 @@ def try_by_hand(
         TrainingStoppedError: a person stopped it; the same command goes on.
         NotYet: nothing was ever judged that suffices to learn from, or the recipe in force could not be measured.
         UsageError: as `plan_by_hand`.
+        WaitingForPersonError: work or training is stopped here.
     """
     heard = observer or Silent()
     with hold_lease(project), hold_device(str(project.folder)):
+        check_brake(project)
+        check_freeze(project)
         planned = plan_by_hand(project, changes, mode)
         require_free_device(ours=own_processes(project))
         bench = bench_by_hand(project, planned, heard, skip_prepare=skip_prepare)

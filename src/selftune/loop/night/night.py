@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BelowTriggerError, BudgetError, ConfigError, NothingNewError, NotYet, WaitingForPersonError
 from selftune.interrupts import stopped_by
+from selftune.loop.braking import check_brake, check_freeze
 from selftune.loop.cycle import prepare, run_cycle, weigh_run
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.agenda.reading import read_agenda
@@ -69,6 +70,7 @@ from selftune.loop.runner import (
     plan_on_record,
     settle,
     weigh_picks,
+    why_stopped,
 )
 from selftune.records import Decision, Experiment, Night, Release, Run
 from selftune.release.live import LiveServer
@@ -137,7 +139,7 @@ def run_night(
 
     Raises:
         LockedError: another runner has the project, or another training holds the machine.
-        WaitingForPersonError: the circuit breaker is open, or nights were stopped.
+        WaitingForPersonError: work or training is stopped here, the circuit breaker is open, or nights were stopped.
         NothingNewError: this date had its night.
         ConfigError: the agenda, the screen or the config can't be read.
         TrainingStoppedError: a person stopped it; the same command goes on.
@@ -147,6 +149,8 @@ def run_night(
     wait_for_hours(project, wishes, around.clock, heard)
     window = open_window(project, wishes, around.clock)
     with hold_lease(project), hold_device(str(project.folder), folder=around.locks):
+        check_brake(project)
+        check_freeze(project)
         check_breaker(project)
         refuse_stopped(project)
         name, resumed = call_night(project, window, again=wishes.now)
@@ -189,12 +193,24 @@ def spend(shift: Shift, agenda: Agenda) -> NightReport:
         return ended(shift, "deadline")
     except BudgetError as used:
         return ended(shift, USED_UP, halt=used)
-    except (NightStoppedError, TrainingStoppedError):
-        raise
+    except (NightStoppedError, TrainingStoppedError) as stopped:
+        return ended_by_brake(shift, stopped)
     except NotYet as halt:
         awaited = halt.exit_code == WaitingForPersonError.exit_code
         return ended(shift, A_PERSON if awaited else NOTHING_TO_LEARN, halt=halt)
     return weigh_best(shift, ready, tried)
+
+
+def ended_by_brake(shift: Shift, stopped: NotYet) -> NightReport:
+    """The end of a night that a person stopped by the brake; whoever stopped it otherwise wants it gone on with.
+
+    Raises:
+        NotYet: what stopped it, where the brake is off.
+    """
+    braked = why_stopped(shift.project, stopped)
+    if braked is stopped:
+        raise stopped
+    return ended(shift, A_PERSON, halt=braked)
 
 
 def leave_what_was_cut_off(shift: Shift) -> None:
@@ -262,12 +278,10 @@ def weigh_best(shift: Shift, ready: Ready, tried: Tried) -> NightReport:
                 f"No time was left for the gate: selftune cycle --run {winner.run_id} asks it about {winner.name}."
             )
         return ended(shift, "deadline")
-    except (NightStoppedError, TrainingStoppedError):
-        raise
-    except BudgetError as used:
-        return ended(shift, USED_UP, halt=used)
-    except NotYet as halt:
-        return ended(shift, tried.ended_by, halt=halt)
+    except (NightStoppedError, TrainingStoppedError) as stopped:
+        return ended_by_brake(shift, stopped)
+    except (BudgetError, NotYet) as halt:
+        return ended(shift, USED_UP if isinstance(halt, BudgetError) else tried.ended_by, halt=halt)
     close_cycle(shift.project, ending, shift.home)
     released = ending if isinstance(ending, Release) else None
     decision = shift.project.store.last(Decision) if isinstance(ending, Release) else ending

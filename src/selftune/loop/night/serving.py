@@ -15,6 +15,7 @@ from selftune.bases.shape import read_shape
 from selftune.context import LLAMA_CPP
 from selftune.errors import IntegrityError
 from selftune.failpoints import reach
+from selftune.governance.brake.file import is_braked
 from selftune.loop.config import FreeDevice
 from selftune.loop.executor import Silent
 from selftune.loop.incoming.taking_back import withdrawn_from_prompt
@@ -183,7 +184,7 @@ class Service:
 
     @contextmanager
     def paused(self, why: str) -> Iterator[None]:
-        """Make room for the block where room must be made, and serve again however it is left.
+        """Make room for the block where room must be made, and serve again however it is left, unless by the brake.
 
         What did not serve before is not started. Where the release in service does not come back it is tried once
         more, then the one before it is put back, on record. `gone` says so where nothing could be.
@@ -199,10 +200,11 @@ class Service:
             yield
         finally:
             reach("before-service-wakes")
-            is_back = self._bring_back()
-            self.outages.append(Outage(why=why, seconds=self._clock.elapsed() - began if is_back else None))
-            left = self._spare_seconds()
-            self.spare_seconds = left if is_back and left < math.inf else None
+            if is_braked(self._project.hidden):
+                self._tell("It was not brought back into service: a person stopped all work here.")
+                self.outages.append(Outage(why=why, seconds=self._clock.elapsed() - began))
+            else:
+                self._come_back(why, began)
             reach("service-woken")
 
     def _seconds_left(self) -> float:
@@ -219,6 +221,12 @@ class Service:
         """When the keeper wakes by itself: after the orderly end of a training, and still before the deadline."""
         left = self._seconds_left() - self.reserve_seconds / 2
         return max(0.0, left) if left < math.inf else None
+
+    def _come_back(self, why: str, began: float) -> None:
+        is_back = self._bring_back()
+        self.outages.append(Outage(why=why, seconds=self._clock.elapsed() - began if is_back else None))
+        left = self._spare_seconds()
+        self.spare_seconds = left if is_back and left < math.inf else None
 
     def _bring_back(self) -> bool:
         active = serving_release(self._project)

@@ -18,6 +18,7 @@ from selftune.governance.breaker import breaker_of
 from selftune.interactions.served import ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
+from selftune.loop.braking import check_brake, check_freeze
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.measuring.grading import make_gate_judge
 from selftune.loop.planning import make_judging
@@ -113,10 +114,13 @@ def live_through(
         cycle: How the arm goes round once.
 
     Raises:
-        WaitingForPersonError: the circuit breaker is open and nobody was named to approve, or a release is held.
+        WaitingForPersonError: work or training is stopped here, the circuit breaker is open and nobody was named to
+            approve, or a release is held.
         LockedError: another runner has the project.
         ServingError: the model could not be served; what was answered is kept.
     """
+    check_brake(project)
+    check_freeze(project)
     place, release = begin(project, coming)
     build = project.store.record(release.build_id, Build)
     probe = scenarios.probe(seed_of(coming.plan.seed, coming.number, "probe"), coming.plan.probe_pairs)
