@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 
 import pytest
@@ -12,7 +12,19 @@ from hypothesis import given
 from samples import SAMPLES
 from test_codec import calm, records
 
-from selftune.records import canonical_json, decode_record, digest_of, digest_of_each, encode_record
+from selftune.errors import IntegrityError
+from selftune.records import (
+    Dataset,
+    Statement,
+    canonical_json,
+    decode_record,
+    digest_of,
+    digest_of_each,
+    encode_record,
+    erase_words,
+    has_words,
+    sealed_text,
+)
 from selftune.records.canonical import canonical_bytes, to_builtins
 
 
@@ -76,3 +88,64 @@ def test_a_list_that_is_never_held_whole_has_the_same_digest(values):
 def test_what_is_no_json_value_is_refused():
     with pytest.raises(TypeError):
         canonical_json({"a": object()})
+
+
+def has_salted_parts(value) -> bool:
+    if isinstance(value, tuple):
+        return any(map(has_salted_parts, value))
+    return is_dataclass(value) and (
+        (hasattr(value, "SALTED")
+        and bool(type(value).SALTED))
+        or any(has_salted_parts(getattr(value, f.name)) for f in fields(value))
+    )
+
+
+@calm
+@given(record=records)
+def test_a_record_without_its_words_has_the_id_and_the_seal_of_before(record):
+    bare = erase_words(encode_record(record), lambda kind, held: True)
+    again = decode_record(bare)
+    assert again.id == record.id
+    assert sealed_text(bare) == sealed_text(encode_record(record))
+    assert encode_record(again) == bare
+    assert has_words(again) is not bool(type(record).SALTED)
+
+
+@pytest.mark.parametrize("record", [one for one in SAMPLES if has_salted_parts(one)], ids=lambda record: record.KIND)
+def test_no_word_is_left_and_no_salt_by_which_it_could_be_guessed(record):
+    bare = decode_record(erase_words(encode_record(record), lambda kind, held: True))
+
+    def parts(value):
+        if isinstance(value, tuple):
+            yield from (found for item in value for found in parts(item))
+        elif is_dataclass(value):
+            if getattr(type(value), "SALTED", None):
+                yield value
+            yield from (found for f in fields(value) for found in parts(getattr(value, f.name)))
+
+    assert all(part.salt.startswith("sha256:") for part in parts(bare))
+    assert not [name for part in parts(bare) for name in type(part).SALTED if getattr(part, name) not in ((), "", None)]
+
+
+def test_only_the_chosen_part_loses_its_words():
+    (dataset,) = (record for record in SAMPLES if isinstance(record, Dataset))
+    first = dataset.train[0].interaction_id
+    bare = decode_record(
+        erase_words(encode_record(dataset), lambda kind, held: held.get("interaction_id") == first), Dataset
+    )
+    assert bare.id == dataset.id
+    assert not has_words(bare.train[0])
+    assert bare.train[0].interaction_id == first
+    assert bare.train[1:] == dataset.train[1:]
+    assert bare.content_digest == dataset.content_digest
+
+
+def test_words_beside_the_digest_of_erased_ones_are_refused_when_written_and_when_read():
+    said = next(record for record in SAMPLES if isinstance(record, Statement))
+    erased = f"sha256:{'0' * 64}"
+    with pytest.raises(IntegrityError, match="words were erased, and holds some"):
+        _ = replace(said, salt=erased).id
+    bare = json.loads(erase_words(encode_record(said), lambda kind, held: True))
+    for name, words in (("text", "said after all"), ("topic", "a topic"), ("before", "")):
+        with pytest.raises(IntegrityError, match="words were erased, and holds some"):
+            decode_record(text(bare | {name: words}))

@@ -158,7 +158,8 @@ def test_a_later_state_does_not_bring_a_forgotten_person_back(store, project, er
     store.save([chat(2)], event="captured")
     tamper(project, erase)
     assert store.save([chat(4)], event="captured") == []
-    assert store.count(Interaction) == 1
+    assert store.last_sequence() == 1
+    assert store.count(Interaction) == (0 if "body" in erase else 1)
 
 
 def test_a_store_of_before_versions_is_brought_up_to_date_and_knows_its_imports(store, project):

@@ -104,6 +104,20 @@ def copy_database(connection: Connection, target: Path) -> None:
     raw.close()
 
 
+def compact(engine: Engine) -> None:
+    """Write the file anew without what was deleted from it, and empty the log of changes beside it.
+
+    Raises:
+        LockedError: another process is at it.
+        BudgetError: there is no room on the disk for the file a second time.
+    """
+    with held_back(), _named_errors(engine), engine.connect() as connection:
+        raw = connection.connection.cursor()
+        for command in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            raw.execute(command)
+        raw.close()
+
+
 @contextmanager
 def _named_errors(engine: Engine) -> Iterator[None]:
     """What SQLite says, as an error with a next step; anything else is a fault of ours and passes as it is."""

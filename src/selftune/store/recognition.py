@@ -8,7 +8,7 @@ more than its author allowed the last time: the strictest word that was ever sai
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import select
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from selftune.records import Message
+
+
+_NEVER_MET: Final = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +161,8 @@ class Recognition:
 
     def _meet_words(self, record: Interaction, names: Names) -> Met:
         """What no place and no thread knows: new, unless its words are known and may be used for less from now on."""
+        if names.words is not None and self.found.get(names.words, _NEVER_MET) is None:
+            return Met()
         alike = tuple(self._alike(names.words))
         tightened = tuple(one for known in alike for one in self._unless_stricter(record, names, known).tightened)
         if tightened:

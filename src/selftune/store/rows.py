@@ -151,13 +151,15 @@ def _kinds(connection: Connection) -> list[str]:
     return [f"{kind}:" for kind in connection.execute(select(RECORDS.c.kind).distinct()).scalars()]
 
 
-def read_page(
-    connection: Connection, kind: str, *, after: int, until: int, limit: int
-) -> list[tuple[int, str, str | None]]:
-    """Sequence, id and body of the next records of a kind, `after` and `until` being ingest sequences."""
+def read_page(connection: Connection, kind: str, *, after: int, until: int, limit: int) -> list[tuple[int, str, str]]:
+    """Sequence, id and body of the next records of a kind, `after` and `until` being ingest sequences.
+
+    Those that were erased are passed over.
+    """
+    within = RECORDS.c.sequence > after, RECORDS.c.sequence <= until, RECORDS.c.body.is_not(None)
     page = (
         select(RECORDS.c.sequence, RECORDS.c.id, RECORDS.c.body)
-        .where(RECORDS.c.kind == kind, RECORDS.c.sequence > after, RECORDS.c.sequence <= until)
+        .where(RECORDS.c.kind == kind, *within)
         .order_by(RECORDS.c.sequence)
         .limit(limit)
     )
@@ -165,7 +167,7 @@ def read_page(
 
 
 def read_any_page(connection: Connection, *, after: int, until: int, limit: int) -> list[tuple[int, str, str]]:
-    """The same of every kind, without those whose words were erased."""
+    """The same of every kind."""
     page = (
         select(RECORDS.c.sequence, RECORDS.c.id, RECORDS.c.body)
         .where(RECORDS.c.sequence > after, RECORDS.c.sequence <= until, RECORDS.c.body.is_not(None))

@@ -18,7 +18,8 @@ from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
 from selftune.records import Interaction, Judgement, Quarantined, Record
 from selftune.store import facts, history, rows, steps, work
-from selftune.store.dialect import describe_sqlite, open_engine, reading, sqlite_module, writing
+from selftune.store.dialect import compact, describe_sqlite, open_engine, reading, sqlite_module, writing
+from selftune.store.erasure import Erasure, erase
 from selftune.store.import_key import load_import_key
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
@@ -46,6 +47,7 @@ R = TypeVar("R", bound=Record)
 P = TypeVar("P", bound="tuple[Any, ...]")
 
 HIDDEN: Final = ".selftune"
+ERASED: Final = "erased"
 TIGHTENED: Final = "consent tightened"
 _BATCH: Final = 500
 _PAGE: Final = 2000
@@ -165,17 +167,17 @@ class Store:
     def each(self, kind: type[R], since: int = 0) -> Iterator[tuple[int, R]]:
         """Every record of a kind with its ingest sequence, oldest first, those after `since` only.
 
-        Those that are there when the walk begins; read in pages, so that writers never wait for a slow reader.
+        Those that are there when the walk begins, without those that were erased; read in pages, so that writers never
+        wait for a slow reader.
         """
         until = self.last_sequence(kind)
-        while since < until:
-            with reading(self._engine) as connection:
-                page = rows.read_page(connection, kind.KIND, after=since, until=until, limit=_BATCH)
-            for sequence, record_id, body in page:
-                record = rows.check_body(record_id, body)
-                assert isinstance(record, kind), "a body's kind is part of its id"  # noqa: S101 - can't happen
-                yield sequence, record
-                since = sequence
+        for sequence, record_id, body in self._pages(
+            lambda connection, after: rows.read_page(connection, kind.KIND, after=after, until=until, limit=_BATCH),
+            since,
+        ):
+            record = rows.check_body(record_id, body)
+            assert isinstance(record, kind), "a body's kind is part of its id"  # noqa: S101 - can't happen
+            yield sequence, record
 
     def records(self, record_ids: Iterable[str], kind: type[R]) -> Iterator[R]:
         """The records of these full ids, in this order, 500 to a question; errors as `record`."""
@@ -184,6 +186,39 @@ class Store:
             with reading(self._engine) as connection:
                 bodies = rows.read_bodies(connection, batch)
             yield from (rows.check_kind(record_id, bodies[record_id], kind) for record_id in batch)
+
+    def kept_records(self, record_ids: Iterable[str], kind: type[R]) -> Iterator[R]:
+        """The same without those that were erased.
+
+        Raises:
+            IntegrityError: one is missing, damaged, or of another kind.
+        """
+        source = iter(record_ids)
+        while batch := list(islice(source, _BATCH)):
+            with reading(self._engine) as connection:
+                bodies = rows.read_bodies(connection, batch)
+            there = (name for name in batch if bodies[name] is not None)
+            yield from (rows.check_kind(name, bodies[name], kind) for name in there)
+
+    def erase(self, wanted: Erasure, detail: Mapping[str, str] = _NO_DETAIL) -> tuple[str, ...]:
+        """Take the words of these records away for good, each with a ledger entry; ids of those that held some.
+
+        The ids and the ledger hold as before, and an import that brings the same again adds nothing. The file is
+        written anew without what was deleted; scratch of unfinished steps goes, and they begin anew.
+
+        Raises:
+            LockedError: another process is at the store.
+        """
+        with self._writing() as connection:
+            erased = erase(connection, wanted, secret=self._secret(connection))
+            history.add_entries(connection, at=self._clock(), event=ERASED, records=erased, detail=detail)
+        for folder in self._work_folder.iterdir():
+            work.clear_folder(self._work_folder, folder.name)
+        for copy in self._folder.glob("store.db.before-*"):
+            # What an upgrade left behind holds everything that stood here then.
+            copy.unlink()
+        compact(self._engine)
+        return tuple(record_id for _, record_id in erased)
 
     def damaged(self) -> Iterator[str]:
         """Read every record that was not erased; ids of those whose content is not what their id names."""
@@ -196,14 +231,16 @@ class Store:
                 yield record_id
 
     def count(self, kind: type[Record]) -> int:
-        """How many records of a kind there are."""
+        """How many records of a kind there are, without those that were erased."""
+        there = RECORDS.c.kind == kind.KIND, RECORDS.c.body.is_not(None)
         with reading(self._engine) as connection:
-            found: int = connection.execute(select(func.count()).where(RECORDS.c.kind == kind.KIND)).scalar_one()
+            found: int = connection.execute(select(func.count()).where(*there)).scalar_one()
         return found
 
     def last(self, kind: type[R]) -> R | None:
-        """The record of a kind that was kept last."""
-        newest = select(RECORDS.c.id).where(RECORDS.c.kind == kind.KIND).order_by(RECORDS.c.sequence.desc()).limit(1)
+        """The record of a kind that was kept last and was not erased."""
+        there = RECORDS.c.kind == kind.KIND, RECORDS.c.body.is_not(None)
+        newest = select(RECORDS.c.id).where(*there).order_by(RECORDS.c.sequence.desc()).limit(1)
         with reading(self._engine) as connection:
             record_id = connection.execute(newest).scalar()
         return None if record_id is None else self.record(record_id, kind)
