@@ -33,7 +33,7 @@ def verify_release(project: Project, release: Release) -> tuple[str, ...]:
         ("driver", manifest.driver, release.driver),
     )
     faults = [f"its {what} is not the recorded one" for what, found, expected in claims if found != expected]
-    if not build_is_sealed(manifest.build, load_machine_key(project.hidden / "keys").public):
+    if not build_is_sealed(manifest.build, load_machine_key(project.hidden / "keys").trusted):
         faults.append("its build does not bear this project's seal")
     model_files(manifest, project.hidden)
     return tuple(faults)

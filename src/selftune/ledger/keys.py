@@ -1,9 +1,12 @@
-"""The machine key: made once by `init`, signs checkpoints and build manifests. It proves continuity, not a person."""
+"""The machine key: made once by `init`, signs checkpoints and build manifests. It proves continuity, not a person.
+
+`machine.pub` holds its public half and, below it, those of the keys before it: what they signed still counts here.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
@@ -13,16 +16,28 @@ if TYPE_CHECKING:
 
 PRIVATE: Final = "machine.key"
 PUBLIC: Final = "machine.pub"
+NEXT: Final = "machine.next"
 _SEED_BYTES: Final = 32
 _OTHERS: Final = 0o077
 
 
 @dataclass(frozen=True, kw_only=True)
 class MachineKey:
-    """An Ed25519 key; `public` is 64 hex digits. Its secret half is shown nowhere."""
+    """An Ed25519 key; its secret half is shown nowhere.
+
+    Attributes:
+        public: 64 hex digits.
+        earlier: The same of the keys that it took over from, newest first.
+    """
 
     public: str
+    earlier: tuple[str, ...] = ()
     _seed: bytes = field(repr=False)
+
+    @property
+    def trusted(self) -> str:
+        """Every key whose signature still counts in this project, as `is_signed` takes them."""
+        return " ".join((self.public, *self.earlier))
 
     def sign(self, message: bytes) -> str:
         """Ed25519 signature (RFC 8032), 128 hex digits."""
@@ -46,24 +61,58 @@ def make_machine_key(folder: Path) -> MachineKey:
 
 
 def load_machine_key(folder: Path) -> MachineKey:
-    """The key that `make_machine_key` left in `folder`.
+    """The key that `make_machine_key` left in `folder`, or the one that took over from it.
 
     Raises:
         MissingFileError: there is none.
-        UsageError: others may read it.
+        UsageError: others may read it, or another key was about to take over.
         DamagedFileError: it is no key, or not the one whose public half lies beside it.
     """
-    key = _key_of(read_secret(folder / PRIVATE))
+    if (folder / NEXT).exists():
+        raise UsageError(
+            "a change of the machine key was begun and not ended.", next_step="Run `selftune ledger succeed` again."
+        )
     try:
-        public = (folder / PUBLIC).read_text(encoding="ascii").strip()
-    except (FileNotFoundError, UnicodeDecodeError):
-        public = ""
-    if public != key.public:
+        key = _key_of(read_secret(folder / PRIVATE))
+    except MissingFileError as error:
+        raise MissingFileError(
+            error.message,
+            next_step="Restore it from a backup of the project; if there is none, run `selftune ledger succeed lost`.",
+        ) from error
+    public = read_public(folder)
+    if public[:1] != (key.public,):
         raise DamagedFileError(
             f"{folder / PUBLIC} is not the public half of {PRIVATE}.",
             next_step="Restore both files from the same backup.",
         )
-    return key
+    return replace(key, earlier=public[1:])
+
+
+def read_public(folder: Path) -> tuple[str, ...]:
+    """The public keys of `machine.pub`, the one in force first; none where there is no such file."""
+    try:
+        return tuple((folder / PUBLIC).read_text(encoding="ascii").split())
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ()
+
+
+def prepare_next(folder: Path) -> MachineKey:
+    """The key that is about to take over, made if it is not there; until `take_over` nothing else may sign."""
+    if not (folder / NEXT).exists():
+        write_secret(folder / NEXT, os.urandom(_SEED_BYTES))
+    return _key_of(read_secret(folder / NEXT))
+
+
+def take_over(folder: Path, following: MachineKey) -> None:
+    """Put the prepared key in force; the secret half of the one before is gone, its public half is kept.
+
+    Repeated after a crash anywhere within, it ends the same.
+    """
+    earlier = [key for key in read_public(folder) if key != following.public]
+    draft = folder / f"{PUBLIC}.draft"
+    draft.write_text("".join(f"{key}\n" for key in (following.public, *earlier)), encoding="ascii")
+    draft.replace(folder / PUBLIC)
+    (folder / NEXT).replace(folder / PRIVATE)
 
 
 def write_secret(path: Path, secret: bytes) -> None:

@@ -12,8 +12,8 @@ the domain in quotes, a line feed, and the canonical JSON of all other fields):
 - `checkpoints.jsonl` holds signed tree heads ("selftune checkpoint v1"): `root` is the RFC 6962 Merkle tree hash of the
   first `size` entries. `witnesses.jsonl` holds tree heads that other keys have signed ("selftune witness v1").
 - An entry `ledger witness named` names a witness's key. An entry `machine key succeeded` says that key `new` signs from
-  here on, and that `old` is not trusted from entry `from` on; `signature` ("selftune succession v1", over the other
-  details and `root` and `size` of the entries before) is by `by`: the old key, or a witness named under that.
+  here on, and from which entry on `old` was not to be trusted; `signature` ("selftune succession v1", over the other
+  details, of which `root` and `size` are those of an earlier tree head) is by the old key or a witness named under it.
 - `records.jsonl` holds records without people's words, one a line; an entry names each as `kind:SHA-256(line)`.
 - `proof.jsonl` proves that an entry lies in a signed tree, or that a tree begins as an earlier one (RFC 6962, 2.1.1 and
   2.1.2, lowest node first). A certificate ("selftune certificate v1") is a signed tree head, and says what the entries
@@ -45,7 +45,7 @@ SUCCEEDED, NAMED = "machine key succeeded", "ledger witness named"
 ENTRY_FIELDS: Final = {"at", "detail", "event", "hash", "kind", "prev", "record_id", "seq"}
 CHECKPOINT_FIELDS: Final = {"at", "key", "number", "root", "signature", "size"}
 WITNESS_FIELDS: Final = {"at", "key", "name", "root", "signature", "size"}
-SUCCESSION_FIELDS: Final = {"because", "by", "from", "new", "old", "signature"}
+SUCCESSION_FIELDS: Final = {"because", "by", "from", "new", "old", "root", "signature", "size"}
 INCLUSION_FIELDS, JOIN_FIELDS = {"checkpoint", "entry", "path"}, {"earlier", "later", "path"}
 CERTIFICATE_FIELDS: Final = {"absent", "at", "claims", "equal", "key", "present", "root", "signature", "size"}
 UNKNOWN: Final = """\
@@ -325,11 +325,12 @@ class Signers:
     key: str | None = None
     witnesses: set[str] = field(default_factory=set)
     just_named: set[str] = field(default_factory=set)
+    heads: set[tuple[str, str]] = field(default_factory=set)
     unvouched: list[tuple[int, str]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
-    def hear(self, place: str, entry: dict[str, Any], before: Frontier) -> None:
-        """Take note of an entry that names a witness or another machine key; `before` are the entries before it."""
+    def hear(self, place: str, entry: dict[str, Any]) -> None:
+        """Take note of an entry that names a witness or another machine key."""
         if entry["event"] == NAMED:
             self.just_named.add(entry["detail"]["key"])
         if entry["event"] != SUCCEEDED:
@@ -341,19 +342,20 @@ class Signers:
             self.unvouched.append((seq, f"{place}: key {detail['new']} took over, and no key vouches for it"))
         elif detail["by"] not in {detail["old"], *self.witnesses}:
             raise Damage(f"{place}: {detail['by']} vouches for it, neither the old key nor a witness named under that.")
-        else:
-            message = message_of(SUCCESSION, detail | {"root": before.root().hex(), "size": before.size})
-            if not signature_holds(from_hex(place, detail["by"]), message, from_hex(place, detail["signature"])):
-                raise Damage(f"{place}: the signature of the succession does not hold.")
+        elif (detail["size"], detail["root"]) not in self.heads or not signature_holds(
+            from_hex(place, detail["by"]), message_of(SUCCESSION, detail), from_hex(place, detail["signature"])
+        ):
+            raise Damage(f"{place}: the signature of the succession does not hold, or is of another ledger.")
         self.key, self.just_named = detail["new"], set()
         self.remarks.append(f"Entry {seq}: key {detail['new']} took over; the one before was {detail['because']}.")
-        if int(detail["from"]) < seq:
+        if detail["from"]:
             self.remarks.append(
                 f"Not to be trusted, entries {detail['from']} to {seq - 1}: others may have had the key."
             )
 
     def hold(self, place: str, head: dict[str, Any]) -> None:
         """The root of a head is right: now it must be by the key in force, which then has signed all before it."""
+        self.heads.add((str(head["size"]), head["root"]))
         if "name" in head:  # a witness's, with a key of its own
             return
         self.key = self.key or head["key"]
@@ -423,7 +425,7 @@ def verify(folder: Path, outside: Path | None = None, witness: str = "", key: st
     tree, signers, held = Frontier(), Signers(), 0
     for place, entry in itertools.chain([("", None)], read_entries(folder)):  # the empty tree may have been signed too
         if entry is not None:
-            signers.hear(place, entry, tree)
+            signers.hear(place, entry)
             tree.append(bytes.fromhex(entry["hash"]))
             unnamed.pop(digest_named(entry) or b"", None)
             if tree.size <= until and entry["record_id"] in absent:

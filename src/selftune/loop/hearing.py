@@ -26,7 +26,7 @@ def hear_project(project: Project) -> Hearing:
         project.store,
         profile=project.config.project.profile,
         runner=getpass.getuser(),
-        public_key=load_machine_key(project.hidden / "keys").public,
+        public_key=load_machine_key(project.hidden / "keys").trusted,
         pseudonym=lambda name: _pseudonym(project, name),
     )
 

@@ -288,7 +288,7 @@ def check_breaker(project: Project) -> None:
     Raises:
         WaitingForPersonError: the circuit breaker is open.
     """
-    public_key = load_machine_key(project.hidden / "keys").public
+    public_key = load_machine_key(project.hidden / "keys").trusted
     require_closed_breaker(project.store, project.config.governance.approve_every, public_key=public_key)
 
 

@@ -134,7 +134,7 @@ def pairs_between(project: Project, champion: Build, candidate: Build) -> dict[s
 
 def statements_about(project: Project, pairs: Mapping[str, BlindPair]) -> list[Statement]:
     """What people said about these pairs and have not withdrawn, signed by this project's key, in order."""
-    public_key = load_machine_key(project.hidden / "keys").public
+    public_key = load_machine_key(project.hidden / "keys").trusted
     about = [one for _, one in project.store.each(Statement) if one.subject in pairs]
     return [
         one

@@ -250,7 +250,7 @@ def _measured(project: Project, night: Night) -> bool:
 
 def _resumed_at(project: Project, begun: Sequence[Begun]) -> int:
     """The place in the ledger of the last signed word of a person to go on; 0 for none."""
-    public_key = load_machine_key(project.hidden / "keys").public
+    public_key = load_machine_key(project.hidden / "keys").trusted
     subjects = {
         statement.subject
         for statement in standing(statement for _, statement in project.store.each(Statement))
