@@ -12,6 +12,7 @@ from selftune.records import StatementKind
 
 if TYPE_CHECKING:
     from selftune.governance.doubts import Doubt, Hearing
+    from selftune.governance.signing.chain import Chain
     from selftune.records import Decision
 
 
@@ -20,7 +21,7 @@ class Clearance:
     """What a promotion is released with.
 
     Attributes:
-        approvals: Ids of the approvals that count.
+        approvals: Ids of the approvals or sign-offs that count.
         concerns: Ids of the concerns that are open and block nothing; the release names them.
     """
 
@@ -28,18 +29,27 @@ class Clearance:
     concerns: tuple[str, ...]
 
 
-def clear_for_release(hearing: Hearing, decision: Decision) -> Clearance:
+def clear_for_release(hearing: Hearing, decision: Decision, chain: Chain | None = None) -> Clearance:
     """The approvals that a promotion is released with, and the concerns in spite of which it is.
 
     No approval is needed of one person alone; where there are several, that of the runner does not count.
 
+    Args:
+        hearing: What was said, and by whom.
+        decision: What is to be released.
+        chain: The sign-offs that the charter asks for; where it asks for some, they are the approvals.
+
     Raises:
-        WaitingForPersonError: someone holds it, a blocking concern is open, or an approval is missing.
+        WaitingForPersonError: someone holds it, a blocking concern is open, or an approval or signature is missing.
     """
     found = [doubt for doubt in doubts_of_decision(hearing, decision) if doubt.stands]
     for doubt in found:
         if doubt.blocks:
             raise WaitingForPersonError(_in_words(doubt), next_step=_what_ends(doubt))
+    concerns = tuple(doubt.statement.id for doubt in found)
+    if chain is not None:
+        _require_complete(chain)
+        return Clearance(approvals=tuple(one.statement.id for one in chain.counted), concerns=concerns)
     needed = SOLO_APPROVALS if hearing.alone else TEAM_APPROVALS
     given = valid_approvals(decision.id, hearing, needed=needed)
     missing = needed - len(given)
@@ -49,8 +59,22 @@ def clear_for_release(hearing: Hearing, decision: Decision) -> Clearance:
             f"the promotion waits for {missing} approval by a person other than {runner}.",
             next_step="Ask a colleague to run `selftune approve`; what serves goes on serving.",
         )
-    return Clearance(
-        approvals=tuple(approval.id for approval in given), concerns=tuple(doubt.statement.id for doubt in found)
+    return Clearance(approvals=tuple(approval.id for approval in given), concerns=concerns)
+
+
+def _require_complete(chain: Chain) -> None:
+    """Refuse what not everybody has signed for whom the charter names."""
+    if chain.is_complete:
+        return
+    missing = [link.role for link in chain.missing]
+    if chain.bundle is None or not chain.is_current or chain.lacks:
+        what = "a bundle of what is on record now, with its documents"
+    else:
+        what = f"the sign-off of {', '.join(missing)}"
+    refused = "".join(f" {finding.told}." for _, finding in chain.refused)
+    raise WaitingForPersonError(
+        f"the promotion waits for {what}.{refused}",
+        next_step="See what is missing with `selftune readiness`; what serves goes on serving.",
     )
 
 

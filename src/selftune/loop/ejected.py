@@ -8,6 +8,7 @@ from selftune.codex.reading import CODICES, load_codex
 from selftune.errors import UnknownNameError, UsageError
 from selftune.evals.suites import SUITES
 from selftune.gate.policies import POLICIES
+from selftune.governance.signing.charter import CHARTERS
 from selftune.judges.rubric import RUBRICS, load_rubric
 from selftune.loop.experiments.agenda.document import PROGRAMS
 from selftune.loop.experiments.experiment_plan import EXPERIMENTS
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from selftune.loop.config import ProjectConfig
     from selftune.records import Codex, Rubric
 
-KINDS: Final = {shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES, EXPERIMENTS, PROGRAMS)}
+KINDS: Final = {
+    shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES, EXPERIMENTS, PROGRAMS, CHARTERS)
+}
 
 
 def find_text(folder: Path, kind: str, name: str) -> str:

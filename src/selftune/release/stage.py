@@ -18,6 +18,7 @@ from selftune.errors import ConfigError, IntegrityError, SelftuneError, WaitingF
 from selftune.records import (
     Arm,
     Build,
+    Bundle,
     Evaluation,
     HealthCheck,
     Outcome,
@@ -203,11 +204,13 @@ def check_promotion(promotion: Promotion, target: Target, context: Context) -> N
 
 
 def count_approvals(promotion: Promotion, context: Context) -> int:
-    """How many people approved this decision: named authors, no models, each once."""
+    """How many people approved this decision, or signed a bundle of it: named authors, no models, each once."""
     statements = [context.read.record(statement_id, Statement) for statement_id in promotion.approvals]
     decision_id = promotion.decision.id if promotion.decision else None
     for statement in statements:
-        if statement.subject != decision_id:
+        signed = statement.kind is StatementKind.SIGN_OFF
+        subject = context.read.record(statement.subject, Bundle).subject if signed else statement.subject
+        if subject != decision_id:
             raise IntegrityError(
                 f"approval {statement.id} is about {statement.subject}, not about this decision.",
                 next_step="Approve the decision itself.",

@@ -11,6 +11,7 @@ from selftune.ledger.keys import load_machine_key
 from selftune.loop.deciding.suspicion import hold_if_suspicious
 from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import refuse_withdrawn, withdrawn_from_prompt
+from selftune.loop.signatures import chain_of_promotion
 from selftune.records import Build, Release
 from selftune.records.signatures import build_is_sealed
 from selftune.release.base import Promotion
@@ -110,17 +111,18 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
     Raises:
         IntegrityError: the build does not bear the project's seal.
         WithdrawnError: its prompt shows words that their author took back.
-        WaitingForPersonError: someone or an alarm holds it, a blocking concern is open, or an approval is missing.
+        WaitingForPersonError: someone or an alarm holds it, a blocking concern is open, or a signature is missing.
     """
     serving = serving_release(project)
-    public_key = load_machine_key(project.hidden / "keys").public
+    public_key = load_machine_key(project.hidden / "keys").trusted
     if not build_is_sealed(build, public_key):
         raise IntegrityError(
             f"{build.id[:18]} does not bear this project's seal.", next_step="Build it again with `selftune build`."
         )
     refuse_withdrawn(build, project.store)
     hold_if_suspicious(project, decision)
-    clearance = clear_for_release(hear_project(project), decision)
+    hearing = hear_project(project)
+    clearance = clear_for_release(hearing, decision, chain_of_promotion(project, hearing, decision))
     return Promotion(
         build=build,
         decision=decision,
