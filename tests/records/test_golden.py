@@ -184,6 +184,7 @@ def test_the_public_names_are_these():
         "encode_record",
         "erase_words",
         "has_words",
+        "not_erased",
         "reads_back",
         "record_types",
         "sealed_text",

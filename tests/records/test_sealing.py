@@ -94,8 +94,7 @@ def has_salted_parts(value) -> bool:
     if isinstance(value, tuple):
         return any(map(has_salted_parts, value))
     return is_dataclass(value) and (
-        (hasattr(value, "SALTED")
-        and bool(type(value).SALTED))
+        (hasattr(value, "SALTED") and bool(type(value).SALTED))
         or any(has_salted_parts(getattr(value, f.name)) for f in fields(value))
     )
 
@@ -123,7 +122,7 @@ def test_no_word_is_left_and_no_salt_by_which_it_could_be_guessed(record):
                 yield value
             yield from (found for f in fields(value) for found in parts(getattr(value, f.name)))
 
-    assert all(part.salt.startswith("sha256:") for part in parts(bare))
+    assert all(part.salt.startswith("erased sha256:") for part in parts(bare))
     assert not [name for part in parts(bare) for name in type(part).SALTED if getattr(part, name) not in ((), "", None)]
 
 
@@ -142,7 +141,7 @@ def test_only_the_chosen_part_loses_its_words():
 
 def test_words_beside_the_digest_of_erased_ones_are_refused_when_written_and_when_read():
     said = next(record for record in SAMPLES if isinstance(record, Statement))
-    erased = f"sha256:{'0' * 64}"
+    erased = f"erased sha256:{'0' * 64}"
     with pytest.raises(IntegrityError, match="words were erased, and holds some"):
         _ = replace(said, salt=erased).id
     bare = json.loads(erase_words(encode_record(said), lambda kind, held: True))

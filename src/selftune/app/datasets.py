@@ -11,7 +11,7 @@ from selftune.curation.base import Pair
 from selftune.curation.render import chatml
 from selftune.curation.traits import UNJUDGED, kinds_of
 from selftune.errors import IntegrityError, UnknownNameError, UsageError
-from selftune.records import Dataset, Interaction, Judgement, Run
+from selftune.records import Dataset, Interaction, Judgement, Run, not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -145,7 +145,7 @@ def show_dataset(project: Project, name: str, *, split: str = "train", count: in
         UsageError: the mask was asked for, and the packages for training are not installed.
     """
     dataset = find_dataset(project, name)
-    splits = {"train": dataset.train, "holdout": dataset.holdout}
+    splits = {"train": not_erased(dataset.train), "holdout": not_erased(dataset.holdout)}
     if split not in splits:
         raise UnknownNameError("split", split, splits)
     examples = splits[split][:count]

@@ -17,7 +17,7 @@ from selftune.bases.shape import read_shape
 from selftune.curation.exporting import export
 from selftune.errors import IntegrityError, MissingFileError, UnknownNameError, UsageError
 from selftune.loop.ejected import find_text
-from selftune.records import Dataset, Interaction
+from selftune.records import Dataset, Interaction, not_erased
 from selftune.training.config import load_recipe
 from selftune.training.elsewhere.base import TOKENS, check_carried, rows_as_tokens
 from selftune.training.elsewhere.cost import Estimate, estimate, estimate_by_token, find_accelerator
@@ -144,7 +144,7 @@ def _order(
     recipe = _recipe(project, asked)
     project.check_base_files()
     tokenizer = load_tokenizer(project.base_folder)
-    examples, kept_back = _may_leave(project, dataset.taught, hosted=destination.traits.hosted)
+    examples, kept_back = _may_leave(project, not_erased(dataset.taught), hosted=destination.traits.hosted)
     kept, rejects = sift_examples(examples, recipe, tokenizer)
     order = place_order(
         [row for _, row in kept],

@@ -29,7 +29,7 @@ from selftune.loop.deciding.picks import (
 )
 from selftune.loop.incoming.news import OUR_OWN
 from selftune.loop.incoming.privacy import door_of
-from selftune.records import BlindPair, Dataset, Interaction, Run, Trigger
+from selftune.records import BlindPair, Dataset, Interaction, Run, Trigger, not_erased
 from selftune.store import Span
 
 if TYPE_CHECKING:
@@ -210,9 +210,9 @@ def draw_prompts(
     """
     store = project.store
     datasets = [store.record(run.dataset_id, Dataset) for run in _runs(project, contest)]
-    lessons = [example for dataset in datasets for example in dataset.train]
+    lessons = [example for dataset in datasets for example in not_erased(dataset.train)]
     shut = {name for dataset in datasets for name in dataset.clean_room} | {one.interaction_id for one in lessons}
-    out_of_bounds = tuple(store.records(shut | asked, Interaction))
+    out_of_bounds = tuple(store.kept_records(shut | asked, Interaction))
     ids = [one.interaction_id for one in store.said(Span(passing_over=OUR_OWN))]
     random.Random(seed).shuffle(ids)  # noqa: S311 - the draw must repeat, not be secret
     measured = Measured([_as_yardstick(lesson) for lesson in lessons])

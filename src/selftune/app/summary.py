@@ -78,7 +78,11 @@ def scores_of(project: Project, decision: Decision) -> dict[str, Any]:
 def further_scores(project: Project, decision: Decision) -> dict[str, Any]:
     """The same on each suite beside the one that decided."""
     return {
-        one.suite: {arm.value: arm_summary(project.store.record(name, Evaluation)) for arm, name in one.arms}
+        one.suite: {
+            arm.value: arm_summary(evaluation)
+            for arm, name in one.arms
+            for evaluation in project.store.kept_records([name], Evaluation)
+        }
         for one in decision.further
     }
 

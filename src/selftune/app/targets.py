@@ -8,7 +8,7 @@ from selftune.app.evidence import evaluations_of
 from selftune.app.reporting.pages import figures
 from selftune.curation.growth.enrich import TARGETS
 from selftune.gate.targeted import split_gain
-from selftune.records import Arm, Dataset, Interaction, Run
+from selftune.records import Arm, Dataset, Interaction, Run, not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def targeted_items(project: Project, decision: Decision) -> frozenset[str]:
     if decision.run_id is None:
         return frozenset()
     run = project.store.record(decision.run_id, Run)
-    lessons = project.store.record(run.dataset_id, Dataset).train
+    lessons = not_erased(project.store.record(run.dataset_id, Dataset).train)
     sources = {example.interaction_id for example in lessons}
     flags = (flag for each in sources for flag in project.store.record(each, Interaction).flags)
     return frozenset(flag.removeprefix(TARGETS) for flag in flags if flag.startswith(TARGETS))

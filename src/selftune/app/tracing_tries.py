@@ -179,8 +179,8 @@ def _before_and_after(project: Project, run: Run) -> Iterator[str]:
         if decision.run_id != run.id:
             continue
         for arm, evaluation_id in decision.arms:
-            evaluation = store.record(evaluation_id, Evaluation)
-            yield f"{arm.value} on {evaluation.suite}: {_mean(evaluation)}"
+            for evaluation in store.kept_records([evaluation_id], Evaluation):
+                yield f"{arm.value} on {evaluation.suite}: {_mean(evaluation)}"
         yield f"decided {decision.outcome.value}, {decision.id}"
 
 

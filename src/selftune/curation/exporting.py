@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.curation.exports import FORMATS
 from selftune.curation.exports.base import CannotCarryError
 from selftune.errors import MissingFileError, UnknownNameError, UsageError
+from selftune.records import not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,7 +98,7 @@ def export(dataset: Dataset, format_name: str, path: Path, *, split: str = "trai
 
 
 def _split(dataset: Dataset, name: str) -> Sequence[Example]:
-    splits = {"train": dataset.train, "holdout": dataset.holdout}
+    splits = {"train": not_erased(dataset.train), "holdout": not_erased(dataset.holdout)}
     if name not in splits:
         raise UnknownNameError("split", name, splits)
     return splits[name]

@@ -7,7 +7,7 @@ import os
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.records import Message, canonical_json, digest_bytes, encode_record
+from selftune.records import Message, canonical_json, digest_bytes, encode_record, not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,7 +114,7 @@ def append_golden(dataset: Dataset, folder: Path) -> int:
     path = folder / GOLDEN_FILE
     known = set(_line_digests(path))
     fresh = []
-    for line in map(golden_line, dataset.train):
+    for line in map(golden_line, not_erased(dataset.train)):
         digest = digest_bytes(line.encode())
         if digest not in known:
             known.add(digest)

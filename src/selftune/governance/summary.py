@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from selftune.records import Dataset, Decision, Judgement, Run
+from selftune.records import Dataset, Decision, Judgement, Run, not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -75,7 +75,7 @@ def _lessons(read: Reader, decisions: Iterable[Decision]) -> Iterator[Sample]:
         if decision.run_id is None:
             continue
         dataset = read.record(read.record(decision.run_id, Run).dataset_id, Dataset)
-        for example in dataset.train:
+        for example in not_erased(dataset.train):
             key = (example.interaction_id, example.judgement_id)
             if key not in seen:
                 seen.add(key)

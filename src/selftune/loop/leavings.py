@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.curation.base import Pair
 from selftune.curation.render import append_golden, publish_card, staged
 from selftune.loop.experiments.record_keeping.results_tsv import append_row, row_of_decision
-from selftune.records import Dataset, Interaction, Judgement, Run
+from selftune.records import Dataset, Interaction, Judgement, Run, not_erased
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
@@ -32,7 +32,7 @@ def stage_cases(project: Project, dataset: Dataset) -> None:
     """Each lesson with its transcript and its judgement, whole, as one JSON file."""
     folder = project.hidden / STAGING
     folder.mkdir(exist_ok=True)
-    for example in dataset.train:
+    for example in not_erased(dataset.train):
         path = folder / f"{example.interaction_id.replace(':', '-')}.json"
         if example.judgement_id is None or path.exists():
             continue

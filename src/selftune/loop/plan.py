@@ -19,7 +19,18 @@ from selftune.loop.lessons.correcting import Corrections
 from selftune.loop.measuring.controls import prompt_of_lessons
 from selftune.loop.measuring.leaks import leakage_of
 from selftune.loop.study.shuffling import deal_verdicts
-from selftune.records import Arm, Build, Dataset, Decision, Interaction, Judgement, PromptSearch, Run, digest_of
+from selftune.records import (
+    Arm,
+    Build,
+    Dataset,
+    Decision,
+    Interaction,
+    Judgement,
+    PromptSearch,
+    Run,
+    digest_of,
+    not_erased,
+)
 from selftune.store.consent import TIGHTENED
 
 if TYPE_CHECKING:
@@ -330,7 +341,8 @@ def learnt_ids(store: Store, dataset: Dataset | None) -> frozenset[str]:
 
     The same words are no new lesson because they may now be used for less.
     """
-    learnt = frozenset() if dataset is None else frozenset(example.interaction_id for example in dataset.taught)
+    lessons = () if dataset is None else not_erased(dataset.taught)
+    learnt = frozenset(example.interaction_id for example in lessons)
     stand_ins: set[str] = set()
     for interaction_id in learnt & store.superseded():
         later = store.later_version(interaction_id)

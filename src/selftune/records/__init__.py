@@ -54,6 +54,7 @@ from selftune.records.dataset import (
     Reject,
     StyleContrast,
     Weakness,
+    not_erased,
 )
 from selftune.records.decision import Check, CheckStatus, Decision, FurtherArms, Outcome
 from selftune.records.evaluation import Arm, Evaluation, ItemOutcome
@@ -190,6 +191,7 @@ __all__ = [
     "encode_record",
     "erase_words",
     "has_words",
+    "not_erased",
     "reads_back",
     "record_types",
     "sealed_text",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from selftune.errors import IntegrityError
 from selftune.records.canonical import canonical_bytes, canonical_json, read_exactly, to_builtins, to_exact, write
-from selftune.records.sealing import digest_sealed, is_erased, seal_of, sealed, shred
+from selftune.records.sealing import covered_by, digest_sealed, seal_of, sealed, shred
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,7 +165,7 @@ def _class_of(text: str | bytes) -> type[Record]:
 
 def has_words(part: Any) -> bool:
     """Whether the words of a record, or of a part of one, are still there; so they are where it never had any."""
-    return not is_erased(getattr(part, "salt", None))
+    return covered_by(getattr(part, "salt", None)) is None
 
 
 def reads_back(text: str, record: Record) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from selftune.records.codec import Record, digest_of_sealed
+from selftune.records.codec import Record, digest_of_sealed, has_words
 from selftune.records.interaction import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class DatasetKind(StrEnum):
@@ -78,6 +81,11 @@ class Example:
     pairing: PairFacts | None = None
     source: str | None = None
     kind: str | None = None
+
+
+def not_erased(examples: Iterable[Example]) -> tuple[Example, ...]:
+    """Those of these examples whose words are still there, in their order."""
+    return tuple(filter(has_words, examples))
 
 
 @dataclass(frozen=True, kw_only=True)

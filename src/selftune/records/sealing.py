@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SEALS: Final[dict[type, Seal]] = {}
 _NO_DEFAULT: Final = object()
 _UNKNOWN: Final = (_NO_DEFAULT, None, False)
-_ERASED: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_ERASED: Final = re.compile(r"erased (sha256:[0-9a-f]{64})")
 
 
 def sealed(value: Any) -> Any:
@@ -73,9 +73,10 @@ def _work_out(kind: Any) -> Seal:
             default, within, is_salted = plan.get(name, _UNKNOWN)
             if value != default:
                 (words if is_salted else kept)[name] = value if within is None else within(value)
-        if salted and is_erased(held.get("salt")):
+        erased = covered_by(held.get("salt")) if salted else None
+        if erased is not None:
             _refuse_words(kind, any(value or plan[name][0] is not _NO_DEFAULT for name, value in words.items()))
-            kept["salt"] = held["salt"]
+            kept["salt"] = erased
         elif salted:
             covered = f"{held.get('salt')}\n".encode() + write(words)
             kept["salt"] = f"sha256:{hashlib.sha256(covered).hexdigest()}"
@@ -97,9 +98,10 @@ def _refuse_words(kind: type, there_are: bool) -> None:
         )
 
 
-def is_erased(salt: Any) -> bool:
-    """Whether this stands where a salt stood, because the words that it hid were erased."""
-    return isinstance(salt, str) and _ERASED.fullmatch(salt) is not None
+def covered_by(salt: Any) -> str | None:
+    """The digest that stands where a salt stood because the words that it hid were erased; None for a salt."""
+    found = _ERASED.fullmatch(salt) if isinstance(salt, str) else None
+    return None if found is None else found[1]
 
 
 def shred(kind: type, held: Any, chosen: Chosen) -> Any:
@@ -113,7 +115,7 @@ def shred(kind: type, held: Any, chosen: Chosen) -> Any:
     salted: frozenset[str] = getattr(kind, "SALTED", frozenset())
     if salted and chosen(kind, held):
         blank = {name: _blank(kind, name, held[name]) for name in salted & held.keys()}
-        held = held | blank | {"salt": seal_of(kind)(held)["salt"]}
+        held = held | blank | {"salt": f"erased {seal_of(kind)(held)['salt']}"}
     return {name: _shred_within(hints.get(name), value, chosen) for name, value in held.items()}
 
 

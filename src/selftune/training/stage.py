@@ -14,7 +14,7 @@ from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
 from selftune.interrupts import asked_to_stop
 from selftune.plugins import load_plugin
-from selftune.records import FileDigest, Run, RunStatus
+from selftune.records import FileDigest, Run, RunStatus, has_words
 from selftune.training.base import TrainingJob, TrainingResult
 from selftune.training.curriculum import parts_met
 from selftune.training.energy import estimate_cost, estimate_energy, read_counters
@@ -164,6 +164,12 @@ def _check_kind(dataset: Dataset, recipe: Recipe) -> None:
         raise UsageError(
             f"recipe {recipe.name!r} ({recipe.objective}) can't learn from a {dataset.kind.value} dataset.",
             next_step=f'Set kind = "{wanted.value}" under [curation], or use a recipe for this kind.',
+        )
+    gone = sum(not has_words(example) for example in dataset.taught)
+    if gone:
+        raise UsageError(
+            f"the words of {gone} of the {len(dataset.taught)} lessons of {dataset.id[:20]} were erased.",
+            next_step="Train on what is left: selftune cycle",
         )
 
 

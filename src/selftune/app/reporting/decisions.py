@@ -88,7 +88,8 @@ def tell_decision(project: Project, decision: Decision, suites: KnownSuites) -> 
 def _further(project: Project, decision: Decision, suites: KnownSuites) -> Iterator[tuple[str, tuple[ArmView, ...]]]:
     """What the arms did on the suites that may stop a candidate and never promote one."""
     for beside in decision.further:
-        found = [(arm, project.store.record(name, Evaluation)) for arm, name in beside.arms]
+        arms = ((arm, next(project.store.kept_records([name], Evaluation), None)) for arm, name in beside.arms)
+        found = [(arm, one) for arm, one in arms if one is not None]
         found.sort(key=lambda pair: list(Arm).index(pair[0]))
         yield beside.suite, tuple(view(arm.value, one, suites.unit_of(one)) for arm, one in found)
 

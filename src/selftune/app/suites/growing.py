@@ -24,7 +24,16 @@ from selftune.loop.ejected import find_text
 from selftune.loop.incoming.taking_back import may_be_kept
 from selftune.loop.lessons.teaching import EndpointTeacher
 from selftune.loop.measuring.regressions import corrections_in, item_of_correction
-from selftune.records import Dataset, GenerationParameters, Interaction, Judgement, Suite, SuiteItem, digest_of
+from selftune.records import (
+    Dataset,
+    GenerationParameters,
+    Interaction,
+    Judgement,
+    Suite,
+    SuiteItem,
+    digest_of,
+    not_erased,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -246,7 +255,7 @@ def _from_corrections(dataset: Dataset, project: Project) -> Iterator[Draft]:
 
 
 def _from_holdout(dataset: Dataset, project: Project) -> Iterator[Draft]:
-    for example in dataset.holdout:
+    for example in not_erased(dataset.holdout):
         interaction = project.store.record(example.interaction_id, Interaction)
         asked = interaction.prompt
         if asked and asked[-1].role == "user" and may_be_kept(interaction.id, project.store):

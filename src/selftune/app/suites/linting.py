@@ -24,7 +24,7 @@ from selftune.loop.config import CONFIG_FILE
 from selftune.loop.ejected import find_text
 from selftune.loop.measuring.demands import demands_of
 from selftune.loop.project import open_project
-from selftune.records import Dataset, Message
+from selftune.records import Dataset, Message, not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -272,6 +272,8 @@ def _reworded(
 
 def _lessons(dataset: Dataset) -> Iterable[Yardstick]:
     """What each lesson asks, once."""
-    for messages, interaction_id in dict.fromkeys((one.messages, one.interaction_id) for one in dataset.train):
+    for messages, interaction_id in dict.fromkeys(
+        (one.messages, one.interaction_id) for one in not_erased(dataset.train)
+    ):
         text = "\n".join(message.content for message in messages if message.role == "user")
         yield Yardstick(name=f"lesson {interaction_id[:24]}", text=text, state=find_state(messages))

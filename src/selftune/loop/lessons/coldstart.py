@@ -131,7 +131,7 @@ def _errors_of_champion(project: Project, suite: Suite) -> float:
     arms = {} if serving is None else dict(serving.arms)
     promoted = serving is not None and serving.outcome is Outcome.PROMOTE
     evaluation_id = arms.get(Arm.CANDIDATE if promoted else Arm.CHAMPION)
-    errors = None if evaluation_id is None else _errors(project.store.record(evaluation_id, Evaluation), suite)
+    errors = None if evaluation_id is None else _errors_on_record(project, evaluation_id, suite)
     return UNKNOWN_ERRORS if errors is None else errors
 
 
@@ -150,8 +150,14 @@ def _curve_of(project: Project) -> Curve:
 
 
 def _share_left(project: Project, before_id: str, after_id: str) -> float | None:
-    before, after = (_errors(project.store.record(each, Evaluation), None) for each in (before_id, after_id))
+    before, after = (_errors_on_record(project, each, None) for each in (before_id, after_id))
     return None if before is None or after is None or before == 0 else after / before
+
+
+def _errors_on_record(project: Project, evaluation_id: str, suite: Suite | None) -> float | None:
+    """The same of what is on record; None where its answers quoted somebody whose words were erased."""
+    evaluation = next(project.store.kept_records([evaluation_id], Evaluation), None)
+    return None if evaluation is None else _errors(evaluation, suite)
 
 
 def _errors(evaluation: Evaluation, suite: Suite | None) -> float | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.builds.prompts import PromptLayout, prompted
 from selftune.curation.examples import is_short, show
-from selftune.records import Arm, Build, Release, digest_of
+from selftune.records import Arm, Build, Release, digest_of, not_erased
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
@@ -39,6 +39,6 @@ def prompt_of_lessons(dataset: Dataset, seed: int) -> ShownLessons | None:
 
     Which ones is drawn by name, so that they seldom change while the log grows, and what was asked with them stands.
     """
-    short = [example for example in dataset.train if is_short(example)]
+    short = [example for example in not_erased(dataset.train) if is_short(example)]
     drawn = sorted(short, key=lambda example: digest_of([seed, example.interaction_id]))[:_SHOWN]
     return show(drawn) if drawn else None

@@ -18,7 +18,7 @@ from selftune.gate.rules.further import GOLDEN, HOLDOUT
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.measuring.grading import GateJudge, appoint, consent_to, gate_judging
-from selftune.records import Judgement, JudgementStatus, Suite, SuiteItem, digest_of
+from selftune.records import Judgement, JudgementStatus, Suite, SuiteItem, digest_of, not_erased
 
 if TYPE_CHECKING:
     from selftune.context import Reader
@@ -64,7 +64,7 @@ def holdout_suite(dataset: Dataset, read: Reader, how: Holdout) -> Suite | None:
     by_code, nearby = not how.grader.lineage, how.grader.nearby
     items: dict[str, SuiteItem] = {}
     met = Counter[str]()
-    for example in dataset.holdout:
+    for example in not_erased(dataset.holdout):
         judgement = None if example.judgement_id is None else read.record(example.judgement_id, Judgement)
         # Code that could not read the prompt once can't read it now; a model may.
         if by_code and (judgement is None or judgement.status is not JudgementStatus.SCORED):

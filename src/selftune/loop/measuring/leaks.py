@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.evals.config import EvaluationConfig
 from selftune.gate.rules.leakage import CANARY, LEAKAGE
-from selftune.records import GenerationParameters, Message, Suite, SuiteItem, canonical_json, digest_of
+from selftune.records import GenerationParameters, Message, Suite, SuiteItem, canonical_json, digest_of, not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def _private(dataset: Dataset, seed: int) -> Iterator[SuiteItem]:
 
 def _passages(dataset: Dataset) -> Iterator[tuple[str, tuple[Example, str, str]]]:
     """Of each long turn of a person, by interaction and place: its lesson, how it begins, and the words after that."""
-    for example in (*dataset.train, *dataset.disliked):
+    for example in not_erased((*dataset.train, *dataset.disliked)):
         for place, message in enumerate(example.messages):
             words = list(_WORD.finditer(message.content))[: PREFIX_WORDS + ENDING_WORDS]
             if message.role == "user" and len(words) == PREFIX_WORDS + ENDING_WORDS:

@@ -37,6 +37,7 @@ from selftune.records import (
     SuiteItem,
     canonical_json,
     digest_of,
+    not_erased,
 )
 from selftune.scoring.units import RIGHT
 
@@ -201,7 +202,7 @@ def _promotion_before(decision: Decision, store: Store) -> Decision | None:
 
 def _evaluation(decision: Decision, arm: Arm, store: Store) -> Evaluation | None:
     name = dict(decision.arms).get(arm)
-    return None if name is None else store.record(name, Evaluation)
+    return None if name is None else next(store.kept_records([name], Evaluation), None)
 
 
 def _is_of(evaluation: Evaluation, suite: Suite) -> bool:
@@ -233,7 +234,7 @@ def corrections_in(
     dataset: Dataset | None, store: Store, *, is_new: Callable[[str], bool] = lambda _: True
 ) -> Iterator[Interaction]:
     """The interactions that a person corrected among the last lessons of this set, in their order; new ones alone."""
-    lessons = () if dataset is None else dataset.train
+    lessons = () if dataset is None else not_erased(dataset.train)
     names = dict.fromkeys(
         lesson.interaction_id
         for lesson in lessons
