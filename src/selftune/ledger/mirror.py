@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import DamagedFileError
-from selftune.ledger.verify import CHECKPOINTS, DOMAIN, NO_HASH, canonical, entry_hash, file_of, message_of
+from selftune.failpoints import reach
+from selftune.ledger.verify import CHECKPOINTS, DOMAIN, NO_HASH, WITNESSES, canonical, entry_hash, file_of, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,6 +44,11 @@ class Checkpoint:
     at: str
     key: str
     signature: str
+
+    @property
+    def line(self) -> bytes:
+        """The line as it stands in the mirror, without the line feed."""
+        return canonical(asdict(self))
 
 
 class Mirror:
@@ -98,13 +104,26 @@ class Mirror:
         number = 1 if last is None else _count(path, last, "number") + 1
         fields = {"at": at, "key": key.public, "number": number, "root": root, "size": size}
         signature = key.sign(message_of(DOMAIN, fields))
+        reach("checkpoint-signed")
+        made = Checkpoint(number=number, size=size, root=root, at=at, key=key.public, signature=signature)
+        self._add_line(path, made.line)
+        return made
+
+    def add_witness(self, line: bytes) -> None:
+        """Keep what a witness has co-signed behind the others; on the disk when this returns."""
+        path = self.folder / WITNESSES
+        if path.exists():
+            _last_line(path)
+        self._add_line(path, line)
+
+    def _add_line(self, path: Path, line: bytes) -> None:
+        fresh = not path.exists()
         with path.open("ab") as stream:
-            stream.write(canonical(fields | {"signature": signature}) + b"\n")
+            stream.write(line + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
-        if number == 1:
+        if fresh:
             sync_folder(self.folder)
-        return Checkpoint(number=number, size=size, root=root, at=at, key=key.public, signature=signature)
 
 
 def sync_folder(folder: Path) -> None:
