@@ -20,7 +20,7 @@ class Typing:
     """A process at a terminal of its own; `seen` is all that it has shown so far."""
 
     def __init__(self, process, master):
-        self.process, self.seen, self._master = process, "", master
+        self.process, self.seen, self._master, self._answered = process, "", master, 0
 
     def wait_for(self, words):
         """Read until these words were shown."""
@@ -32,6 +32,16 @@ class Typing:
     def type(self, words):
         """Press these keys."""
         os.write(self._master, words.encode())
+
+    def answer(self, prompt, words):
+        """Wait until this is asked, after all that was answered already, and type a line."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while (found := self.seen.find(prompt, self._answered)) < 0:
+            assert time.monotonic() < until, self.seen
+            assert self.process.poll() is None, self.seen
+            self._read()
+        self._answered = found + len(prompt)
+        self.type(f"{words}\n")
 
     def end(self):
         """Wait until the process has ended; returns its exit code."""
@@ -59,10 +69,18 @@ class Typing:
 @contextmanager
 def at_a_terminal(*words, ignores_ctrl_c=False, **environment):
     """`selftune WORDS` at a terminal; with Ctrl-C ignored from birth, as in what a script started in the background."""
+    program = [sys.executable, "-c", _MAIN, *map(str, words)]
+    with sitting_at(program, os.environ | environment, ignores_ctrl_c=ignores_ctrl_c) as typing:
+        yield typing
+
+
+@contextmanager
+def sitting_at(program, environment, *, folder=None, ignores_ctrl_c=False):
+    """Any program at a terminal of its own."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", _MAIN, *map(str, words)],
-        stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=os.environ | environment,
+        program, cwd=folder,
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment,
         preexec_fn=lambda: _begin(ignores_ctrl_c),  # noqa: PLW1509 - one thread, and it is short
     )  # fmt: skip
     os.close(slave)

@@ -6,3 +6,5 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+# Where somebody sits at a terminal.
+sys.path.insert(0, str(Path(__file__).parents[1] / "app"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 
 import pytest
@@ -60,6 +61,17 @@ def test_what_is_so_is_followed(tmp_path):
 def test_what_is_not_so_is_noticed(step, tmp_path):
     with pytest.raises(AssertionError):
         Reader(tmp_path, dict(os.environ)).follow(step)
+
+
+ASK = "import getpass; print(len({getpass.getpass(f'Word {n}: ') for n in (1, 2)}), 'word')"
+
+
+def test_what_is_asked_unseen_is_answered_at_a_terminal(tmp_path):
+    shown = ("Word 1: ********", "Word 2: ********", "1 word")
+    reader = Reader(tmp_path, dict(os.environ))
+    reader.follow(Typed(f'{sys.executable} -c "{ASK}"', shown, 0))
+    with pytest.raises(AssertionError):
+        reader.follow(Typed("echo nothing is asked", ("Word 1: ********",), 0))
 
 
 def test_a_reader_who_moves_stays_there(tmp_path):

@@ -2,8 +2,9 @@
 
 In a block fenced as `console`, a line that begins with `$ ` is typed; the lines below it, up to the next one, are what
 the page shows. Each of them must stand in the output, in this order, where `…` stands for anything. A last line such as
-`(exit 5)` names the exit code; without one it is 0. A block fenced as `toml` with the comment `# selftune.toml` above
-its lines is added to that file, each below its own heading.
+`(exit 5)` names the exit code; without one it is 0. A line that ends in `********` is a question that is answered
+unseen: its command is typed at a terminal, with the same passphrase everywhere. A block fenced as `toml` with the
+comment `# selftune.toml` above its lines is added to that file, each below its own heading.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import tomlkit
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXIT = re.compile(r"\(exit (\d+)\)")
 _SETTINGS = "# selftune.toml\n"
+_UNSEEN = "********"
+_PASSPHRASE = "eight letters or more"
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Reader:
         elif step.command.startswith("cd "):
             self._folder = (self._folder / step.command.removeprefix("cd ")).resolve(strict=True)
         else:
-            _hold_against(step, self._type(step.command))
+            asked = [line.strip().removesuffix(_UNSEEN) for line in step.shown if line.strip().endswith(_UNSEEN)]
+            _hold_against(step, self._answer(step.command, asked) if asked else self._type(step.command))
 
     def _type(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -89,12 +93,24 @@ class Reader:
             check=False,
         )
 
+    def _answer(self, command: str, asked: list[str]) -> subprocess.CompletedProcess[str]:
+        """The command at a terminal, each of its questions answered in its turn."""
+        from terminals import sitting_at  # not every platform has such terminals
+
+        program = ["bash", "-c", command]
+        with sitting_at(program, self._environment, folder=self._folder) as typing:
+            for prompt in asked:
+                typing.answer(prompt.strip(), _PASSPHRASE)
+            code = typing.end()
+        return subprocess.CompletedProcess(program, code, typing.seen)
+
 
 def _hold_against(step: Typed, done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == step.code, f"$ {step.command}\nexit {done.returncode}, not {step.code}\n{done.stdout}"
     rest = " ".join(done.stdout.split())
     for line in step.shown:
-        pattern = r".*?".join(re.escape(" ".join(piece.split())) for piece in line.strip().split("…"))
+        told = line.strip().removesuffix(_UNSEEN)
+        pattern = r".*?".join(re.escape(" ".join(piece.split())) for piece in told.split("…"))
         found = re.search(pattern, rest)
         assert found, f"$ {step.command}\nis said to print: {line}\nand prints:\n{done.stdout}"
         rest = rest[found.end() :]
