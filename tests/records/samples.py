@@ -41,6 +41,7 @@ from selftune.records import (
     Fact,
     Feedback,
     FileDigest,
+    Forgetting,
     FurtherArms,
     GenerationParameters,
     Gravity,
@@ -354,6 +355,14 @@ SAMPLES: tuple[Record, ...] = (
             interaction_ids=("interaction:1",),
         ),
         search_id=f"prompt_search:{'c' * 64}",
+    ),
+    Forgetting(
+        at="2026-11-22T03:00:00+00:00",
+        of="person",
+        erased=(f"interaction:{'a' * 64}",),
+        touched=(f"dataset:{'b' * 64}", f"release:{'c' * 64}"),
+        answers=(f"interaction:{'d' * 64}",),
+        unreachable=("the weights of 2 runs and builds",),
     ),
     Bundle(
         salt="22aa",

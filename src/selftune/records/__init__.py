@@ -7,8 +7,8 @@ between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
 `Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
 (a curve that was expected before it came), `Bundle` (what people sign before something is deployed), `Audit` and
-`Reading` (what somebody set out to read of it all, and what they read), the texts that measure: `Suite` and `Rubric`;
-and the `Codex`, which says who the system is.
+`Reading` (what somebody set out to read of it all, and what they read), `Forgetting` (that words were erased), the
+texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
 """
 
 from selftune.records.audit import Audit, AuditSection, Reading
@@ -70,6 +70,7 @@ from selftune.records.experiment import (
     ResultLog,
     RungTaken,
 )
+from selftune.records.forgetting import Forgetting
 from selftune.records.interaction import (
     Consent,
     Feedback,
@@ -124,6 +125,7 @@ __all__ = [
     "Fact",
     "Feedback",
     "FileDigest",
+    "Forgetting",
     "FurtherArms",
     "GenerationParameters",
     "Gravity",
