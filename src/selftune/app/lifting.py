@@ -9,7 +9,7 @@ from selftune.app.doubting import end, speaker, subject_of
 from selftune.errors import DamagedFileError, UnknownNameError, UsageError
 from selftune.failpoints import reach
 from selftune.governance.brake.file import is_braked, mend, new_stop
-from selftune.governance.brake.stays import KINDS, project_stays
+from selftune.governance.brake.stays import KINDS, named, project_stays
 from selftune.governance.statements import PROJECT, say
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -74,7 +74,7 @@ def stays_in_words(project: Project) -> Iterator[str]:
     for word, kind in KINDS.items():
         for doubt in stops if kind is StatementKind.STOP else project_stays(hearing, kind):
             said = doubt.statement
-            yield f"{word}: {said.text!r} ({said.author}, {said.said_at}; lift: selftune lift {word})"
+            yield f"{word}: {said.text!r} ({named(said.author)}, {said.said_at}; lift: selftune lift {word})"
 
 
 def _make_sayable(project: Project) -> None:

@@ -47,6 +47,11 @@ def refuse_stayed(hearing: Hearing, kind: StatementKind) -> None:
 def stayed(kind: StatementKind, author: str, text: str) -> WaitingForPersonError:
     """What is told to whoever wants to go on."""
     return WaitingForPersonError(
-        f"{_KEEPS[kind]}: {text!r} ({author}).",
+        f"{_KEEPS[kind]}: {text!r} ({named(author)}).",
         next_step=f'Say why it may go on: selftune lift {kind.value} --because "..."; what serves may be rolled back.',
     )
+
+
+def named(author: str) -> str:
+    """An author's name as it can be shown within a sentence of ours."""
+    return author if author.isprintable() else repr(author)
