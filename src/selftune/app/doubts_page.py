@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from selftune.app.doubting import who_may_end
-from selftune.app.reporting.pages.plain import plain, quoted
+from selftune.app.reporting.pages.plain import one_line, plain, quoted
 from selftune.governance.doubts import doubts, doubts_of_decision
 from selftune.governance.matters import if_kept
 from selftune.loop.hearing import hear_project
@@ -27,7 +27,7 @@ def headline(said: Statement) -> str:
     marks = [name for name, marked in (("unfinished", said.unfinished), ("secrets taken out", said.redacted)) if marked]
     told = f", {', '.join(marks)}" if marks else ""
     model = " (a model)" if said.author_is_model else ""
-    return plain(f"{gravity}{said.kind.value} {said.id[:18]} by {said.author}{model}, {said.said_at}{told}")
+    return one_line(f"{gravity}{said.kind.value} {said.id[:18]} by {said.author}{model}, {said.said_at}{told}")
 
 
 def list_doubts(project: Project, *, everything: bool = False) -> Iterator[str]:

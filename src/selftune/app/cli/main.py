@@ -62,6 +62,7 @@ def register_commands() -> None:
         alarms,
         annotating,
         archives,
+        auditing,
         benchmarking,
         braking,
         codex,
@@ -130,6 +131,7 @@ def register_commands() -> None:
     registry.register(app)
     alarms.register(app)
     tracing.register(app)
+    auditing.register(app)
 
 
 def main() -> None:

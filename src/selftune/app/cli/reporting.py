@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     group.command("costs")(costs)
     group.command("nights")(nights)
     group.command("escalations")(escalations)
+    group.command("audit")(audit)
     group.command("lint")(lint)
     app.add_typer(group, name="report", rich_help_panel="Every day")
 
@@ -147,6 +148,21 @@ def escalations(html: AsHtml = None, project: Folder = HERE, json: AsJson = Fals
 
     with open_project(project) as opened:
         page = page_of_escalations(opened)
+    give_page(page, html=html, json=json)
+
+
+def audit(
+    name: Annotated[str, typer.Argument(help="An audit by its id; the newest one by default.")] = "",
+    html: AsHtml = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """An audit: what was read, by whom and by which query, what was not, and every finding word for word."""
+    from selftune.app.reporting.naming import page_of_audit_named
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = page_of_audit_named(opened, name)
     give_page(page, html=html, json=json)
 
 

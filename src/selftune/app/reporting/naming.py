@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selftune.app.auditing import audit_named
 from selftune.app.refereeing import Wishes, read_arm
 from selftune.app.reporting.answers import sheet_of_evaluation, sheet_of_judged_file
+from selftune.app.reporting.audits import page_of_audit
 from selftune.app.reporting.changes.find import find_changes
 from selftune.app.reporting.changes.sections import changes_page
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
@@ -137,6 +139,11 @@ def page_of_escalations(project: Project) -> Page:
     return escalations_page(gather_escalations(project))
 
 
+def page_of_audit_named(project: Project, name: str) -> Page:
+    """An audit as it stands today; without a name the newest one."""
+    return page_of_audit(project, audit_named(project, name))
+
+
 def page_made_again(project: Project, arguments: Sequence[str]) -> Page:  # noqa: PLR0911 - a line for each kind of page
     """The page that `selftune report` makes of these arguments, as a page's foot names them."""
     match arguments:
@@ -148,6 +155,8 @@ def page_made_again(project: Project, arguments: Sequence[str]) -> Page:  # noqa
             return page_of_nights(project)
         case ["escalations"]:
             return page_of_escalations(project)
+        case ["audit", name]:
+            return page_of_audit_named(project, name)
         case ["runs", *named]:
             return page_of_runs(project, named[-1] if named else None)
         case ["runs"]:

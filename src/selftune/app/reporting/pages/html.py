@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages.figures import NOTHING
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Points, Said, Section, Table, Transcript
-from selftune.app.reporting.pages.plain import plain
+from selftune.app.reporting.pages.plain import one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +166,7 @@ def _quoted(text: str) -> str:
 
 
 def _inline(text: str) -> str:
-    return escape(" ".join(plain(text).split()))
+    return escape(one_line(text))
 
 
 def _slug(title: str) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Points, Said, Section, Table, Transcript
-from selftune.app.reporting.pages.plain import plain
+from selftune.app.reporting.pages.plain import one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def _quoted(text: str) -> Iterator[str]:
 
 
 def _inline(text: str) -> str:
-    return _MARKUP.sub(r"\\\g<0>", " ".join(plain(text).split()))
+    return _MARKUP.sub(r"\\\g<0>", one_line(text))
 
 
 def _line(text: str) -> str:

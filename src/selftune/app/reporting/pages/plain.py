@@ -15,6 +15,11 @@ def plain(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """The same on one line, as a name or a cell is printed: what breaks a line could pass for the next one."""
+    return " ".join(plain(text).split())
+
+
 def quoted(text: str, indent: str = "  ") -> Iterator[str]:
     """Somebody's words line by line behind a bar, so that no line of theirs can pass for one of ours."""
     return (f"{indent}| {plain(line)}" for line in text.split("\n"))
