@@ -266,3 +266,9 @@ def test_a_lesson_is_taken_back_by_a_try_that_contradicts_it_on_the_same_base_on
     elsewhere = a_try(2, UNSURE, base_digest="sha256:bb", **same)
     assert len(proposed_lessons([a_try(1, WORSE, **same), elsewhere])) == 1
     assert proposed_lessons([a_try(1, UNSURE), a_try(2, None), a_try(3, BETTER)]) == ()
+
+
+def test_a_pause_whose_end_nobody_saw_is_counted_and_not_taken_for_none(project):
+    pauses = tuple(Outage(why="training", seconds=seconds) for seconds in (12.0, None, 5.0))
+    a_night(project, [a_try(1, UNSURE)], outages=pauses)
+    assert "| 17.0 s, and 1 pause of unknown length |" in as_markdown(page_of_nights(project))

@@ -187,17 +187,21 @@ def _nights(found: AllNights) -> Iterator[Part]:
 
 
 def _night_row(night: Night, gate: str) -> Row:
-    away = (
-        "it did not come back"
-        if night.unended is not None
-        else figures.seconds(sum(one.seconds or 0.0 for one in night.outages))
-    )
+    away = "it did not come back" if night.unended is not None else _away(night)
     spare = figures.NOTHING if night.spare_seconds is None else _span(night.spare_seconds)
     node = f"{night.mode.value}, {night.node}"
     return (
         night.name, (night.until or figures.NOTHING)[:16], f"{night.ended[:16]}, {night.ended_by}", node,
         str(len(night.experiments)), away, spare, gate or "not asked",
     )  # fmt: skip
+
+
+def _away(night: Night) -> str:
+    """How long nothing answered; of a pause whose end nobody saw only that there was one."""
+    known = [one.seconds for one in night.outages if one.seconds is not None]
+    unknown = len(night.outages) - len(known)
+    told = figures.seconds(sum(known))
+    return f"{told}, and {figures.counted(unknown, 'pause')} of unknown length" if unknown else told
 
 
 def _span(seconds: float) -> str:
