@@ -422,7 +422,7 @@ def verify(folder: Path, outside: Path | None = None, witness: str = "", key: st
     absent, until = (set(claims[0][1]["absent"]), claims[0][1]["size"]) if claims else (set(), 0)
     present = {bytes.fromhex(name.partition(":")[2]): name for _, claim in claims for name in claim["present"]}
     unnamed = present | read_records(folder / RECORDS)
-    tree, signers, held = Frontier(), Signers(), 0
+    tree, signers, held = Frontier(), Signers(), dict[str, int]()  # by file: up to which entry its heads have held
     for place, entry in itertools.chain([("", None)], read_entries(folder)):  # the empty tree may have been signed too
         if entry is not None:
             signers.hear(place, entry)
@@ -432,10 +432,12 @@ def verify(folder: Path, outside: Path | None = None, witness: str = "", key: st
                 raise Damage(f"{place}: it names {entry['record_id']}, which the certificate says is not there.")
         while due and due[0][1]["size"] == tree.size:
             at, head = due.pop(0)
+            file = at.partition(",")[0]
             if head["root"] != tree.root().hex():
-                raise Damage(f"{at}: entries {held + 1} to {tree.size} are not those that were signed: rewritten.")
+                first = held.get(file, 0) + 1
+                raise Damage(f"{at}: entries {first} to {tree.size} are not those that were signed: rewritten.")
             signers.hold(at, head)
-            held = tree.size
+            held[file] = tree.size
     for place, head in due:
         raise Damage(f"{place}: it covers {head['size']} entries, the mirror ends at {tree.size}: cut off.")
     demand_named(unnamed)

@@ -1,0 +1,177 @@
+"""What an outsider is given of the ledger: proofs, and folders that check themselves with nothing but Python."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from selftune.errors import IntegrityError, UnknownNameError, UsageError
+from selftune.ledger import verify
+from selftune.ledger.mirror import Mirror
+from selftune.ledger.proofs import find_entry, inclusion_line, join_line
+from selftune.records import encode_record, record_types
+from selftune.records.canonical import read_exactly, write
+from selftune.records.sealing import seal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from selftune.ledger.mirror import Checkpoint
+    from selftune.loop.project import Project
+    from selftune.records import Record
+
+# Of these, nothing that a person or a model said is left once they are sealed; of others, an evaluation's answers are.
+WORDLESS: Final = (
+    "audit", "base_model", "build", "bundle", "dataset", "decision", "model", "projection", "reading", "release", "run",
+    "statement",
+)  # fmt: skip
+_README: Final = """\
+This is the ledger of a selftune project: what happened, entry by entry. Check it with nothing but Python 3.11 or later:
+
+    python verify.py .
+    python verify.py . --checkpoint FILE    (FILE: a checkpoint that you were given before, and kept)
+
+The format is told at the top of verify.py, which you can read in ten minutes. Take verify.py from somebody else than
+whoever gave you this folder, if you don't trust them: it is the same file in every selftune.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerExport:
+    """What an export of the ledger holds; `left_out` are records of other kinds, and those whose words were erased."""
+
+    folder: str
+    entries: int
+    records: int
+    left_out: int
+    checkpoint: Checkpoint
+
+
+def ledger_folder(project: Project) -> Path:
+    """Where a project's ledger lies."""
+    return project.hidden / "ledger"
+
+
+@contextmanager
+def located() -> Iterator[None]:
+    """Turn what `verify.py` finds into an error of ours, place first."""
+    try:
+        yield
+    except verify.Damage as damage:
+        raise IntegrityError(
+            f"the ledger does not verify: {damage}", next_step="Run `selftune doctor`; keep the files as evidence."
+        ) from damage
+
+
+def prove(project: Project, record_id: str | None, *, since: dict[str, Any] | None = None) -> bytes:
+    """Lines of a proof: that the ledger goes on from a checkpoint kept elsewhere, and that it names a record.
+
+    Raises:
+        IntegrityError: the ledger does not verify, is shorter than what was kept, or names no such record.
+        MissingFileError: the project has no machine key.
+    """
+    checkpoint = project.store.checkpoint()
+    with located():
+        entry, leaves = find_entry(ledger_folder(project), record_id or "", checkpoint.size)
+    lines = []
+    if since is not None:
+        if since["size"] > checkpoint.size:
+            raise IntegrityError(
+                f"the checkpoint that was kept covers {since['size']} entries, the ledger has {checkpoint.size}.",
+                next_step="Run `selftune ledger verify --checkpoint FILE`, and ask what became of the rest.",
+            )
+        lines.append(join_line(since, checkpoint, leaves))
+    if record_id is not None:
+        if entry is None:
+            raise IntegrityError(f"no entry of the ledger names {record_id}.", next_step="Run `selftune doctor`.")
+        lines.append(inclusion_line(entry, leaves, checkpoint))
+    return b"".join(line + b"\n" for line in lines)
+
+
+def kept_checkpoint(path: Path) -> dict[str, Any]:
+    """The newest checkpoint of a file that was kept elsewhere, its signature checked.
+
+    Raises:
+        UsageError: it is none, or holds only what was printed on paper.
+        IntegrityError: it was altered.
+    """
+    with located():
+        head = max((head for _, head in verify.read_kept(path)), key=lambda head: int(head["size"]))
+    if "signature" not in head or head["size"] == 0:
+        raise UsageError(
+            f"{path} holds no signed checkpoint over an entry.",
+            next_step="Use `selftune ledger checkpoint --out FILE`.",
+        )
+    return head
+
+
+def write_proof(project: Project, record: Record, folder: Path) -> tuple[str, ...]:
+    """Put beside an export what proves that the ledger names its record; names of the files, `verify.py` among them."""
+    proof = prove(project, record.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / verify.PROOF).write_bytes(proof)
+    (folder / verify.RECORDS).write_bytes(sealed_line(record) + b"\n")
+    shutil.copyfile(str(verify.__file__), folder / "verify.py")
+    return verify.PROOF, verify.RECORDS, "verify.py"
+
+
+def sealed_line(record: Record) -> bytes:
+    """What a record's id covers: all of it, people's words as salted digests."""
+    return write(seal_of(type(record))(read_exactly(encode_record(record))))
+
+
+def export_ledger(project: Project, folder: Path, *, further: Iterable[str] = ()) -> LedgerExport:
+    """Write entries, checkpoints, co-signatures and sealed records into a new folder, with `verify.py`.
+
+    Args:
+        project: Whose.
+        folder: New or empty.
+        further: Kinds of records beside those that hold no words of anybody once they are sealed.
+
+    Raises:
+        UsageError: the folder holds something.
+        UnknownNameError: there is no such kind of record.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} holds something already.", next_step="Name a new or empty folder.")
+    kinds = record_types()
+    for kind in further:
+        if kind not in kinds:
+            raise UnknownNameError("kind of record", kind, filter(None, kinds))
+    checkpoint = project.store.checkpoint()
+    folder.mkdir(parents=True, exist_ok=True)
+    source = ledger_folder(project)
+    with Mirror(source).locked():
+        for path in sorted(source.glob("*.jsonl")):
+            shutil.copyfile(path, folder / path.name)
+    written, left_out = _write_records(project, folder / verify.RECORDS, {*WORDLESS, *further})
+    shutil.copyfile(str(verify.__file__), folder / "verify.py")
+    (folder / "README.txt").write_text(_README, encoding="utf-8")
+    with located():
+        verdict = verify.verify(folder, key=checkpoint.key)
+    return LedgerExport(
+        folder=str(folder), entries=verdict.entries, records=written, left_out=left_out, checkpoint=checkpoint
+    )
+
+
+def _write_records(project: Project, path: Path, kinds: set[str]) -> tuple[int, int]:
+    """How many were written, and how many were not."""
+    written = left_out = 0
+    with path.open("wb") as stream:
+        for kind, cls in sorted(record_types().items()):
+            if kind not in kinds:
+                left_out += project.store.count(cls) if kind else 0
+                continue
+            for _, record in project.store.each(cls):
+                line = sealed_line(record)
+                # A record of an older version is named by its own text, which reads as another one today.
+                if f"{kind}:{hashlib.sha256(line).hexdigest()}" != record.id:
+                    left_out += 1
+                    continue
+                stream.write(line + b"\n")
+                written += 1
+    return written, left_out
