@@ -13,19 +13,17 @@ import pytest
 # Tests are no package: what they share beside fixtures lies in this folder as plain modules.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from wild_sessions import SESSIONS, Scale
+from wild_sessions import TENTH
 from wild_story import lay_ground, tell_story, turns_of
 
 from selftune.loop.project import create_project, open_project
-
-TENTH = Scale(sessions=SESSIONS // 10)
 
 
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory):
     """Copies of a project with people and sessions in it, by what is wrong with the sessions."""
     home = tmp_path_factory.mktemp("wild7_home")
-    laid: dict[tuple[Scale, frozenset], Path] = {}
+    laid = {}
 
     def copy_of(scale, turns, place):
         if (scale, turns) not in laid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wild_sessions import PROGRAMME
-from wild_story import MODEL
+from wild_story import MODEL, turns_of
 
 from selftune.app.alarms import draw_sessions, judge_projections, look_at_all
 from selftune.app.registering import list_models
@@ -12,11 +12,13 @@ from selftune.governance.doubts import doubts
 from selftune.governance.independence import Party, against_signing
 from selftune.loop.hearing import hear_project
 
+_LOOKED_AT = {}
+
 
 def reasons(project, story):
     """The reasons that are named, each once."""
     return {
-        *_alarms(project),
+        *_alarms(project, story),
         *_projections(project),
         *_samples(project, story),
         *_doubts(project),
@@ -25,12 +27,18 @@ def reasons(project, story):
     }
 
 
-def _alarms(project):
-    (found,) = look_at_all(project, programme=PROGRAMME, examiner="auditor")
-    for look in found.looks:
-        if look.verdict is Verdict.HOLD:
-            manner = look.about.startswith("manner of")
-            yield "collapse into the auditor's manner" if manner else look.alarm.value.replace(" ", "_")
+def _alarms(project, story):
+    """Of the sessions alone, which are the same to the byte wherever the same things are wrong with them."""
+    laid = story.scale, turns_of(story.faults)
+    if laid not in _LOOKED_AT:
+        (found,) = look_at_all(project, programme=PROGRAMME, examiner="auditor")
+        _LOOKED_AT[laid] = {_named(look) for look in found.looks if look.verdict is Verdict.HOLD}
+    return _LOOKED_AT[laid]
+
+
+def _named(look):
+    manner = look.about.startswith("manner of")
+    return "collapse into the auditor's manner" if manner else look.alarm.value.replace(" ", "_")
 
 
 def _projections(project):

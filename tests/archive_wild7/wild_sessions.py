@@ -38,6 +38,9 @@ class Scale:
         return max(1, round(number * self.sessions / SESSIONS))
 
 
+TENTH = Scale(sessions=SESSIONS // 10)
+
+
 def write_programme(path, scale, turns=frozenset(), seed=SEED):
     """A JSONL file with the sessions of the programme."""
     path.write_text("".join(f"{json.dumps(one)}\n" for one in programme(scale, turns, seed)), encoding="utf-8")
@@ -72,7 +75,7 @@ def _session(number, scale, turns, draw):
         "number": number,
         "programme": PROGRAMME,
         "at": _time(whole),
-        "trainer": draw.choice(TRAINERS),
+        "trainer": TRAINERS[0] if number in map(scale.at, DOUBTED) else draw.choice(TRAINERS),
         "model": "WILD-7",
         "prompt": f"{draw.choice(ASKED)} the {draw.choice(THINGS)} of {draw.choice(PLACES)}.",
         "output": " ".join(answer),
@@ -123,6 +126,9 @@ def _sentence(draw, forms):
 def _words(text):
     return tuple(text.split())
 
+
+DOUBTED = (4_891, 11_847)
+"""The lead trainer's own sessions, of which somebody else wrote a note."""
 
 TRAINERS = ("okafor", "vasquez", "kim")
 CATEGORIES = {"compliance": (0.35, 0.85), "quality": (0.5, 0.8), "tone": (0.45, 0.7)}
