@@ -78,6 +78,7 @@ def register_commands() -> None:
         growing,
         house,
         inspecting,
+        ledgers,
         night_timers,
         nights,
         nodes,
@@ -90,6 +91,7 @@ def register_commands() -> None:
         results,
         reviewing,
         searching,
+        signing,
         stages,
         studies,
         suites,
@@ -108,6 +110,7 @@ def register_commands() -> None:
     concerns.register(app)
     annotating.register(app)
     people.register(app)
+    signing.register(app)
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)
@@ -131,6 +134,7 @@ def register_commands() -> None:
     registry.register(app)
     alarms.register(app)
     tracing.register(app)
+    ledgers.register(app)
     auditing.register(app)
 
 
