@@ -64,7 +64,7 @@ def look_at_all(project: Project, *, programme: str = "", examiner: str = "") ->
     """
     names = [find_programme(project.store, programme)] if programme else _names(project)
     own = (
-        _answers(project, list(project.store.sessions.facts(find_programme(project.store, examiner))))
+        answers_of(project, list(project.store.sessions.facts(find_programme(project.store, examiner))))
         if examiner
         else []
     )
@@ -87,7 +87,7 @@ def draw_sessions(
     """
     name = find_programme(project.store, programme)
     facts = list(project.store.sessions.facts(name))
-    samples = _samples(facts)
+    samples = samples_of(facts)
     draw = draw_samples(samples, drawn=drawn, worst=worst)
     project.store.note(
         DRAWN,
@@ -159,19 +159,20 @@ def _look_at_programme(project: Project, name: str, examiner: str, own: list[str
     looks = look_at_sessions(facts)
     if own and name != examiner:
         last = max(1, len(facts) // _PARTS)
-        before, after = (_answers(project, part) for part in (facts[:-last], facts[-last:]))
+        before, after = (answers_of(project, part) for part in (facts[:-last], facts[-last:]))
         looks = (*looks, *collapsed(before, after, examiners={examiner: own}))
     return LookedAt(subject=name, looks=looks)
 
 
-def _answers(project: Project, facts: list[SessionFacts]) -> list[str]:
+def answers_of(project: Project, facts: list[SessionFacts]) -> list[str]:
     """Answers of some of the sessions, evenly spread over them."""
     step = max(1, -(-len(facts) // _TEXTS))
     ids = [one.session_id for one in facts[::step] if one.words is not None]
     return [answer for one in project.store.records(ids, Session) for answer in one.answers[-1:]]
 
 
-def _samples(facts: Sequence[SessionFacts]) -> list[Sample]:
+def samples_of(facts: Sequence[SessionFacts]) -> list[Sample]:
+    """Every session as something that may be shown: flagged ones are worse than all others, then by mean score."""
     means = [fmean(one.scores.values()) if one.scores else None for one in facts]
     known = [mean for mean in means if mean is not None]
     below = max(known) - min(known) + 1 if known else 1.0
