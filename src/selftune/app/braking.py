@@ -18,7 +18,7 @@ from selftune.governance.brake.at_work import who_works
 from selftune.governance.brake.file import is_braked, new_stop, put_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from psutil import Process
@@ -171,33 +171,36 @@ def end_workers(
         ("by force", getattr(signal, "SIGKILL", signal.SIGTERM), _LAST_SECONDS),
     )
     how: dict[int, str] = {}
-    below: dict[int, Process] = {}
+    below: dict[int, tuple[Process, Process]] = {}
     spared = set(spare)
     for way, number, seconds in ways:
-        working = {process.pid: process for process in look()}
-        for process in working.values():
+        for process in look():
             how.setdefault(process.pid, "")
-            below |= _below(process, spared)
+            below |= {child.pid: (process, child) for child in _below(process, spared)}
             if number is not None:
                 with suppress(psutil.Error):
                     process.send_signal(number)
-        left = {process.pid for process in _wait(list(working.values()), seconds)}
-        how |= {pid: way for pid in working if pid not in left}
+        left = {process.pid for process in _wait(look, seconds)}
+        how |= {pid: way for pid, ended in how.items() if not ended and pid not in left}
     # What they had started ends with them as a rule; what does not is on nobody's list.
-    for orphan in _wait([one for pid, one in below.items() if pid not in how], _LAST_SECONDS):
+    _wait(lambda: _orphans(below), _LAST_SECONDS)
+    for orphan in _orphans(below):
         with suppress(psutil.Error):
             orphan.kill()
     return tuple(Ended(pid=pid, how=way) for pid, way in how.items())
 
 
-def _wait(processes: Sequence[Process], seconds: float) -> list[Process]:
-    """Those that still run after so many seconds, or sooner where none does."""
-    until, left = time.monotonic() + seconds, list(processes)
-    while left := [process for process in left if _runs(process)]:
-        if time.monotonic() >= until:
-            break
+def _wait(look: Callable[[], Sequence[Process]], seconds: float) -> Sequence[Process]:
+    """Those that are there still after so many seconds, or sooner where none is."""
+    until = time.monotonic() + seconds
+    while (left := look()) and time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
     return left
+
+
+def _orphans(below: Mapping[int, tuple[Process, Process]]) -> list[Process]:
+    """What still runs of what a worker started that is gone."""
+    return [child for worker, child in below.values() if _runs(child) and not _runs(worker)]
 
 
 def _runs(process: Process) -> bool:
@@ -210,17 +213,17 @@ def _runs(process: Process) -> bool:
         return False
 
 
-def _below(process: Process, spared: set[int]) -> dict[int, Process]:
+def _below(process: Process, spared: set[int]) -> Iterator[Process]:
     """What a process started, and what these did; without the spared ones and theirs."""
     import psutil
 
-    found: dict[int, Process] = {}
+    children: list[Process] = []
     with suppress(psutil.Error):
-        for child in process.children():
-            if child.pid not in spared:
-                found[child.pid] = child
-                found |= _below(child, spared)
-    return found
+        children = process.children()
+    for child in children:
+        if child.pid not in spared:
+            yield child
+            yield from _below(child, spared)
 
 
 def _keepers(hidden: Path) -> tuple[int, ...]:
