@@ -73,6 +73,10 @@ class BlobStore:
             self.verify(digest)
         return place
 
+    def place_of(self, digest: str) -> Path:
+        """Where the blob lies, or would lie if it were there."""
+        return self._place(digest)
+
     def verify(self, digest: str) -> None:
         """Read the whole blob and compare.
 

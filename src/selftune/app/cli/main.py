@@ -74,6 +74,7 @@ def register_commands() -> None:
         examples,
         experimenting,
         exporting,
+        forgetting,
         forming,
         growing,
         house,
@@ -111,6 +112,7 @@ def register_commands() -> None:
     annotating.register(app)
     people.register(app)
     signing.register(app)
+    forgetting.register(app)
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)

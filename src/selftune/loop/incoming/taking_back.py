@@ -50,6 +50,13 @@ def forget_in_suites(folder: Path, interaction_ids: Iterable[str]) -> int:
     return count
 
 
+def items_made_of(folder: Path, interaction_ids: Iterable[str]) -> frozenset[str]:
+    """Ids of the items of a project's suites that were made of these interactions."""
+    wanted = frozenset(interaction_ids)
+    items = (item for path in _suite_files(folder) for item in load_suite(path).items)
+    return frozenset(item.id for item in items if item.origin in wanted)
+
+
 def may_be_kept(interaction_id: str, store: Store) -> bool:
     """Whether the newest version of these words may still be kept; not where they were erased."""
     consent = _consent_now(interaction_id, store)

@@ -1,0 +1,82 @@
+"""`selftune forget`: what would go and what learnt from it, in words; then it goes."""
+
+from __future__ import annotations
+
+import getpass
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from selftune.loop.forgetting.finding import find_words
+from selftune.loop.forgetting.forget import out_of_reach
+from selftune.loop.releasing.service import serving_release
+from selftune.records import Build, Dataset, Release, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from selftune.loop.forgetting.finding import Words
+    from selftune.loop.project import Project
+    from selftune.records import Forgetting
+
+_FIRST: Final = 5
+
+
+def look_for(project: Project, name: str, author: str = "") -> Words:
+    """What is kept of a person or under an id; errors as `find_words`."""
+    return find_words(project, name, asks=author or getpass.getuser())
+
+
+def describe(project: Project, words: Words) -> Iterator[str]:
+    """What would lose its words, what learnt from them, and what is out of reach."""
+    erasure = words.erasure
+    yield f"Forgetting a {words.of}: {_counted(erasure.ids)}."
+    if erasure.quoting or erasure.bare:
+        kept = len(erasure.quoting | erasure.bare)
+        yield f"  {kept} of these stay without these words; the others can't be read again."
+    yield from _learnt(words)
+    if words.answers:
+        yield f"  {len(words.answers)} answers were written by what had learnt from them."
+    for sentence in out_of_reach(project, words):
+        yield f"Not in reach: {sentence}."
+
+
+def describe_done(project: Project, done: Forgetting) -> Iterator[str]:
+    """What was done, and what is left to do."""
+    yield f"Forgotten: {len(done.erased)} records lost their words; the ledger says so and verifies. {done.id}"
+    serving = serving_release(project)
+    if serving.id in done.touched:
+        yield (
+            f"The model that serves, {serving.version}, learnt from them. Train without them: selftune cycle, or "
+            "selftune forget --rebuild for a proof of it."
+        )
+    elif any(name.startswith(f"{Release.KIND}:") for name in done.touched):
+        yield "An earlier release learnt from them, and the one that serves did not."
+    else:
+        yield "No release learnt from them."
+
+
+def as_data(project: Project, words: Words) -> dict[str, object]:
+    """The same as data; it names records and quotes nobody."""
+    return {
+        "of": words.of,
+        "erased": list(words.erasure.ids),
+        "touched": list(words.touched),
+        "answers": list(words.answers),
+        "unreachable": list(out_of_reach(project, words)),
+    }
+
+
+def _learnt(words: Words) -> Iterator[str]:
+    for kind in (Dataset, Run, Build, Release):
+        ids = [name for name in words.touched if name.startswith(f"{kind.KIND}:")]
+        if ids:
+            more = f" and {len(ids) - _FIRST} more" if len(ids) > _FIRST else ""
+            named = ", ".join(one[:24] for one in ids[:_FIRST])
+            yield f"  {kind.KIND} that learnt from them or holds them: {named}{more}"
+    if not words.touched:
+        yield "  Nothing learnt from them."
+
+
+def _counted(ids: Iterable[str]) -> str:
+    counts = Counter(name.partition(":")[0].replace("_", " ") for name in ids)
+    return ", ".join(f"{many} {kind}{'' if many == 1 else 's'}" for kind, many in sorted(counts.items())) or "nothing"

@@ -1,0 +1,247 @@
+"""Where the words of a person, or of a conversation, stand in the store, and what learnt from them."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from selftune.curation.corrections import corrected_id
+from selftune.errors import UsageError, WaitingForPersonError
+from selftune.governance.tracing.edges import ids_in
+from selftune.governance.tracing.walking import walk_forward
+from selftune.loop.incoming.privacy import door_of
+from selftune.loop.incoming.taking_back import items_made_of
+from selftune.records import (
+    BlindPair,
+    Build,
+    Dataset,
+    Evaluation,
+    Interaction,
+    Judgement,
+    PromptSearch,
+    Quarantined,
+    Release,
+    Run,
+    Session,
+    Statement,
+    has_words,
+)
+from selftune.store.erasure import Erasure
+from selftune.store.places import retry_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from selftune.loop.opened import Project
+    from selftune.records import ItemOutcome, Message
+
+# Shorter texts are said by anybody, and finding one tells nothing of whose it is.
+_LEAST_LETTERS: Final = 16
+_LEARNERS: Final = (Dataset, Run, Build, Release, PromptSearch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What is to be forgotten.
+
+    Attributes:
+        of: `person`, `conversation`, `session`, `statement` or `entry that could not be read`.
+        erasure: What loses its words in the store.
+        texts: What was said, to look for in files: those texts alone that nobody else said.
+        touched: Ids of what learnt from the words or holds some, oldest kinds first.
+        answers: Interactions answered by what had learnt from them, which are not theirs.
+    """
+
+    of: str
+    erasure: Erasure
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    touched: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The interactions that go."""
+        return self.erasure.origins
+
+
+def find_words(project: Project, name: str, *, asks: str = "") -> Words:
+    """What is kept of a person by name, or of the record that begins like this; `asks` is who wants it forgotten.
+
+    An interaction goes with its whole conversation: what is said later in one holds what was said before.
+
+    Raises:
+        UnknownNameError: no record begins like that.
+        UsageError: nothing of such a person is kept, or the record is of a kind that holds nobody's words.
+        WaitingForPersonError: it is a statement of somebody else.
+    """
+    if ":" in name:
+        return _words_of_record(project, name, asks)
+    door = door_of(project).pseudonyms
+    who = frozenset({name, name if door is None else door.of(name)})
+    search = _Search(project)
+    words = search.words_of(
+        "person",
+        said=lambda one: one.author in who,
+        sessions=[one.id for _, one in project.store.each(Session) if one.author in who],
+        statements=[one.id for _, one in project.store.each(Statement) if _same(one.author, name) and has_words(one)],
+        aside=[one.id for _, one in project.store.each(Quarantined) if any(each in one.raw for each in who)],
+    )
+    if not words.erasure.ids:
+        raise UsageError(
+            "nothing of this person is kept here, under the name or its pseudonym.",
+            next_step="Name an interaction of theirs by its id: selftune search, then selftune forget ID.",
+        )
+    return words
+
+
+def _words_of_record(project: Project, name: str, asks: str) -> Words:
+    store = project.store
+    record_id = store.find(name)
+    kind = record_id.partition(":")[0]
+    search = _Search(project)
+    if kind == Interaction.KIND:
+        talk = store.record(record_id, Interaction).conversation
+        return search.words_of("conversation", said=lambda one: one.conversation == talk)
+    if kind == Statement.KIND:
+        said = store.record(record_id, Statement)
+        if has_words(said) and not _same(said.author, asks):
+            raise WaitingForPersonError(
+                f"{record_id[:22]} is a statement of {said.author}, and only its author may have its words erased.",
+                next_step="Its author runs the same command, with --author if their user name is another one.",
+            )
+        return search.words_of("statement", statements=[record_id])
+    if kind == Session.KIND:
+        return search.words_of("session", sessions=[record_id])
+    if kind == Quarantined.KIND:
+        return search.words_of("entry that could not be read", aside=[record_id])
+    raise UsageError(
+        f"a {kind} is nobody's words by itself.",
+        next_step="Name a person, or an interaction, session or statement by its id; what quotes it follows.",
+    )
+
+
+def _same(author: str, name: str) -> bool:
+    return bool(author) and _normal(author) == _normal(name)
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def _nobody(interaction: Interaction) -> bool:
+    del interaction
+    return False
+
+
+class _Search:
+    """One walk over everything that may hold the words."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._store = project.store
+
+    @cached_property
+    def _log(self) -> tuple[Interaction, ...]:
+        return tuple(one for _, one in self._store.each(Interaction))
+
+    def words_of(
+        self,
+        of: str,
+        *,
+        said: Callable[[Interaction], bool] = _nobody,
+        sessions: Collection[str] = (),
+        statements: Collection[str] = (),
+        aside: Collection[str] = (),
+    ) -> Words:
+        """What these hold, what was made of them, and what learnt from it."""
+        origins = self._with_what_follows({one.id for one in self._log if said(one)})
+        own = [self._store.record(name, Statement) for name in statements]
+        texts = self._texts(origins, sessions, own)
+        judged = {one.id for _, one in self._store.each(Judgement) if one.interaction_id in origins}
+        shown = {one.id for _, one in self._store.each(BlindPair) if one.interaction_id in origins}
+        broken = {*aside, *(one.id for _, one in self._store.each(Quarantined) if self._came_in(one, origins))}
+        asked = set(self._evaluations(origins, texts))
+        quoting = set(self._quoting(origins))
+        erasure = Erasure(
+            whole=frozenset(origins | judged | shown | broken | asked | set(sessions)),
+            bare=frozenset(statements) | frozenset(self._quoted_in_statements(texts)),
+            origins=frozenset(origins),
+            quoting=frozenset(quoting),
+        )
+        learnt = walk_forward(self._store, sorted(origins), learnt=True).ids if origins else ()
+        return Words(
+            of=of,
+            erasure=erasure,
+            texts=texts,
+            touched=_learners({*learnt, *quoting}),
+            answers=tuple(sorted(one for one in learnt if one.startswith(f"{Interaction.KIND}:"))),
+        )
+
+    def _with_what_follows(self, begun: set[str]) -> set[str]:
+        """The whole conversations, and whatever was answered anew or corrected in them."""
+        found = set(begun)
+        while True:
+            talks = {one.conversation for one in self._log if one.id in found}
+            more = {one.id for one in self._log if one.conversation in talks or corrected_id(one) in found}
+            if more <= found:
+                return found
+            found |= more
+
+    def _texts(self, origins: Collection[str], sessions: Collection[str], own: Iterable[Statement]) -> tuple[str, ...]:
+        """What they said that nobody else did, the longest first."""
+        theirs = {text for one in self._log if one.id in origins for text in _said_in(one)}
+        others = {text for one in self._log if one.id not in origins for text in _said_in(one)}
+        spoken = {text for name in sessions for text in _asked(self._store.record(name, Session).messages)}
+        stated = {text for one in own for text in (one.text, one.before, one.after) if text}
+        found = (theirs - others) | spoken | stated
+        return tuple(
+            sorted((text for text in found if len(text) >= _LEAST_LETTERS), key=lambda text: (-len(text), text))
+        )
+
+    def _came_in(self, line: Quarantined, origins: Collection[str]) -> bool:
+        return self._store.seen(retry_name(line.id)) in origins
+
+    def _evaluations(self, origins: Collection[str], texts: Collection[str]) -> Iterator[str]:
+        items = items_made_of(self._project.folder, origins)
+        for _, one in self._store.each(Evaluation):
+            if any(_tells(outcome, origins, items, texts) for outcome in one.outcomes):
+                yield one.id
+
+    def _quoting(self, origins: set[str]) -> Iterator[str]:
+        for kind in (Dataset, Build, PromptSearch):
+            for _, record in self._store.each(kind):
+                if not origins.isdisjoint(ids_in(record)):
+                    yield record.id
+
+    def _quoted_in_statements(self, texts: Collection[str]) -> Iterator[str]:
+        """Statements of others that repeat what was said: their words go, and what they do stays."""
+        for _, one in self._store.each(Statement):
+            told = "\n".join(filter(None, (one.text, one.before, one.after)))
+            if any(text in told for text in texts):
+                yield one.id
+
+
+def _tells(outcome: ItemOutcome, origins: Collection[str], items: Collection[str], texts: Collection[str]) -> bool:
+    """Whether an answer is one to their words, or repeats them."""
+    if outcome.item_id in items or outcome.item_id.partition("/")[0] in origins:
+        return True
+    said = "\n".join((outcome.answer, *outcome.turns, *outcome.reasoning))
+    return any(text in said for text in texts)
+
+
+def _said_in(one: Interaction) -> Iterator[str]:
+    yield from _asked(one.messages)
+    if one.feedback is not None and one.feedback.correction:
+        yield one.feedback.correction
+
+
+def _asked(messages: Iterable[Message]) -> Iterator[str]:
+    yield from (message.content for message in messages if message.role == "user")
+
+
+def _learners(ids: Collection[str]) -> tuple[str, ...]:
+    kinds = [kind.KIND for kind in _LEARNERS]
+    found = [name for name in ids if name.partition(":")[0] in kinds]
+    return tuple(sorted(found, key=lambda name: (kinds.index(name.partition(":")[0]), name)))

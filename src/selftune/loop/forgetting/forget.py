@@ -1,0 +1,70 @@
+"""Forget: the words go from every file, and what had learnt from them is put on record."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from selftune.failpoints import reach
+from selftune.loop.forgetting.places import clear_files, files_that_quote
+from selftune.loop.opened import utc_now
+from selftune.loop.runner import hold_lease
+from selftune.records import Build, Forgetting, Release, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.loop.forgetting.finding import Words
+    from selftune.loop.opened import Project
+
+FORGOTTEN: Final = "forgotten"
+
+
+def forget(project: Project, words: Words) -> Forgetting:
+    """Erase the words wherever this project holds them; cut off, the same command goes on.
+
+    Raises:
+        LockedError: another runner has the project, or another process is at its store.
+        BudgetError: there is no room for the store a second time, which writing it anew takes.
+    """
+    with hold_lease(project):
+        done = Forgetting(
+            at=utc_now(),
+            of=words.of,
+            erased=words.erasure.ids,
+            touched=words.touched,
+            answers=words.answers,
+            unreachable=tuple(out_of_reach(project, words)),
+        )
+        clear_files(project, words)
+        reach("forget-files")
+        # Before the words go: what is cut off behind this leaves the mark, and finds the words once more.
+        project.store.save([done], event=FORGOTTEN)
+        reach("forget-marked")
+        project.store.erase(words.erasure, {"forgetting": done.id})
+        reach("forget-erased")
+        project.store.checkpoint()
+    return done
+
+
+def out_of_reach(project: Project, words: Words) -> Iterator[str]:
+    """Where the words, or what was learnt of them, may still be, in sentences."""
+    learnt = [name for name in words.touched if name.partition(":")[0] in {Run.KIND, Build.KIND}]
+    if learnt:
+        yield f"the weights of {len(learnt)} runs and builds, which learnt from them or held them"
+    for path in files_that_quote(project, words.texts):
+        yield f"{path.relative_to(project.folder)}, a file that selftune does not write: take the words out of it"
+    if any((folder / ".git").exists() for folder in chain([project.folder], project.folder.parents)):
+        yield "the history of git, if such files were ever committed"
+    yield "backups, exports, files that were imported from, and whatever was sent to other machines or services"
+
+
+def touched_by_forgetting(project: Project) -> dict[str, Forgetting]:
+    """What had learnt from erased words, by id, with what is on record of it."""
+    return {name: done for _, done in project.store.each(Forgetting) for name in done.touched}
+
+
+def touched_releases(project: Project) -> tuple[Release, ...]:
+    """Releases that had learnt from words which were erased since, oldest first."""
+    touched = touched_by_forgetting(project)
+    return tuple(release for _, release in project.store.each(Release) if release.id in touched)
