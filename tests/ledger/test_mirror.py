@@ -100,3 +100,15 @@ def test_a_line_is_ascii_and_holds_nothing_that_a_terminal_would_obey():
     assert entry.line.isascii()
     assert b"\x1b" not in entry.line
     assert json.loads(entry.line)["detail"]["text"] == "\x1b[2J\u202e\ud800\n"
+
+
+def test_a_torn_checkpoint_or_co_signature_is_removed_at_the_next_start(ledger):
+    ledger.sign()
+    whole = (ledger.folder / "checkpoints.jsonl").read_bytes()
+    (ledger.folder / "checkpoints.jsonl").write_bytes(whole + whole[:40])
+    (ledger.folder / "witnesses.jsonl").write_bytes(b'{"at":"20')
+    with pytest.raises(verify.Damage, match=r"checkpoints\.jsonl, line 2: the line is cut off"):
+        verify.verify(ledger.folder)
+    Mirror(ledger.folder).tail()
+    assert (ledger.folder / "checkpoints.jsonl").read_bytes() == whole
+    assert verify.verify(ledger.folder).checkpoints == 1

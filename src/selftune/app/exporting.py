@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.ledger_files import proof_files, write_files
 from selftune.app.trainings import NEWEST, find_run
 from selftune.builds.config import FORMS, BuildConfig
 from selftune.builds.stage import build
@@ -25,6 +26,8 @@ FOLDER: Final = ServingForm.FOLDER.value
 EXPORTS: Final = (*FORMS, FOLDER)
 RECORD: Final = "build.json"
 EXPORTED: Final = "exported"
+# Beside the weights: that this project's ledger names their build, for anybody to check.
+LEDGER: Final = "ledger"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +73,15 @@ def _layout(project: Project, form: str) -> BuildConfig:
 
 def _write(made: Build, target: Path, project: Project) -> Iterator[str]:
     """Copies, so that nobody who changes one changes what the project keeps; its record, sealed, comes last."""
+    proof = proof_files(project, made)
     target.mkdir(parents=True, exist_ok=True)
     for name, digest in files_to_give(made):
         shutil.copyfile(project.blobs.path(digest), target / name)
         yield name
     (target / RECORD).write_text(encode_record(made) + "\n", encoding="utf-8")
     yield RECORD
+    write_files(target / LEDGER, proof)
+    yield from (f"{LEDGER}/{name}" for name in proof)
 
 
 def files_to_give(made: Build) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import IntegrityError, UnknownNameError, UsageError
@@ -18,7 +19,6 @@ from selftune.records.sealing import seal_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from selftune.ledger.mirror import Checkpoint
     from selftune.loop.project import Project
@@ -109,14 +109,25 @@ def kept_checkpoint(path: Path) -> dict[str, Any]:
     return head
 
 
-def write_proof(project: Project, record: Record, folder: Path) -> tuple[str, ...]:
-    """Put beside an export what proves that the ledger names its record; names of the files, `verify.py` among them."""
-    proof = prove(project, record.id)
+def proof_files(project: Project, record: Record) -> dict[str, bytes]:
+    """What goes beside an export and proves that the ledger names its record: content by name, `verify.py` among them.
+
+    Raises:
+        IntegrityError: the ledger does not verify.
+        MissingFileError: the project has no machine key.
+    """
+    return {
+        verify.PROOF: prove(project, record.id),
+        verify.RECORDS: sealed_line(record) + b"\n",
+        "verify.py": Path(str(verify.__file__)).read_bytes(),
+    }
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Put files into a folder, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / verify.PROOF).write_bytes(proof)
-    (folder / verify.RECORDS).write_bytes(sealed_line(record) + b"\n")
-    shutil.copyfile(str(verify.__file__), folder / "verify.py")
-    return verify.PROOF, verify.RECORDS, "verify.py"
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 def sealed_line(record: Record) -> bytes:

@@ -68,13 +68,16 @@ class Mirror:
             yield
 
     def tail(self) -> Tail:
-        """The last whole entry; a line that a crash left torn behind it is removed.
+        """The last whole entry; a line that a crash left torn behind it is removed, of the checkpoints too.
 
         Raises:
             DamagedFileError: the last line is whole but altered.
         """
         if self._known is not None and _is_last(self._known[0]) and self._known[0].stat().st_size == self._known[1]:
             return self._known[2]
+        for name in (CHECKPOINTS, WITNESSES):
+            if (self.folder / name).exists():
+                _last_line(self.folder / name)
         for path in sorted(self.folder.glob("[0-9]*.jsonl"), reverse=True):
             line = _last_line(path)
             if line is not None:
@@ -114,6 +117,7 @@ class Mirror:
         path = self.folder / WITNESSES
         if path.exists():
             _last_line(path)
+        reach("witness-kept")
         self._add_line(path, line)
 
     def _add_line(self, path: Path, line: bytes) -> None:

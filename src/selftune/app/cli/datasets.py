@@ -106,11 +106,15 @@ def export_dataset(
     """Write a dataset for another program; what the format can't carry is named."""
     from selftune.app.cli.screen import print_json
     from selftune.app.datasets import find_dataset
+    from selftune.app.ledger_files import proof_files, write_files
     from selftune.curation.exporting import export
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        told = export(find_dataset(opened, dataset), format, out, split=split)
+        found = find_dataset(opened, dataset)
+        proof = proof_files(opened, found)
+        told = export(found, format, out, split=split)
+        write_files(out.with_name(f"{out.name}.ledger"), proof)
     if json:
         print_json(told)
     else:

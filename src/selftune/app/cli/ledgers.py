@@ -32,6 +32,8 @@ def checkpoint(
     from selftune.app.ledgers import on_paper
     from selftune.loop.project import open_project
 
+    if out is not None:
+        _refuse_taken(out)
     with open_project(project) as opened:
         made = opened.store.checkpoint()
     if out is not None:
@@ -184,12 +186,15 @@ def _give(out: Path | None, lines: bytes) -> None:
 
 
 def _write(out: Path, lines: bytes) -> None:
-    """Into a new file: what was kept before is not lost by a slip."""
+    _refuse_taken(out)
+    with out.open("xb") as stream:
+        stream.write(lines)
+    typer.echo(f"Written: {out}")
+
+
+def _refuse_taken(out: Path) -> None:
+    """What was kept before is not lost by a slip."""
     from selftune.errors import UsageError
 
-    try:
-        with out.open("xb") as stream:
-            stream.write(lines)
-    except FileExistsError as error:
-        raise UsageError(f"{out} is there already.", next_step="Name a new file.") from error
-    typer.echo(f"Written: {out}")
+    if out.exists():
+        raise UsageError(f"{out} is there already.", next_step="Name a new file.")

@@ -1,0 +1,280 @@
+"""`selftune ledger` as a person types it, and what a machine key's loss, theft and replacement leave behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from typer.testing import CliRunner
+
+from selftune.app.cli.main import app, register_commands
+from selftune.app.ledger_files import export_ledger, proof_files, write_files
+from selftune.app.ledgers import co_sign, keep_witness, place_of, succeed
+from selftune.errors import DamagedFileError, IntegrityError, MissingFileError, SelftuneError, UsageError
+from selftune.failpoints import VARIABLE
+from selftune.ledger import verify
+from selftune.ledger.keys import NEXT, load_machine_key, make_machine_key
+from selftune.ledger.proofs import witness_line
+from selftune.records import Build, Release, Statement, StatementKind
+from selftune.records.signatures import is_signed
+
+
+@pytest.fixture(autouse=True)
+def open_already(project, tmp_path, monkeypatch):
+    """Commands find the project as the test holds it open: its base, a fake one, is nowhere to be opened from."""
+
+    @contextmanager
+    def open_fake(_):
+        yield project
+
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("selftune.loop.project.open_project", open_fake)
+
+
+@pytest.fixture
+def other(tmp_path):
+    return make_machine_key(tmp_path / "other")
+
+
+if not app.registered_commands:
+    register_commands()
+
+
+def run(*words, code=0):
+    done = CliRunner().invoke(app, ["ledger", *map(str, words)])
+    if isinstance(done.exception, SelftuneError):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def folder_of(project):
+    return project.hidden / "ledger"
+
+
+# --- Checkpoints and proofs -------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_is_carried_away_printed_and_never_written_over(released, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    assert run("checkpoint", "--out", kept, "-p", released.folder) == f"Written: {kept}\n"
+    assert run("verify", released.folder, "--checkpoint", kept).startswith("verifies: ")
+    with pytest.raises(UsageError, match="is there already"):
+        run("checkpoint", "--out", kept, "-p", released.folder)
+    paper = tmp_path / "paper.txt"
+    paper.write_text(run("checkpoint", "--print", "-p", released.folder))
+    assert len(paper.read_text().splitlines()) == 3
+    assert "Not known" not in run("verify", released.folder, "--checkpoint", paper)
+    assert json.loads(run("checkpoint", "-p", released.folder))["number"] == 3
+
+
+def test_a_record_is_proven_to_be_in_a_ledger_that_goes_on_from_a_kept_checkpoint(released, tmp_path):
+    kept, proof = tmp_path / "kept.jsonl", tmp_path / "proof.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    released.store.note("more")
+    release = released.store.last(Release)
+    run("prove", release.id[:20], "--since", kept, "--out", proof, "-p", released.folder)
+    said = run("verify", tmp_path, "--proof", proof, "--checkpoint", kept)
+    assert "made by a test at" in said
+    assert release.id in said
+    with pytest.raises(UsageError, match="nothing to prove"):
+        run("prove", "-p", released.folder)
+
+
+def test_a_ledger_that_became_shorter_than_what_was_kept_proves_nothing(released, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    head = json.loads(kept.read_bytes())
+    key = load_machine_key(released.hidden / "keys")
+    body = head | {"size": head["size"] + 9}
+    kept.write_bytes(verify.canonical(body | {"signature": key.sign(verify.message_of(verify.DOMAIN, body))}) + b"\n")
+    with pytest.raises(IntegrityError, match="that was kept covers"):
+        run("prove", "--since", kept, "-p", released.folder)
+
+
+# --- Witnesses --------------------------------------------------------------------------------------------------------
+
+
+def test_another_machine_co_signs_and_its_key_is_named_in_the_ledger(released, other, tmp_path):
+    kept, seen = tmp_path / "kept.jsonl", tmp_path / "seen.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    seen.write_bytes(co_sign(kept, other, "the other machine"))
+    assert "by the other machine" in run("keep", seen, "-p", released.folder)
+    run("keep", seen, "-p", released.folder)
+    assert released.store.noted(verify.NAMED)[0][1] == {"key": other.public}
+    assert len((folder_of(released) / "witnesses.jsonl").read_bytes().splitlines()) == 1
+    assert "Co-signed up to entry" in run("verify", released.folder, "--witness", other.public)
+    run("verify", released.folder, "--witness", "ab" * 32, code=8)
+
+
+def test_a_key_is_no_witness_of_itself_and_a_strangers_past_is_not_kept(released, other, tmp_path):
+    kept, seen = tmp_path / "kept.jsonl", tmp_path / "seen.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    with pytest.raises(UsageError, match="witness of what it signed itself"):
+        run("witness", kept, "-p", released.folder)
+    head = json.loads(kept.read_bytes())
+    seen.write_bytes(witness_line(head | {"root": "00" * 32}, other, name="w", at="2026") + b"\n")
+    with pytest.raises(IntegrityError, match="are not those that w has seen"):
+        keep_witness(released, seen)
+    seen.write_bytes(witness_line(head, load_machine_key(released.hidden / "keys"), name="w", at="2026") + b"\n")
+    with pytest.raises(UsageError, match="by another key"):
+        keep_witness(released, seen)
+    seen.write_bytes(b"")
+    with pytest.raises(UsageError, match="holds no co-signature"):
+        keep_witness(released, seen)
+
+
+# --- Exports ----------------------------------------------------------------------------------------------------------
+
+
+def alone(folder, *options):
+    """The file that lies in the export, by a Python that knows no selftune."""
+    command = [sys.executable, "-I", "-S", str(folder / "verify.py"), str(folder), *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_an_exported_ledger_checks_itself_and_finds_an_altered_record(released, tmp_path):
+    out, kept = tmp_path / "out", tmp_path / "kept.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    said = run("export", out, "-p", released.folder)
+    assert "the sealed texts of 2 records" in said
+    done = alone(out, "--checkpoint", kept)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("verifies: 2 entries")
+    records = out / "records.jsonl"
+    records.write_bytes(records.read_bytes().replace(b'"alias":"champion"', b'"alias":"champions"'))
+    done = alone(out)
+    assert done.returncode == 8
+    assert done.stderr.startswith("does not verify: records.jsonl, line 2: no entry names this record")
+    with pytest.raises(UsageError, match="holds something"):
+        export_ledger(released, out)
+
+
+def test_words_of_people_do_not_leave_with_an_exported_ledger(released, tmp_path):
+    said = Statement(
+        salt="s", author="Vasquez", author_is_model=False, subject="project", kind=StatementKind.CONCERN,
+        text="a mind to spend time with", said_at="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    released.store.save([said], event="said")
+    export_ledger(released, tmp_path / "out", further=("evaluation",))
+    everything = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert said.id.partition(":")[2].encode() in everything
+    assert b"Vasquez" not in everything
+    assert b"a mind" not in everything
+
+
+def test_what_is_given_with_an_export_proves_its_record_alone(released, tmp_path):
+    build = next(build for _, build in released.store.each(Build))
+    write_files(tmp_path / "export" / "ledger", proof_files(released, build))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(tmp_path / "export/ledger/verify.py"), str(tmp_path / "export")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert build.id in done.stdout
+    records = tmp_path / "export/ledger/records.jsonl"
+    records.write_bytes(records.read_bytes().replace(b'"record":"build"', b'"record":"built"'))
+    assert verify.main([str(tmp_path / "export")]) == 8
+
+
+# --- The machine key --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sealed(released):
+    """A statement that the first machine key has signed."""
+    return load_machine_key(released.hidden / "keys")
+
+
+def test_a_replaced_key_is_vouched_for_and_what_it_signed_still_counts(released, sealed, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    signature = sealed.sign(b"x")
+    said = run("succeed", "replaced", "-p", released.folder)
+    now = load_machine_key(released.hidden / "keys")
+    assert now.public != sealed.public
+    assert f"Key {sealed.public} vouches for it" in said
+    assert (now.earlier, now.trusted) == ((sealed.public,), f"{now.public} {sealed.public}")
+    assert is_signed(b"x", signature, now.trusted)
+    assert not is_signed(b"x", signature, now.public)
+    assert "verifies" in run("verify", released.folder, "--checkpoint", kept, "--key", now.public)
+    run("succeed", "replaced", "-p", released.folder)
+    assert len(load_machine_key(released.hidden / "keys").earlier) == 2
+    run("verify", released.folder, "--checkpoint", kept)
+
+
+def test_a_lost_key_has_a_way_on_that_says_what_it_means(released, sealed):
+    released.store.checkpoint()
+    (released.hidden / "keys/machine.key").unlink()
+    with pytest.raises(MissingFileError, match="selftune ledger succeed lost"):
+        released.store.checkpoint()
+    said = run("succeed", "lost", "-p", released.folder)
+    assert "No key vouches for it" in said
+    now = load_machine_key(released.hidden / "keys").public
+    run("verify", released.folder, code=8)
+    assert "verifies" in run("verify", released.folder, "--key", now)
+
+
+def test_a_key_that_is_there_is_not_lost(released):
+    with pytest.raises(UsageError, match="is there"):
+        succeed(released, "lost")
+    with pytest.raises(UsageError, match="no reason"):
+        succeed(released, "bored")
+
+
+def test_of_a_stolen_key_the_entries_since_the_theft_are_named(released):
+    for _ in range(4):
+        released.store.note("more")
+    run("succeed", "stolen", "--since", "3", "-p", released.folder)
+    assert "Not to be trusted, entries 3 to 6" in run("verify", released.folder)
+
+
+def test_a_date_names_the_first_entry_that_bears_it_whatever_the_clock_did(project):
+    times = iter(["2026-03-29T03:00:00+00:00", "2026-04-02T03:00:00+00:00", "2020-01-01T00:00:00+00:00"])
+    project.store._clock = lambda: next(times)
+    for event in ("first", "second", "third"):
+        project.store.note(event)
+    assert place_of(project, "2026-04-01") == 2
+    assert place_of(project, "3") == 3
+    for wrong in ("2027-01-01", "4", "0"):
+        with pytest.raises(UsageError, match="no entry of the ledger is of"):
+            place_of(project, wrong)
+
+
+def test_a_named_witness_vouches_for_the_key_after_a_lost_one(released, other, tmp_path):
+    kept, seen = tmp_path / "kept.jsonl", tmp_path / "seen.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    seen.write_bytes(co_sign(kept, other, "w"))
+    keep_witness(released, seen)
+    (released.hidden / "keys/machine.key").unlink()
+    done = succeed(released, "lost", witness=other)
+    assert done.vouched_by == other.public
+    assert verify.verify(folder_of(released), kept).key == done.key
+
+
+@pytest.mark.parametrize("point", ["key-prepared", "succession-noted", "checkpoint-signed"])
+def test_a_change_of_key_that_broke_off_is_ended_by_the_next_call(released, monkeypatch, point):
+    before = load_machine_key(released.hidden / "keys").public
+    released.store.checkpoint()
+    monkeypatch.setenv(VARIABLE, f"{point}=raise")
+    with pytest.raises(SelftuneError, match="failpoint"):
+        succeed(released, "replaced")
+    monkeypatch.delenv(VARIABLE)
+    assert verify.verify(folder_of(released)).key is not None
+    if point != "checkpoint-signed":
+        with pytest.raises(UsageError, match="begun and not ended"):
+            released.store.checkpoint()
+    done = succeed(released, "replaced")
+    assert not (released.hidden / "keys" / NEXT).exists()
+    assert before in load_machine_key(released.hidden / "keys").earlier
+    assert verify.verify(folder_of(released), key=done.key).key == done.key
+
+
+def test_a_public_key_of_another_is_refused_still(released, other):
+    path = released.hidden / "keys/machine.pub"
+    path.write_text(f"{other.public}\n{path.read_text()}")
+    with pytest.raises(DamagedFileError):
+        load_machine_key(released.hidden / "keys")
