@@ -158,10 +158,15 @@ def _look_at_programme(project: Project, name: str, examiner: str, own: list[str
     facts = list(project.store.sessions.facts(name))
     looks = look_at_sessions(facts)
     if own and name != examiner:
-        last = max(1, len(facts) // _PARTS)
-        before, after = (answers_of(project, part) for part in (facts[:-last], facts[-last:]))
-        looks = (*looks, *collapsed(before, after, examiners={examiner: own}))
+        looks = (*looks, *look_at_manner(project, facts, examiner, own))
     return LookedAt(subject=name, looks=looks)
+
+
+def look_at_manner(project: Project, facts: list[SessionFacts], examiner: str, own: list[str]) -> tuple[Look, ...]:
+    """Whether the answers of a programme's last fifth took on the manner of the one whose `own` answers these are."""
+    last = max(1, len(facts) // _PARTS)
+    before, after = (answers_of(project, part) for part in (facts[:-last], facts[-last:]))
+    return collapsed(before, after, examiners={examiner: own})
 
 
 def answers_of(project: Project, facts: list[SessionFacts]) -> list[str]:

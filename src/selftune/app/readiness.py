@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selftune.app.alarms import DRAWN, samples_of
+from selftune.app.alarms import DRAWN, answers_of, look_at_manner, samples_of
 from selftune.app.cli.exit_codes import ExitCode
 from selftune.errors import SelftuneError
 from selftune.governance.alarms.of_releases import look_at_promotion
 from selftune.governance.alarms.of_sessions import look_at_sessions
+from selftune.governance.archive.finding import find_programme
 from selftune.governance.archive.phases import phases_of
 from selftune.governance.doubts import doubts_about
 from selftune.governance.matters import if_kept, of_programme
@@ -23,6 +24,7 @@ from selftune.governance.signing.looking import (
     find_claims,
     find_doubts,
     find_kin,
+    find_kin_audits,
     find_projections,
     find_retirements,
     find_verdict,
@@ -104,13 +106,14 @@ class Readiness:
         return ExitCode.WAITING if weights else ExitCode.OK
 
 
-def look_at_readiness(project: Project, name: str = "", *, whole: bool = False) -> Readiness:
+def look_at_readiness(project: Project, name: str = "", *, whole: bool = False, examiner: str = "") -> Readiness:
     """Look at everything about what is to be deployed; nothing is written.
 
     Args:
         project: Whose.
         name: A decision, build, version, or a model of the registry; without one the newest promotion.
         whole: Read every session and the whole ledger too, instead of the columns beside them.
+        examiner: An archived programme whose answers show the manner of who audits or judges.
 
     Raises:
         UsageError: nothing is meant by the name, or nothing is there to deploy.
@@ -123,7 +126,7 @@ def look_at_readiness(project: Project, name: str = "", *, whole: bool = False) 
     doubts = doubts_about(hearing, subject.id, subject.programme)
     said = [one for _, one in hearing.said]
     assessed = assessments(said, _meant(project, subject))
-    looks = (*_looks(project, subject, sessions), *_cited(project, subject, sessions, assessed))
+    looks = (*_looks(project, subject, sessions, examiner), *_cited(project, subject, sessions, assessed))
     found = (
         *(_damages(project, sessions) if whole else ()),
         *find_verdict(subject),
@@ -138,6 +141,7 @@ def look_at_readiness(project: Project, name: str = "", *, whole: bool = False) 
         ),
         *find_broken_off(said, lambda one: _is_about(hearing, one, subject, doubts)),
         *find_kin(store, said, subject),
+        *find_kin_audits(store, subject),
         *find_retirements(store, lambda one: if_kept(store, one, Record) is not None, subject),
         *find_chain(signatures.chain),
     )
@@ -172,9 +176,14 @@ def _is_about(hearing: Hearing, statement: Statement, subject: Subject, doubts: 
     return statement.id in wanted or statement.subject == subject.id or known
 
 
-def _looks(project: Project, subject: Subject, sessions: Sequence[SessionFacts]) -> tuple[Look, ...]:
-    own = () if subject.decision is None else look_at_promotion(project.store, subject.decision)
-    return (*own, *(look_at_sessions(sessions) if sessions else ()))
+def _looks(project: Project, subject: Subject, sessions: Sequence[SessionFacts], examiner: str) -> Iterator[Look]:
+    if subject.decision is not None:
+        yield from look_at_promotion(project.store, subject.decision)
+    if sessions:
+        yield from look_at_sessions(sessions)
+    if sessions and examiner:
+        theirs = list(project.store.sessions.facts(find_programme(project.store, examiner)))
+        yield from look_at_manner(project, list(sessions), examiner, answers_of(project, theirs))
 
 
 def _cited(
@@ -250,7 +259,7 @@ def _damages(project: Project, sessions: Sequence[SessionFacts]) -> Iterator[Fin
 def _as_recorded(
     project: Project, sessions: Sequence[SessionFacts]
 ) -> Iterator[tuple[str, tuple[int, tuple[str, ...], dict[str, float], int]]]:
-    """Number, flags, scores and attempts of each session as its record has them, checked against its id; not those erased."""
+    """Number, flags, scores and attempts of each session as its record, checked by its id, has them."""
     ids = (row.session_id for row in sessions)
     for one in project.store.kept_records(ids, Session):
         yield one.id, (one.number, one.flags, dict(one.scores), one.attempts)

@@ -34,6 +34,9 @@ def readiness(
     whole: Annotated[
         bool, typer.Option("--whole", help="Read every session and the whole ledger too, as signing does.")
     ] = False,
+    examiner: Annotated[
+        str, typer.Option(help="An archived programme whose answers show the manner of who judges or audits.")
+    ] = "",
     html: AsHtml = None,
     project: Folder = HERE,
     json: AsJson = False,
@@ -46,7 +49,7 @@ def readiness(
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        found = look_at_readiness(opened, subject, whole=whole)
+        found = look_at_readiness(opened, subject, whole=whole, examiner=examiner)
     if json:
         print_json(readiness_as_data(found))
     elif html is not None:

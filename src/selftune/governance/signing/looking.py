@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 from selftune.governance.alarms.base import AlarmName, Verdict
 from selftune.governance.doubts import DoubtState, against_person
 from selftune.governance.independence import Party, against_signing
+from selftune.governance.matters import of_programme
 from selftune.governance.people.roster import fold
 from selftune.governance.registry.lineage import kin_between
 from selftune.governance.registry.retirement import missing_parts
 from selftune.governance.signing.chain import claims_without_query
 from selftune.governance.signing.claims import lone_shares
 from selftune.governance.signing.reasons import Finding, Reason
-from selftune.records import Gravity, Model, Outcome, Statement, StatementKind
+from selftune.records import Audit, Gravity, Model, Outcome, Statement, StatementKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -167,6 +168,18 @@ def find_kin(read: Reader, said: Iterable[Statement], subject: Subject) -> Itera
             against = against_signing(Party(role="auditor", name=one.author, lineage=lineage), party, read)
             if against:
                 yield Finding(reason=Reason.KIN_AUDITOR, told=against, about=one.id)
+
+
+def find_kin_audits(read: Reader, subject: Subject) -> Iterator[Finding]:
+    """Audits of it by a model of its own lineage, or of one that nobody knows."""
+    party = Party(role="subject", name=subject.name, lineage=(_known_as(subject),))
+    about = {subject.id, _known_as(subject), *(() if subject.programme is None else (of_programme(subject.programme),))}
+    for _, audit in read.each(Audit):
+        if audit.auditor_is_model and audit.subject in about:
+            auditor = Party(role="auditor", name=audit.auditor, lineage=(audit.auditor, *audit.lineage))
+            against = against_signing(auditor, party, read)
+            if against:
+                yield Finding(reason=Reason.KIN_AUDITOR, told=against, about=audit.id)
 
 
 def find_retirements(read: Reader, known: Callable[[str], bool], subject: Subject) -> Iterator[Finding]:
