@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from selftune.app.cli.main import app, register_commands
 from selftune.app.datasets import compare_datasets, find_dataset, list_datasets, show_dataset
 from selftune.errors import IntegrityError, UnknownNameError, UsageError
+from selftune.ledger import verify
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
     CriterionScore,
@@ -176,6 +177,7 @@ def test_export_writes_a_new_file_and_says_what_it_came_to(project, tmp_path):
     words = ("dataset", "export", new.id, "--format", "openai", "--out", str(out), "--project", str(opened.folder))
     assert "2 examples as openai" in run(*words).stdout
     assert len(out.read_text("utf-8").splitlines()) == 2
+    assert verify.main([str(tmp_path / "out.jsonl.ledger")]) == 0
     again = run(*words)
     assert "is there already" in str(again.exception)
     told = run(*words[:-3], str(tmp_path / "two.jsonl"), "--json", *words[-2:])

@@ -18,6 +18,7 @@ from selftune.app.trainings import curve_table, find_run, import_run, repeat_run
 from selftune.bases.provenance import folder_provenance
 from selftune.bases.registry import check_base
 from selftune.errors import UnknownNameError, UsageError
+from selftune.ledger import verify
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.executor import Silent
 from selftune.loop.project import open_project
@@ -125,8 +126,9 @@ def test_an_adapter_that_names_no_lessons_needs_them_named(trained, tmp_path):
 def test_an_adapter_goes_out_as_pefts_folder_and_comes_back_as_what_it_was(trained, ask, tmp_path):
     folder, run = trained
     done = ask("export", tmp_path / "out", "--run", run.id, "--project", folder)
+    assert verify.main([str(tmp_path / "out"), "--key", load_machine_key(folder / ".selftune" / "keys").public]) == 0
     assert done.exit_code == 0, done.output
-    files = {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf", "build.json"}
+    files = {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf", "build.json", "ledger"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
     made = decode_record((tmp_path / "out" / "build.json").read_text(), Build)
     assert build_is_sealed(made, load_machine_key(folder / ".selftune" / "keys").public)

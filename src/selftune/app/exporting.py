@@ -78,10 +78,10 @@ def _write(made: Build, target: Path, project: Project) -> Iterator[str]:
     for name, digest in files_to_give(made):
         shutil.copyfile(project.blobs.path(digest), target / name)
         yield name
-    (target / RECORD).write_text(encode_record(made) + "\n", encoding="utf-8")
-    yield RECORD
     write_files(target / LEDGER, proof)
     yield from (f"{LEDGER}/{name}" for name in proof)
+    (target / RECORD).write_text(encode_record(made) + "\n", encoding="utf-8")
+    yield RECORD
 
 
 def files_to_give(made: Build) -> list[tuple[str, str]]:
