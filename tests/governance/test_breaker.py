@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from people_makers import entry, fake_person_key, first, signed
 
 from selftune.errors import ConfigError, WaitingForPersonError
-from selftune.governance.breaker import breaker_of, breaker_state, require_closed_breaker
+from selftune.governance.breaker import SIMULATED, breaker_of, breaker_state, require_closed_breaker
 from selftune.governance.keys import sign_statement
-from selftune.governance.summary import Sample, choose_samples
+from selftune.governance.summary import Lesson, draw_lessons
 from selftune.ledger.keys import make_machine_key
 from selftune.records import (
     CriterionScore,
@@ -192,16 +192,33 @@ def test_summary_of_no_promotion_has_one_line():
     assert breaker_of(MemoryReader([release(0)]), 5).summary == "0 of 5 promotions since the last approval."
 
 
-@given(scores=st.lists(st.one_of(st.none(), st.floats(1, 5)), max_size=20), seed=st.integers(0, 2**32))
-def test_samples_are_the_worst_and_a_draw_from_the_rest(scores, seed):
-    lessons = [Sample(interaction_id=str(n), prompt=str(n), answer="", overall=s) for n, s in enumerate(scores)]
-    worst, drawn = choose_samples(lessons, seed)
+@given(scores=st.lists(st.one_of(st.none(), st.floats(1, 5)), min_size=1, max_size=20))
+def test_samples_are_the_worst_and_a_draw_from_the_rest(scores):
+    lessons = [Lesson(id=str(n), prompt=str(n), answer="", overall=s) for n, s in enumerate(scores)]
+    draw, worst, drawn = draw_lessons(lessons)
     assert not set(worst) & set(drawn)
     assert set(worst) | set(drawn) <= set(lessons)
     scored = sorted(score for score in scores if score is not None)
     assert [sample.overall for sample in worst] == scored[:2]
     assert len(worst) + len(drawn) == min(len(lessons), len(worst) + 3)
-    assert choose_samples(lessons, seed) == (worst, drawn)
+    assert draw_lessons(lessons) == (draw, worst, drawn)
+
+
+def test_what_is_drawn_hangs_on_what_may_be_drawn_and_on_no_score():
+    lessons = [Lesson(id=str(n), prompt="", answer="", overall=None) for n in range(20)]
+    first = draw_lessons(lessons)[0]
+    assert draw_lessons(lessons[1:])[0].seed != first.seed
+    assert (first.of, len(first.drawn), first.worst) == (20, 3, ())
+
+
+def test_a_yes_that_stands_in_a_plan_counts_in_simulated_time_alone():
+    releases = promotions(5)
+    for model in (True, False):
+        planned = say("approval", releases[5].id, "a person of the plan", model=model, category=SIMULATED)
+        assert breaker_state(releases, [planned], 5).open
+        assert not breaker_state(releases, [planned], 5, simulated=True).open
+    person = say("approval", releases[5].id)
+    assert not breaker_state(releases, [person], 5, simulated=True).open
 
 
 def test_in_a_team_only_a_key_of_the_roster_lets_the_loop_go_on():

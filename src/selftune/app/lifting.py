@@ -9,7 +9,7 @@ from selftune.app.doubting import end, speaker, subject_of
 from selftune.errors import DamagedFileError, UnknownNameError, UsageError
 from selftune.failpoints import reach
 from selftune.governance.brake.file import is_braked, mend, new_stop
-from selftune.governance.brake.stays import KINDS, named, project_stays
+from selftune.governance.brake.stays import KINDS, ever_said, named, project_stays
 from selftune.governance.statements import PROJECT, say
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -67,14 +67,15 @@ def lift_stays(project: Project, word: str, because: str, *, author: str, ask: A
 
 def stays_in_words(project: Project) -> Iterator[str]:
     """What stops, holds or freezes the whole project now, with the way out, one after the other."""
-    hearing = hear_project(project)
-    stops = project_stays(hearing, StatementKind.STOP)
-    if is_braked(project.hidden) and not stops:
+    ever = [kind for kind in KINDS.values() if ever_said(project.store, kind)]
+    hearing = hear_project(project) if ever else None
+    stands = [] if hearing is None else [doubt.statement for kind in ever for doubt in project_stays(hearing, kind)]
+    if is_braked(project.hidden) and all(said.kind is not StatementKind.STOP for said in stands):
         yield "stop: the brake is on, and its file can't be read (lift: selftune lift stop)"
     for word, kind in KINDS.items():
-        for doubt in stops if kind is StatementKind.STOP else project_stays(hearing, kind):
-            said = doubt.statement
-            yield f"{word}: {said.text!r} ({named(said.author)}, {said.said_at}; lift: selftune lift {word})"
+        for said in stands:
+            if said.kind is kind:
+                yield f"{word}: {said.text!r} ({named(said.author)}, {said.said_at}; lift: selftune lift {word})"
 
 
 def _make_sayable(project: Project) -> None:

@@ -152,7 +152,8 @@ def run_study(
     scenarios = _scenarios_of(folder, plan)
     try:
         for coming in nights_due(standing, nights, simulated=simulated, today=today):
-            with open_project(folder_of(folder, coming.arm)) as project:
+            with open_project(folder_of(folder, coming.arm)) as opened:
+                project = replace(opened, simulated=simulated)
                 approve = _approver(plan) if plan.approve else None
                 with _waiting_there(project.folder):
                     tell(live_through(project, coming, scenarios, observer, approve))
@@ -252,6 +253,6 @@ def _approver(plan: StudyPlan) -> Callable[[Project], Statement]:
 
     def approve(project: Project) -> Statement:
         text = f"simulated yes, named in plan {plan.digest} before the first night; no person has looked"
-        return approve_next(project, author=plan.approve, text=text)
+        return approve_next(project, author=plan.approve, text=text, simulated=True)
 
     return approve

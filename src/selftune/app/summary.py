@@ -184,7 +184,9 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
+    from selftune.app.breaker_page import breaker_line
     from selftune.app.doubts_page import standing_in_words
+    from selftune.app.lifting import stays_in_words
     from selftune.app.night_status import alarm_line
     from selftune.app.reviewing import judge_line
     from selftune.loop.lessons.coldstart import look_ahead
@@ -214,6 +216,8 @@ def status_summary(project: Project) -> dict[str, Any]:
         "sooner": outlook.helps_sooner,
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
         "concerns": standing_in_words(project),
+        "brake": "; ".join(stays_in_words(project)) or None,
+        "breaker": breaker_line(project),
         "alarm": alarm_line(project),
         "next": "selftune cycle" if outlook.new else "selftune import FILE, or selftune ask",
     }

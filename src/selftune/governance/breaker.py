@@ -6,8 +6,8 @@ crash can lose or double it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError, WaitingForPersonError
 from selftune.governance.doubts import standing
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from selftune.context import Reader
+
+
+SIMULATED: Final = "simulated"
+"""The category of a yes that stands in a plan and that no person gave: it counts in simulated time alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +43,17 @@ class BreakerState:
 
 
 def breaker_state(
-    releases: Sequence[Release], statements: Iterable[Statement], limit: int, *, public_key: str | None = None
+    releases: Sequence[Release],
+    statements: Iterable[Statement],
+    limit: int,
+    *,
+    public_key: str | None = None,
+    simulated: bool = False,
 ) -> BreakerState:
     """The breaker from the records, oldest first; with a key, only approvals that it signed count.
 
-    Rollbacks and the base are no promotions; going back does not make the count smaller.
+    Rollbacks and the base are no promotions; going back does not make the count smaller. A simulated yes counts only
+    where people are simulated too.
 
     Raises:
         ConfigError: the limit is below 1.
@@ -54,7 +64,7 @@ def breaker_state(
         statement.subject
         for statement in standing(statements)
         if statement.kind is StatementKind.APPROVAL
-        and not statement.author_is_model
+        and (simulated if statement.category == SIMULATED else not statement.author_is_model)
         and (public_key is None or statement_is_signed(statement, public_key))
     }
     seen = max((place for place, release in enumerate(releases) if release.id in approved), default=-1)
@@ -79,29 +89,27 @@ def is_promotion(release: Release, releases: Iterable[Release]) -> bool:
     return first.id == release.id
 
 
-def breaker_of(read: Reader, limit: int, *, public_key: str | None = None) -> BreakerState:
+def breaker_of(read: Reader, limit: int, *, public_key: str | None = None, simulated: bool = False) -> BreakerState:
     """The breaker of a project, with the summary that a person reads before approving."""
-    from dataclasses import replace
-
-    state = _count(read, limit, public_key)
+    state = _count(read, limit, public_key, simulated)
     return replace(state, summary="\n".join((state.summary, *summarise(read, state.unseen))))
 
 
-def require_closed_breaker(read: Reader, limit: int, *, public_key: str | None = None) -> None:
+def require_closed_breaker(read: Reader, limit: int, *, public_key: str | None = None, simulated: bool = False) -> None:
     """Return when the loop may go on by itself.
 
     Raises:
         WaitingForPersonError: as many promotions as the limit allows have come since the last approval.
     """
-    state = _count(read, limit, public_key)
+    state = _count(read, limit, public_key, simulated)
     if state.open:
         raise WaitingForPersonError(
             f"{state.count} promotions since a person last looked; the limit is {limit}.",
-            next_step="Run `selftune approve`: it shows what changed and asks for your yes.",
+            next_step="Run `selftune approve --breaker`: it shows what changed and asks for your yes.",
         )
 
 
-def _count(read: Reader, limit: int, public_key: str | None) -> BreakerState:
+def _count(read: Reader, limit: int, public_key: str | None, simulated: bool) -> BreakerState:
     releases = [release for _, release in read.each(Release)]
     said = tuple(read.each(Statement))
     roster = roster_of(said, public_key=public_key)
@@ -113,4 +121,4 @@ def _count(read: Reader, limit: int, public_key: str | None) -> BreakerState:
         or statement.kind is not StatementKind.APPROVAL
         or isinstance(signer_of(statement, roster, place=place), Signer)
     )
-    return breaker_state(releases, counted, limit, public_key=public_key)
+    return breaker_state(releases, counted, limit, public_key=public_key, simulated=simulated)

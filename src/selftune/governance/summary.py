@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.governance.samples import Sample, draw_samples
 from selftune.records import Dataset, Decision, Judgement, Run, not_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from selftune.context import Reader
+    from selftune.governance.samples import Draw
     from selftune.records import Example, Release
 
 _DRAWN: Final = 3
@@ -21,10 +21,10 @@ _LONGEST_QUOTE: Final = 160
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
+class Lesson:
     """A lesson that a promotion learnt from; `overall` is None where no judge scored it (a person's correction)."""
 
-    interaction_id: str
+    id: str
     prompt: str
     answer: str
     overall: float | None
@@ -38,10 +38,10 @@ def summarise(read: Reader, promotions: Sequence[Release]) -> Iterator[str]:
     for release, decision in zip(promotions, decisions, strict=True):
         yield f"{release.version} (generation {release.generation}): {gain_in_words(decision)}"
     lessons = tuple(_lessons(read, decisions))
-    seed = draw_seed(promotions)
-    worst, drawn = choose_samples(lessons, seed)
-    yield from _quote("the lowest-scored lessons", worst)
-    yield from _quote(f"lessons drawn by lot (seed {seed}, of {len(lessons)})", drawn)
+    if lessons:
+        draw, worst, drawn = draw_lessons(lessons)
+        yield from _quote("the lowest-scored lessons", worst)
+        yield from _quote(f"lessons drawn by lot (seed {draw.seed}, of {draw.of})", drawn)
 
 
 def gain_in_words(decision: Decision) -> str:
@@ -52,24 +52,18 @@ def gain_in_words(decision: Decision) -> str:
     return f"{decision.difference:+.3f} [{low:+.3f}, {high:+.3f}], n = {decision.n}"
 
 
-def draw_seed(promotions: Sequence[Release]) -> int:
-    """The seed of the draw: fixed by what is shown, so that nobody can draw again until the samples look better."""
-    names = "\n".join(release.id for release in promotions)
-    return int.from_bytes(hashlib.sha256(names.encode()).digest()[:4], "big")
+def draw_lessons(lessons: Sequence[Lesson]) -> tuple[Draw, tuple[Lesson, ...], tuple[Lesson, ...]]:
+    """The draw by which lessons are shown, then the worst and those by lot; fewer where there are fewer.
+
+    Raises:
+        UsageError: there is none.
+    """
+    drawn = draw_samples([Sample(id=one.id, score=one.overall) for one in lessons], drawn=_DRAWN, worst=_WORST)
+    by_id = {one.id: one for one in lessons}
+    return drawn, tuple(by_id[name] for name in drawn.worst), tuple(by_id[name] for name in drawn.drawn)
 
 
-def choose_samples(lessons: Sequence[Sample], seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """The lowest-scored lessons, and some of the others by lot; fewer where there are fewer."""
-    scored = sorted(
-        (lesson for lesson in lessons if lesson.overall is not None), key=lambda lesson: (lesson.overall, lesson.prompt)
-    )
-    worst = tuple(scored[:_WORST])
-    others = [lesson for lesson in lessons if lesson not in worst]
-    drawn = random.Random(seed).sample(others, min(_DRAWN, len(others)))  # noqa: S311 - the draw must repeat
-    return worst, tuple(drawn)
-
-
-def _lessons(read: Reader, decisions: Iterable[Decision]) -> Iterator[Sample]:
+def _lessons(read: Reader, decisions: Iterable[Decision]) -> Iterator[Lesson]:
     seen = set()
     for decision in decisions:
         if decision.run_id is None:
@@ -79,27 +73,27 @@ def _lessons(read: Reader, decisions: Iterable[Decision]) -> Iterator[Sample]:
             key = (example.interaction_id, example.judgement_id)
             if key not in seen:
                 seen.add(key)
-                yield _sample(read, example)
+                yield _lesson(read, example)
 
 
-def _sample(read: Reader, example: Example) -> Sample:
+def _lesson(read: Reader, example: Example) -> Lesson:
     judgement = None if example.judgement_id is None else read.record(example.judgement_id, Judgement)
     prompts = [message.content for message in example.messages if message.role == "user"]
-    return Sample(
-        interaction_id=example.interaction_id,
+    return Lesson(
+        id=f"{example.interaction_id} {example.judgement_id or ''}".strip(),
         prompt=prompts[-1] if prompts else "",
         answer=example.messages[-1].content if example.messages else "",
         overall=judgement.overall if judgement else None,
     )
 
 
-def _quote(title: str, samples: Sequence[Sample]) -> Iterator[str]:
-    if not samples:
+def _quote(title: str, lessons: Sequence[Lesson]) -> Iterator[str]:
+    if not lessons:
         return
     yield f"{title}:"
-    for sample in samples:
-        score = "not scored" if sample.overall is None else f"{sample.overall:.2f}"
-        yield f"  [{score}] {_short(sample.prompt)} → {_short(sample.answer)}"
+    for one in lessons:
+        score = "not scored" if one.overall is None else f"{one.overall:.2f}"
+        yield f"  [{score}] {_short(one.prompt)} → {_short(one.answer)}"
 
 
 def _short(text: str) -> str:

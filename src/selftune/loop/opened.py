@@ -35,6 +35,7 @@ class Project:
         continue_from: Id of the run whose adapter this command alone trains further; empty: as the recipe says.
         backend: What trains in the stead of what the recipe names, as a node asks for; empty: as the recipe says.
         most_seconds: What one training may take at most, whatever the recipe says; 0: as the recipe says.
+        simulated: Whether its time and its people are a study's: a yes that stands in the plan counts here alone.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Project:
     continue_from: str = ""
     backend: str = ""
     most_seconds: float = 0.0
+    simulated: bool = False
 
     @property
     def hidden(self) -> Path:

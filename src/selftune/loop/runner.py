@@ -19,6 +19,7 @@ from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.braking import check_amid, check_brake, check_freeze, check_step
 from selftune.loop.cycle import run_cycle, weigh_run
+from selftune.loop.deciding.breaker_lock import keep_breaker
 from selftune.loop.deciding.picks import decide_by_picks
 from selftune.loop.deciding.policy_lock import keep_policy
 from selftune.loop.executor import Executor, Silent
@@ -178,8 +179,7 @@ def go_round(
     """
     observer = observer or Silent()
     with hold_machine(project, observer):
-        check_brake(project)
-        check_breaker(project)
+        may_begin(project)
         step = make_executor(project, observer, seconds=seconds)
         again = weigh_picks(project, step)
         try:
@@ -211,8 +211,7 @@ def go_until(project: Project, stage: str, observer: Observer | None = None) -> 
         )
     observer = observer or Silent()
     with hold_machine(project, observer):
-        check_brake(project)
-        check_breaker(project)
+        may_begin(project)
         step = make_executor(project, observer)
         again = weigh_picks(project, step)
         promotion = settle(project, step.observer)
@@ -282,6 +281,17 @@ def settle(project: Project, observer: Observer) -> Promotion | None:
     return promotion
 
 
+def may_begin(project: Project) -> None:
+    """Return where nobody stopped all work and a person has looked often enough; how often that is goes on record.
+
+    Raises:
+        WaitingForPersonError: all work is stopped, or the circuit breaker is open.
+    """
+    check_brake(project)
+    keep_breaker(project)
+    check_breaker(project)
+
+
 def check_breaker(project: Project) -> None:
     """Stop when a person has not looked for too many promotions.
 
@@ -289,7 +299,8 @@ def check_breaker(project: Project) -> None:
         WaitingForPersonError: the circuit breaker is open.
     """
     public_key = load_machine_key(project.hidden / "keys").trusted
-    require_closed_breaker(project.store, project.config.governance.approve_every, public_key=public_key)
+    limit = project.config.governance.approve_every
+    require_closed_breaker(project.store, limit, public_key=public_key, simulated=project.simulated)
 
 
 def why_stopped(project: Project, halt: NotYet) -> NotYet:

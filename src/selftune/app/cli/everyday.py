@@ -1,4 +1,4 @@
-"""The verbs for every day: start, bring a log in, go round, ask, look, say yes or take back."""
+"""The verbs for every day: start, bring a log in, go round, ask, look, take back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ def register(app: typer.Typer) -> None:
     app.command("ask", rich_help_panel=panel)(ask)
     app.command("status", rich_help_panel=panel)(status)
     app.command("why", rich_help_panel=panel)(why)
-    app.command("approve", rich_help_panel=panel)(approve)
     app.command("rollback", rich_help_panel=panel)(rollback)
 
 
@@ -264,25 +263,6 @@ def why(
         show_decision(make_console(), told.record)
     for line in (*told.lines, *doubted):
         typer.echo(plain(line))
-
-
-def approve(
-    text: Annotated[str, typer.Option("--text", help="What you say about it, kept word for word.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    author: Annotated[str, typer.Option(help="Who says so; your user name by default.")] = "",
-    project: Folder = HERE,
-) -> None:
-    """Say yes to what waits for a person: the loop goes on for another five promotions."""
-    from selftune.app.approving import approve_next, describe_what_waits
-    from selftune.loop.project import open_project
-
-    with open_project(project) as opened:
-        typer.echo(describe_what_waits(opened))
-        if not yes and not typer.confirm("Go on?"):
-            typer.echo("Nothing was approved; the model in service stays.")
-            sys.exit(5)
-        statement = approve_next(opened, author=author, text=text)
-    typer.echo(f"Approved: {statement.id}")
 
 
 def rollback(

@@ -61,6 +61,7 @@ def register_commands() -> None:
     from selftune.app.cli import (
         alarms,
         annotating,
+        approving,
         archives,
         auditing,
         benchmarking,
@@ -101,6 +102,7 @@ def register_commands() -> None:
     )
 
     everyday.register(app)
+    approving.register(app)
     braking.register(app)
     nights.register(app)
     night_timers.register(nights.nightly)

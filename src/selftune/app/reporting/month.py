@@ -15,6 +15,7 @@ from selftune.app.reporting.pages.drawings import Span, draw_courses
 from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Points, Said, Section, Table
 from selftune.app.reporting.study import study_section
 from selftune.gate.statistics.means import mean_interval
+from selftune.governance.breaker import SIMULATED
 from selftune.loop.study.findings import Verdict
 from selftune.loop.study.plan import StudyArm
 
@@ -105,7 +106,8 @@ def _faults(one: ArmOfMonth) -> Iterator[str]:
     if one.arm is not StudyArm.LEARNING and any(decision.outcome.value == "promote" for _, decision in one.decisions):
         yield "a control was promoted: the gate let in what learnt from verdicts on other answers."
     for said in one.approvals:
-        yield f"the circuit breaker was closed by {said.author}: {said.text}"
+        who = "no person, in simulated time" if said.category == SIMULATED else said.author
+        yield f"the circuit breaker was closed by {who}: {said.text}"
 
 
 def _rule(month: Month) -> Iterator[Part]:

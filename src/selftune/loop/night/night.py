@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BelowTriggerError, BudgetError, ConfigError, NothingNewError, NotYet, WaitingForPersonError
 from selftune.interrupts import stopped_by
-from selftune.loop.braking import check_brake, check_freeze
+from selftune.loop.braking import check_freeze
 from selftune.loop.cycle import prepare, run_cycle, weigh_run
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.agenda.reading import read_agenda
@@ -62,11 +62,11 @@ from selftune.loop.releasing.pending import pending_decision
 from selftune.loop.releasing.service import make_target
 from selftune.loop.runner import (
     Halted,
-    check_breaker,
     close_cycle,
     dataset_of,
     finish_promotion,
     hold_lease,
+    may_begin,
     plan_on_record,
     settle,
     weigh_picks,
@@ -149,9 +149,8 @@ def run_night(
     wait_for_hours(project, wishes, around.clock, heard)
     window = open_window(project, wishes, around.clock)
     with hold_lease(project), hold_device(str(project.folder), folder=around.locks):
-        check_brake(project)
+        may_begin(project)
         check_freeze(project)
-        check_breaker(project)
         refuse_stopped(project)
         name, resumed = call_night(project, window, again=wishes.now)
         refuse_arms_that_cannot_pause(project)

@@ -259,7 +259,7 @@ def _approved_since(project: Project, place: int) -> str | None:
 
 def _ask_for_approval(project: Project, approve: Approver | None) -> str | None:
     """The yes of whoever the plan names, if the circuit breaker asks for one; without a name the cycle will say so."""
-    state = breaker_of(project.store, project.config.governance.approve_every)
+    state = breaker_of(project.store, project.config.governance.approve_every, simulated=project.simulated)
     return approve(project).id if state.open and approve is not None else None
 
 
