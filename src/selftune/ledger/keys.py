@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
+from selftune.failpoints import reach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +113,7 @@ def take_over(folder: Path, following: MachineKey) -> None:
     draft = folder / f"{PUBLIC}.draft"
     draft.write_text("".join(f"{key}\n" for key in (following.public, *earlier)), encoding="ascii")
     draft.replace(folder / PUBLIC)
+    reach("key-named")
     (folder / NEXT).replace(folder / PRIVATE)
 
 
