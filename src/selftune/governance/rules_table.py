@@ -61,6 +61,21 @@ HOUSE_RULES: Final = (
         where="selftune.governance.breaker:require_closed_breaker",
     ),
     _HouseRule(
+        name="breaker_on_record",
+        what="A change of `approve_every` is a ledger entry with from, to and by; `selftune status` tells of it.",
+        where="selftune.loop.deciding.breaker_lock:keep_breaker",
+    ),
+    _HouseRule(
+        name="brake",
+        what="While `.selftune/brake.json` lies there, readable or not, no step begins until a person lifts it.",
+        where="selftune.loop.braking:check_brake",
+    ),
+    _HouseRule(
+        name="freeze",
+        what="Nothing is trained and no prompt searched while a freeze of the project stands.",
+        where="selftune.loop.braking:check_step",
+    ),
+    _HouseRule(
         name="pinned_promotion",
         what="No new candidate before a promoting decision is released, refused or expired.",
         where="selftune.governance.approvals:pending_promotion",
