@@ -26,6 +26,8 @@ import typer.testing
 from packaging.requirements import Requirement
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+# Tests are no package: what several rooms share beside fixtures lies in this folder as plain modules.
+sys.path.insert(0, str(ROOT / "tests"))
 LONG_ROOMS: Final = {"faults"}
 INSTALLED_EXTRAS: Final = ("train", "serve", "lance", "inspect", "dev")
 
@@ -175,6 +177,15 @@ def _compile_sources() -> None:
     """Compile once what every program that a test starts would compile anew, half its start, where none is kept."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     compileall.compile_dir(ROOT / "src", quiet=2)
+
+
+@pytest.fixture(scope="session")
+def warm():
+    """Runs `selftune` in processes of their own, which find their modules imported."""
+    from warm_cli import warm_cli
+
+    with warm_cli() as running:
+        yield running
 
 
 def _is_long(item) -> bool:

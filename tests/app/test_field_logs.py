@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 import tomlkit
@@ -17,16 +15,17 @@ from selftune.records import Dataset, DatasetKind
 
 pytestmark = pytest.mark.needs("serve", "field-data")
 
-CLI = (sys.executable, "-c", "from selftune.app.cli.main import main; main()")
 CRITERIA = [criterion.name for criterion in load_rubric("character").criteria]
 
 
-def type_in(folder, *words):
-    done = subprocess.run(
-        [*CLI, *words], cwd=folder, env=os.environ, capture_output=True, text=True, check=False, timeout=600
-    )
-    assert done.returncode == 0, f"{words}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-    return done.stdout
+@pytest.fixture
+def type_in(warm):
+    def type_in(folder, *words):
+        done = warm.run(words, cwd=folder, env=os.environ)
+        assert done.returncode == 0, f"{words}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    return type_in
 
 
 def set_keys(folder, section, **keys):
@@ -37,7 +36,7 @@ def set_keys(folder, section, **keys):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, type_in):
     type_in(tmp_path, "init", "night")
     set_keys(tmp_path / "night", "capture", answers_per_prompt=0)
     yield tmp_path / "night"
@@ -50,7 +49,7 @@ def by_length(number, body):
     return 200, fake_verdict(dict.fromkeys(CRITERIA, score)), "stop"
 
 
-def test_transcripts_become_a_frozen_dataset_of_answers(folder, field_data):
+def test_transcripts_become_a_frozen_dataset_of_answers(folder, field_data, type_in):
     with FakeJudgeServer(by_length).running() as server:
         set_keys(folder, "judge", name="oracle", rubric="character", endpoint=server.url, model=FAKE_MODEL)
         set_keys(folder, "curation", trigger=20)
@@ -72,7 +71,7 @@ def test_transcripts_become_a_frozen_dataset_of_answers(folder, field_data):
     assert len({item.interaction_id for item in whole} | set(dataset.clean_room)) == 434
 
 
-def test_pairs_become_a_frozen_dataset_of_preferences_without_any_judge(folder, field_data):
+def test_pairs_become_a_frozen_dataset_of_preferences_without_any_judge(folder, field_data, type_in):
     set_keys(folder, "curation", kind="preference", trigger=20)
     type_in(folder, "import", str(field_data / "foundry/preference/round2-batch3-orpo.jsonl"))
     card = type_in(folder, "curate")

@@ -11,6 +11,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import fault_walker
 from fault_walker import Walker
 from night_walk import allow_nights
 
@@ -64,6 +65,13 @@ def write_few_items(folder: Path) -> None:
     few = yaml.dump(suite | {"name": "few", "items": kept}, Dumper=yaml.CSafeDumper, sort_keys=False)
     whole.with_name("few.yaml").write_text(few)
     whole.unlink()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands(warm):
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(fault_walker, "WARM", warm)
+        yield
 
 
 @pytest.fixture(scope="session")

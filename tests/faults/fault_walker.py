@@ -22,6 +22,8 @@ from selftune.app.cli import main as cli
 if not cli.app.registered_commands:
     cli.register_commands()
 
+# What runs a command where the tests of this folder do; a program in a name space of its own starts it anew.
+WARM = None
 CLI = (sys.executable, "-c", "from selftune.app.cli.main import main; main()")
 
 
@@ -41,6 +43,8 @@ class Walker:
 
     def run(self, *arguments: str, failpoint: str = "", cli: tuple[str, ...] = CLI):
         environment = os.environ | {"SELFTUNE_FAILPOINTS": failpoint}
+        if WARM is not None and cli is CLI:
+            return WARM.run(arguments, cwd=self.folder, env=environment)
         return subprocess.run(
             [*cli, *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )

@@ -1,0 +1,182 @@
+"""Commands as processes of their own, without the seconds that each spends on the same imports.
+
+One process imports what commands import, and forks for each command that is typed: what runs is a process with its own
+arguments, environment, folder and streams, that has done nothing before and can be killed; only its modules lie in
+memory already. What a test starts at a terminal, or to see it start, it starts as people do, without this.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+# What a cycle wakes, the heaviest of it; none of it does anything before it is called.
+HEAVY = (
+    *("torch", "transformers.models.llama.modeling_llama", "transformers.models.auto.modeling_auto", "peft"),
+    *("alembic.command", "sqlalchemy.dialects.sqlite", "selftune.app.cli.main", "selftune.app.projects"),
+    *("selftune.loop.runner", "selftune.app.summary", "selftune.app.cli.screen", "selftune.training.trl_backend"),
+    *("gguf", "msgspec.json", "tomlkit", "pysqlite3", "cryptography.hazmat.primitives.asymmetric.ed25519"),
+)
+STREAMS = 3
+_LONGEST = 1 << 20
+_SHIM = """#!{python} -IS
+import os, socket, sys
+sys.path.append({here!r})
+from warm_cli import type_in
+ending = type_in({address!r}, sys.argv[1:], dict(os.environ), os.getcwd(), (0, 1, 2))
+if ending < 0:
+    os.kill(os.getpid(), -ending)
+sys.exit(ending)
+"""
+
+
+class WarmCli:
+    """The process that forks, as those who want commands run see it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def run(self, words, *, cwd, env) -> subprocess.CompletedProcess[str]:
+        """Run `selftune` with these words, as `subprocess.run(capture_output=True, text=True)` would."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open("rb") as nothing:
+            streams = (nothing.fileno(), out.fileno(), err.fileno())
+            ending = type_in(self.address, list(words), dict(env), str(cwd), streams)
+            for stream in (out, err):
+                stream.seek(0)
+            told, talk = out.read().decode(errors="replace"), err.read().decode(errors="replace")
+        return subprocess.CompletedProcess(["selftune", *words], ending, told, talk)
+
+    def write_shim(self, folder: Path) -> None:
+        """Put a program `selftune` into a folder, for a PATH."""
+        path = folder / "selftune"
+        path.write_text(_SHIM.format(python=sys.executable, here=str(Path(__file__).parent), address=self.address))
+        path.chmod(0o755)
+
+
+@contextmanager
+def warm_cli():
+    """The process, until the block ends; it ends with whoever began it, however that one ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        address = str(Path(folder) / "typed")
+        process = subprocess.Popen([sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            yield WarmCli(address)
+        finally:
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+
+
+def type_in(address, words, environment, folder, streams) -> int:
+    """Have one command run on these three open files; its exit code, or less than zero for the signal it died of."""
+    with socket.socket(socket.AF_UNIX) as typed:
+        typed.connect(address)
+        asked = json.dumps({"words": words, "environment": environment, "folder": folder}).encode("ascii")
+        socket.send_fds(typed, [len(asked).to_bytes(4, "big")], list(streams))
+        typed.sendall(asked)
+        return int(typed.makefile().readline())
+
+
+def main(address: str) -> None:
+    """Import, then fork for whoever asks, until nobody is left who could ask."""
+    for name in HEAVY:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    asking = socket.socket(socket.AF_UNIX)
+    asking.bind(address)
+    asking.listen()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while True:
+        ready, _, _ = select.select([asking, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        typed, _ = asking.accept()
+        if os.fork() == 0:
+            asking.close()
+            _answer(typed)
+        typed.close()
+        _bury()
+
+
+def _bury() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _answer(typed: socket.socket) -> None:
+    """In a process for this command alone: fork it, wait for it, tell how it ended."""
+    head, streams, _, _ = socket.recv_fds(typed, 4, STREAMS)
+    asked = json.loads(_read(typed, int.from_bytes(head, "big")))
+    command = os.fork()
+    if command == 0:
+        typed.close()
+        _become(asked, streams)
+    _, status = os.waitpid(command, 0)
+    typed.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def _read(typed: socket.socket, length: int) -> bytes:
+    whole = b""
+    while len(whole) < length:
+        whole += typed.recv(min(_LONGEST, length - len(whole)))
+    return whole
+
+
+def _become(asked, streams) -> None:
+    """Be the command that was typed; comes back to nobody."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    time.tzset()
+    tempfile.tempdir = None
+    sys.argv = ["selftune", *asked["words"]]
+    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    from selftune.app.cli.main import main as selftune
+
+    code = 1
+    try:
+        selftune()
+        code = 0
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except KeyboardInterrupt:
+        code = 130
+    except Exception:  # noqa: BLE001 - as the interpreter does with what nobody caught
+        traceback.print_exc()
+    finally:
+        _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End as the interpreter does: what was to be done at the end is done, and what was said is out."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError, OSError):
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
