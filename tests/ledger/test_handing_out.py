@@ -344,3 +344,19 @@ def test_a_certificate_stays_true_when_the_ledger_grows(ledger, tmp_path):
     path = certificate_of(ledger, tmp_path / "c.json", absent=[f"run:{13:064x}"])
     ledger.add(1)
     assert verify.verify(ledger.folder, certificate=path).entries == 13
+
+
+@pytest.mark.parametrize("file", ["proof.jsonl", "certificate.json", "witnesses.jsonl"])
+def test_no_other_byte_in_what_was_handed_out_verifies_or_crashes(ledger, other, tmp_path, capsys, file):
+    """Bytes all over it become other ones, one at a time; the whole file holds."""
+    co_signed(ledger, other)
+    certificate_of(ledger, tmp_path / "certificate.json")
+    proof_of(ledger, tmp_path / "proof.jsonl", 9)
+    path = (ledger.folder if file == "witnesses.jsonl" else tmp_path) / file
+    given = {"proof.jsonl": ["--proof", str(path)], "certificate.json": ["--certificate", str(path)]}.get(file, [])
+    whole = path.read_bytes()
+    assert verify.main([str(ledger.project), *given]) == 0
+    for place in range(0, len(whole) - 1, 61):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert verify.main([str(ledger.project), *given]) == 8, whole[place - 20 : place + 20]
+    capsys.readouterr()
