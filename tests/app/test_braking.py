@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -21,7 +22,7 @@ from selftune.app.cli import braking, concerns
 from selftune.app.doubting import end
 from selftune.app.lifting import lift_stays, put_stay, stays_in_words
 from selftune.app.people import add_person
-from selftune.app.signing import keys_folder
+from selftune.app.signing import keys_folder, speak
 from selftune.app.trainings import repeat_run
 from selftune.errors import SelftuneError, UsageError, WaitingForPersonError
 from selftune.failpoints import VARIABLE
@@ -36,8 +37,11 @@ from selftune.judges.stage import judge
 from selftune.loop.braking import check_amid, check_brake, check_freeze, check_step
 from selftune.loop.executor import Silent
 from selftune.loop.hearing import hear_project
+from selftune.loop.night.alarms import note_began, refuse_stopped, resume_nights
+from selftune.loop.night.clock import SimulatedClock
 from selftune.loop.night.night import run_night
 from selftune.loop.night.shift import Wishes
+from selftune.loop.night.window import window_for
 from selftune.loop.project import create_project, open_project
 from selftune.loop.runner import go_round, go_until, start_service
 from selftune.loop.stops import settle_brake
@@ -342,6 +346,17 @@ def test_no_model_lifts_anything(team):
         lift(team, author="aligned", ask=told)
     with pytest.raises(WaitingForPersonError):
         check_brake(team)
+
+
+def test_in_a_team_nights_go_on_by_a_key_alone(team):
+    clock = SimulatedClock(datetime(2026, 11, 1, 2, tzinfo=UTC))
+    for night in range(3):
+        note_began(team, f"2026-11-0{night + 1}", window_for(clock, "05:00"))
+    resume_nights(team, "mended", author="ana")
+    with pytest.raises(WaitingForPersonError, match="3 nights in a row"):
+        refuse_stopped(team)
+    resume_nights(team, "mended", author="ana", sign=lambda words: speak(hear_project(team), words, told))
+    refuse_stopped(team)
 
 
 # --- Hold and freeze --------------------------------------------------------------------------------------------------

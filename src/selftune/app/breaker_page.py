@@ -36,7 +36,7 @@ def breaker_now(project: Project) -> BreakerState:
     Raises:
         MissingFileError: the machine's key is gone.
     """
-    public_key = load_machine_key(project.hidden / "keys").public
+    public_key = load_machine_key(project.hidden / "keys").trusted
     limit = project.config.governance.approve_every
     return breaker_of(project.store, limit, public_key=public_key, simulated=project.simulated)
 

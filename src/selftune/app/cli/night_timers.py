@@ -85,9 +85,16 @@ def resume(
     project: Folder = HERE,
 ) -> None:
     """Let nights go on after three of them measured nothing; a person says so, and why."""
+    from selftune.app.doubting import speaker
+    from selftune.app.signing import speak
+    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.loop.hearing import hear_project
     from selftune.loop.night.alarms import resume_nights
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        statement = resume_nights(opened, because, author=author)
+        hearing = hear_project(opened)
+        statement = resume_nights(
+            opened, because, author=speaker(opened, author), sign=lambda said: speak(hearing, said, ask_on_terminal)
+        )
     typer.echo(f"Nights go on: {statement.id}")

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.failpoints import reach
 from selftune.loop.config import GovernanceSection
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def keep_breaker(project: Project) -> None:
     change = Change(before=before, limit=limit, at=project.context().now(), by=getpass.getuser())
     # The note first: what is cut off between the two is noted once more, and never not at all.
     project.store.note(EVENT, {"from": str(before), "to": str(limit), "by": change.by})
+    reach("breaker-noted")
     project.store.step_work(_WORK).put(_KEPT, json.dumps(asdict(change)).encode())
 
 

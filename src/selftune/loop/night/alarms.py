@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import UsageError, WaitingForPersonError
 from selftune.governance.doubts import standing
-from selftune.governance.keys import sign_statement, statement_is_signed
+from selftune.governance.keys import statement_is_signed
+from selftune.governance.people.roster import Signer, roster_of, signer_of
 from selftune.governance.statements import approve
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import Decision, Experiment, Night, Outcome, Statement, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from selftune.ledger.entries import Entry
     from selftune.loop.night.window import Window
@@ -119,8 +121,20 @@ def was_missed(nights: Nights, due: datetime) -> bool:
     return all(datetime.fromisoformat(moment) < due for moment in known)
 
 
-def resume_nights(project: Project, because: str, *, author: str = "") -> Statement:
+def resume_nights(
+    project: Project,
+    because: str,
+    *,
+    author: str = "",
+    sign: Callable[[Statement], Statement] = lambda said: said,
+) -> Statement:
     """Keep a person's signed word that nights may go on; those up to now no longer count.
+
+    Args:
+        project: Whose nights.
+        because: What was mended.
+        author: Who says so; empty: who is logged in.
+        sign: Puts the author's own signature under it; of a team nothing else counts.
 
     Raises:
         UsageError: there is no night to speak of, or no reason is given.
@@ -136,9 +150,7 @@ def resume_nights(project: Project, because: str, *, author: str = "") -> Statem
         context=project.context(),
         door=door_of(project),
     )
-    statement = sign_statement(said, load_machine_key(project.hidden / "keys"))
-    project.store.save([statement], event="nights resumed")
-    return statement
+    return put_on_record(project, sign(said), event="nights resumed")
 
 
 def note_timer(project: Project, *, scheduler: str, at: str, missed: str, now: datetime) -> None:
@@ -251,12 +263,17 @@ def _measured(project: Project, night: Night) -> bool:
 def _resumed_at(project: Project, begun: Sequence[Begun]) -> int:
     """The place in the ledger of the last signed word of a person to go on; 0 for none."""
     public_key = load_machine_key(project.hidden / "keys").trusted
+    said = tuple(project.store.each(Statement))
+    kept = {statement.id for statement in standing(statement for _, statement in said)}
+    roster = roster_of(said, public_key=public_key)
     subjects = {
         statement.subject
-        for statement in standing(statement for _, statement in project.store.each(Statement))
-        if statement.kind is StatementKind.APPROVAL
+        for place, statement in said
+        if statement.id in kept
+        and statement.kind is StatementKind.APPROVAL
         and not statement.author_is_model
         and statement_is_signed(statement, public_key)
+        and (not roster.is_team or isinstance(signer_of(statement, roster, place=place), Signer))
     }
     return max((one.seq + 1 for one in begun if _subject(one) in subjects), default=0)
 
