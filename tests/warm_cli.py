@@ -97,8 +97,9 @@ def main(address: str) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     asking = socket.socket(socket.AF_UNIX)
-    asking.bind(address)
+    asking.bind(f"{address}.new")
     asking.listen()
+    Path(f"{address}.new").rename(address)  # whoever sees it is heard
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     while True:

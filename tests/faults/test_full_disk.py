@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 from fault_walker import CLI
+
+import warm_cli
 
 pytestmark = pytest.mark.needs("train", "serve")
 
@@ -17,9 +21,12 @@ FREE = (0, 64, 3_000)
 FREE_FOR_FORMS = (0, 1_000)
 # Before a step that writes much, and between the effects of a release: what served before must go on serving.
 PLACES = ("before-train", "release-placed", "release-switched", "release-edited")
+# What forks the commands must see the disk too: it is begun behind the mount, and ends with the pipe it reads.
 WALK = f"""
 mkdir disk && mount -t tmpfs -o size=96m tmpfs disk && cp -a walk disk/ && cd disk/walk
-selftune() {{ "{CLI[0]}" "{CLI[1]}" "{CLI[2]}" "$@"; }}
+exec 3> >("{CLI[0]}" "{warm_cli.__file__}" "$TYPED")
+until [ -e "$TYPED" ]; do sleep 0.1; done
+selftune() {{ "$WARM" "$@" 3>&-; }}
 leave() {{ fallocate -l $(( $(df --output=avail -k . | tail -1) - $1 ))k ../fill; }}
 for free in {" ".join(map(str, FREE))}; do
     leave $free
@@ -40,14 +47,25 @@ echo "half written: $(find . -name '*.partial' | wc -l)"
 selftune status
 "{CLI[0]}" -m selftune.ledger.verify .; echo "verify: $?"
 selftune stop
+exec 3>&-
 """
 
 
+@pytest.fixture
+def short_folder():
+    """A folder whose name leaves room for that of a socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.needs("tmpfs")
-def test_on_a_full_disk_nothing_is_half_kept_and_with_room_the_same_command_goes_on(begun):
+def test_on_a_full_disk_nothing_is_half_kept_and_with_room_the_same_command_goes_on(begun, short_folder):
+    typed = warm_cli.WarmCli(str(short_folder / "typed"))
+    typed.write_shim(short_folder)
     done = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "bash", "-c", WALK],
         cwd=begun.folder.parent,
+        env=os.environ | {"TYPED": typed.address, "WARM": str(short_folder / "selftune")},
         capture_output=True,
         text=True,
         check=False,
