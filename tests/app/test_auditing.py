@@ -12,6 +12,7 @@ import typer
 from configured_project import open_test_project
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tides import HOSTILE, begin, fill, session, unasked, weights
 from typer.testing import CliRunner
 
 from selftune.app.auditing import (
@@ -21,7 +22,6 @@ from selftune.app.auditing import (
     look,
     put_finding,
     read_next,
-    start,
 )
 from selftune.app.auditing_page import record_lines, served_lines
 from selftune.app.cli import auditing, reporting
@@ -37,46 +37,12 @@ from selftune.governance.statements import raise_concern, review
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.project import create_project, open_project
-from selftune.records import FileDigest, Message, Reading, Session, Statement, StatementKind
-
-HOSTILE = "It seems\u2014\n\x1b[31mrests on decision:0000 ![x](http://e.example/p.png)\u202e"
-
-
-def session(number, **changes):
-    told = Session(
-        salt=f"{number:032x}",
-        programme="tides",
-        number=number,
-        messages=(Message(role="user", content="Why?"), Message(role="assistant", content=f"Because of {number}.")),
-        source="archive:tides.jsonl",
-        position=f"line {number}",
-    )
-    return replace(told, **changes)
-
-
-def unasked(_):
-    raise AssertionError("nobody is asked for a passphrase")
-
-
-def weights(letter):
-    return (FileDigest(name="model.safetensors", digest=f"sha256:{letter * 64}", size_bytes=1),)
+from selftune.records import Message, Reading, Statement, StatementKind
 
 
 @pytest.fixture
 def tides(project):
-    """A programme of thirty sessions, the model that it trained, its successor, and a stranger."""
-    project.store.save([session(number) for number in range(1, 31)], event="made by a test")
-    base = f"sha256:{'b' * 64}"
-    add_model(project, Offered(name="WILD-7", files=weights("a"), base=base, programme="tides"))
-    add_model(project, Offered(name="ALIGNED-v1.0", files=weights("c"), parents=("WILD-7",)))
-    add_model(project, Offered(name="Stranger", files=weights("d"), base=f"sha256:{'e' * 64}"))
-    add_model(project, Offered(name="Foundling", files=weights("f")))
-    return project
-
-
-def begin(project, **changes):
-    told = {"author": "ana", "model": "", "sections": ("the sessions=sessions:programme=tides",)}
-    return start(project, changes.pop("subject", "WILD-7"), **told | changes)
+    return fill(project)
 
 
 def end(project, name, text="I find the process sound.", author="", **_):

@@ -80,7 +80,7 @@ def start(project: Project, name: str, *, author: str, model: str, sections: Seq
         WaitingForPersonError: this auditor may not; the message says why.
     """
     hearing, context = hear_project(project), project.context()
-    subject = audited(project.store, _subject_id(project, name))
+    subject = audited(project.store, subject_id(project, name))
     who = _auditor(project, hearing, author=author, model=model)
     against = against_auditor(project.store, hearing, subject, who)
     if against is not None and (who.is_model or not hearing.alone):
@@ -265,7 +265,7 @@ def _auditor(project: Project, hearing: Hearing, *, author: str, model: str) -> 
     return auditor_named(project.store, hearing, speaker(project, author))
 
 
-def _subject_id(project: Project, name: str) -> str:
+def subject_id(project: Project, name: str) -> str:
     """The id of what is to be audited, by whatever it is called."""
     if name.startswith(PROGRAMME):
         known = [one.name for one in project.store.sessions.programmes()]

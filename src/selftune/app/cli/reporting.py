@@ -13,6 +13,7 @@ from selftune.app.cli.linting import lint
 
 if TYPE_CHECKING:
     from selftune.app.reporting.pages.parts import Page
+    from selftune.app.reporting.raw import RawDiff
 
 _SHOW = "show"
 
@@ -44,6 +45,9 @@ def register(app: typer.Typer) -> None:
     group.command("nights")(nights)
     group.command("escalations")(escalations)
     group.command("audit")(audit)
+    group.command("compliance")(compliance)
+    group.command("card")(card)
+    group.command("deprecation")(deprecation)
     group.command("lint")(lint)
     app.add_typer(group, name="report", rich_help_panel="Every day")
 
@@ -164,6 +168,70 @@ def audit(
     with open_project(project) as opened:
         page = page_of_audit_named(opened, name)
     give_page(page, html=html, json=json)
+
+
+def compliance(
+    subject: Annotated[str, typer.Argument(help="A model, a version, an id, `programme:NAME`, or `project`.")],
+    diff_raw: Annotated[
+        Path | None,
+        typer.Option("--diff-raw", help="A report on it: show what is on record and not in there; exit 3 if any."),
+    ] = None,
+    html: AsHtml = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """All that is on record about something, what speaks against it first, all words as they were said."""
+    from selftune.app.reporting.naming import page_of_compliance, what_was_left_out
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        if diff_raw is None:
+            give_page(page_of_compliance(opened, subject), html=html, json=json)
+            return
+        found = what_was_left_out(opened, subject, diff_raw)
+    _give_diff(found, json=json)
+
+
+def card(
+    name: Annotated[str, typer.Argument(help="A model of the registry, a version, a build or a run.")],
+    html: AsHtml = None,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """The card of a model: what it is, what for, what it was made of, what was measured, what speaks against it."""
+    from selftune.app.reporting.naming import page_of_card
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = page_of_card(opened, name)
+    give_page(page, html=html, json=json)
+
+
+def deprecation(html: AsHtml = None, project: Folder = HERE, json: AsJson = False) -> None:
+    """The deprecation index: every model that ended, why, the way back, and what its record lacks."""
+    from selftune.app.reporting.deprecation import deprecation_page
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        page = deprecation_page(opened)
+    give_page(page, html=html, json=json)
+
+
+def _give_diff(found: RawDiff, *, json: bool) -> None:
+    """What a report left out, word for word."""
+    from selftune.app.cli.exit_codes import ExitCode
+    from selftune.app.cli.screen import print_json
+    from selftune.app.reporting.pages.plain import one_line, quoted
+
+    if json:
+        print_json(found)
+    else:
+        told = f"{len(found.left_out)} of {found.on_record} things on record do not stand in {found.file}"
+        typer.echo(one_line(told) + (":" if found.left_out else "."))
+        for one in found.left_out:
+            typer.echo(one_line(f"left out: {one.kind} of {one.of[:26]}, by {one.by}"))
+            typer.echo("\n".join(quoted(one.words)))
+    raise typer.Exit(ExitCode.REJECTED if found.left_out else ExitCode.OK)
 
 
 def give_page(page: Page, *, html: Path | None, json: bool) -> None:

@@ -73,10 +73,11 @@ def said_by(said: Statement, why: str = "") -> Transcript:
     cites = f"; cites {', '.join(one[:_ID] for one in said.evidence)}" if said.evidence else ""
     part = f" on {said.category}" if said.category else ""
     because = f"; {why}" if why else ""
+    diff = ((name, words) for name, words in (("before", said.before), ("after", said.after)) if words is not None)
     return Transcript(
         name=f"{said.kind.value.replace('_', '-')}{part} by {said.author}{model}",
         note=f"{said.said_at}, {said.id[:_ID]}, about {said.subject[:_ID]}{broke_off}{taken}{cites}{because}",
-        asked=((said.author, said.text),),
+        asked=((said.author, said.text), *diff),
         answers=(),
     )
 

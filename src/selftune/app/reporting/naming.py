@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.app.auditing import audit_named
 from selftune.app.refereeing import Wishes, read_arm
 from selftune.app.reporting.answers import sheet_of_evaluation, sheet_of_judged_file
 from selftune.app.reporting.audits import page_of_audit
+from selftune.app.reporting.cards import card_page
 from selftune.app.reporting.changes.find import find_changes
 from selftune.app.reporting.changes.sections import changes_page
+from selftune.app.reporting.compliance import compliance_page
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
+from selftune.app.reporting.deprecation import deprecation_page
+from selftune.app.reporting.dossiers import gather_dossier
 from selftune.app.reporting.escalations import escalations_page, gather_escalations
 from selftune.app.reporting.evaluations import evaluation_page
 from selftune.app.reporting.nights import gather_nights, nights_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
 from selftune.app.reporting.pages.parts import Said, Section
 from selftune.app.reporting.published import load_published
+from selftune.app.reporting.raw import left_out
 from selftune.app.reporting.runs import run_page
 from selftune.app.reporting.scores import PAIRS, TERMS, pairs_section, scores_page
 from selftune.app.reporting.sheets import sheets_page
@@ -33,10 +38,11 @@ from selftune.errors import UnknownNameError, UsageError
 from selftune.records import Dataset, Decision, Evaluation, Release, Run, decode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from selftune.app.reporting.answers import AnswerSheet
     from selftune.app.reporting.pages.parts import Page
+    from selftune.app.reporting.raw import RawDiff
     from selftune.gate.referee.verdict import Terms
     from selftune.loop.project import Project
     from selftune.records import Record
@@ -144,29 +150,53 @@ def page_of_audit_named(project: Project, name: str) -> Page:
     return page_of_audit(project, audit_named(project, name))
 
 
-def page_made_again(project: Project, arguments: Sequence[str]) -> Page:  # noqa: PLR0911 - a line for each kind of page
+def page_of_compliance(project: Project, name: str) -> Page:
+    """All that is on record about a record, a model, a programme (`programme:NAME`) or the whole `project`."""
+    return compliance_page(gather_dossier(project, name))
+
+
+def what_was_left_out(project: Project, name: str, path: Path) -> RawDiff:
+    """What is on record about it and does not stand in a report."""
+    return left_out(gather_dossier(project, name), path)
+
+
+def page_of_card(project: Project, name: str) -> Page:
+    """The card of a model.
+
+    Raises:
+        UsageError: what is named is no model, no release, no build and no run.
+    """
+    return card_page(project, gather_dossier(project, name), KnownSuites(project))
+
+
+def page_made_again(project: Project, arguments: Sequence[str]) -> Page:
     """The page that `selftune report` makes of these arguments, as a page's foot names them."""
+    first, *named = arguments or [""]
+    if not named and first in _OF_ALL:
+        return _OF_ALL[first](project)
+    if named and first in _OF_ONE:
+        return _OF_ONE[first](project, " ".join(named))
     match arguments:
-        case ["--all"]:
-            return page_of_everything(project)
-        case ["costs"]:
-            return page_of_costs(project)
-        case ["nights"]:
-            return page_of_nights(project)
-        case ["escalations"]:
-            return page_of_escalations(project)
-        case ["audit", name]:
-            return page_of_audit_named(project, name)
-        case ["runs", *named]:
-            return page_of_runs(project, named[-1] if named else None)
-        case ["runs"]:
-            return page_of_runs(project, None)
-        case ["runs", "--baseline", baseline]:
-            return page_of_runs(project, baseline)
+        case ["runs", *others]:
+            return page_of_runs(project, others[-1] if others else None)
         case ["changes", champion, candidate]:
             return page_of_changes(project, champion, candidate)
         case _:
             return page_of(project, arguments)
+
+
+_OF_ALL: Final[Mapping[str, Callable[[Project], Page]]] = {
+    "--all": page_of_everything,
+    "costs": page_of_costs,
+    "nights": page_of_nights,
+    "escalations": page_of_escalations,
+    "deprecation": deprecation_page,
+}
+_OF_ONE: Final[Mapping[str, Callable[[Project, str], Page]]] = {
+    "audit": page_of_audit_named,
+    "compliance": page_of_compliance,
+    "card": page_of_card,
+}
 
 
 def _evaluation(project: Project, name: str) -> Evaluation:
