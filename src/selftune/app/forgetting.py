@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.loop.forgetting.finding import find_words
 from selftune.loop.forgetting.forget import out_of_reach
-from selftune.loop.releasing.service import serving_release
-from selftune.records import Build, Dataset, Release, Run
+from selftune.records import Build, Dataset, Forgetting, Release, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from selftune.loop.forgetting.finding import Words
+    from selftune.loop.forgetting.rebuild import Rebuilt
     from selftune.loop.project import Project
-    from selftune.records import Forgetting
 
 _FIRST: Final = 5
 
@@ -24,6 +23,11 @@ _FIRST: Final = 5
 def look_for(project: Project, name: str, author: str = "") -> Words:
     """What is kept of a person or under an id; errors as `find_words`."""
     return find_words(project, name, asks=author or getpass.getuser())
+
+
+def find_done(project: Project, name: str) -> Forgetting | None:
+    """The forgetting of this id, or of the beginning of one; None where something else is named."""
+    return project.store.record(name, Forgetting) if name.startswith(f"{Forgetting.KIND}:") else None
 
 
 def describe(project: Project, words: Words) -> Iterator[str]:
@@ -43,16 +47,27 @@ def describe(project: Project, words: Words) -> Iterator[str]:
 def describe_done(project: Project, done: Forgetting) -> Iterator[str]:
     """What was done, and what is left to do."""
     yield f"Forgotten: {len(done.erased)} records lost their words; the ledger says so and verifies. {done.id}"
-    serving = serving_release(project)
-    if serving.id in done.touched:
+    serving = project.store.last(Release)
+    if serving is not None and serving.id in done.touched:
         yield (
             f"The model that serves, {serving.version}, learnt from them. Train without them: selftune cycle, or "
-            "selftune forget --rebuild for a proof of it."
+            f"with a proof: selftune forget {done.id[:23]} --rebuild"
         )
     elif any(name.startswith(f"{Release.KIND}:") for name in done.touched):
         yield "An earlier release learnt from them, and the one that serves did not."
     else:
         yield "No release learnt from them."
+
+
+def describe_rebuilt(project: Project, found: Rebuilt) -> Iterator[str]:
+    """What was rebuilt, what shows it, and what the gate is to be asked."""
+    yield f"Rebuilt without them: {found.run.id[:20]}, {found.lessons} lessons in place of {found.before}."
+    if found.dropped:
+        yield f"{found.dropped} answers that an affected generation gave were left out on both sides."
+    yield "A second training, in a store that never held them, gave the same adapter byte for byte."
+    place = found.certificate.relative_to(project.folder)
+    yield f"Certificate: {place}. Anybody can check it: python -m selftune.ledger.verify . --certificate {place}"
+    yield f"Next: selftune cycle --run {found.run.id[:20]} asks the gate about it."
 
 
 def as_data(project: Project, words: Words) -> dict[str, object]:

@@ -292,12 +292,17 @@ def _beside(suite: Suite, arms: Mapping[Arm, Evaluation]) -> SuiteEvidence:
     )
 
 
-def judged_log(store: Store, judge: JudgeIdentity, rubric_digest: str | None) -> JudgedLog:
-    """Every judged interaction so far, by this judge and rubric, oldest first, with what other judges said of it."""
+def judged_log(store: Store, judge: JudgeIdentity, rubric_digest: str | None, *, until: int | None = None) -> JudgedLog:
+    """Every judged interaction so far, by this judge and rubric, oldest first, with what other judges said of it.
+
+    With `until`, a place in the order in which all was kept: by the verdicts that had been given there.
+    """
     superseded = store.superseded()
     latest: dict[str, str] = {}
     opinions: dict[str, dict[str, str]] = {}
     for verdict in store.verdicts(rubric_digest):
+        if until is not None and verdict.sequence > until:
+            break
         if verdict.interaction_id in superseded or CANARY in verdict.flags:
             continue
         if verdict.judge == judge:

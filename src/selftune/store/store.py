@@ -26,10 +26,11 @@ from selftune.store.migrate import migrate
 from selftune.store.places import came_in_keys, source_key
 from selftune.store.recognition import Recognition, known_at
 from selftune.store.sessions import Sessions
+from selftune.store.surviving import put_surviving, read_surviving
 from selftune.store.tables import LEDGER, RECORDS, SOURCES, STEPS, VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -219,6 +220,22 @@ class Store:
             copy.unlink()
         compact(self._engine)
         return tuple(record_id for _, record_id in erased)
+
+    def copy_surviving(self, target: Store, kind: type[Record], *, until: int, without: Collection[str]) -> None:
+        """Put every record of a kind whose words are there into an empty store, in the same places.
+
+        Those after place `until`, those of the ids `without` and verdicts on them stay here. The other store's ledger
+        says nothing of it: it is made for a look, and thrown away.
+        """
+        after = 0
+        while True:
+            with reading(self._engine) as connection:
+                page = read_surviving(connection, kind.KIND, after=after, until=until)
+            if not page:
+                return
+            with target._writing() as connection:
+                put_surviving(connection, page, without)
+            after = page[-1].sequence
 
     def damaged(self) -> Iterator[str]:
         """Read every record that was not erased; ids of those whose content is not what their id names."""

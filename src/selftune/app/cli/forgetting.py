@@ -1,12 +1,16 @@
-"""`selftune forget`: a person's words leave the project."""
+"""`selftune forget`: a person's words leave the project, and what learnt from them can be rebuilt without them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+if TYPE_CHECKING:
+    from selftune.loop.project import Project
+    from selftune.records import Forgetting
 
 
 def register(app: typer.Typer) -> None:
@@ -15,31 +19,58 @@ def register(app: typer.Typer) -> None:
 
 
 def forget(
-    who: Annotated[str, typer.Argument(help="A person's name, or the id of an interaction, session or statement.")],
+    who: Annotated[
+        str, typer.Argument(help="A person's name, the id of an interaction, session or statement, or of a forgetting.")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and let nothing go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Then train without it, twice, with a certificate that both are the same.")
+    ] = False,
     author: Annotated[str, typer.Option(help="Who asks, of a statement; your user name by default.")] = "",
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
     """Erase what a person said, everywhere in this project, and say what has learnt from it."""
+    from selftune.app.forgetting import find_done
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        done = find_done(opened, who)
+        if done is None:
+            done = _forget(opened, who, author=author, dry_run=dry_run, yes=yes, json=json)
+        if rebuild and done is not None:
+            _rebuild(opened, done)
+
+
+def _forget(project: Project, who: str, *, author: str, dry_run: bool, yes: bool, json: bool) -> Forgetting | None:
+    """Say what would go, ask, and let it go; None where it was to stay."""
     from selftune.app.cli.screen import print_json
     from selftune.app.forgetting import as_data, describe, describe_done, look_for
     from selftune.app.reporting.pages.plain import plain
     from selftune.loop.forgetting.forget import forget as forget_words
-    from selftune.loop.project import open_project
 
-    with open_project(project) as opened:
-        words = look_for(opened, who, author)
-        if json:
-            print_json(as_data(opened, words))
-        else:
-            for line in describe(opened, words):
-                typer.echo(plain(line))
-        if dry_run:
-            return
-        if not yes and not typer.confirm("Erase all of it? It can't be undone.", err=True):
-            raise typer.Exit
-        done = forget_words(opened, words)
-        for line in describe_done(opened, done):
-            typer.echo(plain(line), err=json)
+    words = look_for(project, who, author)
+    if json:
+        print_json(as_data(project, words))
+    else:
+        for line in describe(project, words):
+            typer.echo(plain(line))
+    if dry_run:
+        return None
+    if not yes and not typer.confirm("Erase all of it? It can't be undone.", err=True):
+        return None
+    done = forget_words(project, words)
+    for line in describe_done(project, done):
+        typer.echo(plain(line), err=json)
+    return done
+
+
+def _rebuild(project: Project, done: Forgetting) -> None:
+    from selftune.app.cli.screen import Stages, make_console
+    from selftune.app.forgetting import describe_rebuilt
+    from selftune.loop.forgetting.rebuild import rebuild
+
+    found = rebuild(project, done, Stages(make_console(stderr=True)))
+    for line in describe_rebuilt(project, found):
+        typer.echo(line)
