@@ -52,8 +52,28 @@ HOUSE_RULES: Final = (
     ),
     _HouseRule(
         name="approvals",
-        what="In a team, by config or roster, a person other than the runner approves this very decision.",
+        what="In a team, by config or roster, all whom the charter names have signed for a release, in its order.",
         where="selftune.governance.clearance:clear_for_release",
+    ),
+    _HouseRule(
+        name="signatures",
+        what="A signature counts over the bundle of today, by a person's own key, never over own work, never twice.",
+        where="selftune.governance.signing.chain:judge_signature",
+    ),
+    _HouseRule(
+        name="documents",
+        what="A bundle without the documents that the charter asks for completes no chain of sign-offs.",
+        where="selftune.loop.signatures:missing_documents",
+    ),
+    _HouseRule(
+        name="facts",
+        what="What a signature states as a fact is worked out anew whenever it is read; what differs does not count.",
+        where="selftune.governance.signing.queries:still_so",
+    ),
+    _HouseRule(
+        name="deployment",
+        what="Whoever deploys signs last, and not while anything that was looked at speaks against it.",
+        where="selftune.app.signing_off:sign_off",
     ),
     _HouseRule(
         name="circuit_breaker",
