@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _GONE: Final = "not here"
 _RECORDS: Final = (
     (f"{HIDDEN}/store.db", "every record: interactions, judgements, datasets, runs, builds, evaluations, decisions"),
-    (f"{HIDDEN}/ledger/", "what happened, entry by entry; `python -m selftune.ledger.verify .` reads it"),
+    (f"{HIDDEN}/ledger/", "what happened, entry by entry; `selftune ledger verify` reads it"),
     (f"{HIDDEN}/models/", "what was released, as it is served"),
     (f"{HIDDEN}/runs/", "of each try of a night its adapter, and beside it what it scored"),
     ("results.tsv", "one row for each try and each cycle"),
