@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 from configured_project import open_test_project
 
-from selftune.app.ledgers import co_sign, keep_witness, succeed
+from selftune.app.ledgers import co_sign, keep_witness
+from selftune.app.successions import succeed
 from selftune.errors import UsageError
 from selftune.failpoints import VARIABLE
 from selftune.ledger import verify

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.ledger_files import export_ledger, proof_files, write_files
-from selftune.app.ledgers import co_sign, keep_witness, place_of, succeed
+from selftune.app.ledgers import co_sign, keep_witness
+from selftune.app.successions import place_of, succeed, succeed_as_vouched, vouch_for
 from selftune.errors import DamagedFileError, IntegrityError, MissingFileError, SelftuneError, UsageError
 from selftune.failpoints import VARIABLE
 from selftune.ledger import verify
@@ -278,3 +280,53 @@ def test_a_public_key_of_another_is_refused_still(released, other):
     path.write_text(f"{other.public}\n{path.read_text()}")
     with pytest.raises(DamagedFileError):
         load_machine_key(released.hidden / "keys")
+
+
+def test_a_witness_on_another_machine_vouches_by_a_file_there_and_back(released, other, tmp_path):
+    kept, seen, asked, vouched = (tmp_path / name for name in ("kept.jsonl", "seen.jsonl", "asked", "vouched"))
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    seen.write_bytes(co_sign(kept, other, "w"))
+    keep_witness(released, seen)
+    (released.hidden / "keys/machine.key").unlink()
+    run("succeed", "lost", "--ask", asked, "-p", released.folder)
+    with pytest.raises(UsageError, match="begun and not ended"):
+        released.store.checkpoint()
+    vouched.write_bytes(vouch_for(asked, other)[0])
+    assert f"Key {other.public} vouches for it" in run("succeed", "lost", "--vouched", vouched, "-p", released.folder)
+    assert "verifies" in run("verify", released.folder, "--checkpoint", kept)
+
+
+def test_a_word_that_would_not_count_is_refused_before_it_is_entered(released, other, tmp_path):
+    """An entry that does not verify could never be taken back."""
+    asked, vouched = tmp_path / "asked", tmp_path / "vouched"
+    (released.hidden / "keys/machine.key").unlink()
+    with pytest.raises(UsageError, match="neither the old key nor a witness"):
+        succeed(released, "lost", witness=other)
+    run("succeed", "lost", "--ask", asked, "-p", released.folder)
+    vouched.write_bytes(vouch_for(asked, other)[0])
+    with pytest.raises(UsageError, match="neither the old key nor a witness"):
+        succeed_as_vouched(released, vouched)
+    run("succeed", "lost", "--ask", tmp_path / "again", "-p", released.folder)
+    with pytest.raises(UsageError, match="not about the key that was prepared"):
+        succeed_as_vouched(released, vouched)
+    with pytest.raises(UsageError, match="asks for no change of key"):
+        vouch_for(tmp_path / "nowhere", other)
+    assert released.store.noted(verify.SUCCEEDED) == []
+    assert succeed(released, "lost").vouched_by == ""
+
+
+def test_another_project_s_key_co_signs_and_vouches_by_command(released, tmp_path):
+    kept, seen, asked = tmp_path / "kept.jsonl", tmp_path / "seen.jsonl", tmp_path / "asked"
+    there = tmp_path / "there"
+    there.mkdir()
+    shutil.copy(released.folder / "selftune.toml", there)
+    witness = make_machine_key(there / ".selftune" / "keys")
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    run("witness", kept, "--out", seen, "-p", there)
+    run("keep", seen, "-p", released.folder)
+    run("succeed", "replaced", "--ask", asked, "-p", released.folder)
+    said = run("vouch", asked, "--out", tmp_path / "vouched", "-p", there)
+    assert "You vouch that key " in said
+    run("succeed", "replaced", "--vouched", tmp_path / "vouched", "-p", released.folder)
+    assert json.loads(run("checkpoint", "-p", released.folder))["key"] != witness.public
+    assert "Co-signed up to entry" in run("verify", released.folder, "--witness", witness.public)

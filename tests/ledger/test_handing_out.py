@@ -19,6 +19,7 @@ from selftune.ledger.proofs import (
     join_line,
     sign_certificate,
     succession_detail,
+    vouch,
     witness_line,
 )
 from selftune.ledger.verify import NAMED, SUCCEEDED, Damage, canonical
@@ -42,7 +43,9 @@ class Noting(Writer):
         """Another key takes over; it signs what comes."""
         how = {"because": "replaced", "since": None, "by": self.key} | how
         last = how.pop("checkpoint", None) or self.sign()
+        by = how.pop("by")
         detail = succession_detail(last, old=how.pop("old", self.key.public), new=new.public, **how)
+        detail = vouch(detail, by) if by else detail
         self.note(SUCCEEDED, detail)
         self.key = new
 
@@ -286,10 +289,8 @@ def test_a_succession_of_another_key_than_the_one_in_force_is_refused(ledger, ot
 
 
 def test_a_succession_that_was_altered_before_it_was_chained_is_refused(ledger, other, tmp_path):
-    detail = succession_detail(
-        ledger.sign(), old=ledger.key.public, new=other.public, because="stolen", since=9, by=ledger.key
-    )
-    ledger.note(SUCCEEDED, detail | {"from": "12"})
+    detail = succession_detail(ledger.sign(), old=ledger.key.public, new=other.public, because="stolen", since=9)
+    ledger.note(SUCCEEDED, vouch(detail, ledger.key) | {"from": "12"})
     assert "the signature of the succession does not hold" in complaint(ledger)
 
 

@@ -61,23 +61,25 @@ def witness_line(head: Mapping[str, Any], key: Signer, *, name: str, at: str) ->
     )
 
 
-def succession_detail(
-    checkpoint: Checkpoint, *, old: str, new: str, because: str, since: int | None, by: Signer | None
-) -> dict[str, str]:
-    """The detail of the entry by which the key `new` takes over; `since` is the first entry not to be trusted.
+def succession_detail(checkpoint: Checkpoint, *, old: str, new: str, because: str, since: int | None) -> dict[str, str]:
+    """The detail of the entry by which the key `new` takes over, as nobody vouches for it yet.
 
-    `by` vouches for it: the old key, or a witness's; with None nobody does, and who verifies has to be told of the key.
+    Args:
+        checkpoint: One that the ledger has held: it ties the change to this ledger.
+        old: The key in force until now.
+        new: The key from that entry on.
+        because: What became of the old one, in a word.
+        since: The first entry that is not to be trusted; None where all are.
     """
-    detail = {
-        "because": because,
-        "by": by.public if by else "",
-        "from": "" if since is None else str(since),
-        "new": new,
-        "old": old,
-        "root": checkpoint.root,
-        "size": str(checkpoint.size),
-    }
-    return detail | {"signature": by.sign(message_of(SUCCESSION, detail)) if by else ""}
+    place = "" if since is None else str(since)
+    body = {"because": because, "by": "", "from": place, "new": new, "old": old, "signature": ""}
+    return body | {"root": checkpoint.root, "size": str(checkpoint.size)}
+
+
+def vouch(detail: Mapping[str, str], key: Signer) -> dict[str, str]:
+    """The same as the old key, or a witness, vouches for it."""
+    body = {**detail, "by": key.public}
+    return body | {"signature": key.sign(message_of(SUCCESSION, body))}
 
 
 def sign_certificate(

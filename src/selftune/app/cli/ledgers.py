@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
 
+if TYPE_CHECKING:
+    from selftune.governance.people.keys import PersonKey
+
 ledger = typer.Typer(no_args_is_help=True, help="What happened, provably: check it, carry it away, have it co-signed.")
 
 NewFile = Annotated[Path | None, typer.Option("--out", help="A new file; without it the lines are printed.")]
-PersonKey = Annotated[str, typer.Option("--key", help="Of `selftune key list`; its passphrase is asked for.")]
+KeyName = Annotated[str, typer.Option("--key", help="Of `selftune key list`; its passphrase is asked for.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -89,21 +92,19 @@ def prove(
 @ledger.command("witness")
 def witness(
     file: Annotated[Path, typer.Argument(help="A checkpoint of another machine.")],
-    key: PersonKey = "",
+    key: KeyName = "",
     name: Annotated[str, typer.Option(help="Who the witness is; the key's or the project's name by default.")] = "",
     out: NewFile = None,
     project: Folder = HERE,
 ) -> None:
     """Co-sign another machine's checkpoint, by a person's key or by this project's; `ledger keep` takes it there."""
     from selftune.app.ledgers import co_sign
-    from selftune.app.signing import keys_folder
-    from selftune.governance.people.keys import ask_on_terminal, load_person_key
     from selftune.ledger.keys import load_machine_key
     from selftune.loop.config import load_config
     from selftune.store.store import HIDDEN
 
     if key:
-        line = co_sign(file, load_person_key(keys_folder(), key, ask_on_terminal), name or key)
+        line = co_sign(file, _person(key), name or key)
     else:
         config = load_config(project)
         line = co_sign(file, load_machine_key(project / HIDDEN / "keys"), name or config.project.name)
@@ -153,29 +154,63 @@ def export(
 
 @ledger.command("succeed")
 def succeed(
-    # Its words as `ledgers.REASONS` has them, which would wake the store for the sake of a --help.
+    # Its words as `successions.REASONS` has them, which would wake the store for the sake of a --help.
     because: Annotated[Literal["replaced", "lost", "stolen"], typer.Argument(help="What became of the old key.")],
     since: Annotated[str, typer.Option(help="Of a stolen key: the first entry not to be trusted, or a date.")] = "",
     witness: Annotated[str, typer.Option(help="A person's key here that vouches for it, named by `ledger keep`.")] = "",
+    ask: Annotated[Path | None, typer.Option(help="A new file, for a witness elsewhere to vouch; ends there.")] = None,
+    vouched: Annotated[Path | None, typer.Option(help="That file, as `ledger vouch` gave it back.")] = None,
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
     """Let a new machine key take over, on record in the ledger itself; what the old one signed here still counts."""
+    from selftune.app import successions
     from selftune.app.cli.screen import print_json
-    from selftune.app.ledgers import describe_succession
-    from selftune.app.ledgers import succeed as take_over
-    from selftune.app.signing import keys_folder
-    from selftune.governance.people.keys import ask_on_terminal, load_person_key
     from selftune.loop.project import open_project
     from selftune.loop.runner import hold_lease
 
-    signer = load_person_key(keys_folder(), witness, ask_on_terminal) if witness else None
+    if ask is not None:
+        _refuse_taken(ask)
+    signer = _person(witness) if witness else None
     with open_project(project) as opened, hold_lease(opened):
-        done = take_over(opened, because, since=since, witness=signer)
+        if ask is not None:
+            _write(ask, successions.ask_for(opened, because, since=since))
+            return
+        if vouched is not None:
+            done = successions.succeed_as_vouched(opened, vouched)
+        else:
+            done = successions.succeed(opened, because, since=since, witness=signer)
     if json:
         print_json(done)
     else:
-        typer.echo("\n".join(describe_succession(done)))
+        typer.echo("\n".join(successions.describe_succession(done)))
+
+
+@ledger.command("vouch")
+def vouch(
+    file: Annotated[Path, typer.Argument(help="What `ledger succeed --ask` wrote on the other machine.")],
+    key: KeyName = "",
+    out: NewFile = None,
+    project: Folder = HERE,
+) -> None:
+    """Vouch as a witness for another machine's new key; ask its owner by another way whether it is theirs."""
+    from selftune.app.reporting.pages.plain import plain
+    from selftune.app.successions import vouch_for
+    from selftune.ledger.keys import load_machine_key
+    from selftune.store.store import HIDDEN
+
+    line, detail = vouch_for(file, _person(key) if key else load_machine_key(project / HIDDEN / "keys"))
+    _give(out, line)
+    said = f"You vouch that key {detail['new']} takes over from {detail['old']}, which was {detail['because']}."
+    typer.echo(plain(said), err=True)
+
+
+def _person(name: str) -> PersonKey:
+    """A person's key on this machine; its passphrase is asked for on the terminal."""
+    from selftune.app.signing import keys_folder
+    from selftune.governance.people.keys import ask_on_terminal, load_person_key
+
+    return load_person_key(keys_folder(), name, ask_on_terminal)
 
 
 def _give(out: Path | None, lines: bytes) -> None:
