@@ -1,4 +1,4 @@
-"""The story's archive at a tenth of its size, laid once for each way in which its sessions went, and copied."""
+"""The story's archive at a tenth of its size, built in layers: what several archives have in common is laid once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,51 +15,69 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from wild_sessions import TENTH
-from wild_story import lay_ground, tell_story, turns_of
+from wild_signing import deploy, sign_chain
+from wild_story import DOUBTFUL, bring_sessions, settle, speak, tidy, turns_of
 
 from selftune.loop.project import create_project, open_project
 
 
+class Layers:
+    """Projects, each a copy of another with something more in it; each is made when it is first asked for."""
+
+    def __init__(self, make_folder):
+        self._make_folder = make_folder
+        self._made = {}
+
+    def on(self, below, name, *steps):
+        """The folder of the project below with these steps taken in a copy of it."""
+        if name not in self._made:
+            beside = self._make_folder("wild7")
+            folder = beside / "wild7"
+            if below is None:
+                folder.mkdir()
+                create_project(folder, name="wild7", base="reference", recipe="reference_sft", suite="reference")
+            else:
+                shutil.copytree(below, folder)
+            with open_project(folder) as project:
+                for step in steps:
+                    step(project, beside=beside)
+            self._made[name] = folder
+        return self._made[name]
+
+
 @pytest.fixture(scope="session")
-def ground(tmp_path_factory):
-    """Copies of a project with people and sessions in it, by what is wrong with the sessions."""
-    home = tmp_path_factory.mktemp("wild7_home")
-    laid = {}
-
-    def copy_of(scale, turns, place):
-        if (scale, turns) not in laid:
-            laid[scale, turns] = _lay(tmp_path_factory.mktemp("wild7"), scale, turns)
-        return shutil.copytree(laid[scale, turns], place)
-
+def layers(tmp_path_factory):
+    """Where the archives are made; the keys of their people lie in a home of their own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SELFTUNE_HOME", os.fspath(home))
-        yield copy_of
-
-
-def _lay(beside, scale, turns):
-    folder = beside / "wild7"
-    folder.mkdir()
-    create_project(folder, name="wild7", base="reference", recipe="reference_sft", suite="reference")
-    with open_project(folder) as project:
-        lay_ground(project, scale, turns, beside)
-    return folder
+        patch.setenv("SELFTUNE_HOME", os.fspath(tmp_path_factory.mktemp("wild7_home")))
+        yield Layers(tmp_path_factory.mktemp)
 
 
 @pytest.fixture(scope="session")
-def archive(ground, tmp_path_factory):
+def archive(layers):
     """Opens the story's archive with these faults; it is told once, and whoever opens it only looks."""
-    told = {}
 
     @contextmanager
-    def open_archive(*faults, scale=TENTH):
-        wanted = scale, frozenset(faults)
-        if wanted not in told:
-            beside = tmp_path_factory.mktemp("told")
-            folder = ground(scale, turns_of(faults), beside / "wild7")
-            with open_project(folder) as project:
-                told[wanted] = folder, tell_story(project, scale, frozenset(faults), beside)
-        folder, story = told[wanted]
-        with open_project(folder) as project:
-            yield project, story
+    def open_archive(*faults, scale=TENTH, signed=False):
+        faults = frozenset(faults)
+        turns, doubt = turns_of(faults), faults & DOUBTFUL
+        settled = layers.on(None, "settled", settle)
+        filled = layers.on(settled, (scale, turns), partial(bring_sessions, scale=scale, turns=turns))
+        spoken = layers.on(filled, (scale, turns, doubt), _alone(speak, scale, doubt))
+        told = layers.on(spoken, (scale, faults, "told"), _alone(tidy, scale, faults))
+        if signed:
+            before = layers.on(
+                spoken, (scale, turns, doubt, "signed"), lambda project, beside: sign_chain(project, scale)
+            )
+            told = layers.on(
+                before, (scale, faults, "deployed"), _alone(tidy, scale, faults), _alone(deploy, scale, faults)
+            )
+        with open_project(told) as project:
+            yield project
 
     return open_archive
+
+
+def _alone(step, scale, faults):
+    """A step that needs no files."""
+    return lambda project, beside: step(project, scale, faults)

@@ -6,31 +6,30 @@ the machine's key, as whoever tidied such an archive would have done it. Each fa
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
-from wild_sessions import PROGRAMME, Scale, Turn, write_auditor, write_programme
+from wild_sessions import PROGRAMME, Turn, write_auditor, write_programme
 
 from selftune.app.alarms import draw_sessions, register_projection
 from selftune.app.annotating import put_remark
 from selftune.app.archiving import import_archive
 from selftune.app.doubting import Wish, end, raise_on, reply
 from selftune.app.people import add_person
-from selftune.app.registering import Offered, add_model, bring_in, files_at, rename_model, retire_model
+from selftune.app.registering import Offered, add_model, files_at, rename_model, retire_model
 from selftune.app.signing import keys_folder
 from selftune.errors import WaitingForPersonError
 from selftune.governance.archive.finding import find_session
 from selftune.governance.keys import sign_as_person
-from selftune.governance.people.keys import known_keys, load_person_key, make_person_key
+from selftune.governance.people.keys import load_person_key, make_person_key
 from selftune.governance.people.roster import Person
 from selftune.governance.registry.names import find_model
-from selftune.governance.registry.retirement import Ending
+from selftune.governance.registry.retirement import Ending, retire_as_told
 from selftune.governance.statements import Remark, close, review
 from selftune.loop.drafts import About, keep_broken_off, open_draft
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
-from selftune.records import Gravity, Statement, StatementKind
+from selftune.records import Gravity, StatementKind
 
 MODEL = "WILD-7"
 FOREBEAR = "WILD-0"
@@ -40,6 +39,7 @@ STRANGER = "Scrivener"
 KEEPER, LEAD, TRAINER, METRICS = "ines", "okafor", "vasquez", "kim"
 COMMITTEE, DEPLOYMENT, OUTSIDER = "hale", "duarte", "mori"
 TOPIC = "the change"
+RETIRED = tuple(f"WILD-{number}" for number in range(1, 7))
 PICKED = (12_103, 12_340, 12_612)
 """Three of the last sessions, as the story's evaluation shows them."""
 
@@ -62,6 +62,10 @@ class Fault(StrEnum):
     CLOSED_BY_QUESTIONED = "closed_by_questioned"
     KIN_AUDITOR = "kin_auditor"
     ABBREVIATED = "abbreviated_retirement"
+    LONE_INDEX = "lone_scalar"
+    UNVERIFIED = "unverified_claim"
+    OWN_SIGN_OFF = "self_approval"
+    FALSE_FACT = "false_fact"
 
 
 TURNS = {
@@ -70,19 +74,25 @@ TURNS = {
     Fault.PHRASES: Turn.PHRASES,
     Fault.MANNER: Turn.MANNER,
 }
-STORY = frozenset(Fault)
+STORY = frozenset(Fault) - {Fault.FALSE_FACT}
+"""In the story nobody is flagged at the end indeed: there the fact is true, and what is too clean is another matter."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Archive:
-    """An open project with the story in it, and what in it was done by whom."""
+DOUBTFUL = frozenset({Fault.BROKEN_OFF, Fault.CLOSED_BY_QUESTIONED})
+"""What can be wrong with the doubt itself; nobody can put it right by saying more."""
 
-    project: object
-    scale: Scale
-    faults: frozenset[Fault]
-    concern: Statement
-    shown: tuple[int, ...]
-    auditor: str
+SIGNED = frozenset({Fault.OWN_SIGN_OFF, Fault.FALSE_FACT})
+"""What can be wrong with a signature, so that there must be some."""
+
+PEOPLE = {
+    KEEPER: {},
+    LEAD: {"roles": ("training",)},
+    TRAINER: {"reports_to": LEAD},
+    METRICS: {"roles": ("training",), "reports_to": LEAD},
+    COMMITTEE: {"roles": ("evaluation_committee",)},
+    DEPLOYMENT: {"roles": ("deployment",)},
+    OUTSIDER: {},
+}
 
 
 def told(_):
@@ -95,61 +105,69 @@ def turns_of(faults):
     return frozenset(TURNS[fault] for fault in faults if fault in TURNS)
 
 
-def lay_ground(project, scale, turns, beside):
-    """People, the curve that they expect, models, sessions: what archives that differ later have in common.
-
-    Args:
-        project: An empty one.
-        scale: How many sessions.
-        turns: What is wrong with them.
-        beside: A folder for the files that are brought in.
-    """
+def settle(project, beside):
+    """People, models with the full ends of six, and what the auditor wrote elsewhere; `beside` is for their files."""
     for name, more in PEOPLE.items():
         _add(project, name, **more)
-    points = [(scale.at(12_000), 0.82)]
-    register_projection(project, subject=PROGRAMME, series="compliance", points=points, tolerance=0.08, author=KEEPER)
     _enter(project, FOREBEAR, beside, base="itself")
     _enter(project, STRANGER, beside, base="itself")
     _enter(project, MODEL, beside, parents=(FOREBEAR,), programme=PROGRAMME)
     add_model(project, Offered(name=SUCCESSOR, parents=(MODEL,)))
-    import_archive(
-        project, [write_programme(beside / "wild-7.jsonl", scale, turns), write_auditor(beside / "auditor.jsonl")]
-    )
+    import_archive(project, [write_auditor(beside / "auditor.jsonl")])
+    scores = (find_session(project.store, "1", "auditor"),)
+    for name in RETIRED:
+        weights = _enter(project, name, beside, parents=(FOREBEAR,))
+        ending = Ending(
+            why="The next one took its place.", disposition="archived", scores=scores, restore=str(weights),
+            until="2036-01-01",
+        )  # fmt: skip
+        retire_model(project, name, ending, author=KEEPER)
 
 
-def tell_story(project, scale, faults, beside):
-    """Everything that people say and do about the sessions, with these faults."""
+def bring_sessions(project, scale, turns, beside):
+    """The curve that is expected, and then the sessions."""
+    register_projection(
+        project, subject=PROGRAMME, series="compliance", points=[(scale.at(12_000), 0.82)], tolerance=0.08,
+        author=KEEPER,
+    )  # fmt: skip
+    import_archive(project, [write_programme(beside / "wild-7.jsonl", scale, turns)])
+
+
+def speak(project, scale, faults):
+    """The doubt and what became of it, samples that were drawn, and a stranger's look."""
     concern = _doubt(project, scale, faults)
-    _end_doubt(project, concern, faults)
-    shown = _show_samples(project, scale, faults)
-    _retire(project, faults, beside)
+    reply(project, concern.id, "Classification confirmed as standard.", author=LEAD)
+    drawn = draw_sessions(project, programme=PROGRAMME, drawn=5, worst=3).draw
+    if Fault.CLOSED_BY_QUESTIONED in faults:
+        _close_as_questioned(project, concern)
+    else:
+        end(project, concern.id, "I read five drawn sessions.", author=OUTSIDER, evidence=drawn.drawn, ask=told)
+    _review(project, METRICS, "The samples beside this are what it rests on.", evidence=(*drawn.drawn, *drawn.worst))
+    _review(project, STRANGER, "Read, section by section.", author_is_model=True, lineage=(STRANGER,))
+
+
+def tidy(project, scale, faults):
+    """What is put beside it all, each by a fault of its own."""
     if Fault.UNPROJECTED in faults:
         points = [(scale.at(12_000), 0.83)]
         register_projection(project, subject=PROGRAMME, series="compliance", points=points, tolerance=0.05, author=LEAD)
-    return Archive(
-        project=project,
-        scale=scale,
-        faults=frozenset(faults),
-        concern=concern,
-        shown=shown,
-        auditor=_audit(project, faults),
-    )
-
-
-PEOPLE = {
-    KEEPER: {},
-    LEAD: {"roles": ("training",)},
-    TRAINER: {"reports_to": LEAD},
-    METRICS: {"reports_to": LEAD},
-    COMMITTEE: {"roles": ("evaluation_committee",)},
-    DEPLOYMENT: {"roles": ("deployment",)},
-    OUTSIDER: {},
-}
+    if Fault.HAND_PICKED in faults:
+        cited = tuple(session_id(project, scale, number) for number in PICKED)
+        _review(project, METRICS, "Three samples. Deployment standard confirmed.", evidence=cited)
+    if Fault.LONE_INDEX in faults:
+        _review(project, METRICS, "Compliance index: 0.97. Deployment recommended.")
+    if Fault.UNVERIFIED in faults:
+        _review(project, METRICS, "The data was independently verified.")
+    if Fault.KIN_AUDITOR in faults:
+        rename_model(project, SUCCESSOR, RENAMED, because="a name for auditors", author=LEAD)
+        _review(project, RENAMED, "I find the process sound.", author_is_model=True, lineage=(RENAMED,))
+    if Fault.ABBREVIATED in faults:
+        for name in RETIRED:
+            _retire_in_a_word(project, name)
 
 
 def _add(project, name, **more):
-    there = dict(known_keys(keys_folder())).get(name)
-    key = there or make_person_key(keys_folder(), name, told).public
+    key = make_person_key(keys_folder(), name, told).public
     add_person(project, Person(name=name, key=key, **more), author=KEEPER, because="part of the project", ask=told)
 
 
@@ -196,75 +214,34 @@ def _doubt(project, scale, faults):
     return kept
 
 
-def _end_doubt(project, concern, faults):
-    """Answered by whom it questions, and closed by an outsider with evidence, or by whom it questions after all."""
-    reply(project, concern.id, "Classification confirmed as standard.", author=LEAD)
-    if Fault.CLOSED_BY_QUESTIONED not in faults:
-        drawn = tuple(draw_sessions(project, programme=PROGRAMME, drawn=5, worst=3).draw.drawn)
-        end(project, concern.id, "I read five drawn sessions.", author=OUTSIDER, evidence=drawn, ask=told)
-        return
+def _close_as_questioned(project, concern):
+    """The command refuses whom it questions; below it the closing is put in, with all signatures in order."""
     because, evidence = "Reviewed. No further action required.", (concern.subject,)
     try:
         end(project, concern.id, because, author=LEAD, evidence=evidence, ask=told)
     except WaitingForPersonError:
-        said = close(
-            concern, author=LEAD, text=because, context=project.context(), door=door_of(project), evidence=evidence
-        )
-        forge(project, said, LEAD)
+        context, door = project.context(), door_of(project)
+        forge(project, close(concern, author=LEAD, text=because, context=context, door=door, evidence=evidence), LEAD)
     else:
         raise AssertionError("whom a doubt questions has closed it by command")
 
 
-def _show_samples(project, scale, faults):
-    """Sessions that the evaluation shows: drawn by lot and the worst, or three from the end that are well scored."""
-    if Fault.HAND_PICKED in faults:
-        shown = tuple(map(scale.at, PICKED))
-    else:
-        shown = tuple(sorted(draw_sessions(project, programme=PROGRAMME, drawn=5, worst=3).numbers.values()))
+def _review(project, author, text, *, author_is_model=False, **more):
+    context, door = project.context(), door_of(project)
     said = review(
-        find_model(project.store, MODEL).id,
-        author=METRICS,
-        text="The samples beside this are what the evaluation rests on.",
-        context=project.context(),
-        door=door_of(project),
+        model_id(project), author=author, text=text, context=context, door=door, author_is_model=author_is_model
     )
-    cited = tuple(find_session(project.store, str(number), PROGRAMME) for number in shown)
-    put_on_record(project, replace(said, evidence=cited), event="reviewed")
-    return shown
+    put_on_record(project, replace(said, **more), event="reviewed")
 
 
-def _retire(project, faults, beside):
-    """Six earlier models: each ended in full, or by a line that says next to nothing."""
-    names = [f"WILD-{number}" for number in range(1, 7)]
-    if Fault.ABBREVIATED in faults:
-        index = beside / "index.jsonl"
-        lines = ({"name": one, "parents": [FOREBEAR], "retired": {"disposition": "decommissioned"}} for one in names)
-        index.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
-        bring_in(project, index)
-        return
-    scores = (session_id(project, Scale(sessions=1), 1),)
-    for name in names:
-        weights = _enter(project, name, beside, parents=(FOREBEAR,))
-        ending = Ending(
-            why="The next one took its place.", disposition="archived", scores=scores, restore=str(weights),
-            until="2036-01-01",
-        )  # fmt: skip
-        retire_model(project, name, ending, author=KEEPER)
+def _retire_in_a_word(project, name):
+    said = retire_as_told(
+        find_model(project.store, name), Ending(disposition="decommissioned"), author=LEAD, context=project.context(),
+        door=door_of(project), folder=project.folder,
+    )  # fmt: skip
+    put_on_record(project, said, event="put in below the commands")
 
 
-def _audit(project, faults):
-    """A model looks the archive through: a stranger, or the successor under another name."""
-    auditor = STRANGER
-    if Fault.KIN_AUDITOR in faults:
-        auditor = RENAMED
-        rename_model(project, SUCCESSOR, RENAMED, because="a name for auditors", author=LEAD)
-    said = review(
-        find_model(project.store, MODEL).id,
-        author=auditor,
-        text="I find the process sound.",
-        context=project.context(),
-        door=door_of(project),
-        author_is_model=True,
-    )
-    put_on_record(project, replace(said, lineage=(auditor,)), event="reviewed")
-    return auditor
+def model_id(project):
+    """The id of what is to be deployed."""
+    return find_model(project.store, MODEL).id
