@@ -12,7 +12,7 @@ import typer
 from configured_project import open_test_project
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tides import HOSTILE, begin, fill, session, unasked, weights
+from tides import HOSTILE, begin, fill, read_on, session, unasked, weights
 from typer.testing import CliRunner
 
 from selftune.app.auditing import (
@@ -83,7 +83,7 @@ def test_a_foreign_model_may_audit_and_is_labelled_with_its_lineage(tides):
     assert (begun.against, audit.auditor_is_model) == (None, True)
     assert audit.lineage
     assert not set(audit.lineage) & set(audit.subject_lineage)
-    read_next(tides, begun.id, many=30)
+    read_on(tides, begun.id, many=30)
     said = end(tides, begun.id)
     assert (said.author, said.author_is_model, said.lineage) == ("Stranger", True, audit.lineage)
     assert "Stranger (a model)" in as_markdown(page_of_audit(tides, audit))
@@ -92,7 +92,7 @@ def test_a_foreign_model_may_audit_and_is_labelled_with_its_lineage(tides):
 def test_a_model_of_the_lineage_may_not_read_for_a_person_either(tides):
     begun = begin(tides)
     with pytest.raises(WaitingForPersonError, match="can't read for this audit"):
-        read_next(tides, begun.id, by="ALIGNED-v1.0")
+        read_on(tides, begun.id, by="ALIGNED-v1.0")
     assert look(tides, begun.id).state is AuditState.STARTED
 
 
@@ -110,21 +110,21 @@ def test_who_works_alone_may_audit_their_own_and_the_report_says_what_that_is(ti
 def test_an_audit_goes_from_started_to_concluded_and_each_step_is_on_record(tides):
     begun = begin(tides)
     assert begun.view.state is AuditState.STARTED
-    first = read_next(tides, begun.id, many=12)
+    first = read_on(tides, begun.id, many=12)
     assert [one.number for one in first.records] == list(range(1, 13))
     assert (first.left, first.state) == (18, AuditState.READING)
     with pytest.raises(WaitingForPersonError, match="the sessions: 18 of 30"):
         end(tides, begun.id)
-    last = read_next(tides, begun.id, many=100, by="ben")
+    last = read_on(tides, begun.id, many=100, by="ben")
     assert (len(last.records), last.left, last.state) == (18, 0, AuditState.READ)
-    assert read_next(tides, begun.id).records == ()
+    assert read_on(tides, begun.id).records == ()
     said = end(tides, begun.id)
     view = look(tides, begun.id)
     assert (view.state, view.whole, view.conclusion) == (AuditState.CONCLUDED, True, said)
     assert view.sections[0].readers == (("ana", 12), ("ben", 18))
     assert said.facts == (view.sections[0].fact,)
     assert said.facts[0].value == "30 of 30 read"
-    for step in (lambda: read_next(tides, begun.id), lambda: end(tides, begun.id)):
+    for step in (lambda: read_on(tides, begun.id), lambda: end(tides, begun.id)):
         with pytest.raises(UsageError, match="concluded"):
             step()
     assert [entry.event for entry in tides.store.history() if entry.event.startswith("audit")] == [
@@ -134,7 +134,7 @@ def test_an_audit_goes_from_started_to_concluded_and_each_step_is_on_record(tide
 
 def test_what_comes_after_the_reading_is_unread_again_even_after_the_last_word(tides):
     begun = begin(tides)
-    read_next(tides, begun.id, many=30)
+    read_on(tides, begun.id, many=30)
     end(tides, begun.id)
     tides.store.save([session(31)], event="made by a test")
     view = look(tides, begun.id)
@@ -146,7 +146,7 @@ def test_what_comes_after_the_reading_is_unread_again_even_after_the_last_word(t
 
 def test_a_section_is_left_unread_only_by_the_auditor_and_with_a_reason(tides):
     begun = begin(tides)
-    read_next(tides, begun.id, many=10)
+    read_on(tides, begun.id, many=10)
     with pytest.raises(WaitingForPersonError, match="only ana"):
         leave_unread(tides, begun.id, "No time.", section="the sessions", author="ben", ask=unasked)
     leave_unread(tides, begun.id, "No time for the rest.", section="The Sessions", author="", ask=unasked)
@@ -203,14 +203,14 @@ def test_sections_are_asked_for_by_query_and_refused_by_name(tides):
     with pytest.raises(UsageError, match="a name of its own"):
         begin(tides, sections=("a=models", "A=models"))
     with pytest.raises(UnknownNameError):
-        read_next(tides, begun.id, section="the beginning")
+        read_on(tides, begun.id, section="the beginning")
 
 
 def test_a_finding_cites_only_what_was_read_in_its_audit(tides):
     begun = begin(tides)
     with pytest.raises(UsageError, match="nobody has read"):
         put_finding(tides, begun.id, "Sound.", cites=(session(3).id,))
-    read_next(tides, begun.id, many=5)
+    read_on(tides, begun.id, many=5)
     said = put_finding(tides, begun.id, HOSTILE, section="the sessions", cites=(session(3).id[:20],))
     assert (said.text, said.evidence, said.category) == (HOSTILE, (session(3).id,), "the sessions")
     assert look(tides, begun.id).findings == (said,)
@@ -251,7 +251,7 @@ def test_whatever_comes_and_is_read_in_whatever_order_all_is_read_or_unread_and_
                 project.store.save(added, event="made by a test")
                 number += count
             elif step == "read" and not done:
-                served = {one.id for one in read_next(project, audit, many=count).records}
+                served = {one.id for one in read_on(project, audit, many=count).records}
                 assert served <= unread
                 assert bool(served) == bool(unread)
             elif not done and unread:
@@ -261,6 +261,24 @@ def test_whatever_comes_and_is_read_in_whatever_order_all_is_read_or_unread_and_
                 end(project, audit)
             (one,) = look(project, audit).sections
             assert one.read + len(one.unread) == len(one.ids) == number
+
+
+def test_who_is_cut_off_while_records_are_shown_has_read_none_of_them(tides, monkeypatch):
+    begun = begin(tides)
+
+    def cut_off(_):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        read_next(tides, begun.id, show=cut_off)
+    monkeypatch.setenv("SELFTUNE_FAILPOINTS", "audit.shown=enospc")
+    with pytest.raises(OSError, match="No space left"):
+        read_on(tides, begun.id)
+    monkeypatch.delenv("SELFTUNE_FAILPOINTS")
+    seen = []
+    read_next(tides, begun.id, show=seen.append, many=5)
+    assert [one.number for one in seen[0].records] == [1, 2, 3, 4, 5]
+    assert look(tides, begun.id).sections[0].readers == (("ana", 5),)
 
 
 # --- What is printed --------------------------------------------------------------------------------------------------
@@ -278,12 +296,12 @@ def test_what_is_read_comes_word_for_word_and_steers_no_terminal(tides):
         assert not any(line.startswith("rests on") for line in lines)
         assert all(letter.isprintable() for line in lines for letter in line)
     begun = begin(tides)
-    assert list(served_lines(tides, read_next(tides, begun.id)))[-1].startswith("20 of 'the sessions' read; 11")
+    assert list(served_lines(tides, read_on(tides, begun.id)))[-1].startswith("20 of 'the sessions' read; 11")
 
 
 def test_the_page_is_made_again_from_the_records_and_an_edited_copy_is_found(tides, tmp_path):
     begun = begin(tides)
-    read_next(tides, begun.id, many=7)
+    read_on(tides, begun.id, many=7)
     put_finding(tides, begun.id, HOSTILE, section="the sessions")
     page = page_of_audit(tides, begun.view.audit)
     for name, text in (("a.md", as_markdown(page)), ("a.html", as_html(page))):

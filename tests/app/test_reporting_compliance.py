@@ -9,10 +9,10 @@ import pytest
 import typer
 from configured_project import open_test_project
 from tests.app.test_reporting import World
-from tides import HOSTILE, begin, fill, session, unasked
+from tides import HOSTILE, begin, fill, read_on, session, unasked
 from typer.testing import CliRunner
 
-from selftune.app.auditing import conclude, leave_unread, put_finding, read_next
+from selftune.app.auditing import conclude, leave_unread, put_finding
 from selftune.app.cli import reporting
 from selftune.app.linting.lint import lint_report
 from selftune.app.registering import bring_in, find_entry, rename_model
@@ -91,7 +91,7 @@ def speak_of(project, about, decision):
     bring_in(project, index)
     rename_model(project, "Stranger", "Guest", because="a friendlier name")
     audit = begin(project).id
-    read_next(project, audit, many=10)
+    read_on(project, audit, many=10)
     put_finding(project, audit, "I find the process sound,\nas far as it was read.", cites=(session(3).id,))
     leave_unread(project, audit, "There was no time.", section="the sessions", author="", ask=unasked)
     conclude(project, audit, "Sound, as far as it was read.", author="", ask=unasked)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.doubting import speaker, subject_of
 from selftune.app.signing import speak
 from selftune.errors import UnknownNameError, UsageError, WaitingForPersonError
+from selftune.failpoints import reach
 from selftune.governance.audit.auditor import against_auditor, auditor_named, subject_lineage
 from selftune.governance.audit.coverage import (
     CONCLUSION,
@@ -28,7 +28,7 @@ from selftune.loop.incoming.privacy import door_of
 from selftune.records import Audit, AuditSection, Reading, Record, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from selftune.governance.audit.auditor import Against, Auditor
     from selftune.governance.audit.coverage import AuditView, Covered
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from selftune.governance.people.keys import Ask
     from selftune.loop.project import Project
     from selftune.records import Statement
+
+    Show = Callable[["Served"], None]
 
 BEGUN: Final = "audit begun"
 READ: Final = "audit read"
@@ -127,14 +129,24 @@ def look(project: Project, name: str) -> AuditView:
     return view_audit(project.store, hear_project(project), audit_named(project, name))
 
 
-def read_next(project: Project, name: str, *, section: str = "", many: int = 20, by: str = "") -> Served:
-    """The next records of an audit that nobody read, and a note on record that they were put before somebody.
+def read_next(project: Project, name: str, *, show: Show, section: str = "", many: int = 20, by: str = "") -> Served:
+    """Put the next records of an audit that nobody read before somebody, and then keep that they were.
+
+    Who is cut off while they are shown has read none of them.
+
+    Args:
+        project: Where.
+        name: The audit's.
+        show: Puts them before the reader.
+        section: From this one; empty: the first in which something is unread.
+        many: How many at most.
+        by: Who reads; empty: the auditor.
 
     Raises:
         UsageError: the audit is concluded, or has no such section.
         WaitingForPersonError: this reader is a model that may not audit.
     """
-    view, hearing, context = look(project, name), hear_project(project), project.context()
+    view, hearing = look(project, name), hear_project(project)
     audit = view.audit
     if view.state is AuditState.CONCLUDED:
         raise UsageError("this audit is concluded.", next_step="Begin another one with `selftune audit start`.")
@@ -146,27 +158,41 @@ def read_next(project: Project, name: str, *, section: str = "", many: int = 20,
             next_step="Have somebody else read it.",
         )
     part = _section_named(view, section) if section else next((one for one in view.sections if one.unread), None)
-    ids = () if part is None else tuple(islice(part.unread, many))
+    ids = () if part is None else part.unread[:many]
+    served = Served(
+        section="" if part is None else part.section.name,
+        records=tuple(project.store.kept_records(ids, Record)),
+        left=0 if part is None else len(part.unread) - len(ids),
+        state=_state_after(view, part, ids),
+    )
+    show(served)
+    reach("audit.shown")
+    if part is not None and ids:
+        project.store.save([_reading(project, audit, part.section, ids, who)], event=READ)
+    return served
+
+
+def _state_after(view: AuditView, part: Covered | None, ids: Sequence[str]) -> AuditState:
+    """How far the audit has come once these are read."""
     if part is None or not ids:
-        return Served(section="" if part is None else part.section.name, records=(), left=0, state=view.state)
-    records = tuple(project.store.kept_records(ids, Record))
-    reading = Reading(
+        return view.state
+    others = all(one.is_settled for one in view.sections if one is not part)
+    whole = part.left is not None or len(ids) == len(part.unread)
+    return AuditState.READ if others and whole else AuditState.READING
+
+
+def _reading(project: Project, audit: Audit, section: AuditSection, ids: tuple[str, ...], who: Auditor) -> Reading:
+    context = project.context()
+    return Reading(
         salt=context.draw_salt(),
         audit_id=audit.id,
-        section=part.section.name,
-        query=part.section.query,
-        arguments=part.section.arguments,
+        section=section.name,
+        query=section.query,
+        arguments=section.arguments,
         ids=ids,
         by=who.name,
         by_is_model=who.is_model,
         read_at=context.now(),
-    )
-    project.store.save([reading], event=READ)
-    return Served(
-        section=part.section.name,
-        records=records,
-        left=len(part.unread) - len(ids),
-        state=look(project, audit.id).state,
     )
 
 

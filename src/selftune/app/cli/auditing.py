@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+if TYPE_CHECKING:
+    from selftune.app.auditing import Served
 
 audit = typer.Typer(no_args_is_help=True, help="Read a record and all behind it, and say what was read and what not.")
 
@@ -62,13 +65,15 @@ def read_on(
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        served = read_next(opened, name, section=section, many=many, by=by)
-        if json:
-            held = [{"id": one.id, "record": one} for one in served.records]
-            print_json({"section": served.section, "state": served.state, "left": served.left, "records": held})
-            return
-        for line in served_lines(opened, served):
-            typer.echo(line)
+
+        def show(served: Served) -> None:
+            if json:
+                held = [{"id": one.id, "record": one} for one in served.records]
+                print_json({"section": served.section, "state": served.state, "left": served.left, "records": held})
+            else:
+                typer.echo("\n".join(served_lines(opened, served)))
+
+        read_next(opened, name, show=show, section=section, many=many, by=by)
 
 
 @audit.command("finding")
