@@ -363,6 +363,7 @@ SAMPLES: tuple[Record, ...] = (
         touched=(f"dataset:{'b' * 64}", f"release:{'c' * 64}"),
         answers=(f"interaction:{'d' * 64}",),
         unreachable=("the weights of 2 runs and builds",),
+        authors=((f"statement:{'e' * 64}", "person-0a"),),
     ),
     Bundle(
         salt="22aa",

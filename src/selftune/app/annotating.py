@@ -10,6 +10,7 @@ from selftune.app.doubts_page import headline, lateness
 from selftune.app.reporting.pages.plain import plain, quoted
 from selftune.errors import UsageError
 from selftune.governance.people.roster import fold
+from selftune.governance.shredded import as_left
 from selftune.governance.statements import Remark, annotate
 from selftune.loop.drafts import About
 from selftune.loop.incoming.privacy import door_of
@@ -49,7 +50,7 @@ def remarks(project: Project, *, subject: str = "", author: str = "") -> tuple[S
     about = subject_of(project, subject) if subject else ""
     return tuple(
         one
-        for _, one in project.store.each(Statement)
+        for _, one in as_left(project.store)
         if one.kind is StatementKind.ANNOTATION
         and (not about or one.subject == about)
         and (not author or fold(one.author) == fold(author))

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from selftune.loop.forgetting.finding import find_words
-from selftune.loop.forgetting.forget import out_of_reach
+from selftune.loop.forgetting.forget import out_of_reach, touched_by_forgetting
 from selftune.records import Build, Dataset, Forgetting, Release, Run
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from selftune.loop.forgetting.finding import Words
     from selftune.loop.forgetting.rebuild import Rebuilt
     from selftune.loop.project import Project
+    from selftune.records import Record
 
 _FIRST: Final = 5
 
@@ -57,6 +58,29 @@ def describe_done(project: Project, done: Forgetting) -> Iterator[str]:
         yield "An earlier release learnt from them, and the one that serves did not."
     else:
         yield "No release learnt from them."
+
+
+def lines_of_forgetting(done: Forgetting) -> Iterator[str]:
+    """What was erased, what had learnt from it, and where it may still be."""
+    yield f"forgotten at {done.at}, a {done.of}: {_counted(done.erased)}"
+    yield from (f"had learnt from it or held it: {name}" for name in done.touched)
+    yield from (f"out of reach: {sentence}" for sentence in done.unreachable)
+
+
+def lines_of_learning(project: Project, record: Record) -> Iterator[str]:
+    """That a record had learnt from words which were erased since; nothing where it had not."""
+    for _, done in project.store.each(Forgetting):
+        if record.id in done.touched:
+            yield f"learnt from words, or held some, that were erased at {done.at}: {done.id}"
+
+
+def forgotten_line(project: Project) -> str | None:
+    """What of the model in service should be known: it learnt from words that were erased since; None where not."""
+    serving = project.store.last(Release)
+    found = None if serving is None else touched_by_forgetting(project).get(serving.id)
+    if serving is None or found is None:
+        return None
+    return f"{serving.version} learnt from words that were erased since; train without them: selftune cycle"
 
 
 def describe_rebuilt(project: Project, found: Rebuilt) -> Iterator[str]:

@@ -186,6 +186,7 @@ def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
     from selftune.app.breaker_page import breaker_line
     from selftune.app.doubts_page import standing_in_words
+    from selftune.app.forgetting import forgotten_line
     from selftune.app.lifting import stays_in_words
     from selftune.app.night_status import alarm_line
     from selftune.app.reviewing import judge_line
@@ -216,6 +217,7 @@ def status_summary(project: Project) -> dict[str, Any]:
         "sooner": outlook.helps_sooner,
         "last_decision": None if decision is None else f"{decision.outcome.value}: {decision.reason}",
         "concerns": standing_in_words(project),
+        "forgotten": forgotten_line(project),
         "brake": "; ".join(stays_in_words(project)) or None,
         "breaker": breaker_line(project),
         "alarm": alarm_line(project),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.app.forgetting import lines_of_forgetting, lines_of_learning
 from selftune.app.prompting import lines_of_search
 from selftune.app.reporting.pages.plain import plain, quoted
 from selftune.app.targets import lines_on_targets
 from selftune.app.tracing_tries import find_try, lines_of_try
 from selftune.app.ways import way_of
 from selftune.errors import UsageError
+from selftune.governance.shredded import what_is_left
 from selftune.records import (
     BlindPair,
     Build,
@@ -19,6 +21,7 @@ from selftune.records import (
     Decision,
     Evaluation,
     Experiment,
+    Forgetting,
     Interaction,
     Judgement,
     Model,
@@ -54,7 +57,10 @@ def trace(project: Project, name: str) -> Told:
         UnknownNameError: no record begins like that.
     """
     record = find(project, name)
-    lines = (one for line in lines_about(project, record) for one in _apart(line))
+    if isinstance(record, Statement):
+        record = what_is_left(project.store, record)
+    told = (*lines_about(project, record), *lines_of_learning(project, record))
+    lines = (one for line in told for one in _apart(line))
     return Told(record=record, lines=tuple(lines))
 
 
@@ -131,7 +137,9 @@ def _lines_of_prompt(build: Build) -> Iterator[str]:
 
 def _lines_of_people(record: Record) -> Iterator[str]:
     """What a person said, or was shown, and what was tried in a prompt; of anything else its kind."""
-    if isinstance(record, Statement):
+    if isinstance(record, Forgetting):
+        yield from lines_of_forgetting(record)
+    elif isinstance(record, Statement):
         yield f"{record.kind.value} by {record.author} at {record.said_at}: {record.text}"
         yield f"about {record.subject}"
     elif isinstance(record, BlindPair):

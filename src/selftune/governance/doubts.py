@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from selftune.governance.keys import statement_is_signed
 from selftune.governance.matters import if_kept, matters, of_programme
 from selftune.governance.people.roster import KEY, Refusal, Roster, fold, roster_of, signer_of
+from selftune.governance.shredded import as_left
 from selftune.governance.statements import PROJECT, STAYS
 from selftune.judges.calibration.human import person_behind
-from selftune.records import Gravity, Interaction, Judgement, Record, Session, Statement, StatementKind
+from selftune.records import Gravity, Interaction, Judgement, Record, Session, Statement, StatementKind, has_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -117,7 +118,7 @@ def hear(
         public_key: Where it is given, nothing that it did not sign takes a doubt away.
         pseudonym: What the door makes of a name, so that whose words a lesson holds is known again.
     """
-    said = tuple(read.each(Statement))
+    said = as_left(read)
     roster = roster_of(said, public_key=public_key)
     by_id = {one.id: one for _, one in said}
     subjects = {subject for _, one in said if one.kind in DOUBTS | STAYS for subject in _subjects(one, by_id)}
@@ -179,7 +180,7 @@ def against_ending(hearing: Hearing, doubt: Statement, ending: Statement, place:
         return general
     if ending.kind is StatementKind.WITHDRAWAL:
         return _against_withdrawal(hearing, doubt, ending)
-    own = bool(hearing.roster.known_as(ending) & hearing.roster.known_as(doubt))
+    own = bool(_known_as(hearing, ending) & _known_as(hearing, doubt))
     if ending.kind is StatementKind.LIFT:
         # Who put up a stop sign may take it down; alone, a person has nobody else to ask about a machine's.
         free = own or (hearing.alone and doubt.author_is_model)
@@ -191,12 +192,11 @@ def against_ending(hearing: Hearing, doubt: Statement, ending: Statement, place:
 
 def against_person(hearing: Hearing, doubt: Statement, ending: Statement) -> str:
     """Why this doubt is not for the author of an ending to judge; empty where it is."""
-    known = hearing.roster.known_as(ending)
-    tokens = known | {fold(hearing.pseudonym(one)) for one in known if not one.startswith(KEY)}
+    tokens = _known_as(hearing, ending)
     for why, party in _questioned(hearing, doubt):
         if tokens & party:
             return f"it questions {ending.author}, who {why}"
-    if tokens & hearing.roster.superiors(hearing.roster.known_as(doubt)):
+    if tokens & hearing.roster.superiors(_known_as(hearing, doubt)):
         return f"{ending.author} is set over who raised it"
     return ""
 
@@ -204,6 +204,24 @@ def against_person(hearing: Hearing, doubt: Statement, ending: Statement) -> str
 def questioned(hearing: Hearing, doubt: Statement) -> tuple[tuple[str, str], ...]:
     """Who may not judge a doubt because it is about what they did, and what that is."""
     return tuple(dict.fromkeys((name, why) for name, why, _ in _parties(hearing, doubt)))
+
+
+def _known_as(hearing: Hearing, statement: Statement) -> frozenset[str]:
+    """All that the author of a statement is known by, as the door calls them too.
+
+    Of words that were erased only that is left; whoever on the roster it is the hash of is meant.
+    """
+    known = hearing.roster.known_as(statement)
+    if has_words(statement):
+        return known | _hashed(hearing, known)
+    everybody = [*(member.tokens for member in hearing.roster.members)]
+    if hearing.runner is not None:
+        everybody.append(hearing.roster.named(hearing.runner))
+    return known.union(*(tokens for tokens in everybody if known & _hashed(hearing, tokens)))
+
+
+def _hashed(hearing: Hearing, tokens: frozenset[str]) -> frozenset[str]:
+    return frozenset(fold(hearing.pseudonym(one)) for one in tokens if not one.startswith(KEY))
 
 
 def _look_at(hearing: Hearing, place: int, doubt: Statement) -> Doubt:
@@ -249,6 +267,8 @@ def _against_speaker(hearing: Hearing, ending: Statement, place: int) -> str:
         return "it is not signed in this project"
     if ending.author_is_model:
         return "a model ends no doubt"
+    if not has_words(ending):
+        return "its words were erased, and with them who ended it and why"
     if ending.unfinished or not ending.text.strip():
         return "it broke off" if ending.unfinished else "it gives no reason"
     if hearing.roster.is_team:
@@ -301,9 +321,9 @@ def _parties(hearing: Hearing, doubt: Statement) -> Iterator[tuple[str, str, fro
         yield name, "said or judged what it is about", frozenset({fold(name)})
     for _, one in hearing.said:
         if one.id in doubted:
-            yield one.author, "said what it is about", roster.known_as(one)
+            yield one.author, "said what it is about", _known_as(hearing, one)
         elif one.kind in _STAND_BEHIND and one.subject in about:
-            yield one.author, f"gave the {one.kind.value.replace('_', '-')} of it", roster.known_as(one)
+            yield one.author, f"gave the {one.kind.value.replace('_', '-')} of it", _known_as(hearing, one)
 
 
 def _who_is_behind(read: Reader, subject: str) -> str | None:

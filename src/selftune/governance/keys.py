@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from selftune.records import has_words
 from selftune.records.signatures import is_signed, seal_message
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ def sign_statement(statement: Statement, key: MachineKey) -> Statement:
 
 
 def statement_is_signed(statement: Statement, public_key: str) -> bool:
-    """Whether the statement is signed by this key, as it stands; an unsigned one is not."""
-    return is_signed(_statement_message(statement), statement.signature, public_key)
+    """Whether the statement is signed by this key, as it stands; an unsigned one is not.
+
+    Nor is one whose words were erased: nobody can say any more who spoke, so it allows and ends nothing.
+    """
+    return has_words(statement) and is_signed(_statement_message(statement), statement.signature, public_key)
 
 
 def sign_as_person(statement: Statement, key: PersonKey) -> Statement:
@@ -36,7 +40,7 @@ def sign_as_person(statement: Statement, key: PersonKey) -> Statement:
 
 def person_has_signed(statement: Statement) -> bool:
     """Whether the statement bears the signature of the key that it names, as it stands; whose it is the roster says."""
-    if statement.key is None:
+    if statement.key is None or not has_words(statement):
         return False
     return is_signed(_person_message(statement), statement.key_signature, statement.key)
 

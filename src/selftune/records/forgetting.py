@@ -19,6 +19,8 @@ class Forgetting(Record):
         touched: Ids of what had learnt from the words, or held them: datasets, runs, builds, releases.
         answers: Interactions that were answered by what had learnt from them.
         unreachable: Where the words, or what was learnt of them, may still be, in sentences.
+        authors: Of each statement that lost its words, its id and the keyed hash of its author's name: nobody is to
+            judge a doubt of their own because its words are gone.
     """
 
     KIND: ClassVar[str] = "forgetting"
@@ -29,3 +31,4 @@ class Forgetting(Record):
     touched: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    authors: tuple[tuple[str, str], ...] = ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.corrections import corrected_id
 from selftune.errors import UsageError, WaitingForPersonError
+from selftune.governance.shredded import ACTS
 from selftune.governance.tracing.edges import ids_in
 from selftune.governance.tracing.walking import walk_forward
 from selftune.loop.incoming.privacy import door_of
@@ -52,6 +53,8 @@ class Words:
         texts: What was said, to look for in files: those texts alone that nobody else said.
         touched: Ids of what learnt from the words or holds some, oldest kinds first.
         answers: Interactions answered by what had learnt from them, which are not theirs.
+        authors: Of each statement that loses its words, its id and the keyed hash of its author's name.
+        acts: How many approvals, sign-offs and other acts stay, which somebody answers for by name.
     """
 
     of: str
@@ -59,6 +62,8 @@ class Words:
     texts: tuple[str, ...] = field(default=(), repr=False)
     touched: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    authors: tuple[tuple[str, str], ...] = ()
+    acts: int = 0
 
     @property
     def origins(self) -> frozenset[str]:
@@ -85,7 +90,7 @@ def find_words(project: Project, name: str, *, asks: str = "") -> Words:
         "person",
         said=lambda one: one.author in who,
         sessions=[one.id for _, one in project.store.each(Session) if one.author in who],
-        statements=[one.id for _, one in project.store.each(Statement) if _same(one.author, name) and has_words(one)],
+        statements=[one for _, one in project.store.each(Statement) if _same(one.author, name)],
         aside=[one.id for _, one in project.store.each(Quarantined) if any(each in one.raw for each in who)],
     )
     if not words.erasure.ids:
@@ -111,7 +116,12 @@ def _words_of_record(project: Project, name: str, asks: str) -> Words:
                 f"{record_id[:22]} is a statement of {said.author}, and only its author may have its words erased.",
                 next_step="Its author runs the same command, with --author if their user name is another one.",
             )
-        return search.words_of("statement", statements=[record_id])
+        if said.kind in ACTS:
+            raise UsageError(
+                f"{record_id[:22]} is an act that somebody answers for by name ({said.kind.value.replace('_', ' ')}).",
+                next_step="Say what you wish to add in a statement of your own: selftune annotate.",
+            )
+        return search.words_of("statement", statements=[said])
     if kind == Session.KIND:
         return search.words_of("session", sessions=[record_id])
     if kind == Quarantined.KIND:
@@ -152,21 +162,22 @@ class _Search:
         *,
         said: Callable[[Interaction], bool] = _nobody,
         sessions: Collection[str] = (),
-        statements: Collection[str] = (),
+        statements: Collection[Statement] = (),
         aside: Collection[str] = (),
     ) -> Words:
         """What these hold, what was made of them, and what learnt from it."""
         origins = self._with_what_follows({one.id for one in self._log if said(one)})
-        own = [self._store.record(name, Statement) for name in statements]
+        own = [one for one in statements if one.kind not in ACTS and has_words(one)]
         texts = self._texts(origins, sessions, own)
         judged = {one.id for _, one in self._store.each(Judgement) if one.interaction_id in origins}
         shown = {one.id for _, one in self._store.each(BlindPair) if one.interaction_id in origins}
         broken = {*aside, *(one.id for _, one in self._store.each(Quarantined) if self._came_in(one, origins))}
         asked = set(self._evaluations(origins, texts))
         quoting = set(self._quoting(origins))
+        bare = {one.id: one.author for one in (*own, *self._quoted_in_statements(texts))}
         erasure = Erasure(
             whole=frozenset(origins | judged | shown | broken | asked | set(sessions)),
-            bare=frozenset(statements) | frozenset(self._quoted_in_statements(texts)),
+            bare=frozenset(bare),
             origins=frozenset(origins),
             quoting=frozenset(quoting),
         )
@@ -177,7 +188,13 @@ class _Search:
             texts=texts,
             touched=_learners({*learnt, *quoting}),
             answers=tuple(sorted(one for one in learnt if one.startswith(f"{Interaction.KIND}:"))),
+            authors=tuple((one, self._pseudonym(author)) for one, author in sorted(bare.items())),
+            acts=sum(one.kind in ACTS for one in statements),
         )
+
+    def _pseudonym(self, name: str) -> str:
+        known = door_of(self._project).pseudonyms
+        return name if known is None else known.of(name)
 
     def _with_what_follows(self, begun: set[str]) -> set[str]:
         """The whole conversations, and whatever was answered anew or corrected in them."""
@@ -215,12 +232,12 @@ class _Search:
                 if not origins.isdisjoint(ids_in(record)):
                     yield record.id
 
-    def _quoted_in_statements(self, texts: Collection[str]) -> Iterator[str]:
+    def _quoted_in_statements(self, texts: Collection[str]) -> Iterator[Statement]:
         """Statements of others that repeat what was said: their words go, and what they do stays."""
         for _, one in self._store.each(Statement):
             told = "\n".join(filter(None, (one.text, one.before, one.after)))
-            if any(text in told for text in texts):
-                yield one.id
+            if has_words(one) and any(text in told for text in texts):
+                yield one
 
 
 def _tells(outcome: ItemOutcome, origins: Collection[str], items: Collection[str], texts: Collection[str]) -> bool:

@@ -34,6 +34,7 @@ def forget(project: Project, words: Words) -> Forgetting:
             erased=words.erasure.ids,
             touched=words.touched,
             answers=words.answers,
+            authors=words.authors,
             unreachable=tuple(out_of_reach(project, words)),
         )
         clear_files(project, words)
@@ -52,6 +53,8 @@ def out_of_reach(project: Project, words: Words) -> Iterator[str]:
     learnt = [name for name in words.touched if name.partition(":")[0] in {Run.KIND, Build.KIND}]
     if learnt:
         yield f"the weights of {len(learnt)} runs and builds, which learnt from them or held them"
+    if words.acts:
+        yield f"{words.acts} approvals, sign-offs or other acts, whose author answers for them by name"
     for path in files_that_quote(project, words.texts):
         yield f"{path.relative_to(project.folder)}, a file that selftune does not write: take the words out of it"
     if any((folder / ".git").exists() for folder in chain([project.folder], project.folder.parents)):
