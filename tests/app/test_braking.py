@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from selftune.app.braking import Patience, describe_stop, record_stop, stop_here
+from selftune.app.braking import ARMS, STUDY, Patience, describe_stop, record_stop, stop_here
 from selftune.app.cli import braking, concerns
 from selftune.app.doubting import end
 from selftune.app.lifting import lift_stays, put_stay, stays_in_words
@@ -27,7 +27,7 @@ from selftune.app.trainings import repeat_run
 from selftune.errors import SelftuneError, UsageError, WaitingForPersonError
 from selftune.failpoints import VARIABLE
 from selftune.governance.brake import file
-from selftune.governance.brake.at_work import who_works
+from selftune.governance.brake.at_work import at_work, who_works
 from selftune.governance.brake.file import BRAKE, is_braked, new_stop, put_on, read_stops
 from selftune.governance.clearance import clear_for_release
 from selftune.governance.people.keys import make_person_key
@@ -45,6 +45,8 @@ from selftune.loop.night.window import window_for
 from selftune.loop.project import create_project, open_project
 from selftune.loop.runner import go_round, go_until, start_service
 from selftune.loop.stops import settle_brake
+from selftune.loop.study import arms
+from selftune.loop.study.plan import PLAN_FILE
 from selftune.records import Decision, Outcome, Statement, StatementKind
 from selftune.training.stage import train
 
@@ -132,6 +134,26 @@ def test_an_idle_project_is_stopped_as_ever_and_leaves_nothing_to_lift(released)
 def test_a_folder_without_a_project_is_not_made_one(tmp_path):
     assert not stop_here(tmp_path, because="now", author="").braked
     assert list(tmp_path.iterdir()) == []
+
+
+def test_all_arms_of_a_study_are_stopped_together(tmp_path):
+    assert (STUDY, ARMS) == (PLAN_FILE, arms.ARMS)
+    for arm in ("learning", "never_trains"):
+        (tmp_path / "arms" / arm / ".selftune").mkdir(parents=True)
+    assert not stop_here(tmp_path, because="now", author="ana").braked, "no study"
+    (tmp_path / "study.toml").touch()
+    with at_work(tmp_path / "arms" / "learning" / ".selftune"):
+        assert stop_here(tmp_path, because="now", author="ana").braked
+    for arm in ("learning", "never_trains"):
+        assert [one.text for one in read_stops(tmp_path / "arms" / arm / ".selftune")] == ["now"]
+
+
+def test_a_note_of_a_server_that_cannot_be_read_stops_nobody_from_stopping_the_rest(released):
+    (released.hidden / "serving.json").write_text("{")
+    stopped = stop_here(released.folder, because="now", author="ana")
+    assert stopped.braked
+    assert len(stopped.trouble) == 1
+    assert "What serves was not stopped" in stopped.trouble[0]
 
 
 def test_a_reason_puts_the_brake_on_and_lies_on_record_word_for_word(released):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from psutil import Process
 
 _HIDDEN: Final = ".selftune"
+# As `loop.study` calls them: to import it would take longer than the stop.
+STUDY: Final = "study.toml"
+ARMS: Final = "arms"
 _NO_REASON: Final = "stopped by hand while work was under way; no reason was given"
 _POSIX: Final = sys.platform != "win32"
 _SERVER_SECONDS: Final = 3.5
@@ -68,22 +71,43 @@ class Stopped:
     seconds: float
 
 
+def projects_in(folder: Path) -> tuple[Path, ...]:
+    """The project in a folder, or the arms of the study there; none where there is neither."""
+    if (folder / _HIDDEN).is_dir():
+        return (folder.resolve(),)
+    if not (folder / STUDY).is_file():
+        return ()
+    return tuple(sorted(hidden.resolve().parent for hidden in (folder / ARMS).glob(f"*/{_HIDDEN}")))
+
+
 def stop_here(folder: Path, *, because: str, author: str, patience: Patience | None = None) -> Stopped:
     """Stop what serves; where work is under way, or a reason is given, stop everything and put the brake on.
 
-    Reads neither config nor store: who wants the machine to stop must not be told to mend a file first.
+    Of a study all arms are stopped together. Reads neither config nor store: who wants the machine to stop must not
+    be told to mend a file first.
     """
-    from selftune.loop.releasing.service import stop_service
+    began, projects, trouble = time.monotonic(), projects_in(folder), list[str]()
+    hidden = [project / _HIDDEN for project in projects]
 
-    began = time.monotonic()
-    hidden = folder.resolve() / _HIDDEN
-    if not hidden.is_dir() or not (because.strip() or who_works(hidden)):
-        served = stop_service(folder)
-        return Stopped(braked=is_braked(hidden), ended=(), served=served, trouble=(), seconds=time.monotonic() - began)
-    trouble = list(_put_on(hidden, because, author))
-    ended, served = _end_all(folder, hidden, patience or Patience(), trouble)
+    def look() -> tuple[Process, ...]:
+        return tuple(process for one in hidden for process in who_works(one))
+
+    ended: tuple[Ended, ...] = ()
+    seen = look()
+    if because.strip() or seen:
+        for one in hidden:
+            trouble += _put_on(one, because, author)
+        # Who saw the brake may be gone before anybody looks again.
+        spare = [pid for one in hidden for pid in _keepers(one)]
+        ended, served = _end_all(
+            projects, lambda: end_workers(look, patience or Patience(), seen=seen, spare=spare), trouble
+        )
+    else:
+        from selftune.loop.releasing.service import stop_service
+
+        served = sum(stop_service(project) for project in projects) > 0
     return Stopped(
-        braked=is_braked(hidden),
+        braked=any(is_braked(one) for one in hidden),
         ended=ended,
         served=served,
         trouble=tuple(trouble),
@@ -133,25 +157,32 @@ def _put_on(hidden: Path, because: str, author: str) -> Iterator[str]:
         yield f"The brake can't be left on: nothing can be written in {hidden} ({error}). What ran is ended."
 
 
-def _end_all(folder: Path, hidden: Path, patience: Patience, trouble: list[str]) -> tuple[tuple[Ended, ...], bool]:
+def _end_all(
+    projects: Sequence[Path], end_work: Callable[[], tuple[Ended, ...]], trouble: list[str]
+) -> tuple[tuple[Ended, ...], bool]:
     """End what works and what serves, side by side; what a worker started at the last moment goes after it."""
     served, found = [False], list[str]()
 
-    def end_server(seconds: float = _SERVER_SECONDS) -> None:
-        served[0] |= _stop_server(folder, seconds, found)
+    def end_servers(seconds: float = _SERVER_SECONDS) -> None:
+        for project in projects:
+            served[0] |= _stop_server(project, seconds, found)
 
-    keeper = threading.Thread(target=end_server)
-    keeper.start()
-    ended = end_workers(lambda: who_works(hidden), patience, spare=_keepers(hidden))
-    keeper.join()
-    end_server(_LAST_SECONDS)
+    keepers = threading.Thread(target=end_servers)
+    keepers.start()
+    ended = end_work()
+    keepers.join()
+    end_servers(_LAST_SECONDS)
     trouble += dict.fromkeys(found)
     trouble += [f"Process {one.pid} could not be ended: it belongs to somebody else." for one in ended if not one.how]
     return ended, served[0]
 
 
 def end_workers(
-    look: Callable[[], Sequence[Process]], patience: Patience, *, spare: Iterable[int] = ()
+    look: Callable[[], Sequence[Process]],
+    patience: Patience,
+    *,
+    seen: Iterable[Process] = (),
+    spare: Iterable[int] = (),
 ) -> tuple[Ended, ...]:
     """End these processes and what they started: a step's end is waited for first, force comes last.
 
@@ -160,6 +191,7 @@ def end_workers(
     Args:
         look: Who works now; asked again after each wait, for who began a moment ago.
         patience: How long each kind of request is waited for.
+        seen: Who worked a moment ago.
         spare: Processes that are ended otherwise, with what they started.
     """
     import psutil
@@ -170,7 +202,7 @@ def end_workers(
         ("asked to end", signal.SIGTERM, patience.asked),
         ("by force", getattr(signal, "SIGKILL", signal.SIGTERM), _LAST_SECONDS),
     )
-    how: dict[int, str] = {}
+    how = dict.fromkeys((process.pid for process in seen), "")
     below: dict[int, tuple[Process, Process]] = {}
     spared = set(spare)
     for way, number, seconds in ways:
@@ -242,7 +274,7 @@ def _stop_server(folder: Path, seconds: float, trouble: list[str]) -> bool:
     from selftune.release.live import LiveServer
 
     try:
-        return LiveServer(Target(folder=str(folder.resolve()), project="", base="")).stop(seconds=seconds)
+        return LiveServer(Target(folder=str(folder), project="", base="")).stop(seconds=seconds)
     except DamagedFileError as damaged:
         trouble.append(f"What serves was not stopped: {damaged.message} {damaged.next_step}")
         return False

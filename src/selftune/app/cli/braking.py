@@ -30,14 +30,14 @@ def stop(
 
     Where nothing is under way and no reason is given, the server alone stops, and `selftune start` brings it back.
     """
-    from selftune.app.braking import describe_stop, record_stop, stop_here
+    from selftune.app.braking import describe_stop, projects_in, record_stop, stop_here
     from selftune.app.reporting.pages.plain import plain
 
     stopped = stop_here(project, because=because, author=author)
     lines = "" if json else "\n".join(describe_stop(stopped))
     if lines:
         typer.echo(plain(lines))
-    late = record_stop(project) if stopped.braked else ""
+    late = "; ".join(filter(None, map(record_stop, projects_in(project)))) if stopped.braked else ""
     if json:
         from dataclasses import asdict
 
