@@ -199,7 +199,9 @@ def test_three_people_sign_one_bundle_and_it_is_ready(team):
     bundle = make_bundle(team, "TIDES-1")
     assert (bundle.sessions, bundle.programme, bundle.charter) == ((1, 200), "tides", "team")
     assert [name for name, _ in bundle.documents] == ["post_training_evaluation", "readiness"]
-    first = sign(team, "training", "zero flagged in no session", facts=["sessions() = 200"])
+    flagged = sum(bool(row.flags) for row in team.store.sessions.facts("tides"))
+    facts = ["sessions() = 200", f"flagged() = {flagged}", "lowest() = 0.4"]
+    first = sign(team, "training", "I have read them.", facts=facts)
     with pytest.raises(WaitingForPersonError, match="handoff waits for the sign-off of evaluation_committee"):
         make_handoff(team, "TIDES-1")
     sign(team, "evaluation_committee")
@@ -294,6 +296,8 @@ def test_a_doubt_waits_for_an_answer_and_goes_along_word_for_word(team):
     assert "unanswered_concern" in names(team)
     with pytest.raises(WaitingForPersonError, match=r"nothing is handed over while this stands: unanswered_concern"):
         sign(team, "deployment")
+    reply(team, concern.id, "I wonder still.", author="eve")
+    assert "unanswered_concern" in names(team)
     reply(team, concern.id, "It grew as the lessons did.", author="ada")
     page = make_handoff(team, "TIDES-1")
     assert "1 open concerns go along; 1 of them were raised after the bundle was made." in as_markdown(page)
@@ -410,6 +414,9 @@ def test_a_sentence_that_broke_off_waits_for_its_author(alone):
         text="The speed of it seems--", said_at="2026-01-01T00:00:00+00:00", unfinished=True,
     )  # fmt: skip
     kept = put_on_record(alone, said, event="broken off")
+    assert names(alone) == ["broken_off"]
+    forged = replace(said, salt="02", text="It seems fine.", unfinished=False, supersedes=kept.id)
+    alone.store.save([forged], event="put in below the commands")
     assert names(alone) == ["broken_off"]
     whole = replace(said, salt="01", text="It seems too fast.", unfinished=False, supersedes=kept.id)
     put_on_record(alone, whole, event="said anew")

@@ -47,8 +47,7 @@ def say(kind, subject, author="ana", *, model=False, text="So be it.", **more):
         subject=subject,
         kind=StatementKind(kind),
         text=text,
-        said_at="2026-01-01T00:00:00+00:00",
-        **more,
+        **{"said_at": "2026-01-01T00:00:00+00:00"} | more,
     )
 
 

@@ -104,6 +104,8 @@ def test_a_signature_expires_by_the_charter_and_by_its_own_word():
     assert refusals(TRAINED, now="2026-02-01T00:00:00+00:00") == ["expired"]
     short = sign_off(TRAINER, "training", expires_at="2026-01-01T06:00:00+00:00")
     assert refusals(short) == ["expired"]
+    for unreadable in ({"expires_at": "soon"}, {"said_at": "yesterday"}):
+        assert refusals(sign_off(TRAINER, "training", **unreadable)) == ["expired"]
     # A clock that was set back makes nothing expire, and nothing younger than its place.
     assert refusals(TRAINED, now="2020-01-01T00:00:00+00:00") == []
 
@@ -119,6 +121,9 @@ def test_a_signature_that_was_taken_back_is_none():
         found = chain(TRAINED, back)
         assert (found.counted, found.refused) == ((), ())
         assert reasons(found)[0] == "signature_missing"
+    # Nobody gives trust back by unsaying that it was taken.
+    revoked = say("revocation", TRAINED.id, "kim")
+    assert chain(TRAINED, revoked, withdraw(revoked)).counted == ()
 
 
 def test_a_signature_over_another_bundle_does_not_go_over_to_this_one():
@@ -304,7 +309,12 @@ def test_a_query_that_cannot_be_put_says_why():
     for query, arguments in (("flagged", (("lats", "2"),)), ("mean", (("category", "tones"),))):
         with pytest.raises(UnknownNameError):
             put_query(material, query, arguments)
-    for query, arguments in (("flagged", (("last", "0"),)), ("flagged", (("first", "99"),)), ("gain", ())):
+    for query, arguments in (
+        ("flagged", (("last", "0"),)),
+        ("flagged", (("last", "9" * 5_000),)),
+        ("flagged", (("first", "99"),)),
+        ("gain", ()),
+    ):
         with pytest.raises(UsageError):
             put_query(material, query, arguments)
     assert not still_so(replace(put_query(material, "sessions", ()), query="gone"), material)

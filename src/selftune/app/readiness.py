@@ -125,13 +125,13 @@ def look_at_readiness(project: Project, name: str = "", *, whole: bool = False, 
     signatures = signatures_of(project, hearing, subject, charter_of(project, hearing), sessions)
     doubts = doubts_about(hearing, subject.id, subject.programme)
     said = [one for _, one in hearing.said]
-    assessed = assessments(said, _meant(project, subject))
+    assessed = assessments(hearing, _meant(project, subject))
     looks = (*_looks(project, subject, sessions, examiner), *_cited(project, subject, sessions, assessed))
     found = (
         *(_damages(project, sessions) if whole else ()),
         *find_verdict(subject),
         *find_doubts(hearing, doubts),
-        *find_alarms(looks, looks_on_record(doubts), subject.id),
+        *find_alarms(looks, looks_on_record(hearing, doubts), subject.id),
         *find_projections(signatures.projections),
         *find_claims(
             assessed,
@@ -139,7 +139,7 @@ def look_at_readiness(project: Project, name: str = "", *, whole: bool = False, 
             subject.id,
             projected=signatures.case.projected,
         ),
-        *find_broken_off(said, lambda one: _is_about(hearing, one, subject, doubts)),
+        *find_broken_off(hearing, lambda one: _is_about(hearing, one, subject, doubts)),
         *find_kin(store, said, subject),
         *find_kin_audits(store, subject),
         *find_retirements(store, lambda one: if_kept(store, one, Record) is not None, subject),

@@ -284,7 +284,7 @@ def _who_led(project: Project, readiness: Readiness) -> tuple[str, ...]:
 
 def _hold_looks(project: Project, readiness: Readiness) -> tuple[Statement, ...]:
     """A hold for each alarm that nobody has put on hold yet; a person lifts it with a reason."""
-    known = looks_on_record(readiness.doubts)
+    known = looks_on_record(readiness.hearing, readiness.doubts)
     fresh = [
         look
         for look in readiness.looks

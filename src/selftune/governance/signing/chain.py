@@ -12,6 +12,7 @@ from selftune.governance.people.roster import KEY, Refusal, Roster, fold, signer
 from selftune.governance.signing.claims import says_projected, says_verified
 from selftune.governance.signing.queries import still_so
 from selftune.governance.signing.reasons import Finding, Reason
+from selftune.interactions.reading.times import as_utc
 from selftune.records import StatementKind
 
 if TYPE_CHECKING:
@@ -125,13 +126,12 @@ def look_at_chain(case: Case, bundles: Mapping[str, Bundle]) -> Chain:
 
 
 def is_taken_back(hearing: Hearing, statement: Statement) -> bool:
-    """Whether a signature was withdrawn by its author, or revoked by anybody: who takes trust away needs no key."""
+    """Whether a signature was withdrawn by its author, or revoked by anybody: who takes trust away needs no key.
+
+    A revocation stays, also where somebody withdraws it: what gives trust back is another signature.
+    """
     kept = {one.id for one in standing(one for _, one in hearing.said)}
-    revoked = any(
-        one.kind is StatementKind.REVOCATION and one.subject == statement.id
-        for _, one in hearing.said
-        if one.id in kept
-    )
+    revoked = any(one.kind is StatementKind.REVOCATION and one.subject == statement.id for _, one in hearing.said)
     return revoked or statement.id not in kept
 
 
@@ -226,9 +226,13 @@ def _did_the_work(case: Case, tokens: frozenset[str]) -> bool:
 
 
 def _against_time(statement: Statement, case: Case) -> Iterator[Finding]:
-    until = datetime.fromisoformat(statement.said_at) + timedelta(hours=case.charter.expiry_hours)
-    if statement.expires_at is not None:
-        until = min(until, datetime.fromisoformat(statement.expires_at))
+    said, own = as_utc(statement.said_at), statement.expires_at
+    ends = None if said is None else datetime.fromisoformat(said) + timedelta(hours=case.charter.expiry_hours)
+    told = as_utc(own) if own is not None else None
+    if ends is None or (own is not None and told is None):
+        yield _finding(Reason.EXPIRED, statement, "nobody can read until when it holds")
+        return
+    until = ends if told is None else min(ends, datetime.fromisoformat(told))
     if datetime.fromisoformat(case.now) >= until:
         yield _finding(Reason.EXPIRED, statement, f"it held until {until.isoformat(timespec='seconds')}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.governance.alarms.base import AlarmName, Verdict
 from selftune.governance.doubts import DoubtState, against_person
 from selftune.governance.independence import Party, against_signing
+from selftune.governance.keys import statement_is_signed
 from selftune.governance.matters import of_programme
 from selftune.governance.people.roster import fold
 from selftune.governance.registry.lineage import kin_between
@@ -43,17 +44,20 @@ _BY_ALARM: Final = {
 }
 
 
-def assessments(said: Iterable[Statement], about: Collection[str]) -> tuple[Statement, ...]:
-    """What was said to bear out one of these and was neither withdrawn nor superseded by its author."""
-    kept = list(said)
-    replaced = {
-        (one.supersedes, fold(one.author)) for one in kept if one.supersedes is not None and not one.author_is_model
-    }
+def assessments(hearing: Hearing, about: Collection[str]) -> tuple[Statement, ...]:
+    """What was said to bear out one of these, and was neither withdrawn nor superseded by its author here."""
+    said = [one for _, one in hearing.said]
+    replaced = {(one.supersedes, fold(one.author)) for one in said if one.supersedes and _is_of_here(hearing, one)}
     return tuple(
         one
-        for one in kept
+        for one in said
         if one.kind in ASSESSING and one.subject in about and (one.id, fold(one.author)) not in replaced
     )
+
+
+def _is_of_here(hearing: Hearing, statement: Statement) -> bool:
+    """Whether it may take a doubt away: it was signed by this machine."""
+    return hearing.public_key is None or statement_is_signed(statement, hearing.public_key)
 
 
 def find_verdict(subject: Subject) -> Iterator[Finding]:
@@ -75,7 +79,7 @@ def find_doubts(hearing: Hearing, doubts: Iterable[Doubt]) -> Iterator[Finding]:
             yield Finding(reason=Reason.HOLD, told=f"held by {said.author}: {said.text!r}", about=said.id)
         elif said.gravity is Gravity.BLOCKING:
             yield Finding(reason=Reason.BLOCKING_CONCERN, told=_told(doubt), about=said.id)
-        elif not doubt.answers:
+        elif not any(_is_answer(hearing, said, one) for one in doubt.answers):
             told = f"nobody has answered {said.author}: {said.text!r}"
             yield Finding(reason=Reason.UNANSWERED_CONCERN, told=told, about=said.id)
         for ending, _ in doubt.refused:
@@ -83,6 +87,12 @@ def find_doubts(hearing: Hearing, doubts: Iterable[Doubt]) -> Iterator[Finding]:
             if why:
                 told = f"{ending.author} ended {said.author}'s doubt ({ending.text!r}), and may not: {why}"
                 yield Finding(reason=Reason.CLOSED_BY_QUESTIONED, told=told, about=ending.id)
+
+
+def _is_answer(hearing: Hearing, doubt: Statement, answer: Statement) -> bool:
+    """Whether somebody answered: a person, in this project, and not who asked."""
+    own = hearing.roster.known_as(doubt) & hearing.roster.known_as(answer)
+    return not own and not answer.author_is_model and _is_of_here(hearing, answer)
 
 
 def _of_alarm(hold: Statement) -> Iterator[Finding]:
@@ -109,9 +119,10 @@ def _looks_of(hold: Statement) -> Iterator[tuple[str, str, str]]:
         yield named.get("alarm", ""), named.get("about", ""), fact.value
 
 
-def looks_on_record(doubts: Iterable[Doubt]) -> frozenset[tuple[str, str, str]]:
-    """The looks over which an alarm raised a hold: that hold says what has become of them."""
-    return frozenset(look for doubt in doubts if is_alarms_own(doubt.statement) for look in _looks_of(doubt.statement))
+def looks_on_record(hearing: Hearing, doubts: Iterable[Doubt]) -> frozenset[tuple[str, str, str]]:
+    """The looks over which an alarm raised a hold here: that hold says what has become of them."""
+    holds = (one.statement for one in doubts if is_alarms_own(one.statement) and _is_of_here(hearing, one.statement))
+    return frozenset(look for hold in holds for look in _looks_of(hold))
 
 
 def find_alarms(looks: Iterable[Look], on_record: Collection[tuple[str, str, str]], about: str) -> Iterator[Finding]:
@@ -148,13 +159,14 @@ def find_claims(
             yield from claims_without_query(statement, projected)
 
 
-def find_broken_off(said: Sequence[Statement], about: Callable[[Statement], bool]) -> Iterator[Finding]:
+def find_broken_off(hearing: Hearing, about: Callable[[Statement], bool]) -> Iterator[Finding]:
     """Sentences that broke off, and that their author never finished."""
+    said = [one for _, one in hearing.said]
     for place, one in enumerate(said):
         if not one.unfinished or not about(one):
             continue
         later = (other for other in said[place + 1 :] if fold(other.author) == fold(one.author))
-        if not any(one.id in {other.supersedes, *other.links} for other in later):
+        if not any(one.id in {other.supersedes, *other.links} and _is_of_here(hearing, other) for other in later):
             told = f"{one.author} broke off: {one.text!r}"
             yield Finding(reason=Reason.BROKEN_OFF, told=told, about=one.id)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from selftune.governance.doubts import Doubt
     from selftune.store.sessions import SessionFacts
 
+_MOST_DIGITS: Final = 19
 _FORM: Final = re.compile(r"\s*(?P<query>\w+)\s*\(\s*(?P<arguments>[^()]*)\)\s*=\s*(?P<value>[^=]+?)\s*")
 
 
@@ -145,7 +146,7 @@ def _stretch(material: Material, arguments: Mapping[str, str]) -> list[SessionFa
 
 def _number(arguments: Mapping[str, str], name: str) -> int:
     told = arguments[name].replace(",", "").replace("_", "")
-    if not told.isascii() or not told.isdigit() or (name == "last" and int(told) < 1):
+    if not told.isascii() or not told.isdigit() or len(told) > _MOST_DIGITS or (name == "last" and int(told) < 1):
         raise UsageError(f"{name} is a whole number, not {arguments[name]!r}.", next_step=f"Give {name}=2000.")
     return int(told)
 
