@@ -12,11 +12,20 @@ import pytest
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
-from selftune.app.ledger_files import export_ledger, proof_files, write_files
+from selftune.app.ledger_files import export_ledger, proof_files, prove, write_files
 from selftune.app.ledgers import co_sign, keep_witness
+from selftune.app.signing import keys_folder
 from selftune.app.successions import place_of, succeed, succeed_as_vouched, vouch_for
-from selftune.errors import DamagedFileError, IntegrityError, MissingFileError, SelftuneError, UsageError
+from selftune.errors import (
+    DamagedFileError,
+    IntegrityError,
+    MissingFileError,
+    SelftuneError,
+    UnknownNameError,
+    UsageError,
+)
 from selftune.failpoints import VARIABLE
+from selftune.governance.people.keys import make_person_key
 from selftune.ledger import verify
 from selftune.ledger.keys import NEXT, load_machine_key, make_machine_key
 from selftune.ledger.proofs import witness_line
@@ -330,3 +339,39 @@ def test_another_project_s_key_co_signs_and_vouches_by_command(released, tmp_pat
     run("succeed", "replaced", "--vouched", tmp_path / "vouched", "-p", released.folder)
     assert json.loads(run("checkpoint", "-p", released.folder))["key"] != witness.public
     assert "Co-signed up to entry" in run("verify", released.folder, "--witness", witness.public)
+
+
+def test_a_person_s_key_is_unlocked_on_a_terminal_only(released, tmp_path):
+    make_person_key(keys_folder(), "ana", lambda _: "eight letters or more")
+    kept = tmp_path / "kept.jsonl"
+    run("checkpoint", "--out", kept, "-p", released.folder)
+    with pytest.raises(UsageError, match="taken from a terminal only"):
+        run("witness", kept, "--key", "ana", "-p", released.folder)
+    with pytest.raises(UsageError, match="taken from a terminal only"):
+        run("succeed", "replaced", "--witness", "ana", "-p", released.folder)
+
+
+def test_what_no_entry_names_and_what_was_only_on_paper_prove_nothing(released, tmp_path):
+    with pytest.raises(IntegrityError, match="no entry of the ledger names"):
+        prove(released, f"run:{7:064x}")
+    paper = tmp_path / "paper.txt"
+    paper.write_text(run("checkpoint", "--print", "-p", released.folder))
+    with pytest.raises(UsageError, match="no signed checkpoint"):
+        run("prove", "--since", paper, "-p", released.folder)
+    with pytest.raises(UnknownNameError, match="kind of record"):
+        run("export", tmp_path / "out", "--with", "evaluations", "-p", released.folder)
+
+
+def test_a_ledger_that_does_not_verify_is_neither_proven_nor_exported(released, tmp_path):
+    path = folder_of(released) / "00000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"made by a test", b"made by a toad", 1))
+    with pytest.raises(IntegrityError, match=r"00000001\.jsonl, line 1, entry 1"):
+        prove(released, released.store.last(Release).id)
+    with pytest.raises(IntegrityError, match="does not verify"):
+        export_ledger(released, tmp_path / "out")
+
+
+def test_results_are_objects_for_programs(released, tmp_path):
+    assert json.loads(run("checkpoint", "--json", "-p", released.folder))["size"] == 2
+    assert json.loads(run("export", tmp_path / "out", "--json", "-p", released.folder))["records"] == 2
+    assert json.loads(run("succeed", "replaced", "--json", "-p", released.folder))["entry"] == 3

@@ -361,3 +361,9 @@ def test_no_other_byte_in_what_was_handed_out_verifies_or_crashes(ledger, other,
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         assert verify.main([str(ledger.project), *given]) == 8, whole[place - 20 : place + 20]
     capsys.readouterr()
+
+
+def test_an_entry_of_another_form_exits_8_without_a_stack_trace(ledger, capsys):
+    ledger.note(NAMED, {})
+    assert verify.main([str(ledger.project)]) == 8
+    assert "something is not of the form it must have" in capsys.readouterr().err

@@ -13,9 +13,7 @@ from selftune.errors import IntegrityError, UnknownNameError, UsageError
 from selftune.ledger import verify
 from selftune.ledger.mirror import Mirror
 from selftune.ledger.proofs import find_entry, inclusion_line, join_line
-from selftune.records import encode_record, record_types
-from selftune.records.canonical import read_exactly, write
-from selftune.records.sealing import seal_of
+from selftune.records import encode_record, record_types, sealed_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -132,7 +130,7 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
 
 def sealed_line(record: Record) -> bytes:
     """What a record's id covers: all of it, people's words as salted digests."""
-    return write(seal_of(type(record))(read_exactly(encode_record(record))))
+    return sealed_text(encode_record(record)).encode()
 
 
 def export_ledger(project: Project, folder: Path, *, further: Iterable[str] = ()) -> LedgerExport:
@@ -174,15 +172,11 @@ def _write_records(project: Project, path: Path, kinds: set[str]) -> tuple[int, 
     written = left_out = 0
     with path.open("wb") as stream:
         for kind, cls in sorted(record_types().items()):
-            if kind not in kinds:
-                left_out += project.store.count(cls) if kind else 0
-                continue
-            for _, record in project.store.each(cls):
+            left_out += project.store.count(cls) if kind else 0
+            for _, record in project.store.each(cls) if kind in kinds else ():
                 line = sealed_line(record)
                 # A record of an older version is named by its own text, which reads as another one today.
-                if f"{kind}:{hashlib.sha256(line).hexdigest()}" != record.id:
-                    left_out += 1
-                    continue
-                stream.write(line + b"\n")
-                written += 1
-    return written, left_out
+                if f"{kind}:{hashlib.sha256(line).hexdigest()}" == record.id:
+                    stream.write(line + b"\n")
+                    written += 1
+    return written, left_out - written
