@@ -60,7 +60,7 @@ def test_an_archive_is_brought_in_told_of_and_shown(project, sessions):
     assert "60 without a time" in told
     (listed,) = json.loads(run("archive", "list", "-p", project, "--json"))
     assert (listed["missing"], listed["programme"]["last"]) == (1, 60)
-    assert "assistant: Yes." in run("archive", "show", "12", "-p", project)
+    assert "  assistant:\n    | Yes.\n" in run("archive", "show", "12", "-p", project)
     assert json.loads(run("archive", "show", "wild-7:12", "-p", project, "--json"))["session"]["number"] == 12
 
 

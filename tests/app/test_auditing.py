@@ -271,7 +271,7 @@ def test_who_is_cut_off_while_records_are_shown_has_read_none_of_them(tides, mon
 
     with pytest.raises(BrokenPipeError):
         read_next(tides, begun.id, show=cut_off)
-    monkeypatch.setenv("SELFTUNE_FAILPOINTS", "audit.shown=enospc")
+    monkeypatch.setenv("SELFTUNE_FAILPOINTS", "audit-shown=enospc")
     with pytest.raises(OSError, match="No space left"):
         read_on(tides, begun.id)
     monkeypatch.delenv("SELFTUNE_FAILPOINTS")

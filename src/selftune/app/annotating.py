@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.app.doubting import speaker, subject_of, write_and_keep
 from selftune.app.doubts_page import headline, lateness
-from selftune.app.reporting.pages.plain import plain, quoted
+from selftune.app.reporting.pages.plain import one_line, quoted
 from selftune.errors import UsageError
 from selftune.governance.people.roster import fold
 from selftune.governance.shredded import as_left
@@ -62,7 +62,7 @@ def tell_remarks(project: Project, found: tuple[Statement, ...]) -> Iterator[str
     later = {one.supersedes: one for _, one in project.store.each(Statement) if one.supersedes is not None}
     for one in found:
         labels = [label for label in (one.category, one.topic and f"on {one.topic}") if label]
-        yield plain(f"{headline(one)}, about {one.subject[:26]}{', ' if labels else ''}{', '.join(labels)}")
+        yield one_line(f"{headline(one)}, about {one.subject[:26]}{', ' if labels else ''}{', '.join(labels)}")
         yield from quoted(one.text)
         for name, words in (("before", one.before), ("after", one.after)):
             if words is not None:

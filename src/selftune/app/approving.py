@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.app.breaker_page import describe_breaker
 from selftune.app.doubting import speaker
+from selftune.app.reporting.pages.plain import one_line
 from selftune.app.signing import speak
 from selftune.governance.breaker import SIMULATED
 from selftune.governance.people.keys import ask_on_terminal
@@ -29,7 +30,7 @@ def describe_what_waits(project: Project, *, breaker: bool = False) -> str:
     """
     pending = None if breaker else pending_decision(project)
     if pending is not None:
-        return f"A promotion waits: {pending.reason} ({pending.id})"
+        return f"A promotion waits: {one_line(pending.reason)} ({pending.id})"
     return "\n".join(describe_breaker(project))
 
 

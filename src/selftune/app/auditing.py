@@ -166,7 +166,7 @@ def read_next(project: Project, name: str, *, show: Show, section: str = "", man
         state=_state_after(view, part, ids),
     )
     show(served)
-    reach("audit.shown")
+    reach("audit-shown")
     if part is not None and ids:
         project.store.save([_reading(project, audit, part.section, ids, who)], event=READ)
     return served

@@ -126,24 +126,27 @@ def show(
 
 
 def _lines_of_session(shown: ShownSession) -> Iterator[str]:
-    from selftune.app.reporting.pages.plain import plain
+    from selftune.app.reporting.pages.plain import one_line, quoted
 
     one = shown.session
     told = f"session {one.number} of {one.programme}, {one.happened_at or 'no time on record'}"
-    yield plain(f"{told}, by {one.author or 'nobody named'}, answered by {one.generated_by or 'no model named'}")
-    yield f"{shown.id}, from {plain(one.source)} {plain(one.position)}, {one.attempts} attempts"
+    yield one_line(f"{told}, by {one.author or 'nobody named'}, answered by {one.generated_by or 'no model named'}")
+    yield one_line(f"{shown.id}, from {one.source} {one.position}, {one.attempts} attempts")
     scores = ", ".join(f"{name} {score:g}" for name, score in one.scores)
-    yield plain(f"scores: {scores or 'none'}; reward: {'none' if one.reward is None else f'{one.reward:g}'}")
-    yield plain(f"flags: {', '.join(one.flags) or 'none'}")
+    yield one_line(f"scores: {scores or 'none'}; reward: {'none' if one.reward is None else f'{one.reward:g}'}")
+    yield one_line(f"flags: {', '.join(one.flags) or 'none'}")
     if one.redacted:
         yield "secrets were taken out of it when it came in"
     for message in one.messages:
         if message.reasoning is not None:
-            yield plain(f"  {message.role} (thinking): {message.reasoning}")
-        yield plain(f"  {message.role}: {message.content}")
-    yield from (plain(f"  {name}: {text}") for name, text in one.more)
+            yield f"  {one_line(message.role)} (thinking):"
+            yield from quoted(message.reasoning, "    ")
+        yield f"  {one_line(message.role)}:"
+        yield from quoted(message.content, "    ")
+    yield from (f"  {one_line(f'{name}: {text}')}" for name, text in one.more)
     for said in shown.said:
-        yield plain(f"{said.kind.value} by {said.author}, {said.said_at} ({said.id[:20]}): {said.text}")
+        yield one_line(f"{said.kind.value} by {said.author}, {said.said_at} ({said.id[:20]}):")
+        yield from quoted(said.text)
 
 
 @archive.command("phases")
