@@ -66,7 +66,8 @@ def all_that_signs(folder, seen):
 def seen(folder, tmp_path):
     """The ledger's checkpoint as another machine has co-signed it."""
     path = tmp_path / "seen.jsonl"
-    path.write_bytes(co_sign(folder / HIDDEN / "ledger" / "checkpoints.jsonl", make_machine_key(tmp_path / "w"), "w"))
+    own = folder / HIDDEN / "ledger" / "checkpoints.jsonl"
+    path.write_bytes(co_sign(own, make_machine_key(tmp_path / "w"), "w", tmp_path / "witnessed"))
     return path
 
 

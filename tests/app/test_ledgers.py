@@ -112,7 +112,7 @@ def test_a_ledger_that_became_shorter_than_what_was_kept_proves_nothing(released
 def test_another_machine_co_signs_and_its_key_is_named_in_the_ledger(released, other, tmp_path):
     kept, seen = tmp_path / "kept.jsonl", tmp_path / "seen.jsonl"
     run("checkpoint", "--out", kept, "-p", released.folder)
-    seen.write_bytes(co_sign(kept, other, "the other machine"))
+    seen.write_bytes(co_sign(kept, other, "the other machine", tmp_path / "witnessed"))
     assert "by the other machine" in run("keep", seen, "-p", released.folder)
     run("keep", seen, "-p", released.folder)
     assert released.store.noted(verify.NAMED)[0][1] == {"key": other.public}
@@ -258,7 +258,7 @@ def test_a_date_names_the_first_entry_that_bears_it_whatever_the_clock_did(proje
 def test_a_named_witness_vouches_for_the_key_after_a_lost_one(released, other, tmp_path):
     kept, seen = tmp_path / "kept.jsonl", tmp_path / "seen.jsonl"
     run("checkpoint", "--out", kept, "-p", released.folder)
-    seen.write_bytes(co_sign(kept, other, "w"))
+    seen.write_bytes(co_sign(kept, other, "w", tmp_path / "witnessed"))
     keep_witness(released, seen)
     (released.hidden / "keys/machine.key").unlink()
     done = succeed(released, "lost", witness=other)
@@ -294,7 +294,7 @@ def test_a_public_key_of_another_is_refused_still(released, other):
 def test_a_witness_on_another_machine_vouches_by_a_file_there_and_back(released, other, tmp_path):
     kept, seen, asked, vouched = (tmp_path / name for name in ("kept.jsonl", "seen.jsonl", "asked", "vouched"))
     run("checkpoint", "--out", kept, "-p", released.folder)
-    seen.write_bytes(co_sign(kept, other, "w"))
+    seen.write_bytes(co_sign(kept, other, "w", tmp_path / "witnessed"))
     keep_witness(released, seen)
     (released.hidden / "keys/machine.key").unlink()
     run("succeed", "lost", "--ask", asked, "-p", released.folder)
@@ -356,7 +356,9 @@ def test_what_no_entry_names_and_what_was_only_on_paper_prove_nothing(released, 
         prove(released, f"run:{7:064x}")
     paper = tmp_path / "paper.txt"
     paper.write_text(run("checkpoint", "--print", "-p", released.folder))
-    with pytest.raises(UsageError, match="no signed checkpoint"):
+    assert run("prove", "--since", paper, "-p", released.folder).startswith('{"earlier":')
+    paper.write_text(f"size 1\nroot {'00' * 32}\nkey {'00' * 32}\n")
+    with pytest.raises(UsageError, match="holds no checkpoint over entries of this project"):
         run("prove", "--since", paper, "-p", released.folder)
     with pytest.raises(UnknownNameError, match="kind of record"):
         run("export", tmp_path / "out", "--with", "evaluations", "-p", released.folder)
@@ -375,3 +377,39 @@ def test_results_are_objects_for_programs(released, tmp_path):
     assert json.loads(run("checkpoint", "--json", "-p", released.folder))["size"] == 2
     assert json.loads(run("export", tmp_path / "out", "--json", "-p", released.folder))["records"] == 2
     assert json.loads(run("succeed", "replaced", "--json", "-p", released.folder))["entry"] == 3
+
+
+def test_a_witness_signs_only_what_goes_on_from_what_it_has_seen(released, other, tmp_path):
+    first, second, proof = (tmp_path / name for name in ("first.jsonl", "second.jsonl", "proof.jsonl"))
+    seen, memory = tmp_path / "seen.jsonl", tmp_path / "witnessed"
+    run("checkpoint", "--out", first, "-p", released.folder)
+    seen.write_bytes(co_sign(first, other, "w", memory))
+    assert co_sign(first, other, "w", memory)
+    released.store.note("more")
+    run("checkpoint", "--out", second, "-p", released.folder)
+    with pytest.raises(UsageError, match="nothing joins the two"):
+        co_sign(second, other, "w", memory)
+    run("prove", "--since", seen, "--out", proof, "-p", released.folder)
+    assert json.loads(co_sign(proof, other, "w", memory))["size"] == 3
+    with pytest.raises(UsageError, match="nothing joins the two"):
+        co_sign(first, other, "w", memory)
+    with pytest.raises(IntegrityError, match="is not one that you kept"):
+        co_sign(proof_since_first(released, first, tmp_path / "late.jsonl"), other, "w", memory)
+
+
+def proof_since_first(project, first, path):
+    """A true proof, of a stretch that begins before what the witness saw last."""
+    project.store.note("more")
+    run("prove", "--since", first, "--out", path, "-p", project.folder)
+    return path
+
+
+def test_a_witness_is_not_shown_two_pasts_of_one_ledger(released, other, tmp_path):
+    first, forged, memory = tmp_path / "first.jsonl", tmp_path / "forged.jsonl", tmp_path / "witnessed"
+    run("checkpoint", "--out", first, "-p", released.folder)
+    co_sign(first, other, "w", memory)
+    head = json.loads(first.read_bytes()) | {"root": "00" * 32}
+    signature = load_machine_key(released.hidden / "keys").sign(verify.message_of(verify.DOMAIN, head))
+    forged.write_bytes(verify.canonical(head | {"signature": signature}) + b"\n")
+    with pytest.raises(IntegrityError, match="another past of this ledger was witnessed here"):
+        co_sign(forged, other, "w", memory)

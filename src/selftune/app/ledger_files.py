@@ -90,21 +90,38 @@ def prove(project: Project, record_id: str | None, *, since: dict[str, Any] | No
     return b"".join(line + b"\n" for line in lines)
 
 
-def kept_checkpoint(path: Path) -> dict[str, Any]:
-    """The newest checkpoint of a file that was kept elsewhere, its signature checked.
+def kept_checkpoint(project: Project, path: Path) -> dict[str, Any]:
+    """The newest checkpoint of a file that was kept elsewhere, as a proof must have it: signed by this project.
+
+    Of what was kept on paper, or as a witness's co-signature, this project's own checkpoint of that size and root.
 
     Raises:
-        UsageError: it is none, or holds only what was printed on paper.
+        UsageError: it is none, or this project has signed no such tree.
         IntegrityError: it was altered.
     """
     with located():
-        head = max((head for _, head in verify.read_kept(path)), key=lambda head: int(head["size"]))
-    if "signature" not in head or head["size"] == 0:
+        head = newest(_read_any_heads(path))
+        own = verify.read_heads(ledger_folder(project) / verify.CHECKPOINTS, verify.DOMAIN, verify.CHECKPOINT_FIELDS)
+    signed = [mine for _, mine in own if (mine["size"], mine["root"]) == (head["size"], head["root"])]
+    if "number" in head:
+        signed.append(head)
+    if not signed or head["size"] == 0:
         raise UsageError(
-            f"{path} holds no signed checkpoint over an entry.",
-            next_step="Use `selftune ledger checkpoint --out FILE`.",
+            f"{path} holds no checkpoint over entries of this project.",
+            next_step="Use what `selftune ledger checkpoint` or `selftune ledger witness` wrote.",
         )
-    return head
+    return signed[-1]
+
+
+def newest(heads: Iterable[verify.Head]) -> dict[str, Any]:
+    """The tree head over most entries."""
+    return max((head for _, head in heads), key=lambda head: int(head["size"]))
+
+
+def _read_any_heads(path: Path) -> list[verify.Head]:
+    """Checkpoints, or what a witness made of one."""
+    witnessed = b'"name":' in path.read_bytes()
+    return verify.read_heads(path, verify.WITNESS, verify.WITNESS_FIELDS) if witnessed else verify.read_kept(path)
 
 
 def proof_files(project: Project, record: Record) -> dict[str, bytes]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from selftune.app.ledger_files import ledger_folder, located
-from selftune.errors import UsageError
+from selftune.app.ledger_files import ledger_folder, located, newest
+from selftune.errors import IntegrityError, UsageError
 from selftune.ledger import keys, verify
 from selftune.ledger.mirror import Mirror
 from selftune.ledger.proofs import witness_line
@@ -24,21 +25,64 @@ def on_paper(checkpoint: Checkpoint) -> str:
     return f"size {checkpoint.size}\nroot {checkpoint.root}\nkey {checkpoint.key}\n"
 
 
-def co_sign(path: Path, key: Signer, name: str) -> bytes:
-    """The newest checkpoint of a file, signed by another key than its own.
+def co_sign(path: Path, key: Signer, name: str, memory: Path) -> bytes:
+    """The newest checkpoint of a file, signed by another key than its own; it is remembered.
+
+    Of a ledger that was seen before, only what is proven to go on from there is signed: else two pasts of one ledger
+    could both be witnessed.
+
+    Args:
+        path: A checkpoint, or a proof that joins it to one that was seen before.
+        key: The witness's.
+        name: Who the witness is.
+        memory: The folder that holds what was signed here, by ledger.
 
     Raises:
-        IntegrityError: the checkpoint was altered.
-        UsageError: it is by the same key.
+        IntegrityError: the checkpoint was altered, or is of another past than the one seen before.
+        UsageError: it is by the same key, or nothing shows that it goes on from what was seen before.
     """
     with located():
-        head = max((head for _, head in verify.read_kept(path)), key=lambda head: int(head["size"]))
+        proof = b'"later":' in path.read_bytes()
+        head = _last_of_proof(path) if proof else newest(verify.read_kept(path))
+        before = memory / f"{head['key']}.jsonl"
+        seen = verify.read_heads(before, verify.WITNESS, verify.WITNESS_FIELDS)
     if head["key"] == key.public:
         raise UsageError(
             "a key can't be the witness of what it signed itself.",
             next_step="Sign on another machine, or with a person's key: `--key NAME`.",
         )
-    return witness_line(head, key, name=name, at=utc_now()) + b"\n"
+    if seen:
+        _refuse_another_past(head, newest(seen), path if proof else None)
+    line = witness_line(head, key, name=name, at=utc_now()) + b"\n"
+    memory.mkdir(parents=True, exist_ok=True)
+    with before.open("ab") as stream:
+        stream.write(line)
+    return line
+
+
+def _last_of_proof(path: Path) -> dict[str, Any]:
+    """The checkpoint that a proof ends at, all of its lines checked."""
+    verify.check_proofs(path, [])
+    later = (json.loads(line).get("later") for line in path.read_bytes().splitlines())
+    return max(filter(None, later), key=lambda head: int(head["size"]))
+
+
+def _refuse_another_past(head: dict[str, Any], seen: dict[str, Any], proof: Path | None) -> None:
+    if (head["size"], head["root"]) == (seen["size"], seen["root"]):
+        return
+    if head["size"] == seen["size"]:
+        raise IntegrityError(
+            f"another past of this ledger was witnessed here: other entries up to {seen['size']}, at {seen['at']}.",
+            next_step="Keep both files: one key has signed two histories.",
+        )
+    if proof is None:
+        raise UsageError(
+            f"the first {seen['size']} entries of this ledger were witnessed here before, and nothing joins the two.",
+            next_step="Have `selftune ledger prove --since SEEN --out FILE` run there, SEEN being the co-signature of"
+            " then, and sign that file.",
+        )
+    with located():
+        verify.check_proofs(proof, [("", seen)])
 
 
 def keep_witness(project: Project, path: Path) -> tuple[dict[str, Any], ...]:

@@ -85,13 +85,13 @@ def prove(
         raise UsageError("there is nothing to prove.", next_step="Name a record, or a checkpoint with --since.")
     with open_project(project) as opened:
         record_id = opened.store.find(record) if record else None
-        lines = make_proof(opened, record_id, since=kept_checkpoint(since) if since else None)
+        lines = make_proof(opened, record_id, since=kept_checkpoint(opened, since) if since else None)
     _give(out, lines)
 
 
 @ledger.command("witness")
 def witness(
-    file: Annotated[Path, typer.Argument(help="A checkpoint of another machine.")],
+    file: Annotated[Path, typer.Argument(help="Another machine's checkpoint, or its proof since the last one.")],
     key: KeyName = "",
     name: Annotated[str, typer.Option(help="Who the witness is; the key's or the project's name by default.")] = "",
     out: NewFile = None,
@@ -99,16 +99,16 @@ def witness(
 ) -> None:
     """Co-sign another machine's checkpoint, by a person's key or by this project's; `ledger keep` takes it there."""
     from selftune.app.ledgers import co_sign
+    from selftune.bases.registry import default_home
     from selftune.ledger.keys import load_machine_key
     from selftune.loop.config import load_config
     from selftune.store.store import HIDDEN
 
-    if key:
-        line = co_sign(file, _person(key), name or key)
-    else:
-        config = load_config(project)
-        line = co_sign(file, load_machine_key(project / HIDDEN / "keys"), name or config.project.name)
-    _give(out, line)
+    if out is not None:
+        _refuse_taken(out)
+    signer = _person(key) if key else load_machine_key(project / HIDDEN / "keys")
+    witness_name = name or key or load_config(project).project.name
+    _give(out, co_sign(file, signer, witness_name, default_home() / "witnessed"))
 
 
 @ledger.command("keep")
