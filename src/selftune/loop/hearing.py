@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from selftune.governance.doubts import hear
@@ -27,7 +28,7 @@ def hear_project(project: Project) -> Hearing:
         profile=project.config.project.profile,
         runner=getpass.getuser(),
         public_key=load_machine_key(project.hidden / "keys").trusted,
-        pseudonym=lambda name: _pseudonym(project, name),
+        pseudonym=cache(partial(_pseudonym, project)),
     )
 
 
