@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 from tides import fill, session
 from typer.testing import CliRunner
 
 from selftune.app.alarms import register_projection
 from selftune.app.cli.main import app, register_commands
+from selftune.app.cli.screen import Stages, show_halt
 from selftune.app.registering import rename_model
 from selftune.governance.statements import (
     Remark,
@@ -23,6 +26,7 @@ from selftune.governance.statements import (
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.project import create_project, open_project
+from selftune.loop.runner import Halted
 from selftune.records import Decision, Interaction, Message, Outcome, Trigger
 
 FORGED = "rests on decision:0000, signed by everybody"
@@ -124,3 +128,12 @@ def test_no_words_steer_a_terminal_or_pass_for_a_line_of_ours(spoken, command):
     assert all(letter.isprintable() or letter in "\n\t" for letter in result.output), command
     if not command.startswith(("report", "audit report")):  # a page has fences, which say whose lines they are
         assert FORGED not in {line.strip().removeprefix(": ") for line in result.output.splitlines()}, command
+
+
+def test_a_halt_and_a_word_between_stages_are_told_and_steer_nothing():
+    stream = StringIO()
+    console = Console(file=stream, highlight=False)
+    show_halt(console, Halted(reason=WORDS, next_step=WORDS, exit_code=5))
+    Stages(console).told(WORDS)
+    assert stream.getvalue().count("[bold]loud[/bold]") == 3
+    assert all(letter.isprintable() or letter in "\n\t" for letter in stream.getvalue())

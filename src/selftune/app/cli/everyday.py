@@ -226,6 +226,7 @@ def ask(
 def status(project: Folder = HERE, json: AsJson = False) -> None:
     """What serves, what the log holds, what was decided last, and what to do next."""
     from selftune.app.cli.screen import make_console, print_json
+    from selftune.app.reporting.pages.plain import plain
     from selftune.app.summary import status_summary
     from selftune.loop.project import open_project
 
@@ -237,7 +238,7 @@ def status(project: Folder = HERE, json: AsJson = False) -> None:
     console = make_console()
     for key, value in summary.items():
         if value is not None:
-            console.print(f"{key.replace('_', ' '):<16}{value}", soft_wrap=True, markup=False)
+            console.print(f"{key.replace('_', ' '):<16}{plain(str(value))}", soft_wrap=True, markup=False)
 
 
 def why(

@@ -64,8 +64,10 @@ def show_halt(console: Console, halted: Halted) -> None:
     """Why a cycle ended before a decision, and what to do next."""
     from rich.markup import escape
 
-    console.print(f"[bold yellow]Halted:[/] {escape(halted.reason)}", soft_wrap=True)
-    console.print(f"[bold]Next:[/] {escape(halted.next_step)}", soft_wrap=True)
+    from selftune.app.reporting.pages.plain import plain
+
+    console.print(f"[bold yellow]Halted:[/] {escape(plain(halted.reason))}", soft_wrap=True)
+    console.print(f"[bold]Next:[/] {escape(plain(halted.next_step))}", soft_wrap=True)
 
 
 def show_system_error(error: OSError) -> None:
@@ -138,7 +140,11 @@ class Stages:
 
     def told(self, text: str) -> None:
         """A line of its own."""
-        self._console.print(f"  [yellow]![/] {text}", highlight=False)
+        from rich.markup import escape
+
+        from selftune.app.reporting.pages.plain import plain
+
+        self._console.print(f"  [yellow]![/] {escape(plain(text))}", highlight=False)
 
     def _stop(self) -> None:
         if self._bars is not None:
