@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -175,7 +176,7 @@ class _Made:
 
 def _compile_sources() -> None:
     """Compile once what every program that a test starts would compile anew, half its start, where none is kept."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the workers keep what they make of the tests too
     compileall.compile_dir(ROOT / "src", quiet=2)
 
 
@@ -193,7 +194,12 @@ def _is_long(item) -> bool:
 
 
 def _room(item) -> str:
-    return item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
+    return _room_of(item.path)
+
+
+@cache
+def _room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "tests").parts[0] if path.is_relative_to(ROOT / "tests") else ""
 
 
 def _required() -> set[str]:

@@ -22,7 +22,7 @@ from selftune.scoring.state_obedience import (
 from selftune.scoring.units import mean_of, unit_scores
 
 SUITE = Path(selftune.__file__).parent / "evals" / "suites" / "state_obedience.yaml"
-ITEMS = yaml.safe_load(SUITE.read_text(encoding="utf-8"))["items"]
+ITEMS = yaml.load(SUITE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["items"]
 HIGHEST_SHARE = 0.10
 
 Strategy = Callable[[State, str], str]

@@ -396,7 +396,7 @@ def _around(mean: float, n: int) -> list[float]:
     shape = [NormalDist(0, SPREAD).inv_cdf((place + 0.5) / n) for place in range(n)]
     centre = mean
     for _ in range(_TURNS):
-        centre += mean - fmean(_clip(centre + off) for off in shape)
+        centre += mean - fmean([_clip(centre + off) for off in shape])
     return [_clip(centre + off) for off in shape]
 
 
