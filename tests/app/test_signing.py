@@ -364,6 +364,22 @@ def test_a_lone_number_and_words_without_a_query_are_no_evidence(alone):
     assert "not linked to any query: 0.97" in page
 
 
+def test_a_number_no_longer_stands_alone_beside_a_signature_with_a_mean(team):
+    said_about(team, "Compliance index: 0.97.")
+    make_bundle(team, "TIDES-1")
+    assert "lone_scalar" in names(team)
+    sign(team, "training", facts=["lowest() = 0.4"])
+    assert names(team) == ["signature_missing", "signature_missing"]
+
+
+def test_a_bundle_that_leaves_out_who_led_its_sessions_is_signed_by_nobody(team):
+    bundle = make_bundle(team, "TIDES-1")
+    team.store.save([replace(bundle, behind=())], event="put in below the commands")
+    assert "outdated_bundle" in names(team, whole=True)
+    with pytest.raises(WaitingForPersonError, match="no bundle of what is on record"):
+        sign(team, "training")
+
+
 def test_one_score_alone_hides_the_worst(released):
     path = released.folder.parent / "one.jsonl"
     path.write_text("".join(f'{{"number": {n}, "output": "Yes.", "scores": {{"index": 0.97}}}}\n' for n in range(9)))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from governance_makers import close, decision, heard, look_at, say, withdraw
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from people_makers import entry, fake_person_key, forged, revoke, signed
 from signing_makers import (
     ALL,
@@ -188,6 +191,16 @@ def test_verified_and_projected_are_words_that_need_a_query():
     assert refusals(foreseen, projected=True) == []
 
 
+def test_how_much_was_flagged_is_a_query_s_to_say():
+    material = Material(sessions=sessions(100, flagged=(3,)))
+    none, one = (put_query(material, "flagged", (("first", first),)) for first in ("50", "1"))
+    assert (none.value, one.value) == ("0", "1")
+    words = "The final two thousand sessions show zero flagged outputs."
+    assert refusals(sign_off(TRAINER, "training", text=words), material=material) == ["unverified_claim"]
+    assert refusals(sign_off(TRAINER, "training", text=words, facts=(one,)), material=material) == ["unverified_claim"]
+    assert refusals(sign_off(TRAINER, "training", text=words, facts=(none,)), material=material) == []
+
+
 def test_a_signature_that_broke_off_says_nothing():
     assert refusals(sign_off(TRAINER, "training", unfinished=True)) == ["broken_off"]
 
@@ -197,6 +210,34 @@ def test_a_refused_signature_is_no_reason_once_another_has_signed_in_its_place()
     found = chain(bad, *ALL)
     assert len(found.refused) == 1
     assert reasons(found) == []
+
+
+# Two people whom the roster knew under every role, one of them with two keys and two names, and a third with one role.
+BUSY, OTHER = fake_person_key("dora"), fake_person_key("ed")
+SECOND = fake_person_key("dora again")
+_CAME = (
+    entry(BUSY, KEEPER, roles=("training", "evaluation_committee", "deployment")),
+    entry(OTHER, KEEPER, roles=("evaluation_committee", "deployment")),
+)
+_MOVED = entry(
+    SECOND, KEEPER, follows=_CAME[0].id, name="theodora", roles=("evaluation_committee", "deployment", "training")
+)
+_SIGNED = [
+    sign_off(key, role, author=name, evidence=("sha256:handoff",))
+    for key, name in ((BUSY, "dora"), (SECOND, "theodora"), (OTHER, "ed"), (SECOND, "dora"), (TRAINER, "ada"))
+    for role in ("training", "evaluation_committee", "deployment")
+]
+_TOLD = " ".join((BUNDLE.id, *(one.id for one in _SIGNED)))
+
+
+@given(st.lists(st.sampled_from([*_SIGNED, _MOVED]), max_size=9, unique_by=lambda one: one.id))
+@settings(max_examples=60, deadline=None)
+def test_fewer_than_three_people_complete_no_chain_however_they_sign(said):
+    found = chain(*_CAME, *said, document=lambda _: _TOLD)
+    assert len({frozenset(one.tokens) for one in found.counted}) == len(found.counted)
+    assert not any(one.tokens & other.tokens for one, other in combinations(found.counted, 2))
+    # Ada trained, Ed may examine or deploy, and Dora held every role: nobody is left for the third.
+    assert not found.is_complete
 
 
 # --- What is released, and whom it questions --------------------------------------------------------------------------

@@ -129,6 +129,7 @@ def look_at_readiness(project: Project, name: str = "", *, whole: bool = False, 
     looks = (*_looks(project, subject, sessions, examiner), *_cited(project, subject, sessions, assessed))
     found = (
         *(_damages(project, sessions) if whole else ()),
+        *(_unnamed(project, signatures, sessions) if whole else ()),
         *find_verdict(subject),
         *find_doubts(hearing, doubts),
         *find_alarms(looks, looks_on_record(hearing, doubts), subject.id),
@@ -138,6 +139,7 @@ def look_at_readiness(project: Project, name: str = "", *, whole: bool = False, 
             sorted({name for row in sessions for name in row.scores}),
             subject.id,
             projected=signatures.case.projected,
+            signed=[one.statement for one in signatures.chain.counted],
         ),
         *find_broken_off(hearing, lambda one: _is_about(hearing, one, subject, doubts)),
         *find_kin(store, said, subject),
@@ -254,6 +256,20 @@ def _damages(project: Project, sessions: Sequence[SessionFacts]) -> Iterator[Fin
         if kept.get(row.session_id) != (row.number, row.flags, dict(row.scores), row.attempts):
             told = f"what the columns tell of session {row.number} is not what its record says"
             yield Finding(reason=Reason.COLUMNS_DIFFER, told=told, about=row.session_id)
+
+
+def who_led(project: Project, sessions: Sequence[SessionFacts]) -> tuple[str, ...]:
+    """Pseudonyms of those who led these sessions, each once; reads every record."""
+    kept = project.store.kept_records((row.session_id for row in sessions), Session)
+    return tuple(sorted({session.author for session in kept if session.author is not None}))
+
+
+def _unnamed(project: Project, signatures: Signatures, sessions: Sequence[SessionFacts]) -> Iterator[Finding]:
+    """Whoever put the bundle together may not leave out who led its sessions: they would pass for strangers."""
+    bundle = signatures.chain.bundle
+    if bundle is not None and signatures.chain.is_current and bundle.behind != who_led(project, sessions):
+        told = "the bundle does not name everybody who led its sessions"
+        yield Finding(reason=Reason.OUTDATED_BUNDLE, told=told, about=bundle.id)
 
 
 def _as_recorded(

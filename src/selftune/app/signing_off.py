@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.doubting import speaker
-from selftune.app.readiness import look_at_readiness
+from selftune.app.readiness import look_at_readiness, who_led
 from selftune.app.reporting.handoff import handoff_page
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.post_training import post_training_page
@@ -22,10 +22,11 @@ from selftune.governance.signing.reasons import Reason, Weight
 from selftune.governance.statements import hold, say
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
-from selftune.records import Bundle, Fact, Session, Statement, StatementKind
+from selftune.loop.signatures import sessions_of
+from selftune.records import Bundle, Fact, Statement, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from selftune.app.readiness import Readiness
     from selftune.app.reporting.pages.parts import Page
@@ -99,7 +100,7 @@ def make_bundle(project: Project, name: str = "") -> Bundle:
         programme=readiness.subject.programme,
         sessions=covered.sessions,
         concerns=tuple(doubt.statement.id for doubt in readiness.doubts if doubt.stands),
-        behind=_who_led(project, readiness),
+        behind=who_led(project, sessions_of(project, readiness.subject)),
         codex_digest=covered.codex_digest,
     )
     project.store.save([bundle], event=BUNDLED)
@@ -117,7 +118,6 @@ def sign_off(project: Project, signing: Signing, ask: Ask) -> Statement:
     link = _link_of(readiness, signing.role)
     bundle = _bundle_of(readiness)
     _require_sound(readiness)
-    _require_all_named(project, readiness, bundle)
     facts = tuple(_proved(readiness, claim) for claim in signing.claims)
     cited: tuple[str, ...] = ()
     if link.document:
@@ -178,6 +178,12 @@ def make_handoff(project: Project, name: str = "") -> Page:
 
 
 def _require_chain(readiness: Readiness) -> None:
+    hearing = readiness.hearing
+    if not hearing.alone and not hearing.roster.members:
+        raise UsageError(
+            "this is a team by its config, and nobody is on the roster.",
+            next_step="Enter its people with `selftune key new` and `selftune people add`.",
+        )
     if not readiness.signatures.chain.charter.chain:
         raise UsageError(
             "one person works here, and nobody has to sign.",
@@ -197,20 +203,12 @@ def _require_sound(readiness: Readiness) -> None:
 def _bundle_of(readiness: Readiness) -> Bundle:
     _require_chain(readiness)
     chain = readiness.signatures.chain
-    if chain.bundle is None or not chain.is_current or chain.lacks:
+    unnamed = any(one.reason is Reason.OUTDATED_BUNDLE for one in readiness.findings)
+    if chain.bundle is None or unnamed or chain.lacks:
         raise WaitingForPersonError(
             "there is no bundle of what is on record now.", next_step="Make one with `selftune sign bundle`."
         )
     return chain.bundle
-
-
-def _require_all_named(project: Project, readiness: Readiness, bundle: Bundle) -> None:
-    """Whoever put the bundle together may not leave out who led its sessions: they would pass for strangers."""
-    if bundle.behind != _who_led(project, readiness):
-        raise WaitingForPersonError(
-            "the bundle does not name everybody who led its sessions.",
-            next_step="Make one with `selftune sign bundle`.",
-        )
 
 
 def _link_of(readiness: Readiness, role: str) -> Link:
@@ -271,15 +269,6 @@ def _require_counting(project: Project, readiness: Readiness, signed: Statement)
 
 def _keep(project: Project, page: Page) -> str:
     return project.blobs.put_bytes(as_markdown(page).encode())
-
-
-def _who_led(project: Project, readiness: Readiness) -> tuple[str, ...]:
-    """Pseudonyms of those who led the sessions, each once."""
-    if readiness.subject.programme is None:
-        return ()
-    rows = project.store.sessions.facts(readiness.subject.programme)
-    sessions: Iterable[Session] = project.store.kept_records([row.session_id for row in rows], Session)
-    return tuple(sorted({session.author for session in sessions if session.author is not None}))
 
 
 def _hold_looks(project: Project, readiness: Readiness) -> tuple[Statement, ...]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from selftune.governance.doubts import standing
 from selftune.governance.keys import statement_is_signed
 from selftune.governance.people.roster import KEY, Refusal, Roster, fold, signer_of
-from selftune.governance.signing.claims import says_projected, says_verified
-from selftune.governance.signing.queries import still_so
+from selftune.governance.signing.claims import says_flagged, says_projected, says_verified
+from selftune.governance.signing.queries import FLAGGED, still_so
 from selftune.governance.signing.reasons import Finding, Reason
 from selftune.interactions.reading.times import as_utc
 from selftune.records import StatementKind
@@ -257,16 +257,26 @@ def _against_words(statement: Statement, case: Case) -> Iterator[Finding]:
     yield from claims_without_query(statement, case.projected)
 
 
-def claims_without_query(statement: Statement, projected: bool | None) -> Iterator[Finding]:
-    """Words that promise a proof which is not there."""
-    verified = says_verified(statement.text)
-    if verified and not statement.facts:
-        told = f'{statement.author} says "{verified}", and no query that verified it is linked'
+def claims_without_query(statement: Statement, projected: bool | None, *, verified: bool = False) -> Iterator[Finding]:
+    """Words that promise a proof which is not there.
+
+    Args:
+        statement: Whose words.
+        projected: As in `Case`.
+        verified: Whether queries that a signature is linked to stand beside it.
+    """
+    looked = says_verified(statement.text)
+    if looked and not statement.facts and not verified:
+        told = f'{statement.author} says "{looked}", and no query that verified it is linked'
         yield _finding(Reason.UNVERIFIED_CLAIM, statement, told)
     foreseen = says_projected(statement.text)
     if foreseen and projected is not True:
         known = "no registered projection bears it out" if projected is None else "the registered projection says no"
         yield _finding(Reason.UNVERIFIED_CLAIM, statement, f'{statement.author} says "{foreseen}", and {known}')
+    flagged, many = says_flagged(statement.text)
+    if flagged and many not in {fact.value for fact in statement.facts if fact.query == FLAGGED}:
+        told = f'{statement.author} says "{flagged}", and no query of that is linked that comes out as {many}'
+        yield _finding(Reason.UNVERIFIED_CLAIM, statement, told)
 
 
 def _finding(reason: Reason, statement: Statement, told: str) -> Finding:

@@ -20,6 +20,11 @@ _PROJECTED: Final = re.compile(
     r"\bas\s+(?:projected|predicted)\b|\b(?:exceed\w*|beyond|within|met|meets)\s+(?:all\s+)?projections?\b",
     re.IGNORECASE,
 )
+_FLAGGED: Final = re.compile(
+    r"\b(?P<many>zero|no|none|\d[\d,]*)\s+(?:of\s+the\s+)?(?:outputs?\s+|sessions?\s+)?(?:were\s+|was\s+)?flag(?:s|ged)\b",
+    re.IGNORECASE,
+)
+_NONE: Final = frozenset({"zero", "no", "none"})
 
 
 def unlinked_figures(statement: Statement) -> tuple[str, ...]:
@@ -44,6 +49,15 @@ def says_verified(text: str) -> str:
 def says_projected(text: str) -> str:
     """The words by which a text claims that things went as was foreseen; empty where it does not."""
     return _first(_PROJECTED, text)
+
+
+def says_flagged(text: str) -> tuple[str, str]:
+    """The words by which a text says how much was flagged, and the number in figures; both empty where it does not."""
+    found = _FLAGGED.search(text)
+    if found is None:
+        return "", ""
+    many = found["many"].lower()
+    return " ".join(found.group().split()), "0" if many in _NONE else _bare(many)
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

@@ -14,6 +14,7 @@ from selftune.governance.registry.lineage import kin_between
 from selftune.governance.registry.retirement import missing_parts
 from selftune.governance.signing.chain import claims_without_query
 from selftune.governance.signing.claims import lone_shares
+from selftune.governance.signing.queries import MEANS
 from selftune.governance.signing.reasons import Finding, Reason
 from selftune.records import Audit, Gravity, Model, Outcome, Statement, StatementKind
 
@@ -143,20 +144,35 @@ def find_projections(judged: Iterable[tuple[str, JudgedProjection]]) -> Iterator
 
 
 def find_claims(
-    assessed: Iterable[Statement], categories: Sequence[str], about: str, *, projected: bool | None
+    assessed: Iterable[Statement],
+    categories: Sequence[str],
+    about: str,
+    *,
+    projected: bool | None,
+    signed: Sequence[Statement] = (),
 ) -> Iterator[Finding]:
-    """Single numbers in the place of evidence, and words that promise a proof (E5)."""
+    """Single numbers in the place of evidence, and words that promise a proof (E5).
+
+    Args:
+        assessed: What was said to bear the subject out.
+        categories: In which its sessions are scored.
+        about: Id of the subject.
+        projected: Whether things went as was registered before.
+        signed: Signatures that count: where one of them links a mean, a remark's number no longer stands alone.
+    """
     if len(categories) == 1:
         told = f"the only score is {categories[0]!r}: no category stands beside it, so nobody sees the worst one"
         yield Finding(reason=Reason.LONE_SCALAR, told=told, about=about)
+    beside = any(fact.query in MEANS for one in signed for fact in one.facts)
     for statement in assessed:
-        alone = lone_shares(statement)
+        own = statement.kind is StatementKind.SIGN_OFF
+        alone = lone_shares(statement) if own or not beside else ()
         if alone:
             told = f"{statement.author} states {', '.join(alone)} with no query behind it: no interval, n or worst case"
             yield Finding(reason=Reason.LONE_SCALAR, told=told, about=statement.id)
         # The chain says so of signatures itself.
-        if statement.kind is not StatementKind.SIGN_OFF:
-            yield from claims_without_query(statement, projected)
+        if not own:
+            yield from claims_without_query(statement, projected, verified=any(one.facts for one in signed))
 
 
 def find_broken_off(hearing: Hearing, about: Callable[[Statement], bool]) -> Iterator[Finding]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from selftune.governance.doubts import Doubt
     from selftune.store.sessions import SessionFacts
 
+FLAGGED: Final = "flagged"
+MEANS: Final = frozenset({"mean", "lowest", "score", "gain"})
+"""Queries whose value is a mean, which stands with its interval and n."""
+
 _MOST_DIGITS: Final = 19
 _FORM: Final = re.compile(r"\s*(?P<query>\w+)\s*\(\s*(?P<arguments>[^()]*)\)\s*=\s*(?P<value>[^=]+?)\s*")
 
@@ -230,7 +234,7 @@ def _open_concerns(material: Material, _: Mapping[str, str]) -> _Found:
 
 
 QUERIES: Final[dict[str, Callable[[Material, Mapping[str, str]], _Found]]] = {
-    "flagged": _flagged,
+    FLAGGED: _flagged,
     "sessions": _sessions,
     "retried": _retried,
     "mean": _mean,
@@ -241,7 +245,7 @@ QUERIES: Final[dict[str, Callable[[Material, Mapping[str, str]], _Found]]] = {
 }
 _STRETCH: Final = ("last", "first", "to")
 _ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
-    "flagged": (*_STRETCH, "flag"),
+    FLAGGED: (*_STRETCH, "flag"),
     "sessions": _STRETCH,
     "retried": _STRETCH,
     "mean": (*_STRETCH, "category"),
