@@ -79,7 +79,7 @@ def test_readiness_ends_with_3_names_every_reason_and_prints_the_doubt_word_for_
     assert any("manner of the auditor" in line for line in lines)
     assert f"| {BROKEN}\n" in told
     assert told.count("the end of WILD-") == 6
-    found = json.loads(run(story, "readiness", MODEL, "--examiner", "auditor", "--json", code=3))
+    found = json.loads(run(story, "readiness", MODEL, "--json", code=3))
     assert (found["ready"], found["exit_code"]) == (False, 3)
     assert {one["weight"] for one in found["reasons"]} == {"against", "waiting"}
     assert BROKEN in [one["text"] for one in found["concerns"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wild_sessions import PROGRAMME
 from wild_story import COMMITTEE, DEPLOYMENT, KEEPER, LEAD, METRICS, MODEL, Fault, forge, told
 
 from selftune.app.people import change_person
@@ -12,7 +13,7 @@ from selftune.app.reporting.handoff import handoff_page
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.signing_off import Signing, make_bundle, sign_off
 from selftune.errors import WaitingForPersonError
-from selftune.governance.signing.queries import put_query, read_claim
+from selftune.governance.signing.queries import Material, put_query, read_claim
 from selftune.governance.statements import say
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import StatementKind
@@ -24,7 +25,7 @@ def sign_chain(project, scale):
     """The bundle, and the first two signatures over it; the second states a fact that is worked out."""
     make_bundle(project, MODEL)
     _sign(project, METRICS, "training", "Trained as it was planned.")
-    fact = put_query(_material(project), "lowest", (("last", str(scale.at(2_000))),))
+    fact = put_query(Material(sessions=tuple(project.store.sessions.facts(PROGRAMME))), "lowest", _last(scale))
     claim = f"lowest(last={scale.at(2_000)}) = {fact.value}"
     _sign(project, COMMITTEE, "evaluation_committee", "How the worst category does stands beside this.", claim)
 
@@ -50,7 +51,7 @@ def deploy(project, scale, faults):
 def _forge_deployment(project, scale, author, faults):
     readiness = look_at_readiness(project, MODEL)
     bundle = readiness.signatures.chain.bundle
-    fact = put_query(_material(project), "flagged", (("last", str(scale.at(2_000))),))
+    fact = put_query(readiness.signatures.case.material, "flagged", _last(scale))
     if Fault.FALSE_FACT in faults:
         fact = replace(fact, value="0")
     document = project.blobs.put_bytes(as_markdown(handoff_page(readiness, bundle)).encode())
@@ -63,5 +64,6 @@ def _sign(project, author, role, text, *claims):
     sign_off(project, signing, told)
 
 
-def _material(project):
-    return look_at_readiness(project, MODEL).signatures.case.material
+def _last(scale):
+    """What a query is asked about the story's final two thousand sessions."""
+    return (("last", str(scale.at(2_000))),)

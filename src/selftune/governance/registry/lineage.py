@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import IntegrityError, UnknownNameError
-from selftune.governance.registry.names import models_called
+from selftune.governance.registry.names import ids_by_name, same_name
 from selftune.records import BaseModel, Build, Dataset, Model, Record, Release, Run
 
 if TYPE_CHECKING:
@@ -51,19 +51,22 @@ def lineage_of(read: Reader, name_or_id: str) -> tuple[str, ...] | None:
 
 def trace_lineage(read: Reader, name_or_id: str) -> Lineage | None:
     """The same with what is not known of it; None where nobody knows the model."""
-    kin = _Kin(read)
-    starts = tuple(kin.meant_by(name_or_id))
-    return _walked(kin, starts) if starts else None
+    return _traced(_Kin(read), name_or_id)
 
 
 def kin_between(read: Reader, one: str, other: str) -> tuple[str, ...] | None:
     """What two models have in common, empty for strangers; None where one of them, or a forebear, is not known."""
-    lineages = trace_lineage(read, one), trace_lineage(read, other)
-    first, second = lineages
+    kin = _Kin(read)
+    first, second = _traced(kin, one), _traced(kin, other)
     shared = () if first is None or second is None else tuple(mark for mark in first.marks if mark in second.marks)
     if shared:
         return shared
     return None if first is None or second is None or first.open or second.open else ()
+
+
+def _traced(kin: _Kin, name_or_id: str) -> Lineage | None:
+    starts = tuple(kin.meant_by(name_or_id))
+    return _walked(kin, starts) if starts else None
 
 
 def _walked(kin: _Kin, starts: tuple[str, ...]) -> Lineage:
@@ -92,7 +95,7 @@ class _Kin:
         if name.startswith(_DIGEST):
             yield from (name, *self._holders.get(name, ())) if name in self._holders else ()
             return
-        yield from (model.id for model in models_called(self._read, name))
+        yield from self._called(name)
         yield from (base.id for _, base in self._read.each(BaseModel) if base.name == name)
         yield from (one.build_id for _, one in self._read.each(Release) if one.version == name)
         record = self._record(name)
@@ -123,7 +126,7 @@ class _Kin:
             case BaseModel():
                 yield record.digest
             case _:
-                yield from (model.id for model in models_called(self._read, mark) if model.id != mark)
+                yield from (model_id for model_id in self._called(mark) if model_id != mark)
 
     def has_no_origin(self, mark: str) -> bool:
         """Whether nobody recorded what it was made of; a digest that nobody has here stands for itself."""
@@ -132,7 +135,7 @@ class _Kin:
         record = self._record(mark)
         if isinstance(record, Model):
             return not record.parents and record.base_digest is None
-        return record is None and not models_called(self._read, mark)
+        return record is None and not self._called(mark)
 
     def _teachers(self, dataset_id: str) -> Iterator[str]:
         """Whose answers a run learnt."""
@@ -146,6 +149,14 @@ class _Kin:
             return self._read.record(name, Record)
         except (IntegrityError, UnknownNameError):
             return None
+
+    def _called(self, name: str) -> tuple[str, ...]:
+        """Ids of the models that have, or ever had, this name."""
+        return self._by_name.get(same_name(name), ())
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[str, ...]]:
+        return ids_by_name(self._read)
 
     @cached_property
     def _holders(self) -> dict[str, tuple[str, ...]]:

@@ -49,6 +49,16 @@ def models_called(read: Reader, name: str) -> tuple[Model, ...]:
     )
 
 
+def ids_by_name(read: Reader) -> dict[str, tuple[str, ...]]:
+    """The same for all names at once: ids of the models by each name that they have or had, and by their id."""
+    given = namings(read)
+    found: dict[str, dict[str, None]] = {}
+    for _, model in read.each(Model):
+        for name in (model.id, *names_of(model, given)):
+            found.setdefault(same_name(name), {})[model.id] = None
+    return {name: tuple(ids) for name, ids in found.items()}
+
+
 def find_model(read: Reader, name: str) -> Model:
     """The one model that is meant: by its id or the beginning of it, by today's name, else by one that it had.
 
