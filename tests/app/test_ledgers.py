@@ -25,12 +25,16 @@ from selftune.errors import (
     UsageError,
 )
 from selftune.failpoints import VARIABLE
+from selftune.governance.keys import seal_build, sign_statement, statement_is_signed
 from selftune.governance.people.keys import make_person_key
 from selftune.ledger import verify
 from selftune.ledger.keys import NEXT, load_machine_key, make_machine_key
 from selftune.ledger.proofs import witness_line
+from selftune.loop.hearing import hear_project
 from selftune.records import Build, Release, Statement, StatementKind
-from selftune.records.signatures import is_signed
+from selftune.records.signatures import build_is_sealed, is_signed
+from selftune.store.erasure import Erasure
+from selftune.testing import fake_build
 
 
 @pytest.fixture(autouse=True)
@@ -413,3 +417,31 @@ def test_a_witness_is_not_shown_two_pasts_of_one_ledger(released, other, tmp_pat
     forged.write_bytes(verify.canonical(head | {"signature": signature}) + b"\n")
     with pytest.raises(IntegrityError, match="another past of this ledger was witnessed here"):
         co_sign(forged, other, "w", memory)
+
+
+def test_what_the_key_before_signed_counts_for_hearing_and_seal(released, sealed):
+    said = sign_statement(
+        Statement(salt="s", author="ana", author_is_model=False, subject="project", kind=StatementKind.HOLD,
+                  text="wait", said_at="2026-01-01T00:00:00+00:00"), sealed,
+    )  # fmt: skip
+    build = seal_build(fake_build(), sealed)
+    succeed(released, "stolen", since="1")
+    hearing = hear_project(released)
+    assert statement_is_signed(said, hearing.public_key)
+    # A release is held against the file, without the store.
+    assert build_is_sealed(build, (released.hidden / "keys" / "machine.pub").read_text())
+    assert not build_is_sealed(build, make_machine_key(released.folder / "stranger").public)
+
+
+def test_words_that_were_erased_leave_a_ledger_that_still_proves_their_record(released, tmp_path):
+    said = Statement(
+        salt="s", author="Vasquez", author_is_model=False, subject="project", kind=StatementKind.CONCERN,
+        text="a mind to spend time with", said_at="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    released.store.save([said], event="said")
+    run("checkpoint", "--out", tmp_path / "kept.jsonl", "-p", released.folder)
+    released.store.erase(Erasure(bare=frozenset({said.id})))
+    assert export_ledger(released, tmp_path / "out").records == 3
+    done = alone(tmp_path / "out", "--checkpoint", tmp_path / "kept.jsonl")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert prove(released, said.id)
