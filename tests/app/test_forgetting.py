@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
-from town_of_people import files_with, learn, line_of, mark_of, move_in, name_of, words_of
+from configured_project import open_test_project
+from town_of_people import files_with, learn, line_of, mark_of, move_in, name_of, state, words_of
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.forgetting import as_data, describe, describe_done, look_for
+from selftune.app.searching import rebuild_index
 from selftune.errors import SelftuneError, UsageError, WaitingForPersonError
 from selftune.ledger import verify
 from selftune.loop.forgetting.forget import forget, touched_releases
@@ -20,12 +24,14 @@ from selftune.records import (
     Forgetting,
     Interaction,
     Judgement,
+    Message,
     Release,
+    Session,
     Statement,
     StatementKind,
     has_words,
 )
-from selftune.store import Store
+from selftune.store import BlobStore, Store
 
 PEOPLE, EACH = 10, 8
 
@@ -33,10 +39,22 @@ if not app.registered_commands:
     register_commands()
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A town that was lived in, closed; copied for each test."""
+    inside = tmp_path_factory.mktemp("town")
+    with open_test_project(inside) as project:
+        move_in(project, inside, people=PEOPLE, each=EACH)
+    return inside, project
+
+
 @pytest.fixture
-def town(released, tmp_path):
-    move_in(released, tmp_path, people=PEOPLE, each=EACH)
-    return released
+def town(made, tmp_path):
+    inside, project = made
+    shutil.copytree(inside, tmp_path, dirs_exist_ok=True)
+    folder = tmp_path / "project"
+    with Store.open(folder) as store:
+        yield replace(project, folder=folder, store=store, blobs=BlobStore(folder / ".selftune" / "blobs"))
 
 
 def test_nothing_of_a_person_is_left_in_any_file_and_nothing_of_others_is_gone(town):
@@ -69,10 +87,12 @@ def test_what_learnt_from_them_is_named_and_the_next_dataset_is_without_them(tow
     assert [one.version for one in touched_releases(town)] == ["v2.0"]
     assert any("learnt from them. Train without them" in line for line in describe_done(town, done))
     kept = town.store.record(dataset.id, Dataset)
-    assert {one.interaction_id for one in (*kept.train, *kept.holdout) if not has_words(one)} == theirs
+    held = {one.interaction_id for one in (*dataset.train, *dataset.holdout)} & theirs
+    assert held
+    assert {one.interaction_id for one in (*kept.train, *kept.holdout) if not has_words(one)} == held
     later = learn(town)
     assert not theirs & {one.interaction_id for one in (*later.train, *later.holdout)}
-    assert len(later.train) + len(later.holdout) + len(later.rejects) == (PEOPLE - 1) * EACH
+    assert len(later.train) > len(dataset.train) - 2 * EACH
 
 
 def test_the_same_file_brings_nothing_of_them_back(town, tmp_path):
@@ -129,6 +149,54 @@ def test_only_its_author_has_a_statement_erased_and_it_still_stands(town):
     found = town.store.record(doubt.id, Statement)
     assert (found.kind, found.subject, found.text) == (doubt.kind, doubt.subject, "")
     assert files_with(town.folder, words_of(5, 90)[:10]) == []
+
+
+def test_an_act_keeps_its_name_and_its_words(town):
+    doubt = next(one for _, one in town.store.each(Statement) if one.author == name_of(5))
+    acts = [
+        state(name_of(5), doubt.id, kind, "Because it has been looked into.")
+        for kind in (StatementKind.APPROVAL, StatementKind.CLOSING, StatementKind.LIFT)
+    ]
+    town.store.save(acts, event="made by a test")
+    for act in acts:
+        with pytest.raises(UsageError, match="answers for by name"):
+            look_for(town, act.id, author=name_of(5))
+    done = forget(town, look_for(town, name_of(5)))
+    assert [town.store.record(act.id, Statement) for act in acts] == acts
+    assert "3 approvals, sign-offs or other acts, whose author answers for them by name" in done.unreachable
+    assert dict(done.authors)[doubt.id].startswith("person-")
+
+
+def test_an_archived_session_loses_its_words_and_keeps_its_number(town):
+    session = Session(
+        salt="s", programme="tides", number=7, source="a", position="line 7", author=None, flags=("late",),
+        messages=(Message(role="user", content=words_of(77, 1)), Message(role="assistant", content=words_of(77, 2))),
+    )  # fmt: skip
+    town.store.save([session], event="archived")
+    forget(town, look_for(town, session.id))
+    assert files_with(town.folder, mark_of(77)) == []
+    (facts,) = town.store.sessions.facts("tides")
+    assert (facts.number, facts.flags, facts.words, facts.opening) == (7, ("late",), None, None)
+    assert town.store.sessions.erased([session.id]) == {session.id}
+
+
+@pytest.mark.slow
+@pytest.mark.needs("lance")
+def test_one_of_fifty_people_with_forty_interactions_each_is_erased_from_every_file(released, tmp_path):
+    """Reliability, "Erasing a person": the whole size, the search index and its old versions included."""
+    move_in(released, tmp_path, people=50, each=40)
+    rebuild_index(released)
+    signed = tmp_path / "checkpoint.jsonl"
+    released.store.checkpoint()
+    signed.write_bytes((released.hidden / "ledger" / verify.CHECKPOINTS).read_bytes().splitlines(keepends=True)[-1])
+    assert any("index" in name for name in files_with(released.folder, mark_of(17)))
+    forget(released, look_for(released, name_of(17)))
+    assert files_with(released.folder, mark_of(17)) == []
+    assert files_with(released.folder, name_of(17)) == []
+    assert verify.verify(released.hidden / "ledger", signed).entries == released.store.last_entry()
+    rebuild_index(released)
+    assert files_with(released.folder, mark_of(17)) == []
+    assert released.store.count(Interaction) == 49 * 40
 
 
 def test_who_said_nothing_here_and_what_is_nobodys_words_are_refused(town):
@@ -192,6 +260,9 @@ def test_the_command_asks_erases_and_every_other_command_goes_on(home):
         ("forget", name_of(2), "--dry-run", "--json"),
     ):  # fmt: skip
         assert mark_of(3) not in run(home, *words)
+    assert "v2.0 learnt from words that were erased since" in run(home, "status")
+    assert "learnt from words, or held some, that were erased" in run(home, "why", dataset.id)
+    assert "its words were erased at their author's wish" in run(home, "concern", "list")
     assert "Nothing learnt" not in run(home, "forget", name_of(2), "--dry-run")
     refused = CliRunner().invoke(app, ["why", gone, "--project", str(home)])
     assert "were erased" in str(refused.exception)

@@ -28,6 +28,7 @@ from selftune.records import (
     Dataset,
     Decision,
     Evaluation,
+    FurtherArms,
     Interaction,
     JudgeIdentity,
     Judgement,
@@ -122,14 +123,20 @@ def release_what(project, dataset: Dataset) -> None:
         replace(asked.outcomes[0], item_id=held.interaction_id, answer=f"As you said, {held.messages[0].content}")
         for held in dataset.holdout
     )
-    exam = replace(asked, build_id=build.id, build_digest=build.digest, outcomes=outcomes)
+    own = replace(asked, build_id=build.id, build_digest=build.digest)
+    exam = replace(own, outcomes=outcomes)
     decision = replace(
-        sample(Decision), run_id=run.id, build_id=build.id, arms=((Arm.CANDIDATE, exam.id),), further=(), trainings=()
+        sample(Decision),
+        run_id=run.id,
+        build_id=build.id,
+        arms=((Arm.CHAMPION, asked.id), (Arm.CANDIDATE, own.id)),
+        further=(FurtherArms(suite="holdout", arms=((Arm.CANDIDATE, exam.id),)),),
+        trainings=(),
     )
     release = replace(
         sample(Release), build_id=build.id, build_digest=build.digest, decision_id=decision.id, version="v2.0"
     )
-    project.store.save([run, build, exam, decision, release], event="made by a test")
+    project.store.save([run, build, asked, own, exam, decision, release], event="made by a test")
 
 
 def talk_about(project, said: list[Interaction]) -> None:

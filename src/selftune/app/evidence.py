@@ -12,5 +12,9 @@ if TYPE_CHECKING:
 
 
 def evaluations_of(project: Project, decision: Decision) -> dict[Arm, Evaluation]:
-    """The evaluations that a decision rests on, by arm."""
-    return {arm: project.store.record(evaluation_id, Evaluation) for arm, evaluation_id in decision.arms}
+    """The evaluations that a decision rests on, by arm; without those whose answers quoted what was erased."""
+    return {
+        arm: one
+        for arm, evaluation_id in decision.arms
+        for one in project.store.kept_records([evaluation_id], Evaluation)
+    }

@@ -99,7 +99,7 @@ def row_of_decision(project: Project, decision: Decision) -> Row:
     """
     store = project.store
     run = None if decision.run_id is None else store.record(decision.run_id, Run)
-    arms = {arm: store.record(evaluation_id, Evaluation) for arm, evaluation_id in decision.arms}
+    arms = {arm: one for arm, name in decision.arms for one in store.kept_records([name], Evaluation)}
     candidate = arms.get(Arm.CANDIDATE)
     build = None if candidate is None else candidate.build_id
     trained = 0.0 if run is None else run.wall_seconds
