@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 # What a cycle wakes, the heaviest of it; none of it does anything before it is called.
@@ -36,7 +36,8 @@ _SHIM = """#!{python} -IS
 import os, socket, sys
 sys.path.append({here!r})
 from warm_cli import type_in
-ending = type_in({address!r}, sys.argv[1:], dict(os.environ), os.getcwd(), (0, 1, 2))
+asked = {{"words": ["selftune", *sys.argv[1:]], "environment": dict(os.environ), "folder": os.getcwd()}}
+ending = type_in({address!r}, asked, (0, 1, 2))
 if ending < 0:
     os.kill(os.getpid(), -ending)
 sys.exit(ending)
@@ -51,13 +52,23 @@ class WarmCli:
 
     def run(self, words, *, cwd, env) -> subprocess.CompletedProcess[str]:
         """Run `selftune` with these words, as `subprocess.run(capture_output=True, text=True)` would."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, Path(os.devnull).open("rb") as nothing:
-            streams = (nothing.fileno(), out.fileno(), err.fileno())
-            ending = type_in(self.address, list(words), dict(env), str(cwd), streams)
-            for stream in (out, err):
-                stream.seek(0)
-            told, talk = out.read().decode(errors="replace"), err.read().decode(errors="replace")
-        return subprocess.CompletedProcess(["selftune", *words], ending, told, talk)
+        return self._run({"words": ["selftune", *words]}, cwd, env, "")
+
+    def run_code(self, code, *arguments, env=os.environ, text="") -> subprocess.CompletedProcess[str]:
+        """Run `python -c CODE ARGUMENTS` in this folder, with `text` to read."""
+        return self._run({"words": ["-c", *map(str, arguments)], "code": code}, Path.cwd(), env, text)
+
+    def _run(self, asked, cwd, env, text) -> subprocess.CompletedProcess[str]:
+        with ExitStack() as stack:
+            files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(STREAMS)]
+            files[0].write(text.encode())
+            files[0].seek(0)
+            place = {"environment": dict(env), "folder": str(cwd)}
+            ending = type_in(self.address, asked | place, [file.fileno() for file in files])
+            for file in files[1:]:
+                file.seek(0)
+            told, talk = (file.read().decode(errors="replace") for file in files[1:])
+        return subprocess.CompletedProcess(asked["words"], ending, told, talk)
 
     def write_shim(self, folder: Path) -> None:
         """Put a program `selftune` into a folder, for a PATH."""
@@ -81,13 +92,13 @@ def warm_cli():
             process.stdout.close()
 
 
-def type_in(address, words, environment, folder, streams) -> int:
+def type_in(address, asked, streams) -> int:
     """Have one command run on these three open files; its exit code, or less than zero for the signal it died of."""
     with socket.socket(socket.AF_UNIX) as typed:
         typed.connect(address)
-        asked = json.dumps({"words": words, "environment": environment, "folder": folder}).encode("ascii")
-        socket.send_fds(typed, [len(asked).to_bytes(4, "big")], list(streams))
-        typed.sendall(asked)
+        line = json.dumps(asked).encode("ascii")
+        socket.send_fds(typed, [len(line).to_bytes(4, "big")], list(streams))
+        typed.sendall(line)
         return int(typed.makefile().readline())
 
 
@@ -150,14 +161,13 @@ def _become(asked, streams) -> None:
     os.environ.update(asked["environment"])
     time.tzset()
     tempfile.tempdir = None
-    sys.argv = ["selftune", *asked["words"]]
+    _take_threads(asked["environment"].get("OMP_NUM_THREADS"))
+    sys.argv = asked["words"]
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
-    from selftune.app.cli.main import main as selftune
-
     code = 1
     try:
-        selftune()
+        _do(asked.get("code"))
         code = 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
@@ -167,6 +177,21 @@ def _become(asked, streams) -> None:
         traceback.print_exc()
     finally:
         _leave(code)
+
+
+def _take_threads(number) -> None:
+    """What the library of threads reads as it is loaded, which was before this command."""
+    if number and "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(int(number))
+
+
+def _do(code) -> None:
+    if code is not None:
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102 - as `python -c` does
+        return
+    from selftune.app.cli.main import main as selftune
+
+    selftune()
 
 
 def _leave(code: int) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -277,18 +275,17 @@ def test_a_full_disk_leaves_the_draft_for_the_next_command(home, monkeypatch):
         assert [one.text for one in keep_broken_off(project)] == ["later"]
 
 
-def test_words_come_from_a_pipe_and_from_an_editor(home, tmp_path):
-    main = [sys.executable, "-c", "from selftune.app.cli.concerns import concern; concern()", "raise", "project"]
-    where = ["--project", str(home), "--author", "ana"]
-    subprocess.run([*main, *where], input=b"piped\nwords\n", check=True, capture_output=True)
+def test_words_come_from_a_pipe_and_from_an_editor(home, tmp_path, warm):
+    raising = "from selftune.app.cli.concerns import concern; concern()"
+    where = ["raise", "project", "--project", str(home), "--author", "ana"]
+    assert warm.run_code(raising, *where, text="piped\nwords\n").returncode == 0
     editor = tmp_path / "editor"
     editor.write_text("#!/bin/sh\nprintf 'from an editor\\n' > \"$1\"\n", encoding="utf-8")
     editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
     edited = os.environ | {"EDITOR": str(editor), "VISUAL": ""}
-    subprocess.run([*main, "--edit", *where], env=edited, check=True, capture_output=True)
+    assert warm.run_code(raising, *where, "--edit", env=edited).returncode == 0
     assert [one.text for one in said(home)] == ["piped\nwords", "from an editor"]
-    none = subprocess.run([*main, *where], input=b" ", check=False, capture_output=True)
-    assert none.returncode != 0
+    assert warm.run_code(raising, *where, text=" ").returncode != 0
     assert len(said(home)) == 2
 
 

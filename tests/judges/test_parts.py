@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -79,7 +77,7 @@ print(len(list(judge(log(4), asking, fake_context(Path({root!r}), work=FileWork(
 """
 
 
-def test_a_panel_killed_between_two_members_asks_the_first_one_nothing_again(tmp_path):
+def test_a_panel_killed_between_two_members_asks_the_first_one_nothing_again(tmp_path, warm):
     work = tmp_path / "work"
     work.mkdir()
     with ExitStack() as stack:
@@ -90,14 +88,12 @@ def test_a_panel_killed_between_two_members_asks_the_first_one_nothing_again(tmp
         ]
         here = str(Path(__file__).parent)
         code = CHILD.format(here=here, work=str(work), members=members, root=str(tmp_path))
-        cut = subprocess.run(
-            [sys.executable, "-c", code], check=False, env=os.environ | {"SELFTUNE_FAILPOINTS": "judge-part-kept=kill"}
-        )
-        assert cut.returncode == -signal.SIGKILL
+        cut = warm.run_code(code, env=os.environ | {"SELFTUNE_FAILPOINTS": "judge-part-kept=kill"})
+        assert cut.returncode == -signal.SIGKILL, cut.stderr
         assert len(list(work.iterdir())) == 1
         assert len(first.asked) == 1
-        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-        assert done.stdout == "4\n"
+        done = warm.run_code(code)
+        assert (done.returncode, done.stdout) == (0, "4\n")
         assert len(first.asked) == 4
         # The second member's call may have been under way when the process died; nobody can keep that.
         assert len(second.asked) in {4, 5}

@@ -151,18 +151,16 @@ def test_after_kill_9_no_verdict_that_arrived_is_asked_for_again(tmp_path):
 
 
 @pytest.mark.parametrize(("point", "kept"), [("judge-answered", 0), ("judge-kept", 1)])
-def test_cut_off_right_before_or_after_a_verdict_is_kept_only_what_was_not_is_asked_again(tmp_path, point, kept):
+def test_cut_off_right_before_or_after_a_verdict_is_kept_only_what_was_not_is_asked_again(tmp_path, point, kept, warm):
     work = tmp_path / "work"
     work.mkdir()
     with FakeJudgeServer(good).running() as server:
         facts = {"name": "oracle", "rubric": "golden", "endpoint": server.url, "model": FAKE_MODEL, "at_once": 1}
         code = CHILD.format(here=os.path.dirname(__file__), work=str(work), facts=facts, root=str(tmp_path))  # noqa: PTH120
-        cut = subprocess.run(
-            [sys.executable, "-c", code], check=False, env=os.environ | {"SELFTUNE_FAILPOINTS": f"{point}=kill"}
-        )
-        assert cut.returncode == -signal.SIGKILL
+        cut = warm.run_code(code, env=os.environ | {"SELFTUNE_FAILPOINTS": f"{point}=kill"})
+        assert cut.returncode == -signal.SIGKILL, cut.stderr
         assert (len(list(work.iterdir())), len(server.asked)) == (kept, 1)
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+        assert warm.run_code(code).returncode == 0
     assert len(server.asked) == 1 + 40 - kept
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -422,7 +420,7 @@ print(len(made))
 
 
 @pytest.mark.parametrize(("place", "calls"), [("teacher-kept", 4), ("teacher-answered", 5)])
-def test_after_kill_9_what_was_kept_is_not_paid_for_again(tmp_path, place, calls):
+def test_after_kill_9_what_was_kept_is_not_paid_for_again(tmp_path, place, calls, warm):
     """Cut off behind the keeping, nothing is asked twice; between answer and keeping, that one answer alone is."""
     work = tmp_path / "work"
     work.mkdir()
@@ -430,11 +428,10 @@ def test_after_kill_9_what_was_kept_is_not_paid_for_again(tmp_path, place, calls
         facts = {"endpoint": server.url, "model": TEACHER, "at_once": 1}
         here = str(Path(__file__).parent)
         code = CHILD.format(here=here, work=str(work), facts=facts, root=str(tmp_path))
-        cut = subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | {"SELFTUNE_FAILPOINTS": f"{place}=kill"}, check=False
-        )
-        assert cut.returncode == -signal.SIGKILL
-        whole = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        cut = warm.run_code(code, env=os.environ | {"SELFTUNE_FAILPOINTS": f"{place}=kill"})
+        assert cut.returncode == -signal.SIGKILL, cut.stderr
+        whole = warm.run_code(code)
+        assert whole.returncode == 0, whole.stderr
     assert whole.stdout.strip() == "4"
     assert len(server.asked) == calls
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from selftune.training.config import Recipe
 from selftune.training.rungs import Rung, in_rungs, train_part
 from selftune.training.stage import train
 from selftune.training.state import spent_states
+from warm_cli import WarmCli
 
 pytestmark = pytest.mark.needs("train")
 STEPS = 20
@@ -133,16 +132,14 @@ kept.take(Rung(recipe=recipe(), until=1.0, after=first.id), name="killed", repor
 
 
 def test_killed_in_the_middle_of_a_later_part_it_goes_on_to_the_same_bytes(
-    tmp_path: Path, tiny_base: Path, whole: Run
+    tmp_path: Path, tiny_base: Path, whole: Run, warm: WarmCli
 ) -> None:
     import torch
 
     arguments = [str(Path(__file__).parent), str(tiny_base), str(tmp_path)]
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *arguments], check=False, capture_output=True, timeout=300, env=environment
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    killed = warm.run_code(KILLED, *arguments, env=environment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     kept = Kept(tmp_path, tiny_base)
     first = kept.take(Rung(recipe=recipe(), until=0.5), name="again")
     seen: list[int] = []

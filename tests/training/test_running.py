@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from selftune.records import Run, RunStatus
 from selftune.training.base import TrainingJob, TrainingResult, TrainingStoppedError
 from selftune.training.config import Recipe
 from selftune.training.stage import train, train_with
+from warm_cli import WarmCli
 
 pytestmark = pytest.mark.needs("train")
 BACKENDS = ("packed", "trl")
@@ -89,7 +88,7 @@ run_in(Path(sys.argv[3]), Path(sys.argv[2]), recipe(backend=sys.argv[4]), report
 
 @pytest.mark.parametrize(("backend", "step"), [("packed", 5), ("trl", 3)])
 def test_a_process_killed_at_a_step_goes_on_to_the_same_bytes(
-    backend: str, step: int, tmp_path: Path, tiny_base: Path
+    backend: str, step: int, tmp_path: Path, tiny_base: Path, warm: WarmCli
 ) -> None:
     here = str(Path(__file__).parent)
     arguments = [here, str(tiny_base), str(tmp_path / "cut"), backend, str(step)]
@@ -97,10 +96,8 @@ def test_a_process_killed_at_a_step_goes_on_to_the_same_bytes(
 
     # Sums are split by threads, so bytes come again on as many; another test may have set how many a child takes.
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *arguments], check=False, capture_output=True, timeout=300, env=environment
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    killed = warm.run_code(KILLED, *arguments, env=environment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     chosen = recipe(backend=backend)
     again, whole = (run_in(tmp_path / name, tiny_base, chosen) for name in ("cut", "whole"))
     assert (again.adapter, again.curve) == (whole.adapter, whole.curve)

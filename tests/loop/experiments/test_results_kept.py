@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -130,14 +128,10 @@ def test_a_failure_anywhere_is_made_up_for_by_the_next_call(project, tmp_path, m
     assert finish_leaving(project) == ()
 
 
-def test_a_killed_program_leaves_its_try_to_the_next_start(project):
-    died = subprocess.run(
-        [sys.executable, "-c", KEEPS_ONE, str(project.folder)],
-        input=encode_record(a_try()).encode(),
-        env=os.environ | {VARIABLE: "experiment-row=kill"},
-        check=False,
-    )
-    assert died.returncode == -signal.SIGKILL
+def test_a_killed_program_leaves_its_try_to_the_next_start(project, warm):
+    environment = os.environ | {VARIABLE: "experiment-row=kill"}
+    died = warm.run_code(KEEPS_ONE, project.folder, env=environment, text=encode_record(a_try()))
+    assert died.returncode == -signal.SIGKILL, died.stderr
     assert finish_leaving(project) == ("2026-11-22-01",)
     assert [row["experiment_id"] for row in rows(project)] == ["2026-11-22-01"]
     assert (project.folder / EVENTS / "2026/11/autoresearch-2026-11-22-01.md").is_file()
