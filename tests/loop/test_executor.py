@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from selftune.context import Progress
 from selftune.curation.stage import curate
-from selftune.errors import BudgetError, NothingNewError, SelftuneError
+from selftune.errors import BudgetError, NothingNewError, SelftuneError, WaitingForPersonError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.stage import evaluate
 from selftune.evals.suites import load_suite
@@ -74,6 +75,36 @@ def test_a_finished_step_is_not_run_again_even_by_another_executor(make):
     first = make()(stage, (), Config())
     second = make()(stage, (), Config())
     assert first == second
+    assert stage.calls == 1
+
+
+class Telling(Counted):
+    """Tells that it has come half way."""
+
+    def __call__(self, inputs, config, context):
+        context.report(Progress(done=1, total=2))
+        return super().__call__(inputs, config, context)
+
+
+def refuse(stage):
+    raise WaitingForPersonError(f"{stage} is stopped.", next_step="Lift it.")
+
+
+def test_what_may_not_begin_runs_no_stage_and_what_is_finished_is_found_all_the_same(make):
+    stage = Counted()
+    with pytest.raises(WaitingForPersonError, match="say is stopped"):
+        make(before=refuse)(stage, (), Config())
+    assert stage.calls == 0
+    made = make()(stage, (), Config())
+    assert make(before=refuse)(stage, (), Config()) == made
+
+
+def test_a_step_that_is_stopped_half_way_is_not_finished(make):
+    stage = Telling()
+    with pytest.raises(WaitingForPersonError):
+        make(amid=refuse)(stage, (), Config())
+    assert stage.calls == 0
+    make()(stage, (), Config())
     assert stage.calls == 1
 
 

@@ -18,6 +18,7 @@ from selftune.errors import (
     NothingToTrainOnError,
     WaitingForPersonError,
 )
+from selftune.governance.brake.file import new_stop, put_on
 from selftune.loop.config import OnlyWhen
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.base import Agenda, Lane, Proposal
@@ -25,7 +26,7 @@ from selftune.loop.experiments.trial import NoBaselineError
 from selftune.loop.night import night as nights
 from selftune.loop.night.alarms import note_began
 from selftune.loop.night.clock import SimulatedClock
-from selftune.loop.night.night import Ready, weigh_best
+from selftune.loop.night.night import Ready, ended_by_brake, weigh_best
 from selftune.loop.night.presence import Policy, Power, Presence, Watch
 from selftune.loop.night.purse import Allowance, Purse
 from selftune.loop.night.shift import Shift, Wishes, call_night, note_experiment, open_window
@@ -161,6 +162,29 @@ def test_a_signal_ends_the_command_and_not_the_night(world):
     with pytest.raises(TrainingStoppedError):
         with_the_device(world.shift, "experiment 1", work)
     assert world.service.log[-1] == "is back"
+
+
+STOP = new_stop("ana", "I want to look.", "2026-11-22T01:00:00+00:00")
+
+
+def test_a_person_s_brake_ends_the_night_on_record_and_leaves_no_try_begun(project, fake_bench):
+    world = World(project, trouble=TrainingStoppedError(3, 24))
+    note_experiment(world.shift, "2026-11-22-01", PROPOSAL)
+    put_on(project.hidden, STOP)
+    with pytest.raises(TrainingStoppedError) as stopped:
+        try_all(world.shift, fake_bench)
+    report = ended_by_brake(world.shift, stopped.value)
+    assert [(one.name, one.why) for one in report.experiments] == [("2026-11-22-01", "A person stopped all work here.")]
+    assert [night.ended_by for _, night in project.store.each(Night)] == ["a person is awaited"]
+    assert "I want to look." in report.halted.reason
+    assert exit_code_of(report) == 5
+
+
+def test_what_stopped_a_night_without_a_brake_is_passed_on(world):
+    stopped = TrainingStoppedError(3, 24)
+    with pytest.raises(TrainingStoppedError) as raised:
+        ended_by_brake(world.shift, stopped)
+    assert raised.value is stopped
 
 
 def test_a_budget_that_is_used_up_in_the_middle_of_a_try_ends_the_trying_by_name(project, fake_bench):

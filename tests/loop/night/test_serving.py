@@ -14,6 +14,7 @@ import pytest
 from selftune.app.asking import ask_champion
 from selftune.app.summary import serving_words
 from selftune.errors import ServingError
+from selftune.governance.brake.file import new_stop, put_on
 from selftune.governance.keys import seal_build
 from selftune.interrupts import asked_to_stop, stopped_by
 from selftune.ledger.keys import load_machine_key, make_machine_key
@@ -174,6 +175,16 @@ def test_it_serves_again_however_a_pause_is_left(released, clock, error):
     assert live.status().version == "v1.0"
     assert service.outages == [Outage(why="training", seconds=4.0)]
     assert service.spare_seconds is None
+
+
+def test_what_a_person_stopped_is_not_brought_back(released, clock):
+    live = FakeLive(clock)
+    service = Service(released, because="memory", live=live, clock=clock)
+    with service.paused("training"):
+        put_on(released.hidden, new_stop("ana", "now", "2026-11-22T01:00:00+00:00"))
+    assert live.log == ["rest: training (memory)"]
+    assert service.told == ["It was not brought back into service: a person stopped all work here."]
+    assert (service.gone, [one.why for one in service.outages]) == (None, ["training"])
 
 
 def test_nothing_rests_where_no_room_must_be_made_and_nothing_starts_that_did_not_serve(released, clock):

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from selftune.errors import BudgetError, NotYet, ProposerError, UsageError
+from selftune.governance.brake.file import is_braked
 from selftune.loop.experiments.base import Asked, Lane, Proposal
 from selftune.loop.experiments.halving import arms_for, halve
 from selftune.loop.experiments.proposing import is_constant, next_proposals
@@ -52,6 +53,7 @@ class Tried:
 
 
 T = TypeVar("T")
+BY_A_PERSON: Final = "A person stopped all work here."
 
 
 class OutOfTimeError(NotYet):
@@ -84,6 +86,11 @@ def try_all(shift: Shift, bench: Bench) -> Tried:
         return break_off(shift, bench, gone, AWAY)
     except BudgetError as used:
         return break_off(shift, bench, used, USED_UP)
+    except NotYet:
+        # A stop by the brake ends the night; by a signal the same command goes on with what was begun.
+        if is_braked(shift.project.hidden):
+            keep_cut_off(shift, bench, BY_A_PERSON)
+        raise
 
 
 def break_off(shift: Shift, bench: Bench, because: SelftuneError, ended_by: str) -> Tried:
