@@ -30,6 +30,7 @@ from selftune.governance.statements import (
     answer,
     approve,
     close,
+    hold,
     raise_concern,
     refuse,
     review,
@@ -80,6 +81,7 @@ def speak_of(project, about, decision):
     keep(approve(decision.id, author="okafor", text=REMARK, **more))
     keep(refuse(decision.id, author="ana", text="No.", **more))
     keep(review(about, author="ana", text="No.", **more))
+    keep(hold("project", author="ana", text="Nothing goes out before the audit is done.", **more))
     remark = Remark(category="correction", before="It felt\nwrong.", after="Nothing was noted.")
     keep(annotate(about, remark, author="vasquez", text="Session 4,891, an early word.", **more))
     purpose = Remark(category="Intended use")
@@ -120,6 +122,7 @@ def test_every_word_that_was_said_stands_in_every_form_of_the_report(told, subje
     words = [one.text for one in spoken(told, subject).words if one.text]
     assert len(words) >= 5
     data = json.dumps(to_builtins(page), ensure_ascii=False)
+    assert "Nothing goes out before the audit is done." in words  # it is about the project, and so about each part
     for text in words:
         assert one_line(text) in one_line(as_markdown(page))
         assert json.dumps(text, ensure_ascii=False)[1:-1] in data  # to the last odd letter
@@ -136,7 +139,7 @@ def test_what_speaks_against_it_is_counted_and_comes_first(told):
     page = page_on(told, "project")
     assert page.sections[0].title == "What speaks against it"
     counts = {row[0]: row[1].text for row in page.sections[0].parts[0].rows}
-    assert counts["open doubts that block"] == "1"
+    assert counts["open doubts that block"] == "2"
     assert counts["other open doubts"] == "1"
     assert counts["endings of doubts that do not count"] == "1"
     assert counts["refusals"] == "1"
@@ -245,7 +248,7 @@ def test_a_card_says_what_is_known_and_what_nobody_put_on_record(told):
     assert "Limits: nobody put it on record" in text
     assert "tides: 30 sessions, 1 to 30" in text
     assert "No evaluation of it is on record: no figure can be given." in text
-    assert "1 open doubt: I am not certain" in text
+    assert "2 open doubts: I am not certain" in text
     with pytest.raises(UsageError, match="is no model"):
         page_of_card(told, "programme:tides")
 

@@ -126,6 +126,16 @@ HOUSE_RULES: Final = (
         where="selftune.loop.deciding.suspicion:hold_if_suspicious",
     ),
     _HouseRule(
+        name="auditors",
+        what="No model audits its own lineage, whatever its name, or an unknown one; in a team nobody who stands behind it.",
+        where="selftune.governance.audit.auditor:against_auditor",
+    ),
+    _HouseRule(
+        name="audit_coverage",
+        what="No audit is concluded over a section that nobody has read, unless its auditor says why it is left so.",
+        where="selftune.app.auditing:conclude",
+    ),
+    _HouseRule(
         name="no_score_on_request",
         what="Nothing is learnt from what addresses its judge, is no answer at all, or is found as good once spoiled.",
         where="selftune.curation.filters:NotSuspected",

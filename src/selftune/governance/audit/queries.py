@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UnknownNameError, UsageError
+from selftune.governance.statements import PROJECT
 from selftune.governance.tracing.walking import walk_back
 from selftune.records import AuditSection, Model, Record, Statement, StatementKind, record_types
 
@@ -56,9 +57,12 @@ class Scope:
 
     @cached_property
     def said(self) -> tuple[Statement, ...]:
-        """What was said about any of it, and about that, oldest first; findings of audits are left to their audits."""
+        """What was said about any of it, the whole project among it, and about that, oldest first.
+
+        Findings of audits are left to their audits.
+        """
         everything = not self.subject.starts
-        about, found = {self.subject.id, *self.reached, *self.sessions}, list[Statement]()
+        about, found = {PROJECT, self.subject.id, *self.reached, *self.sessions}, list[Statement]()
         for _, one in self.store.each(Statement):
             if one.kind is not StatementKind.FINDING and (everything or {one.subject, *one.links} & about):
                 about.add(one.id)
