@@ -27,23 +27,34 @@ from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.readiness import readiness_page
 from selftune.app.signing import keys_folder
 from selftune.app.signing_off import Signing, make_bundle, make_handoff, revoke_signature, sign_off
-from selftune.errors import ConfigError, UsageError, WaitingForPersonError
+from selftune.errors import ConfigError, IntegrityError, UsageError, WaitingForPersonError
 from selftune.governance.archive.finding import find_session
-from selftune.governance.clearance import clear_for_release
+from selftune.governance.keys import seal_build
 from selftune.governance.people.keys import known_keys, make_person_key
 from selftune.governance.people.roster import KEEPER, Person
 from selftune.governance.registry.retirement import Ending
 from selftune.governance.signing.queries import read_claim
 from selftune.governance.signing.reasons import Reason
 from selftune.governance.statements import review
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.config import load_config
 from selftune.loop.ejected import eject
-from selftune.loop.hearing import hear_project, put_on_record
+from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.project import HIDDEN, Project
-from selftune.loop.signatures import chain_of_promotion
-from selftune.records import Bundle, Check, CheckStatus, Decision, Gravity, Outcome, Release, Statement, StatementKind
-from selftune.release.base import Promotion
+from selftune.loop.releasing.service import promotion_of
+from selftune.records import (
+    Audit,
+    Bundle,
+    Check,
+    CheckStatus,
+    Decision,
+    Gravity,
+    Outcome,
+    Release,
+    Statement,
+    StatementKind,
+)
 from selftune.release.stage import count_approvals
 from selftune.store import BlobStore, Store
 from selftune.testing import fake_base, fake_build
@@ -408,6 +419,30 @@ def test_a_model_that_reviews_its_own_kin_speaks_against_it(alone):
     assert names(alone) == ["kin_auditor"]
 
 
+def test_an_audit_by_kin_speaks_against_it_and_one_by_a_person_does_not(alone):
+    subject = look_at_readiness(alone, "TIDES-1").subject.id
+    audit = Audit(
+        salt="00", subject=subject, sections=(), auditor="ALIGNED-1", auditor_is_model=True,
+        started_at="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    alone.store.save([replace(audit, auditor="walt", auditor_is_model=False)], event="audit begun")
+    assert names(alone) == []
+    add_model(alone, Offered(name="ALIGNED-1", parents=("TIDES-1",)))
+    alone.store.save([audit], event="audit begun")
+    (found,) = look_at_readiness(alone, "TIDES-1").findings
+    assert (found.reason, found.about) == (Reason.KIN_AUDITOR, audit.id)
+    assert "both descend from" in found.told
+
+
+def test_answers_are_held_against_the_manner_of_an_examiner(alone):
+    path = alone.folder.parent / "examiner.jsonl"
+    lines = ({"number": n, "output": f"I am pleased to assist, as ever, with question {n}."} for n in range(30))
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+    import_archive(alone, [path], programme="examiner")
+    without, beside = (look_at_readiness(alone, "TIDES-1", examiner=name).looks for name in ("", "examiner"))
+    assert [look.about for look in beside if look not in without][-1] == "manner of the examiner"
+
+
 def test_an_abbreviated_end_of_kin_waits_for_its_parts(alone, tmp_path):
     weights = tmp_path / "w.gguf"
     weights.write_bytes(b"w")
@@ -480,26 +515,26 @@ def decision(outcome=Outcome.PROMOTE, **check):
 
 
 def test_a_promotion_waits_in_a_team_until_three_have_signed(laid, released):
-    earlier = decision(Outcome.REJECT, status=CheckStatus.FAIL, measured=0.0)
-    promoting = decision()
-    released.store.save([BUILD, earlier, promoting], event="decided")
-    assert chain_of_promotion(released, hear_project(released), promoting) is None
+    build = seal_build(fake_build("better"), load_machine_key(released.hidden / "keys"))
+    earlier, promoting = (
+        replace(one, build_id=build.id)
+        for one in (decision(Outcome.REJECT, status=CheckStatus.FAIL, measured=0.0), decision())
+    )
+    released.store.save([build, earlier, promoting], event="decided")
+    assert promotion_of(released, build, promoting).approvals == ()
     assert look_at_readiness(released).is_ready
     people_come(released)
-    hearing = hear_project(released)
     with pytest.raises(WaitingForPersonError, match="a bundle of what is on record"):
-        clear_for_release(hearing, promoting, chain_of_promotion(released, hearing, promoting))
+        promotion_of(released, build, promoting)
     make_bundle(released)
     for role, author in CHAIN.items():
+        with pytest.raises(WaitingForPersonError, match=f"the sign-off of .*{role}"):
+            promotion_of(released, build, promoting)
         sign_off(released, Signing(subject=promoting.id, role=role, text="Yes.", author=author), told)
-    hearing = hear_project(released)
-    chain = chain_of_promotion(released, hearing, promoting)
-    cleared = clear_for_release(hearing, promoting, chain)
-    assert len(cleared.approvals) == 3
-    promotion = Promotion(
-        build=BUILD, decision=promoting, generation=1, replaced=None, approvals=cleared.approvals, reason="better"
-    )
+    promotion = promotion_of(released, build, promoting)
     assert count_approvals(promotion, released.context()) == 3
+    with pytest.raises(IntegrityError, match="not about this decision"):
+        count_approvals(replace(promotion, decision=earlier), released.context())
     (check,) = look_at_readiness(released, promoting.id).checks
     assert (check.before, check.near) == ((("fail", 1),), 0)
 
