@@ -127,7 +127,7 @@ HOUSE_RULES: Final = (
     ),
     _HouseRule(
         name="auditors",
-        what="No model audits its own lineage, whatever its name, or an unknown one; in a team nobody who stands behind it.",
+        what="No model audits its own or an unknown lineage, whatever its name; in a team nobody who stands behind it.",
         where="selftune.governance.audit.auditor:against_auditor",
     ),
     _HouseRule(
