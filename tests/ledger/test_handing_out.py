@@ -153,13 +153,15 @@ def test_a_proof_of_another_form_exits_8_without_a_stack_trace(ledger, tmp_path,
     assert capsys.readouterr().err.startswith("does not verify: ")
 
 
-def test_a_proof_laid_beside_a_projects_entries_does_not_stand_in_for_them(ledger, tmp_path, capsys):
+def test_a_proof_laid_beside_a_projects_entries_does_not_stand_in_for_them(ledger, monkeypatch, capsys):
     proof_of(ledger, ledger.folder / "proof.jsonl", 3)
     (ledger.folder / "00000001.jsonl").write_bytes(b"".join(line + b"\n" for line in lines_of(ledger.folder)[:5]))
     assert verify.main([str(ledger.project)]) == 8
     (ledger.folder / "00000001.jsonl").unlink()
-    assert verify.main([str(ledger.project)]) == 8
-    assert "cut off" in capsys.readouterr().err
+    monkeypatch.chdir(ledger.folder)
+    for folder in (ledger.project, ledger.folder, "."):
+        assert verify.main([str(folder)]) == 8
+        assert "cut off" in capsys.readouterr().err
 
 
 # --- Witnesses --------------------------------------------------------------------------------------------------------

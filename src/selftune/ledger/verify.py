@@ -489,7 +489,7 @@ def find_ledger(folder: Path) -> Path:
 def tell(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """What holds, and what nobody can know from here."""
     proof = options.proof
-    if not proof and folder.parent.name != ".selftune" and not any(folder.glob("[0-9]*.jsonl")):
+    if not proof and folder.resolve().parent.name != ".selftune" and not any(folder.glob("[0-9]*.jsonl")):
         proof = folder / PROOF if (folder / PROOF).exists() else None
     if proof:
         proven = check_proofs(proof, read_kept(options.checkpoint) if options.checkpoint else [], options.key)
