@@ -26,14 +26,18 @@ from selftune.app.auditing import (
 from selftune.app.auditing_page import record_lines, served_lines
 from selftune.app.cli import auditing, reporting
 from selftune.app.linting.lint import lint_report
-from selftune.app.registering import Offered, add_model, rename_model
+from selftune.app.people import add_person
+from selftune.app.registering import Offered, add_model, find_entry, rename_model
 from selftune.app.reporting.audits import page_of_audit
 from selftune.app.reporting.pages.html import as_html
 from selftune.app.reporting.pages.markdown import as_markdown
+from selftune.app.signing import keys_folder
 from selftune.errors import UnknownNameError, UsageError, WaitingForPersonError
 from selftune.governance.audit.auditor import AuditorRefusal
 from selftune.governance.audit.coverage import CONCLUSION, AuditState
-from selftune.governance.statements import raise_concern, review
+from selftune.governance.people.keys import make_person_key
+from selftune.governance.people.roster import Person
+from selftune.governance.statements import approve, raise_concern, review
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.project import create_project, open_project
@@ -102,6 +106,53 @@ def test_who_works_alone_may_audit_their_own_and_the_report_says_what_that_is(ti
     assert begun.against.refusal is AuditorRefusal.STANDS_BEHIND
     assert "This is no independent audit" in as_markdown(page_of_audit(tides, begun.view.audit))
     assert "no independent audit" not in as_markdown(page_of_audit(tides, begin(tides, author="ben").view.audit))
+
+
+@pytest.fixture
+def team(tides, tmp_path, monkeypatch):
+    """Three people with keys: ana keeps the roster, ben put his word behind the model, cleo is an outsider."""
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("getpass.getuser", lambda: "runner")
+    for name in ("ana", "ben", "cleo"):
+        key = make_person_key(keys_folder(), name, typed).public
+        add_person(tides, Person(name=name, key=key), author="ana", because="she joined", ask=typed)
+    context, door = tides.context(), door_of(tides)
+    model = find_entry(tides, "WILD-7").model
+    put_on_record(tides, approve(model.id, author="ben", text="Sound.", context=context, door=door), event="test")
+    return tides
+
+
+def typed(_):
+    """A person who types the passphrase: a fake one."""
+    return "eight letters or more"
+
+
+def test_in_a_team_nobody_who_stands_behind_it_audits_it_and_the_last_word_is_signed_with_a_key(team):
+    with pytest.raises(WaitingForPersonError, match=AuditorRefusal.STANDS_BEHIND.value):
+        begin(team, author="ben")
+    with pytest.raises(WaitingForPersonError, match="runs what it is about"):
+        begin(team, author="runner")
+    begun = begin(team, author="cleo")
+    assert begun.against is None
+    read_on(team, begun.id, many=30)
+    with pytest.raises(WaitingForPersonError, match="only cleo"):
+        conclude(team, begun.id, "Sound.", author="ben", ask=typed)
+    said = conclude(team, begun.id, "Read, and found sound.", author="", ask=typed)
+    assert said.key_signature is not None
+    assert look(team, begun.id).conclusion == said
+
+
+def test_in_a_team_a_last_word_without_a_key_counts_for_nothing(team):
+    begun = begin(team, author="cleo")
+    context, door = team.context(), door_of(team)
+    bare = replace(
+        review(begun.id, author="cleo", text="All read.", context=context, door=door),
+        kind=StatementKind.FINDING,
+        topic=CONCLUSION,
+    )
+    put_on_record(team, bare, event="test")  # the machine signs it, and no person
+    ((_, why),) = look(team, begun.id).refused
+    assert why == "no person's key has signed it"
 
 
 # --- What was read ----------------------------------------------------------------------------------------------------
