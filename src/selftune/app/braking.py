@@ -29,7 +29,7 @@ STUDY: Final = "study.toml"
 ARMS: Final = "arms"
 _NO_REASON: Final = "stopped by hand while work was under way; no reason was given"
 _POSIX: Final = sys.platform != "win32"
-_SERVER_SECONDS: Final = 3.5
+_SERVER_SECONDS: Final = 3.0
 _LAST_SECONDS: Final = 0.4
 _PROBE_SECONDS: Final = 0.2
 _LOOK_SECONDS: Final = 0.02
@@ -39,8 +39,8 @@ _LOOK_SECONDS: Final = 0.02
 class Patience:
     """How many seconds work has to end: by itself, after Ctrl-C, after a request to end; then it is ended by force."""
 
-    by_itself: float = 1.8
-    interrupted: float = 1.0
+    by_itself: float = 1.5
+    interrupted: float = 0.9
     asked: float = 0.5
 
 

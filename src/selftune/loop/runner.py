@@ -109,6 +109,13 @@ def hold_lease(project: Project) -> Iterator[Lease]:
 
     What trains in the block ends when the brake is put on, and a stop finds this process.
     """
+    # Said before anybody looks at the brake: whoever puts it on finds this process, or is found by it.
+    with at_work(project.hidden), stopped_by(Braked(project.hidden)), _leased(project) as lease:
+        yield lease
+
+
+@contextmanager
+def _leased(project: Project) -> Iterator[Lease]:
     lease = project.store.acquire_lease(LEASE_NAME, owner=f"selftune {os.getpid()}", ttl_seconds=LEASE_SECONDS)
     stop = threading.Event()
 
@@ -121,9 +128,7 @@ def hold_lease(project: Project) -> Iterator[Lease]:
     beater = threading.Thread(target=beat, name="lease-heartbeat", daemon=True)
     beater.start()
     try:
-        # Said before anybody looks at the brake: whoever puts it on finds this process, or is found by it.
-        with at_work(project.hidden), stopped_by(Braked(project.hidden)):
-            yield lease
+        yield lease
     finally:
         stop.set()
         beater.join()
