@@ -233,7 +233,8 @@ def test_a_document_compares_all_phases_and_draws_its_samples(team):
     assert "Drawn from 200 sessions with seed" in evaluation
     readiness = team.blobs.path(dict(bundle.documents)["readiness"]).read_text()
     assert "4 of 200 sessions were tried again" in readiness
-    assert "Each check" not in readiness
+    assert "no_bundle" not in readiness
+    assert "Signatures come after it." in readiness
 
 
 def test_what_would_not_count_is_refused_by_name_and_nothing_is_kept(team):
@@ -311,7 +312,7 @@ def test_a_doubt_waits_for_an_answer_and_goes_along_word_for_word(team):
     assert "unanswered_concern" in names(team)
     reply(team, concern.id, "It grew as the lessons did.", author="ada")
     page = make_handoff(team, "TIDES-1")
-    assert "1 open concerns go along; 1 of them were raised after the bundle was made." in as_markdown(page)
+    assert "Open concerns that go along: 1; raised after the bundle was made: 1." in as_markdown(page)
     assert "The speed of it seems--\n<b>odd</b>" in as_markdown(page)
     assert "&lt;b&gt;odd" in as_html(page)
     assert "<b>odd" not in as_html(page)

@@ -18,7 +18,7 @@ from selftune.governance.signing.chain import judge_signature
 from selftune.governance.signing.charter import EVALUATION, HANDOFF, READINESS
 from selftune.governance.signing.looking import ALARMS, find_claims, looks_on_record
 from selftune.governance.signing.queries import bears_out, put_query
-from selftune.governance.signing.reasons import Reason, Weight
+from selftune.governance.signing.reasons import OF_THE_CHAIN, Reason, Weight
 from selftune.governance.statements import hold, say
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -40,9 +40,6 @@ BUNDLED: Final = "bundle made"
 SIGNED: Final = "signed off"
 HELD: Final = "held by an alarm"
 _MACHINE: Final = "selftune"
-_CHAIN: Final = frozenset(
-    {Reason.NO_BUNDLE, Reason.OUTDATED_BUNDLE, Reason.SIGNATURE_MISSING, Reason.DOCUMENT_MISSING, Reason.OUT_OF_ORDER}
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +79,7 @@ def make_bundle(project: Project, name: str = "") -> Bundle:
         (what, _keep(project, page))
         for what, page in (
             (EVALUATION, post_training_page(project, readiness)),
-            (READINESS, readiness_page(readiness)),
+            (READINESS, readiness_page(before_signatures(readiness), signed_later=True)),
         )
         if what in readiness.signatures.chain.charter.documents
     )
@@ -223,7 +220,7 @@ def _link_of(readiness: Readiness, role: str) -> Link:
 
 def _require_nothing_against(readiness: Readiness) -> None:
     """Whoever deploys signs last, and not while anything but their own signature is missing."""
-    left = [finding for finding in readiness.findings if finding.reason not in _CHAIN]
+    left = [finding for finding in readiness.findings if finding.reason not in OF_THE_CHAIN]
     if left:
         told = "; ".join(f"{finding.reason.value}: {finding.told}" for finding in left)
         raise WaitingForPersonError(
@@ -262,6 +259,11 @@ def _require_counting(project: Project, readiness: Readiness, signed: Statement)
             f"this would not count ({against.reason.value}): {against.told}.",
             next_step="See who may sign with `selftune people list`, and when with `selftune readiness`.",
         )
+
+
+def before_signatures(readiness: Readiness) -> Readiness:
+    """What speaks against it whoever signs: the bundle's own page is made before anybody can."""
+    return replace(readiness, findings=tuple(one for one in readiness.findings if one.reason not in OF_THE_CHAIN))
 
 
 # --- What is kept -----------------------------------------------------------------------------------------------------

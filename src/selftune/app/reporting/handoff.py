@@ -25,7 +25,7 @@ def handoff_page(readiness: Readiness, bundle: Bundle) -> Page:
         title=f"Handoff of {readiness.subject.name}",
         lead=(
             f"Handed over is {bundle.id}, signed before by {names or 'nobody'}.",
-            f"{len(stand)} open concerns go along; {len(later)} of them were raised after the bundle was made.",
+            f"Open concerns that go along: {len(stand)}; raised after the bundle was made: {len(later)}.",
         ),
         sections=(
             Section(title="What is handed over", parts=tuple(_covered(bundle))),

@@ -118,4 +118,4 @@ def _samples(rows: Sequence[SessionFacts]) -> Iterator[str]:
     yield f"Drawn from {draw.of:,} sessions with seed {draw.seed}, reckoned from what could be drawn."
     yield f"By lot: {', '.join(str(numbers[one]) for one in draw.drawn)}."
     yield f"The worst: {', '.join(str(numbers[one]) for one in draw.worst) or 'none is scored or flagged'}."
-    yield "Each is read with `selftune archive show NUMBER`."
+    yield "Each is read with: selftune archive show NUMBER."

@@ -26,14 +26,15 @@ _WORDS: Final = {Weight.INVALID: "does not verify", Weight.AGAINST: "spoken agai
 _TINTS: Final = {Weight.INVALID: "bad", Weight.AGAINST: "bad", Weight.WAITING: "unsure"}
 
 
-def readiness_page(readiness: Readiness) -> Page:
-    """The page as things stand now."""
+def readiness_page(readiness: Readiness, *, signed_later: bool = False) -> Page:
+    """The page as things stand now; the one that goes into a bundle is made before anybody signs it."""
     return Page(
         title=f"Readiness of {readiness.subject.name}",
         outcome=outcome_of(readiness),
         lead=tuple(_lead(readiness)),
-        sections=tuple(_sections(readiness)),
-        foot=f"About {readiness.subject.id}. Worked out now from what is on record.",
+        sections=tuple(_sections(readiness, with_signatures=not signed_later)),
+        foot=f"About {readiness.subject.id}. Worked out now from what is on record."
+        f"{' Signatures come after it.' if signed_later else ''}",
     )
 
 
@@ -60,7 +61,7 @@ def _lead(readiness: Readiness) -> Iterator[str]:
         yield f"Charter {charter.name} ({charter.digest}): {wanted}; signed by {', '.join(signed) or 'nobody'}."
 
 
-def _sections(readiness: Readiness) -> Iterator[Section]:
+def _sections(readiness: Readiness, *, with_signatures: bool) -> Iterator[Section]:
     if readiness.findings:
         yield Section(title="Reasons", parts=(_reasons(readiness),))
     yield Section(title="Concerns", parts=tuple(concern_parts(readiness)))
@@ -71,7 +72,7 @@ def _sections(readiness: Readiness) -> Iterator[Section]:
         yield Section(title="All phases", parts=phase_parts(readiness.phases))
     if readiness.assessed:
         yield Section(title="What was said to bear it out", parts=tuple(map(assessed_by, readiness.assessed)))
-    if readiness.signatures.chain.charter.chain:
+    if with_signatures and readiness.signatures.chain.charter.chain:
         yield Section(title="Signatures", parts=signature_parts(readiness))
 
 

@@ -88,6 +88,12 @@ _WAITING: Final = frozenset(
 )
 
 
+OF_THE_CHAIN: Final = frozenset(
+    {Reason.NO_BUNDLE, Reason.OUTDATED_BUNDLE, Reason.SIGNATURE_MISSING, Reason.DOCUMENT_MISSING, Reason.OUT_OF_ORDER}
+)
+"""What only says that not everybody has signed yet."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """A reason with what it is about.
