@@ -35,6 +35,8 @@ from selftune.governance.statements import (
     refuse,
     review,
 )
+from selftune.loop.forgetting.finding import find_words
+from selftune.loop.forgetting.forget import forget
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import Gravity, Release, StatementKind
@@ -170,6 +172,21 @@ def test_nothing_is_against_a_subject_of_which_nothing_is_said(project):
         page_of_compliance(project, "programme:floods")
     with pytest.raises(UnknownNameError):
         page_of_compliance(project, "release:0000")
+
+
+def test_a_doubt_whose_words_were_erased_blocks_still_and_says_what_became_of_them(project):
+    fill(project)
+    context, door = project.context(), door_of(project)
+    model = find_entry(project, "WILD-7").model
+    said = raise_concern(
+        model.id, author="ana", text="Too fast by far.", gravity=Gravity.BLOCKING, context=context, door=door
+    )
+    said = put_on_record(project, said, event="test")
+    forget(project, find_words(project, said.id, asks="ana"))
+    text = as_markdown(page_of_compliance(project, "WILD-7"))
+    assert "Too fast by far." not in text
+    assert "[its words were erased at their author's wish]" in text
+    assert "open; it blocks" in text
 
 
 # --- What a summary left out ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from selftune.app.doubts_page import headline
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
 from selftune.app.tracing import lines_about
+from selftune.governance.shredded import what_is_left
 from selftune.records import Interaction, Session, Statement
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def record_lines(project: Project, record: Record) -> Iterator[str]:
             yield one_line(f"{record.id[:28]}: {record.source} {record.position}")
             yield from _talk(record.messages)
         case Statement():
-            yield f"{record.id[:26]}: {headline(record)}, about {one_line(record.subject[:30])}"
-            yield from quoted(record.text)
+            left = what_is_left(project.store, record)
+            yield f"{record.id[:26]}: {headline(left)}, about {one_line(record.subject[:30])}"
+            yield from quoted(left.text)
         case _:
             yield from (line for told in lines_about(project, record) for line in map(plain, told.split("\n")))
 

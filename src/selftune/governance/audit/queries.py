@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UnknownNameError, UsageError
+from selftune.governance.shredded import as_left
 from selftune.governance.statements import PROJECT
 from selftune.governance.tracing.walking import walk_back
 from selftune.records import AuditSection, Model, Record, Statement, StatementKind, record_types
@@ -63,7 +64,7 @@ class Scope:
         """
         everything = not self.subject.starts
         about, found = {PROJECT, self.subject.id, *self.reached, *self.sessions}, list[Statement]()
-        for _, one in self.store.each(Statement):
+        for _, one in as_left(self.store):
             if one.kind is not StatementKind.FINDING and (everything or {one.subject, *one.links} & about):
                 about.add(one.id)
                 found.append(one)
