@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -31,7 +33,7 @@ from selftune.ledger import verify
 from selftune.ledger.keys import NEXT, load_machine_key, make_machine_key
 from selftune.ledger.proofs import witness_line
 from selftune.loop.hearing import hear_project
-from selftune.records import Build, Release, Statement, StatementKind
+from selftune.records import Build, FileDigest, Release, Statement, StatementKind
 from selftune.records.signatures import build_is_sealed, is_signed
 from selftune.store.erasure import Erasure
 from selftune.testing import fake_build
@@ -179,6 +181,23 @@ def test_words_of_people_do_not_leave_with_an_exported_ledger(released, tmp_path
     assert said.id.partition(":")[2].encode() in everything
     assert b"Vasquez" not in everything
     assert b"a mind" not in everything
+
+
+def test_a_file_that_is_not_the_one_of_the_record_is_named(released, tmp_path, capsys):
+    """As beside exported weights: one that was exchanged, one that is right, one of which the record says nothing."""
+    out, data = tmp_path / "export", b"weights"
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    made = replace(fake_build(), files=(FileDigest(name="adapter/adapter.gguf", digest=digest, size_bytes=7),))
+    released.store.save([made], event="built")
+    write_files(out / "ledger", proof_files(released, made))
+    (out / "adapter.gguf").write_bytes(data)
+    (out / "build.json").write_bytes(b"{}")
+    assert verify.main([str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "adapter.gguf: as the record names it\nbuild.json: named by no record here\n" in said
+    (out / "adapter.gguf").write_bytes(b"other weights")
+    assert verify.main([str(out)]) == 8
+    assert capsys.readouterr().err.startswith("does not verify: adapter.gguf: its bytes are not those")
 
 
 def test_what_is_given_with_an_export_proves_its_record_alone(released, tmp_path):

@@ -123,10 +123,11 @@ def test_an_adapter_that_names_no_lessons_needs_them_named(trained, tmp_path):
 
 
 @pytest.mark.needs("serve")
-def test_an_adapter_goes_out_as_pefts_folder_and_comes_back_as_what_it_was(trained, ask, tmp_path):
+def test_an_adapter_goes_out_as_pefts_folder_and_comes_back_as_what_it_was(trained, ask, tmp_path, capsys):
     folder, run = trained
     done = ask("export", tmp_path / "out", "--run", run.id, "--project", folder)
     assert verify.main([str(tmp_path / "out"), "--key", load_machine_key(folder / ".selftune" / "keys").public]) == 0
+    assert "adapter_model.safetensors: as the record names it" in capsys.readouterr().out
     assert done.exit_code == 0, done.output
     files = {"adapter_config.json", "adapter_model.safetensors", "adapter.gguf", "build.json", "ledger"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files

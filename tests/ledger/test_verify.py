@@ -263,4 +263,4 @@ def test_as_a_module_it_wakes_nothing_but_the_standard_library(ledger):
 
 def test_a_stranger_can_read_it_in_ten_minutes():
     lines = Path(verify.__file__).read_text(encoding="utf-8").splitlines()
-    assert len([line for line in lines if line.strip()]) <= 440
+    assert len([line for line in lines if line.strip()]) <= 460

@@ -478,6 +478,25 @@ def check_proofs(path: Path, kept: list[Head], key: str | None = None) -> list[d
     return proven
 
 
+def named_files(value: Any) -> Iterator[tuple[str, str]]:
+    """Name, without its folder, and digest of every file that a record names."""
+    if isinstance(value, dict) and {"name", "digest"} <= set(value):
+        yield str(value["name"]).rpartition("/")[2], str(value["digest"])
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from named_files(part)
+
+
+def check_files(folder: Path, records: Path) -> Iterator[str]:
+    """Hold each file of an export against what the records beside it name."""
+    named = {pair for place, line in read_lines(records) for pair in named_files(read_object(place, line))}
+    for path in sorted(one for one in folder.iterdir() if one.is_file()):
+        with path.open("rb") as stream:
+            digest = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+        if (path.name, digest) not in named and path.name in {name for name, _ in named}:
+            raise Damage(f"{path.name}: its bytes are not those that the record names: it was altered or exchanged.")
+        yield f"{path.name}: {'as the record names it' if (path.name, digest) in named else 'named by no record here'}"
+
+
 def find_ledger(folder: Path) -> Path:
     """The folder that a ledger or proofs lie in: a project's, an export's, or the one that was named."""
     inside = [folder / ".selftune" / "ledger", folder / "ledger"]
@@ -498,6 +517,8 @@ def tell(folder: Path, options: argparse.Namespace) -> Iterator[str]:
             demand_named({key: place for key, place in read_records(folder / RECORDS).items() if key not in named})
         for entry in proven:
             yield f"verifies: entry {entry['seq']}, {entry['event']} at {entry['at']}: {entry['record_id']}"
+        if not options.proof and folder.name == "ledger" and (folder / RECORDS).exists():
+            yield from check_files(folder.resolve().parent, folder / RECORDS)
         yield f"{len(proven)} entries are proven to lie in the signed tree; of the others a proof tells nothing."
     else:
         verdict = verify(folder, options.checkpoint, options.witness, options.key, options.certificate)
