@@ -32,7 +32,7 @@ _POSIX: Final = sys.platform != "win32"
 _SERVER_SECONDS: Final = 3.0
 _LAST_SECONDS: Final = 0.4
 _PROBE_SECONDS: Final = 0.2
-_LOOK_SECONDS: Final = 0.02
+_LOOK_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)

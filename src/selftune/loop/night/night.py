@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BelowTriggerError, BudgetError, ConfigError, NothingNewError, NotYet, WaitingForPersonError
+from selftune.governance.brake.at_work import at_work
 from selftune.interrupts import stopped_by
 from selftune.loop.braking import check_freeze
 from selftune.loop.cycle import prepare, run_cycle, weigh_run
@@ -146,7 +147,8 @@ def run_night(
     """
     wishes, around = wishes or Wishes(), around or Surroundings.real()
     heard = Listening(observer or Silent())
-    wait_for_hours(project, wishes, around.clock, heard)
+    with at_work(project.hidden):  # a night that waits for its hour is stopped with all else
+        wait_for_hours(project, wishes, around.clock, heard)
     window = open_window(project, wishes, around.clock)
     with hold_lease(project), hold_device(str(project.folder), folder=around.locks):
         may_begin(project)
