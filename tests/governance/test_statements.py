@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from governance_makers import say
 from governance_makers import withdraw as withdrawal_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.errors import UsageError
@@ -82,6 +82,7 @@ def test_nothing_that_is_no_secret_is_mended(tmp_path, speak, odd):
     assert (said.text, said.redacted) == (f"so: {odd}", False)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(text=st.text(min_size=1).filter(str.strip))
 def test_words_are_kept_to_the_last_odd_letter_and_read_again_so(text):
     with TemporaryDirectory() as folder:
