@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages import figures
-from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table, Transcript
+from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
+from selftune.app.reporting.sayings import said_by
 from selftune.governance.audit.auditor import Auditor, against_auditor
 from selftune.governance.audit.coverage import AuditState, view_audit
 from selftune.governance.audit.subjects import subject_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from selftune.governance.audit.auditor import Against
     from selftune.governance.audit.coverage import AuditView, Covered
     from selftune.loop.project import Project
-    from selftune.records import Audit, Statement
+    from selftune.records import Audit
 
 _NAMED: Final = 20
 _ID: Final = 24
@@ -63,23 +64,6 @@ def coverage_in_words(view: AuditView) -> str:
     erased = sum(len(one.erased) for one in view.sections)
     gone = f", {erased} erased and not to be read any more" if erased else ""
     return f"{read} of {figures.counted(of, 'record')} read, {unread} unread{gone}"
-
-
-def said_by(said: Statement, why: str = "") -> Transcript:
-    """Somebody's words as they were said, with who, when, and what they cite."""
-    model = " (a model)" if said.author_is_model else ""
-    broke_off = "; unfinished, it broke off there" if said.unfinished else ""
-    taken = "; secrets were taken out of it" if said.redacted else ""
-    cites = f"; cites {', '.join(one[:_ID] for one in said.evidence)}" if said.evidence else ""
-    part = f" on {said.category}" if said.category else ""
-    because = f"; {why}" if why else ""
-    diff = ((name, words) for name, words in (("before", said.before), ("after", said.after)) if words is not None)
-    return Transcript(
-        name=f"{said.kind.value.replace('_', '-')}{part} by {said.author}{model}",
-        note=f"{said.said_at}, {said.id[:_ID]}, about {said.subject[:_ID]}{broke_off}{taken}{cites}{because}",
-        asked=((said.author, said.text), *diff),
-        answers=(),
-    )
 
 
 def _outcome(view: AuditView) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.arms import arm_parts, part_tables, view
-from selftune.app.reporting.audits import said_by
 from selftune.app.reporting.compliance import check_parts, doubt_parts, model_parts, programme_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Page, Points, Said, Section, Table
+from selftune.app.reporting.sayings import said_by
 from selftune.errors import UsageError
 from selftune.governance.matters import if_kept
 from selftune.records import Build, Dataset, Decision, Evaluation, Model, Record, Release, Run, StatementKind

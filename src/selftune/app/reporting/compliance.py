@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reporting.audits import audit_sections, coverage_in_words, said_by
+from selftune.app.reporting.audits import audit_sections, coverage_in_words
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Said, Section, Table
+from selftune.app.reporting.sayings import doubts_told, said_by
 from selftune.gate.statistics.shares import clopper_pearson
 from selftune.governance.alarms.base import Verdict
-from selftune.governance.doubts import DoubtState
 from selftune.records import CheckStatus, StatementKind
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from selftune.app.reporting.dossiers import Dossier
     from selftune.app.reporting.pages.parts import Part, Row
-    from selftune.governance.doubts import Doubt
     from selftune.governance.registry.entries import End, Entry
     from selftune.records import Check, Decision, Statement
 
@@ -74,12 +73,7 @@ def doubt_parts(found: Dossier) -> Iterator[Part]:
     """Every doubt with its answers and with what was to end it, open ones first; none is shortened."""
     if not found.doubts:
         yield Said(text="Nobody put a doubt on record.")
-    for doubt in sorted(found.doubts, key=lambda one: not one.stands):
-        yield said_by(doubt.statement, _state(doubt))
-        yield from (said_by(one, "a reply, which closes nothing") for one in doubt.answers)
-        yield from (said_by(one, f"does not end it: {why}") for one, why in doubt.refused)
-        if doubt.settled_by is not None:
-            yield said_by(doubt.settled_by, "that a doubt is closed is no review of what it was about")
+    yield from doubts_told(found.doubts)
 
 
 def check_parts(found: Dossier) -> Iterator[Part]:
@@ -182,14 +176,6 @@ def _lead(found: Dossier) -> Iterator[str]:
     if not found.audits:
         yield "Nobody audited it."
     yield from (f"Audit by {one.audit.auditor}: {one.state.value}; {coverage_in_words(one)}." for one in found.audits)
-
-
-def _state(doubt: Doubt) -> str:
-    if doubt.stands and doubt.state is DoubtState.WITHDRAWN:
-        told = "withdrawn by its author, and blocking until somebody independent has closed it"
-    else:
-        told = doubt.state.value
-    return f"{told}{'; it blocks' if doubt.blocks else ''}"
 
 
 def _check_row(decision: Decision, check: Check) -> Row:

@@ -15,6 +15,7 @@ from selftune.app.reporting.evaluations import best_and_worst, conditions, unsco
 from selftune.app.reporting.measures import measure_parts
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table, Transcript
+from selftune.app.reporting.sayings import doubts_told
 from selftune.app.reporting.thinking import thinking_parts, thinking_warnings
 from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.picks.bet import bet
@@ -229,32 +230,10 @@ def _concerns(told: Told) -> Iterator[Part]:
     stand = [doubt for doubt in told.doubts if doubt.stands]
     if stand:
         yield Said(text="Open, word for word:")
-        yield from map(_doubted, stand)
+        yield from doubts_told(stand)
     else:
         yield Said(text="Nobody has an open concern about this decision or anything it rests on.")
     settled = [doubt for doubt in told.doubts if not doubt.stands]
     if settled:
-        head = ("kind", "said", "by", "about", "text", "what became of it", "by whom, and why")
-        rows = tuple((*_doubt_row(doubt), doubt.state.value, _ending(doubt)) for doubt in settled)
-        yield Table(
-            caption="No longer open; that a doubt was closed is no review of what it was about", head=head, rows=rows
-        )
-
-
-def _doubted(doubt: Doubt) -> Transcript:
-    """A doubt with its lines as they were said, which a table would run together."""
-    kind, said_at, author, subject, text = _doubt_row(doubt)
-    broke_off = "; unfinished, it broke off there" if doubt.statement.unfinished else ""
-    note = f"{said_at}, about {subject}; {doubt.state.value}{broke_off}"
-    return Transcript(name=f"{kind} by {author}", note=note, asked=((author, text),), answers=())
-
-
-def _doubt_row(doubt: Doubt) -> tuple[str, ...]:
-    said = doubt.statement
-    kind = said.kind.value if said.gravity is None else f"{said.gravity.value} {said.kind.value}"
-    return (kind, said.said_at, said.author, said.subject[:24], said.text)
-
-
-def _ending(doubt: Doubt) -> str:
-    by = doubt.settled_by
-    return "" if by is None else f"{by.author}, {by.said_at}: {by.text}"
+        yield Said(text="No longer open; that a doubt was closed is no review of what it was about:")
+        yield from doubts_told(settled)

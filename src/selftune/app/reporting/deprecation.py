@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.registering import list_models
-from selftune.app.reporting.audits import said_by
 from selftune.app.reporting.compliance import lacking
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Said, Section, Table
+from selftune.app.reporting.sayings import said_by
 from selftune.governance.registry.entries import generations
 
 if TYPE_CHECKING:
