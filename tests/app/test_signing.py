@@ -384,6 +384,16 @@ def test_a_number_no_longer_stands_alone_beside_a_signature_with_a_mean(team):
     assert names(team) == ["signature_missing", "signature_missing"]
 
 
+def test_what_somebody_calls_verified_is_so_once_another_examiner_signs_with_a_query(team):
+    said_about(team, "I independently verified it.", author="ben")
+    said_about(team, "It was independently verified.", author="eve")
+    make_bundle(team, "TIDES-1")
+    sign(team, "training", facts=["sessions() = 200"])
+    assert names(team).count("unverified_claim") == 2
+    sign(team, "evaluation_committee", facts=["sessions() = 200"])
+    assert names(team).count("unverified_claim") == 1
+
+
 def test_a_bundle_that_leaves_out_who_led_its_sessions_is_signed_by_nobody(team):
     bundle = make_bundle(team, "TIDES-1")
     team.store.save([replace(bundle, behind=())], event="put in below the commands")

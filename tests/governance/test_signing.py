@@ -185,7 +185,11 @@ def test_a_fact_is_worked_out_again_and_a_false_one_refused():
 def test_verified_and_projected_are_words_that_need_a_query():
     assert refusals(sign_off(TRAINER, "training", text="I independently verified it.")) == ["unverified_claim"]
     fact = put_query(case().material, "sessions", ())
-    assert refusals(sign_off(TRAINER, "training", text="I independently verified it.", facts=(fact,))) == []
+    # Nobody verifies independently what they made, whatever they ask.
+    own = sign_off(TRAINER, "training", text="I independently verified it.", facts=(fact,))
+    assert refusals(own) == ["unverified_claim"]
+    examined = sign_off(EXAMINER, "evaluation_committee", text="I independently verified it.", facts=(fact,))
+    assert refusals(TRAINED, examined) == []
     foreseen = sign_off(TRAINER, "training", text="It resolved as projected.")
     assert refusals(foreseen) == refusals(foreseen, projected=False) == ["unverified_claim"]
     assert refusals(foreseen, projected=True) == []

@@ -88,6 +88,12 @@ class Chain:
     lacks: tuple[str, ...]
 
     @property
+    def independent(self) -> tuple[Statement, ...]:
+        """The signatures that count of those who examined what others made."""
+        examining = {link.role for link in self.charter.chain if link.different_from}
+        return tuple(one.statement for one in self.counted if one.role in examining)
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing is missing: a bundle of today, its documents, and every signature."""
         whole = self.bundle is not None and self.is_current and not self.lacks
@@ -156,7 +162,7 @@ def _objections(statement: Statement, place: int, case: Case, before: Sequence[S
     yield from _against_role(statement, link, case, before)
     yield from _against_time(statement, case)
     yield from _against_document(statement, link, case, before)
-    yield from _against_words(statement, case)
+    yield from _against_words(statement, link, case)
 
 
 def _against_bundle(statement: Statement, case: Case) -> Iterator[Finding]:
@@ -248,13 +254,14 @@ def _against_document(statement: Statement, link: Link, case: Case, before: Sequ
         yield _finding(Reason.DOCUMENT_MISSING, statement, told)
 
 
-def _against_words(statement: Statement, case: Case) -> Iterator[Finding]:
+def _against_words(statement: Statement, link: Link, case: Case) -> Iterator[Finding]:
     if statement.unfinished or not statement.text.strip():
         yield _finding(Reason.BROKEN_OFF, statement, "it broke off, or says nothing")
     for fact in statement.facts:
         if not still_so(fact, case.material):
             yield _finding(Reason.FALSE_FACT, statement, f"{fact.query} does not come out as {fact.value} today")
-    yield from claims_without_query(statement, case.projected)
+    verified = bool(statement.facts and link.different_from)
+    yield from claims_without_query(statement, case.projected, verified=verified)
 
 
 def claims_without_query(statement: Statement, projected: bool | None, *, verified: bool = False) -> Iterator[Finding]:
@@ -263,11 +270,11 @@ def claims_without_query(statement: Statement, projected: bool | None, *, verifi
     Args:
         statement: Whose words.
         projected: As in `Case`.
-        verified: Whether queries that a signature is linked to stand beside it.
+        verified: Whether somebody whose own work it is not has signed with a query.
     """
     looked = says_verified(statement.text)
-    if looked and not statement.facts and not verified:
-        told = f'{statement.author} says "{looked}", and no query that verified it is linked'
+    if looked and not verified:
+        told = f'{statement.author} says "{looked}", and nobody independent has signed with a query that verified it'
         yield _finding(Reason.UNVERIFIED_CLAIM, statement, told)
     foreseen = says_projected(statement.text)
     if foreseen and projected is not True:

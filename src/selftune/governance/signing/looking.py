@@ -150,6 +150,7 @@ def find_claims(
     *,
     projected: bool | None,
     signed: Sequence[Statement] = (),
+    independent: Sequence[Statement] = (),
 ) -> Iterator[Finding]:
     """Single numbers in the place of evidence, and words that promise a proof (E5).
 
@@ -159,6 +160,7 @@ def find_claims(
         about: Id of the subject.
         projected: Whether things went as was registered before.
         signed: Signatures that count: where one of them links a mean, a remark's number no longer stands alone.
+        independent: Those among them of people who did not make it: what they ask verifies what somebody else says.
     """
     if len(categories) == 1:
         told = f"the only score is {categories[0]!r}: no category stands beside it, so nobody sees the worst one"
@@ -172,7 +174,8 @@ def find_claims(
             yield Finding(reason=Reason.LONE_SCALAR, told=told, about=statement.id)
         # The chain says so of signatures itself.
         if not own:
-            yield from claims_without_query(statement, projected, verified=any(one.facts for one in signed))
+            others = (one for one in independent if fold(one.author) != fold(statement.author))
+            yield from claims_without_query(statement, projected, verified=any(one.facts for one in others))
 
 
 def find_broken_off(hearing: Hearing, about: Callable[[Statement], bool]) -> Iterator[Finding]:
