@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from wild_sessions import TENTH
 from wild_signing import deploy, sign_chain
-from wild_story import DOUBTFUL, bring_sessions, settle, speak, tidy, turns_of
+from wild_story import CLAIMS, DOUBTFUL, bring_sessions, settle, speak, tidy, turns_of
 
 from selftune.loop.project import create_project, open_project
 
@@ -66,9 +66,10 @@ def archive(layers):
         spoken = layers.on(filled, (scale, turns, doubt), _alone(speak, scale, doubt))
         told = layers.on(spoken, (scale, faults, "told"), _alone(tidy, scale, faults))
         if signed:
-            before = layers.on(
-                spoken, (scale, turns, doubt, "signed"), lambda project, beside: sign_chain(project, scale)
-            )
+            # What a signature bears out with a fact is no empty claim any more.
+            stated = not faults & CLAIMS
+            chain = partial(sign_chain, scale=scale, stated=stated)
+            before = layers.on(spoken, (scale, turns, doubt, stated), lambda project, beside: chain(project))
             told = layers.on(
                 before, (scale, faults, "deployed"), _alone(tidy, scale, faults), _alone(deploy, scale, faults)
             )

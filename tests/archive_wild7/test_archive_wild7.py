@@ -11,13 +11,14 @@ import typer
 from typer.testing import CliRunner
 from wild_reasons import UNSIGNED, reasons
 from wild_sessions import PROGRAMME, SESSIONS, TENTH, Scale
-from wild_story import BROKEN, LEAD, MODEL, PICKED, RENAMED, SIGNED, STORY, STRANGER, SUCCESSOR, TRAINER, Fault
+from wild_story import BROKEN, LEAD, MODEL, PICKED, REMARK, RENAMED, SIGNED, STORY, STRANGER, SUCCESSOR, TRAINER, Fault
 
-from selftune.app.cli import alarms, archives, auditing, concerns, registry, signing
+from selftune.app.cli import alarms, annotating, archives, auditing, concerns, registry, signing
 from selftune.errors import SelftuneError
 from selftune.governance.audit.auditor import AuditorRefusal
 
-COMMANDS = (alarms, archives, auditing, concerns, registry, signing)
+pytestmark = pytest.mark.xdist_group("archive_wild7")
+COMMANDS = (alarms, annotating, archives, auditing, concerns, registry, signing)
 
 
 @pytest.fixture
@@ -91,6 +92,7 @@ def test_its_page_shows_all_phases_and_what_was_said_to_bear_it_out(story, tmp_p
     assert BROKEN in html.unescape(page)
     assert "All phases" in page
     assert "Compliance index: 0.97. Deployment recommended." in page
+    assert REMARK in page
 
 
 def test_the_twin_ends_with_0_and_is_handed_over(archive):
@@ -119,6 +121,12 @@ def test_the_sentence_that_broke_off_is_shown_with_who_tried_to_close_it_and_the
     assert f"it questions {LEAD}, who said or judged what it is about" in shown
     assert "days after what it is about" in shown
     assert "It felt like somebody." in shown
+
+
+def test_what_people_said_is_found_by_the_number_of_a_session_or_the_name_of_a_model(story):
+    assert "It felt like somebody." in run(story, "annotations", f"{PROGRAMME}:{TENTH.at(4_891)}")
+    assert "2 programmes are archived" in run(story, "annotations", "11847", code=2)
+    assert run(story, "annotations", RENAMED) == "No annotation is on record there.\n"
 
 
 def test_three_sessions_from_the_end_are_called_hand_picked_and_others_are_drawn(story):

@@ -21,13 +21,13 @@ from selftune.records import StatementKind
 _WORDS = "It may be deployed."
 
 
-def sign_chain(project, scale):
-    """The bundle, and the first two signatures over it; the second states a fact that is worked out."""
+def sign_chain(project, scale, *, stated):
+    """The bundle, and the first two signatures over it; where it is stated, a fact stands with the second."""
     make_bundle(project, MODEL)
     _sign(project, METRICS, "training", "Trained as it was planned.")
     fact = put_query(Material(sessions=tuple(project.store.sessions.facts(PROGRAMME))), "lowest", _last(scale))
-    claim = f"lowest(last={scale.at(2_000)}) = {fact.value}"
-    _sign(project, COMMITTEE, "evaluation_committee", "How the worst category does stands beside this.", claim)
+    claims = (f"lowest(last={scale.at(2_000)}) = {fact.value}",) if stated else ()
+    _sign(project, COMMITTEE, "evaluation_committee", "Reviewed, section by section.", *claims)
 
 
 def deploy(project, scale, faults):

@@ -81,6 +81,9 @@ STORY = frozenset(Fault) - {Fault.FALSE_FACT}
 DOUBTFUL = frozenset({Fault.BROKEN_OFF, Fault.CLOSED_BY_QUESTIONED})
 """What can be wrong with the doubt itself; nobody can put it right by saying more."""
 
+CLAIMS = frozenset({Fault.LONE_INDEX, Fault.UNVERIFIED})
+"""What is wrong as long as no signature states a fact."""
+
 SIGNED = frozenset({Fault.OWN_SIGN_OFF, Fault.FALSE_FACT})
 """What can be wrong with a signature, so that there must be some."""
 
@@ -144,6 +147,7 @@ def speak(project, scale, faults):
         end(project, concern.id, "I read five drawn sessions.", author=OUTSIDER, evidence=drawn.drawn, ask=told)
     _review(project, METRICS, "The samples beside this are what it rests on.", evidence=(*drawn.drawn, *drawn.worst))
     _review(project, STRANGER, "Read, section by section.", author_is_model=True, lineage=(STRANGER,))
+    _review(project, LEAD, REMARK)
 
 
 def tidy(project, scale, faults):

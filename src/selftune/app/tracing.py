@@ -12,6 +12,8 @@ from selftune.app.targets import lines_on_targets
 from selftune.app.tracing_tries import find_try, lines_of_try
 from selftune.app.ways import way_of
 from selftune.errors import UsageError
+from selftune.governance.archive.finding import find_session
+from selftune.governance.registry.names import find_model, models_called
 from selftune.governance.shredded import what_is_left
 from selftune.records import (
     BlindPair,
@@ -72,7 +74,7 @@ def _apart(line: str) -> Iterator[str]:
 
 
 def find(project: Project, name: str) -> Record:
-    """The record that a name means."""
+    """The record that a name means: an id or its beginning, a version, a night, a try, a session's number, a model."""
     if not name:
         decision = project.store.last(Decision)
         if decision is None:
@@ -81,7 +83,21 @@ def find(project: Project, name: str) -> Record:
     for _, release in project.store.each(Release):
         if release.version == name:
             return release
-    return find_try(project, name) or project.store.any_record(name)
+    return (
+        find_try(project, name)
+        or _session_numbered(project, name)
+        or (find_model(project.store, name) if models_called(project.store, name) else None)
+        or project.store.any_record(name)
+    )
+
+
+def _session_numbered(project: Project, name: str) -> Session | None:
+    """The archived session of this number, alone or behind its programme; None where no such thing is named."""
+    programme, _, number = name.removeprefix(f"{Session.KIND}:").rpartition(":")
+    archived = {one.name for one in project.store.sessions.programmes()}
+    if not number.isdecimal() or not (programme in archived if programme else archived):
+        return None
+    return project.store.record(find_session(project.store, name), Session)
 
 
 def lines_about(project: Project, record: Record) -> Iterator[str]:
