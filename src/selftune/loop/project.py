@@ -11,7 +11,6 @@ from selftune.errors import UsageError
 from selftune.governance.brake.file import is_braked
 from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
 from selftune.loop.opened import DRAFTS, HIDDEN, Project, utc_now
-from selftune.store import BlobStore, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +68,8 @@ def open_project(folder: Path) -> Iterator[Project]:
     """
     config = load_config(folder)
     base, base_folder = find_base(config.base.name)
+    from selftune.store import BlobStore, Store  # wakes SQLAlchemy, which a folder without a project needs not
+
     with Store.open(folder) as store:
         project = Project(
             folder=folder.resolve(),

@@ -227,10 +227,13 @@ def status(project: Folder = HERE, json: AsJson = False) -> None:
     """What serves, what the log holds, what was decided last, and what to do next."""
     from selftune.app.cli.screen import make_console, print_json
     from selftune.app.reporting.pages.plain import plain
-    from selftune.app.summary import status_summary
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
+        from selftune.app.summary import (
+            status_summary,  # wakes half the house, and a folder without a project needs none
+        )
+
         summary = status_summary(opened)
     if json:
         print_json(summary)
