@@ -59,10 +59,9 @@ def entry(number: int) -> dict:
     return {"conversation_id": f"talk-{number // 3}", "messages": said}
 
 
-def run(folder, log, failpoint: str | None = None) -> subprocess.CompletedProcess:
+def run(warm, folder, log, failpoint: str | None = None) -> subprocess.CompletedProcess:
     environment = os.environ | ({"SELFTUNE_FAILPOINTS": f"{failpoint}=kill"} if failpoint else {})
-    command = [sys.executable, "-c", IMPORT, str(folder), str(log)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return warm.run_code(IMPORT, folder, log, env=environment)
 
 
 def killed_at(folder, log, progress: str) -> None:
@@ -83,14 +82,14 @@ def made(tmp_path, lines):
     return folder, log
 
 
-def test_an_import_that_somebody_kills_in_the_middle_twice_loses_nothing_and_doubles_nothing(tmp_path):
+def test_an_import_that_somebody_kills_in_the_middle_twice_loses_nothing_and_doubles_nothing(tmp_path, warm):
     folder, log = made(tmp_path, LONG)
     for progress in ("600", "1200"):
         killed_at(folder, log, progress)
     with Store.open(folder) as store:
         kept = store.count(Interaction) + store.count(Quarantined)
     assert kept == 1000
-    done = run(folder, log)
+    done = run(warm, folder, log)
     assert done.returncode == 0, done.stderr
     added, known, broken = map(int, done.stdout.split())
     assert (added + broken, known) == (LONG - kept, kept)
@@ -103,12 +102,12 @@ def test_an_import_that_somebody_kills_in_the_middle_twice_loses_nothing_and_dou
     ("failpoint", "kept", "left"),
     [("before-capture", 0, SHORT), ("batch-capture", 500, SHORT - 500), ("kept-capture", SHORT, 0)],
 )
-def test_an_import_that_is_killed_goes_on_where_it_was(failpoint, kept, left, tmp_path):
+def test_an_import_that_is_killed_goes_on_where_it_was(failpoint, kept, left, tmp_path, warm):
     folder, log = made(tmp_path, SHORT)
-    assert run(folder, log, failpoint).returncode == -signal.SIGKILL
+    assert run(warm, folder, log, failpoint).returncode == -signal.SIGKILL
     with Store.open(folder) as store:
         assert store.count(Interaction) + store.count(Quarantined) == kept
-    done = run(folder, log)
+    done = run(warm, folder, log)
     assert done.returncode == 0, done.stderr
     added, known, broken = map(int, done.stdout.split())
     assert (added + broken, known) == (left, kept)
