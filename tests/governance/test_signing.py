@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from governance_makers import close, decision, heard, look_at, say, withdraw
@@ -36,7 +38,7 @@ from selftune.governance.doubts import doubts_about
 from selftune.governance.signing.charter import CHARTERS, Charter, Link, load_charter
 from selftune.governance.signing.claims import lone_shares, unlinked_figures
 from selftune.governance.signing.looking import find_chain
-from selftune.governance.signing.queries import Material, bears_out, put_query, read_claim, still_so
+from selftune.governance.signing.queries import QUERIES, Material, bears_out, put_query, read_claim, still_so
 from selftune.governance.signing.reasons import Reason, Weight
 
 
@@ -371,6 +373,15 @@ def test_figures_without_a_query_behind_them_are_found():
     assert unlinked_figures(said) == ("0.97", "100")
     assert lone_shares(said) == ("0.97", "100 %")
     assert lone_shares(say("review", SUBJECT, text="Session 11,847 of ALIGNED-v1.0, 3 samples.")) == ()
+
+
+def test_the_page_lists_every_reason_under_what_it_asks_for():
+    page = (Path(__file__).parents[2] / "docs" / "signing.md").read_text(encoding="utf-8")
+    for weight, row in ((Weight.AGAINST, "against"), (Weight.WAITING, "waiting"), (Weight.INVALID, "does not verify")):
+        (line,) = (one for one in page.splitlines() if one.startswith(f"| {row}, "))
+        assert re.findall(r"`(\w+)`", line) == [reason.value for reason in Reason if reason.weight is weight]
+    for query in QUERIES:
+        assert f"`{query}(" in page
 
 
 def test_every_reason_asks_for_something():
