@@ -192,6 +192,7 @@ def test_what_comes_after_the_reading_is_unread_again_even_after_the_last_word(t
     assert (view.state, view.whole, len(view.sections[0].unread)) == (AuditState.CONCLUDED, False, 1)
     page = page_of_audit(tides, view.audit)
     assert page.outcome == "concluded, and not whole"
+    assert "= 30 of 30 read, of 30" in as_markdown(page)  # by the last word; today there is one more
     assert "concluded over records that nobody read" in as_markdown(page)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Points, Said, Section, Table
-from selftune.app.reporting.sayings import said_by
+from selftune.app.reporting.sayings import facts_told, said_by
 from selftune.governance.audit.auditor import Auditor, against_auditor
 from selftune.governance.audit.coverage import AuditState, view_audit
 from selftune.governance.audit.subjects import subject_of
@@ -51,7 +51,8 @@ def audit_sections(view: AuditView) -> Iterator[Section]:
     yield Section(title="Coverage", parts=tuple(_coverage(view)))
     yield Section(title="Findings", parts=tuple(_findings(view)))
     if view.conclusion is not None:
-        yield Section(title="The auditor's last word", parts=(said_by(view.conclusion),))
+        last: tuple[Part, ...] = (said_by(view.conclusion), *facts_told(view.conclusion))
+        yield Section(title="The auditor's last word, and what had been read by then", parts=last)
     if view.refused:
         yield Section(title="What does not count", parts=tuple(said_by(one, why) for one, why in view.refused))
     yield Section(title="Readings", folded=True, parts=(_readings(view),))

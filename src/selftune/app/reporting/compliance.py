@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.reporting.audits import audit_sections, coverage_in_words
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Cell, Page, Said, Section, Table
-from selftune.app.reporting.sayings import doubts_told, said_by
+from selftune.app.reporting.sayings import doubts_told, facts_told, said_by
 from selftune.gate.statistics.shares import clopper_pearson
 from selftune.governance.alarms.base import Verdict
 from selftune.records import CheckStatus, StatementKind
@@ -220,6 +220,7 @@ def _signatures(found: Dossier) -> Iterator[Part]:
         facts = f", {figures.counted(len(one.facts), 'fact')} with a query" if one.facts else ", no fact with a query"
         role = f"as {one.role}, " if one.role else ""
         yield said_by(one, f"{role}{key}{facts}")
+        yield from facts_told(one)
 
 
 def _audits(found: Dossier) -> Iterator[Part]:

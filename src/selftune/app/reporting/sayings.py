@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reporting.pages.parts import Transcript
+from selftune.app.reporting.pages import figures
+from selftune.app.reporting.pages.parts import Points, Transcript
 from selftune.governance.doubts import DoubtState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from selftune.governance.doubts import Doubt
-    from selftune.records import Statement
+    from selftune.records import Fact, Statement
 
 _ID: Final = 24
+_PLACES: Final = 3
 
 
 def said_by(said: Statement, why: str = "") -> Transcript:
@@ -32,6 +34,18 @@ def said_by(said: Statement, why: str = "") -> Transcript:
         asked=((said.author, said.text), *diff),
         answers=(),
     )
+
+
+def facts_told(said: Statement) -> Iterator[Points]:
+    """The queries that bear out what somebody said, as they came out then; nothing where there is none."""
+    if said.facts:
+        yield Points(points=tuple(map(_fact, said.facts)))
+
+
+def _fact(fact: Fact) -> str:
+    arguments = ", ".join(f"{name}={value}" for name, value in fact.arguments)
+    told = f" {figures.interval(fact.interval, _PLACES)}" if fact.interval is not None else ""
+    return f"fact: {fact.query}({arguments}) = {fact.value}{told}, of {fact.n}"
 
 
 def doubts_told(doubts: Iterable[Doubt]) -> Iterator[Transcript]:
