@@ -113,6 +113,7 @@ PREREQUISITES: Final = {
     "tmpfs": _can_mount_tmpfs,
     "odd-file-names": _can_name_a_file_oddly,
     "sshd": _can_serve_ssh,
+    "fork": lambda: hasattr(os, "fork"),
     "field-data": lambda: _field_data() is not None,
 }
 
@@ -220,6 +221,7 @@ def _compile_sources() -> None:
 @pytest.fixture(scope="session")
 def warm():
     """Runs `selftune` in processes of their own, which find their modules imported."""
+    _insist_on("fork")
     from warm_cli import warm_cli
 
     with warm_cli() as running:
