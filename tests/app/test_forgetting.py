@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.forgetting import as_data, describe, describe_done, look_for
+from selftune.app.searching import find_words as find_indexed
 from selftune.app.searching import rebuild_index
 from selftune.errors import SelftuneError, UsageError, WaitingForPersonError
 from selftune.ledger import verify
@@ -133,6 +134,17 @@ def test_a_file_of_somebodys_own_is_named_and_left(town):
     assert own.exists()
 
 
+def test_a_model_that_happens_to_hold_a_sentence_is_left_alone(town):
+    model, draft = town.hidden / "models" / "m.gguf", town.hidden / "drafts" / "of somebody.txt"
+    for path in (model, draft):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(words_of(3, 1))
+    done = forget(town, look_for(town, name_of(3)))
+    assert model.exists()
+    assert draft.exists()
+    assert any(sentence.startswith(".selftune/drafts/of somebody.txt") for sentence in done.unreachable)
+
+
 def test_an_interaction_goes_with_its_conversation_and_nothing_else(town):
     one = next(one for _, one in town.store.each(Interaction) if words_of(4, 2) == one.messages[0].content)
     forget(town, look_for(town, one.id))
@@ -189,14 +201,16 @@ def test_one_of_fifty_people_with_forty_interactions_each_is_erased_from_every_f
     signed = tmp_path / "checkpoint.jsonl"
     released.store.checkpoint()
     signed.write_bytes((released.hidden / "ledger" / verify.CHECKPOINTS).read_bytes().splitlines(keepends=True)[-1])
-    assert any("index" in name for name in files_with(released.folder, mark_of(17)))
+    sought = words_of(17, 5).partition(":")[0]
+    assert words_of(17, 5) in {one.asked for one in find_indexed(released, sought, limit=3).found}
     forget(released, look_for(released, name_of(17)))
     assert files_with(released.folder, mark_of(17)) == []
     assert files_with(released.folder, name_of(17)) == []
+    # Its files are packed, so that no search for bytes tells: it goes as a whole.
+    assert not (released.hidden / "index").exists()
     assert verify.verify(released.hidden / "ledger", signed).entries == released.store.last_entry()
-    rebuild_index(released)
-    assert files_with(released.folder, mark_of(17)) == []
-    assert released.store.count(Interaction) == 49 * 40
+    assert rebuild_index(released) == released.store.count(Interaction) == 49 * 40
+    assert not any(mark_of(17) in one.asked for one in find_indexed(released, sought, limit=3).found)
 
 
 def test_who_said_nothing_here_and_what_is_nobodys_words_are_refused(town):

@@ -56,7 +56,7 @@ def out_of_reach(project: Project, words: Words) -> Iterator[str]:
     if words.acts:
         yield f"{words.acts} approvals, sign-offs or other acts, whose author answers for them by name"
     for path in files_that_quote(project, words.texts):
-        yield f"{path.relative_to(project.folder)}, a file that selftune does not write: take the words out of it"
+        yield f"{path.relative_to(project.folder)}, which repeats them: take them out of it by hand"
     if any((folder / ".git").exists() for folder in chain([project.folder], project.folder.parents)):
         yield "the history of git, if such files were ever committed"
     yield "backups, exports, files that were imported from, and whatever was sent to other machines or services"

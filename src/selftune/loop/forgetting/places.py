@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 # What the next command makes again from what is left.
 _MADE_AGAIN: Final = ("notes", "index")
-# What is ours to delete where it quotes: drafts, logs of servers, scratch, jobs.
-_KEPT: Final = frozenset({"keys", "ledger", "store.db", "store.db-wal", "store.db-shm"})
+# What may go where it quotes. Models may hold a sentence in their template, and drafts are somebody else's: not these.
+_MAY_GO: Final = frozenset({"blobs", "logs", "staging", "work"})
+# What is looked after elsewhere, or holds no text.
+_NOT_SEARCHED: Final = frozenset({*_MAY_GO, *_MADE_AGAIN, "keys", "ledger", "models"})
+_STORE: Final = "store.db"
 
 
 def clear_files(project: Project, words: Words) -> None:
@@ -40,10 +43,19 @@ def clear_files(project: Project, words: Words) -> None:
 
 
 def files_that_quote(project: Project, texts: Collection[str]) -> tuple[Path, ...]:
-    """Files in the project's folder in which one of these texts still stands; they are people's own."""
+    """Files in the project's folder in which one of these texts still stands, and which are not ours to delete."""
     patterns = tuple(_written(texts))
-    others = (path for path in project.folder.rglob("*") if project.hidden not in path.parents)
-    return tuple(sorted(path for path in others if path.is_file() and _holds(path, patterns)))
+    others = (path for path in project.folder.rglob("*") if path.is_file() and not _is_ours(project, path))
+    return tuple(sorted(path for path in others if _holds(path, patterns)))
+
+
+def _is_ours(project: Project, path: Path) -> bool:
+    """Whether it is the store, or looked after as such."""
+    golden = path == project.folder / "data" / GOLDEN_FILE
+    if project.hidden not in path.parents:
+        return golden
+    first = path.relative_to(project.hidden).parts[0]
+    return first in _NOT_SEARCHED or first.startswith(_STORE)
 
 
 def _clear_golden(project: Project, origins: Collection[str]) -> None:
@@ -64,11 +76,11 @@ def _clear_golden(project: Project, origins: Collection[str]) -> None:
 
 
 def _own_files(project: Project) -> Iterator[Path]:
-    """What lies in the hidden folder beside store, ledger and keys, weights left out: no text stands in them."""
+    """What may go of the hidden folder where it quotes; weights are left out, in which no text of people stands."""
     weights = set(_weights(project))
     for path in project.hidden.rglob("*"):
         inside = path.relative_to(project.hidden)
-        if path.is_file() and inside.parts[0] not in _KEPT and path not in weights:
+        if path.is_file() and inside.parts[0] in _MAY_GO and path not in weights:
             yield path
 
 
