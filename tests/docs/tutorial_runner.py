@@ -98,7 +98,8 @@ class Reader:
         from terminals import sitting_at  # not every platform has such terminals
 
         program = ["bash", "-c", command]
-        with sitting_at(program, self._environment, folder=self._folder) as typing:
+        # What a page shows has no colours.
+        with sitting_at(program, self._environment | {"TERM": "dumb"}, folder=self._folder) as typing:
             for prompt in asked:
                 typing.answer(prompt.strip(), _PASSPHRASE)
             code = typing.end()
