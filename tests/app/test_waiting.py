@@ -139,7 +139,7 @@ def test_the_page_shows_gains_drift_costs_and_open_concerns_word_for_word(releas
     text = "\n".join(page)
     assert page[0] == "2 of 5 promotions since the last approval."
     assert "v1.2 (generation 2): +0.200 [+0.100, +0.300], n = 40" in page
-    assert "drift since a person looked, on fake: 0.400 [" in text
+    assert "to what was promoted last, on fake: 0.400 [" in text
     assert "honesty: +0.2" in text
     assert "drift of the judge: none, its verdicts are reckoned by code" in page
     assert "costs: no training is behind these promotions" in page

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.doubts_page import list_doubts
 from selftune.app.evidence import evaluations_of
+from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.plain import one_line, plain
 from selftune.app.reporting.spending import gather_spending
 from selftune.app.reviewing import appointed_judge
@@ -77,7 +78,7 @@ def limit_in_words(project: Project) -> str:
 
 
 def _drift(project: Project, unseen: Sequence[Release]) -> Iterator[str]:
-    """How far what serves is from what served when a person last looked, and the judge from what it was."""
+    """How far what was promoted last is from what served when a person last looked, and the judge from what it was."""
     decisions = [project.store.record(one.decision_id, Decision) for one in unseen if one.decision_id]
     before = evaluations_of(project, decisions[0]).get(Arm.CHAMPION)
     now = evaluations_of(project, decisions[-1]).get(Arm.CANDIDATE)
@@ -98,7 +99,8 @@ def _drift(project: Project, unseen: Sequence[Release]) -> Iterator[str]:
 def _moved(before: Evaluation, now: Evaluation) -> Iterator[str]:
     unit = "pair" if any(outcome.pair for outcome in now.outcomes) else "item"
     old, new = summarise(before, unit), summarise(now, unit)
-    yield f"drift since a person looked, on {one_line(now.suite)}: {_mean(old.overall)} to {_mean(new.overall)}"
+    told = "from what served when a person last looked to what was promoted last"
+    yield f"drift {told}, on {one_line(now.suite)}: {_mean(old.overall)} to {_mean(new.overall)}"
     earlier = dict(old.by_category)
     fell = [
         (mean.value - earlier[name].value, name, mean)  # type: ignore[operator] # both are there
@@ -128,4 +130,5 @@ def _costs(project: Project, unseen: Sequence[Release]) -> Iterator[str]:
         return
     since = [one for one in rows[first:] if one.run is not None]
     usd, seconds = sum(one.usd for one in since), sum(one.seconds for one in since)
-    yield f"costs since then: {len(since)} trainings, {seconds / 60:.1f} min of training and evaluating, {usd:.2f} USD"
+    trainings = figures.counted(len(since), "training")
+    yield f"costs since then: {trainings}, {seconds / 60:.1f} min of training and evaluating, {usd:.2f} USD"
