@@ -27,6 +27,7 @@ from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.readiness import readiness_page
 from selftune.app.signing import keys_folder
 from selftune.app.signing_off import Signing, make_bundle, make_handoff, revoke_signature, sign_off
+from selftune.app.tracing import trace
 from selftune.errors import ConfigError, IntegrityError, UsageError, WaitingForPersonError
 from selftune.governance.archive.finding import find_session
 from selftune.governance.keys import seal_build
@@ -235,6 +236,15 @@ def test_a_document_compares_all_phases_and_draws_its_samples(team):
     assert "4 of 200 sessions were tried again" in readiness
     assert "no_bundle" not in readiness
     assert "Signatures come after it." in readiness
+
+
+def test_why_tells_what_a_bundle_covers_and_what_a_signature_rests_on(team):
+    bundle = make_bundle(team, "TIDES-1")
+    told_of = trace(team, bundle.id).lines
+    assert f"covers model: {bundle.subject}" in told_of
+    assert any(line.startswith("document readiness: sha256:") for line in told_of)
+    said = sign(team, "training", facts=["sessions(last=9) = 9"])
+    assert trace(team, said.id).lines[-2:] == ("as training", "fact sessions(last=9) = 9, n = 9")
 
 
 def test_what_would_not_count_is_refused_by_name_and_nothing_is_kept(team):

@@ -10,11 +10,12 @@ from selftune.governance.keys import sign_as_person
 from selftune.governance.people.keys import known_keys, load_person_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from selftune.governance.doubts import Hearing
     from selftune.governance.people.keys import Ask, PersonKey
-    from selftune.records import Statement
+    from selftune.records import Bundle, Statement
 
 
 def keys_folder() -> Path:
@@ -32,6 +33,24 @@ def speak(hearing: Hearing, statement: Statement, ask: Ask) -> Statement:
     if not hearing.roster.is_team:
         return statement
     return sign_as_person(statement, key_of(hearing, statement.author, ask))
+
+
+def lines_of_bundle(bundle: Bundle) -> Iterator[str]:
+    """What people sign: everything that it covers, and its documents."""
+    yield f"to be signed for {bundle.subject}: selftune readiness {bundle.subject[:20]}"
+    yield from (f"covers {name}: {value}" for name, value in bundle.evidence)
+    yield from (f"document {name}: {digest}" for name, digest in bundle.documents)
+    yield f"charter {bundle.charter} {bundle.charter_digest}"
+    yield f"ledger of {bundle.ledger_size} entries, root {bundle.ledger_root}"
+
+
+def lines_of_facts(statement: Statement) -> Iterator[str]:
+    """The role in which somebody spoke, and what they put to the records."""
+    if statement.role:
+        yield f"as {statement.role}"
+    for fact in statement.facts:
+        told = ", ".join(f"{name}={value}" for name, value in fact.arguments)
+        yield f"fact {fact.query}({told}) = {fact.value}, n = {fact.n}"
 
 
 def key_of(hearing: Hearing, name: str, ask: Ask) -> PersonKey:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.app.forgetting import lines_of_forgetting, lines_of_learning
 from selftune.app.prompting import lines_of_search
 from selftune.app.reporting.pages.plain import plain, quoted
+from selftune.app.signing import lines_of_bundle, lines_of_facts
 from selftune.app.targets import lines_on_targets
 from selftune.app.tracing_tries import find_try, lines_of_try
 from selftune.app.ways import way_of
@@ -18,6 +19,7 @@ from selftune.governance.shredded import what_is_left
 from selftune.records import (
     BlindPair,
     Build,
+    Bundle,
     Codex,
     Dataset,
     Decision,
@@ -158,6 +160,9 @@ def _lines_of_people(record: Record) -> Iterator[str]:
     elif isinstance(record, Statement):
         yield f"{record.kind.value} by {record.author} at {record.said_at}: {record.text}"
         yield f"about {record.subject}"
+        yield from lines_of_facts(record)
+    elif isinstance(record, Bundle):
+        yield from lines_of_bundle(record)
     elif isinstance(record, BlindPair):
         # Whose answer is whose stays untold: the pair may still be waiting for its pick.
         yield from (f"  {side}: {answer}" for side, answer in zip(("left", "right"), record.sides, strict=True))
