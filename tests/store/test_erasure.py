@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 from kept_records import entries_that_verify, interaction, judgement, mirror_of, quarantined, table, tamper
 
-from selftune.errors import IntegrityError
+from selftune.errors import IntegrityError, LockedError
 from selftune.records import (
     Dataset,
     DatasetKind,
@@ -24,7 +24,8 @@ from selftune.records import (
     Thread,
     has_words,
 )
-from selftune.store import Store
+from selftune.store import Store, dialect
+from selftune.store.dialect import sqlite_module
 from selftune.store.erasure import Erasure
 from selftune.store.facts import Span
 
@@ -239,3 +240,19 @@ def test_a_tampered_row_that_puts_words_back_beside_the_digest_is_found(store, p
 def test_kinds_are_counted_as_they_are(store):
     kept(store, said(1), quarantined(1))
     assert (store.count(Quarantined), store.count(Judgement), store.count(Evaluation)) == (1, 0, 0)
+
+
+def test_while_somebody_reads_the_file_it_is_said_that_its_free_pages_hold_words(store, project, monkeypatch):
+    ids = kept(store, *(said(number) for number in range(40)))
+    store.close()
+    monkeypatch.setattr(dialect, "_BUSY_MILLISECONDS", 50)
+    reader = sqlite_module().connect(project / ".selftune" / "store.db")
+    with Store.open(project) as again:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM records").fetchone()
+        with pytest.raises(LockedError, match="is being"):
+            again.erase(Erasure(whole=frozenset(ids)))
+        assert SECRET.encode() in bytes_of(project)
+        reader.close()
+        again.sweep_erased()
+        assert SECRET.encode() not in bytes_of(project)

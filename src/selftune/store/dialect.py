@@ -113,9 +113,16 @@ def compact(engine: Engine) -> None:
     """
     with held_back(), _named_errors(engine), engine.connect() as connection:
         raw = connection.connection.cursor()
-        for command in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-            raw.execute(command)
+        raw.execute("VACUUM")
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        answer = raw.fetchone()
         raw.close()
+        if answer is not None and answer[0]:
+            # No error to SQLite: what is deleted stays in the file until the last reader of it has gone.
+            raise LockedError(
+                f"{engine.url.database} is being read by another process.",
+                next_step="Wait for it to end, then try again.",
+            )
 
 
 @contextmanager

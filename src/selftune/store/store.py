@@ -213,13 +213,22 @@ class Store:
         with self._writing() as connection:
             erased = erase(connection, wanted, secret=self._secret(connection))
             history.add_entries(connection, at=self._clock(), event=ERASED, records=erased, detail=detail)
+        self.sweep_erased()
+        return tuple(record_id for _, record_id in erased)
+
+    def sweep_erased(self) -> None:
+        """Write the file anew without what was erased, and let go of what may repeat it; done twice, it does no harm.
+
+        Raises:
+            LockedError: another process is at the store; erased words are still in its free pages.
+            BudgetError: there is no room on the disk for the file a second time.
+        """
         for folder in self._work_folder.iterdir():
             work.clear_folder(self._work_folder, folder.name)
         for copy in self._folder.glob("store.db.before-*"):
             # What an upgrade left behind holds everything that stood here then.
             copy.unlink()
         compact(self._engine)
-        return tuple(record_id for _, record_id in erased)
 
     def copy_surviving(self, target: Store, kind: type[Record], *, until: int, without: Collection[str]) -> None:
         """Put every record of a kind whose words are there into an empty store, in the same places.

@@ -33,12 +33,15 @@ def forget(
 ) -> None:
     """Erase what a person said, everywhere in this project, and say what has learnt from it."""
     from selftune.app.forgetting import find_done
+    from selftune.loop.forgetting.forget import finish
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
         done = find_done(opened, who)
         if done is None:
             done = _forget(opened, who, author=author, dry_run=dry_run, yes=yes, json=json)
+        elif not dry_run:
+            finish(opened)
         if rebuild and done is not None:
             _rebuild(opened, done)
 

@@ -87,12 +87,13 @@ def tell_decision(project: Project, decision: Decision, suites: KnownSuites) -> 
 
 
 def _further(project: Project, decision: Decision, suites: KnownSuites) -> Iterator[tuple[str, tuple[ArmView, ...]]]:
-    """What the arms did on the suites that may stop a candidate and never promote one."""
+    """What the arms did on the suites that may stop a candidate and never promote one, as far as it was not erased."""
     for beside in decision.further:
         arms = ((arm, next(project.store.kept_records([name], Evaluation), None)) for arm, name in beside.arms)
         found = [(arm, one) for arm, one in arms if one is not None]
         found.sort(key=lambda pair: list(Arm).index(pair[0]))
-        yield beside.suite, tuple(view(arm.value, one, suites.unit_of(one)) for arm, one in found)
+        if found:
+            yield beside.suite, tuple(view(arm.value, one, suites.unit_of(one)) for arm, one in found)
 
 
 def _picks(project: Project, builds: Mapping[Arm, Build]) -> Picks:

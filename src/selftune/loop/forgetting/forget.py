@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from selftune.errors import LockedError
 from selftune.failpoints import reach
 from selftune.loop.forgetting.places import clear_files, files_that_quote
 from selftune.loop.opened import utc_now
@@ -42,10 +43,27 @@ def forget(project: Project, words: Words) -> Forgetting:
         # Before the words go: what is cut off behind this leaves the mark, and finds the words once more.
         project.store.save([done], event=FORGOTTEN)
         reach("forget-marked")
-        project.store.erase(words.erasure, {"forgetting": done.id})
+        try:
+            project.store.erase(words.erasure, {"forgetting": done.id})
+        except LockedError as error:
+            raise LockedError(
+                f"the words were erased, but {error.message.rstrip('.')}: its free pages may still hold them.",
+                next_step=f"Wait for it to end, then: selftune forget {done.id[:23]}",
+            ) from error
         reach("forget-erased")
         project.store.checkpoint()
     return done
+
+
+def finish(project: Project) -> None:
+    """Once more what a forgetting ends with, for one that was cut off or not alone at the store.
+
+    Raises:
+        LockedError: another runner has the project, or another process is at its store.
+        BudgetError: there is no room for the store a second time.
+    """
+    with hold_lease(project):
+        project.store.sweep_erased()
 
 
 def out_of_reach(project: Project, words: Words) -> Iterator[str]:
