@@ -102,21 +102,20 @@ class Sessions:
 
     def facts(self, programme: str) -> Iterator[SessionFacts]:
         """What is told of each session of a programme, in the order of their numbers."""
-        columns = [column for column in SESSIONS.c if column.name != "sequence"]
+        columns = [RECORDS.c.id if name == "session_id" else SESSIONS.c[name] for name in SessionFacts._fields]
         asked = (
-            select(SESSIONS.c.sequence, RECORDS.c.id, *columns)
+            select(*columns)
             .join(RECORDS, RECORDS.c.sequence == SESSIONS.c.sequence)
             .where(SESSIONS.c.programme == programme)
             .order_by(SESSIONS.c.number)
         )
         with reading(self._engine) as connection:
             rows = connection.execute(asked).all()
+        flags, scores = (SessionFacts._fields.index(name) for name in ("flags", "scores"))
         for row in rows:
-            told = row._asdict() | {"session_id": row.id}
-            del told["id"]
-            told["flags"] = tuple(json.loads(told["flags"]))
-            told["scores"] = json.loads(told["scores"])
-            yield SessionFacts(**told)
+            told = list(row)
+            told[flags], told[scores] = tuple(json.loads(told[flags])), json.loads(told[scores])
+            yield SessionFacts._make(told)
 
 
 def add_sessions(connection: Connection, sessions: Sequence[tuple[int, Session]]) -> None:

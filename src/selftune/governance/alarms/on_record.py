@@ -10,8 +10,11 @@ from selftune.governance.archive.series import measures_of, series_of, values_of
 from selftune.records import Projection, Release
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from selftune.governance.alarms.projections import JudgedProjection
     from selftune.store import Store
+    from selftune.store.sessions import SessionFacts
 
 RELEASES: Final = "releases"
 _AROUND: Final = 100
@@ -20,10 +23,16 @@ _AROUND: Final = 100
 def judge_on_record(store: Store) -> tuple[tuple[str, JudgedProjection], ...]:
     """Every projection with its id, against what was measured since; worked out each time."""
     found = []
+    programmes: dict[str, list[SessionFacts]] = {}
     for place, projection in store.each(Projection):
-        wanted = {at for at, _ in projection.points}
-        measure = _of_releases if projection.subject == RELEASES else _of_sessions
-        found.append((projection.id, judge_projection(projection, place, measure(store, projection, wanted))))
+        wanted, subject = {at for at, _ in projection.points}, projection.subject
+        if subject == RELEASES:
+            reached = _of_releases(store, projection, wanted)
+        else:
+            if subject not in programmes:
+                programmes[subject] = list(store.sessions.facts(subject))
+            reached = _of_sessions(programmes[subject], projection, wanted)
+        found.append((projection.id, judge_projection(projection, place, reached)))
     return tuple(found)
 
 
@@ -45,9 +54,8 @@ def _of_releases(store: Store, projection: Projection, wanted: set[int]) -> dict
     }
 
 
-def _of_sessions(store: Store, projection: Projection, wanted: set[int]) -> dict[int, Reached]:
+def _of_sessions(facts: Sequence[SessionFacts], projection: Projection, wanted: set[int]) -> dict[int, Reached]:
     """The mean of the hundred sessions up to each of these numbers, once the last of them is there."""
-    facts = list(store.sessions.facts(projection.subject))
     at = {one.number: place for place, one in enumerate(facts)}
     reached = {}
     for number in sorted(wanted & set(at)):
