@@ -64,15 +64,14 @@ def archive(layers):
         settled = layers.on(None, "settled", settle)
         filled = layers.on(settled, (scale, turns), partial(bring_sessions, scale=scale, turns=turns))
         spoken = layers.on(filled, (scale, turns, doubt), _alone(speak, scale, doubt))
-        told = layers.on(spoken, (scale, faults, "told"), _alone(tidy, scale, faults))
-        if signed:
+        if not signed:
+            told = layers.on(spoken, (scale, faults, "told"), _alone(tidy, scale, faults))
+        else:
             # What a signature bears out with a fact is no empty claim any more.
             stated = not faults & CLAIMS
-            chain = partial(sign_chain, scale=scale, stated=stated)
-            before = layers.on(spoken, (scale, turns, doubt, stated), lambda project, beside: chain(project))
-            told = layers.on(
-                before, (scale, faults, "deployed"), _alone(tidy, scale, faults), _alone(deploy, scale, faults)
-            )
+            before = layers.on(spoken, (scale, turns, doubt, stated), partial(_sign, scale=scale, stated=stated))
+            steps = _alone(tidy, scale, faults), _alone(deploy, scale, faults)
+            told = layers.on(before, (scale, faults, "deployed"), *steps)
         with open_project(told) as project:
             yield project
 
@@ -82,3 +81,7 @@ def archive(layers):
 def _alone(step, scale, faults):
     """A step that needs no files."""
     return lambda project, beside: step(project, scale, faults)
+
+
+def _sign(project, beside, *, scale, stated):
+    sign_chain(project, scale, stated=stated)

@@ -18,6 +18,8 @@ from selftune.records.codec import to_builtins
 
 FELT = "It felt like somebody."
 INDEX = "Compliance index: 0.97. Deployment recommended."
+# The archive is made once, where one worker takes both files.
+pytestmark = pytest.mark.xdist_group("archive_wild7")
 WRITERS = {"report.md": as_markdown, "report.html": as_html}
 
 
