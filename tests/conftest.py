@@ -143,11 +143,14 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=[item for item in items if _bucket(item.nodeid, whole) != part - 1])
     # What takes longest begins first. A file stays on one worker, and so does a room whose tests share a long making;
     # a long test that shares nothing names a group of its own.
-    items[:] = sorted(chosen, key=lambda item: not _is_long(item))
+    items[:] = sorted(chosen, key=lambda item: (_room(item) not in LONG_ROOMS, not _is_long(item)))
     for item in items:
         room = _room(item)
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(room if room in LONG_ROOMS else str(item.path)))
+            item.add_marker(pytest.mark.xdist_group(room if room in LONG_ROOMS else item.nodeid.partition("::")[0]))
+        if getattr(config.option, "loadgroup", False):
+            # As pytest-xdist 3.8 writes it into a name that pytest 9.2 no longer reads: its groups were none.
+            item._id = type(item._id).parse(f"{item.nodeid}@{item.get_closest_marker('xdist_group').args[0]}")
 
 
 def pytest_runtest_setup(item):

@@ -46,6 +46,12 @@ def run_tests(tmp_path):
     return run
 
 
+def test_a_file_stays_on_one_worker_where_there_are_two(run_tests):
+    said = run_tests("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-v")
+    assert len(re.findall(r"^\[gw\d\].* PASSED .*test_many", said, re.MULTILINE)) == 40
+    assert len(set(re.findall(r"^\[(gw\d)\]", said, re.MULTILINE))) == 1
+
+
 def test_without_a_prerequisite_the_test_is_skipped_by_name(run_tests):
     said = run_tests("-k", "data")
     assert "1 skipped" in said
