@@ -30,7 +30,7 @@ MEANINGS: Final = {
     ExitCode.OK: "done, or nothing to do",
     ExitCode.ERROR: "something failed",
     ExitCode.USAGE: "the command, the config or a file is wrong",
-    ExitCode.REJECTED: "the gate, or what is on record, speaks against it; a comparison: worse; a report: can't be true",
+    ExitCode.REJECTED: "the gate, or what is on record, says no; a comparison: worse; a report: what can't be true",
     ExitCode.INCONCLUSIVE: "the gate or the comparison is not sure",
     ExitCode.WAITING: "waits for a person",
     ExitCode.LOCKED: "another runner holds the project, or another training this machine",
