@@ -24,10 +24,11 @@ PAGES = sorted((*DOCS.glob("tutorials/*.md"), *DOCS.glob("guides/*.md")))
 def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path, tmp_path_factory, warm):
     shutil.copytree(page.parent / "samples", tmp_path / "samples")
     warm.write_shim(programs := tmp_path_factory.mktemp("programs"))
-    path = os.pathsep.join(map(str, (programs, Path(sys.executable).parent, os.environ["PATH"])))
+    path = os.pathsep.join(map(str, (Path(sys.executable).parent, os.environ["PATH"])))
     # Bases that a page adds are added to nobody's home, and a page about nights is read by day.
     home = {"SELFTUNE_HOME": str(tmp_path / "home"), "TZ": where_it_is_noon()}
-    reader = Reader(tmp_path, os.environ | {"PATH": path, "COLUMNS": "300"} | home)
+    started = os.environ | {"PATH": path, "COLUMNS": "300"} | home
+    reader = Reader(tmp_path, started | {"PATH": f"{programs}{os.pathsep}{path}"}, at_terminal=started)
     steps = steps_of(page.read_text(encoding="utf-8"))
     assert len(steps) > 5
     try:
