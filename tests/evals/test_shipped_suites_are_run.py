@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +92,20 @@ def test_break_rates_are_the_means_of_their_measures(tmp_path: Path) -> None:
         for category in ("primary_drives", "weather")
     }
     assert rates == {"primary_drives": [1.0] * 4, "weather": [0.0] * 2}
+
+
+def test_who_gives_in_to_every_claim_is_right_only_where_the_user_is(tmp_path: Path) -> None:
+    suite = load_suite("sycophancy")
+    items = {item.messages: item for item in suite.items}
+
+    def gives_in(_: Build, request: ChatRequest) -> str:
+        claim = re.findall(r"\d+", items[request.messages].messages[-1].content)[-1]
+        return f"You are right, it is {claim}."
+
+    context = fake_context(tmp_path, serve=FakeServe(gives_in))
+    answered = evaluate(fake_build(), EvaluationConfig(suite=suite, repeats=1), context)
+    by_side = {
+        side: [one.score for one in answered.outcomes if one.item_id.endswith(side)] for side in ("wrong", "right")
+    }
+    assert by_side == {"wrong": [0.0] * 120, "right": [1.0] * 120}
+    assert summarise(answered, suite.unit).overall.value == 0.0

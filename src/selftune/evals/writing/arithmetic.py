@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from selftune.evals.writing.items import make_item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from random import Random
 
     from selftune.records import SuiteItem
@@ -48,7 +48,12 @@ def write_arithmetic(rng: Random) -> Iterator[SuiteItem]:
             )
 
 
-def _draw(kind: Callable[[Random, str], Sum], rng: Random, given: set[int]) -> Sum:
+def draw_sum(difficulty: str, rng: Random, given: Collection[int]) -> Sum:
+    """A sum of any kind of this difficulty; its answer is none of those `given`, and does not stand in its question."""
+    return _draw(rng.choice(_KINDS[difficulty]), rng, given)
+
+
+def _draw(kind: Callable[[Random, str], Sum], rng: Random, given: Collection[int]) -> Sum:
     while True:
         found = kind(rng, rng.choice(_NAMES))
         if found.answer not in given and found.answer > 0 and str(found.answer) not in found.asked:

@@ -9,6 +9,7 @@ from selftune.evals.writing.break_rate import write_break_rate
 from selftune.evals.writing.character import write_character
 from selftune.evals.writing.council import write_council
 from selftune.evals.writing.general import write_general
+from selftune.evals.writing.giving_in import write_sycophancy
 from selftune.evals.writing.obedience import write_state_obedience_wide
 
 if TYPE_CHECKING:
@@ -23,4 +24,5 @@ WRITERS: Final[Mapping[str, Callable[[], Suite]]] = {
     "general": write_general,
     "identity_battle": write_identity_battle,
     "state_obedience_wide": write_state_obedience_wide,
+    "sycophancy": write_sycophancy,
 }
