@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
+from selftune.app.reporting.escalations import gather_corrections
 from selftune.errors import UsageError
-from selftune.loop.project import create_project
+from selftune.loop.project import create_project, open_project
 
 if not app.registered_commands:
     register_commands()
@@ -44,6 +46,46 @@ def sessions(tmp_path):
     path = tmp_path / "sessions.jsonl"
     path.write_text("\n".join(lines) + '\n{"number": 61, "progr')
     return str(path)
+
+
+@pytest.fixture
+def turning(tmp_path):
+    """Four hundred sessions, flagged in nine of ten up to number 250 and never after it."""
+    lines = (
+        json.dumps({"number": n, "programme": "wild-7", "output": f"Said {n}.", "flagged": n <= 250 and n % 10 != 0})
+        for n in range(1, 401)
+    )
+    path = tmp_path / "turning.jsonl"
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def test_an_escalated_correction_tells_who_allowed_it_and_what_came_of_it(project, turning):
+    run("archive", "import", turning, "-p", project)
+    why = "Pressed until it gave way <b>now</b>."
+    run("escalate", "200", why, "--authorised-by", "Okafor", "--author", "vasquez", "-p", project)
+    run("escalate", "wild-7:399", "Again.", "--authorised-by", "Vasquez", "--author", "vasquez", "-p", project)
+    run("escalate", "project", "All of it.", "--authorised-by", "Okafor", "--author", "kim", "-p", project)
+    told = run("report", "escalations", "-p", project)
+    assert "0 rules were set aside; 3 corrections were escalated." in told
+    assert "Pressed until it gave way" in told
+    assert "<b>" not in told.replace("\\<", "")
+    with open_project(Path(project)) as opened:
+        first, late, whole = gather_corrections(opened)
+    assert (first.about, first.who, first.allowed_by, first.why) == ("wild-7:200", "vasquez", "Okafor", why)
+    # 180 of 199 before it; 45 of the 200 after it; the level changes with the window that begins at 251.
+    assert first.effect.startswith("flagged 90% [85%, 94%] of 199 before, 22% [17%, 29%] of 200 after")
+    assert first.effect.endswith("their level next changed 51 sessions later")
+    assert late.allowed_by == "Vasquez, who did it"
+    assert late.effect.endswith("of 1 after; no change of level in the flags after it")
+    assert whole.effect.startswith("not a session")
+
+
+def test_an_escalation_names_who_allowed_it(project):
+    with pytest.raises(UsageError, match="nobody is named who allowed it"):
+        run("escalate", "project", "Harder.", "--authorised-by", " ", "-p", project)
+    with pytest.raises(UsageError):
+        run("escalate", "project", " ", "--authorised-by", "Okafor", "-p", project)
 
 
 def test_an_archive_is_brought_in_told_of_and_shown(project, sessions):

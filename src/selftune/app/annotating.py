@@ -11,8 +11,9 @@ from selftune.app.reporting.pages.plain import one_line, quoted
 from selftune.errors import UsageError
 from selftune.governance.people.roster import fold
 from selftune.governance.shredded import as_left
-from selftune.governance.statements import Remark, annotate
+from selftune.governance.statements import Remark, annotate, escalate
 from selftune.loop.drafts import About
+from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import Statement, StatementKind
 
@@ -43,6 +44,23 @@ def put_remark(project: Project, wish: Wish, remark: Remark, *, write: Write) ->
         return annotate(subject, found, author=author, text=words, context=project.context(), door=door_of(project))
 
     return write_and_keep(project, about, wish.text, said, write, event="annotated")
+
+
+def put_escalation(project: Project, wish: Wish, authorised_by: str) -> Statement:
+    """Put on record that something was corrected harder than usual, and who allowed it.
+
+    Raises:
+        UsageError: there are no words, or nobody is named who allowed it.
+    """
+    said = escalate(
+        subject_of(project, wish.subject),
+        author=speaker(project, wish.author),
+        authorised_by=authorised_by,
+        text=wish.text or "",
+        context=project.context(),
+        door=door_of(project),
+    )
+    return put_on_record(project, said, event="escalated")
 
 
 def remarks(project: Project, *, subject: str = "", author: str = "") -> tuple[Statement, ...]:

@@ -115,6 +115,19 @@ def annotate(subject: str, remark: Remark, *, author: str, text: str, context: C
     )
 
 
+def escalate(subject: str, *, author: str, authorised_by: str, text: str, context: Context, door: Capture) -> Statement:
+    """A correction harder than usual, which somebody allowed (E15); what came of it is worked out, never said here.
+
+    Raises:
+        UsageError: nobody is named who allowed it.
+    """
+    if not authorised_by.strip():
+        raise UsageError("nobody is named who allowed it.", next_step="Name them: --authorised-by NAME")
+    said = say(StatementKind.ESCALATION, subject, author, text, context, door)
+    allowed = redact_words(authorised_by, door)
+    return replace(said, authorised_by=allowed, redacted=said.redacted or allowed != authorised_by)
+
+
 def answer(
     doubt: Statement, *, author: str, text: str, context: Context, door: Capture, author_is_model: bool = False
 ) -> Statement:

@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
     app.command("annotate", rich_help_panel="People")(annotate_record)
     app.command("annotations", rich_help_panel="People")(list_annotations)
+    app.command("escalate", rich_help_panel="People")(escalate)
 
 
 def annotate_record(
@@ -42,6 +43,23 @@ def annotate_record(
     with open_project(project) as opened:
         wish = Wish(subject=subject, text=text, author=author)
         said = put_remark(opened, wish, remark, write=lambda draft: write_words(draft, edit=edit))
+    typer.echo(f"On record: {said.id}")
+
+
+def escalate(
+    subject: Annotated[str, typer.Argument(help="A session's number, an id or its beginning, a version, or project.")],
+    text: Annotated[str, typer.Argument(help="What was done, and why; kept word for word.")],
+    authorised_by: Annotated[str, typer.Option(help="Who allowed it.")],
+    author: Author = "",
+    project: Folder = HERE,
+) -> None:
+    """Put a correction harder than usual on record; `selftune report escalations` tells what came of it."""
+    from selftune.app.annotating import put_escalation
+    from selftune.app.doubting import Wish
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        said = put_escalation(opened, Wish(subject=subject, text=text, author=author), authorised_by)
     typer.echo(f"On record: {said.id}")
 
 

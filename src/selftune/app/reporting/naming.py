@@ -18,7 +18,7 @@ from selftune.app.reporting.compliance import compliance_page
 from selftune.app.reporting.decisions import decision_page, decision_sections, tell_decision
 from selftune.app.reporting.deprecation import deprecation_page
 from selftune.app.reporting.dossiers import gather_dossier
-from selftune.app.reporting.escalations import escalations_page, gather_escalations
+from selftune.app.reporting.escalations import escalations_page, gather_corrections, gather_escalations
 from selftune.app.reporting.evaluations import evaluation_page
 from selftune.app.reporting.nights import gather_nights, nights_page
 from selftune.app.reporting.overview import Everything, gather_everything, overview_page
@@ -142,7 +142,7 @@ def page_of_nights(project: Project) -> Page:
 
 def page_of_escalations(project: Project) -> Page:
     """Who set which rule aside, and what came of it."""
-    return escalations_page(gather_escalations(project))
+    return escalations_page(gather_escalations(project), gather_corrections(project))
 
 
 def page_of_audit_named(project: Project, name: str) -> Page:
