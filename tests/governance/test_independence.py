@@ -101,6 +101,8 @@ def test_a_rename_makes_no_stranger(auditor):
     """The auditor names no predecessor: what it was made of stands in the registry alone."""
     told = against_signing(party("auditor", auditor), party("candidate", "WILD-7"), REGISTRY)
     assert "both descend from" in told
+    # An id is told as far as a person types it: whole ones made the readiness page wider than a screen.
+    assert max(map(len, told.split())) <= 25
     assert not may_sign(party("auditor", "WILD-7"), party("candidate", auditor), REGISTRY)
 
 

@@ -19,7 +19,7 @@ from selftune.governance.registry.lineage import kin_between, lineage_of
 from selftune.records import Check, CheckStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from selftune.context import Reader
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CHECK_NAME: Final = "independence"
 UNKNOWN: Final = "unknown"
 _FAMILY: Final = re.compile(r"[a-z]+")
+_READABLE: Final = 22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class Independence:
         """One sentence for a person."""
         parts = [
             f"{pair.first.role} {pair.first.name!r} and {pair.second.role} {pair.second.name!r} both descend from "
-            f"{', '.join(pair.families)}"
+            f"{_in_short(pair.families)}"
             for pair in self.shared
         ]
         parts += [f"the lineage of {party.role} {party.name!r} is unknown" for party in self.unknown]
@@ -131,9 +132,14 @@ def against_signing(signer: Party, subject: Party, read: Reader) -> str:
     if common is None:
         return f"the registry does not know what {both} were made of, so nobody can say that they are strangers"
     if common:
-        return f"{both} both descend from {', '.join(common)}"
+        return f"{both} both descend from {_in_short(common)}"
     found = check_independence(judges=(signer,), candidate=subject, made_of=partial(lineage_of, read))
     return "" if found.check.status is CheckStatus.PASS else found.in_words
+
+
+def _in_short(families: Iterable[str]) -> str:
+    """Names as they are; of ids and digests as much as a person types."""
+    return ", ".join(one if len(one) <= _READABLE else f"{one[:_READABLE]}…" for one in families)
 
 
 def _resolved(party: Party, made_of: LineageOf) -> Party:
