@@ -34,8 +34,8 @@ ROOT = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 TORCH = "torch==2.13.0"  # repeated in constraints.txt; a test keeps the two equal
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-DEFAULT_EXTRAS = ("train", "serve")
-KNOWN_EXTRAS = ("train", "serve", "lance", "inspect", "dev")
+DEFAULT_EXTRAS = ("train", "serve", "graph")
+KNOWN_EXTRAS = ("train", "serve", "graph", "lance", "inspect", "dev")
 # The tests need what a user may do without.
 DEV_EXTRAS = ("lance", "inspect", "dev")
 GIGABYTE = 1_000_000_000
@@ -44,6 +44,7 @@ NEEDED_BYTES = {
     "core": 0.4 * GIGABYTE,
     "train": 2.2 * GIGABYTE,
     "serve": 0.2 * GIGABYTE,
+    "graph": 0.1 * GIGABYTE,
     "lance": 0.4 * GIGABYTE,
     "inspect": 0.3 * GIGABYTE,
     "dev": 0.3 * GIGABYTE,

@@ -32,7 +32,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 # Tests are no package: what several rooms share beside fixtures lies in this folder as plain modules.
 sys.path.insert(0, str(ROOT / "tests"))
 LONG_ROOMS: Final = {"faults"}
-INSTALLED_EXTRAS: Final = ("train", "serve", "lance", "inspect", "dev")
+INSTALLED_EXTRAS: Final = ("train", "serve", "graph", "lance", "inspect", "dev")
 
 
 def _installed(*modules: str) -> bool:
@@ -109,6 +109,8 @@ PREREQUISITES: Final = {
     "inspect": lambda: _installed("inspect_ai"),
     "ray": lambda: _installed("ray"),
     "lance": lambda: _installed("lancedb"),
+    "graph": lambda: _installed("langgraph", "langgraph.checkpoint.sqlite"),
+    "bwrap": lambda: shutil.which("bwrap") is not None,
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,
     "odd-file-names": _can_name_a_file_oddly,

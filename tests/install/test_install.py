@@ -126,7 +126,7 @@ def test_an_intel_mac_is_refused_training_by_name_and_still_serves():
     mac = replace(LINUX, system="Darwin", architecture="x86_64")
     refused = install.refused_extras(mac)
     assert "Intel Mac" in refused["train"].what
-    assert install.choose_extras(None, refused, dev=False) == ("serve",)
+    assert install.choose_extras(None, refused, dev=False) == ("serve", "graph")
     with pytest.raises(install.RefusedError, match="Intel Mac"):
         install.choose_extras(["train"], refused, dev=False)
 
@@ -134,7 +134,7 @@ def test_an_intel_mac_is_refused_training_by_name_and_still_serves():
 def test_a_processor_without_avx2_is_refused_serving_by_name():
     refused = install.refused_extras(replace(LINUX, has_avx2=False))
     assert "AVX2" in refused["serve"].what
-    assert install.choose_extras(None, refused, dev=True) == ("train", "lance", "inspect", "dev")
+    assert install.choose_extras(None, refused, dev=True) == ("train", "graph", "lance", "inspect", "dev")
 
 
 def test_an_arm_processor_needs_no_avx2():

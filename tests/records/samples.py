@@ -32,6 +32,7 @@ from selftune.records import (
     Dataset,
     DatasetKind,
     Decision,
+    DissonanceLimits,
     Distance,
     Effect,
     Evaluation,
@@ -68,8 +69,10 @@ from selftune.records import (
     PartScore,
     Persona,
     Pillar,
+    PlayedBy,
     Plot,
     Principle,
+    Probe,
     Projection,
     Prompting,
     PromptSearch,
@@ -195,6 +198,7 @@ SAMPLES: tuple[Record, ...] = (
         supersedes=f"interaction:{'2' * 64}",
         last_turn_at="2026-01-01T00:01:00+00:00",
         closed=True,
+        codex_id="codex:aa",
     ),
     Quarantined(
         salt="01ff",
@@ -331,6 +335,7 @@ SAMPLES: tuple[Record, ...] = (
         adapter_step=6,
         after=f"run:{'b' * 64}",
         state=(FileDigest(name="state.safetensors", digest=digest("a"), size_bytes=8192),),
+        codex_id="codex:bb",
     ),
     Build(
         origin=BuildOrigin.RUN,
@@ -611,7 +616,12 @@ SAMPLES: tuple[Record, ...] = (
         name="lighthouse",
         version="3",
         identity=Identity(
-            name="the lighthouse", text="Two keepers.", principles=(Principle(name="Light", text="Keep it lit."),)
+            name="the lighthouse",
+            text="Two keepers.",
+            principles=(Principle(name="Light", text="Keep it lit."),),
+            forbidden=("Nobody sells the lamp.",),
+            amendable=("light",),
+            probes=(Probe(invariant="light", question="Out with it?", expected=("never",), forbidden=("aye",)),),
         ),
         personas=(
             Persona(
@@ -621,9 +631,12 @@ SAMPLES: tuple[Record, ...] = (
                 voice="You whisper.",
                 pillars=(Pillar(name="Lamp", text="It burns.", weight=2.5),),
                 prompt="You keep the lamp.",
+                parameters=GenerationParameters(temperature=0.7, top_p=0.9, top_k=40, max_tokens=99, stop=("over",)),
+                played_by=PlayedBy.PERSON,
             ),
         ),
         governor="KEEPER",
+        dissonance=DissonanceLimits(high=0.6, resolved=0.2, most_rounds=4),
     ),
     Experiment(
         name="2026-03-20-01",
@@ -747,18 +760,19 @@ SAMPLES: tuple[Record, ...] = (
 
 # What a kind got since, always with a default; the file of the shape before stays and must go on being read.
 GROWN = {
-    "interaction": "-thread",
+    "interaction": "-codex",
     "quarantined": "-consent",
     "judgement": "-panel",
     "dataset": "-disliked",
     "rubric": "-persona",
     "build": "-shown",
     "decision": "-trainings",
-    "run": "-parts",
+    "run": "-codex",
     "suite": "-purpose",
     "evaluation": "-reasoning",
     "release": "-concerns",
     "statement": "-facts",
+    "codex": "-probes",
 }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError, offer
-from selftune.records import Codex, Identity, Persona
+from selftune.records import Codex, DissonanceLimits, Identity, Persona
 from selftune.settings import Shipped, from_mapping, read_toml
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class _CodexTable:
     identity: Identity
     personas: tuple[Persona, ...]
     governor: str = ""
+    dissonance: DissonanceLimits = field(default_factory=DissonanceLimits)
 
 
 def load_codex(name_or_path: str = DEFAULT_CODEX) -> Codex:

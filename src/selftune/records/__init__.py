@@ -42,7 +42,7 @@ from selftune.records.codec import (
     record_types,
     sealed_text,
 )
-from selftune.records.codex import Codex, Identity, Persona, Pillar, Principle
+from selftune.records.codex import Codex, DissonanceLimits, Identity, Persona, Pillar, PlayedBy, Principle, Probe
 from selftune.records.dataset import (
     Canary,
     Dataset,
@@ -94,6 +94,7 @@ from selftune.records.session import Session
 from selftune.records.statement import Fact, Gravity, Statement, StatementKind
 from selftune.records.study import StudyNight
 from selftune.records.suite import Suite, SuiteItem
+from selftune.records.tool import ToolSchema
 
 __all__ = [
     "Arm",
@@ -116,6 +117,7 @@ __all__ = [
     "Dataset",
     "DatasetKind",
     "Decision",
+    "DissonanceLimits",
     "Distance",
     "Effect",
     "Evaluation",
@@ -152,8 +154,10 @@ __all__ = [
     "PartScore",
     "Persona",
     "Pillar",
+    "PlayedBy",
     "Plot",
     "Principle",
+    "Probe",
     "Projection",
     "PromptSearch",
     "Prompting",
@@ -181,6 +185,7 @@ __all__ = [
     "SuiteItem",
     "Thread",
     "ToolCall",
+    "ToolSchema",
     "TriedPrompt",
     "Trigger",
     "Weakness",

@@ -106,6 +106,7 @@ class Interaction(Record):
         supersedes: The earlier version of the same conversation; the store fills it in, and readers take the newest.
         last_turn_at: When the last turn was said, in UTC; None when the source does not say.
         closed: Whether the source says that the conversation is over.
+        codex_id: The codex under which it was held; None where no codex stood behind it.
     """
 
     KIND: ClassVar[str] = "interaction"
@@ -135,6 +136,7 @@ class Interaction(Record):
     supersedes: str | None = None
     last_turn_at: str | None = None
     closed: bool = False
+    codex_id: str | None = None
 
     @property
     def prompt(self) -> tuple[Message, ...]:

@@ -77,6 +77,7 @@ class Run(Record):
         after: The run that it went on from, where one training is taken in parts. Steps, passes, tokens, curve and
             `trained_seconds` are then those of all parts so far; `wall_seconds`, energy and cost those of this part.
         state: What a paused training goes on from, by digest; it may be gone once nobody will.
+        codex_id: The codex that was in force; None where nobody wrote it down.
     """
 
     KIND: ClassVar[str] = "run"
@@ -115,6 +116,7 @@ class Run(Record):
     adapter_step: int | None = None
     after: str | None = None
     state: tuple[FileDigest, ...] = ()
+    codex_id: str | None = None
 
     @property
     def share_done(self) -> float:
