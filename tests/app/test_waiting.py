@@ -252,6 +252,7 @@ def test_by_command_the_list_approves_nothing_and_a_no_is_five(home):
     assert set(listed[0]) == {"awaited", "id", "text", "author", "since", "blocks", "command"}
     assert "ana said:" in run(home, "approve", "--list").stdout
     assert run(home, "approve", "--breaker", input="n\n").exit_code == 5
+    assert run(home, "approve", "--breaker", input="").exit_code == 5
     assert run(home, "approve", "--json").exit_code == 2
     with open_project(home) as project:
         assert [one.kind for _, one in project.store.each(Statement)] == [StatementKind.CONCERN]

@@ -46,8 +46,17 @@ def approve(
                 typer.echo("\n".join(describe_waiting(found)))
             return
         typer.echo(describe_what_waits(opened, breaker=breaker))
-        if not yes and not typer.confirm("Go on?"):
+        if not yes and not _says_yes():
             typer.echo("Nothing was approved; the model in service stays.")
             sys.exit(5)
         statement = approve_next(opened, author=author, text=text, breaker=breaker)
     typer.echo(f"Approved: {statement.id}")
+
+
+def _says_yes() -> bool:
+    """Whether somebody says yes; who is not there says nothing."""
+    try:
+        return typer.confirm("Go on?")
+    except typer.Abort:
+        typer.echo()
+        return False
