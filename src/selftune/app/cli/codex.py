@@ -9,15 +9,15 @@ import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
 
-_codex = typer.Typer(no_args_is_help=True, help="The codex: who the system is, whatever its weights become.")
+codex = typer.Typer(no_args_is_help=True, help="The codex: who the system is, whatever its weights become.")
 
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(_codex, name="codex", rich_help_panel="The house")
+    app.add_typer(codex, name="codex", rich_help_panel="The house")
 
 
-@_codex.command("show")
+@codex.command("show")
 def codex_show(
     prompt: Annotated[str, typer.Option(help="Print the system message that this persona is called with.")] = "",
     project: Folder = HERE,
@@ -35,20 +35,20 @@ def codex_show(
     if json:
         print_json(found)
         return
-    codex = found.codex
-    typer.echo(f"{codex.name}, version {codex.version} ({found.where}), {found.id[:24]}")
-    typer.echo(f"{codex.identity.name}: {codex.identity.text.strip()}")
-    for principle in codex.identity.principles:
+    shown = found.codex
+    typer.echo(f"{shown.name}, version {shown.version} ({found.where}), {found.id[:24]}")
+    typer.echo(f"{shown.identity.name}: {shown.identity.text.strip()}")
+    for principle in shown.identity.principles:
         typer.echo(f"  {principle.name}: {principle.text.strip()}")
-    for persona in codex.personas:
-        part = "; watches over the others" if is_governor(codex, persona.name) else ""
+    for persona in shown.personas:
+        part = "; watches over the others" if is_governor(shown, persona.name) else ""
         typer.echo(f"{persona.name}, {persona.role}{part}: {persona.text.strip()}")
         for pillar in persona.pillars:
             named = f"codex:{reference_to(persona.name)}.{reference_to(pillar.name)}"
             typer.echo(f"  {named} (weight {pillar.weight:g}): {pillar.text.strip()}")
 
 
-@_codex.command("lint")
+@codex.command("lint")
 def codex_lint(project: Folder = HERE, json: AsJson = False) -> None:
     """Whether the codex is sound, and every rubric finds in it what it quotes; exit code 2 where not."""
     from selftune.app.cli.screen import print_json
