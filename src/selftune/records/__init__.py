@@ -8,7 +8,8 @@ between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts
 `Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
 (a curve that was expected before it came), `Bundle` (what people sign before something is deployed), `Audit` and
 `Reading` (what somebody set out to read of it all, and what they read), `Forgetting` (that words were erased), the
-texts that measure: `Suite` and `Rubric`; and the `Codex`, which says who the system is.
+texts that measure: `Suite` and `Rubric`; the `Codex`, which says who the system is; and the `Tool` that a model wrote,
+with the `Forging` that says how.
 """
 
 from selftune.records.audit import Audit, AuditSection, Reading
@@ -94,7 +95,16 @@ from selftune.records.session import Session
 from selftune.records.statement import Fact, Gravity, Statement, StatementKind
 from selftune.records.study import StudyNight
 from selftune.records.suite import Suite, SuiteItem
-from selftune.records.tool import ToolSchema
+from selftune.records.tool import (
+    ExampleBy,
+    Forging,
+    ForgingEnd,
+    Tool,
+    ToolAttempt,
+    ToolExample,
+    ToolSchema,
+    ToolTest,
+)
 
 __all__ = [
     "Arm",
@@ -122,12 +132,15 @@ __all__ = [
     "Effect",
     "Evaluation",
     "Example",
+    "ExampleBy",
     "Experiment",
     "ExperimentResult",
     "Fact",
     "Feedback",
     "FileDigest",
     "Forgetting",
+    "Forging",
+    "ForgingEnd",
     "FurtherArms",
     "GenerationParameters",
     "Gravity",
@@ -184,8 +197,12 @@ __all__ = [
     "Suite",
     "SuiteItem",
     "Thread",
+    "Tool",
+    "ToolAttempt",
     "ToolCall",
+    "ToolExample",
     "ToolSchema",
+    "ToolTest",
     "TriedPrompt",
     "Trigger",
     "Weakness",
