@@ -1,0 +1,166 @@
+"""The file of dialogues that are not over: LangGraph's checkpoints, and the words said so far, in one SQLite file.
+
+A checkpoint holds numbers alone; each turn's words stand in a table of the same file, under its number. When a dialogue
+is over and kept elsewhere its words and its checkpoints go: people's words lie in one place, where they can be erased.
+One process at a time; the interpreter's own `sqlite3`, for LangGraph's saver fails on pysqlite3.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import IntegrityError, LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+IN_MEMORY: Final = Path(":memory:")
+"""For dialogues of which nothing is to be written."""
+
+_VERSION: Final = 1
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS threads (
+    id TEXT PRIMARY KEY, number INTEGER NOT NULL, body TEXT NOT NULL, outcome TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unfinished_threads ON threads (number) WHERE outcome IS NULL;
+CREATE TABLE IF NOT EXISTS turns (
+    thread TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (thread, number)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A dialogue that was begun and is not over: its name, and what was written down at its beginning."""
+
+    thread: str
+    body: str
+
+
+class Checkpoints:
+    """An open file of dialogues. `saver` is what a graph is compiled with; a thread is one dialogue.
+
+    Bodies are texts of whoever holds the dialogue; this file does not read them.
+    """
+
+    def __init__(self, saver: SqliteSaver) -> None:
+        self.saver = saver
+
+    def begin(self, thread: str, body: str) -> None:
+        """Write down that a dialogue begins, and what it needs to go on after a crash."""
+        with self.saver.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO threads SELECT ?, coalesce(max(number), 0) + 1, ?, NULL FROM threads", (thread, body)
+            )
+
+    def unfinished(self) -> tuple[Begun, ...]:
+        """Every dialogue that is not over, oldest first."""
+        with self.saver.cursor(transaction=False) as cursor:
+            found = cursor.execute("SELECT id, body FROM threads WHERE outcome IS NULL ORDER BY number").fetchall()
+        return tuple(Begun(thread=thread, body=body) for thread, body in found)
+
+    def outcome(self, thread: str) -> str | None:
+        """What a dialogue became; None where it is not over.
+
+        Raises:
+            IntegrityError: there is no such dialogue.
+        """
+        with self.saver.cursor(transaction=False) as cursor:
+            found = cursor.execute("SELECT outcome FROM threads WHERE id = ?", (thread,)).fetchone()
+        if found is None:
+            raise IntegrityError(f"no dialogue {thread!r} was ever begun here.", next_step="Check its name.")
+        return None if found[0] is None else str(found[0])
+
+    def keep(self, thread: str, number: int, body: str) -> None:
+        """Write a turn down; one that stands there already stays as it is."""
+        with self.saver.cursor() as cursor:
+            cursor.execute("INSERT OR IGNORE INTO turns VALUES (?, ?, ?)", (thread, number, body))
+
+    def kept(self, thread: str) -> tuple[str, ...]:
+        """Every turn of a dialogue that was written down, in order."""
+        with self.saver.cursor(transaction=False) as cursor:
+            found = cursor.execute("SELECT body FROM turns WHERE thread = ? ORDER BY number", (thread,)).fetchall()
+        return tuple(body for (body,) in found)
+
+    def finish(self, thread: str, outcome: str) -> None:
+        """A dialogue is over and kept elsewhere: what it became stays here, its words and checkpoints go."""
+        with self.saver.cursor() as cursor:
+            cursor.execute("UPDATE threads SET outcome = ?, body = '' WHERE id = ?", (outcome, thread))
+            cursor.execute("DELETE FROM turns WHERE thread = ?", (thread,))
+            cursor.execute("DELETE FROM writes WHERE thread_id = ?", (thread,))
+            cursor.execute("DELETE FROM checkpoints WHERE thread_id = ?", (thread,))
+
+
+@contextmanager
+def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> Iterator[Checkpoints]:
+    """The file of dialogues, made where there is none, held by this process until the block ends.
+
+    Raises:
+        LockedError: another process holds a dialogue in it, and did so for the seconds that were to be waited.
+        IntegrityError: it was written by a newer selftune, or is no such file.
+    """
+    if path == IN_MEMORY:
+        with _connected(":memory:") as opened:
+            yield opened
+        return
+    import filelock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(f"{path}.lock", timeout=wait_seconds)
+    try:
+        lock.acquire()
+    except filelock.Timeout as busy:
+        raise LockedError(
+            "another dialogue is being held in this project.", next_step="Wait until it is over, then ask again."
+        ) from busy
+    try:
+        with _connected(str(path)) as opened:
+            yield opened
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _connected(name: str) -> Iterator[Checkpoints]:
+    prepare_langgraph()
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    # LangGraph writes from a thread of its own; the saver's lock sees to their order.
+    with closing(sqlite3.connect(name, check_same_thread=False)) as connection:
+        try:
+            _set_up(connection, name)
+            saver = SqliteSaver(connection)
+            saver.setup()
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(
+                f"{name} can't be read as a file of dialogues ({error}).",
+                next_step="Move it away; whatever was said in finished dialogues is in the log.",
+            ) from error
+        yield Checkpoints(saver)
+
+
+def _set_up(connection: sqlite3.Connection, name: str) -> None:
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise IntegrityError(
+            f"{name} was written by a newer selftune (version {version}, this one reads {_VERSION}).",
+            next_step="Install that selftune again, or finish its dialogues there.",
+        )
+    connection.executescript(f"{_TABLES} PRAGMA user_version = {_VERSION};")
+
+
+def prepare_langgraph() -> None:
+    """Say what LangGraph reads when it is first imported: no foreign types in checkpoints, and nothing is reported."""
+    os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+    os.environ["LANGSMITH_TRACING"] = "false"
+    os.environ["LANGCHAIN_TRACING_V2"] = "false"
