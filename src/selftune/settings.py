@@ -86,12 +86,14 @@ def read_toml(text: str, where: str, *, next_step: str = "Correct that line.") -
     """The table that a TOML text describes; `where` opens the message.
 
     Raises:
-        ConfigError: it is not TOML; the message names the line.
+        ConfigError: it is not TOML (the message names the line), or nested too deeply.
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # besides its own, what `int` raises for thousands of digits
         raise ConfigError(f"{where} is not valid TOML: {error}.", next_step=next_step) from error
+    except RecursionError as error:
+        raise ConfigError(f"{where} is nested too deeply.", next_step=next_step) from error
 
 
 def from_mapping(cls: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -165,13 +167,20 @@ def _plain(value: Any) -> Any:
 
 def _fit_scalar(value: Any, hint: type, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _as_float(value, where)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         # tomlkit's own string and integer types stay behind in the file.
         return _plain(value)
     if issubclass(hint, Enum):
         return _fit_choice(value, hint, where)
     raise refusal(where, value, _WORDS[hint])
+
+
+def _as_float(value: int, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise refusal(where, f"{str(value)[:12]}…", "a number that fits in 64 bits") from error
 
 
 def _fit_choice(value: Any, hint: type[Enum], where: str) -> Enum:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError, offer
-from selftune.records import Codex, DissonanceLimits, Identity, Persona
+from selftune.records import Codex, DissonanceLimits, Identity, Persona, PlayedBy
 from selftune.settings import Shipped, from_mapping, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftune.records import GenerationParameters
+
 CODICES: Final = Shipped(kind="codex", package="selftune", folder="codex")
 DEFAULT_CODEX: Final = "brick_robin"
 
+MOST_BYTES: Final = 1 << 20
+LONGEST_TEXT: Final = 20_000
+NAME: Final = "name"
+"""The identity's name, where an invariant is named; principles are named as references write them."""
+TEXT: Final = "text"
+"""The identity's text, likewise."""
+
+_LONGEST_NAME: Final = 200
+_HOTTEST: Final = 5
+_MOST_TOKENS: Final = 1_000_000
+_MOST_STOPS: Final = 16
+_MOST_ROUNDS: Final = 50
 _BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
 
 
@@ -39,7 +56,10 @@ def load_codex(name_or_path: str = DEFAULT_CODEX) -> Codex:
         MissingFileError: there is no such file.
         ConfigError: as `parse_codex`.
     """
-    return parse_codex(CODICES.text(name_or_path), f"codex {name_or_path}")
+    where = f"codex {name_or_path}"
+    if CODICES.is_path(name_or_path) and (path := Path(name_or_path)).is_file() and path.stat().st_size > MOST_BYTES:
+        raise _too_large(where)
+    return parse_codex(CODICES.text(name_or_path), where)
 
 
 def parse_codex(text: str, where: str) -> Codex:
@@ -48,16 +68,21 @@ def parse_codex(text: str, where: str) -> Codex:
     Raises:
         ConfigError: no TOML, a key we don't know, or a value that is missing, of the wrong type, or makes no sense.
     """
+    if len(text.encode()) > MOST_BYTES:
+        raise _too_large(where)
     table = from_mapping(_CodexTable, read_toml(text, where), where)
     codex = Codex(**vars(table))
     for fault in _faults(codex):
         raise ConfigError(f"{where}: {fault}.", next_step="Correct the codex.")
-    if codex.governor and find_persona(codex, codex.governor) is None:
-        raise ConfigError(
-            f"{where}: its governor {codex.governor!r} is none of its personas.",
-            next_step=offer(codex.governor, [persona.name for persona in codex.personas]),
-        )
+    for fault, name, known in _unknown_names(codex):
+        raise ConfigError(f"{where}: {fault}.", next_step=offer(name, known))
     return codex
+
+
+def _too_large(where: str) -> ConfigError:
+    return ConfigError(
+        f"{where} has more than {MOST_BYTES >> 20} MiB.", next_step="Say shortly who the system is: models read it."
+    )
 
 
 def reference_to(name: str) -> str:
@@ -79,12 +104,7 @@ def is_governor(codex: Codex, name: str) -> bool:
 def _faults(codex: Codex) -> Iterator[str]:
     """What makes no sense in a codex whose values have the right types."""
     identity, personas = codex.identity, codex.personas
-    texts = [codex.name, codex.version, identity.name, identity.text]
-    texts += [text for one in identity.principles for text in (one.name, one.text)]
-    texts += [text for one in personas for text in (one.name, one.role, one.text, one.voice)]
-    texts += [text for one in personas for pillar in one.pillars for text in (pillar.name, pillar.text)]
-    if not all(text.strip() for text in texts):
-        yield "a text is empty"
+    yield from _unfit_words(codex)
     if not identity.principles:
         yield "it has no [[identity.principles]]"
     if not personas:
@@ -93,8 +113,92 @@ def _faults(codex: Codex) -> Iterator[str]:
     yield from _twice("persona", [one.name for one in personas])
     for one in personas:
         yield from _twice(f"pillar of {one.name}", [pillar.name for pillar in one.pillars])
-        if any(pillar.weight <= 0 for pillar in one.pillars):
+        if not all(0 < pillar.weight < inf for pillar in one.pillars):
             yield f"a pillar of {one.name} has no weight above 0"
+        yield from _unfit_part(one)
+    if personas and all(one.played_by is PlayedBy.PERSON for one in personas):
+        yield "none of its personas is played by a model"
+    governor = find_persona(codex, codex.governor) if codex.governor else None
+    if governor is not None and governor.played_by is PlayedBy.PERSON:
+        yield f"its governor {governor.name} is played by a person, who is never called to govern"
+    yield from _unfit_limits(codex.dissonance)
+    yield from _unfit_probes(identity)
+
+
+def _unfit_words(codex: Codex) -> Iterator[str]:
+    """Texts that are empty, too long, or hold what a terminal would obey."""
+    identity, personas = codex.identity, codex.personas
+    told = [(one.name, one.text) for one in identity.principles]
+    told += [(pillar.name, pillar.text) for one in personas for pillar in one.pillars]
+    names = [codex.name, codex.version, identity.name, *(name for name, _ in told)]
+    names += [name for one in personas for name in (one.name, one.role)]
+    texts = [identity.text, *identity.forbidden, *(text for _, text in told)]
+    texts += [text for one in personas for text in (one.text, one.voice)]
+    texts += [text for one in identity.probes for text in (one.question, *one.expected, *one.forbidden)]
+    if not all(text.strip() for text in (*names, *texts)):
+        yield "a text is empty"
+    for name in names:
+        if len(name) > _LONGEST_NAME or not name.isprintable():
+            yield f"{name[:40]!r} is no name: one line of at most {_LONGEST_NAME} characters that can be printed"
+    for text in (*texts, *(one.prompt for one in personas)):
+        if len(text) > LONGEST_TEXT:
+            yield f"the text that begins with {text[:40]!r} has more than {LONGEST_TEXT:,} characters"
+        if any(unicodedata.category(letter) == "Cc" and letter not in "\n\t" for letter in text):
+            yield f"the text that begins with {text[:40]!r} holds a control character"
+
+
+def _unfit_part(persona: Persona) -> Iterator[str]:
+    """What a persona can't have, by who plays it."""
+    drawn = persona.parameters
+    if persona.played_by is PlayedBy.PERSON:
+        if drawn is not None or persona.prompt.strip():
+            yield f"{persona.name} is played by a person, who takes no parameters and no prompt"
+    elif drawn is not None:
+        yield from (f"the parameters of {persona.name}: {fault}" for fault in _unfit_parameters(drawn))
+
+
+def _unfit_parameters(drawn: GenerationParameters) -> Iterator[str]:
+    bounds = {
+        "temperature must be from 0 to 5": 0 <= drawn.temperature <= _HOTTEST,
+        "top_p must be above 0 and at most 1": 0 < drawn.top_p <= 1,
+        "top_k must be 0 or more": drawn.top_k >= 0,
+        f"max_tokens must be from 1 to {_MOST_TOKENS:,}": 1 <= drawn.max_tokens <= _MOST_TOKENS,
+        f"stop takes at most {_MOST_STOPS} texts, none of them empty": len(drawn.stop) <= _MOST_STOPS
+        and all(drawn.stop),
+    }
+    yield from (fault for fault, holds in bounds.items() if not holds)
+
+
+def _unfit_limits(limits: DissonanceLimits) -> Iterator[str]:
+    if not 0 <= limits.resolved < limits.high <= 1:
+        yield "[dissonance] needs 0 <= resolved < high <= 1"
+    if not 1 <= limits.most_rounds <= _MOST_ROUNDS:
+        yield f"[dissonance] most_rounds must be from 1 to {_MOST_ROUNDS}"
+
+
+def _unfit_probes(identity: Identity) -> Iterator[str]:
+    """Probes that no answer can pass or fail, and names of principles that would be mistaken for other invariants."""
+    for probe in identity.probes:
+        if not probe.expected and not probe.forbidden:
+            yield f"the probe {probe.question[:40]!r} neither expects nor forbids a word"
+    for principle in identity.principles:
+        if reference_to(principle.name) in {NAME, TEXT}:
+            yield f"principle {principle.name!r} can't be told from the identity's own {reference_to(principle.name)}"
+
+
+def _unknown_names(codex: Codex) -> Iterator[tuple[str, str, list[str]]]:
+    """What is named and is not there: what to say, the name, and the names that there are."""
+    identity = codex.identity
+    personas = [persona.name for persona in codex.personas]
+    principles = [reference_to(one.name) for one in identity.principles]
+    if codex.governor and find_persona(codex, codex.governor) is None:
+        yield f"its governor {codex.governor!r} is none of its personas", codex.governor, personas
+    for name in identity.amendable:
+        if name not in (known := [NAME, TEXT, *principles]):
+            yield f"amendable names {name!r}, which is no invariant", name, known
+    for probe in identity.probes:
+        if probe.invariant not in (known := [NAME, *principles]):
+            yield f"a probe names {probe.invariant!r}, which is no invariant", probe.invariant, known
 
 
 def _twice(what: str, names: list[str]) -> Iterator[str]:

@@ -1,0 +1,151 @@
+"""What differs between two codices, place by place, and what of it an amendment may change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from selftune.codex.reading import NAME, TEXT, reference_to
+from selftune.records import PlayedBy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from selftune.records import Codex, Identity, Persona, Probe
+
+    Place = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One place where two codices differ.
+
+    Attributes:
+        where: As in `identity.principles.truth.text` or `personas.brick.pillars.sage.weight`; entries stand by their
+            names as references write them, probes and lists by their numbers, the order of a list by the list alone.
+        before: What stood there, as text; None where nothing did.
+        after: What stands there now; None where nothing does.
+        invariant: Whether it is who the system is: all of `identity`, and that a person plays a persona.
+        amendable: Whether an amendment may change it, by the codex before: what is no invariant, and what of the
+            identity that codex marks.
+    """
+
+    where: str
+    before: str | None
+    after: str | None
+    invariant: bool
+    amendable: bool
+
+
+def changes(before: Codex, after: Codex) -> tuple[Change, ...]:
+    """Where two codices differ, in the order of the file; none if and only if they are equal.
+
+    What may be changed is asked of the codex before alone, so a codex can't allow itself what it changes. What its
+    `forbidden` says in words no code can hold a change against: a person must.
+    """
+    old, new = dict(_places(before)), dict(_places(after))
+    found = [(where, old.get(where), new.get(where)) for where in {**old, **new}]
+    found += list(_moved(before, after))
+    persons = {f"personas.{name}{part}" for name in _persons(before, after) for part in ("", ".played_by")}
+    return tuple(
+        Change(
+            where=where,
+            before=was,
+            after=now,
+            invariant=where.startswith("identity.") or where in persons,
+            amendable=_is_marked(where, before.identity) if where.startswith("identity.") else where not in persons,
+        )
+        for where, was, now in found
+        if was != now
+    )
+
+
+def _places(codex: Codex) -> Iterator[Place]:
+    """Everything that a codex says, each behind its place; the order of entries apart."""
+    yield from (("name", codex.name), ("version", codex.version), ("governor", codex.governor))
+    identity = codex.identity
+    yield from (("identity.name", identity.name), ("identity.text", identity.text))
+    for principle in identity.principles:
+        where = f"identity.principles.{reference_to(principle.name)}"
+        yield from ((where, principle.name), (f"{where}.text", principle.text))
+    yield from _numbered("identity.forbidden", identity.forbidden)
+    yield from _numbered("identity.amendable", identity.amendable)
+    for where, probe in zip(_probe_places(identity), identity.probes, strict=True):
+        yield f"{where}.question", probe.question
+        yield from _numbered(f"{where}.expected", probe.expected)
+        yield from _numbered(f"{where}.forbidden", probe.forbidden)
+    for persona in codex.personas:
+        yield from _places_of(persona)
+    for field in fields(codex.dissonance):
+        yield f"dissonance.{field.name}", _written(getattr(codex.dissonance, field.name))
+
+
+def _places_of(persona: Persona) -> Iterator[Place]:
+    where = f"personas.{reference_to(persona.name)}"
+    yield where, persona.name
+    yield from ((f"{where}.{part}", getattr(persona, part)) for part in ("role", "text", "voice", "prompt"))
+    yield f"{where}.played_by", persona.played_by.value
+    for pillar in persona.pillars:
+        stone = f"{where}.pillars.{reference_to(pillar.name)}"
+        yield from ((stone, pillar.name), (f"{stone}.text", pillar.text), (f"{stone}.weight", _written(pillar.weight)))
+    if persona.parameters is not None:
+        for field in fields(persona.parameters):
+            value = getattr(persona.parameters, field.name)
+            place = f"{where}.parameters.{field.name}"
+            yield from _numbered(place, value) if isinstance(value, tuple) else ((place, _written(value)),)
+
+
+def _numbered(where: str, texts: Iterable[str]) -> Iterator[Place]:
+    yield from ((f"{where}.{place}", text) for place, text in enumerate(texts, start=1))
+
+
+def _written(number: float) -> str:
+    return repr(float(number)).removesuffix(".0")
+
+
+def _probe_places(identity: Identity) -> tuple[str, ...]:
+    """Where each probe stands: by its invariant, numbered within it."""
+    probes = identity.probes
+    return tuple(
+        f"identity.probes.{probe.invariant}.{_earlier(probe, probes[:place]) + 1}" for place, probe in enumerate(probes)
+    )
+
+
+def _earlier(probe: Probe, before: Sequence[Probe]) -> int:
+    return sum(one.invariant == probe.invariant for one in before)
+
+
+def _moved(before: Codex, after: Codex) -> Iterator[tuple[str, str | None, str | None]]:
+    """Lists whose common entries stand in another order."""
+    for (where, old), (_, new) in zip(_orders(before, after), _orders(after, before), strict=False):
+        kept = [name for name in old if name in new], [name for name in new if name in old]
+        if kept[0] != kept[1]:
+            yield where, ", ".join(kept[0]), ", ".join(kept[1])
+
+
+def _orders(codex: Codex, other: Codex) -> Iterator[tuple[str, list[str]]]:
+    """The entries of each list, of the pillars for the personas that both codices have."""
+    yield "identity.principles", [reference_to(one.name) for one in codex.identity.principles]
+    yield "identity.probes", [where.removeprefix("identity.probes.") for where in _probe_places(codex.identity)]
+    yield "personas", [reference_to(one.name) for one in codex.personas]
+    both = {reference_to(one.name) for one in codex.personas} & {reference_to(one.name) for one in other.personas}
+    named = {reference_to(one.name): one for one in codex.personas}
+    for name in sorted(both):
+        yield f"personas.{name}.pillars", [reference_to(pillar.name) for pillar in named[name].pillars]
+
+
+def _persons(*codices: Codex) -> set[str]:
+    """The personas that a person plays in any of these."""
+    return {reference_to(one.name) for codex in codices for one in codex.personas if one.played_by is PlayedBy.PERSON}
+
+
+def _is_marked(where: str, identity: Identity) -> bool:
+    """Whether the codex marks what stands at a place of its identity as amendable; its own guards never are."""
+    _, part, *rest = where.split(".")
+    if part in {NAME, TEXT}:
+        return part in identity.amendable
+    if part not in {"principles", "probes"}:
+        return False
+    if not rest:
+        return {reference_to(one.name) for one in identity.principles} <= set(identity.amendable)
+    return rest[0] in identity.amendable
