@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from selftune.records import (
+    Amendment,
     Arm,
     Audit,
     AuditSection,
@@ -82,6 +83,7 @@ from selftune.records import (
     Quarantined,
     Reading,
     Record,
+    Refutation,
     Reject,
     Rejected,
     Release,
@@ -143,6 +145,31 @@ PROOF = ServingProof(
     slots=2,
 )
 SAMPLES: tuple[Record, ...] = (
+    Amendment(
+        salt="0a",
+        author="reference",
+        author_is_model=True,
+        because="The keepers disagreed nine times.",
+        against=("It was winter.",),
+        expected="Fewer quarrels about the lamp.",
+        refutation=Refutation(
+            measure="dissonance", topic="lamp", at_most=0.25, at_least_n=12, until="2026-05-01T00:00:00+00:00"
+        ),
+        codex_before="codex:aa",
+        codex_after="codex:bb",
+        text_before='name = "lighthouse"\n',
+        text_after='name = "lighthouse"\n# brighter\n',
+        changes=("personas.keeper.voice: You whisper. -> You shout.",),
+        follows="statement:cc",
+        proposed_at="2026-03-20T00:00:00+00:00",
+        cools_until="2026-03-21T00:00:00+00:00",
+        lapses_at="2026-04-19T00:00:00+00:00",
+        evidence=("interaction:dd",),
+        dialogue="interaction:ee",
+        deliberated_by=("sha256:ff",),
+        second_person=True,
+        forbidden=("it changes nothing",),
+    ),
     Session(
         salt="0f",
         programme="wild-7",

@@ -131,6 +131,7 @@ def test_what_is_no_number_is_refused(value):
 def test_every_class_that_salts_a_field_has_a_salt_and_every_salted_field_is_there():
     salting = [kind for kind in all_classes() if getattr(kind, "SALTED", frozenset())]
     assert {kind.__name__ for kind in salting} == {
+        "Amendment",
         "Audit",
         "BlindPair",
         "Bundle",

@@ -88,6 +88,7 @@ def test_what_an_id_covers_holds_no_word_of_a_person():
 
 def test_the_public_names_are_these():
     assert selftune.records.__all__ == [
+        "Amendment",
         "Arm",
         "Audit",
         "AuditSection",
@@ -158,6 +159,7 @@ def test_the_public_names_are_these():
         "Quarantined",
         "Reading",
         "Record",
+        "Refutation",
         "Reject",
         "Rejected",
         "Release",

@@ -17,6 +17,7 @@ from selftune.governance.keys import seal_build
 from selftune.interrupts import stopped_by
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.amending.standing import check_codex
 from selftune.loop.braking import check_amid, check_brake, check_freeze, check_step
 from selftune.loop.cycle import run_cycle, weigh_run
 from selftune.loop.deciding.breaker_lock import keep_breaker
@@ -291,8 +292,10 @@ def may_begin(project: Project) -> None:
 
     Raises:
         WaitingForPersonError: all work is stopped, or the circuit breaker is open.
+        IntegrityError: a codex was adopted here, and the file says something else.
     """
     check_brake(project)
+    check_codex(project)
     keep_breaker(project)
     check_breaker(project)
 

@@ -7,11 +7,12 @@ between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
 `Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
 (a curve that was expected before it came), `Bundle` (what people sign before something is deployed), `Audit` and
-`Reading` (what somebody set out to read of it all, and what they read), `Forgetting` (that words were erased), the
-texts that measure: `Suite` and `Rubric`; the `Codex`, which says who the system is; and the `Tool` that a model wrote,
-with the `Forging` that says how.
+`Reading` (what somebody set out to read of it all, and what they read), `Forgetting` (that words were erased); what
+measures: `Suite` and `Rubric`; the `Codex`, which says who the system is, with each `Amendment` of it that was
+proposed; and the `Tool` that a model wrote, with the `Forging` that says how.
 """
 
+from selftune.records.amendment import Amendment, Refutation
 from selftune.records.audit import Audit, AuditSection, Reading
 from selftune.records.base_model import BaseModel
 from selftune.records.blind_pair import BlindPair
@@ -107,6 +108,7 @@ from selftune.records.tool import (
 )
 
 __all__ = [
+    "Amendment",
     "Arm",
     "Audit",
     "AuditSection",
@@ -177,6 +179,7 @@ __all__ = [
     "Quarantined",
     "Reading",
     "Record",
+    "Refutation",
     "Reject",
     "Rejected",
     "Release",

@@ -1,0 +1,40 @@
+"""What no amendment may do, whoever signs it: touch who the system is, unless the codex itself says that it may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.codex.changes import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.records import Codex
+
+
+def forbidden_changes(before: Codex, after: Codex) -> tuple[str, ...]:
+    """Why one codex may not be amended into another, in sentences; empty where it may.
+
+    A change that `forbidden` names by its place (`personas.keeper.voice`) is held back here. One that it names in words
+    only a person can recognise: whoever approves is shown them.
+    """
+    return tuple(dict.fromkeys(_against(before, after)))
+
+
+def _against(before: Codex, after: Codex) -> Iterator[str]:
+    found = changes(before, after)
+    if not found:
+        yield "it changes nothing"
+    if before.name != after.name:
+        yield "it gives the codex another name: that is another system, and no amendment of this one"
+    for change in found:
+        if not change.amendable:
+            yield f"it changes {change.where}, which the codex does not mark as amendable"
+        for words in before.identity.forbidden:
+            if is_within(change.where, words.strip()):
+                yield f"it changes {change.where}, which the codex forbids"
+
+
+def is_within(place: str, wider: str) -> bool:
+    """Whether a place of a codex is this one or lies below it."""
+    return place == wider or place.startswith(f"{wider}.")

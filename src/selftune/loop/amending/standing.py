@@ -1,0 +1,139 @@
+"""The codex in force by the record, held against the file that the project has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.codex.reading import CODICES
+from selftune.errors import IntegrityError
+from selftune.failpoints import reach
+from selftune.governance.amendments.standing import ADOPTED, Said, standing_of
+from selftune.governance.keys import sign_statement
+from selftune.governance.shredded import as_left
+from selftune.governance.statements import say
+from selftune.ledger.keys import load_machine_key
+from selftune.loop.ejected import codex_of, find_text
+from selftune.loop.incoming.privacy import door_of
+from selftune.records import Amendment, Codex, Statement, StatementKind
+from selftune.release.publish import publish_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.governance.amendments.standing import Standing
+    from selftune.loop.opened import Project
+
+EVENT: Final = "codex adopted"
+WRITTEN: Final = "codex written"
+_MACHINE: Final = "selftune"
+
+
+def require_adopted(project: Project) -> str:
+    """The id of the codex in force; the first time it is adopted, on record, and from then on only people change it.
+
+    Raises:
+        IntegrityError: the file says something else than what was adopted or signed.
+        ConfigError: the file is no sound codex.
+    """
+    standing = standing_in(project)
+    if standing is None:
+        return adopt(project)
+    finish_writing(project, standing)
+    codex = codex_of(project.folder, project.config)
+    if codex.id != standing.now.codex_id:
+        raise IntegrityError(
+            f"the codex {project.config.codex.name!r} is not the one in force: {codex.id[:22]} stands in the file, "
+            f"{standing.now.codex_id[:22]} was {'signed' if standing.now.by else 'adopted'}, and nobody signed this.",
+            next_step="Put the one in force back with `selftune codex restore`, or propose the file as it is with "
+            '`selftune codex adopt --because "..."`, which a person then signs with `selftune codex approve`.',
+        )
+    return codex.id
+
+
+def check_codex(project: Project) -> None:
+    """The same where a codex was adopted; a project that never was asked for one goes on as before.
+
+    Raises:
+        IntegrityError: as `require_adopted`.
+        ConfigError: as `require_adopted`.
+    """
+    if was_adopted(project):
+        require_adopted(project)
+
+
+def was_adopted(project: Project) -> bool:
+    """Whether the record speaks of an adoption or an amendment at all."""
+    return any(one.kind is StatementKind.AMENDMENT for _, one in project.store.each(Statement))
+
+
+def adopt(project: Project) -> str:
+    """Put the codex that the project has on record as the one in force; it is the first, and nobody signs for it."""
+    codex = codex_of(project.folder, project.config)
+    plain = say(
+        StatementKind.AMENDMENT,
+        codex.id,
+        _MACHINE,
+        f"The codex {codex.name}, version {codex.version}, is in force from here on.",
+        project.context(),
+        door_of(project),
+        author_is_model=True,
+    )
+    said = replace(plain, category=ADOPTED, after=text_of_file(project))
+    signed = sign_statement(said, load_machine_key(project.hidden / "keys"))
+    project.store.save([codex, signed], event=EVENT)
+    return codex.id
+
+
+def standing_in(project: Project) -> Standing | None:
+    """What is in force by the record; None before anything was adopted. It reads no codex file."""
+    return standing_of(said_in(project)) if was_adopted(project) else None
+
+
+def said_in(project: Project) -> Said:
+    """What decides which codex is in force here."""
+    codices = {codex.id: codex for _, codex in project.store.each(Codex)}
+    return Said(
+        statements=as_left(project.store),
+        amendments={one.id: (place, one) for place, one in project.store.each(Amendment)},
+        codex=codices.get,
+        public_key=load_machine_key(project.hidden / "keys").trusted,
+    )
+
+
+def finish_writing(project: Project, standing: Standing) -> bool:
+    """Write the file of the edition in force where a crash came between signature and file; returns whether it did.
+
+    A file that was written once and says something else since is left alone: somebody changed it.
+    """
+    since = standing.now.since
+    if len(standing.editions) == 1 and not standing.undone:
+        return False  # What was adopted stands in the file already.
+    if any(detail.get("statement") == since for _, detail in project.store.noted(WRITTEN)):
+        return False
+    write_codex(project, standing.now.text)
+    project.store.note(WRITTEN, {"statement": since, "codex": standing.now.codex_id})
+    return True
+
+
+def write_codex(project: Project, text: str) -> Path:
+    """Put a text in the place of the project's codex, whole or not at all; returns where."""
+    place = file_of(project)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    reach("before-codex-file")
+    publish_bytes(place, text.encode("utf-8"))
+    reach("codex-file-written")
+    return place
+
+
+def file_of(project: Project) -> Path:
+    """Where the project's own codex stands, or would."""
+    name = project.config.codex.name
+    if CODICES.is_path(name):
+        return project.folder / name
+    return project.folder / CODICES.folder / f"{name}{CODICES.endings[0]}"
+
+
+def text_of_file(project: Project) -> str:
+    """The codex of the project word for word, with its comments; of the package where it has none of its own."""
+    return CODICES.text(find_text(project.folder, "codex", project.config.codex.name))

@@ -1,0 +1,44 @@
+"""The first codex is adopted on record; from then on its file may say nothing else that no person signed."""
+
+from __future__ import annotations
+
+import pytest
+
+from selftune.errors import IntegrityError
+from selftune.loop.amending.standing import check_codex, require_adopted, standing_in, was_adopted
+from selftune.loop.ejected import codex_of, eject
+from selftune.records import Codex, Statement
+
+
+def test_first_run_adopts_the_codex_and_the_next_one_finds_it(project):
+    assert standing_in(project) is None
+    codex_id = require_adopted(project)
+    assert codex_id == codex_of(project.folder, project.config).id
+    assert project.store.record(codex_id, Codex).name == "brick_robin"
+    kept = project.store.count(Statement)
+    assert require_adopted(project) == codex_id
+    assert project.store.count(Statement) == kept == 1
+    now = standing_in(project).now
+    assert (now.codex_id, now.by) == (codex_id, ())
+    assert 'name = "brick_robin"' in now.text
+
+
+def test_file_that_says_something_else_stops_with_the_next_step(project):
+    require_adopted(project)
+    path = eject(project.folder, "codex", "brick_robin")
+    text = path.read_text(encoding="utf-8")
+    assert require_adopted(project)  # the same words in a file of one's own
+    path.write_text(f"# a remark\n{text}", encoding="utf-8")
+    assert require_adopted(project)  # a comment changes no codex
+    path.write_text(text.replace('version = "1"', 'version = "1b"', 1), encoding="utf-8")
+    with pytest.raises(IntegrityError, match="nobody signed this") as stopped:
+        require_adopted(project)
+    assert stopped.value.exit_code == 8
+    assert "selftune codex restore" in stopped.value.next_step
+    assert "selftune codex approve" in stopped.value.next_step
+
+
+def test_project_that_never_adopted_one_is_asked_for_nothing(project):
+    check_codex(project)
+    assert not was_adopted(project)
+    assert project.store.count(Codex) == 0
