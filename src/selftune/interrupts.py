@@ -71,6 +71,23 @@ def stopped_by(wish: Callable[[], bool]) -> Iterator[None]:
 
 
 @contextmanager
+def acting_at_once() -> Iterator[None]:
+    """Inside `asked_to_stop`: Ctrl-C raises `KeyboardInterrupt` in this block, a long wait that tears nothing.
+
+    It is then told by that alone. In a thread, and where Ctrl-C is ignored, this does nothing.
+    """
+    answer = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(answer):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, answer)
+
+
+@contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
     """Tells whether Ctrl-C or SIGTERM came since the block began, for work that looks between its steps and then stops.
 
