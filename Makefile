@@ -13,7 +13,7 @@ GROUP ?=
 SHARD ?= 1/1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev-install demo demo-real test check coverage-statistics bench report soak clean
+.PHONY: help install dev-install demo demo-real test check types style coverage-statistics bench report soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
@@ -34,10 +34,15 @@ test: dev-install ## every test (TEST_ARGS="tests/gate -x" for some, TEST_WORKER
 	@$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder $(TEST_ARGS)
 
 check: dev-install ## lint, format, types, import contracts, docs
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory -j2 types style
+
+types:
 	$(BIN)/mypy
 	$(BIN)/mypy install.py .ci/check_demo.py docs benchmarks
+
+style:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
