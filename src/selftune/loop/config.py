@@ -451,6 +451,25 @@ class BenchmarkSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AmendmentSection:
+    """[amendment]: when the codex may be changed. Whatever stands here, a person's key signs, in solo too.
+
+    A proposal cools off for `cooling_hours` before it can be approved, and lapses after `lapse_days`. `second_person`
+    is whether two people must stand behind it; where nothing is said, two must in a team.
+    The personas may deliberate one where dialogues on one topic ended in high dissonance that often (`interactions`),
+    over so many `days`, and where after that many approved `tools` and `generations` they still do.
+    """
+
+    cooling_hours: float = 24.0
+    lapse_days: float = 30.0
+    second_person: bool | None = None
+    interactions: int = 6
+    days: float = 7.0
+    tools: int = 1
+    generations: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectConfig:
     """The whole file."""
 
@@ -474,6 +493,7 @@ class ProjectConfig:
     nightly: NightlySection = field(default_factory=NightlySection)
     egress: EgressSection = field(default_factory=EgressSection)
     benchmark: BenchmarkSection = field(default_factory=BenchmarkSection)
+    amendment: AmendmentSection = field(default_factory=AmendmentSection)
 
 
 def load_config(folder: Path) -> ProjectConfig:
