@@ -17,15 +17,17 @@ from selftune.release.note import is_copied, keeper_process, read_note
 from selftune.release.patience import START_SECONDS
 from selftune.release.resting import rest_of_ours
 from selftune.serving.addresses import told_addresses
+from selftune.serving.streaming import stream_chat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from selftune.records import ServingProof
     from selftune.release.base import Switched
     from selftune.release.config import Target
     from selftune.release.note import Note
+    from selftune.serving.streaming import Streamed
 
 KEEPER: Final = (sys.executable, "-P", "-m", "selftune.release.keeper")
 _BESIDE_STARTS: Final = 120.0
@@ -168,6 +170,18 @@ class LiveServer:
         if code != _OK:
             raise ServingError(f"the server refused: {answer[:300].decode(errors='replace')}", next_step=_LOOK)
         return str(_json(answer)["choices"][0]["message"]["content"])
+
+    def stream(
+        self, body: Mapping[str, Any], heard: Callable[[str], None], *, timeout_seconds: float = _ASK_SECONDS
+    ) -> tuple[Streamed, str | None]:
+        """One answer to a chat completion request, given to `heard` as it comes; and the digest of the build behind it.
+
+        Raises:
+            ServingError: nothing serves, or it broke off.
+            RequestRefusedError: it will not answer this one request.
+        """
+        note = self._running()
+        return stream_chat(note.port, body, heard, timeout_seconds=timeout_seconds), note.build_digest
 
     def _note(self) -> Note | None:
         self._collect()
