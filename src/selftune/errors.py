@@ -17,6 +17,7 @@ SelftuneError                 1  something failed
 ├── ProposerError             1  who proposes what to try next can't, or only what must not be tried
 ├── LockedError               6  another runner holds the project
 ├── BudgetError               7  time or money is used up
+├── SandboxError              9  nothing here can hold a program that nobody has read
 └── IntegrityError            8  what is on disk is not what was recorded
 ├── DamagedFileError         a model or record file does not match its digest
 └── ServingError             a server failed, or is not what it should be
@@ -140,6 +141,12 @@ class BudgetError(SelftuneError):
     """Time, money or disk is used up; what was done so far is kept."""
 
     exit_code = 7
+
+
+class SandboxError(SelftuneError):
+    """Nothing on this machine can hold a program that nobody has read, so none is run."""
+
+    exit_code = 9
 
 
 class IntegrityError(SelftuneError):

@@ -1,0 +1,98 @@
+"""What a sandbox does: it runs one program within limits, and tells how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from selftune.toolforge.sandbox.posture import Posture
+
+ROOM: Final = "/tmp"  # noqa: S108 - the one in the box, which is new and empty for each run
+_MEBIBYTE: Final = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one run may use; each is held by the kernel or by whoever started it, never by the program itself.
+
+    Attributes:
+        wall_seconds: From the start to the kill of the whole tree.
+        cpu_seconds: Of each process, in whole seconds; one that ignores the signal is killed a second later.
+        memory_bytes: Of each process as address space, and of all together as what they hold.
+        file_bytes: Of each file, and of /tmp in the box as a whole.
+        files: How many files /tmp may hold; an empty one costs the kernel memory too.
+        processes: How many live at once, threads included.
+        open_files: Of each process.
+        output_bytes: Of stdout, and of stderr.
+    """
+
+    wall_seconds: float = 10.0
+    cpu_seconds: int = 5
+    memory_bytes: int = 1024 * _MEBIBYTE
+    file_bytes: int = 64 * _MEBIBYTE
+    files: int = 20_000
+    processes: int = 64
+    open_files: int = 64
+    output_bytes: int = _MEBIBYTE
+
+
+class EndedBy(StrEnum):
+    """Why a program is over: by itself, or by the limit it met."""
+
+    EXIT = "exit"
+    SIGNAL = "signal"
+    WALL = "wall"
+    CPU = "cpu"
+    MEMORY = "memory"
+    FILES = "files"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What came of one run.
+
+    Attributes:
+        stdout: At most `Limits.output_bytes` bytes, whatever they are; so too `stderr`.
+        exit_code: Of the program; 128 + the signal where one ended it.
+        seconds: From the start to the end, the building of the box included.
+        posture: Digest of what the box was seen to be.
+    """
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+    ended_by: EndedBy
+    seconds: float
+    posture: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the program ended by itself, with exit code 0."""
+        return self.ended_by is EndedBy.EXIT and self.exit_code == 0
+
+
+class Sandbox(Protocol):
+    """Runs programs that nobody has read."""
+
+    @property
+    def posture(self) -> Posture:
+        """What the box was seen to be when it was found."""
+        ...
+
+    def run(self, program: str, *, stdin: bytes = b"", limits: Limits | None = None) -> Ran:
+        """Run Python source with the standard library alone, and wait for its end.
+
+        Whatever the program does, prints or is, this returns; several may run at once, from several threads.
+
+        Args:
+            program: Python source, run as a script in an empty folder that is gone afterwards.
+            stdin: All that it can read.
+            limits: Those of `Limits()` if None.
+
+        Raises:
+            SandboxError: the box could not be built; nothing of the program ran.
+        """
+        ...

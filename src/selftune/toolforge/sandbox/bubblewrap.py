@@ -1,0 +1,204 @@
+"""The box of bubblewrap: own namespaces on the host's kernel, built anew for each run by a user who is nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import SandboxError
+from selftune.toolforge.sandbox.base import ROOM, EndedBy, Limits, Ran
+from selftune.toolforge.sandbox.interpreter import Interpreter, choose_interpreter
+from selftune.toolforge.sandbox.posture import HOST, PROBE, Posture, faults, read_probe
+from selftune.toolforge.sandbox.running import Start, run_and_listen
+from selftune.toolforge.sandbox.seccomp import Filter, compile_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME: Final = "bwrap"
+INSTALL: Final = "Install bubblewrap (`apt-get install bubblewrap`), then run `selftune doctor`."
+_NOBODY: Final = 65534
+_PROGRAM: Final = "/program.py"
+_LINKED: Final = ("bin", "sbin", "lib", "lib64", "lib32")
+# Only what the system's administrator installed may build the box.
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_BY_ITSELF: Final = (EndedBy.EXIT, EndedBy.SIGNAL)
+_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_NOT_COUNTED: Final = "no cgroup: the memory of the kernel itself is not counted"
+
+_NAMESPACES: Final = (
+    *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"),
+    *("--cap-drop", "ALL", "--clearenv", "--hostname", HOST, "--uid", str(_NOBODY), "--gid", str(_NOBODY)),
+)
+
+# Says that the box stands, and becomes the program: nothing of the prelude is left in its way.
+_PRELUDE: Final = (
+    "import os,sys,types;os.write({fd},b'+');os.close({fd});"
+    "m=types.ModuleType('__main__');m.__file__='{path}';sys.modules['__main__']=m;sys.argv=['{path}'];"
+    "exec(compile(open('{path}','rb').read(),'{path}','exec'),m.__dict__)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bubblewrap:
+    """A sandbox by bubblewrap; `open_bubblewrap` makes one that was looked at.
+
+    Attributes:
+        bwrap: The program.
+        user: Identity that it is started with; None where we are no root.
+        calls: The filter of system calls; None where this machine's numbers are not known.
+    """
+
+    bwrap: Path
+    prlimit: Path
+    interpreter: Interpreter
+    calls: Filter | None
+    user: int | None
+    posture: Posture = field(
+        default_factory=lambda: Posture(box=NAME, python="", filter_digest="", lacking=("never looked at",))
+    )
+
+    def run(self, program: str, *, stdin: bytes = b"", limits: Limits | None = None) -> Ran:
+        """Run Python source in a new box; see `Sandbox.run`."""
+        limits = limits or Limits()
+        with contextlib.ExitStack() as opened:
+            source = opened.enter_context(_sealed(program.encode("utf-8", "surrogatepass")))
+            given = opened.enter_context(_sealed(stdin))
+            calls = None if self.calls is None else opened.enter_context(_sealed(self.calls.program))
+            ear, mouth = os.pipe()
+            opened.callback(os.close, ear)
+            opened.callback(os.close, mouth)
+            descriptors = [number for number in (source, calls, mouth) if number is not None]
+            start = Start(
+                command=self._command(limits, source=source, calls=calls, mouth=mouth),
+                descriptors=descriptors,
+                stdin=given,
+                user=self.user,
+                started=ear,
+            )
+            try:
+                heard = run_and_listen(start, limits)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise SandboxError(f"bubblewrap could not be started: {error}.", next_step=INSTALL) from error
+        if not heard.stood and heard.ended_by in _BY_ITSELF:
+            said = heard.stderr.decode(errors="replace").strip()[-300:]
+            raise SandboxError(f"bubblewrap could not build a sandbox: {said}.", next_step=INSTALL)
+        return Ran(
+            stdout=heard.stdout,
+            stderr=heard.stderr,
+            exit_code=heard.exit_code,
+            ended_by=heard.ended_by,
+            seconds=heard.seconds,
+            posture=self.posture.digest,
+        )
+
+    def _command(self, limits: Limits, *, source: int, calls: int | None, mouth: int) -> list[str]:
+        python = [str(self.interpreter.program), "-I", "-S", "-B", "-X", "utf8"]
+        return [
+            str(self.bwrap),
+            *_NAMESPACES,
+            *self._seen(),
+            *("--file", str(source), _PROGRAM),
+            *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
+            *("--size", str(limits.file_bytes), "--tmpfs", ROOM, "--chdir", ROOM, "--remount-ro", "/"),
+            *(() if calls is None else ("--seccomp", str(calls))),
+            "--",
+            str(self.prlimit),
+            *_as_options(limits),
+            *python,
+            "-c",
+            _PRELUDE.format(fd=mouth, path=_PROGRAM),
+        ]
+
+    def _seen(self) -> Iterator[str]:
+        """What of the host can be seen, all of it read-only."""
+        yield from ("--ro-bind", "/usr", "/usr")
+        for name in _LINKED:
+            folder = Path("/") / name
+            if folder.is_symlink():
+                yield from ("--symlink", str(folder.readlink()), str(folder))
+            elif folder.is_dir():
+                yield from ("--ro-bind", str(folder), str(folder))
+        yield from ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")
+        for path in self.interpreter.bound:
+            yield from ("--ro-bind", str(path), str(path))
+        for path in self.interpreter.hidden:
+            yield from ("--tmpfs", str(path), "--remount-ro", str(path))
+
+
+def open_bubblewrap(*, unfiltered: bool = False) -> Bubblewrap:
+    """Bubblewrap, looked at from inside.
+
+    Args:
+        unfiltered: Whether a machine whose system calls can't be filtered will do.
+
+    Raises:
+        SandboxError: it is not there, builds no box, or the box holds less than it should; the message names what.
+    """
+    bwrap, prlimit = _find(NAME, INSTALL), _find("prlimit", "Install util-linux, then run `selftune doctor`.")
+    calls = compile_filter(platform.machine())
+    if calls is None and not unfiltered:
+        raise SandboxError(
+            f"no filter of system calls is known for {platform.machine()}.",
+            next_step="Run on x86_64 or aarch64, or allow a sandbox without a filter in [forge] of selftune.toml.",
+        )
+    dropped = os.geteuid() == 0
+    box = Bubblewrap(
+        bwrap=bwrap,
+        prlimit=prlimit,
+        interpreter=choose_interpreter(dropped=dropped),
+        calls=calls,
+        user=_NOBODY if dropped else None,
+    )
+    seen = read_probe(box.run(PROBE))
+    found = list(faults(seen, Limits(), filtered=calls is not None))
+    if found:
+        raise SandboxError(f"the sandbox does not hold: {'; '.join(found)}.", next_step=INSTALL)
+    lacking = (_NOT_COUNTED, *(() if calls else ("system calls are not filtered",)))
+    posture = Posture(
+        box=_version(bwrap), python=seen["python"], filter_digest=calls.digest if calls else "", lacking=lacking
+    )
+    return replace(box, posture=posture)
+
+
+def _find(name: str, next_step: str) -> Path:
+    found = shutil.which(name, path=_PATH)
+    if found is None:
+        raise SandboxError(f"{name} is not installed.", next_step=next_step)
+    return Path(found)
+
+
+def _version(program: Path) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, env={}, check=False)
+    return said.stdout.strip()
+
+
+def _as_options(limits: Limits) -> Iterator[str]:
+    """What the kernel holds each process to; the second figure of a pair is the one that can't be ignored."""
+    yield f"--nproc={limits.processes}"
+    yield f"--as={limits.memory_bytes}"
+    yield f"--cpu={limits.cpu_seconds}:{limits.cpu_seconds + 1}"
+    yield f"--fsize={limits.file_bytes}"
+    yield f"--nofile={limits.open_files}"
+    yield "--core=0"
+
+
+@contextlib.contextmanager
+def _sealed(content: bytes) -> Iterator[int]:
+    """A file in memory that nobody can change or make longer, at its beginning."""
+    number = os.memfd_create("box", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        with os.fdopen(number, "wb", closefd=False) as file:
+            file.write(content)
+        fcntl.fcntl(number, fcntl.F_ADD_SEALS, _SEALS)
+        os.lseek(number, 0, os.SEEK_SET)
+        yield number
+    finally:
+        os.close(number)
