@@ -29,7 +29,7 @@ def ask(*words: str, project) -> str:
 
 def test_without_a_project_the_shipped_codex_is_shown_with_what_can_be_quoted(tmp_path):
     shown = ask("show", project=tmp_path)
-    assert shown.startswith("brick_robin, version 1 (shipped), codex:")
+    assert shown.startswith("brick_robin, version 2 (shipped), codex:")
     assert "codex:brick.tamland_engine (weight 1): " in shown
     assert "ALFRED, governor; watches over the others: " in shown
     told = json.loads(ask("show", "--json", project=tmp_path))
@@ -39,9 +39,9 @@ def test_without_a_project_the_shipped_codex_is_shown_with_what_can_be_quoted(tm
 
 def test_a_project_s_own_codex_is_the_one_in_force(tmp_path):
     own = eject(tmp_path, "codex", "brick_robin")
-    own.write_text(own.read_text().replace('version = "1"', 'version = "2"'))
+    own.write_text(own.read_text().replace('version = "2"', 'version = "mine"'))
     found = codex_in_force(tmp_path)
-    assert (found.where, found.codex.version) == (str(own), "2")
+    assert (found.where, found.codex.version) == (str(own), "mine")
     assert found.id != load_codex().id
 
 

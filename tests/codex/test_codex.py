@@ -48,6 +48,7 @@ def test_the_shipped_codex_holds_the_plans_voices_and_their_pillars():
         "BRICK": ["Tamland Engine", "The Guide", "LEGO Batman"],
         "ROBIN": ["Sage", "Simple Heart", "Joyful Spark"],
         "ALFRED": ["Socratic Contrapunto"],
+        "ARCHITECT": [],
     }
     assert is_governor(codex, "Alfred")
     assert not is_governor(codex, "BRICK")

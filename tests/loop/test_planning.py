@@ -109,16 +109,19 @@ def test_a_governor_whose_turns_would_be_learnt_is_refused():
     with pytest.raises(ConfigError, match="governor 'ROBIN' would be learnt") as refused:
         refuse_learning_to_govern(replace(codex, governor="ROBIN"))
     assert "as_served" in refused.value.next_step
+    renamed = tuple(replace(one, name="OWNER") if one.name == "ARCHITECT" else one for one in codex.personas)
+    with pytest.raises(ConfigError, match="person 'OWNER' would be learnt"):
+        refuse_learning_to_govern(replace(codex, personas=renamed))
 
 
 def test_only_lessons_as_served_carry_the_codex_in_force(project):
     whole = make_curation(project)
     assert (whole.rendering, whole.codex) == (WHOLE, None)
     own = eject(project.folder, "codex", "brick_robin")
-    own.write_text(own.read_text().replace('version = "1"', 'version = "2"'))
+    own.write_text(own.read_text().replace('version = "2"', 'version = "mine"'))
     served = make_curation(replace(project, config=config_with(SERVED, SERVED)))
     assert served.rendering is SERVED
-    assert served.codex.version == "2"
+    assert served.codex.version == "mine"
 
 
 def run_of(project: Project, **changes: object) -> Run:

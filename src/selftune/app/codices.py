@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from selftune.codex.calls import system_prompt_of
 from selftune.codex.quoting import references_in
-from selftune.codex.reading import CODICES, find_persona, is_governor
+from selftune.codex.reading import CODICES, find_persona, is_answering
 from selftune.errors import ConfigError, UnknownNameError
 from selftune.judges.rubric import RUBRICS, load_rubric
 from selftune.loop.config import CONFIG_FILE, ProjectConfig, load_config
 from selftune.loop.ejected import codex_of, find_text
+from selftune.records import PlayedBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,9 +81,9 @@ def lint_codex(folder: Path) -> Linted:
 
 def _bare_personas(codex: Codex) -> Iterator[str]:
     for persona in codex.personas:
-        if not persona.pillars:
+        if not persona.pillars and persona.played_by is PlayedBy.MODEL:
             yield f"{persona.name} stands on no pillar: no criterion can quote one."
-    if all(is_governor(codex, persona.name) for persona in codex.personas):
+    if not any(is_answering(codex, persona) for persona in codex.personas):
         yield "nobody but the governor speaks: nothing can be learnt from its dialogues."
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from selftune.codex.quoting import told_pillars, told_principles
 from selftune.codex.reading import reference_to
-from selftune.records import Message
+from selftune.errors import UsageError
+from selftune.records import Message, PlayedBy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +36,15 @@ def call_of(codex: Codex, persona: Persona, before: Sequence[Message]) -> tuple[
     each persona's words behind its name. A system message of the conversation goes behind the persona's own. What was
     thought and what tools were called stays with the one who did.
 
+    Whoever is played by a person is never called, so that no model speaks for a person.
+
     It ends with a user's message unless the persona itself spoke last or nobody has spoken: a server would take its
     last words for the beginning of the answer, so nobody is called then.
+
+    Raises:
+        UsageError: a person plays this persona.
     """
+    refuse_person(persona)
     system = [message.content for message in before if message.role == "system"]
     opening = "\n\n".join((system_prompt_of(codex, persona), *system))
     messages = [Message(role="system", content=opening)]
@@ -50,6 +57,19 @@ def call_of(codex: Codex, persona: Persona, before: Sequence[Message]) -> tuple[
         else:
             messages.append(heard)
     return tuple(messages)
+
+
+def refuse_person(persona: Persona) -> None:
+    """Refuse to speak as a persona that a person plays.
+
+    Raises:
+        UsageError: a person plays it.
+    """
+    if persona.played_by is PlayedBy.PERSON:
+        raise UsageError(
+            f"{persona.name} is played by a person: no model is called as it.",
+            next_step="Name a persona that a model plays; what you type yourself is the person's turn.",
+        )
 
 
 def _as_heard(message: Message, persona: Persona) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ from selftune.codex.reading import NAME, TEXT, reference_to
 from selftune.records import PlayedBy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from selftune.records import Codex, Identity, Persona, Probe
 
     Place = tuple[str, str]
+    Said = str | float | tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class Change:
 
     Attributes:
         where: As in `identity.principles.truth.text` or `personas.brick.pillars.sage.weight`; entries stand by their
-            names as references write them, probes and lists by their numbers, the order of a list by the list alone.
+            names as references write them, probes by their numbers, the order of a list by the list alone.
         before: What stood there, as text; None where nothing did.
         after: What stands there now; None where nothing does.
         invariant: Whether it is who the system is: all of `identity`, and that a person plays a persona.
@@ -61,46 +63,44 @@ def changes(before: Codex, after: Codex) -> tuple[Change, ...]:
 
 
 def _places(codex: Codex) -> Iterator[Place]:
-    """Everything that a codex says, each behind its place; the order of entries apart."""
-    yield from (("name", codex.name), ("version", codex.version), ("governor", codex.governor))
-    identity = codex.identity
+    """Everything that a codex says, each behind its place; the order of entries, and what is empty, apart."""
+    limits = ((f"dissonance.{field.name}", getattr(codex.dissonance, field.name)) for field in fields(codex.dissonance))
+    places: tuple[tuple[str, Said], ...] = (
+        ("name", codex.name),
+        ("version", codex.version),
+        ("governor", codex.governor),
+        *_places_of_identity(codex.identity),
+        *(place for persona in codex.personas for place in _places_of_persona(persona)),
+        *limits,
+    )
+    yield from ((where, _written(said)) for where, said in places if said not in {"", ()})
+
+
+def _places_of_identity(identity: Identity) -> Iterator[tuple[str, Said]]:
     yield from (("identity.name", identity.name), ("identity.text", identity.text))
+    yield from (("identity.forbidden", identity.forbidden), ("identity.amendable", identity.amendable))
     for principle in identity.principles:
         where = f"identity.principles.{reference_to(principle.name)}"
         yield from ((where, principle.name), (f"{where}.text", principle.text))
-    yield from _numbered("identity.forbidden", identity.forbidden)
-    yield from _numbered("identity.amendable", identity.amendable)
     for where, probe in zip(_probe_places(identity), identity.probes, strict=True):
-        yield f"{where}.question", probe.question
-        yield from _numbered(f"{where}.expected", probe.expected)
-        yield from _numbered(f"{where}.forbidden", probe.forbidden)
-    for persona in codex.personas:
-        yield from _places_of(persona)
-    for field in fields(codex.dissonance):
-        yield f"dissonance.{field.name}", _written(getattr(codex.dissonance, field.name))
+        yield from ((f"{where}.{part}", getattr(probe, part)) for part in ("question", "expected", "forbidden"))
 
 
-def _places_of(persona: Persona) -> Iterator[Place]:
+def _places_of_persona(persona: Persona) -> Iterator[tuple[str, Said]]:
     where = f"personas.{reference_to(persona.name)}"
-    yield where, persona.name
+    yield from ((where, persona.name), (f"{where}.played_by", persona.played_by.value))
     yield from ((f"{where}.{part}", getattr(persona, part)) for part in ("role", "text", "voice", "prompt"))
-    yield f"{where}.played_by", persona.played_by.value
     for pillar in persona.pillars:
         stone = f"{where}.pillars.{reference_to(pillar.name)}"
-        yield from ((stone, pillar.name), (f"{stone}.text", pillar.text), (f"{stone}.weight", _written(pillar.weight)))
-    if persona.parameters is not None:
-        for field in fields(persona.parameters):
-            value = getattr(persona.parameters, field.name)
-            place = f"{where}.parameters.{field.name}"
-            yield from _numbered(place, value) if isinstance(value, tuple) else ((place, _written(value)),)
+        yield from ((stone, pillar.name), (f"{stone}.text", pillar.text), (f"{stone}.weight", pillar.weight))
+    for field in () if persona.parameters is None else fields(persona.parameters):
+        yield f"{where}.parameters.{field.name}", getattr(persona.parameters, field.name)
 
 
-def _numbered(where: str, texts: Iterable[str]) -> Iterator[Place]:
-    yield from ((f"{where}.{place}", text) for place, text in enumerate(texts, start=1))
-
-
-def _written(number: float) -> str:
-    return repr(float(number)).removesuffix(".0")
+def _written(said: Said) -> str:
+    if isinstance(said, str):
+        return said
+    return json.dumps(said, ensure_ascii=False) if isinstance(said, tuple) else repr(float(said)).removesuffix(".0")
 
 
 def _probe_places(identity: Identity) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.codex.reading import find_persona, reference_to
 from selftune.errors import ConfigError, offer
+from selftune.records import PlayedBy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +45,16 @@ def quote_judge(codex: Codex, reference: str, where: str) -> str:
     """A persona as the one who judges: what it is and stands on, without its voice and without its part in any talk.
 
     Raises:
-        ConfigError: the codex has no persona of that name; the nearest names are offered.
+        ConfigError: the codex has no persona of that name (the nearest names are offered), or a person plays it.
     """
     persona = _persona(codex, reference, where)
     if "." in reference:
         raise _unknown(codex, reference, where)
+    if persona.played_by is PlayedBy.PERSON:
+        raise ConfigError(
+            f"{where}: {reference!r} is played by a person, for whom no judge may speak.",
+            next_step="Quote the governor, or another persona that a model plays.",
+        )
     return (
         f"You are {persona.name}, {persona.role} of {codex.identity.name}, here as an expert AI systems analyst. "
         f"{persona.text.strip()}\n"

@@ -101,6 +101,11 @@ def is_governor(codex: Codex, name: str) -> bool:
     return bool(codex.governor) and reference_to(name) == reference_to(codex.governor)
 
 
+def is_answering(codex: Codex, persona: Persona) -> bool:
+    """Whether a model speaks and learns as this persona: the governor watches, and a person is never spoken for."""
+    return persona.played_by is PlayedBy.MODEL and not is_governor(codex, persona.name)
+
+
 def _faults(codex: Codex) -> Iterator[str]:
     """What makes no sense in a codex whose values have the right types."""
     identity, personas = codex.identity, codex.personas

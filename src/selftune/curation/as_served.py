@@ -1,7 +1,7 @@
 """Dialogues learnt as they are served: one example for each call of a persona, under that persona's own prompt.
 
 The governor is heard in the others' calls and learnt in none: a model that learns to govern would learn to please the
-judge, who is the same governor.
+judge, who is the same governor. So is a persona that a person plays: nobody learns to speak for a person.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from selftune.codex.calls import call_of
-from selftune.codex.reading import find_persona, is_governor, reference_to
+from selftune.codex.reading import find_persona, is_answering, reference_to
 from selftune.curation.filters import control_token_in
 from selftune.curation.notes import with_words
 from selftune.curation.render import correction_of
@@ -76,7 +76,7 @@ def calls_in(interaction: Interaction, codex: Codex) -> Iterator[tuple[Message, 
         turns = list(run)
         before, place = interaction.messages[:place], place + len(turns)
         persona = None if turns[0].persona is None else find_persona(codex, turns[0].persona)
-        if persona is None or turns[0].role != "assistant" or is_governor(codex, persona.name):
+        if persona is None or turns[0].role != "assistant" or not is_answering(codex, persona):
             continue
         call, answer = call_of(codex, persona, before), _one_answer(turns)
         if call[-1].role == "user" and (answer.content or answer.tool_calls):

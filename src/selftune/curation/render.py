@@ -20,16 +20,16 @@ GOLDEN_FILE: Final = "golden_interactions.jsonl"
 CARD_FILE: Final = "card.md"
 _NAME_LETTERS: Final = 12
 
-_GOVERNORS: Final = frozenset({"ALFRED"})
+_LEFT_OUT: Final = frozenset({"ALFRED", "ARCHITECT"})
 
 
 def conversation_of(interaction: Interaction) -> tuple[Message, ...]:
     """The messages up to the assistant's last answer, as they are learnt from; empty when there is no answer.
 
-    A dialogue of personas becomes one answer: their turns in order, each behind its name, the governor left out.
-    Reasoning is not learnt from.
+    A dialogue of personas becomes one answer: their turns in order, each behind its name, those of the governor and
+    of the person left out. Reasoning is not learnt from.
     """
-    spoken = [message for message in interaction.messages if not _is_governor(message)]
+    spoken = [message for message in interaction.messages if not _is_silent(message)]
     while spoken and spoken[-1].role != "assistant":
         spoken.pop()
     runs = groupby(spoken, key=lambda message: message.role == "assistant" and message.persona is not None)
@@ -54,11 +54,11 @@ def lesson_of(interaction: Interaction) -> tuple[Message, ...]:
 
 
 def is_left_out(persona: str) -> bool:
-    """Whether the turns of this persona, the governor, are left out of a dialogue that is learnt as one answer."""
-    return persona.upper() in _GOVERNORS
+    """Whether this persona, governor or person, is left out of a dialogue that is learnt as one answer."""
+    return persona.upper() in _LEFT_OUT
 
 
-def _is_governor(message: Message) -> bool:
+def _is_silent(message: Message) -> bool:
     return message.role == "assistant" and is_left_out(message.persona or "")
 
 

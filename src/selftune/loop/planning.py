@@ -51,6 +51,7 @@ from selftune.records import (
     Decision,
     Interaction,
     JudgementStatus,
+    PlayedBy,
     Prompting,
 )
 from selftune.training.repeating import holds_recipe, recipe_of
@@ -448,17 +449,19 @@ def make_curation(project: Project) -> Curation:
 
 
 def refuse_learning_to_govern(codex: Codex) -> None:
-    """Halt where dialogues are learnt as one answer and nobody would tell the governor's turns from the others'.
+    """Halt where dialogues are learnt as one answer and nobody would tell governor or person from the others.
 
     Raises:
-        ConfigError: the codex names a governor whose turns are not left out.
+        ConfigError: the codex names a governor, or somebody played by a person, whose turns are not left out.
     """
-    if codex.governor and not is_left_out(codex.governor):
-        raise ConfigError(
-            f"rendered as dialogues, the turns of the governor {codex.governor!r} would be learnt with the others'.",
-            next_step='Set rendering = "as_served" under [curation] in a project that is prompted so, or name the '
-            "governor ALFRED in the codex and the log.",
-        )
+    persons = [("person", "ARCHITECT", one.name) for one in codex.personas if one.played_by is PlayedBy.PERSON]
+    for part, known_as, name in (("governor", "ALFRED", codex.governor), *persons):
+        if name and not is_left_out(name):
+            raise ConfigError(
+                f"rendered as dialogues, the turns of the {part} {name!r} would be learnt with the others'.",
+                next_step='Set rendering = "as_served" under [curation] in a project that is prompted so, or name the '
+                f"{part} {known_as} in the codex and the log.",
+            )
 
 
 def mix_of(section: CurationSection) -> tuple[str, tuple[tuple[str, float], ...]]:

@@ -23,10 +23,10 @@ def codex_show(
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
-    """The codex in force: principles, personas, and the name by which a rubric quotes each pillar."""
+    """The codex in force, all of it, with the name by which a rubric quotes each pillar."""
     from selftune.app.cli.screen import print_json
     from selftune.app.codices import codex_in_force, prompt_of
-    from selftune.codex.reading import is_governor, reference_to
+    from selftune.codex.telling import told_codex
 
     if prompt:
         typer.echo(prompt_of(project, prompt))
@@ -35,17 +35,8 @@ def codex_show(
     if json:
         print_json(found)
         return
-    shown = found.codex
-    typer.echo(f"{shown.name}, version {shown.version} ({found.where}), {found.id[:24]}")
-    typer.echo(f"{shown.identity.name}: {shown.identity.text.strip()}")
-    for principle in shown.identity.principles:
-        typer.echo(f"  {principle.name}: {principle.text.strip()}")
-    for persona in shown.personas:
-        part = "; watches over the others" if is_governor(shown, persona.name) else ""
-        typer.echo(f"{persona.name}, {persona.role}{part}: {persona.text.strip()}")
-        for pillar in persona.pillars:
-            named = f"codex:{reference_to(persona.name)}.{reference_to(pillar.name)}"
-            typer.echo(f"  {named} (weight {pillar.weight:g}): {pillar.text.strip()}")
+    typer.echo(f"{found.codex.name}, version {found.codex.version} ({found.where}), {found.id[:24]}")
+    typer.echo("\n".join(told_codex(found.codex)))
 
 
 @codex.command("lint")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LABEL: Final = re.compile(r"^[ \t]*\**(?P<persona>[A-Z][A-Z0-9_]{1,31})\**[ \t]*:\**[ \t]*", re.MULTILINE)
 _SPEAKER_KEYS: Final = ("persona", "speaker", "role", "name")
 _TEXT_KEYS: Final = ("content", "text", "message")
-_USERS: Final = frozenset({"USER", "HUMAN"})
+_USERS: Final = frozenset({"USER", "HUMAN", "ARCHITECT"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class A4PSLog:
     """Entries with `task_id`, `trigger`, `prompt` and `transcript`, in JSON or YAML; the turns keep their personas.
 
     The prompt becomes the user's message, each turn of BRICK, ROBIN or ALFRED an assistant's message with its persona.
+    The ARCHITECT is the person, whose turns are the user's, as are those of USER and HUMAN.
     Curation joins BRICK and ROBIN to one answer; the raw turns stay here as they were said.
     """
 
