@@ -420,6 +420,27 @@ class NightlySection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MotivatorSection:
+    """[motivator]: whether the system sets itself goals in idle time, when, from what, and what a day may cost.
+
+    It is off until `on = true`. Idle means that for `idle_minutes` nobody touched this machine, came, or asked.
+    Between `quiet_from` and `quiet_until`, as 22:00 and 07:00, nothing begins; equal times are no quiet hours.
+    `sources` are `dissonance` (dialogues that ended in it), `weakness` (what goes wrong again and again, and the
+    weakest categories of the suite), `curiosity` (the codex and the topics of the log) and `model`, which asks the
+    live model for a question of its own. A day's dialogues, tokens and minutes are counted from the ledger.
+    """
+
+    on: bool = False
+    idle_minutes: float = 15.0
+    quiet_from: str = "00:00"
+    quiet_until: str = "00:00"
+    dialogues_per_day: int = 10
+    tokens_per_day: int = 50_000
+    minutes_per_day: float = 60.0
+    sources: tuple[str, ...] = ("dissonance", "weakness", "curiosity")
+
+
+@dataclass(frozen=True, kw_only=True)
 class EgressSection:
     """[egress]: endpoints beyond this machine that may be called; none unless named."""
 
@@ -470,6 +491,39 @@ class AmendmentSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PersonaVoice:
+    """[[personas.voices]]: what one `persona` speaks through, where it is not what serves.
+
+    `endpoint`, `model` and `api_key_env` are as under [judge]. `calls_tools` says that the model knows tools; one that
+    does not is told of none.
+    """
+
+    persona: str = ""
+    endpoint: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    calls_tools: bool = False
+    timeout_seconds: float = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonasSection:
+    """[personas]: what a dialogue may take, and who speaks through another model than the one that serves.
+
+    So many `seconds` and `tokens` (read and said) a dialogue, `tokens_a_turn` said in one turn, `calls_a_turn` and
+    `calls` of tools. Beyond this machine a voice is sent nothing unless its host stands under [egress] and [capture]
+    consent is `send`, and then redacted words only.
+    """
+
+    seconds: float = 600.0
+    tokens: int = 50_000
+    tokens_a_turn: int = 1024
+    calls_a_turn: int = 4
+    calls: int = 16
+    voices: tuple[PersonaVoice, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectConfig:
     """The whole file."""
 
@@ -491,8 +545,10 @@ class ProjectConfig:
     serving: ServingSection = field(default_factory=ServingSection)
     governance: GovernanceSection = field(default_factory=GovernanceSection)
     nightly: NightlySection = field(default_factory=NightlySection)
+    motivator: MotivatorSection = field(default_factory=MotivatorSection)
     egress: EgressSection = field(default_factory=EgressSection)
     benchmark: BenchmarkSection = field(default_factory=BenchmarkSection)
+    personas: PersonasSection = field(default_factory=PersonasSection)
     amendment: AmendmentSection = field(default_factory=AmendmentSection)
 
 

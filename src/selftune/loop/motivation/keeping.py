@@ -1,0 +1,170 @@
+"""What of the motivator is on record: entries of the ledger without the words of a goal.
+
+The words stand in the dialogue that was held, where they can be erased. A goal is recognised by a keyed digest of its
+text, so that one that was refused is not made again, and nobody reads from the ledger what it was.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from selftune.personas.motivator.budget import Spent, charged
+from selftune.personas.motivator.goals import Goal, Source
+
+if TYPE_CHECKING:
+    from selftune.loop.project import Project
+    from selftune.personas.motivator.budget import Allowance
+    from selftune.personas.motivator.choosing import Refused
+
+TAKEN: Final = "goal taken"
+ENDED: Final = "goal ended"
+REFUSED: Final = "goal refused"
+BROKE_OFF: Final = "broke off"
+_TASK: Final = re.compile(r"auto-(\d+)")
+_PURPOSE: Final = "motivator goals"
+_RESTS_ON_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A goal that was taken, and what became of it.
+
+    Attributes:
+        day: The local date on which it was taken.
+        ended_by: How its dialogue ended; `broke off` where nobody wrote an end down.
+        interaction_id: The dialogue; empty where none was kept.
+    """
+
+    task_id: str
+    day: str
+    source: Source
+    why: str
+    rests_on: tuple[str, ...]
+    novelty: float
+    ended_by: str = BROKE_OFF
+    interaction_id: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How the dialogue about a goal ended."""
+
+    ended_by: str
+    interaction_id: str
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diary:
+    """All that is on record of the motivator, oldest first."""
+
+    taken: tuple[Taken, ...]
+    refused: tuple[tuple[str, str], ...]
+    keys: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def served(self) -> Counter[Source]:
+        """How many goals of each source were taken."""
+        return Counter(one.source for one in self.taken)
+
+    def knows(self, project: Project, text: str) -> bool:
+        """Whether this goal was taken or refused before, word for word."""
+        return key_of(project, text) in self.keys
+
+    def spent(self, day: str, allowance: Allowance) -> Spent:
+        """What a day has used; what broke off counts with a whole dialogue's share."""
+        share = charged(allowance)
+        today = [one for one in self.taken if one.day == day]
+        whole = [one if one.ended_by != BROKE_OFF else None for one in today]
+        return Spent(
+            dialogues=len(today),
+            tokens=sum(share.tokens if one is None else one.tokens for one in whole),
+            seconds=sum(share.seconds if one is None else one.seconds for one in whole),
+        )
+
+
+def read_diary(project: Project) -> Diary:
+    """What the ledger says of the motivator."""
+    store = project.store
+    ends = {detail["task"]: detail for _, detail in store.noted(ENDED)}
+    refused = store.noted(REFUSED)
+    taken = store.noted(TAKEN)
+    return Diary(
+        taken=tuple(_taken(detail, ends.get(detail["task"])) for _, detail in taken),
+        refused=tuple((at, detail["why"]) for at, detail in refused),
+        keys=frozenset(detail["key"] for _, detail in (*refused, *taken)),
+    )
+
+
+def note_taken(project: Project, diary: Diary, goal: Goal, novelty: float, day: str) -> str:
+    """Write a goal down before anything is said about it; returns the name of its task."""
+    task_id = next_task(diary)
+    detail = {
+        "task": task_id,
+        "day": day,
+        "source": goal.source.value,
+        "why": goal.why,
+        "rests_on": " ".join(goal.rests_on[:_RESTS_ON_SHOWN]),
+        "novelty": f"{novelty:.3f}",
+        "key": key_of(project, goal.text),
+    }
+    project.store.note(TAKEN, detail)
+    return task_id
+
+
+def note_ended(project: Project, task_id: str, end: End) -> None:
+    """Write down how the dialogue about a goal ended."""
+    detail = {
+        "task": task_id,
+        "ended_by": end.ended_by,
+        "interaction": end.interaction_id,
+        "tokens": str(end.tokens),
+        "seconds": f"{end.seconds:.3f}",
+    }
+    project.store.note(ENDED, detail)
+
+
+def note_refused(project: Project, refused: Refused) -> None:
+    """Write down that a goal was refused, and why; not what it was."""
+    goal = refused.goal
+    detail = {"source": goal.source.value, "why": refused.why, "key": key_of(project, goal.text)}
+    project.store.note(REFUSED, detail)
+
+
+def key_of(project: Project, text: str) -> str:
+    """By what a goal is recognised: an HMAC under the project's own secret."""
+    return hmac.digest(project.store.derive_key(_PURPOSE), text.encode("utf-8", "replace"), "sha256").hex()[:32]
+
+
+def next_task(diary: Diary) -> str:
+    """The next name; numbers go up for good, so that none is ever given twice."""
+    numbers = [int(found[1]) for one in diary.taken if (found := _TASK.fullmatch(one.task_id))]
+    return f"auto-{max(numbers, default=0) + 1:03d}"
+
+
+def _taken(detail: dict[str, str], end: dict[str, str] | None) -> Taken:
+    plain = Taken(
+        task_id=detail["task"],
+        day=detail["day"],
+        source=Source(detail["source"]),
+        why=detail["why"],
+        rests_on=tuple(detail["rests_on"].split()),
+        novelty=float(detail["novelty"]),
+    )
+    if end is None:
+        return plain
+    return Taken(
+        **vars(plain)
+        | {
+            "ended_by": end["ended_by"],
+            "interaction_id": end["interaction"],
+            "tokens": int(end["tokens"]),
+            "seconds": float(end["seconds"]),
+        }
+    )
