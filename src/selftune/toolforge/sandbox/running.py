@@ -23,7 +23,7 @@ _TICK_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 2.0
 _CHUNK_BYTES: Final = 1 << 16
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
-_BLIND_SECONDS: Final = 0.005
+_BLIND_SECONDS: Final = 0.002
 _SIGNALLED: Final = 128
 _SIGNALS: Final = 64
 _CPU_USED_UP: Final = _SIGNALLED + signal.SIGXCPU
@@ -71,17 +71,21 @@ class _Ears:
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ)
 
-    def listen(self, seconds: float) -> bool:
-        """Wait for output that long at most and take one piece of each; whether any output is still open."""
+    @property
+    def open(self) -> bool:
+        """Whether anybody still holds the other end of an output."""
+        return any(descriptor in self._selector.get_map() for descriptor in self.held)
+
+    def listen(self, seconds: float) -> None:
+        """Wait for output that long at most, and take one piece of each."""
         for key, _ in self._selector.select(seconds):
             self._take(key.fd)
-        return any(descriptor in self._selector.get_map() for descriptor in self.held)
 
     def drain(self) -> None:
         """Take what was left in the pipes; whoever held them is dead or dying."""
         end = time.monotonic() + _GRACE_SECONDS
-        while not self.full and time.monotonic() < end and self.listen(_TICK_SECONDS):
-            pass
+        while self.open and not self.full and time.monotonic() < end:
+            self.listen(_TICK_SECONDS)
 
     def close(self) -> None:
         """Forget the descriptors; whoever opened them closes them."""
@@ -163,9 +167,10 @@ def _follow(process: subprocess.Popen[bytes], ears: _Ears, limits: Limits, begun
             met = _met(process.pid, limits)
             if met is not None:
                 return met
-        pause = min(_TICK_SECONDS, end - now)
-        if not ears.listen(pause):
-            time.sleep(min(pause, _BLIND_SECONDS))
+        if ears.open:
+            ears.listen(min(_TICK_SECONDS, end - now))
+        else:
+            time.sleep(_BLIND_SECONDS)
     return None
 
 
