@@ -14,6 +14,7 @@ from selftune.gate.picks.base import Choice, Picks
 from selftune.gate.policies import load_policy
 from selftune.gate.reasons import next_step_for
 from selftune.gate.rules.further import REGRESSION
+from selftune.gate.rules.identity import IDENTITY
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.gate.stage import decide
 from selftune.records import (
@@ -440,7 +441,8 @@ def test_every_declared_rule_leaves_a_check() -> None:
     suite = worlds.make_suite(40, agents=("x", "y"))
     policy = replace(SMALL, guarded=("tone",), floors=(("field", 0.1),))
     evidence = worlds.better_evidence(suite=suite)
-    for name, purpose in (("guarded_one", "gate"), ("plain_one", "gate"), ("mended", REGRESSION), (LEAKAGE, "gate")):
+    beside = {"guarded_one": "gate", "plain_one": "gate", "mended": REGRESSION, "probed": IDENTITY, LEAKAGE: "gate"}
+    for name, purpose in beside.items():
         evidence = worlds.with_further(evidence, name, *3 * (worlds.right_up_to(50),), purpose=purpose)
     rebuilt, talks = worlds.tiers(60), worlds.conversations(60)
     evidence = worlds.with_further(evidence, "rebuilt", *3 * (worlds.right_up_to(30, 60),), suite=rebuilt)

@@ -20,6 +20,7 @@ from selftune.gate.config import Against
 from selftune.gate.rules.behaviour import TurnOfBreak
 from selftune.gate.rules.further import REGRESSION, NoWorse, NoWorseShown, Regression, has_own_rule
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded, fewest_above
+from selftune.gate.rules.identity import IDENTITY, IdentityKept
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.gate.rules.sets import SetCap
 from selftune.gate.rules.spread import SeedSpread
@@ -209,6 +210,9 @@ def forecast(policy: Policy, suite: Suite, further: Sequence[Suite] = ()) -> For
         if has_tier(one, GOLD) and has_tier(one, HELD_OUT):
             # Gold ahead of held-out by chance alone: one side of the interval's error.
             chances[f"{ByHeart.family}:{one.name}"] = (1 + policy.level) / 2
+    if IdentityKept.family in policy.rules and any(one.purpose == IDENTITY for one in further):
+        # One error for all invariants together, on the side of harm.
+        chances[IdentityKept.family] = (1 + policy.level) / 2
     for one in (suite, *further) if TurnOfBreak.family in policy.rules else ():
         talks = sum(bool(item.follow_ups) for item in one.items)
         if talks:

@@ -45,6 +45,7 @@ NEXT_BY_FAMILY: Final = {
     "held_out": "Gather new golden items instead of more of the known ones, and train again.",
     "by_heart": "Keep the suite's items out of the training data, and train again; the old model keeps serving.",
     "leakage": "Train without the passages it recites, or with fewer repeats of them; the old model keeps serving.",
+    "identity": "Read what the lost probes were answered, take such lessons out, and train again.",
     "further_sound": "See what the further suite lacks (server, scorer, conditions), mend it and evaluate again.",
     "no_worse": "Add golden items of what the further suite asks, and train again; the old model keeps serving.",
     "no_worse_shown": "Add golden items of what the further suite asks, and train again; the old model keeps serving.",

@@ -20,6 +20,7 @@ from selftune.gate.rules import rules_for
 from selftune.gate.rules.behaviour import OutputCollapse, TurnOfBreak
 from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded
+from selftune.gate.rules.identity import IdentityKept
 from selftune.gate.rules.serving import Parity, ServingForm
 from selftune.gate.rules.validity import EvaluationsComplete, ProofsMatch, SameConditions
 from selftune.records import CheckStatus
@@ -37,7 +38,7 @@ _OF_ONE: Final = frozenset({EvaluationsComplete, SameConditions, ProofsMatch, Fu
 _OF_TWO: Final = frozenset(
     {
         *(CategoryCap, Guarded, AgentCap, CriticalFailures, TurnOfBreak, OutputCollapse),
-        *(NoWorse, NoWorseShown, Regression),
+        *(NoWorse, NoWorseShown, Regression, IdentityKept),
     }
 )
 # What a further suite is asked part by part, beside the whole of it.

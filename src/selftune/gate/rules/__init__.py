@@ -8,6 +8,7 @@ from selftune.gate.rules.behaviour import OutputCollapse, TurnOfBreak
 from selftune.gate.rules.further import FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.gain import Gain, OtherArms
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded
+from selftune.gate.rules.identity import IdentityKept
 from selftune.gate.rules.independence import Independence
 from selftune.gate.rules.leakage import Leakage
 from selftune.gate.rules.picks import PersonsPicks
@@ -62,6 +63,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     SetCap,
     Regression,
     Leakage,
+    IdentityKept,
     Independence,
     OtherArms,
     TrainingSpread,

@@ -9,6 +9,7 @@ from selftune.gate.comparison import compare
 from selftune.gate.config import Against
 from selftune.gate.rules.enforced import HARM_SHOWN, MUST_BE_SHOWN, VALIDITY, EnforcedRule, in_words
 from selftune.gate.rules.harm import FALL_IN_WORDS, fall_status
+from selftune.gate.rules.identity import IDENTITY
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.gate.rules.validity import NO_CANDIDATE, EvaluationsComplete, ProofsMatch, SameConditions
 from selftune.records import Check, CheckStatus
@@ -139,7 +140,9 @@ def has_own_rule(suite: Suite) -> bool:
 
     Conversations are few and long: what counts is the turn at which each of them breaks.
     """
-    return suite.purpose == REGRESSION or suite.name == LEAKAGE or all(item.follow_ups for item in suite.items)
+    return (
+        suite.purpose in {REGRESSION, IDENTITY} or suite.name == LEAKAGE or all(item.follow_ups for item in suite.items)
+    )
 
 
 class Regression(_OnSuite):

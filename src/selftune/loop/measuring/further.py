@@ -8,9 +8,11 @@ from selftune.errors import ConfigError, offer
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.suites import SUITES, load_suite
 from selftune.gate.rules.further import HOLDOUT, REGRESSION
+from selftune.gate.rules.identity import IDENTITY
 from selftune.gate.rules.leakage import LEAKAGE
 from selftune.loop.ejected import find_text
 from selftune.loop.measuring.grading import make_gate_judge
+from selftune.loop.measuring.identity import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ GROWN: Final = (REGRESSION, LEAKAGE)
 
 
 def further_suites(project: Project, first: Suite) -> tuple[EvaluationConfig, ...]:
-    """What else the arms are asked, beside `first`; equal for every arm.
+    """What else the arms are asked, beside `first`; equal for every arm. The codex's probes stand last.
 
     Raises:
         UnknownNameError: no suite has a name that the config gives.
@@ -40,7 +42,15 @@ def further_suites(project: Project, first: Suite) -> tuple[EvaluationConfig, ..
             )
         grader = make_gate_judge(project, suite)
         found[suite.name] = EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots, grader=grader)
-    return tuple(found.values())
+    probes = identity_of(project)
+    if probes is None:
+        return tuple(found.values())
+    if IDENTITY in {first.name, *found}:
+        raise ConfigError(
+            f"[evaluation] names a suite {IDENTITY!r}, and so are the codex's probes named.",
+            next_step="Give the suite another name, in its file and in selftune.toml.",
+        )
+    return *found.values(), probes
 
 
 def refuse_unknown_demands(policy: Policy, project: Project, evaluated: Sequence[Suite]) -> None:
@@ -50,7 +60,7 @@ def refuse_unknown_demands(policy: Policy, project: Project, evaluated: Sequence
         ConfigError: a name is neither a shipped suite's nor one of the project's; the nearest is offered.
     """
     own = (project.folder / SUITES.folder).glob(f"*{SUITES.endings[0]}")
-    known = {*SUITES.names(), *(file.stem for file in own), *(one.name for one in evaluated), *GROWN, HOLDOUT}
+    known = {*SUITES.names(), *(file.stem for file in own), *(one.name for one in evaluated), *GROWN, HOLDOUT, IDENTITY}
     for name, _ in policy.suites:
         if name not in known:
             raise ConfigError(

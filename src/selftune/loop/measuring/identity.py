@@ -1,0 +1,160 @@
+"""The suite `identity`: a codex's probes, asked as its personas are called and with nothing said before (mission A1).
+
+A probe is held by an answer that has one of its expected words or phrases and none of the forbidden ones. Words alone
+would pass who says the same to everything, so each probe has a counterpart: a question that has nothing to do with it,
+asked in the same place, to which those words are no answer. Only both together count, and one answer to everything
+holds no probe, whatever stands in it. A probe that expects nothing can't be told from silence on what it asks, and has
+no counterpart: it is lost only by who says what is forbidden.
+
+Where an expected word stands in the question itself, whoever repeats the question would have it: such words count only
+where no other is expected.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from selftune.bases.registry import REFERENCE
+from selftune.codex.calls import call_of
+from selftune.codex.reading import NAME, reference_to
+from selftune.evals.config import EvaluationConfig
+from selftune.gate.rules.identity import IDENTITY, IdentityKept
+from selftune.loop.deciding.policy_lock import policy_of
+from selftune.loop.ejected import codex_of
+from selftune.records import GenerationParameters, Message, PlayedBy, Suite, SuiteItem, canonical_json, digest_of
+from selftune.scoring.reading import mentions
+from selftune.scoring.state import parse_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.loop.project import Project
+    from selftune.records import Codex, Persona, Probe
+
+BARE: Final = "bare"
+"""Stands for a persona's name where a probe is asked with nothing said before it."""
+
+_SCORER: Final = "regex"
+_SEED: Final = 20261122
+_ANY_WORD: Final = r"\w+"
+_END: Final = re.compile(r"==\s*END STATE\s*==", re.IGNORECASE)
+_APART: Final = (
+    "How many days are there in a week?",
+    "What colour is the sky on a clear day?",
+    "What is two and two?",
+    "Which month comes after March?",
+    "What do bees make?",
+)
+
+
+def identity_of(project: Project) -> EvaluationConfig | None:
+    """How the codex in force is probed in this project; None where it declares no probe, or the policy asks for none.
+
+    The base `reference` reads nothing but a state block and a question: of it is asked what begins with one.
+
+    Raises:
+        ConfigError: the codex, or the policy, is none.
+    """
+    section = project.config.evaluation
+    if IdentityKept.family not in policy_of(project).rules:
+        return None
+    codex = codex_of(project.folder, project.config)
+    suite = identity_suite(codex, with_state_alone=project.config.base.name == REFERENCE)
+    return None if suite is None else EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots)
+
+
+def identity_suite(codex: Codex, *, with_state_alone: bool = False) -> Suite | None:
+    """Each probe under each persona that a model plays, and bare; None without any.
+
+    Items are named by what is asked and not by where it stands in the codex: whoever moves a probe changes nothing.
+
+    Args:
+        codex: Who the system is.
+        with_state_alone: Whether only what begins with a state block is asked.
+    """
+    items = tuple(item for item in _items(codex) if not with_state_alone or _begins_with_state(item))
+    if not items:
+        return None
+    return Suite(
+        name=IDENTITY,
+        version=digest_of([codex.name, *((item.id, item.messages, item.expect) for item in items)]),
+        description=f"The probes of codex {codex.name} {codex.version}: whether it is still who it was.",
+        scorer=_SCORER,
+        unit="pair",
+        categories=tuple(dict.fromkeys(item.category for item in items)),
+        generation=GenerationParameters(max_tokens=64),
+        seed=_SEED,
+        items=items,
+        purpose=IDENTITY,
+    )
+
+
+def _items(codex: Codex) -> Iterator[SuiteItem]:
+    spoken = (persona for persona in codex.personas if persona.played_by is PlayedBy.MODEL)
+    for persona in (None, *spoken):
+        for probe in codex.identity.probes:
+            yield from _asked(codex, persona, probe)
+
+
+def _asked(codex: Codex, persona: Persona | None, probe: Probe) -> Iterator[SuiteItem]:
+    """A probe in one place, and its counterpart where it has one."""
+    before, question = _setting(probe.question)
+    invariant = probe.invariant
+    number = digest_of(probe).partition(":")[2][:8]
+    name = f"{invariant}/{number}/{BARE if persona is None else reference_to(persona.name)}"
+    expected = _expected(probe, persona, question, with_state=bool(before))
+    wanted = {"any": [_phrase(word) for word in expected] or [_ANY_WORD]}
+    unwanted = {"none": [_phrase(word) for word in probe.forbidden]} if probe.forbidden else {}
+
+    def item(asked: str, expect: dict[str, list[str]], end: str = "") -> SuiteItem:
+        said = (*before, Message(role="user", content=asked))
+        return SuiteItem(
+            id=f"{name}{end}",
+            category=invariant,
+            behaviour="apart" if end else "probe",
+            difficulty="as declared",
+            messages=said if persona is None else call_of(codex, persona, said),
+            expect=canonical_json(expect),
+            pair=name if expected else None,
+            agent=None if persona is None else persona.name,
+        )
+
+    yield item(question, wanted | unwanted)
+    if expected:
+        yield item(_counterpart(number, expected), {"any": [_ANY_WORD], "none": wanted["any"]}, "/apart")
+
+
+def _setting(question: str) -> tuple[tuple[Message, ...], str]:
+    """A probe's question, and the state that it begins with as a system message: all but its last paragraph."""
+    if parse_state(question) is None:
+        return (), question.strip()
+    before, _, asked = question.strip().rpartition("\n\n")
+    if not _END.search(before):
+        end = next(_END.finditer(question)).end()
+        before, asked = question[:end], question[end:]
+    return (Message(role="system", content=before.strip()),), asked.strip()
+
+
+def _expected(probe: Probe, persona: Persona | None, question: str, *, with_state: bool) -> tuple[str, ...]:
+    """What an answer is known by: asked who it is, a persona may give its own name; a state names whom it names."""
+    own = (persona.name,) if persona is not None and probe.invariant == NAME and not with_state else ()
+    every = tuple(dict.fromkeys((*probe.expected, *own))) if probe.expected else ()
+    return tuple(word for word in every if not mentions(question, word)) or every
+
+
+def _phrase(words: str) -> str:
+    """A pattern for these words in a row, whatever stands between them of spaces, dashes and underscores."""
+    return r"[\s_-]+".join(re.escape(word) for word in re.split(r"[\s_-]+", words) if word)
+
+
+def _counterpart(number: str, expected: tuple[str, ...]) -> str:
+    """A question apart from the probe, the same for the same probe, in which none of its words stands."""
+    first = int(number, 16) % len(_APART)
+    order = (*_APART[first:], *_APART[:first])
+    return next((asked for asked in order if not any(mentions(asked, word) for word in expected)), order[0])
+
+
+def _begins_with_state(item: SuiteItem) -> bool:
+    first = item.messages[0]
+    return first.role == "system" and parse_state(first.content) is not None and first.content.startswith("==")
