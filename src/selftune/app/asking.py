@@ -6,15 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selftune.errors import BudgetError, LockedError, MissingFileError, ServingError, UsageError
-from selftune.interactions.door import pass_door
-from selftune.interactions.privacy.consent import at_level
+from selftune.errors import MissingFileError, ServingError, UsageError
 from selftune.interactions.reading.assemble import find_state, said_by_assistant
-from selftune.loop.braking import check_brake
-from selftune.loop.incoming.privacy import door_of
-from selftune.loop.releasing.service import make_target, serving_release
-from selftune.records import Interaction, Message, Quarantined, Trigger, digest_of
-from selftune.release.live import LiveServer
+from selftune.loop.dialogues.keeping import keep_exchange
+from selftune.loop.dialogues.serving import wake_server
+from selftune.loop.releasing.service import serving_release
+from selftune.records import Interaction, Message, Trigger, digest_of
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
@@ -49,11 +46,7 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
         raise UsageError("there is nothing to ask.", next_step='Type a question: selftune ask "Hello!"')
     messages = (*_system(system), Message(role="user", content=question))
     release = serving_release(project)
-    live = LiveServer(make_target(project))
-    _refuse_rest(live)
-    if live.status() is None:
-        check_brake(project)
-    status = live.start()
+    live, status = wake_server(project)
     text = live.chat(messages)
     if not text.strip():
         raise ServingError("the model gave an empty answer.", next_step="Ask again, or run `selftune rollback`.")
@@ -62,20 +55,7 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     reply = Reply(text=text, version=status.version or release.version, interaction=None, problem=status.problem)
     if not keep:
         return reply
-    try:
-        return _kept(reply, project, messages, answered_by)
-    except (BudgetError, LockedError) as error:
-        return replace(reply, not_kept=f"{error.message} {error.next_step}")
-
-
-def _refuse_rest(live: LiveServer) -> None:
-    """A question does not take the device back from a training; a person who says `selftune start` does."""
-    status = live.status()
-    if status is not None and status.resting is not None:
-        raise ServingError(
-            f"no model serves now: {status.resting}.",
-            next_step="Ask again later, or have it serve beside the training: `selftune start`.",
-        )
+    return _kept(reply, project, messages, answered_by)
 
 
 def _system(text: str) -> tuple[Message, ...]:
@@ -109,8 +89,5 @@ def _kept(reply: Reply, project: Project, messages: tuple[Message, ...], build_d
         flags=flags,
         happened_at=context.now(),
     )
-    kept = pass_door(at_level(interaction, project.config.capture.consent), door_of(project))
-    record_id = project.store.save([kept], event="captured")[0]
-    if isinstance(kept, Quarantined):
-        return replace(reply, not_kept=kept.reason)
-    return replace(reply, interaction=record_id)
+    kept = keep_exchange(project, interaction)
+    return replace(reply, interaction=kept.interaction, not_kept=kept.not_kept)

@@ -152,6 +152,7 @@ class Company:
     """Who takes part in holding a dialogue, beside the file it is written to.
 
     Attributes:
+        calls_tools: Whether what speaks as a persona can call tools; who can't is told of none.
         clean: Applied to every text before it is written down: redaction.
         elapsed: Seconds, monotonic.
     """
@@ -160,6 +161,7 @@ class Company:
     gauge: Gauge | None = None
     toolbox: Toolbox | None = None
     listener: Listener = field(default_factory=Unheard)
+    calls_tools: Callable[[str], bool] = bool
     clean: Callable[[str], str] = str
     elapsed: Callable[[], float]
 

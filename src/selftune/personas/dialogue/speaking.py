@@ -110,7 +110,9 @@ def _parameters(wanted: Wanted, setting: Setting) -> GenerationParameters:
 
 
 def _offered(company: Company, wanted: Wanted) -> tuple[ToolSchema, ...]:
-    return () if company.toolbox is None or wanted.asks else company.toolbox.schemas()
+    if company.toolbox is None or wanted.asks or not company.calls_tools(wanted.persona.name):
+        return ()
+    return company.toolbox.schemas()
 
 
 def _answer(call: ToolCall, offered: tuple[ToolSchema, ...], company: Company) -> ToolCall:

@@ -1,0 +1,328 @@
+"""A dialogue in a project from its first word to its place in the log."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import UsageError
+from selftune.failpoints import reach
+from selftune.interrupts import asked_to_stop
+from selftune.loop.amending.standing import require_adopted
+from selftune.loop.braking import check_brake
+from selftune.loop.dialogues.exchange import interaction_of
+from selftune.loop.dialogues.keeping import Kept, keep_exchange
+from selftune.loop.dialogues.outset import (
+    Outset,
+    check_version,
+    find_unfinished,
+    is_of,
+    new_name,
+    outset_text,
+    read_outset,
+)
+from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of
+from selftune.loop.ejected import codex_of
+from selftune.personas.checkpoints import IN_MEMORY, open_checkpoints
+from selftune.personas.dialogue.base import (
+    DYAD,
+    Company,
+    Ending,
+    Limits,
+    Setting,
+    Spoken,
+    Unheard,
+    choose_voices,
+)
+from selftune.personas.dialogue.graph import hold_dialogue
+from selftune.personas.dialogue.script import cleaned, read_turns
+from selftune.personas.gauges.making import make_gauge
+from selftune.personas.scripted import ScriptedVoice
+from selftune.records import Build, GenerationParameters, Message, Release, Trigger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.loop.opened import Project
+    from selftune.personas.base import Gauge, Toolbox, Voice
+    from selftune.personas.checkpoints import Checkpoints
+    from selftune.personas.dialogue.base import Listener, Turn
+    from selftune.records import Codex
+
+CHAT: Final = "chat"
+MOTIVATOR: Final = "motivator"
+_SEED_LIMIT: Final = 1 << 31
+_WAIT_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A dialogue that was held.
+
+    Attributes:
+        interaction: Its id in the log; None when it was not kept, and then `not_kept` may say why.
+        answer: What the last voice said; empty where nobody said anything.
+        dissonance: After each turn of a voice; None where it could not be measured.
+        rose: Whether it ever was in dissonance.
+        problem: Why it broke off; empty where it did not.
+    """
+
+    dialogue: str
+    task_id: str
+    codex_id: str
+    interaction: str | None
+    answer: str
+    turns: tuple[Turn, ...]
+    dissonance: tuple[float | None, ...]
+    rose: bool
+    ended_by: Ending
+    seconds: float
+    tokens: int
+    problem: str = ""
+    not_kept: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """What was said before in the same chat."""
+
+    session: str
+    messages: tuple[Message, ...] = ()
+    dissonance: tuple[float, ...] = ()
+
+
+def hold(
+    project: Project,
+    prompt: str,
+    *,
+    trigger: Trigger = Trigger.USER,
+    task_id: str | None = None,
+    voice: Voice | None = None,
+    gauge: Gauge | None = None,
+    toolbox: Toolbox | None = None,
+    limits: Limits | None = None,
+    heard: Listener | None = None,
+    persona: str = DYAD,
+    keep: bool = True,
+    earlier: Earlier | None = None,
+    learn_script: bool = False,
+) -> Held:
+    """Hold one dialogue on a prompt, and put it into the log.
+
+    Without a voice what serves speaks, or what `[personas]` names; without a gauge the codex's own measures. A
+    `task_id` under which an unfinished dialogue lies goes on with that one, whatever the prompt.
+
+    Raises:
+        UsageError: there is nothing to talk about, or nobody to talk; or the task was held already.
+        IntegrityError: the codex is not the one that was adopted.
+        WaitingForPersonError: all work here is stopped.
+        LockedError: another process holds a dialogue here.
+        ServingError: what serves can't be started; nothing was begun then. Whatever fails later ends the dialogue, and
+            stands in `problem`.
+    """
+    if not prompt.strip():
+        raise UsageError("there is nothing to talk about.", next_step="Type a question.")
+    codex = _codex_to_speak_under(project)
+    source = MOTIVATOR if trigger is Trigger.MOTIVATOR else CHAT
+    guests = _Guests(voice=voice, gauge=gauge, toolbox=toolbox, heard=heard)
+    company = _company(project, codex, persona, guests)
+    with open_checkpoints(place_of(project) if keep else IN_MEMORY, wait_seconds=_WAIT_SECONDS) as checkpoints:
+        begun = [one for one in checkpoints.unfinished() if one.thread == task_id]
+        if begun:
+            return _go_on(project, read_outset(begun[0]), codex, company, checkpoints)
+        outset = Outset(
+            thread=task_id or new_name(source),
+            task_id=task_id or "",
+            source=source,
+            trigger=trigger,
+            codex_id=codex.id,
+            persona=persona,
+            governor=codex.governor,
+            opening=(*(earlier.messages if earlier else ()), Message(role="user", content=prompt)),
+            parameters=_parameters(project),
+            limits=limits or _limits(project),
+            seed=time.time_ns() % _SEED_LIMIT,
+            salt=project.context().draw_salt(),
+            happened_at=project.context().now(),
+            session=earlier.session if earlier else "",
+            scripted=isinstance(voice, ScriptedVoice),
+            learnt=learn_script,
+            dissonance=earlier.dissonance if earlier else (),
+        )
+        written = replace(outset, opening=tuple(cleaned(message, company.clean) for message in outset.opening))
+        checkpoints.begin(outset.thread, outset_text(written))
+        reach("dialogue-begun")
+        return _go_on(project, outset, codex, company, checkpoints, keep=keep)
+
+
+def resume(
+    project: Project,
+    name: str = "",
+    *,
+    voice: Voice | None = None,
+    gauge: Gauge | None = None,
+    toolbox: Toolbox | None = None,
+    heard: Listener | None = None,
+) -> Held:
+    """Go on with an unfinished dialogue, the newest one for no name, from the turn at which it died.
+
+    Raises:
+        UsageError: there is no such dialogue.
+        IntegrityError: it was begun under another codex or in another version of the graph.
+    """
+    codex = _codex_to_speak_under(project)
+    with open_checkpoints(place_of(project), wait_seconds=_WAIT_SECONDS) as checkpoints:
+        outset = read_outset(find_unfinished(checkpoints.unfinished(), name))
+        check_version(outset, codex.id)
+        if outset.scripted and voice is None:
+            raise UsageError(
+                f"dialogue {outset.thread!r} was spoken by a script, and no model goes on with it.",
+                next_step=f"Give the script again, or keep what was said with `selftune chat --end {outset.thread}`.",
+            )
+        guests = _Guests(voice=voice, gauge=gauge, toolbox=toolbox, heard=heard)
+        company = _company(project, codex, outset.persona, guests)
+        return _go_on(project, outset, codex, company, checkpoints)
+
+
+def end_unfinished(project: Project, name: str = "") -> Held:
+    """Keep what was said in an unfinished dialogue as it is, whatever version or codex it was begun under.
+
+    Raises:
+        UsageError: there is no such dialogue.
+    """
+    with open_checkpoints(place_of(project), wait_seconds=_WAIT_SECONDS) as checkpoints:
+        outset = read_outset(find_unfinished(checkpoints.unfinished(), name))
+        turns = read_turns(checkpoints, outset.thread)
+        spoken = Spoken(
+            turns=turns,
+            scores=(),
+            rose=False,
+            ending=Ending.INTERRUPTED,
+            seconds=0.0,
+            tokens=sum(turn.tokens for turn in turns),
+            problem="It was broken off, and ended by hand.",
+        )
+        return _close(project, outset, spoken, checkpoints)
+
+
+def unfinished(project: Project) -> tuple[Outset, ...]:
+    """The dialogues that lie unfinished here, oldest first; empty where none was ever held.
+
+    Raises:
+        LockedError: another process holds a dialogue here.
+    """
+    if not place_of(project).exists():
+        return ()
+    with open_checkpoints(place_of(project)) as checkpoints:
+        return tuple(read_outset(one) for one in checkpoints.unfinished())
+
+
+def place_of(project: Project) -> Path:
+    """The file of the dialogues that are not over."""
+    return project.hidden / "personas" / "dialogues.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Guests:
+    """Who takes part, as far as the caller said."""
+
+    voice: Voice | None
+    gauge: Gauge | None
+    toolbox: Toolbox | None
+    heard: Listener | None
+
+
+def _company(project: Project, codex: Codex, persona: str, guests: _Guests) -> Company:
+    """Everybody who takes part, what serves being woken where it is to speak."""
+    company = Company(
+        voice=guests.voice or cast_of(project, codex),
+        gauge=guests.gauge or make_gauge(codex),
+        toolbox=guests.toolbox,
+        listener=guests.heard or Unheard(),
+        clean=cleaner_of(project),
+        elapsed=time.monotonic,
+    )
+    if not isinstance(company.voice, Cast):
+        return company
+    voices, governor = choose_voices(codex, persona)
+    company.voice.wake(tuple(one.name for one in (*voices, governor) if one is not None))
+    return replace(company, calls_tools=company.voice.calls_tools)
+
+
+def _go_on(
+    project: Project, outset: Outset, codex: Codex, company: Company, checkpoints: Checkpoints, *, keep: bool = True
+) -> Held:
+    voices, governor = choose_voices(codex, outset.persona)
+    setting = Setting(
+        codex=codex,
+        voices=voices,
+        governor=governor,
+        opening=outset.opening,
+        seed=outset.seed,
+        parameters=outset.parameters,
+        limits=outset.limits,
+    )
+    # A Ctrl-C that comes between two turns acts when what was finished is in the log.
+    with asked_to_stop():
+        spoken = hold_dialogue(outset.thread, setting, company, checkpoints)
+        return _close(project, outset, spoken, checkpoints, keep=keep)
+
+
+def _close(project: Project, outset: Outset, spoken: Spoken, checkpoints: Checkpoints, *, keep: bool = True) -> Held:
+    """Put the dialogue into the log, then let go of its words here; done twice it is there once."""
+    kept = keep_exchange(project, interaction_of(outset, spoken)) if keep else Kept()
+    reach("dialogue-saved")
+    if kept.not_kept is None or kept.held_back is not None:
+        checkpoints.finish(outset.thread, kept.interaction or kept.held_back or "")
+    reach("dialogue-finished")
+    return Held(
+        dialogue=outset.thread,
+        task_id=outset.task_id or outset.thread,
+        codex_id=outset.codex_id,
+        interaction=kept.interaction,
+        answer=_answer(spoken.turns, outset.governor),
+        turns=spoken.turns,
+        dissonance=spoken.scores,
+        rose=spoken.rose,
+        ended_by=spoken.ending,
+        seconds=spoken.seconds,
+        tokens=spoken.tokens,
+        problem=spoken.problem,
+        not_kept=kept.not_kept,
+    )
+
+
+def _answer(turns: tuple[Turn, ...], governor: str) -> str:
+    """What the last one said who answers; a question of the governor is no answer."""
+    said = [turn.message for turn in turns if not is_of(turn.message.persona or "", governor)]
+    return said[-1].content if said else ""
+
+
+def _parameters(project: Project) -> GenerationParameters:
+    """As the build in service draws its answers."""
+    release = project.store.last(Release)
+    return GenerationParameters() if release is None else project.store.record(release.build_id, Build).generation
+
+
+def _limits(project: Project) -> Limits:
+    section = project.config.personas
+    return Limits(
+        seconds=section.seconds,
+        tokens=section.tokens,
+        tokens_a_turn=section.tokens_a_turn,
+        calls_a_turn=section.calls_a_turn,
+        calls=section.calls,
+    )
+
+
+def _codex_to_speak_under(project: Project) -> Codex:
+    """The codex in force, once nobody has stopped all work.
+
+    Raises:
+        IntegrityError: it is not the one that was adopted.
+        WaitingForPersonError: all work is stopped.
+    """
+    check_brake(project)
+    require_adopted(project)
+    return codex_of(project.folder, project.config)

@@ -1,0 +1,46 @@
+"""How an exchange that was just held gets into the log: one way for a plain question and for a dialogue of personas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from selftune.errors import BudgetError, LockedError
+from selftune.interactions.door import pass_door
+from selftune.interactions.privacy.consent import at_level
+from selftune.loop.incoming.privacy import door_of
+from selftune.records import Quarantined
+
+if TYPE_CHECKING:
+    from selftune.loop.opened import Project
+    from selftune.records import Interaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What became of an exchange.
+
+    Attributes:
+        interaction: Its id in the log; None when it was not kept.
+        held_back: The record that stands for it where the door held it back.
+        not_kept: Why it is not in the log although it should be; an answer is not lost for that.
+    """
+
+    interaction: str | None = None
+    held_back: str | None = None
+    not_kept: str | None = None
+
+
+def keep_exchange(project: Project, interaction: Interaction) -> Kept:
+    """Put an exchange into the log, under the project's consent and through its door; the same one twice is there once.
+
+    A full disk or a store that somebody else holds is no error: the reason comes back.
+    """
+    kept = pass_door(at_level(interaction, project.config.capture.consent), door_of(project))
+    try:
+        record_id = project.store.save([kept], event="captured")[0]
+    except (BudgetError, LockedError) as error:
+        return Kept(not_kept=f"{error.message} {error.next_step}")
+    if isinstance(kept, Quarantined):
+        return Kept(held_back=record_id, not_kept=kept.reason)
+    return Kept(interaction=record_id)
