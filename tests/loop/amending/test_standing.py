@@ -30,7 +30,7 @@ def test_file_that_says_something_else_stops_with_the_next_step(project):
     assert require_adopted(project)  # the same words in a file of one's own
     path.write_text(f"# a remark\n{text}", encoding="utf-8")
     assert require_adopted(project)  # a comment changes no codex
-    path.write_text(text.replace('version = "1"', 'version = "1b"', 1), encoding="utf-8")
+    path.write_text(text.replace('version = "', 'version = "0', 1), encoding="utf-8")
     with pytest.raises(IntegrityError, match="nobody signed this") as stopped:
         require_adopted(project)
     assert stopped.value.exit_code == 8

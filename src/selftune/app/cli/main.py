@@ -60,6 +60,7 @@ def register_commands() -> None:
     """Hang every command on the app, in the order in which a person meets them."""
     from selftune.app.cli import (
         alarms,
+        amending,
         annotating,
         approving,
         archives,
@@ -123,6 +124,7 @@ def register_commands() -> None:
     results.register(app)
     house.register(app)
     codex.register(app)
+    amending.register()
     searching.register(app)
     growing.register(app)
     examples.register(app)

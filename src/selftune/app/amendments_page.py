@@ -1,0 +1,96 @@
+"""What a person reads before they sign: a proposal with both sides, its test and what has become of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.app.reporting.pages.plain import one_line, plain, quoted
+from selftune.governance.amendments.states import refusal_of, state_of
+from selftune.loop.amending.standing import said_in, standing_in
+from selftune.records import Amendment, Codex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selftune.governance.amendments.standing import Said, Standing
+    from selftune.loop.project import Project
+
+
+def describe_amendments(project: Project) -> Iterator[str]:
+    """The codex in force, every proposal with its state, and what was to change the codex and does not count."""
+    said, standing = said_in(project), standing_in(project)
+    yield from _told_standing(standing)
+    now = project.context().now()
+    for _, amendment in project.store.each(Amendment):
+        state = state_of(said, standing, amendment, now)
+        yield f"{amendment.id[:22]}  {state.value}: {one_line(amendment.because)[:80]} ({_by(amendment)})"
+    for one, why in () if standing is None else standing.refused:
+        yield f"does not count: {one.id[:22]} by {one_line(one.author)}: {why}"
+
+
+def describe_amendment(project: Project, amendment: Amendment) -> Iterator[str]:
+    """Everything about one proposal."""
+    said, standing = said_in(project), standing_in(project)
+    state = state_of(said, standing, amendment, project.context().now())
+    yield f"{amendment.id}: {state.value}"
+    yield f"proposed by {_by(amendment)} at {amendment.proposed_at}"
+    yield from _told_case(amendment)
+    yield from _told_words_of_codex(project, amendment)
+    yield from _told_outcome(said, standing, amendment)
+
+
+def _told_standing(standing: Standing | None) -> Iterator[str]:
+    if standing is None:
+        yield "No codex was adopted here yet."
+        return
+    by = ", ".join(map(one_line, standing.now.by))
+    yield f"in force: {standing.now.codex_id[:22]}, {f'signed by {by}' if by else 'as it was adopted'}"
+
+
+def _told_case(amendment: Amendment) -> Iterator[str]:
+    yield "It changes:"
+    for line in amendment.changes:
+        yield f"  {one_line(line)}"
+    yield "For it:"
+    yield from quoted(amendment.because)
+    yield "Against it:"
+    for one in amendment.against:
+        yield from quoted(one)
+    yield "Expected of it:"
+    yield from quoted(amendment.expected)
+    test = amendment.refutation
+    of = f" about {one_line(test.topic)!r}" if test.topic else ""
+    yield (
+        f"Shown wrong where after {test.until} the share of high dissonance{of} is above {test.at_most:.0%}, "
+        f"of {test.at_least_n} dialogues at least."
+    )
+    for record_id in amendment.evidence:
+        yield f"evidence {record_id}"
+    if amendment.dialogue is not None:
+        yield f"deliberated in {amendment.dialogue} by {', '.join(map(one_line, amendment.deliberated_by))}"
+    people = "two people" if amendment.second_person else "one person"
+    yield f"It takes {people}, from {amendment.cools_until} until {amendment.lapses_at}."
+
+
+def _told_words_of_codex(project: Project, amendment: Amendment) -> Iterator[str]:
+    """What the codex forbids in words: only a person can see whether this is it."""
+    forbidden = project.store.record(amendment.codex_before, Codex).identity.forbidden
+    if forbidden:
+        yield "The codex forbids, in words that only you can hold against it:"
+    for words in forbidden:
+        yield from quoted(words)
+    for why in amendment.forbidden:
+        yield f"The codex itself refuses it: {plain(why)}"
+
+
+def _told_outcome(said: Said, standing: Standing | None, amendment: Amendment) -> Iterator[str]:
+    refusal = refusal_of(said, amendment)
+    if refusal is not None:
+        yield f"Refused by {one_line(refusal.author)}:"
+        yield from quoted(refusal.text)
+    for name in () if standing is None else standing.waiting.get(amendment.id, ()):
+        yield f"Signed by {one_line(name)}; one more person is wanted."
+
+
+def _by(amendment: Amendment) -> str:
+    return f"{one_line(amendment.author)}{', a model' if amendment.author_is_model else ''}"

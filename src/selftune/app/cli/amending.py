@@ -1,0 +1,209 @@
+"""Change the codex, or don't: proposed by anybody, approved by a person with a key at a terminal, in no other way."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selftune.app.cli.codex import codex
+from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+if TYPE_CHECKING:
+    from selftune.loop.project import Project
+    from selftune.records import Amendment
+
+_FORBIDDEN = 2
+Which = Annotated[str, typer.Argument(help="The proposal: its id, or the beginning of it.")]
+Author = Annotated[str, typer.Option(help="Who says so; your user name by default.")]
+Because = Annotated[str, typer.Option("--because", help="Why, kept word for word.")]
+Against = Annotated[list[str] | None, typer.Option("--against", help="What speaks against it; may be repeated.")]
+Expected = Annotated[str, typer.Option("--expected", help="What you expect to come of it.")]
+AtMost = Annotated[
+    float, typer.Option("--at-most", help="The share of dialogues in high dissonance above which it was wrong.")
+]
+AtLeast = Annotated[int, typer.Option("--at-least", help="Of how many dialogues at least.")]
+Days = Annotated[float, typer.Option("--days", help="After how many days that is looked at.")]
+Topic = Annotated[str, typer.Option("--topic", help="Of dialogues about this alone.")]
+Evidence = Annotated[list[str] | None, typer.Option("--evidence", help="A record that it rests on; may be repeated.")]
+
+
+def register() -> None:
+    """Hang these commands beside `selftune codex show`."""
+    for name, command in (
+        ("adopt", codex_adopt),
+        ("propose", codex_propose),
+        ("approve", codex_approve),
+        ("refuse", codex_refuse),
+        ("rollback", codex_rollback),
+        ("restore", codex_restore),
+        ("amendments", codex_amendments),
+    ):
+        codex.command(name)(command)
+
+
+def codex_adopt(
+    because: Because = "",
+    against: Against = None,
+    expected: Expected = "",
+    at_most: AtMost = 0.25,
+    at_least: AtLeast = 10,
+    days: Days = 30.0,
+    topic: Topic = "",
+    evidence: Evidence = None,
+    author: Author = "",
+    project: Folder = HERE,
+) -> None:
+    """Put the codex that is here on record as the one in force; with --because, propose its file as you changed it.
+
+    Only the first codex is adopted so. Whatever it says later, a person signs.
+    """
+    from selftune.app.amending import Case, adopt_file, propose_text
+    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.loop.project import open_project
+
+    case = Case(
+        because=because, against=tuple(against or ()), expected=expected,
+        at_most=at_most, at_least=at_least, days=days, topic=topic, evidence=tuple(evidence or ()),
+    )  # fmt: skip
+    with open_project(project) as opened:
+        if not because:
+            typer.echo(f"In force from here on: {adopt_file(opened)}")
+            return
+        amendment = propose_text(opened, None, case, author=author, ask=ask_on_terminal)
+        _tell_proposed(opened, amendment)
+
+
+def codex_propose(
+    file: Annotated[Path, typer.Argument(help="The whole codex as it is to be.")],
+    because: Because,
+    against: Against = None,
+    expected: Expected = "",
+    at_most: AtMost = 0.25,
+    at_least: AtLeast = 10,
+    days: Days = 30.0,
+    topic: Topic = "",
+    evidence: Evidence = None,
+    author: Author = "",
+    project: Folder = HERE,
+) -> None:
+    """Propose another codex, with what speaks for it and against it; nothing changes before a person approves."""
+    from selftune.app.amending import Case, propose_text
+    from selftune.errors import MissingFileError
+    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.loop.project import open_project
+    from selftune.settings import read_text
+
+    if not file.is_file():
+        raise MissingFileError(f"there is no file {file}.", next_step="Check the path.")
+    case = Case(
+        because=because, against=tuple(against or ()), expected=expected,
+        at_most=at_most, at_least=at_least, days=days, topic=topic, evidence=tuple(evidence or ()),
+    )  # fmt: skip
+    with open_project(project) as opened:
+        amendment = propose_text(opened, read_text(file, str(file)), case, author=author, ask=ask_on_terminal)
+        _tell_proposed(opened, amendment)
+
+
+def codex_approve(which: Which, because: Because = "", author: Author = "", project: Folder = HERE) -> None:
+    """Read a proposal and sign it with your key, at a terminal; nothing else changes the codex."""
+    from selftune.app.amending import amendment_named, approve_named
+    from selftune.app.amendments_page import describe_amendment
+    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        amendment = amendment_named(opened, which)
+        for line in describe_amendment(opened, amendment):
+            typer.echo(line)
+        _await_person()
+        approved = approve_named(opened, amendment, author=author, text=because, ask=ask_on_terminal)
+    typer.echo(f"On record: {approved.statement.id}")
+    if approved.in_force:
+        typer.echo("It is in force. Take it back with: selftune codex rollback")
+    else:
+        typer.echo("Another person has to sign it too, before anything changes.")
+
+
+def codex_refuse(
+    which: Which,
+    because: Annotated[str, typer.Option("--because", help="Why not, kept word for word.")],
+    author: Author = "",
+    project: Folder = HERE,
+) -> None:
+    """Refuse a proposal, with the reason; it can't be approved any more."""
+    from selftune.app.amending import amendment_named, refuse_named
+    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        said = refuse_named(opened, amendment_named(opened, which), because, author=author, ask=ask_on_terminal)
+    typer.echo(f"On record: {said.id}")
+
+
+def codex_rollback(because: Because = "", author: Author = "", project: Folder = HERE) -> None:
+    """Take the last change of the codex back, with your key; the codex of before is written again."""
+    from selftune.app.amending import roll_back_codex
+    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        _await_person()
+        standing = roll_back_codex(opened, because, author=author, ask=ask_on_terminal)
+    typer.echo(f"In force again: {standing.now.codex_id}")
+
+
+def codex_restore(project: Folder = HERE) -> None:
+    """Put the file of the codex in force back in its place; what stood there is set aside."""
+    from selftune.loop.amending.deciding import restore
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        aside = restore(opened)
+    typer.echo("The codex in force stands in its file." + ("" if aside is None else f" Set aside: {aside}"))
+
+
+def codex_amendments(
+    which: Annotated[str, typer.Argument(help="One of them: its id, or the beginning of it.")] = "",
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Every proposal to change the codex with what became of it; of one, all that is known."""
+    from selftune.app.amending import amendment_named
+    from selftune.app.amendments_page import describe_amendment, describe_amendments
+    from selftune.app.cli.screen import print_json
+    from selftune.loop.project import open_project
+    from selftune.records import Amendment
+
+    with open_project(project) as opened:
+        if json:
+            named = (
+                (amendment_named(opened, which),) if which else tuple(one for _, one in opened.store.each(Amendment))
+            )
+            print_json([{"id": one.id, "amendment": one} for one in named])
+            return
+        lines = describe_amendment(opened, amendment_named(opened, which)) if which else describe_amendments(opened)
+        for line in lines:
+            typer.echo(line)
+
+
+def _await_person() -> None:
+    from selftune.errors import WaitingForPersonError
+
+    if not sys.stdin.isatty():
+        raise WaitingForPersonError(
+            "a person signs this with their key, and nobody sits at a terminal here.",
+            next_step="Run the same command yourself in a terminal.",
+        )
+
+
+def _tell_proposed(opened: Project, amendment: Amendment) -> None:
+    from selftune.app.amendments_page import describe_amendment
+
+    for line in describe_amendment(opened, amendment):
+        typer.echo(line)
+    if amendment.forbidden:
+        sys.exit(_FORBIDDEN)
+    typer.echo(f"Then, at a terminal: selftune codex approve {amendment.id[:22]}")

@@ -1,0 +1,183 @@
+"""A person's word about a proposal to change the codex: a yes, a no, a yes taken back; all of it on record first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.codex.reading import parse_codex
+from selftune.errors import ConfigError, IntegrityError, UsageError, WaitingForPersonError
+from selftune.failpoints import reach
+from selftune.governance.amendments.standing import APPROVED, UNDONE, against_approval
+from selftune.governance.amendments.states import AmendmentState, state_of
+from selftune.governance.statements import refuse, say
+from selftune.loop.amending.standing import (
+    file_of,
+    finish_writing,
+    said_in,
+    standing_in,
+    text_of_file,
+    write_codex,
+)
+from selftune.loop.hearing import put_on_record
+from selftune.loop.incoming.privacy import door_of
+from selftune.records import Amendment, StatementKind
+from selftune.release.publish import publish_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from selftune.governance.amendments.standing import Standing
+    from selftune.loop.opened import Project
+    from selftune.records import Statement
+
+    Sign = Callable[[Statement], Statement]
+
+SIGNED: Final = "codex amendment signed"
+TURNED_DOWN: Final = "codex amendment refused"
+ROLLED_BACK: Final = "codex rolled back"
+RESTORED: Final = "codex restored"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approved:
+    """A signature on record; `in_force` is whether the codex changed by it, or one more person is wanted."""
+
+    statement: Statement
+    in_force: bool
+
+
+def refuse_unapprovable(project: Project, amendment: Amendment) -> None:
+    """Return where a person could approve this proposal now; asked before anybody types a passphrase.
+
+    Raises:
+        WaitingForPersonError: not yet, or never; the message says why.
+        IntegrityError: the project's file holds a third text, which would be lost.
+    """
+    now = project.context().now()
+    state = state_of(said_in(project), standing_in(project), amendment, now)
+    if state is AmendmentState.COOLING:
+        raise WaitingForPersonError(
+            f"the proposal cools off until {amendment.cools_until}.",
+            next_step="Approve it after that; [amendment] cooling_hours says for how long.",
+        )
+    if not state.is_open:
+        raise WaitingForPersonError(
+            f"the proposal can't be approved: it is {state.value}.",
+            next_step="Look at it with `selftune codex amendments`, or propose it anew.",
+        )
+    _refuse_third_text(project, amendment)
+
+
+def approve(project: Project, amendment: Amendment, *, author: str, text: str, sign: Sign) -> Approved:
+    """Put a person's signed yes on record; where it is the last one that was wanted, the codex changes.
+
+    Raises:
+        WaitingForPersonError: it does not count; the message says why.
+        IntegrityError: the project's file holds a third text, which would be lost.
+    """
+    refuse_unapprovable(project, amendment)
+    said = say(StatementKind.AMENDMENT, amendment.id, author, text or "approved", project.context(), door_of(project))
+    signed = sign(replace(said, category=APPROVED, links=(amendment.follows,)))
+    against = against_approval(said_in(project), _in_force(project), signed, project.store.last_sequence() + 1)
+    if against:
+        raise WaitingForPersonError(
+            f"this approval does not count: {against}.",
+            next_step="Look at the roster with `selftune people list`, and at the proposal with "
+            "`selftune codex amendments`.",
+        )
+    kept = put_on_record(project, signed, event=SIGNED)
+    reach("amendment-signed")
+    standing = _in_force(project)
+    finish_writing(project, standing)
+    return Approved(statement=kept, in_force=standing.now.amendment_id == amendment.id)
+
+
+def turn_down(project: Project, amendment: Amendment, *, author: str, text: str, sign: Sign) -> Statement:
+    """Put a person's no on record, with the reason; the proposal can't be approved any more.
+
+    Raises:
+        UsageError: it is settled already, or no reason is given.
+    """
+    state = state_of(said_in(project), standing_in(project), amendment, project.context().now())
+    if not state.is_open:
+        raise UsageError(
+            f"there is nothing to refuse: the proposal is {state.value}.",
+            next_step="Take an accepted one back with `selftune codex rollback`.",
+        )
+    said = refuse(amendment.id, author=author, text=text, context=project.context(), door=door_of(project))
+    return put_on_record(project, sign(said), event=TURNED_DOWN)
+
+
+def roll_back(project: Project, *, author: str, text: str, sign: Sign) -> Standing:
+    """Take back the last change, on record and signed, and write the codex of before; its file is not read.
+
+    Raises:
+        UsageError: nothing was changed since the adoption.
+        WaitingForPersonError: the signature does not count.
+    """
+    before = _in_force(project)
+    if not before.now.amendment_id:
+        raise UsageError(
+            "there is nothing to roll back: no change of the codex is in force.",
+            next_step="Put an edited file right with `selftune codex restore`.",
+        )
+    said = say(
+        StatementKind.AMENDMENT,
+        before.now.amendment_id,
+        author,
+        text or "rolled back",
+        project.context(),
+        door_of(project),
+    )
+    signed = sign(replace(said, category=UNDONE, links=(before.now.since,)))
+    kept = put_on_record(project, signed, event=ROLLED_BACK)
+    reach("rollback-signed")
+    after = _in_force(project)
+    if after.now.since != kept.id:
+        why = next((reason for one, reason in after.refused if one.id == kept.id), "it does not count")
+        raise WaitingForPersonError(
+            f"nothing was rolled back: {why}.", next_step="Look at the roster with `selftune people list`."
+        )
+    finish_writing(project, after)
+    return after
+
+
+def restore(project: Project) -> Path | None:
+    """Put the file of the codex in force in its place; returns where what stood there lies now, None where nothing was.
+
+    Nobody signs for it: it brings back what was signed.
+
+    Raises:
+        UsageError: nothing was adopted yet.
+    """
+    standing = _in_force(project)
+    aside = None
+    place = file_of(project)
+    if place.is_file() and place.read_bytes() != standing.now.text.encode():
+        aside = project.hidden / f"codex-set-aside-{project.context().draw_salt()[:12]}.toml"
+        publish_bytes(aside, place.read_bytes())
+    write_codex(project, standing.now.text)
+    project.store.note(RESTORED, {"codex": standing.now.codex_id})
+    return aside
+
+
+def _in_force(project: Project) -> Standing:
+    standing = standing_in(project)
+    if standing is None:
+        raise UsageError("no codex was adopted here yet.", next_step="Adopt the one you have: selftune codex adopt")
+    return standing
+
+
+def _refuse_third_text(project: Project, amendment: Amendment) -> None:
+    """Return where the file holds the codex before or after: only these two may be written over."""
+    try:
+        found = parse_codex(text_of_file(project), "the codex").id
+    except ConfigError:
+        found = "no sound codex"
+    if found not in {amendment.codex_before, amendment.codex_after}:
+        raise IntegrityError(
+            f"the file of the codex holds neither what is in force nor what is proposed ({found[:22]}).",
+            next_step="Put the one in force back with `selftune codex restore`; yours is set aside.",
+        )
