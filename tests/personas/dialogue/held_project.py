@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "app"))
 
-from configured_project import open_test_project  # noqa: E402, F401 - handed on
+from configured_project import open_test_project  # noqa: F401 - handed on
 
 from selftune.personas.base import Dissonance
 from selftune.personas.scripted import Line, ScriptedVoice

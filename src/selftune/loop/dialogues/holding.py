@@ -141,7 +141,7 @@ def hold(
             governor=codex.governor,
             opening=(*(earlier.messages if earlier else ()), Message(role="user", content=prompt)),
             parameters=_parameters(project),
-            limits=limits or _limits(project),
+            limits=limits or limits_of(project),
             seed=time.time_ns() % _SEED_LIMIT,
             salt=project.context().draw_salt(),
             happened_at=project.context().now(),
@@ -305,7 +305,8 @@ def _parameters(project: Project) -> GenerationParameters:
     return GenerationParameters() if release is None else project.store.record(release.build_id, Build).generation
 
 
-def _limits(project: Project) -> Limits:
+def limits_of(project: Project) -> Limits:
+    """What a dialogue may take here, as `[personas]` says."""
     section = project.config.personas
     return Limits(
         seconds=section.seconds,
