@@ -184,6 +184,8 @@ class Context:
         notes: A folder for what can be made again at any time; None where nothing is kept.
         machine: What an hour of training draws and costs.
         driver: What `serve` serves with, as registered in `selftune.servers`.
+        codex_id: The codex in force, for the record of what was done under it; None where no codex stands behind. It
+            names no step: weights follow from the lessons, which have another id where a codex changed them.
     """
 
     seed: int
@@ -201,6 +203,7 @@ class Context:
     notes: Path | None = None
     machine: Machine = Machine()
     driver: str = LLAMA_CPP
+    codex_id: Callable[[], str] | None = None
 
 
 def spread_seeds(seed: int, count: int) -> Sequence[int]:

@@ -51,10 +51,11 @@ def test_what_came_in_after_the_last_cycle_is_said_to_be_waiting(promoted):
 
 def test_a_run_tells_what_set_it_off_its_data_its_scores_before_and_after_and_every_file(promoted):
     with open_project(promoted.folder) as project:
-        run = project.store.last(Run)
+        run, codex = project.store.last(Run), project.store.last(Codex)
     way = told(promoted, run.id)
     for expected in (
         f"{run.recipe}: finished after {run.steps} of {run.planned_steps} steps",
+        f"under {codex.id}",
         "set off by ",
         f"dataset {run.dataset_id}: ",
         f"all of it: selftune train curves {run.id[:16]}",

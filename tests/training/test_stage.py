@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,11 @@ def test_the_plan_is_reported_with_its_arithmetic_before_the_first_step(tmp_path
     train(dataset_of(conversations(12)), recipe(), context)
     assert notes[0] == "6 steps × 4 = 24 samples, 2.0 passes over 12 examples"  # noqa: RUF001 - the sign is meant
     assert len(notes) == 7
+
+
+def test_a_run_keeps_the_codex_that_was_in_force_when_it_began(tmp_path: Path, tiny_base: Path) -> None:
+    said = iter(["codex:before", "codex:after"])
+    context = replace(make_context(tmp_path, tiny_base), codex_id=lambda: next(said))
+    run = train(dataset_of(conversations(12)), recipe(max_steps=1), context)
+    assert run.codex_id == "codex:before"
+    assert trained(tmp_path / "else", tiny_base, max_steps=1).codex_id is None

@@ -49,6 +49,8 @@ def lines_of_run(project: Project, run: Run) -> Iterator[str]:
     if run.reason:
         yield f"ended: {run.reason}"
     yield from _set_off_by(project, run)
+    if run.codex_id:
+        yield f"under {run.codex_id}"
     yield from _data(project, run.dataset_id)
     yield from _curve(run)
     yield f"took {figures.seconds(run.wall_seconds)}, cost {figures.dollars(run.cost_usd or None)}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def way_of(project: Project, interaction: Interaction) -> Iterator[str]:
     """One line for each thing that happened to it, in the order of the loop. Reads every judgement and dataset."""
     yield from _entrance(interaction)
+    if interaction.codex_id:
+        yield f"held under {interaction.codex_id}"
     yield from _correction(project, interaction)
     later = project.store.later_version(interaction.id)
     if later is not None:

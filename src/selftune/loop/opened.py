@@ -81,6 +81,7 @@ class Project:
             count_tokens=self._count_tokens,
             notes=self.hidden / "notes",
             driver=self.config.serving.driver,
+            codex_id=self._codex_id,
             machine=Machine(
                 watts=self.config.machine.watts,
                 usd_per_hour=self.config.machine.usd_per_hour,
@@ -90,6 +91,11 @@ class Project:
                 ssh_memory_gb=self.config.machine.ssh_memory_gb,
             ),
         )
+
+    def _codex_id(self) -> str:
+        from selftune.loop.ejected import codex_of
+
+        return codex_of(self.folder, self.config).id
 
     def _count_tokens(self, conversations: Sequence[Sequence[Message]]) -> Sequence[int] | None:
         from selftune.training.rows import count_tokens

@@ -82,6 +82,7 @@ def train_with(
 ) -> Run:
     """`train` with another way to find a back-end by its name, and of a part of the steps where one is named."""
     started, counters = context.elapsed(), read_counters()
+    codex_id = context.codex_id() if context.codex_id else None  # before the hours in which its file may change
     ready = get_ready(dataset, recipe, context, part)
     job, flight, history = ready.job, ready.flight, ready.history
     origin = Provenance(
@@ -129,6 +130,7 @@ def train_with(
         adapter_step=result.adapter_step,
         after=part.before.id if part.before else None,
         state=keep_state(job, context) if result.status is RunStatus.PAUSED else (),
+        codex_id=codex_id,
     )
 
 
