@@ -67,6 +67,7 @@ def register_commands() -> None:
         auditing,
         benchmarking,
         braking,
+        chatting,
         codex,
         comparing,
         concerns,
@@ -82,6 +83,7 @@ def register_commands() -> None:
         house,
         inspecting,
         ledgers,
+        motivating,
         night_timers,
         nights,
         nodes,
@@ -103,10 +105,12 @@ def register_commands() -> None:
     )
 
     everyday.register(app)
+    chatting.register(app)
     approving.register(app)
     braking.register(app)
     nights.register(app)
     night_timers.register(nights.nightly)
+    motivating.register(app)
     stages.register(app)
     forming.register(app)
     exporting.register(app)

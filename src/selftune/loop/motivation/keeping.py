@@ -9,13 +9,15 @@ from __future__ import annotations
 import hmac
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.personas.motivator.budget import Spent, charged
 from selftune.personas.motivator.goals import Goal, Source
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from selftune.loop.project import Project
     from selftune.personas.motivator.budget import Allowance
     from selftune.personas.motivator.choosing import Refused
@@ -50,15 +52,19 @@ class Taken:
     tokens: int = 0
     seconds: float = 0.0
 
+    def ended(self, end: End) -> Taken:
+        """The same with its end."""
+        return replace(self, **vars(end))
+
 
 @dataclass(frozen=True, kw_only=True)
 class End:
     """How the dialogue about a goal ended."""
 
     ended_by: str
-    interaction_id: str
-    tokens: int
-    seconds: float
+    interaction_id: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +82,22 @@ class Diary:
     def knows(self, project: Project, text: str) -> bool:
         """Whether this goal was taken or refused before, word for word."""
         return key_of(project, text) in self.keys
+
+    def find(self, task_id: str, now: datetime) -> Taken:
+        """What is on record of a task; one that is not is charged to the day of `now`."""
+        unknown = Taken(
+            task_id=task_id,
+            day=now.date().isoformat(),
+            source=Source.CURIOSITY,
+            why="a dialogue that lay unfinished",
+            rests_on=(),
+            novelty=0.0,
+        )
+        return next((one for one in self.taken if one.task_id == task_id), unknown)
+
+    def without(self, task_id: str) -> Diary:
+        """The same as if this task had never been taken."""
+        return replace(self, taken=tuple(one for one in self.taken if one.task_id != task_id))
 
     def spent(self, day: str, allowance: Allowance) -> Spent:
         """What a day has used; what broke off counts with a whole dialogue's share."""
@@ -102,11 +124,10 @@ def read_diary(project: Project) -> Diary:
     )
 
 
-def note_taken(project: Project, diary: Diary, goal: Goal, novelty: float, day: str) -> str:
-    """Write a goal down before anything is said about it; returns the name of its task."""
-    task_id = next_task(diary)
+def note_taken(project: Project, diary: Diary, goal: Goal, novelty: float, day: str) -> Taken:
+    """Write a goal down before anything is said about it, under the next name."""
     detail = {
-        "task": task_id,
+        "task": next_task(diary),
         "day": day,
         "source": goal.source.value,
         "why": goal.why,
@@ -115,7 +136,7 @@ def note_taken(project: Project, diary: Diary, goal: Goal, novelty: float, day: 
         "key": key_of(project, goal.text),
     }
     project.store.note(TAKEN, detail)
-    return task_id
+    return _taken(detail, None)
 
 
 def note_ended(project: Project, task_id: str, end: End) -> None:
@@ -157,14 +178,13 @@ def _taken(detail: dict[str, str], end: dict[str, str] | None) -> Taken:
         rests_on=tuple(detail["rests_on"].split()),
         novelty=float(detail["novelty"]),
     )
-    if end is None:
-        return plain
-    return Taken(
-        **vars(plain)
-        | {
-            "ended_by": end["ended_by"],
-            "interaction_id": end["interaction"],
-            "tokens": int(end["tokens"]),
-            "seconds": float(end["seconds"]),
-        }
+    return plain if end is None else plain.ended(_end(end))
+
+
+def _end(detail: dict[str, str]) -> End:
+    return End(
+        ended_by=detail["ended_by"],
+        interaction_id=detail["interaction"],
+        tokens=int(detail["tokens"]),
+        seconds=float(detail["seconds"]),
     )

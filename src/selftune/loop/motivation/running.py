@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BudgetError, ConfigError, NothingNewError, NotYet, SelftuneError, offer
 from selftune.failpoints import reach
+from selftune.governance.brake.at_work import at_work
+from selftune.governance.brake.file import Braked
 from selftune.interrupts import stopped_by
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
@@ -17,7 +19,7 @@ from selftune.loop.motivation.idleness import Visit
 from selftune.loop.motivation.keeping import End, note_ended, note_refused, note_taken, read_diary
 from selftune.loop.motivation.noticing import notice
 from selftune.loop.night.window import read_time
-from selftune.personas.motivator.budget import Allowance, is_quiet, shortfall
+from selftune.personas.motivator.budget import Allowance, Spent, is_quiet, shortfall
 from selftune.personas.motivator.candidates import make_candidates
 from selftune.personas.motivator.choosing import choose
 from selftune.personas.motivator.goals import SOURCES, Source
@@ -27,37 +29,31 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from selftune.loop.config import MotivatorSection
+    from selftune.loop.motivation.holding import Holder
     from selftune.loop.motivation.idleness import Idleness
-    from selftune.loop.motivation.keeping import Diary
+    from selftune.loop.motivation.keeping import Diary, Taken
     from selftune.loop.project import Project
     from selftune.personas.motivator.choosing import Choice
-    from selftune.personas.motivator.goals import Goal
 
 LEASE: Final = "motivator"
 _LEASE_SECONDS: Final = 7200.0
 
 
-class Holder(Protocol):
-    """Holds the dialogue about a goal to its end."""
-
-    def __call__(self, project: Project, prompt: str, task_id: str) -> End:
-        """How it ended; what was said is in the log.
-
-        Raises:
-            SelftuneError: it could not be held.
-        """
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A goal that was taken, and how its dialogue ended; `interrupted` where a person came meanwhile."""
+    """A goal whose dialogue was held.
 
-    task_id: str
-    goal: Goal
-    novelty: float
-    end: End
+    Attributes:
+        text: The goal's words.
+        taken: What is on record of it, its end included.
+        interrupted: Whether a person came meanwhile.
+        resumed: Whether a crash had broken it off.
+    """
+
+    text: str
+    taken: Taken
     interrupted: bool
+    resumed: bool = False
 
 
 def allowance_of(section: MotivatorSection) -> Allowance:
@@ -111,7 +107,7 @@ def objection_now(project: Project, now: datetime, diary: Diary) -> NotYet | Bud
     return None
 
 
-def take_goal(project: Project, now: datetime, idleness: Idleness, hold: Holder) -> Held:
+def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holder) -> Held:
     """Choose one goal, write it down, and hold its dialogue; it is broken off as soon as a person comes.
 
     Raises:
@@ -125,19 +121,21 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, hold: Holder)
     refuse_off(project.config.motivator)
     check_brake(project)
     require_adopted(project)
-    with _alone(project):
+    with at_work(project.hidden), _alone(project):
         diary = read_diary(project)
         why_not = objection_now(project, now, diary)
         if why_not is not None:
             raise why_not
+        for lying in holder.lying(project):
+            return _hold(project, lying.text, diary.find(lying.task_id, now), idleness, holder, resumed=True)
         choice = choose_goal(project, diary)
         for refused in choice.refused:
             note_refused(project, refused)
         if choice.goal is None:
             raise _nothing_left(choice)
-        task_id = note_taken(project, diary, choice.goal, choice.novelty, now.date().isoformat())
+        taken = note_taken(project, diary, choice.goal, choice.novelty, now.date().isoformat())
         reach("goal-taken")
-        return _hold(project, choice, choice.goal, task_id, idleness, hold)
+        return _hold(project, choice.goal.text, taken, idleness, holder)
 
 
 def choose_goal(project: Project, diary: Diary) -> Choice:
@@ -149,19 +147,31 @@ def choose_goal(project: Project, diary: Diary) -> Choice:
     return choose(candidates, codex, noticed, served=diary.served(), is_known=lambda text: diary.knows(project, text))
 
 
-def _hold(project: Project, choice: Choice, goal: Goal, task_id: str, idleness: Idleness, hold: Holder) -> Held:
+def _hold(
+    project: Project, text: str, taken: Taken, idleness: Idleness, holder: Holder, *, resumed: bool = False
+) -> Held:
     visit = Visit(idleness)
+    left = _left(project, taken)
     try:
-        with stopped_by(visit):
-            end = hold(project, goal.text, task_id)
+        with stopped_by(visit), stopped_by(Braked(project.hidden)):
+            end = holder.hold(project, text, taken.task_id, left)
     except SelftuneError as error:
-        note_ended(
-            project, task_id, End(ended_by=f"failed: {type(error).__name__}", interaction_id="", tokens=0, seconds=0)
-        )
+        note_ended(project, taken.task_id, End(ended_by=f"failed: {type(error).__name__}"))
         raise
     reach("goal-held")
-    note_ended(project, task_id, end)
-    return Held(task_id=task_id, goal=goal, novelty=choice.novelty, end=end, interrupted=visit.came)
+    note_ended(project, taken.task_id, end)
+    return Held(text=text, taken=taken.ended(end), interrupted=visit.came, resumed=resumed)
+
+
+def _left(project: Project, taken: Taken) -> Spent:
+    """What the day still has for this dialogue, which is counted in already as one without an end."""
+    allowance = allowance_of(project.config.motivator)
+    before = read_diary(project).without(taken.task_id).spent(taken.day, allowance)
+    return Spent(
+        dialogues=1,
+        tokens=max(1, allowance.tokens - before.tokens),
+        seconds=max(1.0, allowance.seconds - before.seconds),
+    )
 
 
 def _nothing_left(choice: Choice) -> NothingNewError:

@@ -1,0 +1,92 @@
+"""The dialogue about a goal: as any dialogue is held, within what the day has left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from selftune.loop.motivation.keeping import End
+from selftune.records import Trigger
+
+if TYPE_CHECKING:
+    from selftune.loop.opened import Project
+    from selftune.personas.base import Toolbox, Voice
+    from selftune.personas.motivator.budget import Spent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lying:
+    """A dialogue about a goal that a crash broke off, with its goal's words."""
+
+    task_id: str
+    text: str
+
+
+class Holder(Protocol):
+    """Holds the dialogues about goals."""
+
+    def hold(self, project: Project, prompt: str, task_id: str, left: Spent) -> End:
+        """Hold one to its end, or go on with the unfinished one of this task; what was said is in the log.
+
+        Raises:
+            SelftuneError: it could not be held.
+        """
+        ...
+
+    def lying(self, project: Project) -> tuple[Lying, ...]:
+        """Dialogues about goals that lie unfinished, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class InDialogue:
+    """Holds them with the personas of the codex.
+
+    Attributes:
+        voice: Who speaks; None: what serves, or what `[personas]` names.
+        toolbox: What may be called; None: nothing.
+    """
+
+    voice: Voice | None = None
+    toolbox: Toolbox | None = None
+
+    def hold(self, project: Project, prompt: str, task_id: str, left: Spent) -> End:
+        """As the protocol says.
+
+        Raises:
+            IntegrityError: the codex in the file is not the one in force, or nothing serves.
+            LockedError: another dialogue is being held here.
+        """
+        from selftune.loop.dialogues.holding import hold, limits_of
+
+        usual = limits_of(project)
+        limits = replace(usual, tokens=min(usual.tokens, left.tokens), seconds=min(usual.seconds, left.seconds))
+        held = hold(
+            project,
+            prompt,
+            trigger=Trigger.MOTIVATOR,
+            task_id=task_id,
+            voice=self.voice,
+            toolbox=self.toolbox,
+            limits=limits,
+        )
+        return End(
+            ended_by=held.ended_by.value,
+            interaction_id=held.interaction or "",
+            tokens=held.tokens,
+            seconds=held.seconds,
+        )
+
+    def lying(self, project: Project) -> tuple[Lying, ...]:
+        """As the protocol says.
+
+        Raises:
+            LockedError: another dialogue is being held here.
+        """
+        from selftune.loop.dialogues.holding import unfinished
+
+        return tuple(
+            Lying(task_id=one.task_id, text=one.opening[-1].content)
+            for one in unfinished(project)
+            if one.trigger is Trigger.MOTIVATOR
+        )
