@@ -96,7 +96,7 @@ ESCAPES = {
     "attrgetter": "import operator\ndef f(text: str) -> int:\n    return operator.attrgetter('__class__')(text)\n",
     "methodcaller": "from operator import methodcaller\ndef f(text: str) -> int:\n    return methodcaller('x')(text)\n",
     "class pattern": (
-        "def f(text: str) -> int:\n    match text:\n        case str(__class__=k):\n            return len(k)\n    return 0\n"
+        "def f(text: str) -> int:\n    match text:\n        case str(__class__=k):\n            return len(k)\n"
     ),
     "class": "class A:\n    pass\ndef f(text: str) -> int:\n    return 0\n",
     "decorator": "def _d(g: str) -> str:\n    return g\n@_d\ndef f(text: str) -> int:\n    return 0\n",

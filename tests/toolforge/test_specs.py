@@ -102,7 +102,8 @@ def test_values_are_held_against_a_schema_strictly():
 
 @pytest.mark.parametrize(
     "schema",
-    [None, [], {}, {"type": ["string"]}, {"type": "object", "additionalProperties": True}, {"type": "string", "enum": []},
+    [None, [], {}, {"type": ["string"]}, {"type": "object", "additionalProperties": True},
+     {"type": "string", "enum": []},
      {"type": "string", "minimum": 1}, {"type": "object", "properties": []}, {"type": "object", "required": ["x"]},
      {"type": "integer", "maximum": "9"}, {"type": "string", "pattern": "(a+)+$"}],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from selftune.interactions.config import REDACTED
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.records import Prompting
 from selftune.settings import from_mapping, read_text, read_toml
+from selftune.toolforge.config import ApprovedBy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -524,6 +525,28 @@ class PersonasSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForgeSection:
+    """[forge]: how tools are written, who lets them be called, and what a call may take.
+
+    `approve` is `person`, or `pure`: code alone approves the first version of a tool that was shown to be pure; in a
+    team a person signs whatever stands here. The function, and its spec before, is asked for up to `attempts` times
+    and not after `seconds`. `persona` names whose model writes; without it what serves does. A call has `call_seconds`
+    of the processor and `memory_mb`, and its result `result_letters`; a dialogue has `most_calls`. After `fails`
+    failures in a row a tool is suspended until a person lifts that.
+    """
+
+    approve: ApprovedBy = ApprovedBy.PERSON
+    attempts: int = 4
+    seconds: float = 600.0
+    persona: str = ""
+    call_seconds: float = 2.0
+    memory_mb: int = 256
+    result_letters: int = 4000
+    most_calls: int = 32
+    fails: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectConfig:
     """The whole file."""
 
@@ -550,6 +573,7 @@ class ProjectConfig:
     benchmark: BenchmarkSection = field(default_factory=BenchmarkSection)
     personas: PersonasSection = field(default_factory=PersonasSection)
     amendment: AmendmentSection = field(default_factory=AmendmentSection)
+    forge: ForgeSection = field(default_factory=ForgeSection)
 
 
 def load_config(folder: Path) -> ProjectConfig:

@@ -23,7 +23,7 @@ ERROR: Final = "error: "
 """How the result of a call begins that came to nothing."""
 
 NO_SUCH_TOOL: Final = f"{ERROR}there is no tool"
-NOT_A_GAP: Final = (f"{ERROR}the arguments", f"{ERROR}no more calls", f"{ERROR}not now")
+NOT_A_GAP: Final = (f"{ERROR}the arguments", f"{ERROR}arguments of", f"{ERROR}no more calls", f"{ERROR}not now")
 """Results that say nothing of a missing capability: a wrong call, a limit, or a stop by a person."""
 
 LONGEST: Final = 500
