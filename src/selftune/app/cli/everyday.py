@@ -201,16 +201,22 @@ def _show_plan(plan: Plan, *, json: bool) -> None:
 def ask(
     text: Annotated[str, typer.Argument(help="What to ask; - reads standard input.")],
     system: Annotated[str, typer.Option(help="A system message, or @FILE.")] = "",
+    persona: Annotated[
+        str, typer.Option(help="Ask the personas of the codex: dyad, or the name of one; the bare model by default.")
+    ] = "",
     project: Folder = HERE,
     no_log: Annotated[bool, typer.Option("--no-log", help="Do not keep this exchange.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Ask the model in service; the exchange goes into the log."""
+    """Ask the model in service, or the personas that it speaks as; the exchange goes into the log."""
     from selftune.app.asking import ask_champion
     from selftune.app.cli.screen import print_json
     from selftune.loop.project import open_project
 
     question = sys.stdin.read() if text == "-" else text
+    if persona:
+        _ask_personas(project, question, persona, system=system, keep=not no_log, json=json)
+        return
     with open_project(project) as opened:
         reply = ask_champion(opened, question, system=system, keep=not no_log)
     if json:
@@ -221,6 +227,25 @@ def ask(
         typer.echo(f"Answered by {reply.version}: {reply.problem}", err=True)
     if reply.not_kept:
         typer.echo(f"Not in the log: {reply.not_kept}", err=True)
+
+
+def _ask_personas(folder: Path, question: str, persona: str, *, system: str, keep: bool, json: bool) -> None:
+    from selftune.app.chatting import Chat, ChatWishes, exit_code_of, tell_end
+    from selftune.app.cli.screen import print_json
+    from selftune.app.reporting.pages.plain import plain
+    from selftune.loop.project import open_project
+
+    if system:
+        raise typer.BadParameter("a persona has a system message of its own, which the codex makes.")
+    with open_project(folder) as opened:
+        held = Chat(opened, ChatWishes(persona=persona, keep=keep)).say(question)
+    if json:
+        print_json(held)
+    else:
+        typer.echo(plain(held.answer))
+        for line in tell_end(held):
+            typer.echo(plain(line), err=True)
+    sys.exit(exit_code_of(held))
 
 
 def status(project: Folder = HERE, json: AsJson = False) -> None:

@@ -123,8 +123,8 @@ class Listener(Protocol):
         """Its turn is over and written down."""
         ...
 
-    def measured(self, dissonance: Dissonance) -> None:
-        """The dialogue was measured up to its last turn."""
+    def measured(self, dissonance: Dissonance, *, round_over: bool) -> None:
+        """The dialogue was measured up to its last turn, with which a round may be over."""
         ...
 
 
@@ -143,7 +143,7 @@ class Unheard:
     def spoken(self, turn: Turn) -> None:
         """Nothing."""
 
-    def measured(self, dissonance: Dissonance) -> None:
+    def measured(self, dissonance: Dissonance, *, round_over: bool) -> None:
         """Nothing."""
 
 

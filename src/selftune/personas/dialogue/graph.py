@@ -133,18 +133,19 @@ class _Held:
     def measure(self, state: State) -> dict[str, Any]:
         """The dissonance after a turn; after the last voice's, whether the dialogue is over."""
         before = self._company.elapsed()
-        score = self._measured()
+        round_over = state["place"] + 1 >= len(self._setting.voices)
+        score = self._measured(round_over=round_over)
         high = self._setting.codex.dissonance.high
         rose = state["rose"] or (score is not None and score >= high)
         update: dict[str, Any] = {"rose": rose, "seconds": state["seconds"] + self._company.elapsed() - before}
         if self._company.gauge is not None:
             update["scores"] = [*state["scores"], score]
-        if state["place"] + 1 < len(self._setting.voices):
+        if not round_over:
             return update | {"place": state["place"] + 1}
         ended = self._ended_round(state["rounds"], score, rose=rose)
         return update | ({"ended": ended.value} if ended else {"asks": True})
 
-    def _measured(self) -> float | None:
+    def _measured(self, *, round_over: bool) -> float | None:
         if self._company.gauge is None:
             return None
         try:
@@ -154,7 +155,7 @@ class _Held:
             self.problem = f"the dissonance could not be measured: {error.message}"
             return None
         self._found = measured.reasons
-        self._company.listener.measured(measured)
+        self._company.listener.measured(measured, round_over=round_over)
         return measured.score
 
     def _ended_round(self, rounds: int, score: float | None, *, rose: bool) -> Ending | None:

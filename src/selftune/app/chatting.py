@@ -1,0 +1,133 @@
+"""`selftune chat` and `selftune ask --persona`: what is typed, held as dialogues one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from selftune.loop.dialogues.exchange import measured_turns
+from selftune.loop.dialogues.holding import CHAT, Earlier, end_unfinished, hold, resume, unfinished
+from selftune.loop.dialogues.outset import new_name
+from selftune.personas.dialogue.base import DYAD, WHOLE, Ending
+from selftune.personas.scripted import read_script
+from selftune.records import Message
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from selftune.loop.dialogues.holding import Held
+    from selftune.loop.dialogues.outset import Outset
+    from selftune.loop.project import Project
+    from selftune.personas.base import Voice
+    from selftune.personas.dialogue.base import Listener
+
+_EXIT: Final = {
+    Ending.FAILED: 8,
+    Ending.EMPTY: 8,
+    Ending.TIME: 7,
+    Ending.TOKENS: 7,
+    Ending.INTERRUPTED: 130,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatWishes:
+    """What a person asked for.
+
+    Attributes:
+        script: A file whose lines are said instead of any model's; `learn_script` lets them be learnt from.
+    """
+
+    persona: str = DYAD
+    keep: bool = True
+    script: Path | None = None
+    learn_script: bool = False
+
+
+class Chat:
+    """What is typed in one go: each dialogue knows what was said in those before it."""
+
+    def __init__(self, project: Project, wishes: ChatWishes, heard: Listener | None = None) -> None:
+        self._project = project
+        self._wishes = wishes
+        self._heard = heard
+        self._voice: Voice | None = None if wishes.script is None else read_script(wishes.script)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what was said; it stays in the log."""
+        self._earlier = Earlier(session=new_name(CHAT))
+
+    def say(self, text: str) -> Held:
+        """Hold a dialogue on what the person said; errors as `hold`."""
+        held = hold(
+            self._project,
+            text,
+            persona=self._wishes.persona,
+            voice=self._voice,
+            heard=self._heard,
+            keep=self._wishes.keep,
+            earlier=self._earlier,
+            learn_script=self._wishes.learn_script,
+        )
+        if held.ended_by in WHOLE:
+            self._remember(text, held)
+        return held
+
+    def resume(self, name: str) -> Held:
+        """Go on with an unfinished dialogue; errors as `holding.resume`."""
+        return resume(self._project, name, voice=self._voice, heard=self._heard)
+
+    def _remember(self, text: str, held: Held) -> None:
+        said = (Message(role="user", content=text), *(turn.message for turn in held.turns))
+        self._earlier = Earlier(
+            session=self._earlier.session,
+            messages=(*self._earlier.messages, *said),
+            dissonance=measured_turns(self._earlier.dissonance, held.dissonance),
+        )
+
+
+def end_dialogue(project: Project, name: str) -> Held:
+    """Keep what was said in an unfinished dialogue, and end it there; errors as `holding.end_unfinished`."""
+    return end_unfinished(project, name)
+
+
+def tell_unfinished(project: Project) -> tuple[str, ...]:
+    """That dialogues lie unfinished here and what can be done about them; nothing where none do."""
+    found = unfinished(project)
+    if not found:
+        return ()
+    newest = found[-1]
+    many = "An unfinished dialogue lies" if len(found) == 1 else f"{len(found)} unfinished dialogues lie"
+    return (
+        f"{many} here; the newest is {newest.thread}, begun {newest.happened_at}.",
+        "Go on with it: selftune chat --resume. Keep what was said and end it: selftune chat --end.",
+    )
+
+
+def tell_end(held: Held) -> tuple[str, ...]:
+    """How a dialogue ended, where that is not just that it was answered."""
+    return tuple(_ends(held))
+
+
+def exit_code_of(held: Held) -> int:
+    """What the command ends with."""
+    return _EXIT.get(held.ended_by, 0)
+
+
+def describe(outset: Outset) -> str:
+    """An unfinished dialogue in one line, without its words."""
+    return f"{outset.thread}  begun {outset.happened_at}  {outset.persona}"
+
+
+def _ends(held: Held) -> list[str]:
+    told = []
+    if held.rose or held.ended_by not in {Ending.ANSWERED, Ending.AGREED}:
+        measured = [score for score in held.dissonance if score is not None]
+        height = f"; dissonance {max(measured):.2f} at the highest, {measured[-1]:.2f} at the end" if measured else ""
+        told.append(f"({held.ended_by.value}{height})")
+    if held.problem:
+        told.append(held.problem)
+    if held.not_kept:
+        told.append(f"Not in the log: {held.not_kept}")
+    return told
