@@ -36,6 +36,7 @@ def require_adopted(project: Project) -> str:
         IntegrityError: the file says something else than what was adopted or signed.
         ConfigError: the file is no sound codex.
     """
+    _refuse_lost_words(project)
     standing = standing_in(project)
     if standing is None:
         return adopt(project)
@@ -64,7 +65,8 @@ def check_codex(project: Project) -> None:
 
 def was_adopted(project: Project) -> bool:
     """Whether the record speaks of an adoption or an amendment at all."""
-    return any(one.kind is StatementKind.AMENDMENT for _, one in project.store.each(Statement))
+    spoken = any(one.kind is StatementKind.AMENDMENT for _, one in project.store.each(Statement))
+    return spoken or bool(project.store.noted(EVENT))
 
 
 def adopt(project: Project) -> str:
@@ -82,12 +84,27 @@ def adopt(project: Project) -> str:
     said = replace(plain, category=ADOPTED, after=text_of_file(project))
     signed = sign_statement(said, load_machine_key(project.hidden / "keys"))
     project.store.save([codex, signed], event=EVENT)
+    project.store.note(EVENT, {"statement": signed.id, "codex": codex.id})
     return codex.id
 
 
 def standing_in(project: Project) -> Standing | None:
     """What is in force by the record; None before anything was adopted. It reads no codex file."""
     return standing_of(said_in(project)) if was_adopted(project) else None
+
+
+def _refuse_lost_words(project: Project) -> None:
+    """Return where every statement that ever put a codex in force is there still.
+
+    Raises:
+        IntegrityError: one was taken out of the store, as if nobody had ever said it.
+    """
+    wanted = {detail["statement"] for event in (EVENT, WRITTEN) for _, detail in project.store.noted(event)}
+    if not wanted <= {one.id for _, one in project.store.each(Statement)}:
+        raise IntegrityError(
+            "a statement by which a codex came into force is gone from the store.",
+            next_step="Run `selftune verify`, and restore .selftune/store.db from a backup.",
+        )
 
 
 def said_in(project: Project) -> Said:

@@ -1,0 +1,407 @@
+"""Nothing but a person's own key changes the codex: whatever runs here tries everything else that it can."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, get_args, get_origin, get_type_hints
+
+import pytest
+from amending_makers import (
+    LIGHTHOUSE,
+    adopted,
+    changed_text,
+    draft,
+    in_force,
+    machine_signed,
+    proposed,
+    signing,
+    standing_in,
+    why_not,
+)
+from bare_project import bare_project
+from people_makers import entry, fake_person_key, revoke
+from typer.models import ArgumentInfo
+from typer.testing import CliRunner
+
+import selftune
+from selftune.app.cli.codex import codex
+from selftune.errors import IntegrityError, SelftuneError, WaitingForPersonError
+from selftune.governance.amendments.standing import ADOPTED, APPROVED, PROPOSED, UNDONE
+from selftune.governance.keys import sign_as_person
+from selftune.governance.people.keys import PersonKey
+from selftune.governance.statements import say
+from selftune.ledger.keys import load_machine_key
+from selftune.loop.amending.deciding import approve, roll_back
+from selftune.loop.amending.standing import file_of, require_adopted
+from selftune.loop.config import AmendmentSection
+from selftune.loop.hearing import put_on_record
+from selftune.loop.incoming.privacy import door_of
+from selftune.records import Amendment, Statement, StatementKind
+from selftune.store import Store
+
+PIPED = "y\nyes\napproved\neight letters or more\n" * 3
+
+
+def statement(project, amendment, kind=StatementKind.AMENDMENT, category=APPROVED, author="ana", **more):
+    """What an approval would say, signed by nobody yet."""
+    said = say(kind, amendment.id, author, "approved", project.context(), door_of(project))
+    return replace(said, **({"category": category, "links": (amendment.follows,)} | more))
+
+
+def keep(project, said, key=None):
+    """Put it on record as whatever runs here can: with the machine's signature."""
+    signed = said if key is None else sign_as_person(said, key)
+    return put_on_record(project, signed, event="forged by a test")
+
+
+def assert_unchanged(project, before):
+    assert in_force(project) == before
+    assert require_adopted(project) == before
+
+
+@pytest.fixture
+def opened(project):
+    made, keys = adopted(project, "ana")
+    return made, keys["ana"]
+
+
+# --- Statements that whatever runs here can write ---------------------------------------------------------------------
+
+
+def test_no_statement_of_any_kind_counts_that_only_the_machine_signed(opened):
+    project, _ = opened
+    before, amendment = in_force(project), proposed(project)
+    for kind in StatementKind:
+        if kind in {StatementKind.REFUSAL, StatementKind.ROSTER, StatementKind.REVOCATION}:
+            continue  # they take only trust away, or have a test of their own below
+        for category in ("", ADOPTED, PROPOSED, APPROVED, UNDONE):
+            keep(project, statement(project, amendment, kind, category, after=amendment.text_after))
+    assert_unchanged(project, before)
+
+
+def test_second_adoption_changes_nothing(opened):
+    project, _ = opened
+    before, amendment = in_force(project), proposed(project)
+    forged = keep(project, statement(project, amendment, category=ADOPTED, after="x", subject=amendment.codex_after))
+    assert "adopted already" in why_not(project, forged)
+    assert_unchanged(project, before)
+
+
+def test_key_that_the_machine_holds_is_no_person_s(opened):
+    project, ana = opened
+    before, amendment = in_force(project), proposed(project)
+    machine = load_machine_key(project.hidden / "keys")
+    held = PersonKey(name="bot", public=machine.trusted, _key=fake_person_key("bot")._key)
+    put_on_record(project, entry(ana, ana, name="bot", author="ana"), event="roster changed")
+    keep(project, replace(statement(project, amendment), key=machine.trusted, key_signature="00" * 64))
+    keep(project, statement(project, amendment, author="bot"), held)
+    assert all("no person" not in why for _, why in standing_in(project).refused if why)
+    assert_unchanged(project, before)
+
+
+@pytest.mark.parametrize("whose", ["a stranger's key", "a model's key", "another's name", "a revoked key"])
+def test_signature_of_somebody_who_may_not_is_refused_with_the_reason(opened, whose):
+    project, ana = opened
+    before, amendment = in_force(project), proposed(project)
+    bot = fake_person_key("bot")
+    said = statement(project, amendment, author="bot")
+    if whose == "a model's key":
+        put_on_record(project, entry(bot, ana, is_model=True), event="roster changed")
+    if whose == "another's name":
+        put_on_record(project, entry(bot, ana), event="roster changed")
+        said = statement(project, amendment, author="ana")
+    if whose == "a revoked key":
+        put_on_record(project, entry(bot, ana), event="roster changed")
+        put_on_record(project, revoke(bot), event="key revoked")
+    forged = keep(project, said, bot)
+    assert why_not(project, forged)
+    assert_unchanged(project, before)
+
+
+def test_statement_that_says_it_is_a_model_s_counts_for_nothing(opened):
+    project, ana = opened
+    before, amendment = in_force(project), proposed(project)
+    forged = keep(project, statement(project, amendment, author_is_model=True), ana)
+    assert "model" in why_not(project, forged)
+    assert_unchanged(project, before)
+
+
+def test_nobody_is_let_onto_the_roster_by_the_machine(opened):
+    project, _ = opened
+    before, amendment, bot = in_force(project), proposed(project), fake_person_key("bot")
+    put_on_record(project, entry(bot, bot, roles=("keeper",)), event="roster changed")
+    forged = keep(project, statement(project, amendment, author="bot"), bot)
+    assert "nobody's on the roster" in why_not(project, forged)
+    assert_unchanged(project, before)
+
+
+def test_signature_over_one_proposal_is_none_over_another(opened):
+    project, ana = opened
+    before = in_force(project)
+    one, other = proposed(project, changed_text(project, "2")), proposed(project, changed_text(project, "3"))
+    signed = sign_as_person(statement(project, one), ana)
+    forged = keep(project, replace(signed, subject=other.id))
+    assert "does not fit" in why_not(project, forged)
+    assert_unchanged(project, before)
+
+
+def test_signature_counts_in_no_other_project(opened, tmp_path):
+    project, ana = opened
+    amendment = proposed(project)
+    signed = sign_as_person(statement(project, amendment), ana)
+    with bare_project(tmp_path / "other", tmp_path) as bare:
+        other, _ = adopted(bare)
+        put_on_record(other, entry(ana, ana, roles=("keeper",)), event="roster changed")
+        before = in_force(other)
+        assert before == amendment.codex_before
+        copied = [project.store.record(amendment.codex_after, type(codex_of(project, amendment))), amendment]
+        other.store.save(copied, event="copied by a test")
+        forged = keep(other, signed)
+        assert "another edition" in why_not(other, forged)
+        assert_unchanged(other, before)
+
+
+def codex_of(project, amendment):
+    return project.store.any_record(amendment.codex_after)
+
+
+def test_yes_from_before_the_proposal_or_the_cooling_off_is_none(project):
+    project, keys = adopted(project, "ana", cooling_hours=24.0)
+    before, amendment = in_force(project), proposed(project)
+    early = keep(project, statement(project, amendment), keys["ana"])
+    assert "cools off" in why_not(project, early)
+    late = keep(project, statement(project, amendment, said_at=amendment.lapses_at), keys["ana"])
+    assert "lapsed" in why_not(project, late)
+    unborn = replace(amendment, salt="ff")
+    unknown = keep(project, statement(project, unborn, said_at=amendment.cools_until), keys["ana"])
+    project.store.save([unborn], event="kept by a test")
+    assert "no such proposal" in why_not(project, unknown)
+    assert_unchanged(project, before)
+
+
+def test_shortened_proposal_is_another_one_and_takes_a_signature_of_its_own(project):
+    project, keys = adopted(project, "ana", "ben", cooling_hours=24.0)
+    before, amendment = in_force(project), proposed(project, key=keys["ana"])
+    signed = sign_as_person(statement(project, amendment), keys["ben"])
+    shortened = replace(amendment, cools_until=amendment.proposed_at, second_person=False)
+    project.store.save([shortened], event="kept by a test")
+    assert "does not fit" in why_not(project, keep(project, replace(signed, subject=shortened.id)))
+    assert_unchanged(project, before)
+
+
+def test_what_the_codex_forbids_is_forbidden_also_where_the_proposal_says_nothing_of_it(opened):
+    project, ana = opened
+    before = in_force(project)
+    amendment = proposed(project, LIGHTHOUSE.replace("The lamp comes first.", "Sell the lamp."))
+    quiet = replace(amendment, forbidden=(), salt="ff")
+    project.store.save([quiet], event="kept by a test")
+    forged = keep(project, statement(project, quiet), ana)
+    assert "does not let itself be changed" in why_not(project, forged)
+    with pytest.raises(WaitingForPersonError):
+        approve(project, quiet, author="ana", text="", sign=signing(ana))
+    assert_unchanged(project, before)
+
+
+def test_rollback_takes_a_person_s_key_too_and_a_key_revoked_from_then_on_takes_its_yes_along(opened):
+    project, ana = opened
+    amendment = proposed(project)
+    yes = approve(project, amendment, author="ana", text="", sign=signing(ana)).statement
+    forged = keep(project, statement(project, amendment, category=UNDONE, links=(yes.id,)))
+    assert why_not(project, forged)
+    assert_unchanged(project, amendment.codex_after)
+    with pytest.raises(WaitingForPersonError, match="no person's key"):
+        roll_back(project, author="ana", text="", sign=signing(None))
+    put_on_record(project, revoke(ana, yes), event="key revoked")
+    assert in_force(project) == amendment.codex_before
+    with pytest.raises(IntegrityError, match="nobody signed this"):
+        require_adopted(project)
+
+
+# --- Files and rows that whatever runs here can write -----------------------------------------------------------------
+
+
+def rewrite(project, kind, change):
+    """Change the body of the last record of a kind behind the store's back."""
+    with sqlite3.connect(project.hidden / "store.db") as connection:
+        found = connection.execute(
+            "SELECT sequence, body FROM records WHERE kind = ? ORDER BY sequence DESC LIMIT 1", (kind,)
+        ).fetchone()
+        connection.execute("UPDATE records SET body = ? WHERE sequence = ?", (change(found[1]), found[0]))
+
+
+@pytest.mark.parametrize("kind", ["amendment", "statement", "codex"])
+def test_row_that_was_edited_is_seen(opened, kind):
+    project, _ = opened
+    proposed(project)
+    rewrite(project, kind, lambda body: body.replace("lighthouse", "darkhouse").replace("ana", "bob"))
+    with pytest.raises(IntegrityError):
+        require_adopted(project)
+
+
+def test_row_that_was_taken_out_is_seen(opened):
+    project, _ = opened
+    with sqlite3.connect(project.hidden / "store.db") as connection:
+        connection.execute("DELETE FROM records WHERE kind = 'statement'")
+    file_of(project).write_text(changed_text(project), encoding="utf-8")
+    with pytest.raises(IntegrityError, match="gone from the store"):
+        require_adopted(project)
+
+
+def test_mirror_that_was_edited_is_seen_at_the_next_opening(opened):
+    project, _ = opened
+    folder, (mirror,) = project.folder, sorted((project.hidden / "ledger").glob("*.jsonl"))
+    lines = mirror.read_text(encoding="utf-8").splitlines(keepends=True)
+    last = json.loads(lines[-1])
+    mirror.write_text("".join(lines[:-1]) + json.dumps(last | {"event": "codex signed"}) + "\n", encoding="utf-8")
+    project.store.close()
+    with pytest.raises(IntegrityError), Store.open(folder) as store:
+        store.note("anything")
+
+
+def test_edited_file_stops_the_cycle_too(opened):
+    from selftune.loop.runner import may_begin
+
+    project, _ = opened
+    file_of(project).write_text(changed_text(project), encoding="utf-8")
+    with pytest.raises(IntegrityError, match="nobody signed this"):
+        may_begin(project)
+
+
+# --- Commands, options, variables, configuration, pipes ---------------------------------------------------------------
+
+
+def commands():
+    """Every command below `selftune codex` with its function, as the program itself lists them."""
+    return {one.name: one.callback for one in _registered().registered_commands}
+
+
+def _registered():
+    from selftune.app.cli import amending
+
+    if not any(one.name == "approve" for one in codex.registered_commands):
+        amending.register()
+    return codex
+
+
+def words_of(function, values):
+    """The arguments of a command, and each of its options with a value that it takes; of its project there is one."""
+    arguments, options = [], []
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        flag = f"--{name.replace('_', '-')}"
+        if marks and isinstance(marks[0], ArgumentInfo):
+            arguments.append(values.get(name, values["which"]))
+        elif name not in {"project", "return"}:
+            options.append([flag] if kind is bool else [flag, {float: "0.1", int: "1"}.get(kind, "ana")])
+    return arguments, options
+
+
+def variables():
+    """Every environment variable that the code speaks of."""
+    found = set()
+    for path in Path(selftune.__file__).parent.rglob("*.py"):
+        found |= set(re.findall(r"\b(?:SELFTUNE|LANG|HF|CI|TERM|NO)_[A-Z_]{2,}\b", path.read_text(encoding="utf-8")))
+    return sorted(found - {"SELFTUNE_HOME", "SELFTUNE_FAILPOINTS"})
+
+
+@pytest.fixture
+def commanded(tmp_path, monkeypatch):
+    """A project that commands open, with ana on its roster and her key on this machine, and what they are told."""
+    from selftune.loop import project as module
+
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path / "home"))
+    with bare_project(tmp_path / "project", tmp_path) as bare:
+        made, _ = adopted(bare, "ana", cooling_hours=0.0)
+        amendment = proposed(made)
+
+        class Opened:
+            def __enter__(self):
+                return made
+
+            def __exit__(self, *_):
+                return None
+
+        monkeypatch.setattr(module, "open_project", lambda _: Opened())
+        yield made, amendment, lambda *words: CliRunner().invoke(_registered(), list(words), input=PIPED)
+
+
+def test_no_option_of_any_command_and_no_pipe_changes_the_codex(commanded, tmp_path):
+    made, amendment, run = commanded
+    before = in_force(made)
+    other = tmp_path / "other.toml"
+    other.write_text(changed_text(made, "7"), encoding="utf-8")
+    for name, function in commands().items():
+        arguments, options = words_of(function, {"which": amendment.id, "file": str(other)})
+        for words in ([], *options, [word for option in options for word in option]):
+            done = run(name, *arguments, *words)
+            assert name != "approve" or isinstance(done.exception, WaitingForPersonError), (words, done.output)
+        assert in_force(made) == before, name
+    assert_unchanged(made, before)
+
+
+FLAGS = ("--yes", "-y", "--force", "--no-input", "--approve", "--sign", "--key=ana", "--as-person", "--skip-cooling")
+
+
+@pytest.mark.parametrize("flag", [*FLAGS, "--passphrase=eight letters or more"])
+def test_no_flag_that_others_have_is_known(commanded, flag):
+    made, amendment, run = commanded
+    before = in_force(made)
+    assert run("approve", amendment.id, flag).exit_code == 2
+    assert run("rollback", flag).exit_code == 2
+    assert_unchanged(made, before)
+
+
+def test_no_variable_that_the_code_reads_changes_the_codex(commanded, monkeypatch):
+    made, amendment, run = commanded
+    before, names = in_force(made), variables()
+    assert len(names) > 5
+    for value in ("1", "yes", "eight letters or more"):
+        for name in (*names, "SELFTUNE_APPROVE", "SELFTUNE_YES", "SELFTUNE_PASSPHRASE", "CI"):
+            monkeypatch.setitem(os.environ, name, value)
+        run("approve", amendment.id, "--author", "ana")
+        run("rollback", "--author", "ana")
+    assert_unchanged(made, before)
+
+
+def test_without_a_terminal_a_person_is_awaited(commanded):
+    _, amendment, run = commanded
+    for words in (("approve", amendment.id), ("rollback",)):
+        stopped = run(*words).exception
+        assert isinstance(stopped, WaitingForPersonError)
+        assert stopped.exit_code == 5
+        assert "terminal" in stopped.next_step
+
+
+def test_laxest_configuration_still_takes_a_person_s_key(project):
+    project, keys = adopted(
+        project, "ana", second_person=False, lapse_days=366.0, interactions=0, days=0.0, tools=0, generations=0
+    )
+    before, amendment = in_force(project), proposed(project)
+    assert project.config.amendment != AmendmentSection()
+    with pytest.raises(WaitingForPersonError, match="does not count"):
+        approve(project, amendment, author="ana", text="", sign=signing(None))
+    assert_unchanged(project, before)
+    assert approve(project, amendment, author="ana", text="", sign=signing(keys["ana"])).in_force
+
+
+@pytest.mark.parametrize("hours", [-1.0, float("nan"), float("inf"), 24.0 * 400])
+def test_cooling_off_that_is_no_time_is_refused(project, hours):
+    project, _ = adopted(project, cooling_hours=hours)
+    with pytest.raises(SelftuneError, match="cooling_hours"):
+        proposed(project)
+
+
+def test_approving_a_decision_approves_no_amendment(commanded):
+    made, amendment, _ = commanded
+    before = in_force(made)
+    keep(made, statement(made, amendment, StatementKind.APPROVAL, ""))
+    keep(made, machine_signed(made, statement(made, amendment, StatementKind.SIGN_OFF, "")))
+    assert_unchanged(made, before)
+    assert made.store.count(Amendment) == 1
+    assert made.store.count(Statement) > 0
+    assert draft(made).author == "ana"
