@@ -28,6 +28,9 @@ NAME: Final = "name"
 TEXT: Final = "text"
 """The identity's text, likewise."""
 
+TURNING: Final = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""They turn the direction of writing: a person would sign other words than they see."""
+
 _LONGEST_NAME: Final = 200
 _HOTTEST: Final = 5
 _MOST_TOKENS: Final = 1_000_000
@@ -150,6 +153,8 @@ def _unfit_words(codex: Codex) -> Iterator[str]:
             yield f"the text that begins with {text[:40]!r} has more than {LONGEST_TEXT:,} characters"
         if any(unicodedata.category(letter) == "Cc" and letter not in "\n\t" for letter in text):
             yield f"the text that begins with {text[:40]!r} holds a control character"
+        if any(letter in TURNING for letter in text):
+            yield f"the text that begins with {text[:40]!r} holds a character that turns the direction of writing"
 
 
 def _unfit_part(persona: Persona) -> Iterator[str]:
