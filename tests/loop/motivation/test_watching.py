@@ -102,8 +102,9 @@ def test_a_used_up_day_is_waited_out(watched):
 def test_what_fails_is_told_and_tried_again(watched):
     failing = FakeHolder(fails=ServingError("nothing serves.", next_step="Start it."))
     assert watched.watch(seconds=1300, holder=failing) == 0
-    assert len(failing.asked) == 3
-    assert watched.told == ["nothing serves."]
+    assert [task for task, _ in failing.asked] == ["auto-001", "auto-002"]
+    assert len({text for _, text in failing.asked}) == 1  # what was never spoken of is asked again
+    assert watched.told == ["nothing serves.", "2 of 2 dialogues of this day were held."]
 
 
 def test_a_stop_ends_it(watched):

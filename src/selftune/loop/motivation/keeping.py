@@ -26,6 +26,8 @@ TAKEN: Final = "goal taken"
 ENDED: Final = "goal ended"
 REFUSED: Final = "goal refused"
 BROKE_OFF: Final = "broke off"
+FAILED: Final = "failed"
+"""How an end begins of what could not be held at all."""
 _TASK: Final = re.compile(r"auto-(\d+)")
 _PURPOSE: Final = "motivator goals"
 _RESTS_ON_SHOWN: Final = 5
@@ -117,10 +119,12 @@ def read_diary(project: Project) -> Diary:
     ends = {detail["task"]: detail for _, detail in store.noted(ENDED)}
     refused = store.noted(REFUSED)
     taken = store.noted(TAKEN)
+    # What was never spoken of may be asked another time.
+    spoken = [detail for _, detail in taken if not ends.get(detail["task"], {}).get("ended_by", "").startswith(FAILED)]
     return Diary(
         taken=tuple(_taken(detail, ends.get(detail["task"])) for _, detail in taken),
         refused=tuple((at, detail["why"]) for at, detail in refused),
-        keys=frozenset(detail["key"] for _, detail in (*refused, *taken)),
+        keys=frozenset(detail["key"] for detail in (*(detail for _, detail in refused), *spoken)),
     )
 
 

@@ -16,7 +16,7 @@ from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
 from selftune.loop.ejected import codex_of
 from selftune.loop.motivation.idleness import Visit
-from selftune.loop.motivation.keeping import End, note_ended, note_refused, note_taken, read_diary
+from selftune.loop.motivation.keeping import FAILED, End, note_ended, note_refused, note_taken, read_diary
 from selftune.loop.motivation.noticing import notice
 from selftune.loop.night.window import read_time
 from selftune.personas.motivator.budget import Allowance, Spent, is_quiet, shortfall
@@ -156,7 +156,7 @@ def _hold(
         with stopped_by(visit), stopped_by(Braked(project.hidden)):
             end = holder.hold(project, text, taken.task_id, left)
     except SelftuneError as error:
-        note_ended(project, taken.task_id, End(ended_by=f"failed: {type(error).__name__}"))
+        note_ended(project, taken.task_id, End(ended_by=f"{FAILED}: {type(error).__name__}"))
         raise
     reach("goal-held")
     note_ended(project, taken.task_id, end)
