@@ -10,6 +10,7 @@ from selftune.errors import MissingFileError, ServingError, UsageError
 from selftune.interactions.reading.assemble import find_state, said_by_assistant
 from selftune.loop.dialogues.keeping import keep_exchange
 from selftune.loop.dialogues.serving import wake_server
+from selftune.loop.motivation.idleness import note_visit
 from selftune.loop.releasing.service import serving_release
 from selftune.records import Interaction, Message, Trigger, digest_of
 
@@ -44,6 +45,7 @@ def ask_champion(project: Project, question: str, *, system: str, keep: bool) ->
     """
     if not question.strip():
         raise UsageError("there is nothing to ask.", next_step='Type a question: selftune ask "Hello!"')
+    note_visit(project.hidden)
     messages = (*_system(system), Message(role="user", content=question))
     release = serving_release(project)
     live, status = wake_server(project)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.loop.dialogues.exchange import measured_turns
 from selftune.loop.dialogues.holding import CHAT, Earlier, end_unfinished, hold, resume, unfinished
 from selftune.loop.dialogues.outset import new_name
+from selftune.loop.motivation.idleness import note_visit
 from selftune.personas.dialogue.base import DYAD, WHOLE, Ending
 from selftune.personas.scripted import read_script
 from selftune.records import Message
@@ -52,6 +53,8 @@ class Chat:
         self._wishes = wishes
         self._heard = heard
         self._voice: Voice | None = None if wishes.script is None else read_script(wishes.script)
+        # Whatever the system talks about by itself ends now.
+        note_visit(project.hidden)
         self.begin_anew()
 
     def begin_anew(self) -> None:

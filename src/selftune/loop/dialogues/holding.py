@@ -24,6 +24,7 @@ from selftune.loop.dialogues.outset import (
 )
 from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of
 from selftune.loop.ejected import codex_of
+from selftune.loop.motivation.idleness import note_visit
 from selftune.personas.checkpoints import IN_MEMORY, open_checkpoints
 from selftune.personas.dialogue.base import (
     DYAD,
@@ -123,6 +124,8 @@ def hold(
     """
     if not prompt.strip():
         raise UsageError("there is nothing to talk about.", next_step="Type a question.")
+    if trigger is Trigger.USER:
+        note_visit(project.hidden)
     codex = _codex_to_speak_under(project)
     source = MOTIVATOR if trigger is Trigger.MOTIVATOR else CHAT
     guests = _Guests(voice=voice, gauge=gauge, toolbox=toolbox, heard=heard)
@@ -214,7 +217,7 @@ def unfinished(project: Project) -> tuple[Outset, ...]:
     """
     if not place_of(project).exists():
         return ()
-    with open_checkpoints(place_of(project)) as checkpoints:
+    with open_checkpoints(place_of(project), wait_seconds=_WAIT_SECONDS) as checkpoints:
         return tuple(read_outset(one) for one in checkpoints.unfinished())
 
 
