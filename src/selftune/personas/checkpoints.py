@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import IntegrityError, LockedError
+from selftune.errors import IntegrityError, LockedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,11 +54,19 @@ class Checkpoints:
         self.saver = saver
 
     def begin(self, thread: str, body: str) -> None:
-        """Write down that a dialogue begins, and what it needs to go on after a crash."""
-        with self.saver.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO threads SELECT ?, coalesce(max(number), 0) + 1, ?, NULL FROM threads", (thread, body)
-            )
+        """Write down that a dialogue begins, and what it needs to go on after a crash.
+
+        Raises:
+            UsageError: there was one of this name.
+        """
+        said = "INSERT INTO threads SELECT ?, coalesce(max(number), 0) + 1, ?, NULL FROM threads"
+        try:
+            with self.saver.cursor() as cursor:
+                cursor.execute(said, (thread, body))
+        except sqlite3.IntegrityError as error:
+            raise UsageError(
+                f"dialogue {thread!r} was held already.", next_step="Give the new one another name."
+            ) from error
 
     def unfinished(self) -> tuple[Begun, ...]:
         """Every dialogue that is not over, oldest first."""
