@@ -34,16 +34,30 @@ _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fc
 _NOT_COUNTED: Final = "no cgroup: the memory of the kernel itself is not counted"
 
 _NAMESPACES: Final = (
-    *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"),
+    *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1"),
     *("--cap-drop", "ALL", "--clearenv", "--hostname", HOST, "--uid", str(_NOBODY), "--gid", str(_NOBODY)),
 )
 
-# Says that the box stands, and becomes the program: nothing of the prelude is left in its way.
-_PRELUDE: Final = (
-    "import os,sys,types;os.write({fd},b'+');os.close({fd});"
-    "m=types.ModuleType('__main__');m.__file__='{path}';sys.modules['__main__']=m;sys.argv=['{path}'];"
-    "exec(compile(open('{path}','rb').read(),'{path}','exec'),m.__dict__)"
-)
+# The first process of the box, which takes all others with it when it ends. It is ours and not bubblewrap's, for a
+# program may write into its memory: so it is held by the same limits, has nothing to lose, and waits. The program is
+# its child, which says that the box stands; nothing of the prelude is left in its way.
+_PRELUDE: Final = """
+import os, signal, sys
+child = os.fork()
+if child:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ended = 0
+    while ended != child:
+        ended, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+os.write({fd}, b"+")
+os.close({fd})
+main = type(sys)("__main__")
+main.__file__ = sys.argv[0] = "{path}"
+sys.modules["__main__"] = main
+exec(compile(open("{path}", "rb").read(), "{path}", "exec"), main.__dict__)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

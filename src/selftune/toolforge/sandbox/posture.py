@@ -26,8 +26,12 @@ def error_of(deed):
         return error.errno
     return 0
 
-def status(name):
-    with open("/proc/self/status") as lines:
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+def status(name, process="self"):
+    with open("/proc/" + process + "/status") as lines:
         return next(line.split(":")[1].strip() for line in lines if line.startswith(name + ":"))
 
 def held(folder, name):
@@ -40,6 +44,7 @@ with open("/proc/net/dev") as lines:
 descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
 room = os.statvfs("/tmp")
 folders = "", "/usr", "/dev", "/dev/shm", "/proc/sys/kernel"
+powers = "Uid", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"
 names = "NPROC", "AS", "CPU", "FSIZE", "NOFILE", "CORE"
 print(json.dumps({
     "python": sys.version.split()[0],
@@ -47,6 +52,8 @@ print(json.dumps({
     "capabilities": [int(status(name), 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")],
     "no_new_privileges": status("NoNewPrivs") == "1",
     "filtered": status("Seccomp") == "2",
+    "first_held": [status(name) for name in powers] == [status(name, "1") for name in powers]
+        and read("/proc/self/limits") == read("/proc/1/limits"),
     "processes": sum(name.isdigit() for name in os.listdir("/proc")),
     "devices": devices,
     "environment": sorted(os.environ),
@@ -133,6 +140,8 @@ def _powers(seen: Mapping[str, Any], *, filtered: bool) -> Iterator[str]:
         yield "the program is root"
     if any(seen["capabilities"]) or not seen["no_new_privileges"]:
         yield "it holds capabilities or may gain them"
+    if not seen["first_held"]:
+        yield "the first process of the box is held less than the program"
     if filtered and not (seen["filtered"] and seen["socket"]):
         yield "no filter of system calls holds it"
 
