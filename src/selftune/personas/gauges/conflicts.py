@@ -82,9 +82,14 @@ def _opposites(pair: Pair) -> Finding | None:
     return None
 
 
-def _is_about_the_same(one: Claim, other: Claim) -> bool:
-    shared = len(one.stems & other.stems)
-    return shared >= _SHARED_STEMS and shared >= _SHARED_SHARE * min(len(one.stems), len(other.stems))
+def _is_about_the_same(one: Claim, other: Claim, share: float = _SHARED_SHARE) -> bool:
+    return len(one.stems & other.stems) >= _SHARED_STEMS and _overlap(one, other) >= share
+
+
+def _overlap(one: Claim, other: Claim) -> float:
+    """Shared stems among all stems of both (Jaccard 1901); 0 of none."""
+    together = len(one.stems | other.stems)
+    return len(one.stems & other.stems) / together if together else 0.0
 
 
 def _numbers(pair: Pair) -> Finding | None:
@@ -109,8 +114,8 @@ def _measured_alike(first: Sequence[Claim], second: Sequence[Claim]) -> Iterator
     alone = len(ones) == 1 and len(others) == 1
     for one in ones:
         for other in others:
-            fewest = min(len(one.stems), len(other.stems))
-            if (alone and fewest <= _SHARED_STEMS) or len(one.stems & other.stems) >= max(1, _NUMBER_SHARE * fewest):
+            brief = alone and min(len(one.stems), len(other.stems)) <= _SHARED_STEMS
+            if brief or (one.stems & other.stems and _overlap(one, other) >= _NUMBER_SHARE):
                 yield one, other
 
 
