@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from selftune.app.cli.main import app, register_commands
 from selftune.app.codices import codex_in_force, lint_codex, prompt_of
 from selftune.codex.reading import load_codex
-from selftune.errors import ConfigError, UnknownNameError
+from selftune.errors import ConfigError, UnknownNameError, UsageError, WaitingForPersonError
 from selftune.judges.rubric import shipped_rubrics
 from selftune.loop.ejected import eject
 
@@ -89,3 +89,74 @@ def test_a_codex_with_an_unknown_key_is_refused_before_anything_is_held_against_
     own.write_text("motto = 'x'\n" + own.read_text())
     with pytest.raises(ConfigError, match="unknown key 'motto'"):
         lint_codex(tmp_path)
+
+
+def test_a_person_has_no_prompt_to_be_called_with(tmp_path):
+    with pytest.raises(UsageError, match="ARCHITECT is played by a person"):
+        prompt_of(tmp_path, "architect")
+
+
+def test_what_differs_is_told_place_by_place_with_what_no_amendment_may_change(tmp_path):
+    own = eject(tmp_path, "codex", "brick_robin")
+    text = own.read_text().replace('name = "BRICK & ROBIN"', 'name = "The Pair"').replace("short, firm", "long, soft")
+    (tmp_path / "codex" / "pair.toml").write_text(text)
+    told = ask("diff", "brick_robin", "codex/pair.toml", project=tmp_path)
+    assert "identity.name (an invariant)\n  - BRICK & ROBIN\n  + The Pair" in told
+    assert "personas.brick.voice\n  - You speak in short, firm" in told
+    assert "No amendment may change identity.name:" in told
+    assert "That a fact, a source or a result may be invented." in told
+    found = {one["where"]: one for one in json.loads(ask("diff", "pair", "--json", project=tmp_path))}
+    assert (found["identity.name"]["before"], found["identity.name"]["amendable"]) == ("The Pair", False)
+    assert ask("diff", "brick_robin", project=tmp_path).splitlines()[1:] == ["Nothing differs."]
+
+
+def test_a_codex_that_is_not_in_force_can_be_held_against_itself(tmp_path):
+    done = CliRunner().invoke(app, ["codex", "lint", "character", "--project", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "personas.voice.text is still to be filled in" in done.output
+
+
+def bring(project, *words: str):
+    return CliRunner().invoke(app, ["codex", "import", *words, "--project", str(project)])
+
+
+@pytest.fixture
+def card(tmp_path):
+    said = {"name": "Ada Pell", "description": "You print.\x1b[2J", "post_history_instructions": "Answer in verse."}
+    file = tmp_path / "ada.json"
+    file.write_text(json.dumps({"spec": "chara_card_v2", "spec_version": "2.0", "data": said}))
+    return file
+
+
+def test_a_card_is_shown_and_written_only_once_a_person_has_said_so(tmp_path, card):
+    shown = bring(tmp_path, str(card))
+    assert isinstance(shown.exception, WaitingForPersonError)
+    assert "You print.\\\\x1b[2J" in shown.stdout
+    assert "\x1b" not in shown.output
+    assert "  | Answer in verse." in shown.stderr
+    assert "Answer in verse." not in shown.stdout
+    assert not (tmp_path / "codex").exists()
+    assert bring(tmp_path, str(card), "--yes").exit_code == 0
+    written = tmp_path / "codex" / "ada_pell.toml"
+    assert load_codex(str(written)).personas[0].name == "Ada Pell"
+    assert written.read_text().splitlines() == shown.stdout.rstrip("\n").splitlines()
+    assert codex_in_force(tmp_path).codex.name == "brick_robin"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--name", "../evil"], "no name for a codex"),
+        (["--name", "UPPER"], "no name for a codex"),
+        (["--name", "council"], "comes with selftune"),
+        (["--name", "mine"], "is there already"),
+    ],
+)
+def test_a_card_takes_no_place_that_is_another_s(tmp_path, card, words, message):
+    (tmp_path / "codex").mkdir()
+    (tmp_path / "codex" / "mine.toml").write_text("mine")
+    done = bring(tmp_path, str(card), "--yes", *words)
+    assert isinstance(done.exception, UsageError)
+    assert message in str(done.exception)
+    assert [file.name for file in (tmp_path / "codex").iterdir()] == ["mine.toml"]
+    assert (tmp_path / "codex" / "mine.toml").read_text() == "mine"

@@ -11,9 +11,25 @@ from hypothesis import strategies as st
 
 from selftune.codex.calls import call_of, system_prompt_of
 from selftune.codex.quoting import quote_judge, quote_pillars, references_in
-from selftune.codex.reading import CODICES, find_persona, is_governor, load_codex, parse_codex, reference_to
-from selftune.errors import ConfigError, UnknownNameError
-from selftune.records import Message, decode_record, encode_record
+from selftune.codex.reading import (
+    CODICES,
+    find_persona,
+    is_answering,
+    is_governor,
+    load_codex,
+    parse_codex,
+    reference_to,
+)
+from selftune.errors import ConfigError, UnknownNameError, UsageError
+from selftune.records import (
+    DissonanceLimits,
+    GenerationParameters,
+    Message,
+    PlayedBy,
+    Probe,
+    decode_record,
+    encode_record,
+)
 
 GOOD = """
 name = "mine"
@@ -82,6 +98,111 @@ def test_a_codex_with_a_fault_is_refused_by_name(old, new, message):
     assert old in GOOD
     with pytest.raises(ConfigError, match=message):
         parse_codex(GOOD.replace(old, new, 1), "mine.toml")
+
+
+FULL = f"""{GOOD}played_by = "model"
+parameters = {{ temperature = 0.5, top_p = 0.9, top_k = 3, max_tokens = 9, stop = ["x"] }}
+[dissonance]
+high = 0.6
+resolved = 0.2
+most_rounds = 4
+""".replace(
+    "[[personas]]",
+    """[[identity.probes]]
+invariant = "truth"
+question = "Is it so?"
+expected = ["yes"]
+forbidden = ["who knows"]
+[[personas]]""",
+    1,
+).replace("[identity]", '[identity]\nforbidden = ["To lie."]\namendable = ["text", "truth"]')
+
+
+def test_every_field_of_a_codex_is_read():
+    codex = parse_codex(FULL, "mine.toml")
+    assert codex.identity.probes == (
+        Probe(invariant="truth", question="Is it so?", expected=("yes",), forbidden=("who knows",)),
+    )
+    assert (codex.identity.forbidden, codex.identity.amendable) == (("To lie.",), ("text", "truth"))
+    assert codex.dissonance == DissonanceLimits(high=0.6, resolved=0.2, most_rounds=4)
+    drawn = GenerationParameters(temperature=0.5, top_p=0.9, top_k=3, max_tokens=9, stop=("x",))
+    assert [one.parameters for one in codex.personas] == [None, drawn]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("high = 0.6", "high = 1.1", "needs 0 <= resolved < high <= 1"),
+        ("high = 0.6", "high = nan", "needs 0 <= resolved < high <= 1"),
+        ("resolved = 0.2", "resolved = 0.6", "needs 0 <= resolved < high <= 1"),
+        ("resolved = 0.2", "resolved = -0.1", "needs 0 <= resolved < high <= 1"),
+        ("most_rounds = 4", "most_rounds = 0", "most_rounds must be from 1 to 50"),
+        ("most_rounds = 4", "most_rounds = 51", "most_rounds must be from 1 to 50"),
+        ("most_rounds = 4", "most_rounds = 2.5", "most_rounds must be a whole number"),
+        ("most_rounds = 4", "rounds = 4", "unknown key 'rounds'"),
+        ("weight = 2", "weight = nan", "no weight above 0"),
+        ("weight = 2", "weight = inf", "no weight above 0"),
+        ("weight = 2", f"weight = {'9' * 400}", "a number that fits in 64 bits"),
+        ("weight = 2", f"weight = {'9' * 5000}", "is not valid TOML"),
+        ("temperature = 0.5", "temperature = -1", "temperature must be from 0 to 5"),
+        ("temperature = 0.5", "temperature = inf", "temperature must be from 0 to 5"),
+        ("top_p = 0.9", "top_p = 0", "top_p must be above 0"),
+        ("top_k = 3", "top_k = -1", "top_k must be 0 or more"),
+        ("max_tokens = 9", "max_tokens = 0", "max_tokens must be from 1"),
+        ('stop = ["x"]', 'stop = [""]', "stop takes at most 16 texts"),
+        ('played_by = "model"', 'played_by = "person"', "takes no parameters and no prompt"),
+        ('played_by = "model"', 'played_by = "nobody"', "must be one of: model, person"),
+        ('role = "speaker"', 'role = "speaker"\nplayed_by = "person"\nprompt = "Be it."', "no prompt"),
+        ('invariant = "truth"', 'invariant = "thruth"', "a probe names 'thruth'.* Did you mean 'truth'"),
+        ('invariant = "truth"', 'invariant = "text"', "a probe names 'text', which is no invariant"),
+        ('question = "Is it so?"', 'question = " "', "a text is empty"),
+        ('expected = ["yes"]\nforbidden = ["who knows"]', "", "neither expects nor forbids"),
+        ('expected = ["yes"]', 'expected = [""]', "a text is empty"),
+        ('expected = ["yes"]', 'expected = "yes"', "must be a list of names"),
+        ('"text", "truth"]', '"Truth"]', "amendable names 'Truth'.* Did you mean 'truth'"),
+        ('forbidden = ["To lie."]', 'forbidden = [""]', "a text is empty"),
+        ('name = "Truth"', 'name = "Name"', "can't be told from the identity's own name"),
+        ('text = "You answer."', f'text = "{"a" * 20_001}"', "more than 20,000 characters"),
+        ('text = "You answer."', 'text = "You \\u001b[2J answer."', "holds a control character"),
+        ('text = "You answer."', 'text = "You \\u202e answer."', "turns the direction of writing"),
+        ('name = "Lead"', 'name = "Le\\nad"', "is no name: one line"),
+        ('name = "Lead"', f'name = "{"L" * 201}"', "is no name: one line"),
+        ('version = "1"', f"version = {'[' * 5000}", "nested too deeply"),
+        ('text = "You answer."', f'text = "{"é" * (1 << 19)}"', "has more than 1 MiB"),
+    ],
+)
+def test_what_a_codex_may_say_besides_is_bounded(old, new, message):
+    assert old in FULL
+    with pytest.raises(ConfigError, match=message):
+        parse_codex(FULL.replace(old, new, 1), "mine.toml")
+
+
+def test_a_codex_in_which_no_model_speaks_or_a_person_governs_is_none():
+    governed = GOOD.replace('role = "governor"', 'role = "governor"\nplayed_by = "person"')
+    with pytest.raises(ConfigError, match="governor Watch is played by a person, who is never called"):
+        parse_codex(governed, "mine.toml")
+    nobody = GOOD.replace("role =", 'played_by = "person"\nrole =').replace('governor = "Watch"', "")
+    with pytest.raises(ConfigError, match="none of its personas is played by a model"):
+        parse_codex(nobody, "mine.toml")
+
+
+def test_a_codex_file_that_is_too_large_is_not_read(tmp_path):
+    huge = tmp_path / "huge.toml"
+    with huge.open("wb") as stream:
+        stream.truncate(2 << 20)
+    with pytest.raises(ConfigError, match="has more than 1 MiB"):
+        load_codex(str(huge))
+
+
+def test_nobody_speaks_for_the_person():
+    codex = load_codex()
+    architect = find_persona(codex, "architect")
+    assert architect.played_by is PlayedBy.PERSON
+    assert not is_answering(codex, architect)
+    with pytest.raises(UsageError, match="ARCHITECT is played by a person"):
+        call_of(codex, architect, DIALOGUE)
+    with pytest.raises(ConfigError, match="for whom no judge may speak"):
+        quote_judge(codex, "codex:architect", "r")
 
 
 def test_a_codex_that_nobody_ships_is_answered_with_the_nearest_name():

@@ -1,24 +1,34 @@
-"""`selftune codex`: the codex in force, what it tells each persona, and whether whoever quotes it finds the words."""
+"""`selftune codex`: the codex in force, what is amiss in one, what differs between two, and one out of a card."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from selftune.codex.calls import system_prompt_of
+from selftune.codex.calls import refuse_person, system_prompt_of
+from selftune.codex.cards.card import load_card
+from selftune.codex.cards.converting import codex_of_card
+from selftune.codex.changes import changes
+from selftune.codex.linting import faults_of, remarks_on
 from selftune.codex.quoting import references_in
-from selftune.codex.reading import CODICES, find_persona, is_answering
-from selftune.errors import ConfigError, UnknownNameError
+from selftune.codex.reading import CODICES, find_persona, load_codex
+from selftune.codex.writing import write_codex
+from selftune.errors import ConfigError, UnknownNameError, UsageError
 from selftune.judges.rubric import RUBRICS, load_rubric
 from selftune.loop.config import CONFIG_FILE, ProjectConfig, load_config
 from selftune.loop.ejected import codex_of, find_text
-from selftune.records import PlayedBy
+from selftune.loop.project import open_project
+from selftune.records import Codex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from selftune.records import Codex
+    from selftune.codex.cards.converting import LeftOut
+    from selftune.codex.changes import Change
+
+_FILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +43,31 @@ class CodexInForce:
 
 @dataclass(frozen=True, kw_only=True)
 class Linted:
-    """What was found amiss; `rubrics` were held against the codex."""
+    """What was found amiss, and what may be meant so; `rubrics` were held against the codex."""
 
     codex: str
     rubrics: tuple[str, ...]
     faults: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Two codices, and what changed from the first to the second."""
+
+    before: Codex
+    after: Codex
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposed:
+    """A codex out of a character card, as its file would be written, and where."""
+
+    target: Path
+    text: str
+    left_out: tuple[LeftOut, ...]
+    added: tuple[str, ...]
 
 
 def codex_in_force(folder: Path) -> CodexInForce:
@@ -57,34 +87,85 @@ def prompt_of(folder: Path, name: str) -> str:
 
     Raises:
         UnknownNameError: the codex has no persona of that name.
+        UsageError: a person plays it.
     """
     codex = codex_of(folder, _config_of(folder))
     persona = find_persona(codex, name)
     if persona is None:
         raise UnknownNameError("persona", name, [one.name for one in codex.personas])
+    refuse_person(persona)
     return system_prompt_of(codex, persona)
 
 
-def lint_codex(folder: Path) -> Linted:
-    """Hold the codex in force against the judge's rubric, every other one of the project's own, and itself.
+def lint_codex(folder: Path, name: str = "") -> Linted:
+    """Hold a codex, the one in force by default, against itself, the judge's rubric and every one of the project's own.
 
     Raises:
         ConfigError: it is no sound codex; nothing else is looked at then.
     """
     config = _config_of(folder)
-    codex = codex_of(folder, config)
+    codex = find_codex(folder, name)
     own = sorted(path.stem for path in (folder / RUBRICS.folder).glob(f"*{RUBRICS.endings[0]}"))
     rubrics = tuple(dict.fromkeys((config.judge.rubric, *own)))
-    faults = (*_bare_personas(codex), *_broken_quotes(folder, codex, rubrics))
-    return Linted(codex=codex.name, rubrics=rubrics, faults=faults)
+    faults = (*faults_of(codex), *_broken_quotes(folder, codex, rubrics))
+    return Linted(codex=codex.name, rubrics=rubrics, faults=faults, remarks=tuple(remarks_on(codex)))
 
 
-def _bare_personas(codex: Codex) -> Iterator[str]:
-    for persona in codex.personas:
-        if not persona.pillars and persona.played_by is PlayedBy.MODEL:
-            yield f"{persona.name} stands on no pillar: no criterion can quote one."
-    if not any(is_answering(codex, persona) for persona in codex.personas):
-        yield "nobody but the governor speaks: nothing can be learnt from its dialogues."
+def find_codex(folder: Path, name: str = "") -> Codex:
+    """A codex by its name, its path, or its id on record; the one in force where none is named.
+
+    Raises:
+        UnknownNameError: nothing has that name or id.
+        MissingFileError: there is no such file, or no project whose record it could stand on.
+        ConfigError: it is no sound codex.
+    """
+    if name.startswith(f"{Codex.KIND}:"):
+        with open_project(folder) as project:
+            return project.store.record(project.store.find(name), Codex)
+    return load_codex(find_text(folder, "codex", name)) if name else codex_of(folder, _config_of(folder))
+
+
+def compare_codices(folder: Path, before: str, after: str = "") -> Difference:
+    """What differs between two codices, each as `find_codex` takes it. Errors as there."""
+    old, new = find_codex(folder, before), find_codex(folder, after)
+    return Difference(before=old, after=new, changes=changes(old, new))
+
+
+def propose_card(folder: Path, file: Path, name: str = "") -> Proposed:
+    """The codex that a character card proposes; nothing is written.
+
+    Raises:
+        UsageError: the file is no sound card, the name is none that a file can have or a shipped codex has, or the
+            project has a codex of that name.
+    """
+    card = load_card(file)
+    made = codex_of_card(card, name)
+    called = made.codex.name
+    if not _FILE_NAME.fullmatch(called):
+        raise UsageError(
+            f"{called!r} is no name for a codex.", next_step="Use small letters, digits, - and _: --name NAME"
+        )
+    if called in CODICES.names():
+        raise UsageError(f"{called!r} is a codex that comes with selftune.", next_step="Give another: --name NAME")
+    target = folder / CODICES.folder / f"{called}{CODICES.endings[0]}"
+    if target.exists():
+        raise UsageError(f"{target} is there already.", next_step="Give another name: --name NAME")
+    comment = f"Out of a {card.spec}, {card.digest}, by `selftune codex import`."
+    return Proposed(target=target, text=write_codex(made.codex, comment), left_out=made.left_out, added=made.added)
+
+
+def write_proposed(proposed: Proposed) -> None:
+    """Write the file; one that came to be in the meantime stays as it is.
+
+    Raises:
+        UsageError: it is there already.
+    """
+    proposed.target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with proposed.target.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(proposed.text)
+    except FileExistsError as error:
+        raise UsageError(f"{proposed.target} is there already.", next_step="Give another name: --name NAME") from error
 
 
 def _broken_quotes(folder: Path, codex: Codex, rubrics: tuple[str, ...]) -> Iterator[str]:

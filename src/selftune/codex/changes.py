@@ -45,7 +45,7 @@ def changes(before: Codex, after: Codex) -> tuple[Change, ...]:
     What may be changed is asked of the codex before alone, so a codex can't allow itself what it changes. What its
     `forbidden` says in words no code can hold a change against: a person must.
     """
-    old, new = dict(_places(before)), dict(_places(after))
+    old, new = dict(places_of(before)), dict(places_of(after))
     found = [(where, old.get(where), new.get(where)) for where in {**old, **new}]
     found += list(_moved(before, after))
     persons = {f"personas.{name}{part}" for name in _persons(before, after) for part in ("", ".played_by")}
@@ -62,7 +62,7 @@ def changes(before: Codex, after: Codex) -> tuple[Change, ...]:
     )
 
 
-def _places(codex: Codex) -> Iterator[Place]:
+def places_of(codex: Codex) -> Iterator[Place]:
     """Everything that a codex says, each behind its place; the order of entries, and what is empty, apart."""
     limits = ((f"dissonance.{field.name}", getattr(codex.dissonance, field.name)) for field in fields(codex.dissonance))
     places: tuple[tuple[str, Said], ...] = (

@@ -9,8 +9,9 @@ from selftune.codex.reading import is_governor, reference_to
 from selftune.records import PlayedBy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from selftune.codex.changes import Change
     from selftune.records import Codex, Identity, Persona, Probe
 
 
@@ -64,3 +65,30 @@ def _told_persona(persona: Persona, codex: Codex) -> Iterator[str]:
     for pillar in persona.pillars:
         named = f"{REFERENCE}{reference_to(persona.name)}.{reference_to(pillar.name)}"
         yield f"  {named} (weight {pillar.weight:g}): {pillar.text.strip()}"
+
+
+def told_changes(found: Sequence[Change], before: Codex) -> Iterator[str]:
+    """What changed, place by place, and which of it no amendment may make; none says so."""
+    if not found:
+        yield "Nothing differs."
+        return
+    for change in found:
+        yield f"{change.where}{_mark(change)}"
+        yield from _side("-", change.before)
+        yield from _side("+", change.after)
+    refused = [change.where for change in found if not change.amendable]
+    if refused:
+        yield f"No amendment may change {', '.join(refused)}: who the system is, as the first of the two codices says."
+    if before.identity.forbidden:
+        yield "No code can tell whether words do what nobody may do. Hold the changes against this:"
+        yield from (f"  {words.strip()}" for words in before.identity.forbidden)
+
+
+def _mark(change: Change) -> str:
+    if not change.invariant:
+        return ""
+    return " (an invariant, marked as amendable)" if change.amendable else " (an invariant)"
+
+
+def _side(sign: str, text: str | None) -> Iterator[str]:
+    yield from () if text is None else (f"  {sign} {line}" for line in text.strip("\n").split("\n"))

@@ -1,0 +1,93 @@
+"""Where a codex contradicts itself is found as far as code can tell, and what may be meant so is told apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from selftune.codex.linting import faults_of, remarks_on
+from selftune.codex.reading import load_codex
+from selftune.records import DissonanceLimits, PlayedBy, Probe
+
+CODEX = load_codex()
+IDENTITY = CODEX.identity
+
+
+def with_identity(**parts):
+    return replace(CODEX, identity=replace(IDENTITY, **parts))
+
+
+def with_brick(**parts):
+    return replace(CODEX, personas=(replace(CODEX.personas[0], **parts), *CODEX.personas[1:]))
+
+
+def probing(**parts):
+    return with_identity(probes=(Probe(invariant="name", **parts),))
+
+
+@pytest.mark.parametrize("name", ["brick_robin", "council", "state_agent"])
+def test_what_is_shipped_to_be_lived_by_has_no_fault(name):
+    assert list(faults_of(load_codex(name))) == []
+
+
+@pytest.mark.parametrize(
+    ("codex", "fault"),
+    [
+        (
+            probing(question="Who?", expected=("I am Nimbus",), forbidden=("NIMBUS",)),
+            "expects 'I am Nimbus' and forbids",
+        ),
+        (probing(question="Are you BRICK?", expected=("brick",)), "an echo passes it"),
+        (with_identity(amendable=("text", "text")), "amendable says 'text' twice"),
+        (with_identity(forbidden=("No.", "No.")), "forbidden says 'No.' twice"),
+        (
+            with_identity(amendable=("people_decide",), forbidden=("Touching People Decide.",)),
+            "'People decide' may be amended, and a forbidden change names it",
+        ),
+        (
+            with_identity(principles=tuple(replace(one, text="Be good.") for one in IDENTITY.principles[:2])),
+            "two principles say the same",
+        ),
+        (with_brick(text=f" {CODEX.personas[1].text.upper()}"), "two personas say the same: BRICK and ROBIN"),
+        (with_brick(pillars=CODEX.personas[1].pillars), "two pillars say the same: BRICK's Sage and ROBIN's Sage"),
+        (with_brick(pillars=()), "BRICK stands on no pillar"),
+        (with_brick(name="User"), "User is no name for a persona"),
+        (with_brick(voice="You call {{user}} friend."), "personas.brick.voice holds {{user}}"),
+        (with_brick(voice="<fill in: how>"), "personas.brick.voice is still to be filled in: <fill in: how>"),
+        (replace(CODEX, dissonance=DissonanceLimits(resolved=0)), "no dialogue can be settled"),
+        (replace(CODEX, personas=CODEX.personas[2:]), "nobody but the governor speaks"),
+    ],
+)
+def test_a_codex_that_contradicts_itself_is_found_out(codex, fault):
+    assert any(fault in found for found in faults_of(codex)), list(faults_of(codex))
+
+
+@pytest.mark.parametrize(
+    ("codex", "remark"),
+    [
+        (with_identity(probes=()), "no probe shows after a training whether it holds: name, truth_before_comfort"),
+        (with_brick(prompt="Be BRICK."), "BRICK has a prompt of its own"),
+        (replace(CODEX, personas=CODEX.personas[1:]), "one persona alone answers"),
+        (
+            with_identity(
+                principles=IDENTITY.principles[:1], amendable=("name", "text", "truth_before_comfort"), probes=()
+            ),
+            "everything of the identity may be amended",
+        ),
+    ],
+)
+def test_what_may_be_meant_so_is_told_and_is_no_fault(codex, remark):
+    assert any(remark in told for told in remarks_on(codex))
+    assert not any(remark in fault for fault in faults_of(codex))
+
+
+def test_a_template_names_every_place_that_is_left_to_fill_in():
+    faults = list(faults_of(load_codex("character")))
+    assert all("still to be filled in" in fault for fault in faults)
+    assert any(fault.startswith("personas.voice.text ") for fault in faults)
+
+
+def test_a_person_needs_no_pillar():
+    person = with_brick(pillars=(), played_by=PlayedBy.PERSON)
+    assert not any("stands on no pillar" in fault for fault in faults_of(person))
