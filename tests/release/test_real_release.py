@@ -117,6 +117,17 @@ def test_same_seed_same_answer_through_the_door(real):
     assert real.live.ask("Tell me about the owl.") == real.live.ask("Tell me about the owl.")
 
 
+def test_an_answer_that_comes_in_pieces_is_the_one_that_comes_whole(real):
+    release(replace(real.base(), build=real.real_build("F16")), real.target, real.context())
+    words, pieces = "Tell me about the owl.", []
+    answer, served_by = real.live.stream({"messages": [{"role": "user", "content": words}]}, pieces.append)
+    assert "".join(pieces) == answer.text == real.live.ask(words)
+    assert len(pieces) > 1
+    assert (answer.finish_reason, answer.completion_tokens) == ("length", 8)
+    assert answer.prompt_tokens > 0
+    assert served_by == real.live.status().build_digest
+
+
 def test_real_server_that_hangs_is_taken_back_and_the_release_before_answers(real):
     looks = ("--beat", "0.5", "--probe", "0.5")
     real.live = LiveServer(real.target, keeper=(*KEEPER, *looks))

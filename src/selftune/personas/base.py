@@ -34,6 +34,8 @@ class Said:
     Attributes:
         finish_reason: `stop`, `length` or `tool_calls`.
         generated_by: Build digest or model name, as the server itself says it.
+        flags: What is remarkable in it, as an interaction's flags name it.
+        in_place_of: What the model had said, where code did not let it through; empty where `text` is the model's own.
     """
 
     text: str
@@ -43,6 +45,8 @@ class Said:
     generated_by: str | None = None
     reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    flags: tuple[str, ...] = ()
+    in_place_of: str = ""
 
 
 class Voice(Protocol):

@@ -211,7 +211,14 @@ def test_a_tool_that_nobody_offered_is_not_called_whatever_a_text_says():
     voice = ScriptedVoice([Line(tool="delete_all"), Line(text="Well.")])
     spoken = held(voice, persona="BRICK", toolbox=toolbox)
     assert toolbox.called == []
-    assert spoken.turns[0].message.tool_calls[0].result.startswith("error: no tool")
+    assert spoken.turns[0].message.tool_calls[0].result.startswith("error: there is no tool")
+
+
+def test_a_tool_that_is_called_where_there_is_none_is_a_failed_call_in_the_log():
+    voice = ScriptedVoice([Line(tool="weigh"), Line(text="I can't weigh it.")])
+    (turn,) = held(voice, persona="BRICK").turns
+    assert turn.message.tool_calls[0].result == "error: there is no tool 'weigh'; allowed_actions: none"
+    assert turn.message.content == "I can't weigh it."
 
 
 def test_a_storm_of_tool_calls_ends_at_the_limit_and_an_answer_is_asked_for():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.interactions.privacy.consent import with_mark
 from selftune.interactions.reading.assemble import find_state
 from selftune.personas.dialogue.base import WHOLE, Ending
 from selftune.personas.scripted import SCRIPTED, SCRIPTED_FLAG
-from selftune.records import Consent, Interaction, InteractionOutcome, Thread
+from selftune.records import Consent, Interaction, InteractionOutcome, Rejected, Thread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from selftune.loop.dialogues.outset import Outset
     from selftune.personas.dialogue.base import Spoken
 
@@ -46,6 +49,7 @@ def interaction_of(outset: Outset, spoken: Spoken) -> Interaction:
         outcome=outcome_of(spoken.ending),
         dissonance=measured_turns(outset.dissonance, spoken.scores),
         flags=_flags(spoken, scripted=scripted),
+        rejected=tuple(_not_let_through(outset, spoken)),
         happened_at=outset.happened_at,
         thread=Thread.EXCHANGE if outset.session else None,
         codex_id=outset.codex_id,
@@ -64,6 +68,14 @@ def measured_turns(before: tuple[float, ...], scores: tuple[float | None, ...]) 
     """The dissonance of each turn, what was said before in the chat included; empty where one was not measured."""
     known = tuple(score for score in scores if score is not None)
     return (*before, *known) if len(known) == len(scores) else ()
+
+
+def _not_let_through(outset: Outset, spoken: Spoken) -> Iterator[Rejected]:
+    """What the model had said where code gave out other words, at the place of its turn."""
+    for at, turn in enumerate(spoken.turns, start=len(outset.opening)):
+        if turn.in_place_of:
+            own = replace(turn.message, content=turn.in_place_of)
+            yield Rejected(at=at, messages=(own,), generated_by=turn.generated_by)
 
 
 def _flags(spoken: Spoken, *, scripted: bool) -> tuple[str, ...]:

@@ -96,12 +96,14 @@ class Turn:
         tokens: Read and said for it, calls of tools included.
         generated_by: What spoke, by its own word.
         flags: What is remarkable, as an interaction's flags name it.
+        in_place_of: What the model had said, where code did not let it through; empty where the words are its own.
     """
 
     message: Message
     tokens: int = 0
     generated_by: str | None = None
     flags: tuple[str, ...] = ()
+    in_place_of: str = ""
 
 
 class Listener(Protocol):

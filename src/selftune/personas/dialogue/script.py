@@ -28,7 +28,8 @@ class Script:
         """Write a turn down."""
         import msgspec
 
-        body = msgspec.json.encode(replace(turn, message=cleaned(turn.message, self._clean))).decode()
+        kept = replace(turn, message=cleaned(turn.message, self._clean), in_place_of=self._clean(turn.in_place_of))
+        body = msgspec.json.encode(kept).decode()
         self._checkpoints.keep(self.thread, len(self.turns), body)
         self.turns = (*self.turns, turn)
 

@@ -70,7 +70,7 @@ def _try(wanted: Wanted, setting: Setting, company: Company, heard: Callable[[st
         offered = _offered(company, wanted) if len(called) < most else ()
         said = company.voice.speak(_call(wanted, setting, messages, offered, again=again), heard)
         tokens += said.prompt_tokens + said.completion_tokens
-        if not said.tool_calls or not offered:
+        if not said.tool_calls or len(called) >= most:
             limited = limited or bool(said.tool_calls)
             return _as_turn(wanted.persona, said, tuple(called), tokens, limited=limited)
         room = most - len(called)
@@ -117,8 +117,10 @@ def _offered(company: Company, wanted: Wanted) -> tuple[ToolSchema, ...]:
 
 def _answer(call: ToolCall, offered: tuple[ToolSchema, ...], company: Company) -> ToolCall:
     """The call with its result; what may be called is decided here and in the toolbox, whatever a text says."""
-    if call.name not in {tool.name for tool in offered} or company.toolbox is None:
-        done = replace(call, name=call.name[:64], result="error: no tool of that name may be called")
+    names = [tool.name for tool in offered]
+    if call.name not in names or company.toolbox is None:
+        refused = f"error: there is no tool {call.name[:64]!r}; allowed_actions: {', '.join(names) or 'none'}"
+        done = replace(call, name=call.name[:64], result=refused)
     elif len(call.arguments) > _MOST_ARGUMENTS:
         done = replace(call, arguments="{}", result=f"error: arguments of more than {_MOST_ARGUMENTS} characters")
     else:
@@ -132,5 +134,11 @@ def _as_turn(persona: Persona, said: Said, called: tuple[ToolCall, ...], tokens:
     text = said.text[:_MOST_LETTERS].encode("utf-8", "replace").decode("utf-8")
     message, flags = said_by_assistant(text.strip(), persona=persona.name, reasoning=said.reasoning, tool_calls=called)
     cut = said.finish_reason == "length" or len(said.text) > _MOST_LETTERS
-    marks = (*flags, *((CUT,) if cut else ()), *((TOOL_LIMIT,) if limited else ()))
-    return Turn(message=message, tokens=tokens, generated_by=said.generated_by, flags=marks)
+    marks = (*flags, *said.flags, *((CUT,) if cut else ()), *((TOOL_LIMIT,) if limited else ()))
+    return Turn(
+        message=message,
+        tokens=tokens,
+        generated_by=said.generated_by,
+        flags=marks,
+        in_place_of=said.in_place_of[:_MOST_LETTERS],
+    )
