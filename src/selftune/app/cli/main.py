@@ -78,11 +78,13 @@ def register_commands() -> None:
         experimenting,
         exporting,
         forgetting,
+        forging,
         forming,
         growing,
         house,
         inspecting,
         ledgers,
+        mcp,
         motivating,
         night_timers,
         nights,
@@ -128,6 +130,8 @@ def register_commands() -> None:
     results.register(app)
     house.register(app)
     codex.register(app)
+    forging.register(app)
+    mcp.register(app)
     amending.register()
     searching.register(app)
     growing.register(app)

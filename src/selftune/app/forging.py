@@ -1,0 +1,246 @@
+"""Tools from the command line: what is missing, what was written, and a person's yes or no to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.doubting import end, speaker
+from selftune.app.reporting.pages.plain import one_line, quoted
+from selftune.app.signing import speak
+from selftune.errors import UsageError
+from selftune.governance.statements import approve, refuse, say
+from selftune.loop.forging.listening import find_gap
+from selftune.loop.forging.making import make_tool
+from selftune.loop.forging.standing import ToolState, find_tool, tools_of
+from selftune.loop.forging.toolbox import run_tool
+from selftune.loop.hearing import hear_project, put_on_record
+from selftune.loop.incoming.privacy import door_of
+from selftune.personas.scripted import read_script
+from selftune.records import ExampleBy, Forging, ForgingEnd, StatementKind
+from selftune.toolforge.gaps import Gap, GapKind
+from selftune.toolforge.sandbox import find_sandbox
+from selftune.toolforge.schema import problems_of_value, read_value
+from selftune.toolforge.spec import SpecError, read_example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from selftune.governance.people.keys import Ask
+    from selftune.loop.forging.listening import Heard
+    from selftune.loop.forging.making import Made
+    from selftune.loop.forging.standing import Standing
+    from selftune.loop.forging.toolbox import Answered
+    from selftune.loop.project import Project
+    from selftune.records import Statement, Tool
+
+_KIND: Final = {
+    GapKind.ASKED: "asked for",
+    GapKind.FAILED: "a call failed",
+    GapKind.SAID: "said in a turn",
+    GapKind.PERSON: "by a person",
+}
+_EXIT: Final = {
+    ForgingEnd.PROPOSED: 0,
+    ForgingEnd.NO_SPEC: 1,
+    ForgingEnd.NEVER_RIGHT: 1,
+    ForgingEnd.NO_TIME: 7,
+    ForgingEnd.WRITER_FAILED: 8,
+}
+_WORDS: Final = 100
+_ID: Final = 21
+
+
+def forge_named(
+    project: Project, name: str, *, wanted: str = "", examples: Sequence[str] = (), script: Path | None = None
+) -> Made:
+    """Write a tool for a gap in the log, by its name, or for what a person wants; errors as `make_tool`.
+
+    Raises:
+        UsageError: neither or both are named, or an example is none.
+        UnknownNameError: no gap is called so.
+    """
+    if bool(name) == bool(wanted.strip()):
+        raise UsageError(
+            "name one gap, or say what is wanted.",
+            next_step='`selftune tool gaps` lists gaps; or: selftune tool forge --wanted "count the vowels of a text"',
+        )
+    try:
+        given = [read_example(one, ExampleBy.PERSON) for one in examples]
+    except SpecError as error:
+        raise UsageError(f"{error}.", next_step="""Write it as --example '{"text": "tree"} -> 2'.""") from error
+    heard = find_gap(project, name) if name else None
+    gap = Gap(kind=GapKind.PERSON, words=" ".join(wanted.split())) if heard is None else heard.gap
+    voice = None if script is None else read_script(script)
+    interaction_id = None if heard is None else heard.interaction_id
+    return make_tool(project, gap, interaction_id=interaction_id, given=given, voice=voice)
+
+
+def exit_code_of(made: Made) -> int:
+    """What the command ends with."""
+    return _EXIT[made.forging.ended_by]
+
+
+def describe_gaps(found: Sequence[Heard]) -> Iterator[str]:
+    """Each gap in a line, with what can be done about the first one."""
+    for one in found:
+        tried = f"  ({len(one.forgings)} tried)" if one.forgings else ""
+        yield f"{one.name}  {_KIND[one.gap.kind]:<14}{one_line(one.gap.words)[:_WORDS]}{tried}"
+    if found:
+        yield f"Have one written: selftune tool forge {found[0].name}"
+    else:
+        yield "No turn of the newest exchanges names anything that is missing."
+
+
+def describe_made(made: Made) -> Iterator[str]:
+    """What one go came to, with the failure of the last answer where nothing was right."""
+    forging = made.forging
+    attempts = f"{len(forging.attempts)} answers, {forging.seconds:.1f} s, written by {one_line(forging.written_by)}"
+    if made.tool is None:
+        yield f"No tool: {forging.ended_by.value} ({attempts}). On record: {forging.id[:_ID]}"
+        if made.failure:
+            yield f"  {one_line(made.failure)}"
+        for problem in forging.attempts[-1].problems if forging.attempts else ():
+            yield f"  {one_line(problem)[:300]}"
+        return
+    tool = made.tool
+    if made.known:
+        yield f"{tool.name}, version {tool.version}, is there already, word for word ({attempts})."
+        return
+    yield f"Proposed: {_title(tool)} ({attempts})."
+    yield f"  {one_line(tool.description)}"
+    yield f"  {_measured(tool)}"
+    if made.approved:
+        yield '  Approved by code, because [forge] approve = "pure". Take that back: selftune tool refuse ' + tool.name
+    else:
+        yield f"Read it, then say yes or no: selftune tool show {tool.name}"
+
+
+def describe_tools(found: Sequence[Standing]) -> Iterator[str]:
+    """Each tool in a line, the newest version of a name last."""
+    for one in found:
+        yield f"{one.tool.name:<24}v{one.tool.version:<3} {one.state.value:<11} {one_line(one.why)[:_WORDS]}"
+    if not found:
+        yield "No tool was proposed yet; `selftune tool gaps` shows what is missing."
+
+
+def describe_tool(project: Project, one: Standing) -> Iterator[str]:
+    """Everything that a person needs to say yes or no: what it does, its source, and every test."""
+    tool = one.tool
+    yield f"{_title(tool)}: {one.state.value}, {one_line(one.why)}"
+    yield f"  {one_line(tool.description)}"
+    yield f"  arguments {one_line(tool.parameters)}"
+    yield f"  returns {one_line(tool.returns)}"
+    yield f"  {_measured(tool)}; sandbox {tool.posture[:12]}"
+    forging = project.store.record(tool.forging_id, Forging)
+    where = f" in {forging.interaction_id[:26]}" if forging.interaction_id else ""
+    yield f"  written by {one_line(tool.written_by)} in {len(forging.attempts)} answers, for a gap {forging.gap}{where}"
+    yield from quoted(tool.source.rstrip("\n"))
+    for test in tool.tests:
+        yield f"  {'passed' if test.passed else 'FAILED'}  {one_line(test.name)} {one_line(test.told)}".rstrip()
+    for example in tool.examples:
+        yield f"  {one_line(example.arguments)} -> {one_line(example.result)} ({example.by.value})"
+    if one.state is ToolState.PROPOSED:
+        yield f'Yes: selftune tool approve {tool.name}   No: selftune tool refuse {tool.name} --because "..."'
+    elif one.state is ToolState.SUSPENDED:
+        yield f'Call it again: selftune tool resume {tool.name} --because "..."'
+
+
+def tool_named(project: Project, name: str) -> Standing:
+    """The newest tool of this name, or of this id, and what has become of it; errors as `tools_of` and `find_tool`."""
+    return find_tool(tools_of(project), name)
+
+
+def try_tool(project: Project, name: str, arguments: str) -> Answered:
+    """One call of any tool by a person, in the sandbox, whatever its state; it counts as nothing.
+
+    Raises:
+        UsageError: the arguments don't fit.
+        SandboxError: no sandbox holds here.
+    """
+    tool = tool_named(project, name).tool
+    try:
+        given = read_value(arguments)
+    except ValueError as error:
+        raise UsageError(f"the arguments are no JSON: {error}.", next_step="Write them as one JSON object.") from error
+    problems = problems_of_value(read_value(tool.parameters), given, "arguments")
+    if problems:
+        raise UsageError(f"{'; '.join(problems)}.", next_step=f"See its schema: selftune tool show {tool.name}")
+    return run_tool(project, tool, given, find_sandbox())
+
+
+def approve_tool(project: Project, name: str, *, author: str, text: str, ask: Ask) -> Statement:
+    """Put a person's yes to exactly this version on record; in a team it is signed with their key.
+
+    Raises:
+        UsageError: it is approved already, was refused, is suspended, or a later version took its place.
+    """
+    one = tool_named(project, name)
+    _require(one, ToolState.PROPOSED, "approve")
+    said = approve(
+        one.tool.id,
+        author=speaker(project, author),
+        text=text or "approved",
+        context=project.context(),
+        door=door_of(project),
+        evidence=(one.tool.forging_id,),
+    )
+    return put_on_record(project, speak(hear_project(project), said, ask), event="tool approved")
+
+
+def refuse_tool(project: Project, name: str, *, author: str, because: str) -> Statement:
+    """Put a person's no on record, with the reason; it holds until its author withdraws it.
+
+    Raises:
+        UsageError: it was refused already, or no reason is given.
+    """
+    one = tool_named(project, name)
+    if one.state is ToolState.REFUSED:
+        raise UsageError(f"{one.tool.name} was refused already.", next_step=f"See why: selftune tool show {name}")
+    who = speaker(project, author)
+    said = refuse(one.tool.id, author=who, text=because, context=project.context(), door=door_of(project))
+    return put_on_record(project, said, event="tool refused")
+
+
+def suspend_tool(project: Project, name: str, *, author: str, because: str) -> Statement:
+    """Have a tool called no more until that is lifted.
+
+    Raises:
+        UsageError: it is not approved, or no reason is given.
+    """
+    one = tool_named(project, name)
+    _require(one, ToolState.APPROVED, "suspend")
+    who = speaker(project, author)
+    said = say(StatementKind.HOLD, one.tool.id, who, because, project.context(), door_of(project))
+    return put_on_record(project, said, event="tool suspended")
+
+
+def resume_tool(project: Project, name: str, *, author: str, because: str, ask: Ask) -> tuple[Statement, ...]:
+    """Lift all that suspends a tool.
+
+    Raises:
+        UsageError: nothing suspends it, or no reason is given.
+        WaitingForPersonError: this person may not; the message says who may.
+    """
+    one = tool_named(project, name)
+    _require(one, ToolState.SUSPENDED, "resume")
+    return tuple(end(project, said.id, because, author=author, evidence=(), ask=ask) for said in one.said)
+
+
+def _require(one: Standing, state: ToolState, verb: str) -> None:
+    if one.state is not state:
+        raise UsageError(
+            f"{one.tool.name}, version {one.tool.version}, is {one.state.value} ({one.why}), and only what is "
+            f"{state.value} is there to {verb}.",
+            next_step=f"See what became of it: selftune tool show {one.tool.name}",
+        )
+
+
+def _title(tool: Tool) -> str:
+    return f"{tool.name}, version {tool.version} ({tool.id[:_ID]})"
+
+
+def _measured(tool: Tool) -> str:
+    passed = sum(test.passed for test in tool.tests)
+    pure = "pure" if tool.pure else "not pure"
+    return f"{passed} of {len(tool.tests)} tests passed; {pure}; {tool.milliseconds:.0f} ms a call, sandbox included"

@@ -1,0 +1,179 @@
+"""One go at a tool in a project: asked for, written, tested, put on record whatever came of it, and proposed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.failpoints import reach
+from selftune.governance.statements import say
+from selftune.interactions.door import redact_words
+from selftune.ledger.keys import load_machine_key
+from selftune.loop.amending.standing import require_adopted
+from selftune.loop.braking import check_brake
+from selftune.loop.forging.standing import POLICY, may_be_approved_by_code, seal_tool, tools_of
+from selftune.loop.forging.writing import check_sending, writer_of
+from selftune.loop.hearing import hear_project, put_on_record
+from selftune.loop.incoming.privacy import door_of
+from selftune.records import Forging, StatementKind, Tool, ToolAttempt
+from selftune.scoring.structured import canonical
+from selftune.toolforge.config import ApprovedBy, Forge
+from selftune.toolforge.forge import Bench, forge
+from selftune.toolforge.sandbox import find_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.loop.forging.standing import Standing
+    from selftune.loop.forging.writing import Writer
+    from selftune.loop.opened import Project
+    from selftune.personas.base import Voice
+    from selftune.records import ToolExample
+    from selftune.toolforge.forge import Forged
+    from selftune.toolforge.gaps import Gap
+    from selftune.toolforge.spec import Spec
+
+MACHINE: Final = "selftune"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What one go came to.
+
+    Attributes:
+        tool: What is proposed; None where nothing was right.
+        known: The tool was there already, word for word.
+        approved: Code approved it, because the config says so.
+        failure: Why the writer broke off, where it did.
+    """
+
+    forging: Forging
+    tool: Tool | None = None
+    known: bool = False
+    approved: bool = False
+    failure: str = ""
+
+
+def make_tool(
+    project: Project,
+    gap: Gap,
+    *,
+    interaction_id: str | None = None,
+    given: Sequence[ToolExample] = (),
+    voice: Voice | None = None,
+) -> Made:
+    """Write a tool for a gap and propose it; every answer is put on record, and so is a go that came to nothing.
+
+    Raises:
+        WaitingForPersonError: all work here is stopped.
+        IntegrityError: the codex is not the one that was adopted, or a tool on record was altered.
+        SandboxError: no sandbox holds on this machine; nothing was asked.
+        UsageError: the words of the gap may not go to where the writer is.
+    """
+    check_brake(project)
+    require_adopted(project)
+    box = find_sandbox()
+    check_sending(project, interaction_id)
+    known, section = tools_of(project), project.config.forge
+    writer, began = writer_of(project, voice), time.monotonic()
+    bench = Bench(
+        write=writer,
+        sandbox=box,
+        config=Forge(
+            attempts=section.attempts,
+            seconds=section.seconds,
+            call_seconds=section.call_seconds,
+            memory_mb=section.memory_mb,
+        ),
+        elapsed=lambda: time.monotonic() - began,
+        seed=project.config.project.seed,
+        objection=lambda source: _secret_in(project, source),
+    )
+    forged = forge(gap, bench, given=given, taken=sorted({one.tool.name for one in known}))
+    forging = _forging(project, gap, forged, writer, interaction_id, time.monotonic() - began)
+    return _keep(project, forging, forged, known)
+
+
+def _keep(project: Project, forging: Forging, forged: Forged, known: Sequence[Standing]) -> Made:
+    """Put the go on record with what it brought, in one step."""
+    if forged.spec is None or forged.source is None or forged.tried is None:
+        project.store.save([forging], event="forging ended")
+        return Made(forging=forging, failure=forged.failure)
+    tool = _tool(project, forging, forged, forged.spec, known)
+    same = [one.tool for one in known if one.tool.spec_digest == tool.spec_digest and one.tool.source == tool.source]
+    if same:
+        project.store.save([forging], event="forging ended")
+        return Made(forging=forging, tool=same[-1], known=True)
+    project.store.save([forging, tool], event="tool proposed")
+    reach("tool-proposed")
+    return Made(forging=forging, tool=tool, approved=_approve_by_policy(project, tool))
+
+
+def _forging(
+    project: Project, gap: Gap, forged: Forged, writer: Writer, interaction_id: str | None, seconds: float
+) -> Forging:
+    door = door_of(project)
+    attempts = tuple(
+        ToolAttempt(
+            asked_for=one.asked_for,
+            answer=redact_words(one.answer, door),
+            problems=tuple(redact_words(problem, door) for problem in one.problems),
+        )
+        for one in forged.attempts
+    )
+    return Forging(
+        salt=project.context().draw_salt(),
+        gap=gap.kind.value,
+        wanted=redact_words(gap.words, door),
+        attempts=attempts,
+        ended_by=forged.ended_by,
+        written_by=writer.by,
+        interaction_id=interaction_id,
+        posture="" if forged.tried is None else forged.tried.posture,
+        seconds=round(seconds, 3),
+    )
+
+
+def _tool(project: Project, forging: Forging, forged: Forged, spec: Spec, known: Sequence[Standing]) -> Tool:
+    assert forged.source is not None  # noqa: S101 - whoever calls has looked
+    assert forged.tried is not None  # noqa: S101 - as above
+    before = [one.tool for one in known if one.tool.name == spec.name]
+    unsigned = Tool(
+        name=spec.name,
+        version=len(before) + 1,
+        description=spec.description,
+        parameters=canonical(spec.parameters),
+        returns=canonical(spec.returns),
+        source=forged.source,
+        pure=spec.pure,
+        examples=spec.examples,
+        tests=forged.tried.tests,
+        spec_digest=spec.digest,
+        forging_id=forging.id,
+        written_by=forging.written_by,
+        posture=forged.tried.posture,
+        milliseconds=forged.tried.milliseconds,
+        memory_bytes=forged.tried.memory_bytes,
+        supersedes=before[-1].id if before else None,
+    )
+    return seal_tool(unsigned, load_machine_key(project.hidden / "keys"))
+
+
+def _secret_in(project: Project, source: str) -> str:
+    """Why a source may not be kept; empty where it may. Redacting it would make another function of it."""
+    held = redact_words(source, door_of(project)) != source
+    return "it holds what looks like a secret or an address of a person; take that out" if held else ""
+
+
+def _approve_by_policy(project: Project, tool: Tool) -> bool:
+    """Whether code approved the tool, on record and marked as code's; only where one person works alone."""
+    by_code = project.config.forge.approve is ApprovedBy.PURE and may_be_approved_by_code(tool)
+    if not by_code or not hear_project(project).alone:
+        return False
+    text = f'[forge] approve = "pure", and {tool.name} was shown to be pure by {len(tool.tests)} tests'
+    said = say(
+        StatementKind.APPROVAL, tool.id, MACHINE, text, project.context(), door_of(project), author_is_model=True
+    )
+    put_on_record(project, replace(said, category=POLICY), event="tool approved by policy")
+    return True
