@@ -6,8 +6,9 @@ their calls here: so the two can't differ.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.codex.quoting import told_pillars, told_principles
 from selftune.codex.reading import reference_to
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.records import Codex, Persona
+
+_STATE: Final = re.compile(
+    r"\s*==\s*STATE\s*==(?:(?!==\s*END STATE\s*==).)*==\s*END STATE\s*==\s*", re.DOTALL | re.IGNORECASE
+)
 
 
 def system_prompt_of(codex: Codex, persona: Persona) -> str:
@@ -33,8 +38,9 @@ def call_of(codex: Codex, persona: Persona, before: Sequence[Message]) -> tuple[
     """What is sent to have a persona speak: one system message, then users and the persona itself in turn.
 
     Its own turns stand as the assistant's; whatever others said since, the person among them, is one user's message,
-    each persona's words behind its name. A system message of the conversation goes behind the persona's own. What was
-    thought and what tools were called stays with the one who did.
+    each persona's words behind its name. A system message of the conversation goes behind the persona's own, but for
+    one that is a state block and nothing else: what is so comes first. What was thought and what tools were called
+    stays with the one who did.
 
     Whoever is played by a person is never called, so that no model speaks for a person.
 
@@ -46,7 +52,9 @@ def call_of(codex: Codex, persona: Persona, before: Sequence[Message]) -> tuple[
     """
     refuse_person(persona)
     system = [message.content for message in before if message.role == "system"]
-    opening = "\n\n".join((system_prompt_of(codex, persona), *system))
+    states = [text.strip() for text in system if _STATE.fullmatch(text)]
+    further = (text for text in system if not _STATE.fullmatch(text))
+    opening = "\n".join((*states, "\n\n".join((system_prompt_of(codex, persona), *further))))
     messages = [Message(role="system", content=opening)]
     for message in before:
         if message.role == "system":

@@ -525,6 +525,21 @@ class PersonasSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StateSection:
+    """[state]: whether each dialogue begins with a state block, and what stands in it beside what is real by itself.
+
+    With `block = true` it holds the codex's name, who speaks, the tools that may be called, `tone`, `context_level` (1
+    is least, 3 all) and the fields of `memory`. Then nothing else may be called, and a turn that claims in words to do
+    what is not allowed is refused by code and marked.
+    """
+
+    block: bool = False
+    tone: str = ""
+    context_level: int = 2
+    memory: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForgeSection:
     """[forge]: how tools are written, who lets them be called, and what a call may take.
 
@@ -572,6 +587,7 @@ class ProjectConfig:
     egress: EgressSection = field(default_factory=EgressSection)
     benchmark: BenchmarkSection = field(default_factory=BenchmarkSection)
     personas: PersonasSection = field(default_factory=PersonasSection)
+    state: StateSection = field(default_factory=StateSection)
     amendment: AmendmentSection = field(default_factory=AmendmentSection)
     forge: ForgeSection = field(default_factory=ForgeSection)
 

@@ -1,4 +1,4 @@
-"""Reading the state block of a system message: flat or nested JSON between its two fences."""
+"""The state block of a system message: flat or nested JSON between its two fences, read and written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _BLOCK = re.compile(r"==\s*STATE\s*==(?P<body>.*?)==\s*END STATE\s*==", re.DOTALL | re.IGNORECASE)
 _ALLOWED, _FORBIDDEN = "allowed_actions", "forbidden_actions"
@@ -69,6 +69,21 @@ def parse_state(text: str) -> State | None:
         allowed_actions=_find_actions(tree, _ALLOWED),
         forbidden_actions=_find_actions(tree, _FORBIDDEN) or (),
     )
+
+
+def write_state(fields: Sequence[tuple[str, str | int]], allowed_actions: Sequence[str]) -> str:
+    """A state as the block that `parse_state` reads: flat JSON, one pair a line, what is allowed first.
+
+    No value can end the block, whoever wrote it: a run of equals signs in one is pulled apart.
+    """
+    pairs: list[tuple[str, str | int | list[str]]] = [(_ALLOWED, [_unfenced(action) for action in allowed_actions])]
+    pairs += [(_unfenced(path), _unfenced(value) if isinstance(value, str) else value) for path, value in fields]
+    lines = ",\n".join(f"{json.dumps(path)}: {json.dumps(value, ensure_ascii=False)}" for path, value in pairs)
+    return f"== STATE ==\n{{\n{lines}\n}}\n== END STATE =="
+
+
+def _unfenced(text: str) -> str:
+    return re.sub(r"=(?==)", "= ", text)
 
 
 def leaf_words(path: str) -> tuple[str, ...]:

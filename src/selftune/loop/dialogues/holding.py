@@ -22,6 +22,7 @@ from selftune.loop.dialogues.outset import (
     outset_text,
     read_outset,
 )
+from selftune.loop.dialogues.state import held_to_state, opening_in_state
 from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of
 from selftune.loop.ejected import codex_of
 from selftune.loop.motivation.idleness import note_visit
@@ -142,7 +143,13 @@ def hold(
             codex_id=codex.id,
             persona=persona,
             governor=codex.governor,
-            opening=(*(earlier.messages if earlier else ()), Message(role="user", content=prompt)),
+            opening=opening_in_state(
+                project,
+                codex,
+                company,
+                trigger,
+                (*(earlier.messages if earlier else ()), Message(role="user", content=prompt)),
+            ),
             parameters=_parameters(project),
             limits=limits or limits_of(project),
             seed=time.time_ns() % _SEED_LIMIT,
@@ -268,7 +275,7 @@ def _go_on(
     )
     # A Ctrl-C that comes between two turns acts when what was finished is in the log.
     with asked_to_stop():
-        spoken = hold_dialogue(outset.thread, setting, company, checkpoints)
+        spoken = hold_dialogue(outset.thread, setting, held_to_state(company, outset.opening), checkpoints)
         return _close(project, outset, spoken, checkpoints, keep=keep)
 
 
