@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.reporting.pages.plain import one_line
 from selftune.loop.dialogues.exchange import measured_turns
 from selftune.loop.dialogues.holding import CHAT, Earlier, end_unfinished, hold, resume, unfinished
 from selftune.loop.dialogues.outset import new_name
+from selftune.loop.forging.listening import name_of
 from selftune.loop.motivation.idleness import note_visit
 from selftune.personas.dialogue.base import DYAD, WHOLE, Ending
 from selftune.personas.scripted import read_script
 from selftune.records import Message
+from selftune.toolforge.gaps import find_gaps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +32,7 @@ _EXIT: Final = {
     Ending.TOKENS: 7,
     Ending.INTERRUPTED: 130,
 }
+_WORDS: Final = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +113,8 @@ def tell_unfinished(project: Project) -> tuple[str, ...]:
 
 
 def tell_end(held: Held) -> tuple[str, ...]:
-    """How a dialogue ended, where that is not just that it was answered."""
-    return tuple(_ends(held))
+    """How a dialogue ended, where that is not just that it was answered; and what a turn said is missing."""
+    return (*_ends(held), *_lacks(held))
 
 
 def exit_code_of(held: Held) -> int:
@@ -121,6 +125,15 @@ def exit_code_of(held: Held) -> int:
 def describe(outset: Outset) -> str:
     """An unfinished dialogue in one line, without its words."""
     return f"{outset.thread}  begun {outset.happened_at}  {outset.persona}"
+
+
+def _lacks(held: Held) -> tuple[str, ...]:
+    """The first gap that a turn named, and what to type about it; nothing where the exchange is not in the log."""
+    gaps = find_gaps([turn.message for turn in held.turns])
+    if not gaps or held.interaction is None:
+        return ()
+    words, name = one_line(gaps[0].words), name_of(held.interaction, gaps[0])
+    return (f"A tool is missing: {words[:_WORDS]}. Have it written: selftune tool forge {name}",)
 
 
 def _ends(held: Held) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from selftune.failpoints import reach
 from selftune.governance.statements import say
@@ -12,7 +12,7 @@ from selftune.interactions.door import redact_words
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
-from selftune.loop.forging.standing import POLICY, may_be_approved_by_code, seal_tool, tools_of
+from selftune.loop.forging.standing import MACHINE, POLICY, may_be_approved_by_code, seal_tool, tools_of
 from selftune.loop.forging.writing import check_sending, writer_of
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from selftune.toolforge.forge import Forged
     from selftune.toolforge.gaps import Gap
     from selftune.toolforge.spec import Spec
-
-MACHINE: Final = "selftune"
 
 
 @dataclass(frozen=True, kw_only=True)

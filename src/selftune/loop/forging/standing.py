@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from selftune.loop.opened import Project
     from selftune.records import Statement
 
+MACHINE: Final = "selftune"
 POLICY: Final = "policy pure"
 """How an approval is marked that code gave, because `[forge] approve = "pure"` said so."""
 

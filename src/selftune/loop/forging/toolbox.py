@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.errors import SandboxError, WaitingForPersonError
 from selftune.governance.statements import say
 from selftune.loop.braking import refuse_braked
-from selftune.loop.forging.making import MACHINE
-from selftune.loop.forging.standing import approved, tools_of
+from selftune.loop.forging.standing import MACHINE, approved, tools_of
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import StatementKind, ToolSchema
