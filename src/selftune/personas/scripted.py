@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,7 @@ class Line:
         when: Only where these words stand in what the persona is shown; empty for always.
         tool: A tool that is called instead of an answer, with `arguments` as JSON text.
         finish_reason: `length` for a turn that was cut.
+        seconds: How long it takes before it is said, as a model would.
     """
 
     text: str = ""
@@ -41,6 +43,7 @@ class Line:
     tool: str = ""
     arguments: str = "{}"
     finish_reason: str = "stop"
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +64,14 @@ class ScriptedVoice:
         self._lines = tuple(lines)
 
     def speak(self, call: Call, heard: Callable[[str], None]) -> Said:
-        """The persona's next line, word by word.
+        """The persona's next line, piece by piece.
 
         Raises:
             ServingError: the script holds no further line of this persona.
         """
         spoken = sum(message.role == "assistant" for message in call.messages)
         line = self._next(call, spoken)
+        time.sleep(line.seconds)
         for piece in line.text.splitlines(keepends=True):
             heard(piece)
         return Said(

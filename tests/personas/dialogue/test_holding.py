@@ -1,0 +1,252 @@
+"""A dialogue in a project: what is written down, what goes into the log, and what can be gone on with."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+import filelock
+import msgspec
+import pytest
+from held_project import QUARREL, FakeGauge, open_held_project, reopen, script
+
+from selftune.codex.reading import CODICES
+from selftune.curation.render import chatml, conversation_of
+from selftune.errors import IntegrityError, LockedError, UsageError, WaitingForPersonError
+from selftune.governance.brake.file import new_stop, put_on
+from selftune.loop.dialogues import holding
+from selftune.loop.dialogues.holding import Earlier, end_unfinished, hold, place_of, resume, unfinished
+from selftune.loop.dialogues.outset import outset_text
+from selftune.personas.checkpoints import open_checkpoints
+from selftune.personas.dialogue.base import Ending
+from selftune.records import Interaction, InteractionOutcome, Trigger
+
+pytestmark = pytest.mark.needs("graph")
+
+SECRET = "mail jane.doe@example.com"
+SCORES = (0.1, 0.7, 0.4, 0.1)
+
+
+def held(project, prompt="Does it hold?", *, lines=QUARREL, scores=SCORES, **wishes):
+    return hold(project, prompt, voice=script(*lines), gauge=FakeGauge(*scores), **wishes)
+
+
+def kept(project):
+    return [one for _, one in project.store.each(Interaction)]
+
+
+class DeathError(Exception):
+    """Stands for a death in this process: nothing of ours catches it."""
+
+
+@pytest.fixture
+def left_behind(project, monkeypatch):
+    """A dialogue that died after its second turn."""
+    places = []
+
+    def reach(name):
+        places.append(name)
+        if places.count("dialogue-turn-kept") == 2:
+            raise DeathError
+
+    monkeypatch.setattr("selftune.personas.dialogue.graph.reach", reach)
+    with pytest.raises(DeathError):
+        held(project, SECRET)
+    monkeypatch.undo()
+    return project
+
+
+def test_a_dialogue_becomes_one_interaction_with_every_turn_behind_its_persona(project):
+    done = held(project)
+    (interaction,) = kept(project)
+    assert interaction.id == done.interaction
+    assert [(m.role, m.persona) for m in interaction.messages] == [
+        ("user", None), ("assistant", "BRICK"), ("assistant", "ROBIN"), ("assistant", "ALFRED"),
+        ("assistant", "BRICK"), ("assistant", "ROBIN"),
+    ]  # fmt: skip
+    assert (interaction.source, interaction.trigger, interaction.outcome) == ("chat", Trigger.USER, "ok")
+    assert interaction.task_id == interaction.position == done.dialogue
+    assert interaction.dissonance == SCORES
+    assert interaction.codex_id == done.codex_id
+    assert done.answer == QUARREL[-1][1]
+    assert done.ended_by is Ending.RESOLVED
+
+
+def test_what_is_learnt_from_it_is_table_two_of_the_plan(project):
+    held(project)
+    (interaction,) = kept(project)
+    said = "\n\n".join(f"{name}: {words}" for name, words in QUARREL if name != "ALFRED")
+    assert chatml(conversation_of(interaction)) == (
+        f"<|im_start|>user\nDoes it hold?<|im_end|>\n<|im_start|>assistant\n{said}<|im_end|>\n"
+    )
+
+
+def test_what_a_script_said_is_marked_and_learnt_from_only_if_asked(project):
+    held(project)
+    held(project, "And now?", learn_script=True)
+    first, second = kept(project)
+    assert "scripted" in first.flags
+    assert "scripted" in second.flags
+    assert first.generated_by == "scripted (a stand-in, no model)"
+    assert (first.consent.train, second.consent.train) == (False, True)
+
+
+def test_a_goal_of_its_own_has_the_motivators_source_and_its_task_is_held_once(project):
+    done = held(project, trigger=Trigger.MOTIVATOR, task_id="auto-001")
+    (interaction,) = kept(project)
+    assert (interaction.source, interaction.trigger) == ("motivator", Trigger.MOTIVATOR)
+    assert done.dialogue == interaction.task_id == "auto-001"
+    with pytest.raises(UsageError, match="held already"):
+        held(project, trigger=Trigger.MOTIVATOR, task_id="auto-001")
+
+
+def test_an_unmeasured_turn_leaves_the_dissonance_empty(project):
+    held(project, scores=(None, 0.2))
+    assert kept(project)[0].dissonance == ()
+
+
+def test_a_dialogue_that_broke_off_is_kept_with_how_it_ended(project):
+    done = held(project, lines=QUARREL[:3])
+    (interaction,) = kept(project)
+    assert (done.ended_by, interaction.outcome) == (Ending.FAILED, InteractionOutcome.ERROR)
+    assert {"broke_off", "unresolved"} <= set(interaction.flags)
+    assert len(interaction.messages) == 4
+    assert "script" in done.problem
+
+
+def test_a_later_dialogue_of_a_chat_takes_the_place_of_the_earlier_one(project):
+    session = Earlier(session="chat-of-today")
+    first = held(project, earlier=session)
+    (before,) = kept(project)
+    held(
+        project, "Sure?", lines=[*QUARREL, ("BRICK", "Yes."), ("ROBIN", "Quite.")], scores=(*SCORES, 0.0, 0.0),
+        earlier=replace(session, messages=before.messages, dissonance=first.dissonance),
+    )  # fmt: skip
+    _, later = kept(project)
+    assert later.supersedes == before.id
+    assert [turn.content for turn in later.messages[-3:]] == ["Sure?", "Yes.", "Quite."]
+    assert later.dissonance == (*SCORES, 0.0, 0.0)
+
+
+def test_words_are_redacted_before_they_are_written_down_and_gone_when_the_dialogue_is_over(left_behind):
+    def on_disk():
+        files = place_of(left_behind).parent.iterdir()
+        return b"".join(file.read_bytes() for file in files)
+
+    assert b"jane.doe" not in on_disk()
+    assert QUARREL[0][1].encode() in on_disk()
+    resume(left_behind, voice=script(*QUARREL), gauge=FakeGauge(*SCORES))
+    assert QUARREL[0][1].encode() not in on_disk()
+    assert "jane.doe" not in kept(left_behind)[0].messages[0].content
+
+
+def test_nothing_is_written_down_where_nothing_is_to_be_kept(project):
+    done = held(project, keep=False)
+    assert (done.interaction, done.not_kept, len(done.turns)) == (None, None, 5)
+    assert kept(project) == []
+    assert not place_of(project).exists()
+
+
+def test_an_unfinished_dialogue_is_told_and_gone_on_with(left_behind):
+    (lying,) = unfinished(left_behind)
+    assert lying.codex_id.startswith("codex:")
+    done = resume(left_behind, lying.thread[:9], voice=script(*QUARREL), gauge=FakeGauge(*SCORES))
+    assert [turn.message.persona for turn in done.turns] == [name for name, _ in QUARREL]
+    assert done.dissonance == SCORES
+    assert unfinished(left_behind) == ()
+    with pytest.raises(UsageError, match="no dialogue lies unfinished"):
+        resume(left_behind, voice=script(*QUARREL))
+
+
+def test_no_model_goes_on_with_what_a_script_began(left_behind):
+    with pytest.raises(UsageError, match="spoken by a script"):
+        resume(left_behind)
+    with pytest.raises(UsageError, match="no unfinished dialogue is called 'chat-none'"):
+        resume(left_behind, "chat-none")
+
+
+def test_what_was_said_can_be_kept_as_it_is(left_behind):
+    done = end_unfinished(left_behind)
+    (interaction,) = kept(left_behind)
+    assert [turn.content for turn in interaction.messages[1:]] == [words for _, words in QUARREL[:2]]
+    assert interaction.outcome is InteractionOutcome.HUMAN_INTERVENED
+    assert done.ended_by is Ending.INTERRUPTED
+    assert unfinished(left_behind) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"version": 99}, "version 99 of the graph"), ({"codex_id": "codex:other"}, "another codex")]
+)
+def test_a_dialogue_of_another_graph_or_codex_is_refused_by_name_and_its_words_can_be_kept(left_behind, change, reason):
+    (lying,) = unfinished(left_behind)
+    with open_checkpoints(place_of(left_behind)) as checkpoints, checkpoints.saver.cursor() as cursor:
+        cursor.execute("UPDATE threads SET body = ?", (outset_text(replace(lying, **change)),))
+    with pytest.raises(IntegrityError, match=reason) as refused:
+        resume(left_behind, voice=script(*QUARREL))
+    assert f"--end {lying.thread}" in refused.value.next_step
+    end_unfinished(left_behind)
+    assert len(kept(left_behind)[0].messages) == 3
+
+
+def test_a_file_of_a_newer_selftune_or_of_nonsense_is_refused_by_name(left_behind):
+    with sqlite3.connect(place_of(left_behind)) as connection:
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    with pytest.raises(IntegrityError, match="newer selftune"):
+        unfinished(left_behind)
+    place_of(left_behind).write_bytes(b"no database at all" * 100)
+    with pytest.raises(IntegrityError, match="can't be read as a file of dialogues"):
+        unfinished(left_behind)
+
+
+def test_an_outset_or_a_turn_that_this_selftune_cannot_read_is_named(left_behind):
+    with open_checkpoints(place_of(left_behind)) as checkpoints, checkpoints.saver.cursor() as cursor:
+        cursor.execute("UPDATE turns SET body = '{}'")
+    with pytest.raises(IntegrityError, match="can't be read"):
+        end_unfinished(left_behind)
+    with open_checkpoints(place_of(left_behind)) as checkpoints, checkpoints.saver.cursor() as cursor:
+        cursor.execute("UPDATE threads SET body = ?", (msgspec.json.encode({"version": 1}).decode(),))
+    with pytest.raises(IntegrityError, match="another selftune"):
+        unfinished(left_behind)
+
+
+def test_two_processes_never_hold_dialogues_in_one_file(project, monkeypatch):
+    monkeypatch.setattr(holding, "_WAIT_SECONDS", 0.05)
+    held(project)
+    with filelock.FileLock(f"{place_of(project)}.lock", is_singleton=False), pytest.raises(LockedError) as busy:
+        held(project)
+    assert "another dialogue" in busy.value.message
+
+
+def test_a_stop_keeps_dialogues_from_beginning(project):
+    put_on(project.hidden, new_stop("somebody", "look first", "2026-11-22T12:00:00+00:00"))
+    with pytest.raises(WaitingForPersonError):
+        held(project)
+
+
+def test_a_codex_that_was_changed_by_hand_stops_dialogues(project):
+    held(project)
+    file = project.folder / "codex" / "brick_robin.toml"
+    file.parent.mkdir()
+    file.write_text(CODICES.text("brick_robin").replace("Play is welcome", "No play is welcome"))
+    with pytest.raises(IntegrityError, match="codex"):
+        held(project)
+
+
+def test_nothing_is_no_prompt(project):
+    with pytest.raises(UsageError):
+        held(project, " \n")
+
+
+def test_another_process_finds_what_was_left(tmp_path, monkeypatch):
+    with open_held_project(tmp_path) as project:
+        folder = project.folder
+        monkeypatch.setattr(holding, "_close", lambda *_, **__: (_ for _ in ()).throw(DeathError))
+        with pytest.raises(DeathError):
+            held(project)
+        monkeypatch.undo()
+    with reopen(folder) as later:
+        # All was said; only the log does not have it yet: nobody speaks again.
+        done = resume(later, voice=script(), gauge=FakeGauge())
+        assert len(kept(later)[0].messages) == 6
+        assert done.ended_by is Ending.RESOLVED
