@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import SandboxError
@@ -45,6 +47,7 @@ descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
 room = os.statvfs("/tmp")
 folders = "", "/usr", "/dev", "/dev/shm", "/proc/sys/kernel"
 powers = "Uid", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"
+namespaces = "net", "pid", "ipc", "uts", "mnt", "user"
 names = "NPROC", "AS", "CPU", "FSIZE", "NOFILE", "CORE"
 print(json.dumps({
     "python": sys.version.split()[0],
@@ -56,6 +59,7 @@ print(json.dumps({
         and read("/proc/self/limits") == read("/proc/1/limits"),
     "processes": sum(name.isdigit() for name in os.listdir("/proc")),
     "devices": devices,
+    "namespaces": [os.readlink("/proc/self/ns/" + name) for name in namespaces],
     "environment": sorted(os.environ),
     "descriptors": sorted(number for number in descriptors if os.path.exists("/proc/self/fd/%d" % number)),
     "writable": sorted(row[1] for row in mounts if row[3].startswith("rw") and row[2] not in ("proc", "devpts")),
@@ -147,6 +151,9 @@ def _powers(seen: Mapping[str, Any], *, filtered: bool) -> Iterator[str]:
 
 
 def _reach(seen: Mapping[str, Any]) -> Iterator[str]:
+    shared = [name for name in seen["namespaces"] if name in _of_the_host()]
+    if shared:
+        yield f"it shares with the host: {', '.join(shared)}"
     if seen["devices"] not in ([], _LOOPBACK) or not seen["connects"]:
         yield f"it sees a network: {', '.join(seen['devices'])}"
     if seen["processes"] > _FEW_PROCESSES:
@@ -154,6 +161,11 @@ def _reach(seen: Mapping[str, Any]) -> Iterator[str]:
     outside = [name for name in seen["writable"] if name != ROOM and not name.startswith(_DEVICES)]
     if outside or seen["written"]:
         yield f"it can write outside {ROOM}: {', '.join([*outside, *seen['written']])}"
+
+
+def _of_the_host() -> set[str]:
+    """The namespaces of this process, as the kernel names them."""
+    return {os.readlink(path) for path in Path("/proc/self/ns").iterdir()}
 
 
 def _inherited(seen: Mapping[str, Any]) -> Iterator[str]:

@@ -236,10 +236,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-    for child in _children(process.pid):
+    children = _children(process.pid)
+    for child in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-    process.send_signal(signal.SIGCONT)
+    process.send_signal(signal.SIGCONT if children else signal.SIGKILL)
     end = time.monotonic() + _GRACE_SECONDS
     while not _is_over(process):
         if time.monotonic() > end:
