@@ -84,6 +84,7 @@ def register_commands() -> None:
         house,
         inspecting,
         ledgers,
+        looping,
         mcp,
         motivating,
         night_timers,
@@ -129,6 +130,7 @@ def register_commands() -> None:
     reporting.register(app)
     results.register(app)
     house.register(app)
+    looping.register(app)
     codex.register(app)
     forging.register(app)
     mcp.register(app)
