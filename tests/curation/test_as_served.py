@@ -64,6 +64,15 @@ def test_what_is_learnt_is_the_very_call_that_serves(tmp_path):
     ]
 
 
+def test_the_architect_is_heard_as_a_persona_of_the_log_and_learnt_as_none(tmp_path):
+    talk = dialogue(("BRICK", "Walls."), ("Architect", "No walls."), ("ROBIN", "Doors."))
+    dataset = lessons(pair("a", **talk), tmp_path=tmp_path)
+    assert [example.messages[-1].content for example in dataset.train] == ["Walls.", "Doors."]
+    assert "Architect: No walls." in dataset.train[-1].messages[-2].content
+    whole = lessons(pair("a", **talk), config=Curation(trigger=1, holdout_share=0), tmp_path=tmp_path / "whole")
+    assert whole.train[0].messages[-1].content == "BRICK: Walls.\n\nROBIN: Doors."
+
+
 def test_as_a_dialogue_the_same_log_is_one_example(tmp_path):
     dataset = lessons(pair("a", **TALK), config=Curation(trigger=1, holdout_share=0), tmp_path=tmp_path)
     (example,) = dataset.train

@@ -144,6 +144,17 @@ def test_a4ps_entry_keeps_each_turn_with_its_persona(tmp_path):
     assert got.messages[1].content == "A closed system trades.\nWith walls."
 
 
+def test_a4ps_turns_of_the_architect_are_the_person_s(tmp_path):
+    entry = {"prompt": "p", "transcript": "BRICK: One.\nARCHITECT: No, two.\nROBIN: Two it is."}
+    (got,) = read(write(tmp_path / "log.jsonl", entry), tmp_path)
+    assert isinstance(got, Interaction)
+    assert [(message.role, message.persona) for message in got.messages[1:]] == [
+        ("assistant", "BRICK"),
+        ("user", None),
+        ("assistant", "ROBIN"),
+    ]
+
+
 def test_a4ps_transcript_may_be_a_list_of_turns(tmp_path):
     listed = [{"persona": "brick", "content": "One."}, {"speaker": "ROBIN", "text": "Two."}, "ALFRED: Three."]
     base = {"task_id": "t", "trigger": "user", "prompt": "p"}
