@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
 
-from selftune.codex.reading import load_codex, parse_codex
+from selftune.codex.reading import CODICES, load_codex, parse_codex
 from selftune.curation.render import is_left_out
 from selftune.judges.rubric import parse_rubric
 from selftune.loop.config import ProjectConfig
-from selftune.records import Prompting
+from selftune.records import Identity, Prompting
 from selftune.training.config import Recipe
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -31,8 +31,26 @@ def test_the_codex_of_the_page_is_read_and_its_rubric_quotes_the_shipped_one():
 
 
 def test_the_renderings_of_the_page_are_those_that_there_are_and_the_governor_is_the_shipped_one():
-    assert set(re.findall(r"^\| `(\w+)` \|", CODEX, flags=re.MULTILINE)) == {str(one) for one in Prompting}
+    section = CODEX.partition("## Dialogues, as they are learnt")[2].partition("\n## ")[0]
+    assert set(_first_cells(section)) == {str(one) for one in Prompting}
     assert is_left_out(load_codex().governor)
+
+
+def test_the_page_names_every_shipped_codex_and_every_key_that_may_be_left_out():
+    shipped = CODEX.partition("| Shipped |")[2].partition("\n## ")[0]
+    assert set(_first_cells(shipped)) == set(CODICES.names())
+    keys = set(re.findall(r"^\| `(\[.+?\]+ ?\w*)` \|", CODEX, flags=re.MULTILINE))
+    assert keys == {
+        *(f"[identity] {field.name}" for field in fields(Identity) if field.name in {"forbidden", "amendable"}),
+        "[[identity.probes]]",
+        "[[personas]] parameters",
+        "[[personas]] played_by",
+        "[dissonance]",
+    }
+
+
+def _first_cells(text: str) -> list[str]:
+    return re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
 
 
 def test_each_key_of_the_rulings_can_be_set_and_each_command_is_one():
