@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,33 +61,22 @@ def scores(controls, gauge=None):
     return [(one, used.measure(one.messages, CODEX)) for one in controls]
 
 
-def main() -> None:
-    for held_out in (False, True):
-        measured = scores([one for one in read_controls() if one.held_out is held_out])
-        high = [found.score for one, found in measured if one.quarrels and found.score is not None]
-        low = [found.score for one, found in measured if not one.quarrels and found.score is not None]
-        unmeasured = len(measured) - len(high) - len(low)
-        print("held out" if held_out else "looked at", f"n {len(high)}+{len(low)}, unmeasured {unmeasured}")
-        print(f"  AUC {auc(high, low):.3f} {tuple(round(x, 3) for x in interval(high, low))}")
-        limits = CODEX.dissonance
-        print(f"  quarrels found (>= {limits.high}): {sum(x >= limits.high for x in high)} of {len(high)}")
-        print(f"  others below {limits.resolved}: {sum(x < limits.resolved for x in low)} of {len(low)}")
-        if not held_out:
-            for one, found in measured:
-                wrong = found.score is None or (found.score >= limits.high) != one.quarrels
-                if wrong:
-                    print(
-                        "   ",
-                        one.quarrels,
-                        one.kind,
-                        found.score,
-                        found.reasons,
-                        "|",
-                        one.messages[1].content[:70],
-                        "|",
-                        one.messages[-1].content[:80],
-                    )
+def told(controls) -> list[str]:
+    """The figures of a half."""
+    measured = scores(controls)
+    high = [found.score for one, found in measured if one.quarrels and found.score is not None]
+    low = [found.score for one, found in measured if not one.quarrels and found.score is not None]
+    least, most = interval(high, low)
+    limits = CODEX.dissonance
+    return [
+        f"{len(high)} quarrels, {len(low)} others, {len(measured) - len(high) - len(low)} unmeasured",
+        f"  AUC {auc(high, low):.3f} [{least:.3f}, {most:.3f}]",
+        f"  quarrels at {limits.high} or above: {sum(score >= limits.high for score in high)} of {len(high)}",
+        f"  others below {limits.resolved}: {sum(score < limits.resolved for score in low)} of {len(low)}",
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    for held_out in (False, True):
+        sys.stdout.write("held out: " if held_out else "looked at: ")
+        sys.stdout.write("\n".join(told([one for one in read_controls() if one.held_out is held_out])) + "\n")

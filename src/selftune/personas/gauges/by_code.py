@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 from selftune.personas.base import Dissonance
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "by-code-1"
 _FEWEST_VOICES: Final = 2
+_ENOUGH_TO_TELL: Final = 600
 
 
 class GaugeByCode:
@@ -63,26 +64,41 @@ class GaugeByCode:
 
     def _offences(self, views: Views, turns: Sequence[Message], codex: Codex) -> tuple[Finding, ...]:
         return tuple(
-            found for view in views.standing for found in offences_of(view, turns[: view.at], codex, self._embed)
+            found
+            for view in views.standing
+            for one in _held(view)
+            for found in offences_of(one, turns[: one.at], codex, self._embed)
         )
 
     def _conflicts(self, views: Views, turns: Sequence[Message]) -> tuple[Finding, ...] | None:
         """Of the two who are furthest apart; None where fewer than two hold a view."""
         pairs = [
-            conflicts_between(Pair(first=first, second=second, question=_asked(turns, second)), self._embed)
+            conflicts_between(Pair(first=one, second=other, question=_asked(turns, other)), self._embed)
             for first, second in combinations(views.standing, 2)
+            for one, other in product(_held(first), _held(second))
         ]
         return max(pairs, key=part_of) if pairs else None
+
+
+def _held(view: View) -> tuple[View, ...]:
+    """The view, and the one before it that it cannot settle."""
+    return (view,) if view.before is None else (view, view.before)
 
 
 def _asked(turns: Sequence[Message], view: View) -> str:
     return next((turn.content for turn in reversed(turns[: view.at]) if turn.role == "user"), "")
 
 
+@lru_cache(maxsize=512)
+def _language(said: str) -> str:
+    """The language of a turn by its beginning; empty where that is not sure."""
+    return language_of(said[:_ENOUGH_TO_TELL]) or ""
+
+
 def _unreadable(views: Views) -> str:
     if not views.standing:
         return "nobody has said anything of its own"
-    foreign = sorted({language_of(view.text) or "" for view in views.standing} - {"en", ""})
+    foreign = sorted({_language(view.text) for view in views.standing} - {"en", ""})
     return f"it is held in {', '.join(foreign)}, and only English is read" if foreign else ""
 
 

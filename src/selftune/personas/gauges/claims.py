@@ -126,6 +126,15 @@ def claims_in(text: str) -> tuple[Claim, ...]:
     )
 
 
+@lru_cache(maxsize=512)
+def topic_of(text: str) -> frozenset[str]:
+    """The stems of the words that a text is about, numbers as they stand."""
+    said = words(text)
+    return frozenset(_stem(word) for word in said if word not in _FUNCTION and len(word) >= _SHORTEST) | frozenset(
+        word for word in said if word[0].isdigit()
+    )
+
+
 def _claims_of(sentence: str) -> Iterator[Claim]:
     supposed = False
     for clause in _CLAUSE.split(sentence):

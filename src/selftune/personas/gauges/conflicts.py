@@ -6,7 +6,9 @@ yes against no, one who refuses what the other does, and plain dissent. A contra
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from selftune.personas.gauges.claims import claims_in, concedes, dissent_in, verdict_of
@@ -27,6 +29,13 @@ _NUMBER_SHARE: Final = 0.5
 # Two people who round one number do not quarrel about it.
 _ROUNDING: Final = 0.02
 _SHOWN: Final = 60
+_LONGEST_REFUSAL: Final = 1000
+# Whoever has none of these refuses nothing; it saves a look at the language.
+_MIGHT_REFUSE: Final = re.compile(
+    r"\b(?:can['\u2019]?t|cannot|can not|won['\u2019]?t|will not|unable|sorry|refuse|decline|must not|rather"
+    r"|prefer|nothing|not (?:able|allowed|permitted|something))\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +66,17 @@ def _verdicts(pair: Pair) -> Finding | None:
 
 
 def _refusals(pair: Pair) -> Finding | None:
-    first, second = (
-        classify_failure(pair.question, view.text) is Failure.REFUSED for view in (pair.first, pair.second)
-    )
+    first, second = (refuses(pair.question, view.text) for view in (pair.first, pair.second))
     if first == second:
         return None
     return _finding(Kind.REFUSAL, pair, *("refuses" if one else "does it" for one in (first, second)))
+
+
+@lru_cache(maxsize=512)
+def refuses(question: str, said: str) -> bool:
+    """Whether a turn as a whole declines what was asked; a long one has gone on to say something."""
+    might = len(said) <= _LONGEST_REFUSAL and _MIGHT_REFUSE.search(said)
+    return bool(might) and classify_failure(question, said) is Failure.REFUSED
 
 
 def _dissent(pair: Pair) -> Finding | None:

@@ -6,6 +6,7 @@ any role: to fall out of it, to disobey the state, to speak in stock phrases.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from selftune.personas.gauges.formula import Finding, Kind
@@ -44,19 +45,29 @@ def offences_of(
 
 
 def _breaks(view: View) -> Iterator[Finding]:
-    found = character_break(own_words(normalise(view.text)))
+    found = _break_in(view.text)
     if found:
         yield _finding(Kind.BREAK, view, found)
 
 
+@lru_cache(maxsize=512)
+def _break_in(said: str) -> str | None:
+    return character_break(own_words(normalise(said)))
+
+
 def _forbidden(view: View, asked: str, codex: Codex, embed: Callable[[str], Sequence[float]]) -> Iterator[Finding]:
-    said = own_words(normalise(view.text))
-    for probe in codex.identity.probes:
-        for phrase in probe.forbidden:
-            if mentions(said, phrase) and (
-                len(words(phrase)) >= _WORDS_ENOUGH or _is_asked(probe.question, asked, embed)
-            ):
+    said = _mentioned(view.text, tuple(phrase for probe in codex.identity.probes for phrase in probe.forbidden))
+    for probe in codex.identity.probes if said else ():
+        for phrase in said.intersection(probe.forbidden):
+            if len(words(phrase)) >= _WORDS_ENOUGH or _is_asked(probe.question, asked, embed):
                 yield _finding(Kind.FORBIDDEN, view, f"{phrase} ({probe.invariant})")
+
+
+@lru_cache(maxsize=512)
+def _mentioned(said: str, phrases: tuple[str, ...]) -> frozenset[str]:
+    """Those of these phrases that a turn says in its own name."""
+    own = own_words(normalise(said))
+    return frozenset(phrase for phrase in phrases if mentions(own, phrase))
 
 
 def _is_asked(question: str, asked: str, embed: Callable[[str], Sequence[float]]) -> bool:

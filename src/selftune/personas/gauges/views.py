@@ -1,7 +1,8 @@
 """Whose view stands in a dialogue: the last thing that each persona said of its own.
 
-Silence, an echo of somebody else, a loop and a bare "I agree" are no view: the one before them stands on. So a persona
+Silence, an echo of somebody else, a loop and a bare "I agree" are no view: the one before them stands on. A persona
 that parrots the other is held to what it said itself, and one that never said anything of its own cannot be measured.
+Words that touch nothing that was spoken of before would fit anything: they can begin a quarrel, and settle none.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from selftune.codex.reading import is_governor, reference_to
+from selftune.personas.gauges.claims import topic_of
 from selftune.scoring.echoes import is_echo
 from selftune.scoring.reading import normalise, words
 
@@ -42,11 +44,17 @@ _LEAST_DIFFERENT: Final = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What one persona holds by now; `at` is the place of the turn among the messages."""
+    """What one persona holds by now.
+
+    Attributes:
+        at: Place of the turn among the messages.
+        before: What it held before, where this touches nothing that was spoken of.
+    """
 
     persona: str
     text: str
     at: int
+    before: View | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +89,8 @@ def standing_views(turns: Sequence[Message], codex: Codex) -> Views:
             passed[key] = f"{name} {why}"
         else:
             passed.pop(key, None)
-            standing[key] = View(persona=name, text=turn.content, at=at)
+            thin = key in standing and not topic_of(turn.content) & _spoken_of(turns, at)
+            standing[key] = View(persona=name, text=turn.content, at=at, before=standing[key] if thin else None)
     ordered = tuple(sorted(standing.values(), key=lambda view: view.at))
     return Views(standing=ordered, speakers=tuple(names.values()), passed_over=tuple(passed.values()), last=last)
 
@@ -92,6 +101,11 @@ def _said_by_others(turns: Sequence[Message], at: int, key: str) -> tuple[str, .
         for turn in turns[:at]
         if turn.role == "user" or (turn.role == "assistant" and reference_to(turn.persona or "") != key)
     )
+
+
+def _spoken_of(turns: Sequence[Message], at: int) -> frozenset[str]:
+    said = (topic_of(turn.content) for turn in turns[:at] if turn.role in {"user", "assistant"})
+    return frozenset().union(*said)
 
 
 @lru_cache(maxsize=1024)
