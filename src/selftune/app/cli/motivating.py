@@ -30,8 +30,11 @@ def run(
         float | None, typer.Option(min=0, help="Idle means so long, instead of [motivator] idle_minutes.")
     ] = None,
     scripted: Annotated[
-        Path | None, typer.Option(help="A script speaks in place of a model; nothing is learnt from what it says.")
+        Path | None, typer.Option(help="A file of lines that are said instead of any model's, marked as such.")
     ] = None,
+    learn_scripted: Annotated[
+        bool, typer.Option("--learn-scripted", help="Let what the script says be learnt from.")
+    ] = False,
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
@@ -48,7 +51,7 @@ def run(
 
     clock = SystemClock()
     if once:
-        show(_take_one(project, clock.now(), _voice(scripted)))
+        show(_take_one(project, clock.now(), _voice(scripted), learn_script=learn_scripted))
         return
     from selftune.loop.motivation.holding import InDialogue
     from selftune.loop.motivation.watching import Watcher, watch
@@ -57,7 +60,7 @@ def run(
     watch(
         project,
         Watcher(
-            holder=InDialogue(voice=_voice(scripted)),
+            holder=InDialogue(voice=_voice(scripted), learn_script=learn_scripted),
             clock=clock,
             told=lambda why: typer.echo(f"Waiting: {why.rstrip('.')}.", err=True),
             held=show,
@@ -86,14 +89,14 @@ def status(
         typer.echo("\n".join(describe_status(found)))
 
 
-def _take_one(folder: Path, now: datetime, voice: Voice | None) -> Held:
+def _take_one(folder: Path, now: datetime, voice: Voice | None, *, learn_script: bool) -> Held:
     from selftune.loop.motivation.holding import InDialogue
     from selftune.loop.motivation.idleness import Idleness
     from selftune.loop.motivation.running import take_goal
     from selftune.loop.project import open_project
 
     with open_project(folder) as opened:
-        return take_goal(opened, now, Idleness(opened), InDialogue(voice=voice))
+        return take_goal(opened, now, Idleness(opened), InDialogue(voice=voice, learn_script=learn_script))
 
 
 def _voice(script: Path | None) -> Voice | None:

@@ -45,10 +45,12 @@ class InDialogue:
     Attributes:
         voice: Who speaks; None: what serves, or what `[personas]` names.
         toolbox: What may be called; None: nothing.
+        learn_script: Whether what a script says may be learnt from.
     """
 
     voice: Voice | None = None
     toolbox: Toolbox | None = None
+    learn_script: bool = False
 
     def hold(self, project: Project, prompt: str, task_id: str, left: Spent) -> End:
         """As the protocol says.
@@ -69,6 +71,7 @@ class InDialogue:
             voice=self.voice,
             toolbox=self.toolbox,
             limits=limits,
+            learn_script=self.learn_script,
         )
         return End(
             ended_by=held.ended_by.value,
