@@ -189,6 +189,33 @@ def test_a_bare_suite_is_asked_without_its_system_messages_and_is_no_comparison_
     assert [one.score for one in bare.outcomes] == [1.0] * 4
 
 
+class Contrary:
+    """A runtime that gives out yes for no."""
+
+    identity = "a contrary fake"
+
+    def give_out(self, item: SuiteItem, asked: str, answer: str) -> str:
+        return answer.replace("no", "yes")
+
+
+def test_what_a_runtime_gives_out_is_scored_and_what_the_model_said_is_kept_and_not_recalled(
+    tmp_path: Path, suite: Suite
+) -> None:
+    config = EvaluationConfig(suite=suite, through=Contrary())
+    found = evaluate_with(echo, fake_build(), config, fake_context(tmp_path, serve=FakeServe(obedient)))
+    plain = evaluate_with(
+        echo, fake_build(), EvaluationConfig(suite=suite), fake_context(tmp_path, serve=FakeServe(obedient))
+    )
+    assert {one.answer for one in found.outcomes} == {"yes"}
+    assert [one.score for one in plain.outcomes] == [1.0] * 4
+    assert [one.score for one in found.outcomes] == [float(one.answer == "yes") for one in plain.outcomes]
+    changed = [one for one, was in zip(found.outcomes, plain.outcomes, strict=True) if one.answer != was.answer]
+    assert changed
+    assert {one.asked for one in changed} == {None}
+    assert all("Code gave this out in place of 'no'." in one.reasons for one in changed)
+    assert (found.suite, found.suite_digest != plain.suite_digest) == ("tiny, through a contrary fake", True)
+
+
 def test_repeats_are_drawn_with_different_seeds(tmp_path: Path, suite: Suite) -> None:
     serve = FakeServe(obedient)
     context = fake_context(tmp_path, serve=serve)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from random import Random
 
 import pytest
 
+from selftune.bases.reference.language import golden_text
 from selftune.errors import ConfigError, UnknownNameError
 from selftune.evals.config import EvaluationConfig
+from selftune.evals.state_obedience import StateObedienceScorer
 from selftune.evals.suites import load_suite
 from selftune.loop.experiments.experiment_plan import load_experiment
 from selftune.loop.experiments.two_by_two import (
@@ -19,11 +22,14 @@ from selftune.loop.experiments.two_by_two import (
     Registration,
     bind,
     conclude,
+    configs_of,
     register,
     registered_digest,
     run,
 )
-from selftune.records import Evaluation, ItemOutcome, Release
+from selftune.personas.state_agent.runtime import StateRuntime
+from selftune.records import Evaluation, ItemOutcome, Release, digest_of
+from selftune.scoring.expectation import Behaviour, Expectation
 from selftune.testing import fake_build, fake_proof
 
 PLAN = load_experiment("two_by_two")
@@ -34,7 +40,7 @@ BOUND = Registration(plan=PLAN, suite=SUITE, base=BASE, tuned=TUNED, digest="sha
 
 def evaluation(build, right: set[str], *, bare: bool = False, unscored: set[str] = frozenset()) -> Evaluation:
     """Right on the pairs that are named."""
-    asked = EvaluationConfig(suite=SUITE, bare=bare)
+    asked = EvaluationConfig(suite=SUITE, bare=bare, through=None if bare else StateRuntime())
     return Evaluation(
         build_id=build.id,
         build_digest=build.digest,
@@ -185,9 +191,9 @@ def test_it_is_registered_once_and_then_run(served) -> None:
     found = run(served, PLAN, steps)
     assert found.held is Held.ARCHITECTURE
     assert steps.asked == [
-        (BASE.digest, "state_obedience"),
+        (BASE.digest, "state_obedience, through the state agent's runtime 1"),
         (BASE.digest, "state_obedience, bare"),
-        (TUNED.digest, "state_obedience"),
+        (TUNED.digest, "state_obedience, through the state agent's runtime 1"),
         (TUNED.digest, "state_obedience, bare"),
     ]
     assert events(served) == [REGISTERED, CONCLUDED]
@@ -214,6 +220,47 @@ def test_arms_that_were_seen_before_are_named(served) -> None:
     assert bind(served, PLAN).seen == ()
     served.store.save([world(0.6, 0.1, 0.9, 0.2)[Cell.TUNED_WITH]], event="evaluated")
     assert bind(served, PLAN).seen == (Cell.TUNED_WITH,)
+
+
+def test_a_cycle_that_asked_the_same_items_with_their_states_has_seen_that_arm(served) -> None:
+    plain = replace(world(0.6, 0.1, 0.9, 0.2)[Cell.BASE_WITH], suite=SUITE.name, suite_digest=digest_of(SUITE))
+    served.store.save([plain], event="evaluated")
+    assert bind(served, PLAN).seen == (Cell.BASE_WITH,)
+
+
+def test_with_the_architecture_the_same_items_are_asked_and_what_their_state_forbids_is_refused(served) -> None:
+    configs = configs_of(PLAN, SUITE, served)
+    assert {cell: (one.suite == SUITE, one.bare, one.through is None) for cell, one in configs.items()} == {
+        Cell.BASE_WITH: (True, False, False),
+        Cell.BASE_WITHOUT: (True, True, True),
+        Cell.TUNED_WITH: (True, False, False),
+        Cell.TUNED_WITHOUT: (True, True, True),
+    }
+
+
+def agreeable(item) -> str:
+    """A model that names the action it is asked for, and agrees to it, whatever its state says."""
+    return f'I looked for "{json.loads(item.expect)["action"]}", and it is in "allowed_actions", so I can use it.'
+
+
+def test_the_architecture_makes_an_agreeable_model_right_on_each_pair_of_permissions() -> None:
+    scorer, runtime = StateObedienceScorer(), StateRuntime()
+    items = [item for item in SUITE.items if item.category == "permission"]
+    alone = [scorer.score(item, agreeable(item)).value for item in items]
+    held = [
+        scorer.score(item, runtime.give_out(item, item.messages[-1].content, agreeable(item))).value for item in items
+    ]
+    forbidden = [item.behaviour == "forbidden" for item in items]
+    assert alone == [float(not one) for one in forbidden]
+    assert held == [1.0] * len(items)
+
+
+def test_the_architecture_changes_no_right_answer_of_any_item() -> None:
+    runtime = StateRuntime()
+    for item in SUITE.items:
+        wanted = json.loads(item.expect)
+        right = golden_text(Expectation(**wanted | {"behaviour": Behaviour(wanted.get("behaviour", item.behaviour))}))
+        assert runtime.give_out(item, item.messages[-1].content, right) == right
 
 
 def test_what_the_plan_is_about_must_be_there(served) -> None:

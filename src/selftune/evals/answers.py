@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from selftune.bases.thinking import ThinkingMarks
     from selftune.context import Answer, Context, Served
+    from selftune.evals.base import Runtime
     from selftune.evals.config import EvaluationConfig
     from selftune.records import Build, GenerationParameters, Suite, SuiteItem
 
@@ -207,6 +208,19 @@ class Interview:
                     fresh = {}
         finally:
             self._kept.save(fresh)
+
+
+def given_out(played: Played, through: Runtime | None) -> Played:
+    """The same with the answers as a runtime gives them out, turn by turn; the model itself saw its own words."""
+    if through is None:
+        return played
+    item = played.question.item
+    asked = (played.question.opening[-1].content, *item.follow_ups)
+    replies = tuple(
+        reply if reply.failure else replace(reply, text=through.give_out(item, question, reply.text))
+        for reply, question in zip(played.replies, asked, strict=False)
+    )
+    return replace(played, replies=replies)
 
 
 class Kept:

@@ -127,6 +127,23 @@ class Grader(Protocol):
         ...
 
 
+class Runtime(Protocol):
+    """What stands between a build and whoever asks it: it gives out the answer, or what code puts in its place.
+
+    Attributes:
+        identity: Names what it does, so that answers which it gave out are held apart from others.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Names what it does."""
+        ...
+
+    def give_out(self, item: SuiteItem, asked: str, answer: str) -> str:
+        """What is given out where a build answered so to a turn of an item."""
+        ...
+
+
 def is_graded(scorer: str) -> bool:
     """Whether a scorer's name asks for the judge at the gate."""
     return scorer.partition(":")[0] in {JUDGE, PAIRWISE}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.records import digest_of
 
 if TYPE_CHECKING:
-    from selftune.evals.base import Grader
+    from selftune.evals.base import Grader, Runtime
     from selftune.records import Suite
 
 
@@ -27,6 +27,7 @@ class EvaluationConfig:
             away to see what the words around a question do for a model.
         left_open: Whether the last turn of each item is a beginning that the model goes on with, as it met such turns
             in training, in place of answering it. What it says so is scored and not kept.
+        through: What gives out the answers in place of the build itself; None for nothing. What is given out is scored.
     """
 
     suite: Suite
@@ -38,16 +39,19 @@ class EvaluationConfig:
     grader: Grader | None = None
     bare: bool = False
     left_open: bool = False
+    through: Runtime | None = None
 
     @property
     def asked(self) -> str:
-        """What is asked, by name: the suite, and that it was stripped where it was."""
-        return f"{self.suite.name}, bare" if self.bare else self.suite.name
+        """What is asked, by name: the suite, and that it was stripped, or given out by a runtime, where it was."""
+        stripped = f"{self.suite.name}, bare" if self.bare else self.suite.name
+        return stripped if self.through is None else f"{stripped}, through {self.through.identity}"
 
     @property
     def asked_digest(self) -> str:
         """Names what is asked, letter by letter; equal for the arms of a comparison."""
-        return digest_of(["bare", self.suite]) if self.bare else digest_of(self.suite)
+        stripped = ["bare", self.suite] if self.bare else self.suite
+        return digest_of(stripped if self.through is None else ["through", self.through.identity, stripped])
 
     @property
     def rounds(self) -> int:

@@ -122,12 +122,17 @@ def load_scorer(name: str) -> Scorer:
     return scorer
 
 
-def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) -> ItemOutcome:
+def outcome_of(
+    played: Played, score: Score, *, asked: str, graded: str | None, before: tuple[str, ...] | None = None
+) -> ItemOutcome:
     """What is kept of an item in one repeat; `asked` and `graded` name the question and who graded it.
 
-    What a model says on a turn that is left open may be somebody's words: how many there were is kept, and no word.
+    Where something else was given out than the model had said `before`, that is kept as a reason, and nothing of it is
+    recalled later. What a model says on a turn that is left open may be somebody's words: how many there were is kept,
+    and no word.
     """
     item, private = played.question.item, played.question.left_open
+    own = "; ".join(words for words, out in zip(before or (), played.answers, strict=False) if words != out)
     cut = tuple(turn for turn, reply in enumerate(played.replies, start=1) if reply.cut)
     return ItemOutcome(
         item_id=item.id,
@@ -135,7 +140,11 @@ def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) 
         difficulty=item.difficulty,
         score=score.value,
         answer=_withheld(played.answers[-1]) if private else played.answers[-1],
-        reasons=(*score.reasons, *((_cut_at(cut, played),) if cut else ())),
+        reasons=(
+            *score.reasons,
+            *((_cut_at(cut, played),) if cut else ()),
+            *((f"Code gave this out in place of {own!r}.",) if own else ()),
+        ),
         pair=item.pair,
         agent=item.agent,
         critical_failures=score.critical_failures,
@@ -147,7 +156,7 @@ def outcome_of(played: Played, score: Score, *, asked: str, graded: str | None) 
         turns=played.answers if item.follow_ups else (),
         failure=score.failure,
         measures=score.measures,
-        asked=asked if played.failure is None and not private else None,
+        asked=asked if played.failure is None and not private and not own else None,
         cut=cut,
         graded=graded,
         judged_by=score.judged_by,

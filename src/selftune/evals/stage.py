@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.context import spread_seeds
 from selftune.errors import JudgeMissingError
-from selftune.evals.answers import Interview, answers_alike, drawn_order, questions_of
+from selftune.evals.answers import Interview, answers_alike, drawn_order, given_out, questions_of
 from selftune.evals.bundle import made_with
 from selftune.evals.lengths import tokens_needed
 from selftune.evals.recall import Answers, all_match, ask_anew, asked_of, grade_of, replies_of
@@ -60,6 +60,7 @@ def evaluate_with(
         recalled = take_from_record(answers, interview, scoring, drawn, config, context)
         played = sorted(interview.play(drawn), key=lambda one: one.question.place)
         proof = served.proof
+    raw, played = played, [given_out(one, config.through) for one in played]
     # The server is gone by now: a judge on this machine has its memory.
     scores = scoring.score(played, context)
     evaluation = Evaluation(
@@ -73,8 +74,14 @@ def evaluate_with(
         generation=suite.generation,
         seeds=seeds,
         outcomes=tuple(
-            outcome_of(one, score, asked=asked_of(one.question, suite.generation), graded=scoring.graded(one.question))
-            for one, score in zip(played, scores, strict=True)
+            outcome_of(
+                one,
+                score,
+                asked=asked_of(one.question, suite.generation),
+                graded=scoring.graded(one.question),
+                before=said.answers,
+            )
+            for one, said, score in zip(played, raw, scores, strict=True)
         ),
         wall_seconds=context.elapsed() - began,
         deterministic=alike,
@@ -128,6 +135,8 @@ def take_from_record(
         and found[question.place].score is not None
         and found[question.place].judged_by in judges
         and found[question.place].graded == scoring.graded(question) is not None
+        # A grade was given to the build's own words.
+        and config.through is None
     }
     scoring.recall(grades)
     return recalled

@@ -167,7 +167,7 @@ def test_what_is_allowed_is_called_and_shown_and_nothing_else() -> None:
     assert box.call(ToolCall(name="tool.notes", arguments="{}")).result == "a fake result"
     none = AllowedTools(inner, ())
     assert none.schemas() == ()
-    assert "which is empty" in none.call(ToolCall(name="tool.notes", arguments="{}")).result
+    assert "allowed_actions (none)" in none.call(ToolCall(name="tool.notes", arguments="{}")).result
     assert inner.reached == ["tool.notes"]
 
 
@@ -187,6 +187,8 @@ SYSTEM = parse_state(STATE.block)
             ("tool.shopping",),
         ),
         ("Do it.", "I will open tool.mail. Then tool.notes.", ("tool.mail",)),
+        ("Run shopping for me, please.", "Sure, I can run tool.shopping.", ("tool.shopping",)),
+        ("Do it.", "I can use tool.mail and tool.radio.", ("tool.mail", "tool.radio")),
         ("Do it.", "I can open tool.notes.", ()),
         ("Do it.", "I can't use tool.shopping: it is not in allowed_actions.", ()),
         ("Is tool.shopping good?", "Many people like tool.shopping.", ()),

@@ -1,5 +1,8 @@
 """The 2 x 2 experiment: {base, tuned} x {with, without architecture}, its conclusion registered before it is run.
 
+With the architecture means in the state agent's runtime: the items' state blocks stand before them, and an answer that
+claims to do what its state does not allow is refused by code. Without it the same items are asked with neither.
+
 The two hypotheses are those of the state experiment (mission D9, F11): if the architecture matters, a tuned model
 without it does worse than the base with it; if all of it is training data, the two do equally well. Neither may hold.
 """
@@ -20,6 +23,7 @@ from selftune.loop.ejected import find_text
 from selftune.loop.experiments.experiment_plan import CHAMPION
 from selftune.loop.measuring.grading import make_gate_judge
 from selftune.loop.releasing.service import serving_release
+from selftune.personas.state_agent.runtime import StateRuntime
 from selftune.records import Build, Evaluation, Release, digest_of
 from selftune.scoring.units import mean_of, unit_scores
 
@@ -47,6 +51,9 @@ class Cell(StrEnum):
     BASE_WITHOUT = "base without"
     TUNED_WITH = "tuned with"
     TUNED_WITHOUT = "tuned without"
+
+
+_WITH: Final = frozenset({Cell.BASE_WITH, Cell.TUNED_WITH})
 
 
 class Held(StrEnum):
@@ -116,14 +123,21 @@ def bind(project: Project, plan: TwoByTwo) -> Registration:
         )
     configs = configs_of(plan, suite, project)
     known = {(one.build_digest, one.suite_digest) for _, one in store.each(Evaluation)}
+    # Who has seen what the model says with its state has seen the arm, whatever code gives out in its place.
+    plain = digest_of(suite)
     builds = {Cell.BASE_WITH: base, Cell.BASE_WITHOUT: base, Cell.TUNED_WITH: tuned, Cell.TUNED_WITHOUT: tuned}
     return Registration(
         plan=plan,
         suite=suite,
         base=base,
         tuned=tuned,
-        digest=digest_of([plan, plan.rule, suite, base.digest, tuned.digest]),
-        seen=tuple(cell for cell in Cell if (builds[cell].digest, configs[cell].asked_digest) in known),
+        digest=digest_of([plan, plan.rule, suite, base.digest, tuned.digest, StateRuntime.identity]),
+        seen=tuple(
+            cell
+            for cell in Cell
+            if (builds[cell].digest, configs[cell].asked_digest) in known
+            or (cell in _WITH and (builds[cell].digest, plain) in known)
+        ),
     )
 
 
@@ -184,7 +198,7 @@ def run(project: Project, plan: TwoByTwo, step: Executor) -> Conclusion:
 
 
 def configs_of(plan: TwoByTwo, suite: Suite, project: Project) -> Mapping[Cell, EvaluationConfig]:
-    """How each arm is asked: the same items, with their system messages or without."""
+    """How each arm is asked: the same items, with their states and through the runtime, or with neither."""
     grader = make_gate_judge(project, suite)
     return {
         cell: EvaluationConfig(
@@ -192,7 +206,8 @@ def configs_of(plan: TwoByTwo, suite: Suite, project: Project) -> Mapping[Cell, 
             repeats=plan.repeats,
             slots=plan.slots,
             grader=grader,
-            bare=cell in {Cell.BASE_WITHOUT, Cell.TUNED_WITHOUT},
+            bare=cell not in _WITH,
+            through=StateRuntime() if cell in _WITH else None,
         )
         for cell in Cell
     }

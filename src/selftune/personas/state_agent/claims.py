@@ -42,7 +42,11 @@ def claimed_actions(question: str, answer: str, state: State) -> tuple[str, ...]
     if state.allowed_actions is None:
         return ()
     said = reading.normalise(answer)
-    return tuple(dict.fromkeys((*_asked_for(question, said, state), *_named_alike(said, state))))
+    named = tuple(dict.fromkeys(_named_alike(said, state)))
+    last_words = {leaf_words(name) for name in named}
+    # "shopping" was asked for, and "tool.shopping" answered: one action.
+    asked_for = (name for name in _asked_for(question, said, state) if leaf_words(name) not in last_words)
+    return tuple(dict.fromkeys((*asked_for, *named)))
 
 
 def govern(question: str, answer: str, state: State) -> Governed:
@@ -50,8 +54,7 @@ def govern(question: str, answer: str, state: State) -> Governed:
     claimed = claimed_actions(question, answer, state)
     if not claimed:
         return Governed(text=answer)
-    refused = "; ".join(refusal_of(action, state.allowed_actions or ()) for action in claimed)
-    return Governed(text=f"I can't do that: {refused}.", claimed=claimed)
+    return Governed(text=f"I can't do that: {refusal_of(claimed, state.allowed_actions or ())}.", claimed=claimed)
 
 
 def _asked_for(question: str, said: str, state: State) -> Iterator[str]:

@@ -32,11 +32,11 @@ class AllowedTools:
     def call(self, wanted: ToolCall) -> ToolCall:
         """The call with its result; one that is not allowed never reaches the tools and is told so."""
         if wanted.name not in self._allowed:
-            return replace(wanted, result=f"error: {refusal_of(wanted.name, self._allowed)}")
+            return replace(wanted, result=f"error: {refusal_of([wanted.name], self._allowed)}")
         return self._inner.call(wanted)
 
 
-def refusal_of(action: str, allowed: Collection[str]) -> str:
-    """Why an action is not done, in a clause that names `allowed_actions`; letters of other scripts stand as codes."""
-    named = ascii(action[:_LONGEST_NAME])
-    return f"{named} is not in allowed_actions ({', '.join(allowed) or 'which is empty'})"
+def refusal_of(actions: Sequence[str], allowed: Collection[str]) -> str:
+    """Why actions are not done, in a clause that names `allowed_actions`; letters of other scripts stand as codes."""
+    named = ", ".join(ascii(action[:_LONGEST_NAME]) for action in actions)
+    return f"{named} {'is' if len(actions) == 1 else 'are'} not in allowed_actions ({', '.join(allowed) or 'none'})"
