@@ -35,7 +35,7 @@ class Finding:
 
 def examine(folder: Path) -> list[Finding]:
     """Everything that can be told without changing anything; the project too, if the folder holds one."""
-    findings = [*_machine(folder), *_packages()]
+    findings = [*_machine(folder), *_packages(), *_sandbox()]
     from selftune.loop.config import CONFIG_FILE
 
     if (folder / CONFIG_FILE).exists():
@@ -67,6 +67,35 @@ def _packages() -> Iterator[Finding]:
             yield Finding(level="note", what=f"no {what}: {package} is missing", mend=mend)
         else:
             yield Finding(level="ok", what=f"{what}: {package} is installed")
+
+
+def _sandbox() -> Iterator[Finding]:
+    """Whether programs that nobody has read can be held, seen from inside and by trying to get out."""
+    from selftune.toolforge.sandbox import find_sandbox
+    from selftune.toolforge.sandbox.attempts import ATTEMPTS
+    from selftune.toolforge.sandbox.attempts.battery import run_battery
+
+    try:
+        box = find_sandbox()
+        battery = run_battery(box, ATTEMPTS)
+    except SelftuneError as error:
+        yield Finding(level="note", what=f"no tools can be forged: {error.message}", mend=error.next_step)
+        return
+    seen = box.posture
+    if battery.got_out:
+        yield Finding(
+            level="bad",
+            what=f"the sandbox ({seen.box}) lets through what {', '.join(battery.got_out)}",
+            mend="Forge and call no tools on this machine; update bubblewrap and the kernel.",
+        )
+        return
+    filtered = "system calls filtered" if seen.filter_digest else "system calls not filtered"
+    held = f"none of {battery.tried} attempts got out"
+    yield Finding(level="ok", what=f"sandbox: {seen.box}, Python {seen.python} inside, {filtered}; {held}")
+    for what in seen.lacking:
+        yield Finding(level="note", what=f"sandbox: {what}")
+    if not seen.verified:
+        yield Finding(level="note", what=f"NOT VERIFIED: {seen.box} was held against a stand-in only")
 
 
 def _project(folder: Path) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -165,7 +164,7 @@ def _reach(seen: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_the_host() -> set[str]:
     """The namespaces of this process, as the kernel names them."""
-    return {os.readlink(path) for path in Path("/proc/self/ns").iterdir()}
+    return {str(path.readlink()) for path in Path("/proc/self/ns").iterdir()}
 
 
 def _inherited(seen: Mapping[str, Any]) -> Iterator[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MARK: Final = b"GOT OUT"
 
 # Written before each program: what it knows of the host, and how it says that it succeeded.
-_PRELUDE: Final = """
+PRELUDE: Final = """
 import contextlib, ctypes, errno, json, mmap, os, resource, signal, socket, subprocess, sys, threading, time
 facts = json.load(sys.stdin)
 
@@ -118,7 +118,7 @@ class Attempt:
 
 def program_of(attempt: Attempt) -> str:
     """The whole source, as it is run."""
-    return _PRELUDE + attempt.program
+    return PRELUDE + attempt.program
 
 
 def reach(name: str, *arguments: int, control: Control = Control.USER, short: bool = False) -> Attempt:

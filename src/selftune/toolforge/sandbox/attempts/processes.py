@@ -130,7 +130,6 @@ for name in os.listdir("/proc"):
             got_out(name)
 """,
         control=Control.ROOT,
-        short=True,
     ),
     _try(
         "takes precedence over others",

@@ -8,7 +8,7 @@ from selftune.toolforge.sandbox.attempts.base import Attempt, Control
 from selftune.toolforge.sandbox.base import EndedBy, Limits
 
 _MEBIBYTE: Final = 1 << 20
-_LITTLE: Final = Limits(memory_bytes=192 * _MEBIBYTE, file_bytes=8 * _MEBIBYTE, files=300, wall_seconds=6)
+LITTLE: Final = Limits(memory_bytes=192 * _MEBIBYTE, file_bytes=8 * _MEBIBYTE, files=300, wall_seconds=6)
 _QUIET: Final = Limits(output_bytes=64 << 10, wall_seconds=6)
 _HURRY: Final = Limits(wall_seconds=0.6, cpu_seconds=1)
 
@@ -27,12 +27,12 @@ def _try(
 
 
 _MEMORY: Final = (
-    _try("takes more memory than it may", "x = bytes(400 << 20); got_out()", family="memory", limits=_LITTLE),
+    _try("takes more memory than it may", "x = bytes(400 << 20); got_out()", family="memory", limits=LITTLE),
     _try(
         "maps more memory than it may",
         "x = mmap.mmap(-1, 400 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000); got_out()",
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         short=True,
     ),
     _try(
@@ -47,14 +47,14 @@ time.sleep(1)
 got_out()
 """,
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         ends=EndedBy.MEMORY,
     ),
     _try(
         "keeps memory in a file without a name",
         "number = os.memfd_create('x'); os.truncate(number, 1 << 30); got_out()",
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         short=True,
     ),
     _try(
@@ -66,7 +66,7 @@ if key >= 0:
     got_out()
 """,
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         short=True,
     ),
     _try(
@@ -78,7 +78,7 @@ for number in range(4):
 got_out()
 """,
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
     ),
     _try(
         "fills every other folder",
@@ -92,14 +92,14 @@ for room in facts["rooms"]:
         got_out(room)
 """,
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         short=True,
     ),
     _try(
         "makes one huge file with nothing in it",
         "number = os.open('x', os.O_RDWR | os.O_CREAT); os.truncate(number, 1 << 33); got_out()",
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         short=True,
     ),
     _try(
@@ -111,14 +111,14 @@ time.sleep(0.5)
 got_out()
 """,
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         ends=EndedBy.FILES,
     ),
     _try(
         "opens more files than it may",
         "x = [os.open('/', os.O_RDONLY) for _ in range(200)]; got_out()",
         family="memory",
-        limits=_LITTLE,
+        limits=LITTLE,
         short=True,
     ),
 )
