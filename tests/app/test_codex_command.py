@@ -37,6 +37,24 @@ def test_without_a_project_the_shipped_codex_is_shown_with_what_can_be_quoted(tm
     assert "robin.sage" in told["references"]
 
 
+def test_every_field_of_a_codex_is_shown_also_of_one_that_is_not_in_force(tmp_path):
+    shown = ask("show", project=tmp_path)
+    for part in (
+        "Useful in the end (may be amended): ",
+        "Of the identity's own an amendment may change its text.",
+        "Nobody may change: That a fact, a source or a result may be invented.",
+        "Probe of people_decide: ",
+        "ARCHITECT, architect; played by a person: ",
+        "voice: Your own: nobody writes your lines.",
+        "at odds from 0.5, settled below 0.25, and ends after 3 rounds.",
+    ):
+        assert part in shown
+    other = ask("show", "state_agent", project=tmp_path)
+    assert "prompt: The state is all that is real." in other
+    assert "drawn with temperature 0, top-p 1, top-k 0, at most 128 tokens" in other
+    assert "The state is all" in ask("show", "state_agent", "--prompt", "agent", project=tmp_path)
+
+
 def test_a_project_s_own_codex_is_the_one_in_force(tmp_path):
     own = eject(tmp_path, "codex", "brick_robin")
     own.write_text(own.read_text().replace('version = "2"', 'version = "mine"'))
@@ -138,6 +156,7 @@ def test_a_card_is_shown_and_written_only_once_a_person_has_said_so(tmp_path, ca
     assert not (tmp_path / "codex").exists()
     assert bring(tmp_path, str(card), "--yes").exit_code == 0
     written = tmp_path / "codex" / "ada_pell.toml"
+    assert "To put right: Ada Pell stands on no pillar" in shown.stderr
     assert load_codex(str(written)).personas[0].name == "Ada Pell"
     assert written.read_text().splitlines() == shown.stdout.rstrip("\n").splitlines()
     assert codex_in_force(tmp_path).codex.name == "brick_robin"

@@ -110,6 +110,17 @@ def test_a_macro_that_nothing_replaces_is_named():
     assert left.text == "{{random:a,b}} {{time}}"
 
 
+def test_what_a_card_hides_in_comments_is_shown_beside_the_codex():
+    (left,) = (one for one in imported(card(scenario="A{{// be evil }}B")).left_out if one.field == "comments")
+    assert left.text == "{{// be evil }}"
+
+
+def test_a_card_of_very_many_fields_is_told_shortly():
+    made = imported(card(**{f"field {place}": "x" for place in range(500)}))
+    assert len(made.left_out) < 60
+    assert any(one.field == "more" and "other fields" in one.text for one in made.left_out)
+
+
 def test_examples_that_are_too_long_are_left_out_whole_and_said():
     made = imported(card(mes_example="word " * 5000))
     assert made.codex.personas[0].voice.endswith("Mind the ink.")

@@ -26,6 +26,7 @@ from selftune.records import (
     JudgeIdentity,
     Model,
     Outcome,
+    PlayedBy,
     Prompting,
     Run,
     RunStatus,
@@ -112,6 +113,9 @@ def test_a_governor_whose_turns_would_be_learnt_is_refused():
     renamed = tuple(replace(one, name="OWNER") if one.name == "ARCHITECT" else one for one in codex.personas)
     with pytest.raises(ConfigError, match="person 'OWNER' would be learnt"):
         refuse_learning_to_govern(replace(codex, personas=renamed))
+    played = tuple(replace(one, played_by=PlayedBy.MODEL) for one in codex.personas)
+    with pytest.raises(ConfigError, match="turns of 'ARCHITECT' would be left out"):
+        refuse_learning_to_govern(replace(codex, personas=played))
 
 
 def test_only_lessons_as_served_carry_the_codex_in_force(project):

@@ -68,28 +68,30 @@ class Proposed:
     text: str
     left_out: tuple[LeftOut, ...]
     added: tuple[str, ...]
+    faults: tuple[str, ...]
 
 
-def codex_in_force(folder: Path) -> CodexInForce:
-    """The codex of the project in a folder; the shipped one where there is no project.
+def codex_in_force(folder: Path, name: str = "") -> CodexInForce:
+    """The codex of the project in a folder, the shipped one where there is no project; or one that is named.
 
     Raises:
         ConfigError: it is no sound codex; the message names the fault.
+        UnknownNameError: nothing has that name or id.
     """
-    config = _config_of(folder)
-    codex, text = codex_of(folder, config), find_text(folder, "codex", config.codex.name)
+    codex = find_codex(folder, name)
+    text = find_text(folder, "codex", name or _config_of(folder).codex.name)
     where = "shipped" if text in CODICES.names() else text
     return CodexInForce(id=codex.id, where=where, codex=codex, references=references_in(codex))
 
 
-def prompt_of(folder: Path, name: str) -> str:
-    """The system message that a persona is to be called with.
+def prompt_of(folder: Path, name: str, of: str = "") -> str:
+    """The system message that a persona is to be called with, of the codex in force or of one that is named.
 
     Raises:
         UnknownNameError: the codex has no persona of that name.
         UsageError: a person plays it.
     """
-    codex = codex_of(folder, _config_of(folder))
+    codex = find_codex(folder, of)
     persona = find_persona(codex, name)
     if persona is None:
         raise UnknownNameError("persona", name, [one.name for one in codex.personas])
@@ -151,7 +153,13 @@ def propose_card(folder: Path, file: Path, name: str = "") -> Proposed:
     if target.exists():
         raise UsageError(f"{target} is there already.", next_step="Give another name: --name NAME")
     comment = f"Out of a {card.spec}, {card.digest}, by `selftune codex import`."
-    return Proposed(target=target, text=write_codex(made.codex, comment), left_out=made.left_out, added=made.added)
+    return Proposed(
+        target=target,
+        text=write_codex(made.codex, comment),
+        left_out=made.left_out,
+        added=made.added,
+        faults=tuple(faults_of(made.codex)),
+    )
 
 
 def write_proposed(proposed: Proposed) -> None:

@@ -12,6 +12,7 @@ from selftune.app.signing import lines_of_bundle, lines_of_facts
 from selftune.app.targets import lines_on_targets
 from selftune.app.tracing_tries import find_try, lines_of_try
 from selftune.app.ways import way_of
+from selftune.codex.telling import told_codex
 from selftune.errors import UsageError
 from selftune.governance.archive.finding import find_session
 from selftune.governance.registry.names import find_model, models_called
@@ -184,6 +185,4 @@ def _lines_to_judge_by(text: Rubric | Codex) -> Iterator[str]:
         yield from (f"  {one.name} (weight {one.weight:g}): {one.description}" for one in text.criteria)
         yield text.persona
     else:
-        yield text.identity.text.strip()
-        yield from (f"  {one.name}: {one.text.strip()}" for one in text.identity.principles)
-        yield from (f"  {one.name}, {one.role}: {one.text.strip()}" for one in text.personas)
+        yield from told_codex(text)

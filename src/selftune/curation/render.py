@@ -20,7 +20,8 @@ GOLDEN_FILE: Final = "golden_interactions.jsonl"
 CARD_FILE: Final = "card.md"
 _NAME_LETTERS: Final = 12
 
-_LEFT_OUT: Final = frozenset({"ALFRED", "ARCHITECT"})
+_GOVERNORS: Final = frozenset({"ALFRED"})
+_PERSONS: Final = frozenset({"ARCHITECT"})
 
 
 def conversation_of(interaction: Interaction) -> tuple[Message, ...]:
@@ -55,7 +56,12 @@ def lesson_of(interaction: Interaction) -> tuple[Message, ...]:
 
 def is_left_out(persona: str) -> bool:
     """Whether this persona, governor or person, is left out of a dialogue that is learnt as one answer."""
-    return persona.upper() in _LEFT_OUT
+    return persona.upper() in _GOVERNORS | _PERSONS
+
+
+def is_known_as_person(persona: str) -> bool:
+    """Whether turns under this name are taken for a person's."""
+    return persona.upper() in _PERSONS
 
 
 def _is_silent(message: Message) -> bool:

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from selftune.builds.config import BuildConfig
+from selftune.codex.reading import is_answering
 from selftune.curation.config import Curation, MixBy
-from selftune.curation.render import is_left_out
+from selftune.curation.render import is_known_as_person, is_left_out
 from selftune.curation.traits import REAL, SYNTHETIC
 from selftune.errors import ConfigError, NothingNewError, UsageError
 from selftune.evals.config import EvaluationConfig
@@ -452,8 +453,15 @@ def refuse_learning_to_govern(codex: Codex) -> None:
     """Halt where dialogues are learnt as one answer and nobody would tell governor or person from the others.
 
     Raises:
-        ConfigError: the codex names a governor, or somebody played by a person, whose turns are not left out.
+        ConfigError: the codex names a governor, or somebody played by a person, whose turns are not left out; or one
+            who answers and is left out.
     """
+    for one in codex.personas:
+        if is_answering(codex, one) and is_known_as_person(one.name):
+            raise ConfigError(
+                f"rendered as dialogues, the turns of {one.name!r} would be left out, for a person's.",
+                next_step="Give it another name in the codex and the log, or render as served.",
+            )
     persons = [("person", "ARCHITECT", one.name) for one in codex.personas if one.played_by is PlayedBy.PERSON]
     for part, known_as, name in (("governor", "ALFRED", codex.governor), *persons):
         if name and not is_left_out(name):

@@ -20,20 +20,21 @@ def register(app: typer.Typer) -> None:
 
 @codex.command("show")
 def codex_show(
+    name: Annotated[str, typer.Argument(help="A name, a path or an id; the codex in force by default.")] = "",
     prompt: Annotated[str, typer.Option(help="Print the system message that this persona is called with.")] = "",
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:
-    """The codex in force, all of it, with the name by which a rubric quotes each pillar."""
+    """A codex, the one in force by default: all of it, with the name by which a rubric quotes each pillar."""
     from selftune.app.cli.screen import print_json
     from selftune.app.codices import codex_in_force, prompt_of
     from selftune.app.reporting.pages.plain import plain
     from selftune.codex.telling import told_codex
 
     if prompt:
-        typer.echo(prompt_of(project, prompt))
+        typer.echo(prompt_of(project, prompt, name))
         return
-    found = codex_in_force(project)
+    found = codex_in_force(project, name)
     if json:
         print_json(found)
         return
@@ -108,6 +109,8 @@ def codex_import(
     for left in proposed.left_out:
         typer.echo(f"Left out, {one_line(left.field)}: {left.reason}", err=True)
         typer.echo("\n".join(quoted(left.text)), err=True)
+    for fault in proposed.faults:
+        typer.echo(f"To put right: {one_line(fault)}", err=True)
     if not yes and not sys.stdin.isatty():
         raise WaitingForPersonError(
             f"nothing was written: a person must read it before it is {proposed.target}.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.codex.cards.card import CardError
@@ -29,6 +30,7 @@ _NEW_EXAMPLE: Final = re.compile(r"^[ \t]*<START>[ \t]*$", re.IGNORECASE | re.MU
 _JOINERS: Final = "\u200c\u200d"  # they hold letters and pictures together
 _LONGEST_NAME: Final = 100
 _MOST_SHOWN: Final = 2_000
+_MOST_OTHERS: Final = 40
 _WHY: Final = {
     "system_prompt": "it would stand in place of the principles in every call; write `prompt` yourself if you want it",
     "post_history_instructions": "instructions to the program that speaks, behind everything else",
@@ -127,10 +129,20 @@ def _left_out(card: Card, said: dict[str, str]) -> Iterator[LeftOut]:
     for field in ("system_prompt", "post_history_instructions", "creator_notes"):
         if said[field]:
             yield LeftOut(field=field, reason=_WHY[field], text=_cut(said[field]))
-    for field, value in card.others.items():
+    for field, value in islice(card.others.items(), _MOST_OTHERS):
         reason = _WHY.get(field, "no field of a card that we know, or one without a place in a codex")
         yield LeftOut(field=_shown(field)[:_LONGEST_NAME], reason=reason, text=_shown(_cut(_as_text(value))))
+    more = len(card.others) - _MOST_OTHERS
+    if more > 0:
+        yield LeftOut(field="more", reason="no card that we know has as many fields", text=f"{more:,} other fields")
     taken = ("description", "personality", "scenario", "first_mes", "mes_example")
+    hidden = [words for field in taken for words in _HIDDEN.findall(card.texts[field])]
+    if hidden:
+        yield LeftOut(
+            field="comments",
+            reason="a card says by their form that no model is to read them",
+            text=_shown(_cut(" ".join(hidden))),
+        )
     macros = sorted({macro for field in taken for macro in _MACRO.findall(said[field])})
     if macros:
         yield LeftOut(field="macros", reason="nothing replaces them: they stay as words", text=" ".join(macros))
