@@ -8,7 +8,8 @@ from selftune.app.doubting import end, speaker
 from selftune.app.reporting.pages.plain import one_line, quoted
 from selftune.app.signing import speak
 from selftune.errors import UsageError
-from selftune.governance.statements import approve, refuse, say
+from selftune.governance.people.roster import fold
+from selftune.governance.statements import approve, refuse, say, withdraw
 from selftune.loop.forging.listening import find_gap
 from selftune.loop.forging.making import make_tool
 from selftune.loop.forging.standing import ToolState, find_tool, tools_of
@@ -47,6 +48,7 @@ _EXIT: Final = {
     ForgingEnd.NO_TIME: 7,
     ForgingEnd.WRITER_FAILED: 8,
 }
+TAKEN_BACK: Final = "taken back: it is approved after all"
 _WORDS: Final = 100
 _ID: Final = 21
 
@@ -172,20 +174,26 @@ def try_tool(project: Project, name: str, arguments: str) -> Answered:
 def approve_tool(project: Project, name: str, *, author: str, text: str, ask: Ask) -> Statement:
     """Put a person's yes to exactly this version on record; in a team it is signed with their key.
 
+    Who refused it before takes that back with it; both stay on record.
+
     Raises:
-        UsageError: it is approved already, was refused, is suspended, or a later version took its place.
+        UsageError: it is approved already or suspended, somebody else refused it, or a later version took its place.
     """
-    one = tool_named(project, name)
-    _require(one, ToolState.PROPOSED, "approve")
+    one, who = tool_named(project, name), speaker(project, author)
+    if one.state is ToolState.REFUSED:
+        _require_own(one, who)
+    else:
+        _require(one, ToolState.PROPOSED, "approve")
+    context, door = project.context(), door_of(project)
     said = approve(
-        one.tool.id,
-        author=speaker(project, author),
-        text=text or "approved",
-        context=project.context(),
-        door=door_of(project),
-        evidence=(one.tool.forging_id,),
+        one.tool.id, author=who, text=text or "approved", context=context, door=door, evidence=(one.tool.forging_id,)
     )
-    return put_on_record(project, speak(hear_project(project), said, ask), event="tool approved")
+    # Whose key is not at hand takes nothing back either.
+    signed = speak(hear_project(project), said, ask)
+    for refusal in one.said if one.state is ToolState.REFUSED else ():
+        back = withdraw(refusal, author=refusal.author, text=TAKEN_BACK, context=context, door=door)
+        put_on_record(project, back, event="refusal withdrawn")
+    return put_on_record(project, signed, event="tool approved")
 
 
 def refuse_tool(project: Project, name: str, *, author: str, because: str) -> Statement:
@@ -225,6 +233,20 @@ def resume_tool(project: Project, name: str, *, author: str, because: str, ask: 
     one = tool_named(project, name)
     _require(one, ToolState.SUSPENDED, "resume")
     return tuple(end(project, said.id, because, author=author, evidence=(), ask=ask) for said in one.said)
+
+
+def _require_own(one: Standing, author: str) -> None:
+    """Return where this person alone refused a tool.
+
+    Raises:
+        UsageError: somebody else did.
+    """
+    others = [said.author for said in one.said if fold(said.author) != fold(author)]
+    if others:
+        raise UsageError(
+            f"{one.tool.name}, version {one.tool.version}, was refused by {others[0]}, who alone can take that back.",
+            next_step=f"See why: selftune tool show {one.tool.name}",
+        )
 
 
 def _require(one: Standing, state: ToolState, verb: str) -> None:
