@@ -19,10 +19,14 @@ from selftune.loop.hearing import hear_project
 from selftune.records import Amendment, Refutation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from selftune.governance.amendments.standing import Standing
     from selftune.governance.people.keys import Ask
     from selftune.loop.amending.deciding import Approved, Sign
+    from selftune.loop.amending.deliberating import Result
     from selftune.loop.project import Project
+    from selftune.personas.dialogue.base import Listener
     from selftune.records import Statement
 
 DISSONANCE: Final = "dissonance"
@@ -94,6 +98,14 @@ def propose_text(project: Project, text: str | None, case: Case, *, author: str,
         evidence=tuple(find(project, one).id for one in case.evidence),
     )
     return propose(project, draft, _sign_in_team(project, ask))
+
+
+def deliberate_here(project: Project, *, script: Path | None, heard: Listener) -> Result:
+    """Let the personas deliberate; with a script its lines are said, and no model is called. Errors as there."""
+    from selftune.loop.amending.deliberating import hold_deliberation
+    from selftune.personas.scripted import read_script
+
+    return hold_deliberation(project, voice=None if script is None else read_script(script), heard=heard)
 
 
 def amendment_named(project: Project, name: str) -> Amendment:

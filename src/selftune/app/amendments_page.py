@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
 from selftune.governance.amendments.states import refusal_of, state_of
+from selftune.loop.amending.noticing import effect_on_record
 from selftune.loop.amending.standing import said_in, standing_in
 from selftune.records import Amendment, Codex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftune.governance.amendments.effects import Effect
+    from selftune.governance.amendments.persistence import Share
     from selftune.governance.amendments.standing import Said, Standing
     from selftune.loop.project import Project
 
@@ -37,6 +40,7 @@ def describe_amendment(project: Project, amendment: Amendment) -> Iterator[str]:
     yield from _told_case(amendment)
     yield from _told_words_of_codex(project, amendment)
     yield from _told_outcome(said, standing, amendment)
+    yield from _told_effect(effect_on_record(project, amendment))
 
 
 def _told_standing(standing: Standing | None) -> Iterator[str]:
@@ -90,6 +94,24 @@ def _told_outcome(said: Said, standing: Standing | None, amendment: Amendment) -
         yield from quoted(refusal.text)
     for name in () if standing is None else standing.waiting.get(amendment.id, ()):
         yield f"Signed by {one_line(name)}; one more person is wanted."
+
+
+def _told_effect(effect: Effect | None) -> Iterator[str]:
+    """What came of it since; nothing where it never was in force."""
+    if effect is None:
+        return
+    yield f"Before: {_share(effect.before)}. Since: {_share(effect.after)}."
+    if effect.difference is not None:
+        low, high = effect.difference
+        yield f"Since less before: {low:+.0%} to {high:+.0%}, 95 % interval."
+    yield f"By its own test: {effect.finding.value}."
+
+
+def _share(share: Share) -> str:
+    if share.interval is None:
+        return "no measured dialogue of its topic"
+    low, high = share.interval
+    return f"{share.high} of {share.n} ended in high dissonance ({low:.0%} to {high:.0%})"
 
 
 def _by(amendment: Amendment) -> str:

@@ -82,8 +82,8 @@ def test_without_dissonance_there_is_no_conflict():
 def test_topics_are_kept_apart_and_who_speaks_is_looked_at_beside_them():
     mixed = [held(place, 0.8, asked) for place, asked in zip((10, 20, 30, 40, 50, 60), [LAMP, EGG] * 3, strict=True)]
     found = find_persistence(mixed, (TOOL,), (GENERATION,), DEMAND)
-    assert {one.topic for one in found} == {LAMP, EGG, "whatever beacon and keeper speak of"}
-    assert found[0].topic == "whatever beacon and keeper speak of"
+    assert {one.named for one in found} == {LAMP, EGG, "whatever beacon and keeper speak of"}
+    assert (found[0].topic, found[0].personas) == ("", ("beacon", "keeper"))
     assert [len(one.high) for one in found] == [6, 3, 3]
     assert [one.may_deliberate for one in found] == [True, False, False]
 

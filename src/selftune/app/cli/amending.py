@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from selftune.records import Amendment
 
 _FORBIDDEN = 2
+_FAILED = 8
 Which = Annotated[str, typer.Argument(help="The proposal: its id, or the beginning of it.")]
 Author = Annotated[str, typer.Option(help="Who says so; your user name by default.")]
 Because = Annotated[str, typer.Option("--because", help="Why, kept word for word.")]
@@ -34,6 +35,7 @@ def register() -> None:
     """Hang these commands beside `selftune codex show`."""
     for name, command in (
         ("adopt", codex_adopt),
+        ("deliberate", codex_deliberate),
         ("propose", codex_propose),
         ("approve", codex_approve),
         ("refuse", codex_refuse),
@@ -105,6 +107,30 @@ def codex_propose(
     with open_project(project) as opened:
         amendment = propose_text(opened, read_text(file, str(file)), case, author=author, ask=ask_on_terminal)
         _tell_proposed(opened, amendment)
+
+
+def codex_deliberate(
+    scripted: Annotated[
+        Path | None, typer.Option(help="A file of lines that are said instead of any model's, marked as such.")
+    ] = None,
+    project: Folder = HERE,
+) -> None:
+    """Let the personas argue whether the codex should change, where a conflict lasts that nothing else has reduced."""
+    from selftune.app.amending import deliberate_here
+    from selftune.app.cli.dialogue_screen import DialogueScreen
+    from selftune.app.reporting.pages.plain import one_line
+    from selftune.loop.project import open_project
+
+    with open_project(project) as opened:
+        result = deliberate_here(opened, script=scripted, heard=DialogueScreen())
+        if result.interaction is not None:
+            typer.echo(f"The deliberation is in the log: {result.interaction}")
+        if result.amendment is not None:
+            _tell_proposed(opened, result.amendment)
+            return
+    typer.echo(f"Nothing is proposed ({result.outcome.value}). {one_line(result.problem)}".rstrip())
+    if result.outcome.is_failure:
+        sys.exit(_FAILED)
 
 
 def codex_approve(which: Which, because: Because = "", author: Author = "", project: Folder = HERE) -> None:

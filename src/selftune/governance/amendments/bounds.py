@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from selftune.codex.changes import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from selftune.records import Codex
+    from selftune.records import Codex, Identity
 
 
 def forbidden_changes(before: Codex, after: Codex) -> tuple[str, ...]:
@@ -19,6 +19,18 @@ def forbidden_changes(before: Codex, after: Codex) -> tuple[str, ...]:
     only a person can recognise: whoever approves is shown them.
     """
     return tuple(dict.fromkeys(_against(before, after)))
+
+
+def places_left_open(codex: Codex, places: Sequence[str]) -> tuple[str, ...]:
+    """Those of these places that a codex lets be changed, to be named to whoever proposes; no proposal rests on it."""
+    return tuple(place for place in places if _is_open(codex.identity, place))
+
+
+def _is_open(identity: Identity, place: str) -> bool:
+    invariant = place.removeprefix("identity.").removeprefix("principles.").partition(".")[0]
+    if place.startswith("identity.") and invariant not in identity.amendable:
+        return False
+    return not any(is_within(place, words.strip()) for words in identity.forbidden)
 
 
 def _against(before: Codex, after: Codex) -> Iterator[str]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 LEVEL: Final = 0.95
 _SECONDS_A_DAY: Final = 86400.0
-_ALL: Final = "anything"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +63,8 @@ class Persistence:
     """One conflict, and what is missing until it may end in an amendment.
 
     Attributes:
-        topic: In the words in which it was first asked; or who spoke.
+        topic: In the words in which it was first asked; empty where it is one of who speaks, of whatever.
+        personas: Who spoke in the first of these dialogues, as references write them.
         high: Ids of the dialogues that ended high, oldest first.
         days: From the first to the last of them.
         tools: Ids of tools that were approved since, and so `generations`.
@@ -73,6 +73,7 @@ class Persistence:
     """
 
     topic: str
+    personas: tuple[str, ...]
     high: tuple[str, ...]
     days: float
     tools: tuple[str, ...]
@@ -85,6 +86,11 @@ class Persistence:
     def may_deliberate(self) -> bool:
         """Whether nothing is missing."""
         return not self.missing
+
+    @property
+    def named(self) -> str:
+        """What it is about, in words for people."""
+        return self.topic or f"whatever {' and '.join(self.personas) or 'anybody'} speak of"
 
 
 def share_of(dialogues: Sequence[Dialogue], high: float) -> Share:
@@ -100,9 +106,10 @@ def find_persistence(
     topics = Topics(dialogues)
     high = [one for one in dialogues if one.ended >= demand.high]
     groups = [(leader.asked, topics.like(leader)) for leader in topics.leaders(high)]
-    for personas in dict.fromkeys(one.personas for one in high):
-        name = " and ".join(sorted(personas)) or _ALL
-        groups.append((f"whatever {name} speak of", tuple(one for one in dialogues if one.personas == personas)))
+    groups += [
+        ("", tuple(one for one in dialogues if one.personas == personas))
+        for personas in dict.fromkeys(one.personas for one in high)
+    ]
     found = [_look_at(name, held, tools, generations, demand) for name, held in groups]
     return tuple(sorted(found, key=lambda one: (len(one.missing), -len(one.high))))
 
@@ -125,6 +132,7 @@ def _look_at(
     days = _days(high[0].at, high[-1].at)
     return Persistence(
         topic=topic,
+        personas=tuple(sorted(high[0].personas)),
         high=tuple(one.interaction_id for one in high),
         days=days,
         tools=tuple(one.record_id for one in since[0]),
