@@ -513,7 +513,8 @@ class PersonasSection:
 
     So many `seconds` and `tokens` (read and said) a dialogue, `tokens_a_turn` said in one turn, `calls_a_turn` and
     `calls` of tools. Beyond this machine a voice is sent nothing unless its host stands under [egress] and [capture]
-    consent is `send`, and then redacted words only.
+    consent is `send`, and then redacted words only. With `judged = true` the endpoint under [judge] is asked twice
+    after each turn how far it stands in dissonance, beside what code measures.
     """
 
     seconds: float = 600.0
@@ -521,6 +522,7 @@ class PersonasSection:
     tokens_a_turn: int = 1024
     calls_a_turn: int = 4
     calls: int = 16
+    judged: bool = False
     voices: tuple[PersonaVoice, ...] = ()
 
 

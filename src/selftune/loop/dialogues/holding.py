@@ -13,6 +13,7 @@ from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
 from selftune.loop.dialogues.exchange import interaction_of
 from selftune.loop.dialogues.keeping import Kept, keep_exchange
+from selftune.loop.dialogues.measuring import gauge_of
 from selftune.loop.dialogues.outset import (
     Outset,
     check_version,
@@ -25,6 +26,7 @@ from selftune.loop.dialogues.outset import (
 from selftune.loop.dialogues.state import held_to_state, opening_in_state
 from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of
 from selftune.loop.ejected import codex_of
+from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.motivation.idleness import note_visit
 from selftune.personas.checkpoints import IN_MEMORY, open_checkpoints
 from selftune.personas.dialogue.base import (
@@ -39,7 +41,6 @@ from selftune.personas.dialogue.base import (
 )
 from selftune.personas.dialogue.graph import hold_dialogue
 from selftune.personas.dialogue.script import cleaned, read_turns
-from selftune.personas.gauges.making import make_gauge
 from selftune.personas.scripted import ScriptedVoice
 from selftune.records import Build, GenerationParameters, Message, Release, Trigger
 
@@ -112,8 +113,9 @@ def hold(
 ) -> Held:
     """Hold one dialogue on a prompt, and put it into the log.
 
-    Without a voice what serves speaks, or what `[personas]` names; without a gauge the codex's own measures. A
-    `task_id` under which an unfinished dialogue lies goes on with that one, whatever the prompt.
+    Without a voice what serves speaks, or what `[personas]` names; without a gauge the codex's own measures, and
+    without a toolbox the tools that were approved may be called. A `task_id` under which an unfinished dialogue lies
+    goes on with that one, whatever the prompt.
 
     Raises:
         UsageError: there is nothing to talk about, or nobody to talk; or the task was held already.
@@ -247,8 +249,8 @@ def _company(project: Project, codex: Codex, persona: str, guests: _Guests) -> C
     """Everybody who takes part, what serves being woken where it is to speak."""
     company = Company(
         voice=guests.voice or cast_of(project, codex),
-        gauge=guests.gauge or make_gauge(codex),
-        toolbox=guests.toolbox,
+        gauge=guests.gauge or gauge_of(project, codex),
+        toolbox=guests.toolbox or toolbox_of(project),
         listener=guests.heard or Unheard(),
         clean=cleaner_of(project),
         elapsed=time.monotonic,

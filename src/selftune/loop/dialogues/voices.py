@@ -81,14 +81,19 @@ def cast_of(project: Project, codex: Codex) -> Cast:
         name = reference_to(wanted.persona)
         if name in own:
             raise refusal("[[personas.voices]] persona", wanted.persona, "named once")
-        own[name] = _reach(project, wanted)
+        own[name] = reach_voice(project, wanted)
         if wanted.calls_tools:
             calling.add(name)
     return Cast(project=project, own=own, calling=frozenset(calling), live=[], live_calls_tools=_knows_tools(project))
 
 
-def _reach(project: Project, wanted: PersonaVoice) -> Voice:
-    config, section = project.config, "personas.voices"
+def reach_voice(project: Project, wanted: PersonaVoice, section: str = "personas.voices") -> Voice:
+    """The voice behind an endpoint; `section` is what messages call the place where it is set.
+
+    Raises:
+        ConfigError: the endpoint is missing, lies beyond this machine and is not allowed, or its key is not set.
+    """
+    config = project.config
     asked_like_a_judge = Judging(
         name=wanted.persona,
         endpoint=wanted.endpoint,

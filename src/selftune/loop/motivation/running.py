@@ -15,6 +15,7 @@ from selftune.interrupts import stopped_by
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
 from selftune.loop.ejected import codex_of
+from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.motivation.idleness import Visit
 from selftune.loop.motivation.keeping import FAILED, End, note_ended, note_refused, note_taken, read_diary
 from selftune.loop.motivation.noticing import notice
@@ -141,7 +142,7 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holde
 def choose_goal(project: Project, diary: Diary) -> Choice:
     """What would be taken now; nothing is written down."""
     codex = codex_of(project.folder, project.config)
-    noticed = notice(project, codex)
+    noticed = notice(project, codex, tools=tuple(tool.name for tool in toolbox_of(project).schemas()))
     wanted = sources_of(project.config.motivator)
     candidates = [goal for goal in make_candidates(codex, noticed) if goal.source in wanted]
     return choose(candidates, codex, noticed, served=diary.served(), is_known=lambda text: diary.knows(project, text))

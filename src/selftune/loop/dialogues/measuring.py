@@ -1,0 +1,33 @@
+"""What measures the dissonance of a project's dialogues: code, and the judge beside it where that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selftune.loop.config import PersonaVoice
+from selftune.loop.dialogues.voices import reach_voice
+from selftune.personas.gauges.making import make_gauge
+
+if TYPE_CHECKING:
+    from selftune.loop.opened import Project
+    from selftune.personas.base import Gauge
+    from selftune.records import Codex
+
+
+def gauge_of(project: Project, codex: Codex) -> Gauge:
+    """The gauge that `[personas]` asks for; nothing is reached yet.
+
+    Raises:
+        ConfigError: a judge is wanted and [judge] names no endpoint, or one that may not be reached.
+    """
+    if not project.config.personas.judged:
+        return make_gauge(codex)
+    judge = project.config.judge
+    asked = PersonaVoice(
+        persona=codex.governor or "the judge",
+        endpoint=judge.endpoint,
+        model=judge.model,
+        api_key_env=judge.api_key_env,
+        timeout_seconds=judge.timeout_seconds,
+    )
+    return make_gauge(codex, judge=reach_voice(project, asked, "judge"))
