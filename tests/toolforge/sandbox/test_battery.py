@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -32,9 +33,9 @@ _SHORT: Final = [attempt for attempt in ATTEMPTS if attempt.short]
 class ScriptedSandbox:
     """A stand-in that runs nothing: it answers what it was told to."""
 
-    def __init__(self, stdout: bytes) -> None:
+    def __init__(self, stdout: bytes, *, verified: bool = True) -> None:
         self._stdout = stdout
-        self.posture: Posture = find_sandbox().posture
+        self.posture: Posture = replace(find_sandbox().posture, verified=verified)
 
     def run(self, program: str, *, stdin: bytes = b"", limits: Limits | None = None) -> Ran:
         assert program
@@ -106,3 +107,10 @@ def test_doctor_says_what_got_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert found.level == "bad"
     assert "reads the passwords" in found.what
+
+
+def test_doctor_says_what_nobody_has_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = ScriptedSandbox(b"[]", verified=False)
+    monkeypatch.setattr("selftune.toolforge.sandbox.find_sandbox", lambda: scripted)
+
+    assert "NOT VERIFIED" in list(health._sandbox())[-1].what

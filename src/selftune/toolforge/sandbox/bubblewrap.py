@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import platform
 import shutil
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import SandboxError
 from selftune.toolforge.sandbox.base import ROOM, EndedBy, Limits, Ran
 from selftune.toolforge.sandbox.interpreter import Interpreter, choose_interpreter
-from selftune.toolforge.sandbox.posture import HOST, PROBE, Posture, faults, read_probe
+from selftune.toolforge.sandbox.posture import HOST, PROBE, Posture, faults, read_probe, unseen
+from selftune.toolforge.sandbox.prelude import PROGRAM, prelude, python_words
 from selftune.toolforge.sandbox.running import Start, run_and_listen
+from selftune.toolforge.sandbox.sealing import sealed
 from selftune.toolforge.sandbox.seccomp import Filter, compile_filter
 
 if TYPE_CHECKING:
@@ -25,39 +26,16 @@ if TYPE_CHECKING:
 NAME: Final = "bwrap"
 INSTALL: Final = "Install bubblewrap (`apt-get install bubblewrap`), then run `selftune doctor`."
 _NOBODY: Final = 65534
-_PROGRAM: Final = "/program.py"
 _LINKED: Final = ("bin", "sbin", "lib", "lib64", "lib32")
 # Only what the system's administrator installed may build the box.
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BY_ITSELF: Final = (EndedBy.EXIT, EndedBy.SIGNAL)
-_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _NOT_COUNTED: Final = "no cgroup: the memory of the kernel itself is not counted"
 
 _NAMESPACES: Final = (
     *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1"),
     *("--cap-drop", "ALL", "--clearenv", "--hostname", HOST, "--uid", str(_NOBODY), "--gid", str(_NOBODY)),
 )
-
-# The first process of the box, which takes all others with it when it ends. It is ours and not bubblewrap's, for a
-# program may write into its memory: so it is held by the same limits, has nothing to lose, and waits. The program is
-# its child, which says that the box stands; nothing of the prelude is left in its way.
-_PRELUDE: Final = """
-import os, signal, sys
-child = os.fork()
-if child:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ended = 0
-    while ended != child:
-        ended, status = os.wait()
-    code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else 128 - code)
-os.write({fd}, b"+")
-os.close({fd})
-main = type(sys)("__main__")
-main.__file__ = sys.argv[0] = "{path}"
-sys.modules["__main__"] = main
-exec(compile(open("{path}", "rb").read(), "{path}", "exec"), main.__dict__)
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +53,15 @@ class Bubblewrap:
     interpreter: Interpreter
     calls: Filter | None
     user: int | None
-    posture: Posture = field(
-        default_factory=lambda: Posture(box=NAME, python="", filter_digest="", lacking=("never looked at",))
-    )
+    posture: Posture = field(default_factory=lambda: unseen(NAME))
 
     def run(self, program: str, *, stdin: bytes = b"", limits: Limits | None = None) -> Ran:
         """Run Python source in a new box; see `Sandbox.run`."""
         limits = limits or Limits()
         with contextlib.ExitStack() as opened:
-            source = opened.enter_context(_sealed(program.encode("utf-8", "surrogatepass")))
-            given = opened.enter_context(_sealed(stdin))
-            calls = None if self.calls is None else opened.enter_context(_sealed(self.calls.program))
+            source = opened.enter_context(sealed(program.encode("utf-8", "surrogatepass")))
+            given = opened.enter_context(sealed(stdin))
+            calls = None if self.calls is None else opened.enter_context(sealed(self.calls.program))
             ear, mouth = os.pipe()
             opened.callback(os.close, ear)
             opened.callback(os.close, mouth)
@@ -114,21 +90,19 @@ class Bubblewrap:
         )
 
     def _command(self, limits: Limits, *, source: int, calls: int | None, mouth: int) -> list[str]:
-        python = [str(self.interpreter.program), "-I", "-S", "-B", "-X", "utf8"]
         return [
             str(self.bwrap),
             *_NAMESPACES,
             *self._seen(),
-            *("--file", str(source), _PROGRAM),
+            *("--file", str(source), PROGRAM),
             *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
             *("--size", str(limits.file_bytes), "--tmpfs", ROOM, "--chdir", ROOM, "--remount-ro", "/"),
             *(() if calls is None else ("--seccomp", str(calls))),
             "--",
             str(self.prlimit),
             *_as_options(limits),
-            *python,
-            "-c",
-            _PRELUDE.format(fd=mouth, path=_PROGRAM),
+            *python_words(self.interpreter.program),
+            prelude(mouth),
         ]
 
     def _seen(self) -> Iterator[str]:
@@ -202,17 +176,3 @@ def _as_options(limits: Limits) -> Iterator[str]:
     yield f"--fsize={limits.file_bytes}"
     yield f"--nofile={limits.open_files}"
     yield "--core=0"
-
-
-@contextlib.contextmanager
-def _sealed(content: bytes) -> Iterator[int]:
-    """A file in memory that nobody can change or make longer, at its beginning."""
-    number = os.memfd_create("box", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        with os.fdopen(number, "wb", closefd=False) as file:
-            file.write(content)
-        fcntl.fcntl(number, fcntl.F_ADD_SEALS, _SEALS)
-        os.lseek(number, 0, os.SEEK_SET)
-        yield number
-    finally:
-        os.close(number)

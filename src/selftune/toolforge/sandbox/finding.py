@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def find_sandbox(*, unfiltered: bool = False) -> Sandbox:
-    """The strongest sandbox that works here, seen from inside before it is handed out.
+    """A sandbox that works here, seen from inside before it is handed out: bubblewrap, else gVisor.
 
     Args:
         unfiltered: Whether a machine whose system calls can't be filtered will do; it is said in the posture.
@@ -25,5 +26,15 @@ def find_sandbox(*, unfiltered: bool = False) -> Sandbox:
     if sys.platform != "linux":
         raise SandboxError(f"no sandbox is known for {sys.platform}.", next_step="Run the forge on Linux.")
     from selftune.toolforge.sandbox.bubblewrap import open_bubblewrap
+    from selftune.toolforge.sandbox.gvisor import NAME, open_gvisor
 
-    return open_bubblewrap(unfiltered=unfiltered)
+    try:
+        return open_bubblewrap(unfiltered=unfiltered)
+    except SandboxError as error:
+        if shutil.which(NAME) is None:
+            raise
+        first = error
+    try:
+        return open_gvisor()
+    except SandboxError as second:
+        raise SandboxError(f"{first.message} {second.message}", next_step=first.next_step) from second

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # It tries rather than reads wherever a try is harmless, and prints one JSON object.
 PROBE: Final = r"""
-import json, os, resource, socket, sys
+import ctypes, json, os, resource, socket, sys
 
 def error_of(deed):
     try:
@@ -27,13 +28,9 @@ def error_of(deed):
         return error.errno
     return 0
 
-def read(path):
-    with open(path) as file:
-        return file.read()
-
 def status(name, process="self"):
     with open("/proc/" + process + "/status") as lines:
-        return next(line.split(":")[1].strip() for line in lines if line.startswith(name + ":"))
+        return next((line.split(":")[1].strip() for line in lines if line.startswith(name + ":")), "")
 
 def held(folder, name):
     return error_of(lambda: os.close(os.open(folder + "/" + name, os.O_WRONLY | os.O_CREAT))) != 0
@@ -52,10 +49,11 @@ print(json.dumps({
     "python": sys.version.split()[0],
     "ids": [*os.getresuid(), *os.getresgid()],
     "capabilities": [int(status(name), 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")],
-    "no_new_privileges": status("NoNewPrivs") == "1",
+    "no_new_privileges": ctypes.CDLL(None).prctl(39, 0, 0, 0, 0) == 1,
+    "kernel": os.uname().release,
     "filtered": status("Seccomp") == "2",
     "first_held": [status(name) for name in powers] == [status(name, "1") for name in powers]
-        and read("/proc/self/limits") == read("/proc/1/limits"),
+        and all(resource.prlimit(0, kind) == resource.prlimit(1, kind) for kind in range(16)),
     "processes": sum(name.isdigit() for name in os.listdir("/proc")),
     "devices": devices,
     "namespaces": [os.readlink("/proc/self/ns/" + name) for name in namespaces],
@@ -106,6 +104,11 @@ class Posture:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def unseen(box: str) -> Posture:
+    """Of a box that nobody has looked at yet."""
+    return Posture(box=box, python="", filter_digest="", lacking=("nobody has looked at it",), verified=False)
+
+
 def read_probe(ran: Ran) -> Mapping[str, Any]:
     """What the probe saw.
 
@@ -125,9 +128,25 @@ def read_probe(ran: Ran) -> Mapping[str, Any]:
     return seen
 
 
-def faults(seen: Mapping[str, Any], limits: Limits, *, filtered: bool) -> Iterator[str]:
-    """Everything in which the box is less than it is meant to be."""
-    yield from _powers(seen, filtered=filtered)
+def faults(
+    seen: Mapping[str, Any], limits: Limits, *, filtered: bool = False, own_kernel: bool = False
+) -> Iterator[str]:
+    """Everything in which the box is less than it is meant to be.
+
+    Args:
+        seen: What the probe saw.
+        limits: Those that the probe ran within.
+        filtered: Whether a filter of system calls is meant to hold it.
+        own_kernel: Whether it is meant to have a kernel of its own, whose namespaces say nothing about ours.
+    """
+    yield from _powers(seen)
+    if filtered and not (seen["filtered"] and seen["socket"]):
+        yield "no filter of system calls holds it"
+    if own_kernel and seen["kernel"] == os.uname().release:
+        yield "it runs on the kernel of the host"
+    shared = [] if own_kernel else [name for name in seen["namespaces"] if name in _of_the_host()]
+    if shared:
+        yield f"it shares with the host: {', '.join(shared)}"
     yield from _reach(seen)
     yield from _inherited(seen)
     if seen["tmp_bytes"] > limits.file_bytes:
@@ -138,21 +157,16 @@ def faults(seen: Mapping[str, Any], limits: Limits, *, filtered: bool) -> Iterat
         yield "a limit of its processes does not hold"
 
 
-def _powers(seen: Mapping[str, Any], *, filtered: bool) -> Iterator[str]:
+def _powers(seen: Mapping[str, Any]) -> Iterator[str]:
     if not all(seen["ids"]):
         yield "the program is root"
     if any(seen["capabilities"]) or not seen["no_new_privileges"]:
         yield "it holds capabilities or may gain them"
     if not seen["first_held"]:
         yield "the first process of the box is held less than the program"
-    if filtered and not (seen["filtered"] and seen["socket"]):
-        yield "no filter of system calls holds it"
 
 
 def _reach(seen: Mapping[str, Any]) -> Iterator[str]:
-    shared = [name for name in seen["namespaces"] if name in _of_the_host()]
-    if shared:
-        yield f"it shares with the host: {', '.join(shared)}"
     if seen["devices"] not in ([], _LOOPBACK) or not seen["connects"]:
         yield f"it sees a network: {', '.join(seen['devices'])}"
     if seen["processes"] > _FEW_PROCESSES:

@@ -35,14 +35,16 @@ class Start:
 
     Attributes:
         user: Identity to drop to; None to stay who we are.
-        started: Reading end of a pipe on which the box says that it stands.
+        started: Reading end of a pipe on which the box says that it stands; None where it says so on stdout.
+        sees_files: Whether the first process below the command has the root of the box, so that files can be counted.
     """
 
     command: Sequence[str]
     descriptors: Sequence[int]
     stdin: int
     user: int | None
-    started: int
+    started: int | None
+    sees_files: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +62,15 @@ class Heard:
 class _Ears:
     """Both outputs, read as they come and held up to the cap, and the word that the box stands."""
 
-    def __init__(self, process: subprocess.Popen[bytes], started: int, cap: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], started: int | None, cap: int) -> None:
         self._cap = cap
         self._started = started
         self.held = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe is not None}
         self.full = False
-        self.stood = False
+        # Without a pipe of its own it is taken to stand: who started it reads the word out of stdout.
+        self.stood = started is None
         self._selector = selectors.DefaultSelector()
-        for descriptor in (*self.held, started):
+        for descriptor in (*self.held, *(() if started is None else (started,))):
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ)
 
@@ -115,7 +118,7 @@ def run_and_listen(start: Start, limits: Limits) -> Heard:
     with _spawn(start) as process:
         ears = _Ears(process, start.started, limits.output_bytes)
         try:
-            met = _follow(process, ears, limits, begun)
+            met = _follow(process, ears, limits, begun, sees_files=start.sees_files)
             _reap(process)
             ears.drain()
         finally:
@@ -153,7 +156,9 @@ def _spawn(start: Start) -> subprocess.Popen[bytes]:
     )
 
 
-def _follow(process: subprocess.Popen[bytes], ears: _Ears, limits: Limits, begun: float) -> EndedBy | None:
+def _follow(
+    process: subprocess.Popen[bytes], ears: _Ears, limits: Limits, begun: float, *, sees_files: bool
+) -> EndedBy | None:
     """Listen until the command is over, or tell the limit that it met among those the parent holds."""
     end, looked = begun + limits.wall_seconds, begun
     while not _is_over(process):
@@ -164,7 +169,7 @@ def _follow(process: subprocess.Popen[bytes], ears: _Ears, limits: Limits, begun
             return EndedBy.OUTPUT
         if ears.stood and now - looked >= _TICK_SECONDS:
             looked = now
-            met = _met(process.pid, limits)
+            met = _met(process.pid, limits, sees_files=sees_files)
             if met is not None:
                 return met
         if ears.open:
@@ -179,12 +184,12 @@ def _is_over(process: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _met(pid: int, limits: Limits) -> EndedBy | None:
+def _met(pid: int, limits: Limits, *, sees_files: bool) -> EndedBy | None:
     """The limit of the whole tree that is met, if any: no limit of a single process counts these."""
     tree = _below(pid)
     if sum(map(_resident_bytes, tree)) > limits.memory_bytes:
         return EndedBy.MEMORY
-    if tree and _files_in_tmp(tree[0]) > limits.files:
+    if sees_files and tree and _files_in_tmp(tree[0]) > limits.files:
         return EndedBy.FILES
     return None
 
