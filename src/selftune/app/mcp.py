@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune import __version__
 from selftune.errors import SelftuneError
+from selftune.interactions.privacy.consent import with_mark
 from selftune.loop.dialogues.keeping import keep_exchange
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.records import Consent, Interaction, Message, ToolCall, Trigger, digest_of
@@ -186,18 +187,15 @@ def _keep_call(project: Project, done: ToolCall) -> None:
     context = project.context()
     salt = context.draw_salt()
     name = digest_of([salt, done.name]).removeprefix("sha256:")[:16]
-    keep_exchange(
-        project,
-        Interaction(
-            salt=salt,
-            conversation=f"{SOURCE}-{name}",
-            task_id=f"{SOURCE}-{name}",
-            trigger=Trigger.USER,
-            messages=(Message(role="assistant", content="", tool_calls=(done,)),),
-            source=SOURCE,
-            position=name,
-            consent=Consent(train=False),
-            flags=("tool_call",),
-            happened_at=context.now(),
-        ),
+    exchange = Interaction(
+        salt=salt,
+        conversation=f"{SOURCE}-{name}",
+        task_id=f"{SOURCE}-{name}",
+        trigger=Trigger.USER,
+        messages=(Message(role="assistant", content="", tool_calls=(done,)),),
+        source=SOURCE,
+        position=name,
+        flags=("tool_call",),
+        happened_at=context.now(),
     )
+    keep_exchange(project, with_mark(exchange, Consent(train=False, send=True)))

@@ -13,14 +13,12 @@ from selftune.loop.forging.making import make_tool
 from selftune.loop.forging.standing import seal_tool, tools_of
 from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice
 from selftune.records import (
-    ExampleBy,
     Forging,
     ForgingEnd,
     Interaction,
     Message,
     Tool,
     ToolCall,
-    ToolExample,
     ToolTest,
     Trigger,
 )
@@ -28,7 +26,6 @@ from selftune.scoring.structured import canonical
 from selftune.toolforge.gaps import Gap, GapKind
 from selftune.toolforge.spec import read_spec
 
-GIVEN = [ToolExample(arguments=f'{{"text":"{one}"}}', result='""', by=ExampleBy.PERSON) for one in "abc"]
 GAP = Gap(kind=GapKind.PERSON, words="count the vowels of a text")
 FRAGILE = '''def count_vowels(text: str) -> int:
     """Count them; one text is too much for it."""
@@ -55,7 +52,7 @@ def made(project, source=GOOD, *more, gap=GAP, interaction_id=None, **changes):
 
 def put(project, source=GOOD, **changes):
     """A tool as a forging leaves it, put on record by hand: nothing was written, tested or run."""
-    spec = read_spec(told_spec(**{"examples": [], **changes}), GIVEN) if changes else read_spec(told_spec())
+    spec = read_spec(told_spec(**changes))
     before = [one.tool for one in tools_of(project)]
     forging = Forging(
         salt=project.context().draw_salt(), gap="person", wanted="fake", attempts=(), written_by=SCRIPTED,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UnknownNameError
+from selftune.personas.scripted import SCRIPTED_FLAG
 from selftune.records import Forging, ForgingEnd, Interaction, Trigger, has_words
 from selftune.toolforge.gaps import GapKind, find_gaps
 
@@ -43,7 +44,7 @@ def gaps_of(project: Project, *, everything: bool = False) -> tuple[Heard, ...]:
     """The gaps of the newest exchanges, the surest kind first and the newest of each kind before older ones.
 
     Only those for which nothing was proposed yet, unless everything is asked for. A simulation is no reason to write a
-    tool, and neither are words from which nobody may learn.
+    tool, and neither are words of people from which nobody may learn.
     """
     tried: dict[tuple[str | None, str], list[Forging]] = {}
     for _, forging in project.store.each(Forging):
@@ -106,6 +107,7 @@ def _newest(project: Project) -> Iterator[Interaction]:
     store = project.store
     gone = store.superseded()
     for _, interaction in store.each(Interaction, since=max(0, store.last_sequence() - WINDOW)):
-        meant = interaction.trigger is not Trigger.SIMULATED and interaction.consent.train
+        free = interaction.consent.train or SCRIPTED_FLAG in interaction.flags
+        meant = interaction.trigger is not Trigger.SIMULATED and free
         if meant and interaction.id not in gone and has_words(interaction):
             yield interaction
