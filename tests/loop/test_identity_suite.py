@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from selftune.bases.reference.language import INSTRUCTION, golden_text
 from selftune.codex.calls import system_prompt_of
-from selftune.codex.reading import load_codex, parse_codex
+from selftune.codex.reading import CODICES, load_codex, parse_codex
 from selftune.errors import ConfigError
 from selftune.evals.scorers.texts import RegexScorer
 from selftune.evals.suites import load_suite
@@ -17,6 +18,8 @@ from selftune.loop.config import BaseSection, CodexSection, EvaluationSection, G
 from selftune.loop.measuring.further import further_suites, refuse_unknown_demands
 from selftune.loop.measuring.identity import identity_suite
 from selftune.records import ItemOutcome, PlayedBy
+from selftune.scoring.inference import infer_expectation
+from selftune.scoring.state import parse_state
 from selftune.scoring.units import unit_scores
 
 STATE = '== STATE ==\n{"identity.name": "Serot"}\n== END STATE ==\nThe state is all that is real.'
@@ -173,7 +176,7 @@ def test_another_name_and_a_forbidden_word_lose_the_probes_of_the_name() -> None
     assert len(held(SUITE, sound) - held(SUITE, both)) == 2
 
 
-@pytest.mark.parametrize("name", ["brick_robin"])
+@pytest.mark.parametrize("name", CODICES.names())
 def test_no_constant_answer_holds_a_paired_probe_of_a_shipped_codex(name: str) -> None:
     codex = load_codex(name)
     suite = identity_suite(codex)
@@ -183,6 +186,35 @@ def test_no_constant_answer_holds_a_paired_probe_of_a_shipped_codex(name: str) -
     assert len(paired) > 1
     for text in texts:
         assert not held(suite, lambda _, text=text: text) & paired
+
+
+def test_the_shipped_state_agent_is_probed_in_states_as_the_reference_was_taught() -> None:
+    """Its places are bare and as AGENT; there the state comes first, with the sentence of its prompt behind it."""
+    suite = identity_suite(load_codex("state_agent"), with_state_alone=True)
+    assert suite == identity_suite(load_codex("state_agent"))
+    asked = [item for item in suite.items if item.agent == "AGENT"]
+    assert {item.messages[0].content.partition("== END STATE ==\n")[2] for item in asked} == {INSTRUCTION}
+    apart = [item for item in suite.items if item.behaviour == "apart"]
+    assert all(any(reference in item.messages[0].content for reference in fields_in(item)) for item in apart)
+
+
+def fields_in(item) -> list[str]:
+    """The field that a counterpart asks for, as a state names it."""
+    word = item.messages[-1].content.removeprefix("What is the ").removesuffix("?")
+    return [f'{kind}.{word}"' for kind in ("memory", "user", "task")]
+
+
+def test_under_a_state_a_right_answer_holds_each_probe_and_a_shrug_holds_none_of_the_name() -> None:
+    suite = identity_suite(load_codex("state_agent"))
+
+    def obedient(item) -> str:
+        state = parse_state(item.messages[0].content)
+        found = infer_expectation(state, item.messages[-1].content)
+        return golden_text(found)
+
+    paired = {item.pair for item in suite.items}
+    assert held(suite, obedient) == paired
+    assert not held(suite, lambda _: "It is not in my state, so I can't.") & paired
 
 
 # ---- which projects ask it

@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from selftune.codex.changes import places_of
+from selftune.codex.changes import forbidden_places, is_within, places_of
+from selftune.codex.probing import parted
 from selftune.codex.reading import NAME, TEXT, is_answering, reference_to
 from selftune.records import PlayedBy
 
@@ -29,6 +30,7 @@ def faults_of(codex: Codex) -> Iterator[str]:
     """What must be put right: nothing can hold to it, or it says two things at once."""
     yield from _left_to_fill_in(codex)
     yield from _faults_of_identity(codex.identity)
+    yield from _faults_of_places(codex)
     for probe in codex.identity.probes:
         yield from _faults_of_probe(probe)
     for persona in codex.personas:
@@ -81,14 +83,30 @@ def _faults_of_identity(identity: Identity) -> Iterator[str]:
     yield from _equal_texts("principles", ((one.name, one.text) for one in identity.principles))
 
 
+def _faults_of_places(codex: Codex) -> Iterator[str]:
+    """Forbidden changes that are written as places: one that is not there, or that may be amended as well."""
+    there = [where for where, _ in places_of(codex)]
+    marked = [
+        f"identity.{name}" if name in {NAME, TEXT} else f"identity.principles.{name}"
+        for name in codex.identity.amendable
+    ]
+    for place in forbidden_places(codex.identity):
+        if not any(is_within(where, place) for where in there):
+            yield f"forbidden names the place {place}, which is not there."
+        yield from (
+            f"{one} may be amended and is forbidden to be ({place})." for one in marked if is_within(one, place)
+        )
+
+
 def _faults_of_probe(probe: Probe) -> Iterator[str]:
     """An answer that no probe can pass, or that every echo does."""
+    _, asked = parted(probe.question)
     for wanted in probe.expected:
         ruled_out = next((words for words in probe.forbidden if _holds(wanted, words)), None)
         if ruled_out is not None:
-            yield f"the probe {probe.question.strip()!r} expects {wanted!r} and forbids {ruled_out!r}."
-        if _holds(probe.question, wanted):
-            yield f"the probe {probe.question.strip()!r} says itself what it expects: an echo passes it ({wanted!r})."
+            yield f"the probe {asked!r} expects {wanted!r} and forbids {ruled_out!r}."
+        if _holds(asked, wanted):
+            yield f"the probe {asked!r} says itself what it expects: an echo passes it ({wanted!r})."
 
 
 def _equal_texts(what: str, texts: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.registry import REFERENCE
 from selftune.codex.calls import call_of
+from selftune.codex.probing import parted
 from selftune.codex.reading import NAME, reference_to
 from selftune.evals.config import EvaluationConfig
 from selftune.gate.rules.identity import IDENTITY, IdentityKept
@@ -24,7 +25,7 @@ from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.ejected import codex_of
 from selftune.records import GenerationParameters, Message, PlayedBy, Suite, SuiteItem, canonical_json, digest_of
 from selftune.scoring.reading import mentions
-from selftune.scoring.state import parse_state
+from selftune.scoring.state import leaf_words, parse_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ BARE: Final = "bare"
 _SCORER: Final = "regex"
 _SEED: Final = 20261122
 _ANY_WORD: Final = r"\w+"
-_END: Final = re.compile(r"==\s*END STATE\s*==", re.IGNORECASE)
+_NO_QUESTION: Final = (("name",), ("tone",), ("level",))
 _APART: Final = (
     "How many days are there in a week?",
     "What colour is the sky on a clear day?",
@@ -99,7 +100,8 @@ def _items(codex: Codex) -> Iterator[SuiteItem]:
 
 def _asked(codex: Codex, persona: Persona | None, probe: Probe) -> Iterator[SuiteItem]:
     """A probe in one place, and its counterpart where it has one."""
-    before, question = _setting(probe.question)
+    state, question = parted(probe.question)
+    before = (Message(role="system", content=state),) if state else ()
     invariant = probe.invariant
     number = digest_of(probe).partition(":")[2][:8]
     name = f"{invariant}/{number}/{BARE if persona is None else reference_to(persona.name)}"
@@ -122,18 +124,8 @@ def _asked(codex: Codex, persona: Persona | None, probe: Probe) -> Iterator[Suit
 
     yield item(question, wanted | unwanted)
     if expected:
-        yield item(_counterpart(number, expected), {"any": [_ANY_WORD], "none": wanted["any"]}, "/apart")
-
-
-def _setting(question: str) -> tuple[tuple[Message, ...], str]:
-    """A probe's question, and the state that it begins with as a system message: all but its last paragraph."""
-    if parse_state(question) is None:
-        return (), question.strip()
-    before, _, asked = question.strip().rpartition("\n\n")
-    if not _END.search(before):
-        end = next(_END.finditer(question)).end()
-        before, asked = question[:end], question[end:]
-    return (Message(role="system", content=before.strip()),), asked.strip()
+        apart = _counterpart(number, expected, before)
+        yield item(apart, {"any": [_ANY_WORD], "none": wanted["any"]}, "/apart")
 
 
 def _expected(probe: Probe, persona: Persona | None, question: str, *, with_state: bool) -> tuple[str, ...]:
@@ -148,10 +140,16 @@ def _phrase(words: str) -> str:
     return r"[\s_-]+".join(re.escape(word) for word in re.split(r"[\s_-]+", words) if word)
 
 
-def _counterpart(number: str, expected: tuple[str, ...]) -> str:
-    """A question apart from the probe, the same for the same probe, in which none of its words stands."""
+def _counterpart(number: str, expected: tuple[str, ...], before: tuple[Message, ...]) -> str:
+    """A question apart from the probe, the same for the same probe, in which none of its words stands.
+
+    Under a state it is a field of it: to ask for what no state holds would be to probe the same again.
+    """
+    state = parse_state(before[0].content) if before else None
+    held = () if state is None else (path for path, value in state.fields if value not in expected)
+    fields = (" ".join(leaf_words(path)) for path in held if leaf_words(path)[-1:] not in _NO_QUESTION)
     first = int(number, 16) % len(_APART)
-    order = (*_APART[first:], *_APART[:first])
+    order = (*(f"What is the {field}?" for field in fields), *_APART[first:], *_APART[:first])
     return next((asked for asked in order if not any(mentions(asked, word) for word in expected)), order[0])
 
 
