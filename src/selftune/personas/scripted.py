@@ -71,7 +71,8 @@ class ScriptedVoice:
         """
         spoken = sum(message.role == "assistant" for message in call.messages)
         line = self._next(call, spoken)
-        time.sleep(line.seconds)
+        if line.seconds:
+            time.sleep(line.seconds)
         for piece in line.text.splitlines(keepends=True):
             heard(piece)
         return Said(

@@ -42,7 +42,7 @@ class State(TypedDict):
     ended: str
 
 
-_BEGINNING: Final = State(
+BEGINNING: Final = State(
     turns=0, place=0, rounds=0, scores=[], rose=False, asks=False, tokens=0, calls=0, seconds=0.0, ended=""
 )
 
@@ -70,7 +70,7 @@ def hold_dialogue(thread: str, setting: Setting, company: Company, checkpoints: 
         graph = _compile(held, checkpoints)
         config = {"configurable": {"thread_id": thread}, "recursion_limit": held.most_steps}
         begun = bool(graph.get_state(config).values)
-        state: State = graph.invoke(None if begun else _BEGINNING, config, durability="sync")
+        state: State = graph.invoke(None if begun else BEGINNING, config, durability="sync")
     return Spoken(
         turns=held.script.turns,
         scores=tuple(state["scores"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from selftune.scoring.embedding import HashedWords, cosine
@@ -23,6 +24,10 @@ def says_it_again(turn: Turn, earlier: Sequence[Turn]) -> bool:
     own = [one.message.content for one in earlier if one.message.persona == turn.message.persona]
     if not own:
         return False
-    embed = HashedWords()
-    said = embed(turn.message.content)
-    return any(cosine(said, embed(other)) >= NEARLY for other in own)
+    said = _vector(turn.message.content)
+    return any(cosine(said, _vector(other)) >= NEARLY for other in own)
+
+
+@lru_cache(maxsize=256)
+def _vector(text: str) -> Sequence[float]:
+    return HashedWords()(text)
