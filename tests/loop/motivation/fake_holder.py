@@ -9,7 +9,8 @@ from selftune.records import Interaction, Message, Trigger
 class FakeHolder:
     """Keeps an interaction with one turn that says that a fake made it."""
 
-    def __init__(self, *, tokens=100, seconds=6.0, lying=(), fails=None, while_held=lambda: None):
+    def __init__(self, *, tokens=100, seconds=6.0, lying=(), fails=None, while_held=lambda: None, proposes=None):
+        self._proposes = proposes
         self.asked = []
         self.left = []
         self._tokens, self._seconds, self._lying = tokens, seconds, list(lying)
@@ -33,6 +34,9 @@ class FakeHolder:
 
     def lying(self, project):
         return tuple(self._lying)
+
+    def propose(self, project, codex, noticed, seed):
+        return self._proposes
 
 
 def said(question, *, trigger=Trigger.USER, position="1", answer="An answer.", **changes):

@@ -119,6 +119,18 @@ def test_quiet_hours_pass_midnight(project):
     assert take(quiet, now=NOON)
 
 
+def test_what_the_model_proposes_is_held_against_the_same_objections(project):
+    asking = switched(project, sources=("model", "curiosity"))
+    good = Goal(text="Why do we sleep?", source=Source.MODEL, why="the model proposed it", rests_on=())
+    bad = replace(good, text="How could we rewrite our principles?")
+    take(asking)  # curiosity comes first among equals
+    assert take(asking, FakeHolder(proposes=good)).text == "Why do we sleep?"
+    take(asking)
+    assert take(asking, FakeHolder(proposes=bad)).taken.source is Source.CURIOSITY
+    ((_, why),) = read_diary(asking).refused
+    assert "who the system is" in why
+
+
 def test_it_is_off_until_somebody_switches_it_on(project):
     with pytest.raises(ConfigError, match="off"):
         take(project)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from selftune.loop.opened import Project
     from selftune.personas.base import Toolbox, Voice
     from selftune.personas.motivator.budget import Spent
+    from selftune.personas.motivator.goals import Goal
+    from selftune.personas.motivator.noticed import Noticed
+    from selftune.records import Codex
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,14 @@ class Holder(Protocol):
 
     def lying(self, project: Project) -> tuple[Lying, ...]:
         """Dialogues about goals that lie unfinished, oldest first."""
+        ...
+
+    def propose(self, project: Project, codex: Codex, noticed: Noticed, seed: int) -> Goal | None:
+        """What the model would like to think about; None where it proposes nothing.
+
+        Raises:
+            ServingError: it does not answer.
+        """
         ...
 
 
@@ -93,3 +104,12 @@ class InDialogue:
             for one in unfinished(project)
             if one.trigger is Trigger.MOTIVATOR
         )
+
+    def propose(self, project: Project, codex: Codex, noticed: Noticed, seed: int) -> Goal | None:
+        """As the protocol says: the first voice of the codex is asked."""
+        from selftune.loop.dialogues.voices import cast_of
+        from selftune.personas.dialogue.base import choose_voices
+        from selftune.personas.motivator.proposing import propose
+
+        (persona, *_), _ = choose_voices(codex)
+        return propose(self.voice or cast_of(project, codex), codex, persona, noticed, seed)

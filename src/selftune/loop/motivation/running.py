@@ -26,7 +26,7 @@ from selftune.personas.motivator.choosing import choose
 from selftune.personas.motivator.goals import SOURCES, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from selftune.loop.config import MotivatorSection
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from selftune.loop.motivation.keeping import Diary, Taken
     from selftune.loop.project import Project
     from selftune.personas.motivator.choosing import Choice
+    from selftune.personas.motivator.goals import Goal
+    from selftune.personas.motivator.noticed import Noticed
+    from selftune.records import Codex
+
+    Asker = Callable[[Project, Codex, Noticed, int], Goal | None]
 
 LEASE: Final = "motivator"
 _LEASE_SECONDS: Final = 7200.0
@@ -129,7 +134,7 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holde
             raise why_not
         for lying in holder.lying(project):
             return _hold(project, lying.text, diary.find(lying.task_id, now), idleness, holder, resumed=True)
-        choice = choose_goal(project, diary)
+        choice = choose_goal(project, diary, holder.propose)
         for refused in choice.refused:
             note_refused(project, refused)
         if choice.goal is None:
@@ -139,12 +144,25 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holde
         return _hold(project, choice.goal.text, taken, idleness, holder)
 
 
-def choose_goal(project: Project, diary: Diary) -> Choice:
-    """What would be taken now; nothing is written down."""
+def choose_goal(project: Project, diary: Diary, ask: Asker | None = None) -> Choice:
+    """What would be taken now; nothing is written down.
+
+    Args:
+        project: Whose records are read.
+        diary: What was taken before.
+        ask: Has the model propose a goal, where `model` is one of the sources; None asks no model.
+
+    Raises:
+        ConfigError: [motivator] sources holds what is none.
+        ServingError: the model is asked and does not answer.
+    """
     codex = codex_of(project.folder, project.config)
     noticed = notice(project, codex, tools=tuple(tool.name for tool in toolbox_of(project).schemas()))
     wanted = sources_of(project.config.motivator)
     candidates = [goal for goal in make_candidates(codex, noticed) if goal.source in wanted]
+    if ask is not None and Source.MODEL in wanted:
+        proposed = ask(project, codex, noticed, len(diary.taken))
+        candidates += [] if proposed is None else [proposed]
     return choose(candidates, codex, noticed, served=diary.served(), is_known=lambda text: diary.knows(project, text))
 
 

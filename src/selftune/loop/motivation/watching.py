@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BudgetError, LockedError, NotYet, ServingError, WaitingForPersonError
+from selftune.governance.brake.at_work import at_work
 from selftune.loop.braking import check_brake
 from selftune.loop.config import load_config
 from selftune.loop.motivation.idleness import Idleness, last_visit
@@ -68,6 +69,11 @@ def watch(folder: Path, watcher: Watcher) -> int:
         WaitingForPersonError: all work is stopped here.
         IntegrityError: the codex in the file is not the one in force.
     """
+    with at_work(folder / HIDDEN):  # a motivator that waits is stopped with all else
+        return _watch(folder, watcher)
+
+
+def _watch(folder: Path, watcher: Watcher) -> int:
     taken, reason = 0, ""
     ends = watcher.clock.elapsed() + watcher.seconds
     while taken < watcher.goals and watcher.clock.elapsed() < ends:
