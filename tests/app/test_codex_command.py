@@ -117,11 +117,13 @@ def test_a_person_has_no_prompt_to_be_called_with(tmp_path):
 def test_what_differs_is_told_place_by_place_with_what_no_amendment_may_change(tmp_path):
     own = eject(tmp_path, "codex", "brick_robin")
     text = own.read_text().replace('name = "BRICK & ROBIN"', 'name = "The Pair"').replace("short, firm", "long, soft")
+    text = text.replace('governor = "ALFRED"', 'governor = "ROBIN"')
     (tmp_path / "codex" / "pair.toml").write_text(text)
     told = ask("diff", "brick_robin", "codex/pair.toml", project=tmp_path)
     assert "identity.name (an invariant)\n  - BRICK & ROBIN\n  + The Pair" in told
     assert "personas.brick.voice\n  - You speak in short, firm" in told
-    assert "No amendment may change identity.name:" in told
+    assert "governor (forbidden)\n  - ALFRED\n  + ROBIN" in told
+    assert "No amendment may change governor, identity.name:" in told
     assert "That a fact, a source or a result may be invented." in told
     found = {one["where"]: one for one in json.loads(ask("diff", "pair", "--json", project=tmp_path))}
     assert (found["identity.name"]["before"], found["identity.name"]["amendable"]) == ("The Pair", False)

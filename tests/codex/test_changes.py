@@ -78,6 +78,16 @@ def test_what_no_amendment_may_change_is_what_the_identity_does_not_mark(after, 
     assert (found[where].invariant, found[where].amendable) == (invariant, amendable)
 
 
+def test_a_forbidden_change_that_is_a_place_is_held_by_code_with_all_that_lies_in_it():
+    before = with_identity(forbidden=("governor", "personas.brick", "The name of personas.robin."))
+    after = replace(
+        before, governor="", personas=tuple(replace(one, voice="You hum.") for one in before.personas), version="9"
+    )
+    found = {change.where: change.forbidden for change in changes(before, after)}
+    assert {where for where, forbidden in found.items() if forbidden} == {"governor", "personas.brick.voice"}
+    assert {"personas.robin.voice", "version"} <= found.keys()
+
+
 def test_a_codex_cannot_allow_itself_what_it_changes():
     after = with_identity(name="Others", amendable=("text", "people_decide", "name"))
     assert not any(change.amendable for change in changes(BEFORE, after))

@@ -45,6 +45,12 @@ def test_what_is_shipped_to_be_lived_by_has_no_fault(name):
             with_identity(amendable=("people_decide",), forbidden=("Touching People Decide.",)),
             "'People decide' may be amended, and a forbidden change names it",
         ),
+        (with_identity(forbidden=("governor.name",)), "forbidden names the place governor.name, which is not there"),
+        (with_identity(forbidden=("identity.text",)), "identity.text may be amended and is forbidden to be"),
+        (
+            with_identity(forbidden=("identity.principles",)),
+            "identity.principles.useful_in_the_end may be amended and is",
+        ),
         (
             with_identity(principles=tuple(replace(one, text="Be good.") for one in IDENTITY.principles[:2])),
             "two principles say the same",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.codex.reading import NAME, TEXT, reference_to
 from selftune.records import PlayedBy
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     Place = tuple[str, str]
     Said = str | float | tuple[str, ...]
+
+
+_PLACE: Final = re.compile(r"(?:name|version|governor|identity|personas|dissonance)(?:\.\w+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ class Change:
         invariant: Whether it is who the system is: all of `identity`, and that a person plays a persona.
         amendable: Whether an amendment may change it, by the codex before: what is no invariant, and what of the
             identity that codex marks.
+        forbidden: Whether the codex before names this place, or one that it lies in, among the changes that nobody may
+            make.
     """
 
     where: str
@@ -37,13 +43,14 @@ class Change:
     after: str | None
     invariant: bool
     amendable: bool
+    forbidden: bool = False
 
 
 def changes(before: Codex, after: Codex) -> tuple[Change, ...]:
     """Where two codices differ, in the order of the file; none if and only if they are equal.
 
-    What may be changed is asked of the codex before alone, so a codex can't allow itself what it changes. What its
-    `forbidden` says in words no code can hold a change against: a person must.
+    What may be changed is asked of the codex before alone, so a codex can't allow itself what it changes. Of its
+    `forbidden`, places are held by code; what stands there in words no code can hold a change against: a person must.
     """
     old, new = dict(places_of(before)), dict(places_of(after))
     found = [(where, old.get(where), new.get(where)) for where in {**old, **new}]
@@ -56,10 +63,21 @@ def changes(before: Codex, after: Codex) -> tuple[Change, ...]:
             after=now,
             invariant=where.startswith("identity.") or where in persons,
             amendable=_is_marked(where, before.identity) if where.startswith("identity.") else where not in persons,
+            forbidden=any(is_within(where, place) for place in forbidden_places(before.identity)),
         )
         for where, was, now in found
         if was != now
     )
+
+
+def forbidden_places(identity: Identity) -> tuple[str, ...]:
+    """What of the forbidden changes is a place and no sentence, as in `governor` or `personas.brick.voice`."""
+    return tuple(words.strip() for words in identity.forbidden if _PLACE.fullmatch(words.strip()))
+
+
+def is_within(place: str, wider: str) -> bool:
+    """Whether a place of a codex is this one or lies in it."""
+    return place == wider or place.startswith(f"{wider}.")
 
 
 def places_of(codex: Codex) -> Iterator[Place]:

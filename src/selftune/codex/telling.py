@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selftune.codex.changes import forbidden_places
 from selftune.codex.quoting import REFERENCE
 from selftune.codex.reading import is_governor, reference_to
 from selftune.records import PlayedBy
@@ -76,15 +77,19 @@ def told_changes(found: Sequence[Change], before: Codex) -> Iterator[str]:
         yield f"{change.where}{_mark(change)}"
         yield from _side("-", change.before)
         yield from _side("+", change.after)
-    refused = [change.where for change in found if not change.amendable]
+    refused = [change.where for change in found if change.forbidden or not change.amendable]
     if refused:
-        yield f"No amendment may change {', '.join(refused)}: who the system is, as the first of the two codices says."
-    if before.identity.forbidden:
+        yield f"No amendment may change {', '.join(refused)}: so the first of the two codices says."
+    places = forbidden_places(before.identity)
+    words = [one.strip() for one in before.identity.forbidden if one.strip() not in places]
+    if words:
         yield "No code can tell whether words do what nobody may do. Hold the changes against this:"
-        yield from (f"  {words.strip()}" for words in before.identity.forbidden)
+        yield from (f"  {one}" for one in words)
 
 
 def _mark(change: Change) -> str:
+    if change.forbidden:
+        return " (forbidden)"
     if not change.invariant:
         return ""
     return " (an invariant, marked as amendable)" if change.amendable else " (an invariant)"
