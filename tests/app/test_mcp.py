@@ -196,6 +196,6 @@ def test_the_official_client_gets_along_with_it(on_its_own):
             await session.initialize()
             tools = await session.list_tools()
             done = await session.call_tool("count_vowels", {"text": "tree"})
-            return [tool.name for tool in tools.tools], done.content[0].text, done.isError
+            return [tool.name for tool in tools.tools], done.content[0].text, done.is_error
 
     assert asyncio.run(talk()) == (["count_vowels"], "2", False)
