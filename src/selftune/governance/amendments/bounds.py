@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selftune.codex.changes import changes
+from selftune.codex.changes import changes, forbidden_places, is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ def _is_open(identity: Identity, place: str) -> bool:
     invariant = place.removeprefix("identity.").removeprefix("principles.").partition(".")[0]
     if place.startswith("identity.") and invariant not in identity.amendable:
         return False
-    return not any(is_within(place, words.strip()) for words in identity.forbidden)
+    return not any(is_within(place, forbidden) for forbidden in forbidden_places(identity))
 
 
 def _against(before: Codex, after: Codex) -> Iterator[str]:
@@ -42,11 +42,5 @@ def _against(before: Codex, after: Codex) -> Iterator[str]:
     for change in found:
         if not change.amendable:
             yield f"it changes {change.where}, which the codex does not mark as amendable"
-        for words in before.identity.forbidden:
-            if is_within(change.where, words.strip()):
-                yield f"it changes {change.where}, which the codex forbids"
-
-
-def is_within(place: str, wider: str) -> bool:
-    """Whether a place of a codex is this one or lies below it."""
-    return place == wider or place.startswith(f"{wider}.")
+        if change.forbidden:
+            yield f"it changes {change.where}, which the codex forbids"
