@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Final
 from selftune.toolforge.sandbox import EndedBy, Ran
 from selftune.toolforge.sandbox.attempts import Attempt, Control, Facts, program_of
 from selftune.toolforge.sandbox.attempts.base import known_calls
+from selftune.toolforge.sandbox.attempts.battery import battery_input, battery_program, read_battery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from selftune.toolforge.sandbox.bubblewrap import Bubblewrap
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
-_CONTROL_SECONDS: Final = 12
+_CONTROL_SECONDS: Final = 60
+_HALTED_SECONDS: Final = 4
 
 
 class Host:
@@ -69,16 +71,32 @@ class Host:
 
     def outside(self, attempt: Attempt, name: str) -> Ran:
         """Run it where nothing holds it: what the box keeps from it is all there."""
+        seconds = _HALTED_SECONDS if attempt.name == "halts itself" else _CONTROL_SECONDS
+        room = self._new_room()
+        told = self._facts_in(room, name).told()
+        return self._run_free(room, program_of(attempt), told, attempt.control, seconds=seconds)
+
+    def outside_together(self, attempts: Sequence[Attempt], control: Control) -> dict[str, bytes]:
+        """Run several so, one after the other in processes of their own; what each said."""
+        room = self._new_room()
+        told = battery_input(attempts, self._facts_in(room, "none"))
+        ran = self._run_free(room, battery_program(attempts), told, control, seconds=_CONTROL_SECONDS)
+        return read_battery(ran.stdout)
+
+    def _new_room(self) -> Path:
         room = Path(tempfile.mkdtemp(dir=self.folder))
         room.chmod(0o777)
-        facts = self.facts(name, other=("127.0.0.1", self.tcp), rooms=(str(room),))
-        (room / "given").write_bytes(facts.told())
-        (room / "program.py").write_text(program_of(attempt), encoding="utf-8")
+        return room
+
+    def _facts_in(self, room: Path, name: str) -> Facts:
+        return self.facts(name, other=("127.0.0.1", self.tcp), rooms=(str(room),))
+
+    def _run_free(self, room: Path, program: str, told: bytes, control: Control, *, seconds: float) -> Ran:
+        (room / "given").write_bytes(told)
+        (room / "program.py").write_text(program, encoding="utf-8")
         (room / "program.py").chmod(0o666)
-        user = self.box.user if attempt.control is Control.USER else None
-        begun = time.monotonic()
+        user = self.box.user if control is Control.USER else None
         with (room / "given").open("r+b") as given, (self.folder / "secret").open("rb") as inherited:
-            os.set_inheritable(inherited.fileno(), True)
             process = subprocess.Popen(
                 [self.box.interpreter.program, "-B", room / "program.py"],
                 stdin=given,
@@ -93,17 +111,12 @@ class Host:
                 extra_groups=None if user is None else [],
             )
         try:
-            out, err = process.communicate(timeout=_CONTROL_SECONDS if attempt.name != "halts itself" else 2)
+            out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
         return Ran(
-            stdout=out,
-            stderr=err,
-            exit_code=process.returncode,
-            ended_by=EndedBy.EXIT,
-            seconds=time.monotonic() - begun,
-            posture="none",
+            stdout=out, stderr=err, exit_code=process.returncode, ended_by=EndedBy.EXIT, seconds=0, posture="none"
         )
 
     def close(self) -> None:

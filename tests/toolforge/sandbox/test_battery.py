@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,8 +14,8 @@ from selftune.errors import SandboxError
 from selftune.toolforge.sandbox import EndedBy, Ran, find_sandbox
 from selftune.toolforge.sandbox import bubblewrap as room
 from selftune.toolforge.sandbox.attempts import ATTEMPTS, Facts
-from selftune.toolforge.sandbox.attempts.base import known_calls
-from selftune.toolforge.sandbox.attempts.battery import battery_input, battery_program, run_battery
+from selftune.toolforge.sandbox.attempts.base import MARK, known_calls
+from selftune.toolforge.sandbox.attempts.battery import battery_input, battery_program, read_battery, run_battery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,14 +64,15 @@ def test_most_of_them_get_their_way_where_nothing_holds_them(tmp_path: Path) -> 
     told = battery_input(harmless, Facts(calls=known_calls(), rooms=(str(tmp_path),)))
 
     ran = subprocess.run(
-        [sys.executable, "-c", battery_program()], input=told, stdout=subprocess.PIPE, cwd=tmp_path, check=True
+        [sys.executable, "-c", battery_program(harmless)], input=told, stdout=subprocess.PIPE, cwd=tmp_path, check=True
     )
 
-    assert len(json.loads(ran.stdout)) > len(harmless) * 0.8
+    said = read_battery(ran.stdout)
+    assert sum(MARK in words for words in said.values()) > len(harmless) * 0.8
 
 
 def test_what_gets_out_is_named() -> None:
-    battery = run_battery(ScriptedSandbox(b'["reads the passwords"]'), ATTEMPTS)
+    battery = run_battery(ScriptedSandbox(b'[["reads the passwords", "GOT OUT"]]'), ATTEMPTS)
 
     assert battery.got_out == ("reads the passwords",)
 
@@ -100,7 +100,7 @@ def test_doctor_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_doctor_says_what_got_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted = ScriptedSandbox(b'["reads the passwords"]')
+    scripted = ScriptedSandbox(b'[["reads the passwords", "GOT OUT"]]')
     monkeypatch.setattr("selftune.toolforge.sandbox.find_sandbox", lambda: scripted)
 
     (found,) = health._sandbox()

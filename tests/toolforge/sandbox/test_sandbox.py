@@ -38,7 +38,7 @@ for stream in sys.stdout.buffer, sys.stderr.buffer:
     stream.write(data)
     stream.flush()
 """
-few = settings(max_examples=12, deadline=None, database=None)
+few = settings(max_examples=8, deadline=None, database=None)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_program_is_a_script_like_any_other(box: Bubblewrap) -> None:
 
 
 def test_long_programs_and_long_inputs_are_taken_whole(box: Bubblewrap) -> None:
-    program = "x = 1\n" * 200_000 + "import sys; print(len(sys.stdin.buffer.read()))"
+    program = "x = 1\n" * 30_000 + "import sys; print(len(sys.stdin.buffer.read()))"
 
     assert box.run(program, stdin=bytes(3_000_000)).stdout == b"3000000\n"
 
@@ -153,7 +153,7 @@ def test_the_box_ends_with_whoever_started_it() -> None:
         f"from selftune.toolforge.sandbox import *; print(find_sandbox(), flush=True); find_sandbox().run({inside!r})"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as starter:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not named(name) and time.monotonic() < end:
             time.sleep(0.02)
         assert named(name)
@@ -164,9 +164,9 @@ def test_the_box_ends_with_whoever_started_it() -> None:
 
 def test_the_box_is_built_by_a_user_who_is_not_root(box: Bubblewrap) -> None:
     name = f"who-{os.getpid()}"
-    program = f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); time.sleep(20)"
+    program = f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); time.sleep(0.5)"
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(box.run, program, limits=Limits(wall_seconds=1))
+        running = pool.submit(box.run, program)
         users: set[str] = set()
         while not running.done():
             users |= {line for pid in named(name) for line in status_of(pid) if line.startswith(("Uid", "Groups"))}

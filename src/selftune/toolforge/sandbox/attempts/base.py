@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 MARK: Final = b"GOT OUT"
 
+# What a program may use; only what it names is imported, for that takes longer than most attempts.
+_MODULES: Final = (
+    *("contextlib", "ctypes", "errno", "json", "mmap", "os", "resource", "signal", "socket", "subprocess", "sys"),
+    *("threading", "time"),
+)
+
 # Written before each program: what it knows of the host, and how it says that it succeeded.
-PRELUDE: Final = """
-import contextlib, ctypes, errno, json, mmap, os, resource, signal, socket, subprocess, sys, threading, time
+_PRELUDE: Final = """
 facts = json.load(sys.stdin)
 
 def got_out(what=""):
@@ -118,13 +123,20 @@ class Attempt:
 
 def program_of(attempt: Attempt) -> str:
     """The whole source, as it is run."""
-    return PRELUDE + attempt.program
+    return with_prelude(attempt.program, uses=attempt.program)
 
 
-def reach(name: str, *arguments: int, control: Control = Control.USER, short: bool = False) -> Attempt:
+def with_prelude(program: str, *, uses: str) -> str:
+    """A program with what it is told and may call, and with the modules that the text in `uses` names."""
+    text = _PRELUDE + uses
+    needed = [name for name in _MODULES if f"{name}." in text]
+    return f"import {', '.join(needed)}\n{_PRELUDE}{program}"
+
+
+def reach(name: str, *arguments: int, control: Control = Control.USER, short: bool = False, told: str = "") -> Attempt:
     """Make one system call with arguments that do nothing, to see whether the kernel looks at them."""
     return Attempt(
-        name=f"calls {name}",
+        name=f"calls {name}{told}",
         family="kernel",
         program=_REACH.format(name=name, arguments=arguments),
         control=control,

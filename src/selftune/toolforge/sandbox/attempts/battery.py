@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import SandboxError
-from selftune.toolforge.sandbox.attempts.base import PRELUDE, Facts, known_calls
+from selftune.toolforge.sandbox.attempts.base import MARK, Facts, known_calls, with_prelude
 from selftune.toolforge.sandbox.attempts.usage import LITTLE
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ for number, (name, program) in enumerate(facts["battery"]):
             sys.stdout.flush()
             os._exit(0)
     os.waitpid(child, 0)
+    said = b""
     with contextlib.suppress(OSError), open(out, "rb") as file:
-        if b"GOT OUT" in file.read():
-            found.append(name)
+        said = file.read(30_000)
+    found.append([name, said.decode("latin-1")])
 print(json.dumps(found))
 """
 
@@ -46,9 +47,9 @@ class Battery:
     got_out: tuple[str, ...]
 
 
-def battery_program() -> str:
+def battery_program(attempts: Iterable[Attempt]) -> str:
     """What is run, in the box and, as a control, out of it."""
-    return PRELUDE + BATTERY
+    return with_prelude(BATTERY, uses=BATTERY + "".join(attempt.program for attempt in attempts))
 
 
 def battery_input(attempts: Iterable[Attempt], facts: Facts) -> bytes:
@@ -66,13 +67,22 @@ def run_battery(sandbox: Sandbox, attempts: Iterable[Attempt]) -> Battery:
     """
     short = [attempt for attempt in attempts if attempt.short]
     facts = Facts(calls=known_calls())
-    ran = sandbox.run(battery_program(), stdin=battery_input(short, facts), limits=LITTLE)
+    ran = sandbox.run(battery_program(short), stdin=battery_input(short, facts), limits=LITTLE)
     try:
-        found = json.loads(ran.stdout)
+        said = read_battery(ran.stdout)
     except ValueError:
-        said = ran.stderr.decode(errors="replace").strip()[-200:]
+        heard = ran.stderr.decode(errors="replace").strip()[-200:]
         raise SandboxError(
-            f"the attempts to break out were not made to the end ({ran.ended_by}): {said}",
+            f"the attempts to break out were not made to the end ({ran.ended_by}): {heard}",
             next_step="Run `selftune doctor` again on a quiet machine.",
         ) from None
-    return Battery(tried=len(short), got_out=tuple(found))
+    return Battery(tried=len(short), got_out=tuple(name for name, words in said.items() if MARK in words))
+
+
+def read_battery(stdout: bytes) -> dict[str, bytes]:
+    """What each attempt said, by its name.
+
+    Raises:
+        ValueError: that is not what a battery prints.
+    """
+    return {name: words.encode("latin-1") for name, words in json.loads(stdout)}

@@ -9,8 +9,8 @@ from selftune.toolforge.sandbox.attempts.base import Attempt, Control, reach
 _NEW_USER: Final = 0x10000000
 
 KERNEL: Final = (
-    reach("unshare", _NEW_USER, short=True),
-    reach("unshare", 0x00020000, control=Control.ROOT),
+    reach("unshare", _NEW_USER, short=True, told=" for a user of its own"),
+    reach("unshare", 0x00020000, control=Control.ROOT, told=" for mounts of its own"),
     reach("setns", -1, 0),
     Attempt(
         name="clones itself into a namespace of its own",

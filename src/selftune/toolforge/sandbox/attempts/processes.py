@@ -7,7 +7,7 @@ from typing import Final
 from selftune.toolforge.sandbox.attempts.base import Attempt, Control
 from selftune.toolforge.sandbox.base import EndedBy, Limits
 
-_FEW: Final = Limits(processes=24, wall_seconds=6)
+_FEW: Final = Limits(processes=24, wall_seconds=30)
 _SHORT: Final = Limits(wall_seconds=0.6)
 
 
@@ -43,7 +43,7 @@ def leave_behind():
                 signal.signal(number, signal.SIG_IGN)
             ctypes.CDLL(None).prctl(15, facts["name"].encode(), 0, 0, 0)
             os.closerange(0, 64)
-            time.sleep(20)
+            time.sleep(60)
         os._exit(0)
 """
 
@@ -56,7 +56,7 @@ with contextlib.suppress(OSError):
     while len(children) < 40:
         child = os.fork()
         if child == 0:
-            time.sleep(1.5)
+            time.sleep(20)
             os._exit(0)
         children.append(child)
 if len(children) == 40:
@@ -89,13 +89,22 @@ def grow(depth):
             if os.fork() == 0:
                 if depth:
                     grow(depth - 1)
-                time.sleep(1.5)
+                time.sleep(20)
                 os._exit(0)
+def relatives():
+    found = 0
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError):
+            found += os.getpgid(int(name)) == os.getpgid(0)
+    return found
 grow(4)
-time.sleep(0.8)
-found = sum(name.isdigit() and os.getpgid(int(name)) == os.getpgid(0) for name in os.listdir("/proc"))
-if found > 40:
-    got_out(found)
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    if relatives() > 40:
+        got_out()
+        break
+    time.sleep(0.1)
+os.killpg(0, signal.SIGKILL)
 """,
         limits=_FEW,
     ),

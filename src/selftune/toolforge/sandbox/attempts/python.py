@@ -42,7 +42,7 @@ pickle.loads(pickle.dumps(Bait()))
         "starts a program that makes its user root",
         """
 child = subprocess.Popen(["/usr/bin/su"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-end = time.monotonic() + 0.4
+end = time.monotonic() + 3
 while time.monotonic() < end and child.poll() is None:
     with open("/proc/%d/status" % child.pid) as lines:
         if next(line for line in lines if line.startswith("Uid:")).split()[2] == "0":

@@ -8,8 +8,8 @@ from selftune.toolforge.sandbox.attempts.base import Attempt, Control
 from selftune.toolforge.sandbox.base import EndedBy, Limits
 
 _MEBIBYTE: Final = 1 << 20
-LITTLE: Final = Limits(memory_bytes=192 * _MEBIBYTE, file_bytes=8 * _MEBIBYTE, files=300, wall_seconds=6)
-_QUIET: Final = Limits(output_bytes=64 << 10, wall_seconds=6)
+LITTLE: Final = Limits(memory_bytes=192 * _MEBIBYTE, file_bytes=8 * _MEBIBYTE, files=300, wall_seconds=30)
+_QUIET: Final = Limits(output_bytes=64 << 10, wall_seconds=30)
 _HURRY: Final = Limits(wall_seconds=0.6, cpu_seconds=1)
 
 
@@ -41,9 +41,9 @@ _MEMORY: Final = (
 for _ in range(4):
     if os.fork() == 0:
         x = b"x" * (90 << 20)
-        time.sleep(1)
+        time.sleep(4)
         os._exit(0)
-time.sleep(1)
+time.sleep(3)
 got_out()
 """,
         family="memory",
@@ -107,7 +107,7 @@ for room in facts["rooms"]:
         """
 for number in range(2000):
     open(str(number), "x").close()
-time.sleep(0.5)
+time.sleep(2)
 got_out()
 """,
         family="memory",
@@ -131,7 +131,7 @@ _TIME: Final = (
         "calculates for ever",
         "while time.process_time() < 1.5:\n    pass\ngot_out()",
         family="time",
-        limits=Limits(cpu_seconds=1),
+        limits=Limits(cpu_seconds=1, wall_seconds=60),
         ends=EndedBy.CPU,
     ),
     _try("sleeps past the end", _LATE, family="time", limits=_HURRY, ends=EndedBy.WALL),
