@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
@@ -11,9 +12,9 @@ from selftune.codex.reading import NAME, TEXT, reference_to
 from selftune.records import PlayedBy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from selftune.records import Codex, Identity, Persona, Probe
+    from selftune.records import Codex, Identity, Persona
 
     Place = tuple[str, str]
     Said = str | float | tuple[str, ...]
@@ -123,22 +124,21 @@ def _written(said: Said) -> str:
 
 def _probe_places(identity: Identity) -> tuple[str, ...]:
     """Where each probe stands: by its invariant, numbered within it."""
-    probes = identity.probes
-    return tuple(
-        f"identity.probes.{probe.invariant}.{_earlier(probe, probes[:place]) + 1}" for place, probe in enumerate(probes)
-    )
-
-
-def _earlier(probe: Probe, before: Sequence[Probe]) -> int:
-    return sum(one.invariant == probe.invariant for one in before)
+    met: Counter[str] = Counter()
+    places = []
+    for probe in identity.probes:
+        met[probe.invariant] += 1
+        places.append(f"identity.probes.{probe.invariant}.{met[probe.invariant]}")
+    return tuple(places)
 
 
 def _moved(before: Codex, after: Codex) -> Iterator[tuple[str, str | None, str | None]]:
     """Lists whose common entries stand in another order."""
     for (where, old), (_, new) in zip(_orders(before, after), _orders(after, before), strict=False):
-        kept = [name for name in old if name in new], [name for name in new if name in old]
-        if kept[0] != kept[1]:
-            yield where, ", ".join(kept[0]), ", ".join(kept[1])
+        common = set(old) & set(new)
+        was, now = ([name for name in names if name in common] for names in (old, new))
+        if was != now:
+            yield where, ", ".join(was), ", ".join(now)
 
 
 def _orders(codex: Codex, other: Codex) -> Iterator[tuple[str, list[str]]]:

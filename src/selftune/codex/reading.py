@@ -200,15 +200,16 @@ def _unknown_names(codex: Codex) -> Iterator[tuple[str, str, list[str]]]:
     """What is named and is not there: what to say, the name, and the names that there are."""
     identity = codex.identity
     personas = [persona.name for persona in codex.personas]
-    principles = [reference_to(one.name) for one in identity.principles]
+    invariants = [NAME, *(reference_to(one.name) for one in identity.principles)]
+    known = {*invariants, TEXT}
     if codex.governor and find_persona(codex, codex.governor) is None:
         yield f"its governor {codex.governor!r} is none of its personas", codex.governor, personas
     for name in identity.amendable:
-        if name not in (known := [NAME, TEXT, *principles]):
-            yield f"amendable names {name!r}, which is no invariant", name, known
+        if name not in known:
+            yield f"amendable names {name!r}, which is no invariant", name, [TEXT, *invariants]
     for probe in identity.probes:
-        if probe.invariant not in (known := [NAME, *principles]):
-            yield f"a probe names {probe.invariant!r}, which is no invariant", probe.invariant, known
+        if probe.invariant not in known or probe.invariant == TEXT:
+            yield f"a probe names {probe.invariant!r}, which is no invariant", probe.invariant, invariants
 
 
 def _twice(what: str, names: list[str]) -> Iterator[str]:
