@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -24,10 +26,13 @@ from selftune.errors import (
 )
 from selftune.interrupts import asked_to_stop
 from selftune.loop.config import MotivatorSection
+from selftune.loop.ejected import codex_of
 from selftune.loop.motivation.holding import Lying
 from selftune.loop.motivation.idleness import Idleness, Visit, note_visit
 from selftune.loop.motivation.keeping import BROKE_OFF, note_taken, read_diary
-from selftune.loop.motivation.running import choose_goal, take_goal
+from selftune.loop.motivation.noticing import notice
+from selftune.loop.motivation.running import take_goal
+from selftune.personas.motivator.candidates import make_candidates
 from selftune.personas.motivator.goals import Goal, Source
 from selftune.records import Trigger
 
@@ -67,11 +72,11 @@ def test_a_goal_is_on_record_with_its_reason_and_what_it_rests_on(motivated):
 
 def test_nothing_is_taken_twice_and_every_task_has_its_own_name(motivated):
     holder = FakeHolder()
-    for _ in range(8):
+    for _ in range(4):
         take(motivated, holder)
     names, texts = zip(*holder.asked, strict=True)
-    assert list(names) == [f"auto-{number:03d}" for number in range(1, 9)]
-    assert len(set(texts)) == 8
+    assert list(names) == [f"auto-{number:03d}" for number in range(1, 5)]
+    assert len(set(texts)) == 4
 
 
 def test_a_crash_gives_no_name_twice_and_is_charged(motivated):
@@ -165,22 +170,40 @@ def test_what_could_not_be_held_is_on_record_as_such(motivated):
 
 
 def test_a_person_who_comes_breaks_it_off(motivated):
-    ticks = iter([0.0, 1.0, 2.0, 3.0])
-
     def person_comes():
         note_visit(motivated.hidden)
         with asked_to_stop() as stop:
             return stop()
 
-    class Soon(Visit):
-        def __init__(self, idleness):
-            super().__init__(idleness, lambda: next(ticks))
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("selftune.loop.motivation.running.Visit", Soon)
+    with quick_looks():
         held = take(motivated, FakeHolder(while_held=person_comes))
     assert held.interrupted
     assert held.taken.ended_by == "interrupted"
+
+
+def test_who_comes_while_a_goal_is_chosen_is_not_kept_waiting(motivated):
+    class Visited(FakeHolder):
+        def propose(self, project, codex, noticed, seed):
+            note_visit(project.hidden)
+
+    asking = switched(motivated, sources=("model", "curiosity"))
+    with quick_looks(), pytest.raises(NotYet, match="somebody came"):
+        take(asking, Visited())
+    assert read_diary(asking).taken == ()
+
+
+@contextmanager
+def quick_looks():
+    """A visit is looked for each time, and a second has passed by then."""
+    seconds = count(0.0)
+
+    class Soon(Visit):
+        def __init__(self, idleness):
+            super().__init__(idleness, lambda: next(seconds))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("selftune.loop.motivation.running.Visit", Soon)
+        yield
 
 
 def test_a_question_by_a_person_is_seen_in_the_log(project):
@@ -197,12 +220,13 @@ def test_a_question_by_a_person_is_seen_in_the_log(project):
 
 def test_when_all_was_asked_nothing_is_left_and_it_says_so(motivated):
     unlimited = switched(motivated, dialogues_per_day=1000, tokens_per_day=10**9, minutes_per_day=10**6)
-    diary = read_diary(unlimited)
-    for _ in range(200):
-        choice = choose_goal(unlimited, diary)
-        if choice.goal is None:
-            break
-        note_taken(unlimited, diary, choice.goal, choice.novelty, "2026-11-22")
-        diary = read_diary(unlimited)
+    empty = read_diary(unlimited)
+    for goal in candidates_of(unlimited):
+        note_taken(unlimited, empty, goal, 1.0, "2026-11-22")
     with pytest.raises(NothingNewError, match="candidates"):
         take(unlimited)
+
+
+def candidates_of(project):
+    codex = codex_of(project.folder, project.config)
+    return make_candidates(codex, notice(project, codex))

@@ -120,11 +120,12 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holde
         ConfigError: the motivator is off, or its section makes no sense.
         WaitingForPersonError: all work is stopped here.
         IntegrityError: the codex in the file is not the one in force, or nothing serves.
-        NotYet: quiet hours, or no new goal is left.
+        NotYet: quiet hours, no new goal is left, or somebody came meanwhile.
         BudgetError: the day's budget is used up.
         LockedError: another motivator works here.
     """
     refuse_off(project.config.motivator)
+    visit = Visit(idleness)
     check_brake(project)
     require_adopted(project)
     with at_work(project.hidden), _alone(project):
@@ -133,15 +134,17 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holde
         if why_not is not None:
             raise why_not
         for lying in holder.lying(project):
-            return _hold(project, lying.text, diary.find(lying.task_id, now), idleness, holder, resumed=True)
+            return _hold(project, lying.text, diary.find(lying.task_id, now), visit, holder, resumed=True)
         choice = choose_goal(project, diary, holder.propose)
         for refused in choice.refused:
             note_refused(project, refused)
         if choice.goal is None:
             raise _nothing_left(choice)
+        if visit():
+            raise NotYet("somebody came.", next_step="Nothing to do; it goes on when nobody is here.")
         taken = note_taken(project, diary, choice.goal, choice.novelty, now.date().isoformat())
         reach("goal-taken")
-        return _hold(project, choice.goal.text, taken, idleness, holder)
+        return _hold(project, choice.goal.text, taken, visit, holder)
 
 
 def choose_goal(project: Project, diary: Diary, ask: Asker | None = None) -> Choice:
@@ -166,10 +169,7 @@ def choose_goal(project: Project, diary: Diary, ask: Asker | None = None) -> Cho
     return choose(candidates, codex, noticed, served=diary.served(), is_known=lambda text: diary.knows(project, text))
 
 
-def _hold(
-    project: Project, text: str, taken: Taken, idleness: Idleness, holder: Holder, *, resumed: bool = False
-) -> Held:
-    visit = Visit(idleness)
+def _hold(project: Project, text: str, taken: Taken, visit: Visit, holder: Holder, *, resumed: bool = False) -> Held:
     left = _left(project, taken)
     try:
         with stopped_by(visit), stopped_by(Braked(project.hidden)):

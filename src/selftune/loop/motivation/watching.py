@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 30.0
 """Seconds between two looks; whoever comes is noticed sooner, by the dialogue itself."""
 _REST_SECONDS: Final = 600.0
+_LONG_REST_SECONDS: Final = 3600.0
 _NO_LIMIT: Final = float("inf")
 
 
@@ -107,7 +108,9 @@ def _look(folder: Path, watcher: Watcher) -> tuple[Held | None, str, float]:
             return take_goal(project, watcher.clock.now(), idleness, watcher.holder), "", 0.0
         except WaitingForPersonError:
             raise
-        except (NotYet, BudgetError, ServingError, LockedError) as why:
+        except BudgetError as why:
+            return None, why.message, _LONG_REST_SECONDS
+        except (NotYet, ServingError, LockedError) as why:
             return None, why.message, _REST_SECONDS
 
 
