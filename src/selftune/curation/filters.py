@@ -17,6 +17,13 @@ _INCOMPLETE: Final = {
     "reasoning_unclosed": "reasoning unclosed: nobody can tell where the answer begins",
     "quarantined": "quarantined: held back when it came in",
     "call_not_parsed": "call not parsed: a function call that is no JSON",
+    # How a dialogue of personas broke off: what would be learnt is half of it.
+    "broke_off": "broken off: what spoke failed before the dialogue was over",
+    "interrupted": "interrupted: somebody ended the dialogue before it was over",
+    "out_of_time": "out of time: the dialogue was cut at its limit of seconds",
+    "out_of_tokens": "out of tokens: the dialogue was cut at its limit of tokens",
+    "empty_turn": "empty turn: a persona said nothing, twice",
+    "repeated_itself": "repeated itself: a persona went round in a circle",
 }
 # What the judging room says of verdicts that are none: the words addressed the judge, or it did not judge at all.
 _SUSPECT: Final = {

@@ -11,14 +11,17 @@ import pytest
 from held_project import QUARREL, FakeGauge, open_held_project, reopen, script
 
 from selftune.codex.reading import CODICES
+from selftune.curation.base import Pair
+from selftune.curation.filters import Complete
 from selftune.curation.render import chatml, conversation_of
 from selftune.errors import IntegrityError, LockedError, UsageError, WaitingForPersonError
 from selftune.governance.brake.file import new_stop, put_on
+from selftune.interrupts import stopped_by
 from selftune.loop.dialogues import holding
 from selftune.loop.dialogues.holding import Earlier, end_unfinished, hold, place_of, resume, unfinished
 from selftune.loop.dialogues.outset import outset_text
 from selftune.personas.checkpoints import open_checkpoints
-from selftune.personas.dialogue.base import Ending
+from selftune.personas.dialogue.base import Ending, Limits
 from selftune.records import Interaction, InteractionOutcome, Trigger
 
 pytestmark = pytest.mark.needs("graph")
@@ -112,6 +115,20 @@ def test_a_dialogue_that_broke_off_is_kept_with_how_it_ended(project):
     assert {"broke_off", "unresolved"} <= set(interaction.flags)
     assert len(interaction.messages) == 4
     assert "script" in done.problem
+
+
+def test_half_a_dialogue_is_never_a_lesson_however_it_was_broken_off(project):
+    held(project, lines=QUARREL[:1])
+    held(project, lines=[("BRICK", "")])
+    held(project, limits=Limits(tokens=1))
+    held(project, limits=Limits(seconds=0))
+    with stopped_by(lambda: True):
+        held(project)
+    held(project, lines=[*QUARREL[:3], QUARREL[0]], scores=(0.9,) * 4)
+    reasons = [Complete().objection(Pair(interaction=one, judgement=None)) for one in kept(project)]
+    assert [str(reason).partition(":")[0] for reason in reasons] == [
+        "broken off", "empty turn", "out of tokens", "out of time", "interrupted", "repeated itself",
+    ]  # fmt: skip
 
 
 def test_a_later_dialogue_of_a_chat_takes_the_place_of_the_earlier_one(project):

@@ -55,7 +55,7 @@ class InDialogue:
 
     Attributes:
         voice: Who speaks; None: what serves, or what `[personas]` names.
-        toolbox: What may be called; None: nothing.
+        toolbox: What may be called; None: the tools that were approved, as in every dialogue.
         learn_script: Whether what a script says may be learnt from.
     """
 
