@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 NAME: Final = "bwrap"
 INSTALL: Final = "Install bubblewrap (`apt-get install bubblewrap`), then run `selftune doctor`."
+_ALLOW: Final = (
+    "Allow ordinary users to make user namespaces (on Ubuntu by an AppArmor profile for bwrap; in a container by its "
+    "seccomp profile), or install gVisor's runsc; then run `selftune doctor`."
+)
 _NOBODY: Final = 65534
 _LINKED: Final = ("bin", "sbin", "lib", "lib64", "lib32")
 # Only what the system's administrator installed may build the box.
@@ -79,7 +83,7 @@ class Bubblewrap:
                 raise SandboxError(f"bubblewrap could not be started: {error}.", next_step=INSTALL) from error
         if not heard.stood and heard.ended_by in _BY_ITSELF:
             said = heard.stderr.decode(errors="replace").strip()[-300:]
-            raise SandboxError(f"bubblewrap could not build a sandbox: {said}.", next_step=INSTALL)
+            raise SandboxError(f"bubblewrap could not build a sandbox: {said}.", next_step=_ALLOW)
         return Ran(
             stdout=heard.stdout,
             stderr=heard.stderr,
@@ -93,10 +97,11 @@ class Bubblewrap:
         return [
             str(self.bwrap),
             *_NAMESPACES,
-            *self._seen(),
-            *("--file", str(source), PROGRAM),
             *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
-            *("--size", str(limits.file_bytes), "--tmpfs", ROOM, "--chdir", ROOM, "--remount-ro", "/"),
+            # Before what is seen of the host: an interpreter may lie under a folder of this name.
+            *("--size", str(limits.file_bytes), "--tmpfs", ROOM),
+            *self._seen(),
+            *("--file", str(source), PROGRAM, "--chdir", ROOM, "--remount-ro", "/"),
             *(() if calls is None else ("--seccomp", str(calls))),
             "--",
             str(self.prlimit),
