@@ -201,6 +201,7 @@ def test_nobody_speaks_for_the_person():
     assert not is_answering(codex, architect)
     with pytest.raises(UsageError, match="ARCHITECT is played by a person"):
         call_of(codex, architect, DIALOGUE)
+    assert "architect" not in references_in(codex)
     with pytest.raises(ConfigError, match="for whom no judge may speak"):
         quote_judge(codex, "codex:architect", "r")
 

@@ -17,10 +17,11 @@ REFERENCE: Final = "codex:"
 
 
 def references_in(codex: Codex) -> tuple[str, ...]:
-    """Everything that can be quoted: each persona, and each of its pillars behind a dot."""
+    """Everything that can be quoted: each persona that a model plays, and each of its pillars behind a dot."""
     return tuple(
         name
         for persona in codex.personas
+        if persona.played_by is PlayedBy.MODEL
         for name in (reference_to(persona.name), *(_pillar_name(persona, pillar) for pillar in persona.pillars))
     )
 
