@@ -66,7 +66,7 @@ def test_packages_installed_beside_the_system_are_hidden(usr: Path, monkeypatch:
     (usr / "lib" / "python3" / "dist-packages").mkdir(parents=True)
     monkeypatch.setattr(sys, "base_prefix", str(usr))
 
-    hidden = choose_interpreter(dropped=True).hidden
+    hidden = choose_interpreter(dropped=False).hidden
 
     assert {usr / "local", usr / "lib" / "python3" / "dist-packages"} < set(hidden)
 
