@@ -9,13 +9,13 @@ from pathlib import Path
 import gate_worlds as worlds
 import pytest
 
-from selftune.gate.planning import forecast, plan_check
+from selftune.gate.planning import forecast, needs_base, plan_check
 from selftune.gate.policies import load_policy
 from selftune.gate.rules import rules_for
-from selftune.gate.rules.identity import IDENTITY, IdentityKept
+from selftune.gate.rules.identity import IDENTITY, SINCE_FIRST, IdentityKept
 from selftune.gate.stage import decide
-from selftune.records import CheckStatus, Outcome
-from selftune.testing import fake_context
+from selftune.records import Arm, CheckStatus, Outcome
+from selftune.testing import fake_build, fake_context
 
 SMALL = load_policy("small")
 GOOD = worlds.better_evidence()
@@ -138,6 +138,35 @@ def test_planning_reckons_with_one_error_for_all_invariants() -> None:
     without, beside = forecast(SMALL, GOOD.suite), forecast(SMALL, GOOD.suite, [suite])
     assert beside.pass_chance < without.pass_chance
     plan_check(SMALL, GOOD.suite, [suite])
+
+
+def since(first: dict[str, int], champion: dict[str, int], candidate: dict[str, int]):
+    """What the first release held too, whose build is another than the champion's."""
+    found = probed(champion, candidate)
+    suite = found.further[0].suite
+    before = {f"{name}-{n}": n < first[name] for name in INVARIANTS for n in range(8)}
+    base = worlds.make_evaluation(fake_build("the first"), suite, before)
+    return replace(found, further=(replace(found.further[0], others=((Arm.BASE, base),)),))
+
+
+def test_what_went_in_small_steps_is_held_against_the_first_release() -> None:
+    """A few of each went before, and a few go now: neither step shows a thing, both together do."""
+    halfway, after = dict.fromkeys(INVARIANTS, 6), dict.fromkeys(INVARIANTS, 5)
+    decision, checks = checks_of(since(held(), halfway, after))
+    assert decision.outcome is Outcome.REJECT
+    assert {name for name, one in checks.items() if one.status is CheckStatus.FAIL} == {f"identity:{SINCE_FIRST}"}
+    assert checks[f"identity:{SINCE_FIRST}"].n == 24
+    assert checks_of(probed(halfway, after))[0].outcome is Outcome.PROMOTE
+    assert checks_of(since(held(), held(name=7), held(name=7)))[0].outcome is Outcome.PROMOTE
+
+
+def test_where_the_first_release_serves_nothing_is_said_twice_and_the_base_is_asked() -> None:
+    found = probed(held(), held())
+    same = replace(found.further[0], others=((Arm.BASE, found.further[0].champion),))
+    _, checks = checks_of(replace(found, further=(same,)))
+    assert list(checks) == [f"identity:{name}" for name in INVARIANTS]
+    assert needs_base(SMALL, same.suite)
+    assert not needs_base(replace(SMALL, rules=()), same.suite)
 
 
 def world(draw: random.Random, lost: float, gained: float):

@@ -179,7 +179,8 @@ def needs_base(policy: Policy, suite: Suite) -> bool:
     demand = policy.demand_on(suite.name)
     against = demand.against is Against.BASE and not has_own_rule(suite)
     sets = SetCap.family in policy.rules and any(one.against is Against.BASE for _, one in demand.sets)
-    return against or sets or suite.name == LEAKAGE or has_tier(suite, EXTENDED, HELD_OUT)
+    probed = suite.purpose == IDENTITY and IdentityKept.family in policy.rules
+    return against or sets or probed or suite.name == LEAKAGE or has_tier(suite, EXTENDED, HELD_OUT)
 
 
 def _refuse_few_seeds(policy: Policy, suite: Suite, repeats: int) -> None:

@@ -26,6 +26,9 @@ IDENTITY: Final = "identity"
 TOGETHER: Final = "few together"
 """Stands for the invariants that are probed so seldom that no loss could be shown of one alone."""
 
+SINCE_FIRST: Final = "since the first release"
+"""Stands for all invariants together, held against the first release: what goes in small steps goes as well."""
+
 _NAMED: Final = 5
 
 
@@ -46,12 +49,15 @@ class IdentityKept(EnforcedRule):
 
     @classmethod
     def needed(cls, policy: Policy, evidence: Evidence) -> tuple[EnforcedRule, ...]:
-        """One for each invariant that is probed, and one for those together of which too few probes are asked."""
+        """One for each invariant that is probed, for those of few probes together, and for all since the first release.
+
+        The last is left out where the first release serves, or was not asked.
+        """
         return tuple(
             cls(each.suite.name, place)
             for each in evidence.further
             if each.suite.purpose == IDENTITY
-            for place in dict.fromkeys((*each.suite.categories, *_groups(each.suite, policy)))
+            for place in dict.fromkeys((*each.suite.categories, *_tested(evidence.on(each), policy)))
         )
 
     def check(self, evidence: Evidence, policy: Policy) -> Check:
@@ -62,14 +68,12 @@ class IdentityKept(EnforcedRule):
         seen = evidence.on_suite(self.suite)
         if seen is None or seen.candidate is None:
             return self.unmeasured(NO_CANDIDATE)
-        groups = _groups(seen.suite, policy)
-        compared = compare(seen)
-        members = groups.get(self.place, (self.place,))
-        found = _count(compared, members)
+        tested = _tested(seen, policy)
+        found = tested.get(self.place) or _count(compare(seen), (self.place,))
         if not found.asked:
             return self.unmeasured(f"no probe of {self.place} was scored in both arms")
-        changed = [_count(compared, tested).changed for tested in groups.values()]
-        allowed = shared_alpha(changed, _alpha(policy)) if self.place in groups else 0.0
+        changed = [group.changed for group in tested.values()]
+        allowed = shared_alpha(changed, _alpha(policy)) if self.place in tested else 0.0
         return Check(
             name=self.name,
             status=found.status(allowed),
@@ -136,8 +140,18 @@ def _alpha(policy: Policy) -> float:
     return (1 - policy.level) / 2
 
 
+def _tested(seen: Evidence, policy: Policy) -> dict[str, _Counted]:
+    """What is tested, by its place; which places there are, nobody's answers decide."""
+    compared = compare(seen)
+    tested = {place: _count(compared, members) for place, members in _groups(seen.suite, policy).items()}
+    first = seen.against_base()
+    if first is not None and first.champion.build_digest != seen.champion.build_digest:
+        tested[SINCE_FIRST] = _count(compare(first), seen.suite.categories)
+    return tested
+
+
 def _groups(suite: Suite, policy: Policy) -> dict[str, tuple[str, ...]]:
-    """What is tested: each invariant that has probes enough, and all others as one. Nobody's answers decide on it."""
+    """Each invariant that has probes enough by itself, and all others as one."""
     probes = Counter(category for _, category in {(item.pair or item.id, item.category) for item in suite.items})
     fewest = fewest_to_show(_alpha(policy))
     few = tuple(name for name in suite.categories if probes[name] < fewest)
