@@ -8,6 +8,7 @@ from selftune.app.reporting.naming import page_of_everything
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.pages.parts import Page
 from selftune.app.reporting.study import study_generations, study_section, turns_to_resolve
+from selftune.codex.reading import load_codex
 from selftune.judges.rubric import load_rubric
 from selftune.records import (
     CriterionScore,
@@ -83,6 +84,17 @@ def test_success_is_an_answer_without_a_critical_error_that_nobody_had_to_set_ri
     (one,) = study(released, *everything, verdicts=judged)
     assert (one.interactions, one.judged, one.succeeded, one.failed, one.intervened) == (7, 5, 1, 2, 2)
     assert "| v1.0 | task success rate | 20.0% | [3.6%, 62.4%] | 5 | 5 judged of 7;" in text((one,))
+
+
+def test_a_dialogue_under_a_codex_is_held_against_that_codex(released):
+    codex = load_codex()
+    released.store.save([codex], event="made by a test")
+    # High is 0.5 and resolved 0.25: one resolved after two turns, one never in dissonance, one that stayed in it.
+    talks = [(0.6, 0.3, 0.2), (0.4, 0.1), (0.9, 0.4)]
+    (one,) = study(
+        released, *(said(released, at, dissonance=values, codex_id=codex.id) for at, values in enumerate(talks))
+    )
+    assert (one.turns, one.unresolved) == ((2,), 1)
 
 
 def test_resolution_and_fidelity_come_with_n_and_interval(released):

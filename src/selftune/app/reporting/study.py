@@ -14,7 +14,9 @@ from selftune.app.reporting.arms import LEVEL
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Said, Section, Table
 from selftune.gate.statistics.means import mean_interval
+from selftune.personas.gauges.resolution import is_high, resolution_turns
 from selftune.records import (
+    Codex,
     Interaction,
     InteractionOutcome,
     Judgement,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from selftune.app.reporting.pages.parts import Part, Row
     from selftune.loop.project import Project
+    from selftune.records import DissonanceLimits
     from selftune.store.facts import Verdict
 
 FIDELITY: Final = ("logical_rigor", "creative_synthesis")
@@ -40,7 +43,7 @@ _PARTS: Final = ("the analyst, by logical rigor", "the synthesist, by creative s
 _RESAMPLED: Final = "resampled"
 
 RESOLVED: Final = 0.5
-"""Dissonance counts as resolved at the first turn in which so much of its highest value is gone."""
+"""Without a codex dissonance counts as resolved at the first turn in which so much of its highest value is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +82,8 @@ class GenerationStudy:
 def turns_to_resolve(by_turn: Sequence[float], resolved: float = RESOLVED) -> int | None:
     """Turns from the one in which dissonance stood highest to the first with at most 1 - `resolved` of that left.
 
-    None where it never fell so far. It is held against its own height, so that no runtime's scale needs a threshold.
+    None where it never fell so far. It is held against its own height: the scale of another runtime has no threshold
+    that we know. A dialogue under a codex is held against that codex's (see `gauges.resolution`).
     """
     highest = max(by_turn)
     top = by_turn.index(highest)
@@ -115,12 +119,14 @@ def study_generations(project: Project, releases: Sequence[Release]) -> tuple[Ge
     store = project.store
     versions = {release.build_digest: release.version for release in reversed(releases)}
     verdicts = {one.interaction_id: one for one in store.verdicts() if one.status is JudgementStatus.SCORED}
+    limits = {codex.id: codex.dissonance for _, codex in store.each(Codex)}
     passed_over, tallies, writers = store.superseded(), dict[str, _Tally](), dict[str, _Writer]()
     for _, said in store.each(Interaction):
         version = versions.get(said.generated_by or "")
         if version is not None and said.id not in passed_over:
             writers[said.id] = _Writer(version, _speakers(said))
-            _count(tallies.setdefault(version, _Tally()), said, verdicts.get(said.id))
+            tally = tallies.setdefault(version, _Tally())
+            _count(tally, said, verdicts.get(said.id), limits.get(said.codex_id or ""))
     scale = _add_fidelity(project, tallies, writers, verdicts)
     ordered = dict.fromkeys(release.version for release in releases if release.version in tallies)
     return tuple(_studied(version, tallies[version], scale) for version in ordered)
@@ -132,7 +138,7 @@ def _speakers(said: Interaction) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name))
 
 
-def _count(tally: _Tally, said: Interaction, verdict: Verdict | None) -> None:
+def _count(tally: _Tally, said: Interaction, verdict: Verdict | None, limits: DissonanceLimits | None) -> None:
     tally.interactions += 1
     if verdict is not None:
         failed = verdict.critical or said.outcome is InteractionOutcome.ERROR
@@ -144,8 +150,8 @@ def _count(tally: _Tally, said: Interaction, verdict: Verdict | None) -> None:
         tally.succeeded += not (failed or intervened)
         if _RESAMPLED not in said.flags:
             (tally.goals if said.trigger is Trigger.MOTIVATOR else tally.users).append(not (failed or intervened))
-    if said.dissonance and max(said.dissonance) > 0:
-        turns = turns_to_resolve(said.dissonance)
+    if said.dissonance and (max(said.dissonance) > 0 if limits is None else is_high(said.dissonance, limits)):
+        turns = turns_to_resolve(said.dissonance) if limits is None else resolution_turns(said.dissonance, limits)
         if turns is None:
             tally.unresolved += 1
         else:
@@ -227,7 +233,8 @@ def _parts(studied: Sequence[GenerationStudy]) -> Iterator[Part]:
     )
     yield Said(
         text="Task success: no critical error in the last verdict and nothing set right by a person. Resolution: turns "
-        "from the highest dissonance to half of it. Fidelity: the mean of logical rigor and creative synthesis. Each "
+        "from the first in dissonance to the first below the codex's threshold; in a log without a codex from the "
+        "highest to half of it. Fidelity: the mean of logical rigor and creative synthesis. Each "
         "generation was asked other things, so what differs between rows need not be the model; the gate reads none."
     )
 
