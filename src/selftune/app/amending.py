@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from selftune.app.doubting import speaker
 from selftune.app.signing import key_of, speak
 from selftune.app.tracing import find
 from selftune.errors import UsageError, WaitingForPersonError
+from selftune.governance.amendments.effects import DISSONANCE, PROBE
 from selftune.governance.keys import sign_as_person
 from selftune.loop.amending.deciding import approve, refuse_unapprovable, roll_back, turn_down
 from selftune.loop.amending.proposing import Draft, propose
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from selftune.personas.dialogue.base import Listener
     from selftune.records import Statement
 
-DISSONANCE: Final = "dissonance"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -40,6 +39,7 @@ class Case:
         at_most: The share of dialogues in high dissonance above which the change was wrong.
         at_least: Of how many dialogues; `days` from now it is looked at.
         topic: Of dialogues about what, in a few words; empty: of all.
+        probe: An invariant whose probes are counted in the place of dialogues; empty for dialogues.
         evidence: Ids, or their beginnings, of what was looked at.
     """
 
@@ -50,6 +50,7 @@ class Case:
     at_least: int
     days: float
     topic: str = ""
+    probe: str = ""
     evidence: tuple[str, ...] = ()
 
 
@@ -89,7 +90,7 @@ def propose_text(project: Project, text: str | None, case: Case, *, author: str,
         against=case.against,
         expected=case.expected,
         refutation=Refutation(
-            measure=DISSONANCE,
+            measure=f"{PROBE}{case.probe}" if case.probe else DISSONANCE,
             topic=case.topic,
             at_most=case.at_most,
             at_least_n=case.at_least,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
+from selftune.governance.amendments.effects import DISSONANCE, PROBE
 from selftune.governance.amendments.states import refusal_of, state_of
 from selftune.loop.amending.noticing import effect_on_record
 from selftune.loop.amending.standing import said_in, standing_in
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from selftune.governance.amendments.persistence import Share
     from selftune.governance.amendments.standing import Said, Standing
     from selftune.loop.project import Project
+    from selftune.records import Refutation
 
 
 def describe_amendments(project: Project) -> Iterator[str]:
@@ -62,18 +64,25 @@ def _told_case(amendment: Amendment) -> Iterator[str]:
         yield from quoted(one)
     yield "Expected of it:"
     yield from quoted(amendment.expected)
-    test = amendment.refutation
-    of = f" about {one_line(test.topic)!r}" if test.topic else ""
-    yield (
-        f"Shown wrong where after {test.until} the share of high dissonance{of} is above {test.at_most:.0%}, "
-        f"of {test.at_least_n} dialogues at least."
-    )
+    yield _told_test(amendment.refutation)
     for record_id in amendment.evidence:
         yield f"evidence {record_id}"
     if amendment.dialogue is not None:
         yield f"deliberated in {amendment.dialogue} by {', '.join(map(one_line, amendment.deliberated_by))}"
     people = "two people" if amendment.second_person else "one person"
     yield f"It takes {people}, from {amendment.cools_until} until {amendment.lapses_at}."
+
+
+def _told_test(test: Refutation) -> str:
+    invariant = test.measure.removeprefix(PROBE)
+    if test.measure == DISSONANCE:
+        about = f" about {one_line(test.topic)!r}" if test.topic else ""
+        counted = f"the share of dialogues{about} that end in high dissonance"
+    elif invariant != test.measure:
+        counted = f"the share of lost probes of {one_line(invariant)!r}"
+    else:
+        counted = one_line(test.measure)
+    return f"Shown wrong where after {test.until} {counted} is above {test.at_most:.0%}, of {test.at_least_n} at least."
 
 
 def _told_words_of_codex(project: Project, amendment: Amendment) -> Iterator[str]:
@@ -104,6 +113,10 @@ def _told_effect(effect: Effect | None) -> Iterator[str]:
     if effect.difference is not None:
         low, high = effect.difference
         yield f"Since less before: {low:+.0%} to {high:+.0%}, 95 % interval."
+    for when, probed in (("before", effect.probed_before), ("since", effect.probed_after)):
+        if probed is not None:
+            lost, n = probed.lost()
+            yield f"Probes of identity {when}: {n - lost} of {n} held ({probed.evaluation_id[:22]})."
     yield f"By its own test: {effect.finding.value}."
 
 

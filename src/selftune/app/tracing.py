@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.app.amendments_page import describe_amendment
 from selftune.app.forgetting import lines_of_forgetting, lines_of_learning
 from selftune.app.prompting import lines_of_search
 from selftune.app.reporting.pages.plain import plain, quoted
@@ -18,6 +19,7 @@ from selftune.governance.archive.finding import find_session
 from selftune.governance.registry.names import find_model, models_called
 from selftune.governance.shredded import what_is_left
 from selftune.records import (
+    Amendment,
     BlindPair,
     Build,
     Bundle,
@@ -143,7 +145,9 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield from (f"  {message.role}: {message.content}" for message in record.messages)
             yield from way_of(project, record)
         case _:
-            yield from _lines_of_people(record)
+            yield from (
+                describe_amendment(project, record) if isinstance(record, Amendment) else _lines_of_people(record)
+            )
 
 
 def _lines_of_prompt(build: Build) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from selftune.governance.amendments.dialogues import DELIBERATION, Dialogue, Topics, dialogues_in
-from selftune.governance.amendments.effects import Finding, effect_of
+from selftune.governance.amendments.effects import Finding, Probed, effect_of
 from selftune.governance.amendments.persistence import Demand, Remedy, find_persistence
 from selftune.records import Consent, Interaction, Message, Refutation, Trigger
 
@@ -144,10 +144,27 @@ def test_amendment_is_held_against_its_own_test(after, now, finding):
     assert effect.difference is not None
 
 
+@pytest.mark.parametrize(
+    ("probed", "finding"),
+    [
+        ([Probed(place=30, evaluation_id="e:1", held=(("light/a", 0.0),))], Finding.TOO_FEW),
+        ([Probed(place=50, evaluation_id="e:2", held=(("light/a", 0.0), ("name/a", 1.0)))], Finding.WRONG),
+        ([Probed(place=50, evaluation_id="e:3", held=(("light/a", 1.0), ("name/a", 0.0)))], Finding.HOLDS),
+        ([Probed(place=90, evaluation_id="e:4", held=(("light/a", 0.0),))], Finding.TOO_FEW),
+    ],
+    ids=["before it", "lost since", "held since", "after it was taken back"],
+)
+def test_test_by_probes_looks_at_those_of_its_invariant_since(probed, finding):
+    wanted = Refutation(measure="probe:light", at_most=0.5, at_least_n=1, until=day(1))
+    effect = effect_of([], wanted, since=40, until=80, high=0.5, now=day(9), probed=probed)
+    assert effect.finding is finding
+    assert (effect.probed_after is None) is (finding is Finding.TOO_FEW)
+
+
 def test_what_was_said_after_it_was_taken_back_is_not_counted_and_a_test_that_nobody_knows_says_so():
     dialogues = [held(place, 0.8) for place in (10, 50, 60, 90)]
     effect = effect_of(dialogues, REFUTATION, since=40, until=80, high=0.5, now=day(9))
     assert (effect.before.n, effect.after.n) == (1, 2)
-    other = Refutation(measure="probe:light", at_most=0.5, at_least_n=1, until=day(1))
+    other = Refutation(measure="mood", at_most=0.5, at_least_n=1, until=day(1))
     assert effect_of([], other, since=1, until=None, high=0.5, now=day(9)).finding is Finding.UNKNOWN
     assert effect_of([], other, since=1, until=None, high=0.5, now=day(9)).difference is None

@@ -23,11 +23,15 @@ Because = Annotated[str, typer.Option("--because", help="Why, kept word for word
 Against = Annotated[list[str] | None, typer.Option("--against", help="What speaks against it; may be repeated.")]
 Expected = Annotated[str, typer.Option("--expected", help="What you expect to come of it.")]
 AtMost = Annotated[
-    float, typer.Option("--at-most", help="The share of dialogues in high dissonance above which it was wrong.")
+    float,
+    typer.Option(
+        "--at-most", help="The share of dialogues in high dissonance, or of lost probes, above which it was wrong."
+    ),
 ]
-AtLeast = Annotated[int, typer.Option("--at-least", help="Of how many dialogues at least.")]
+AtLeast = Annotated[int, typer.Option("--at-least", help="Of how many at least.")]
 Days = Annotated[float, typer.Option("--days", help="After how many days that is looked at.")]
 Topic = Annotated[str, typer.Option("--topic", help="Of dialogues about this alone.")]
+Probe = Annotated[str, typer.Option("--probe", help="Count this invariant's probes that are lost, not dialogues.")]
 Evidence = Annotated[list[str] | None, typer.Option("--evidence", help="A record that it rests on; may be repeated.")]
 
 
@@ -54,6 +58,7 @@ def codex_adopt(
     at_least: AtLeast = 10,
     days: Days = 30.0,
     topic: Topic = "",
+    probe: Probe = "",
     evidence: Evidence = None,
     author: Author = "",
     project: Folder = HERE,
@@ -68,7 +73,7 @@ def codex_adopt(
 
     case = Case(
         because=because, against=tuple(against or ()), expected=expected,
-        at_most=at_most, at_least=at_least, days=days, topic=topic, evidence=tuple(evidence or ()),
+        at_most=at_most, at_least=at_least, days=days, topic=topic, probe=probe, evidence=tuple(evidence or ()),
     )  # fmt: skip
     with open_project(project) as opened:
         if not because:
@@ -87,6 +92,7 @@ def codex_propose(
     at_least: AtLeast = 10,
     days: Days = 30.0,
     topic: Topic = "",
+    probe: Probe = "",
     evidence: Evidence = None,
     author: Author = "",
     project: Folder = HERE,
@@ -102,7 +108,7 @@ def codex_propose(
         raise MissingFileError(f"there is no file {file}.", next_step="Check the path.")
     case = Case(
         because=because, against=tuple(against or ()), expected=expected,
-        at_most=at_most, at_least=at_least, days=days, topic=topic, evidence=tuple(evidence or ()),
+        at_most=at_most, at_least=at_least, days=days, topic=topic, probe=probe, evidence=tuple(evidence or ()),
     )  # fmt: skip
     with open_project(project) as opened:
         amendment = propose_text(opened, read_text(file, str(file)), case, author=author, ask=ask_on_terminal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.gate.statistics.shares import newcombe_interval
 from selftune.governance.amendments.dialogues import Topics
@@ -17,14 +17,39 @@ if TYPE_CHECKING:
     from selftune.records import Refutation
 
 
+DISSONANCE: Final = "dissonance"
+"""Measure of a test: the share of dialogues in high dissonance."""
+
+PROBE: Final = "probe:"
+"""Before an invariant, the measure of a test: the share of its probes that are not held."""
+
+
 class Finding(StrEnum):
     """What the test that came with an amendment says."""
 
     TOO_EARLY = "its test is not due yet"
-    TOO_FEW = "its test was due, with too few dialogues to say anything"
+    TOO_FEW = "its test was due, with too little measured to say anything"
     WRONG = "its own test has shown it wrong"
     HOLDS = "its own test has not shown it wrong"
     UNKNOWN = "nobody here can carry out its test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """One time that the probes of a codex were put to a model.
+
+    Attributes:
+        held: By item, which begins with its invariant and a stroke: how far it was held, 0 to 1.
+    """
+
+    place: int
+    evaluation_id: str
+    held: tuple[tuple[str, float], ...]
+
+    def lost(self, invariant: str = "") -> tuple[int, int]:
+        """How many probes of an invariant, or of all, were not held; and of how many."""
+        of = [score for item, score in self.held if not invariant or item.startswith(f"{invariant}/")]
+        return sum(score < 1 for score in of), len(of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +60,26 @@ class Effect:
         before: The share of high dissonance of its topic before it came into force, and `after` since.
         difference: The interval of after less before at 95 %; None where either has no dialogue.
         finding: By the amendment's own test.
+        probed_before: The last time that the probes of identity were put before it, and `probed_after` since.
     """
 
     before: Share
     after: Share
     difference: tuple[float, float] | None
     finding: Finding
+    probed_before: Probed | None = None
+    probed_after: Probed | None = None
 
 
 def effect_of(
-    dialogues: Sequence[Dialogue], refutation: Refutation, *, since: int, until: int | None, high: float, now: str
+    dialogues: Sequence[Dialogue],
+    refutation: Refutation,
+    *,
+    since: int,
+    until: int | None,
+    high: float,
+    now: str,
+    probed: Sequence[Probed] = (),
 ) -> Effect:
     """The effect of an amendment.
 
@@ -55,6 +90,7 @@ def effect_of(
         until: The place at which it was taken back; None where it stands.
         high: From which dissonance a dialogue counts, by the codex before: an amendment does not move its own bar.
         now: UTC, ISO 8601.
+        probed: Every time that the probes of identity were put to a model, oldest first.
     """
     about = Topics(dialogues).about(refutation.topic)
     before = share_of([one for one in about if one.place < since], high)
@@ -62,14 +98,27 @@ def effect_of(
     difference = None
     if before.n and after.n:
         difference = newcombe_interval(after.high, after.n, before.high, before.n, LEVEL)
-    return Effect(before=before, after=after, difference=difference, finding=_finding(refutation, after, now))
+    probes = [one for one in probed if until is None or one.place < until]
+    later = next((one for one in reversed(probes) if one.place > since), None)
+    return Effect(
+        before=before,
+        after=after,
+        difference=difference,
+        finding=_finding(refutation, after, later, now),
+        probed_before=next((one for one in reversed(probes) if one.place < since), None),
+        probed_after=later,
+    )
 
 
-def _finding(refutation: Refutation, after: Share, now: str) -> Finding:
-    if refutation.measure != "dissonance":
-        return Finding.UNKNOWN
+def _finding(refutation: Refutation, after: Share, probed: Probed | None, now: str) -> Finding:
     if now < refutation.until:
         return Finding.TOO_EARLY
-    if after.n < refutation.at_least_n:
+    if refutation.measure == DISSONANCE:
+        hits, n = after.high, after.n
+    elif refutation.measure.startswith(PROBE):
+        hits, n = (0, 0) if probed is None else probed.lost(refutation.measure.removeprefix(PROBE))
+    else:
+        return Finding.UNKNOWN
+    if n < max(1, refutation.at_least_n):
         return Finding.TOO_FEW
-    return Finding.WRONG if after.high / after.n > refutation.at_most else Finding.HOLDS
+    return Finding.WRONG if hits / n > refutation.at_most else Finding.HOLDS

@@ -7,13 +7,16 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from selftune.codex.editing import places_to_edit, with_change
 from selftune.errors import BelowTriggerError, IntegrityError
 from selftune.failpoints import reach
 from selftune.governance.amendments.bounds import places_left_open
 from selftune.governance.amendments.dialogues import DELIBERATION
+from selftune.governance.amendments.effects import DISSONANCE
 from selftune.interactions.privacy.consent import with_mark
+from selftune.judges.endpoint import is_loopback
 from selftune.loop.amending.noticing import lasting_dissonance
 from selftune.loop.amending.proposing import Draft, propose
 from selftune.loop.amending.recalling import RecordRecall, passages_named
@@ -114,9 +117,9 @@ def _begin(project: Project, codex: Codex, checkpoints: Checkpoints, voice: Voic
     if not found or not found[0].may_deliberate:
         raise BelowTriggerError(_told_missing(found), next_step="Talk on; `selftune loops` shows how near it is.")
     seat(codex)
-    conflict = found[0]
-    shown = {one.record_id: one.text for one in passages_named(project, conflict.high[-_SHOWN:])}
-    for one in RecordRecall(project, codex).recall(conflict.named, _RECALLED):
+    conflict, sends = found[0], voice is None and _speaks_elsewhere(project)
+    shown = {one.record_id: one.text for one in passages_named(project, conflict.high[-_SHOWN:], sends=sends)}
+    for one in RecordRecall(project, codex, sends=sends).recall(conflict.named, _RECALLED):
         shown.setdefault(one.record_id, one.text)
     context = project.context()
     outset = _Outset(
@@ -136,6 +139,12 @@ def _begin(project: Project, codex: Codex, checkpoints: Checkpoints, voice: Voic
     checkpoints.begin(outset.thread, json.dumps(asdict(outset)))
     reach("deliberation-begun")
     return outset
+
+
+def _speaks_elsewhere(project: Project) -> bool:
+    """Whether a persona speaks through a model beyond this machine."""
+    hosts = [urlsplit(one.endpoint).hostname or "" for one in project.config.personas.voices]
+    return not all(map(is_loopback, hosts))
 
 
 def _read(body: str, codex_id: str) -> _Outset:
@@ -226,7 +235,7 @@ def _propose(project: Project, outset: _Outset, done: Deliberated, interaction: 
         against=(wanted.against, *_spoken_against(done)),
         expected=wanted.expected,
         refutation=Refutation(
-            measure="dissonance",
+            measure=DISSONANCE,
             topic=outset.topic,
             at_most=wanted.at_most,
             at_least_n=max(_LEAST_DIALOGUES, policy.interactions),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selftune.gate.rules.identity import IDENTITY
 from selftune.governance.amendments.dialogues import dialogues_in
-from selftune.governance.amendments.effects import effect_of
+from selftune.governance.amendments.effects import Probed, effect_of
 from selftune.governance.amendments.persistence import Demand, Remedy, find_persistence
+from selftune.governance.keys import statement_is_signed
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.standing import standing_in
 from selftune.loop.ejected import codex_of
-from selftune.records import Codex, Interaction, Release, Statement, StatementKind
+from selftune.records import Codex, Evaluation, Interaction, Release, Statement, StatementKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from selftune.governance.amendments.dialogues import Dialogue
     from selftune.governance.amendments.effects import Effect
     from selftune.governance.amendments.persistence import Persistence
@@ -57,7 +62,16 @@ def effect_on_record(project: Project, amendment: Amendment) -> Effect | None:
         until=None if undone is None else project.store.sequence_of(undone),
         high=project.store.record(amendment.codex_before, Codex).dissonance.high,
         now=project.context().now(),
+        probed=tuple(_probed(project)),
     )
+
+
+def _probed(project: Project) -> Iterator[Probed]:
+    """Every time that a codex's probes were put to a model, as served."""
+    for place, one in project.store.each(Evaluation):
+        if one.suite == IDENTITY:
+            held = tuple((outcome.item_id, outcome.score) for outcome in one.outcomes if outcome.score is not None)
+            yield Probed(place=place, evaluation_id=one.id, held=held)
 
 
 def _codex_in_force(project: Project) -> Codex:
@@ -68,12 +82,14 @@ def _codex_in_force(project: Project) -> Codex:
 
 
 def _tools(project: Project) -> tuple[Remedy, ...]:
-    """Each tool that somebody, or a policy, came to allow, at the place of the word that did."""
-    return tuple(
-        Remedy(record_id=one.subject, place=place)
-        for place, one in project.store.each(Statement)
-        if one.kind is StatementKind.APPROVAL and one.subject.startswith(_TOOL)
-    )
+    """Each tool that somebody, or a policy, came to allow, at the place of the first word that did."""
+    public_key = load_machine_key(project.hidden / "keys").trusted
+    first: dict[str, Remedy] = {}
+    for place, one in project.store.each(Statement):
+        is_yes = one.kind is StatementKind.APPROVAL and one.subject.startswith(_TOOL)
+        if is_yes and statement_is_signed(one, public_key):
+            first.setdefault(one.subject, Remedy(record_id=one.subject, place=place))
+    return tuple(first.values())
 
 
 def _generations(project: Project) -> tuple[Remedy, ...]:

@@ -26,11 +26,17 @@ class RecordRecall:
     """Finds passages in a project's records by hashed words: spelling and no meaning, and no download.
 
     What somebody does not want to be learnt from is not shown to a model here either.
+
+    Args:
+        project: Whose records.
+        codex: The codex in force.
+        sends: Whether what is found leaves this machine: then only words that may are found.
     """
 
-    def __init__(self, project: Project, codex: Codex) -> None:
+    def __init__(self, project: Project, codex: Codex, *, sends: bool = False) -> None:
         self._project = project
         self._codex = codex
+        self._sends = sends
         self._embed = HashedWords()
 
     def recall(self, words: str, limit: int) -> tuple[Passage, ...]:
@@ -54,7 +60,7 @@ class RecordRecall:
         store = self._project.store
         passed, since = store.superseded(), max(0, store.last_sequence(Interaction) - LATEST)
         for _, one in store.each(Interaction, since):
-            if one.id not in passed and may_be_shown(one):
+            if one.id not in passed and may_be_shown(one, sends=self._sends):
                 yield one.id, told_dialogue(one)
 
     def _concerns(self) -> Iterator[tuple[str, str]]:
@@ -77,16 +83,17 @@ def passages_of(codex: Codex) -> Iterator[tuple[str, str]]:
             yield f"{named}.pillars.{reference_to(pillar.name)}", f"{pillar.name}: {pillar.text}"
 
 
-def passages_named(project: Project, record_ids: Sequence[str]) -> Iterator[Passage]:
+def passages_named(project: Project, record_ids: Sequence[str], *, sends: bool = False) -> Iterator[Passage]:
     """The dialogues that a conflict rests on, as passages; one that was erased is left out."""
     for one in project.store.kept_records(record_ids, Interaction):
-        if may_be_shown(one):
+        if may_be_shown(one, sends=sends):
             yield Passage(record_id=one.id, text=told_dialogue(one), score=1.0)
 
 
-def may_be_shown(interaction: Interaction) -> bool:
-    """Whether its words may be shown to a model, and are no deliberation's own."""
-    return interaction.consent.train and interaction.source != DELIBERATION and has_words(interaction)
+def may_be_shown(interaction: Interaction, *, sends: bool) -> bool:
+    """Whether its words may be shown to a model, beyond this machine where they are sent; a deliberation's never."""
+    allowed = interaction.consent.train and (interaction.consent.send or not sends)
+    return allowed and interaction.source != DELIBERATION and has_words(interaction)
 
 
 def told_dialogue(interaction: Interaction) -> str:
