@@ -89,9 +89,9 @@ def _sandbox() -> Iterator[Finding]:
             mend="Forge and call no tools on this machine; update bubblewrap and the kernel.",
         )
         return
-    filtered = "system calls filtered" if seen.filter_digest else "system calls not filtered"
+    filtered = ", system calls filtered" if seen.filter_digest else ""
     held = f"none of {battery.tried} attempts got out"
-    yield Finding(level="ok", what=f"sandbox: {seen.box}, Python {seen.python} inside, {filtered}; {held}")
+    yield Finding(level="ok", what=f"sandbox: {seen.box}, Python {seen.python} inside{filtered}; {held}")
     for what in seen.lacking:
         yield Finding(level="note", what=f"sandbox: {what}")
     if not seen.verified:

@@ -49,13 +49,13 @@ class Bubblewrap:
     Attributes:
         bwrap: The program.
         user: Identity that it is started with; None where we are no root.
-        calls: The filter of system calls; None where this machine's numbers are not known.
+        calls: The filter of system calls.
     """
 
     bwrap: Path
     prlimit: Path
     interpreter: Interpreter
-    calls: Filter | None
+    calls: Filter
     user: int | None
     posture: Posture = field(default_factory=lambda: unseen(NAME))
 
@@ -65,14 +65,13 @@ class Bubblewrap:
         with contextlib.ExitStack() as opened:
             source = opened.enter_context(sealed(program.encode("utf-8", "surrogatepass")))
             given = opened.enter_context(sealed(stdin))
-            calls = None if self.calls is None else opened.enter_context(sealed(self.calls.program))
+            calls = opened.enter_context(sealed(self.calls.program))
             ear, mouth = os.pipe()
             opened.callback(os.close, ear)
             opened.callback(os.close, mouth)
-            descriptors = [number for number in (source, calls, mouth) if number is not None]
             start = Start(
                 command=self._command(limits, source=source, calls=calls, mouth=mouth),
-                descriptors=descriptors,
+                descriptors=(source, calls, mouth),
                 stdin=given,
                 user=self.user,
                 started=ear,
@@ -93,7 +92,7 @@ class Bubblewrap:
             posture=self.posture.digest,
         )
 
-    def _command(self, limits: Limits, *, source: int, calls: int | None, mouth: int) -> list[str]:
+    def _command(self, limits: Limits, *, source: int, calls: int, mouth: int) -> list[str]:
         return [
             str(self.bwrap),
             *_NAMESPACES,
@@ -102,8 +101,7 @@ class Bubblewrap:
             *("--size", str(limits.file_bytes), "--tmpfs", ROOM),
             *self._seen(),
             *("--file", str(source), PROGRAM, "--chdir", ROOM, "--remount-ro", "/"),
-            *(() if calls is None else ("--seccomp", str(calls))),
-            "--",
+            *("--seccomp", str(calls), "--"),
             str(self.prlimit),
             *_as_options(limits),
             *python_words(self.interpreter.program),
@@ -126,21 +124,18 @@ class Bubblewrap:
             yield from ("--tmpfs", str(path), "--remount-ro", str(path))
 
 
-def open_bubblewrap(*, unfiltered: bool = False) -> Bubblewrap:
+def open_bubblewrap() -> Bubblewrap:
     """Bubblewrap, looked at from inside.
-
-    Args:
-        unfiltered: Whether a machine whose system calls can't be filtered will do.
 
     Raises:
         SandboxError: it is not there, builds no box, or the box holds less than it should; the message names what.
     """
     bwrap, prlimit = _find(NAME, INSTALL), _find("prlimit", "Install util-linux, then run `selftune doctor`.")
     calls = compile_filter(platform.machine())
-    if calls is None and not unfiltered:
+    if calls is None:
         raise SandboxError(
             f"no filter of system calls is known for {platform.machine()}.",
-            next_step="Run on x86_64 or aarch64, or allow a sandbox without a filter in [forge] of selftune.toml.",
+            next_step="Run the forge on x86_64 or aarch64, or install gVisor's runsc.",
         )
     dropped = os.geteuid() == 0
     box = Bubblewrap(
@@ -151,13 +146,10 @@ def open_bubblewrap(*, unfiltered: bool = False) -> Bubblewrap:
         user=_NOBODY if dropped else None,
     )
     seen = read_probe(box.run(PROBE))
-    found = list(faults(seen, Limits(), filtered=calls is not None))
+    found = list(faults(seen, Limits(), filtered=True))
     if found:
         raise SandboxError(f"the sandbox does not hold: {'; '.join(found)}.", next_step=INSTALL)
-    lacking = (_NOT_COUNTED, *(() if calls else ("system calls are not filtered",)))
-    posture = Posture(
-        box=_version(bwrap), python=seen["python"], filter_digest=calls.digest if calls else "", lacking=lacking
-    )
+    posture = Posture(box=_version(bwrap), python=seen["python"], filter_digest=calls.digest, lacking=(_NOT_COUNTED,))
     return replace(box, posture=posture)
 
 

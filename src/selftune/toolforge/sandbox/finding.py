@@ -14,11 +14,8 @@ if TYPE_CHECKING:
 
 
 @cache
-def find_sandbox(*, unfiltered: bool = False) -> Sandbox:
+def find_sandbox() -> Sandbox:
     """A sandbox that works here, seen from inside before it is handed out: bubblewrap, else gVisor.
-
-    Args:
-        unfiltered: Whether a machine whose system calls can't be filtered will do; it is said in the posture.
 
     Raises:
         SandboxError: none holds; the message names what to install. A weaker one is never taken instead.
@@ -29,7 +26,7 @@ def find_sandbox(*, unfiltered: bool = False) -> Sandbox:
     from selftune.toolforge.sandbox.gvisor import NAME, open_gvisor
 
     try:
-        return open_bubblewrap(unfiltered=unfiltered)
+        return open_bubblewrap()
     except SandboxError as error:
         if shutil.which(NAME) is None:
             raise
