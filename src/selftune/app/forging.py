@@ -108,13 +108,14 @@ def describe_made(made: Made) -> Iterator[str]:
     tool = made.tool
     if made.known:
         yield f"{tool.name}, version {tool.version}, is there already, word for word ({attempts})."
-        return
-    yield f"Proposed: {_title(tool)} ({attempts})."
-    yield f"  {one_line(tool.description)}"
-    yield f"  {_measured(tool)}"
+    else:
+        yield f"Proposed: {_title(tool)} ({attempts})."
+        yield f"  {one_line(tool.description)}"
+        yield f"  {_measured(tool)}"
+        yield from _instead(tool)
     if made.approved:
         yield '  Approved by code, because [forge] approve = "pure". Take that back: selftune tool refuse ' + tool.name
-    else:
+    elif not made.known:
         yield f"Read it, then say yes or no: selftune tool show {tool.name}"
 
 
@@ -137,6 +138,7 @@ def describe_tool(project: Project, one: Standing) -> Iterator[str]:
     forging = project.store.record(tool.forging_id, Forging)
     where = f" in {forging.interaction_id[:26]}" if forging.interaction_id else ""
     yield f"  written by {one_line(tool.written_by)} in {len(forging.attempts)} answers, for a gap {forging.gap}{where}"
+    yield from _instead(tool)
     yield from quoted(tool.source.rstrip("\n"))
     for test in tool.tests:
         yield f"  {'passed' if test.passed else 'FAILED'}  {one_line(test.name)} {one_line(test.told)}".rstrip()
@@ -256,6 +258,11 @@ def _require(one: Standing, state: ToolState, verb: str) -> None:
             f"{state.value} is there to {verb}.",
             next_step=f"See what became of it: selftune tool show {one.tool.name}",
         )
+
+
+def _instead(tool: Tool) -> Iterator[str]:
+    if tool.supersedes is not None:
+        yield f"  once approved it takes the place of version {tool.version - 1} ({tool.supersedes[:_ID]})"
 
 
 def _title(tool: Tool) -> str:

@@ -15,6 +15,7 @@ from selftune.governance.clearance import clear_for_release
 from selftune.governance.doubts import DOUBTS, doubts
 from selftune.governance.statements import PROJECT, STAYS
 from selftune.loop.braking import check_brake
+from selftune.loop.forging.standing import ToolState, tools_of
 from selftune.loop.hearing import hear_project
 from selftune.loop.night.alarms import refuse_stopped
 from selftune.loop.releasing.pending import pending_decision
@@ -35,6 +36,7 @@ class Awaited(StrEnum):
     LIFT = "a lift, or none"
     ANSWER = "an answer"
     NIGHTS = "a word that nights may go on"
+    TOOL = "a yes or a no to a tool"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ def what_waits(project: Project) -> tuple[Waiting, ...]:
         *_breaker(project),
         *_promotion(project, hearing),
         *_nights(project),
+        *_tools(project),
         *(_concern(doubt) for doubt in doubts(hearing) if _awaits_answer(doubt)),
     )
     return tuple(sorted(found, key=lambda one: not one.blocks))
@@ -155,6 +158,19 @@ def _nights(project: Project) -> Iterator[Waiting]:
             text=stopped.message,
             command='selftune nightly resume --because "what was mended"',
         )
+
+
+def _tools(project: Project) -> Iterator[Waiting]:
+    for one in tools_of(project):
+        if one.state is ToolState.PROPOSED:
+            yield Waiting(
+                awaited=Awaited.TOOL,
+                id=one.tool.id,
+                text=f"{one.tool.name}, version {one.tool.version}: {one.tool.description}",
+                since=project.store.saved_at(one.tool.id),
+                blocks=False,
+                command=f"selftune tool show {one.tool.name}, then selftune tool approve or refuse it",
+            )
 
 
 def _awaits_answer(doubt: Doubt) -> bool:

@@ -10,15 +10,26 @@ import pytest
 from forge_scripts import BUGGY, GOOD
 from forging_makers import FRAGILE, GAP, called, impure, made, nobody, put, said, script, with_forge, yes
 
+from selftune.app.forgetting import look_for
 from selftune.app.forging import approve_tool, refuse_tool, resume_tool, suspend_tool
 from selftune.app.people import add_person
 from selftune.app.signing import keys_folder
+from selftune.app.waiting import Awaited, what_waits
 from selftune.codex.reading import CODICES
-from selftune.errors import IntegrityError, SandboxError, UnknownNameError, UsageError, WaitingForPersonError
+from selftune.errors import (
+    IntegrityError,
+    SandboxError,
+    SelftuneError,
+    UnknownNameError,
+    UsageError,
+    WaitingForPersonError,
+)
+from selftune.failpoints import VARIABLE
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.governance.people.keys import make_person_key
 from selftune.governance.people.roster import Person
 from selftune.governance.statements import approve
+from selftune.loop.forgetting.forget import forget
 from selftune.loop.forging import making, toolbox
 from selftune.loop.forging.listening import find_gap, gaps_in, gaps_of
 from selftune.loop.forging.making import make_tool
@@ -27,7 +38,7 @@ from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.personas.scripted import SCRIPTED
-from selftune.records import Consent, Forging, ForgingEnd, Message, Tool, ToolCall, Trigger
+from selftune.records import Consent, Forging, ForgingEnd, Message, Tool, ToolCall, Trigger, has_words
 from selftune.toolforge.config import ApprovedBy
 from selftune.toolforge.gaps import GapKind, find_gaps
 
@@ -291,6 +302,43 @@ def test_gaps_of_the_log_are_named_once_and_closed_by_a_tool(project):
     assert find_gap(project, found[0].name).forgings[0].interaction_id == first
     with pytest.raises(UnknownNameError):
         find_gap(project, "gap-nothing")
+
+
+def test_forgotten_words_leave_the_forging_and_the_tool_stays(project):
+    first = said(project, "TOOL NEEDED: count the vowels in the name Zebedee")
+    made(project, gap=gaps_in(project, first)[0].gap, interaction_id=first)
+    put(project, FRAGILE)
+    kept = made(project, BUGGY, GOOD, name="other_tool").forging
+    words = look_for(project, first)
+    assert [name for name in words.touched if name.startswith("tool:")] == [tools_of(project)[0].tool.id]
+    forget(project, words)
+    (_, bare), *others = project.store.each(Forging)
+    assert not has_words(bare)
+    assert (bare.wanted, bare.attempts) == ("", ())
+    assert others[-1][1] == kept
+    assert b"Zebedee" not in (project.hidden / "store.db").read_bytes()
+    assert gaps_of(project) == ()
+    assert len(tools_of(project)) == 2
+
+
+def test_a_proposed_tool_stands_among_what_waits_for_a_person(project):
+    put(project)
+    (waits,) = what_waits(project)
+    assert (waits.awaited, waits.blocks) == (Awaited.TOOL, False)
+    yes(project)
+    assert what_waits(project) == ()
+
+
+def test_killed_before_code_approved_it_the_next_go_does(project, monkeypatch):
+    by_code = with_forge(project, approve=ApprovedBy.PURE)
+    monkeypatch.setenv(VARIABLE, "tool-proposed=raise")
+    with pytest.raises(SelftuneError, match="failpoint"):
+        made(by_code)
+    assert state(by_code) is ToolState.PROPOSED
+    monkeypatch.delenv(VARIABLE)
+    again = made(by_code)
+    assert (again.known, again.approved) == (True, True)
+    assert state(by_code) is ToolState.APPROVED
 
 
 def test_a_tool_is_found_by_name_and_id_and_a_slip_is_answered(project):

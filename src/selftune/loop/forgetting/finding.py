@@ -19,6 +19,7 @@ from selftune.records import (
     Build,
     Dataset,
     Evaluation,
+    Forging,
     Interaction,
     Judgement,
     PromptSearch,
@@ -27,6 +28,7 @@ from selftune.records import (
     Run,
     Session,
     Statement,
+    Tool,
     has_words,
 )
 from selftune.store.erasure import Erasure
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 # Shorter texts are said by anybody, and finding one tells nothing of whose it is.
 _LEAST_LETTERS: Final = 16
-_LEARNERS: Final = (Dataset, Run, Build, Release, PromptSearch)
+_LEARNERS: Final = (Dataset, Run, Build, Release, PromptSearch, Tool)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,9 +177,10 @@ class _Search:
         asked = set(self._evaluations(origins, texts))
         quoting = set(self._quoting(origins))
         bare = {one.id: one.author for one in (*own, *self._quoted_in_statements(texts))}
+        forged = frozenset(self._forged_for(origins, texts))
         erasure = Erasure(
             whole=frozenset(origins | judged | shown | broken | asked | set(sessions)),
-            bare=frozenset(bare),
+            bare=frozenset(bare) | forged,
             origins=frozenset(origins),
             quoting=frozenset(quoting),
         )
@@ -186,7 +189,7 @@ class _Search:
             of=of,
             erasure=erasure,
             texts=texts,
-            touched=_learners({*learnt, *quoting}),
+            touched=_learners({*learnt, *quoting, *self._tools_of(forged)}),
             answers=tuple(sorted(one for one in learnt if one.startswith(f"{Interaction.KIND}:"))),
             authors=tuple((one, self._pseudonym(author)) for one, author in sorted(bare.items())),
             acts=sum(one.kind in ACTS for one in statements),
@@ -231,6 +234,17 @@ class _Search:
             for _, record in self._store.each(kind):
                 if not origins.isdisjoint(ids_in(record)):
                     yield record.id
+
+    def _forged_for(self, origins: Collection[str], texts: Collection[str]) -> Iterator[str]:
+        """What was written because of their words, or repeats them: a writer's answers may."""
+        for _, one in self._store.each(Forging):
+            told = "\n".join((one.wanted, *(attempt.answer for attempt in one.attempts)))
+            if has_words(one) and (one.interaction_id in origins or any(text in told for text in texts)):
+                yield one.id
+
+    def _tools_of(self, forged: Collection[str]) -> Iterator[str]:
+        """Tools that came of it: they stay, and a person looks whether a word of theirs stands in one."""
+        return (one.id for _, one in self._store.each(Tool) if one.forging_id in forged)
 
     def _quoted_in_statements(self, texts: Collection[str]) -> Iterator[Statement]:
         """Statements of others that repeat what was said: their words go, and what they do stays."""

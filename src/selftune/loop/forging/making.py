@@ -12,7 +12,7 @@ from selftune.interactions.door import redact_words
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
-from selftune.loop.forging.standing import MACHINE, POLICY, may_be_approved_by_code, seal_tool, tools_of
+from selftune.loop.forging.standing import MACHINE, POLICY, ToolState, may_be_approved_by_code, seal_tool, tools_of
 from selftune.loop.forging.writing import check_sending, writer_of
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -99,10 +99,12 @@ def _keep(project: Project, forging: Forging, forged: Forged, known: Sequence[St
         project.store.save([forging], event="forging ended")
         return Made(forging=forging, failure=forged.failure)
     tool = _tool(project, forging, forged, forged.spec, known)
-    same = [one.tool for one in known if one.tool.spec_digest == tool.spec_digest and one.tool.source == tool.source]
+    same = [one for one in known if one.tool.spec_digest == tool.spec_digest and one.tool.source == tool.source]
     if same:
         project.store.save([forging], event="forging ended")
-        return Made(forging=forging, tool=same[-1], known=True)
+        waits = same[-1].state is ToolState.PROPOSED
+        approved = waits and _approve_by_policy(project, same[-1].tool)
+        return Made(forging=forging, tool=same[-1].tool, known=True, approved=approved)
     project.store.save([forging, tool], event="tool proposed")
     reach("tool-proposed")
     return Made(forging=forging, tool=tool, approved=_approve_by_policy(project, tool))
