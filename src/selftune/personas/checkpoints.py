@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import IntegrityError, LockedError, UsageError
+from selftune.errors import BudgetError, IntegrityError, LockedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +113,7 @@ def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> It
     Raises:
         LockedError: another process holds a dialogue in it, and did so for the seconds that were to be waited.
         IntegrityError: it was written by a newer selftune, or is no such file.
+        BudgetError: the disk is full; what was written down before stays.
     """
     if path == IN_MEMORY:
         with _connected(":memory:") as opened:
@@ -138,20 +139,33 @@ def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> It
 @contextmanager
 def _connected(name: str) -> Iterator[Checkpoints]:
     prepare_langgraph()
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     # LangGraph writes from a thread of its own; the saver's lock sees to their order.
     with closing(sqlite3.connect(name, check_same_thread=False)) as connection:
         try:
             _set_up(connection, name)
-            saver = SqliteSaver(connection)
+            # Said here too, for a process that had imported LangGraph before it could be told.
+            saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
             saver.setup()
-        except sqlite3.DatabaseError as error:
-            raise IntegrityError(
-                f"{name} can't be read as a file of dialogues ({error}).",
-                next_step="Move it away; whatever was said in finished dialogues is in the log.",
+            yield Checkpoints(saver)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise _unreadable(name, error) from error
+            raise BudgetError(
+                f"there is no room to write the dialogue down in {name}.",
+                next_step="Free some disk space, then go on with `selftune chat --resume`.",
             ) from error
-        yield Checkpoints(saver)
+        except sqlite3.DatabaseError as error:
+            raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: sqlite3.DatabaseError) -> IntegrityError:
+    return IntegrityError(
+        f"{name} can't be read as a file of dialogues ({error}).",
+        next_step="Move it away; whatever was said in finished dialogues is in the log.",
+    )
 
 
 def _set_up(connection: sqlite3.Connection, name: str) -> None:

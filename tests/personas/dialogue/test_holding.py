@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from dataclasses import replace
 
 import filelock
@@ -14,7 +15,7 @@ from selftune.codex.reading import CODICES
 from selftune.curation.base import Pair
 from selftune.curation.filters import Complete
 from selftune.curation.render import chatml, conversation_of
-from selftune.errors import IntegrityError, LockedError, UsageError, WaitingForPersonError
+from selftune.errors import BudgetError, IntegrityError, LockedError, UsageError, WaitingForPersonError
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.interrupts import stopped_by
 from selftune.loop.dialogues import holding
@@ -225,6 +226,62 @@ def test_an_outset_or_a_turn_that_this_selftune_cannot_read_is_named(left_behind
         cursor.execute("UPDATE threads SET body = ?", (msgspec.json.encode({"version": 1}).decode(),))
     with pytest.raises(IntegrityError, match="another selftune"):
         unfinished(left_behind)
+
+
+def fill_up(project):
+    with open_checkpoints(place_of(project)) as checkpoints:
+        (pages,) = checkpoints.saver.conn.execute("PRAGMA page_count").fetchone()
+        checkpoints.saver.conn.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(100):
+            checkpoints.keep("another", number, "x" * 4000)
+
+
+def test_a_full_disk_is_named_and_what_was_written_down_is_gone_on_with(left_behind):
+    with pytest.raises(BudgetError, match="no room"):
+        fill_up(left_behind)
+    done = resume(left_behind, voice=script(*QUARREL), gauge=FakeGauge(*SCORES))
+    assert len(done.turns) == 5
+
+
+def test_a_dialogue_that_the_log_has_no_room_for_is_kept_by_the_next_resume(project, monkeypatch):
+    def full(*_, **__):
+        raise BudgetError("the disk is full.", next_step="Free some.")
+
+    held(project)
+    # The store as it is with no room left: a fake of that alone.
+    monkeypatch.setattr(type(project.store), "save", full)
+    done = held(project, "And now?")
+    assert (done.interaction, done.not_kept, len(unfinished(project))) == (None, "the disk is full. Free some.", 1)
+    monkeypatch.undo()
+    assert resume(project, voice=script(), gauge=FakeGauge()).answer == QUARREL[-1][1]
+    assert [len(one.messages) for one in kept(project)] == [6, 6]
+
+
+def test_what_the_door_holds_back_is_no_entry_and_no_unfinished_dialogue(project):
+    config = replace(project.config, capture=replace(project.config.capture, quarantine=("email",)))
+    done = held(replace(project, config=config), SECRET)
+    assert done.interaction is None
+    assert "held back" in done.not_kept
+    assert kept(project) == []
+    assert unfinished(project) == ()
+
+
+def test_a_checkpoint_can_name_no_type_of_ours_or_of_anybody(left_behind):
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+    loose = JsonPlusSerializer(allowed_msgpack_modules=True).dumps_typed(Earlier(session="planted"))
+    with open_checkpoints(place_of(left_behind)) as checkpoints:
+        assert not isinstance(checkpoints.saver.serde.loads_typed(loose), Earlier)
+
+
+def test_a_file_of_many_dialogues_opens_at_once(project):
+    held(project)
+    with open_checkpoints(place_of(project)) as checkpoints, checkpoints.saver.cursor() as cursor:
+        rows = ((f"d{at}", at, "", "interaction:none") for at in range(1000))
+        cursor.executemany("INSERT INTO threads VALUES (?, ?, ?, ?)", rows)
+    began = time.process_time()
+    assert unfinished(project) == ()
+    assert time.process_time() - began < 0.1
 
 
 def test_two_processes_never_hold_dialogues_in_one_file(project, monkeypatch):
