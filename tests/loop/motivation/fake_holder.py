@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from selftune.loop.motivation.keeping import End
 from selftune.records import Interaction, Message, Trigger
 
@@ -23,7 +25,9 @@ class FakeHolder:
         if self._fails is not None:
             raise self._fails
         stopped = self._while_held()
-        kept = said(prompt, trigger=Trigger.MOTIVATOR, position=task_id, answer="a fake's answer")
+        kept = replace(
+            said(prompt, trigger=Trigger.MOTIVATOR, position=task_id, answer="a fake's answer"), task_id=task_id
+        )
         interaction_id = project.store.save([kept], event="captured")[0]
         return End(
             ended_by="interrupted" if stopped else "agreed",

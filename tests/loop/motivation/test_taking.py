@@ -21,6 +21,7 @@ from selftune.errors import (
     IntegrityError,
     NothingNewError,
     NotYet,
+    SelftuneError,
     ServingError,
     WaitingForPersonError,
 )
@@ -29,12 +30,12 @@ from selftune.loop.config import MotivatorSection
 from selftune.loop.ejected import codex_of
 from selftune.loop.motivation.holding import Lying
 from selftune.loop.motivation.idleness import Idleness, Visit, note_visit
-from selftune.loop.motivation.keeping import BROKE_OFF, note_taken, read_diary
+from selftune.loop.motivation.keeping import BROKE_OFF, KEPT, note_taken, read_diary
 from selftune.loop.motivation.noticing import notice
 from selftune.loop.motivation.running import take_goal
 from selftune.personas.motivator.candidates import make_candidates
 from selftune.personas.motivator.goals import Goal, Source
-from selftune.records import Trigger
+from selftune.records import Interaction, Trigger
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
@@ -98,6 +99,27 @@ def test_a_dialogue_that_a_crash_broke_off_goes_on_first(motivated):
     assert held.resumed
     assert holder.asked == [("auto-001", "What is rain?")]
     assert [one.ended_by for one in read_diary(motivated).taken] == ["agreed"]
+
+
+def test_a_dialogue_that_was_kept_before_a_crash_is_found_again(motivated, monkeypatch):
+    monkeypatch.setenv("SELFTUNE_FAILPOINTS", "goal-held=raise")
+    with pytest.raises(SelftuneError):
+        take(motivated)
+    monkeypatch.delenv("SELFTUNE_FAILPOINTS")
+    assert take(motivated).taken.task_id == "auto-002"
+    first, _ = read_diary(motivated).taken
+    assert first.ended_by == KEPT
+    assert motivated.store.record(first.interaction_id, Interaction).task_id == "auto-001"
+    assert first.tokens == 5_000
+
+
+def test_a_crash_before_a_word_was_said_costs_a_share_and_no_name(motivated, monkeypatch):
+    monkeypatch.setenv("SELFTUNE_FAILPOINTS", "goal-taken=raise")
+    with pytest.raises(SelftuneError):
+        take(motivated)
+    monkeypatch.delenv("SELFTUNE_FAILPOINTS")
+    assert take(motivated).taken.task_id == "auto-002"
+    assert [one.ended_by for one in read_diary(motivated).taken] == [BROKE_OFF, "agreed"]
 
 
 @pytest.mark.parametrize(

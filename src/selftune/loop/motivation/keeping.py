@@ -26,6 +26,8 @@ TAKEN: Final = "goal taken"
 ENDED: Final = "goal ended"
 REFUSED: Final = "goal refused"
 BROKE_OFF: Final = "broke off"
+KEPT: Final = "kept before a crash"
+"""The end of a dialogue that is in the log, and whose end a crash kept from being written down."""
 FAILED: Final = "failed"
 """How an end begins of what could not be held at all."""
 _TASK: Final = re.compile(r"auto-(\d+)")

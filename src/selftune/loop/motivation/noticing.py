@@ -36,7 +36,7 @@ _NAMES: Final = re.compile(r"(?<=[a-z,] )([A-Z][a-z]+)")
 
 def notice(project: Project, codex: Codex, *, tools: tuple[str, ...] = ()) -> Noticed:
     """All that goals may be made of, from the newest part of the log and the newest records."""
-    said = _newest(project)
+    said = newest_of(project)
     topics = _topics(said)
     return Noticed(
         codex_id=codex.id,
@@ -49,7 +49,8 @@ def notice(project: Project, codex: Codex, *, tools: tuple[str, ...] = ()) -> No
     )
 
 
-def _newest(project: Project) -> list[Interaction]:
+def newest_of(project: Project) -> list[Interaction]:
+    """The newest part of the log, oldest first, newest versions only."""
     last = project.store.last_sequence(Interaction)
     passed = project.store.superseded()
     return [one for _, one in project.store.each(Interaction, max(0, last - NEWEST)) if one.id not in passed]

@@ -17,16 +17,26 @@ from selftune.loop.braking import check_brake
 from selftune.loop.ejected import codex_of
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.motivation.idleness import Visit
-from selftune.loop.motivation.keeping import FAILED, End, note_ended, note_refused, note_taken, read_diary
-from selftune.loop.motivation.noticing import notice
+from selftune.loop.motivation.keeping import (
+    BROKE_OFF,
+    FAILED,
+    KEPT,
+    End,
+    note_ended,
+    note_refused,
+    note_taken,
+    read_diary,
+)
+from selftune.loop.motivation.noticing import newest_of, notice
 from selftune.loop.night.window import read_time
-from selftune.personas.motivator.budget import Allowance, Spent, is_quiet, shortfall
+from selftune.personas.motivator.budget import Allowance, Spent, charged, is_quiet, shortfall
 from selftune.personas.motivator.candidates import make_candidates
 from selftune.personas.motivator.choosing import choose
 from selftune.personas.motivator.goals import SOURCES, Source
+from selftune.records import Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
 
     from selftune.loop.config import MotivatorSection
@@ -133,7 +143,9 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holde
         why_not = objection_now(project, now, diary)
         if why_not is not None:
             raise why_not
-        for lying in holder.lying(project):
+        lying_now = holder.lying(project)
+        settle_broken_off(project, diary, {one.task_id for one in lying_now})
+        for lying in lying_now:
             return _hold(project, lying.text, diary.find(lying.task_id, now), visit, holder, resumed=True)
         choice = choose_goal(project, diary, holder.propose)
         for refused in choice.refused:
@@ -191,6 +203,17 @@ def _left(project: Project, taken: Taken) -> Spent:
         tokens=max(1, allowance.tokens - before.tokens),
         seconds=max(1.0, allowance.seconds - before.seconds),
     )
+
+
+def settle_broken_off(project: Project, diary: Diary, lying: Collection[str]) -> None:
+    """Write down the end of dialogues that were kept whole before a crash; what they took is charged by their share."""
+    lost = {one.task_id: one for one in diary.taken if one.ended_by == BROKE_OFF and one.task_id not in lying}
+    share = charged(allowance_of(project.config.motivator))
+    for one in newest_of(project) if lost else ():
+        if one.trigger is Trigger.MOTIVATOR and one.task_id in lost:
+            del lost[one.task_id]
+            end = End(ended_by=KEPT, interaction_id=one.id, tokens=share.tokens, seconds=share.seconds)
+            note_ended(project, one.task_id, end)
 
 
 def _nothing_left(choice: Choice) -> NothingNewError:
