@@ -36,11 +36,13 @@ def require_adopted(project: Project) -> str:
         IntegrityError: the file says something else than what was adopted or signed.
         ConfigError: the file is no sound codex.
     """
-    _refuse_lost_words(project)
-    standing = standing_in(project)
+    said = said_in(project)
+    written = _refuse_lost_words(project, said)
+    standing = standing_of(said)
     if standing is None:
         return adopt(project)
-    finish_writing(project, standing)
+    if standing.now.since not in written:
+        finish_writing(project, standing)
     codex = codex_of(project.folder, project.config)
     if codex.id != standing.now.codex_id:
         raise IntegrityError(
@@ -90,29 +92,32 @@ def adopt(project: Project) -> str:
 
 def standing_in(project: Project) -> Standing | None:
     """What is in force by the record; None before anything was adopted. It reads no codex file."""
-    return standing_of(said_in(project)) if was_adopted(project) else None
+    return standing_of(said_in(project))
 
 
-def _refuse_lost_words(project: Project) -> None:
-    """Return where every statement that ever put a codex in force is there still.
+def _refuse_lost_words(project: Project, said: Said) -> frozenset[str]:
+    """Every statement by which a codex was adopted or written; all of them are there still.
 
     Raises:
         IntegrityError: one was taken out of the store, as if nobody had ever said it.
     """
-    wanted = {detail["statement"] for event in (EVENT, WRITTEN) for _, detail in project.store.noted(event)}
-    if not wanted <= {one.id for _, one in project.store.each(Statement)}:
+    wanted = frozenset(detail["statement"] for event in (EVENT, WRITTEN) for _, detail in project.store.noted(event))
+    if not wanted <= {one.id for _, one in said.statements}:
         raise IntegrityError(
             "a statement by which a codex came into force is gone from the store.",
             next_step="Run `selftune verify`, and restore .selftune/store.db from a backup.",
         )
+    return wanted
 
 
 def said_in(project: Project) -> Said:
     """What decides which codex is in force here."""
-    codices = {codex.id: codex for _, codex in project.store.each(Codex)}
+    amendments = {one.id: (place, one) for place, one in project.store.each(Amendment)}
+    # Where nothing was ever proposed no codex has to be compared with another.
+    codices = {codex.id: codex for _, codex in project.store.each(Codex)} if amendments else {}
     return Said(
         statements=as_left(project.store),
-        amendments={one.id: (place, one) for place, one in project.store.each(Amendment)},
+        amendments=amendments,
         codex=codices.get,
         public_key=load_machine_key(project.hidden / "keys").trusted,
     )
