@@ -15,14 +15,22 @@ from selftune.loop.releasing.service import stop_service
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((*DOCS.glob("tutorials/*.md"), *DOCS.glob("guides/*.md")))
+NEEDS = {"brick_and_robin": ("graph", "bwrap")}
+"""What a page needs beside what all of them do."""
+
+
+def page_to_run(page: Path):
+    marks = [pytest.mark.xdist_group(page.stem), pytest.mark.needs(*NEEDS.get(page.stem, ()))]
+    return pytest.param(page, id=page.stem, marks=marks)
 
 
 @pytest.mark.needs("train", "serve", "lance")
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, id=page.stem, marks=pytest.mark.xdist_group(page.stem)) for page in PAGES]
-)
+@pytest.mark.parametrize("page", [page_to_run(page) for page in PAGES])
 def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path, tmp_path_factory, warm):
-    shutil.copytree(page.parent / "samples", tmp_path / "samples")
+    # What all pages of a kind read, and what this one alone does.
+    for folder in ("samples", page.stem):
+        if (page.parent / folder).is_dir():
+            shutil.copytree(page.parent / folder, tmp_path / folder)
     warm.write_shim(programs := tmp_path_factory.mktemp("programs"))
     path = os.pathsep.join(map(str, (Path(sys.executable).parent, os.environ["PATH"])))
     # Bases that a page adds are added to nobody's home, and a page about nights is read by day.

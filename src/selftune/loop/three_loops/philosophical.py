@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from selftune.governance.amendments.states import state_of
+from selftune.governance.amendments.states import AmendmentState, state_of
 from selftune.loop.amending.noticing import lasting_dissonance
 from selftune.loop.amending.standing import said_in, standing_in
 from selftune.loop.ejected import codex_of
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from selftune.governance.amendments.persistence import Persistence
-    from selftune.governance.amendments.states import AmendmentState
     from selftune.loop.project import Project
 
 SHOWN: Final = 5
@@ -65,13 +64,16 @@ def _proposals(project: Project) -> tuple[tuple[Amendment, AmendmentState], ...]
 
 
 def _told(one: Amendment, state: AmendmentState) -> str:
-    return f"{one.proposed_at[:10]} {one.id[:22]}: {state.value}; {'; '.join(one.changes[:2])}"
+    places = dict.fromkeys(change.partition(":")[0] for change in one.changes)
+    return f"{one.proposed_at[:10]} {one.id[:22]}: {state.value}; it changes {', '.join(places) or 'nothing'}"
 
 
 def _waits_for(conflicts: Sequence[Persistence], proposals: Sequence[tuple[Amendment, AmendmentState]]) -> str:
-    waiting = [one for one, state in proposals if state.is_open]
+    waiting = [(one, state) for one, state in proposals if state.is_open]
     if waiting:
-        return f"a person who signs or refuses {waiting[0].id[:22]}; it cools off until {waiting[0].cools_until}"
+        one, state = waiting[0]
+        cooling = f"; it cools off until {one.cools_until}" if state is AmendmentState.COOLING else ""
+        return f"a person who signs or refuses {one.id[:22]}{cooling}"
     if any(one.may_deliberate for one in conflicts):
         return "the personas to deliberate"
     return "dissonance that lasts, and that neither a tool nor trainings reduced"
