@@ -64,6 +64,16 @@ def test_a_question_of_a_person_that_shares_no_word_with_others_is_made_no_goal(
     assert not [one for one in made if "interaction:2" in one.rests_on]
 
 
+def test_what_two_dialogues_could_not_settle_is_asked_no_third_time():
+    once = replace(
+        QUIET, unresolved=(Unresolved(interaction_id="i", ended_at=0.8, topics=(), own_goal="Is bread alive?"),)
+    )
+    first = make_candidates(CODEX, once)[0]
+    assert "Is bread alive?" in first.text
+    twice = replace(once, unresolved=(replace(once.unresolved[0], own_goal=first.text),))
+    assert make_candidates(CODEX, twice)[0].source is Source.CURIOSITY
+
+
 def test_what_was_asked_before_is_not_asked_again_nor_is_its_twin():
     first = chosen().goal
     assert first is not None

@@ -42,7 +42,8 @@ _AGAIN: Final = (
     "A dialogue of ours about {topic} ended in disagreement. Begin again with what both sides would grant, and find "
     "where exactly they part."
 )
-_GOAL_AGAIN: Final = "We once could not settle this: {goal} Say what each side would have to see to be won over."
+_UNSETTLED: Final = "We once could not settle this:"
+_GOAL_AGAIN: Final = f"{_UNSETTLED} {{goal}} Say what each side would have to see to be won over."
 
 
 def make_candidates(codex: Codex, noticed: Noticed) -> tuple[Goal, ...]:
@@ -56,6 +57,8 @@ def make_candidates(codex: Codex, noticed: Noticed) -> tuple[Goal, ...]:
 
 
 def _about_dissonance(one: Unresolved) -> Iterator[Goal]:
+    if one.own_goal.startswith(_UNSETTLED):
+        return  # Twice is enough: what two dialogues could not settle is for the people to see.
     if one.own_goal:
         text = _GOAL_AGAIN.format(goal=one.own_goal)
     elif one.topics:
