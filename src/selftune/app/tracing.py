@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.amendments_page import describe_amendment
+from selftune.app.forged import lines_of_forging, lines_of_tool
 from selftune.app.forgetting import lines_of_forgetting, lines_of_learning
 from selftune.app.prompting import lines_of_search
 from selftune.app.reporting.pages.plain import plain, quoted
@@ -29,6 +30,7 @@ from selftune.records import (
     Evaluation,
     Experiment,
     Forgetting,
+    Forging,
     Interaction,
     Judgement,
     Model,
@@ -40,6 +42,7 @@ from selftune.records import (
     Run,
     Session,
     Statement,
+    Tool,
 )
 
 if TYPE_CHECKING:
@@ -174,6 +177,10 @@ def _lines_of_people(record: Record) -> Iterator[str]:
         yield f"interaction {record.interaction_id}"
     elif isinstance(record, PromptSearch):
         yield from lines_of_search(record)
+    elif isinstance(record, Forging):
+        yield from lines_of_forging(record)
+    elif isinstance(record, Tool):
+        yield from lines_of_tool(record)
     elif isinstance(record, Session):
         yield f"session {record.number} of {record.programme}: selftune archive show {record.id[:24]}"
     elif isinstance(record, Model):

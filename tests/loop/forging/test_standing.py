@@ -14,6 +14,7 @@ from selftune.app.forgetting import look_for
 from selftune.app.forging import approve_tool, refuse_tool, resume_tool, suspend_tool
 from selftune.app.people import add_person
 from selftune.app.signing import keys_folder
+from selftune.app.tracing import trace
 from selftune.app.waiting import Awaited, what_waits
 from selftune.codex.reading import CODICES
 from selftune.errors import (
@@ -73,6 +74,9 @@ def test_a_go_that_came_to_nothing_is_on_record_with_every_answer(project):
     assert kept.ended_by is ForgingEnd.NEVER_RIGHT
     assert len(kept.attempts) == 5
     assert project.store.count(Tool) == 0
+    told = trace(project, kept.id).lines
+    assert "answer 5, a function: refused" in told
+    assert sum(line.startswith("  | def count_vowels") for line in told) == 4
 
 
 @pytest.mark.parametrize("how", ["body", "unsigned"])
