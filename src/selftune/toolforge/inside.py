@@ -16,6 +16,9 @@ from typing import Any
 
 _TOLD = 400
 
+# The C code of datetime imports these when it is first asked, by the import of whoever asks; no source may name them.
+_BEHIND_DATES = ("time", "_strptime")
+
 
 def main() -> None:
     """Load the function, call it with each of the arguments, and tell what came out."""
@@ -47,7 +50,7 @@ def _builtins(task: dict[str, Any]) -> dict[str, Any]:
     real = builtins.__import__
 
     def limited(name: str, space: Any = None, local: Any = None, wanted: Any = (), level: int = 0) -> Any:
-        if level or name not in task["modules"]:
+        if level or name not in (*task["modules"], *_BEHIND_DATES):
             raise ImportError(f"import {name} is not allowed")
         return real(name, space, local, wanted, level)
 
