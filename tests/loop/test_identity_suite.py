@@ -17,6 +17,7 @@ from selftune.gate.rules.identity import IDENTITY
 from selftune.loop.config import BaseSection, CodexSection, EvaluationSection, GateSection
 from selftune.loop.measuring.further import further_suites, refuse_unknown_demands
 from selftune.loop.measuring.identity import identity_suite
+from selftune.loop.planning import make_exams
 from selftune.records import ItemOutcome, PlayedBy
 from selftune.scoring.inference import infer_expectation
 from selftune.scoring.state import parse_state
@@ -233,6 +234,15 @@ def test_a_project_whose_codex_has_probes_asks_them_beside_the_further_suites(pr
     assert [asked.suite.name for asked in found] == ["general", IDENTITY]
     assert found[-1].suite == SUITE
     refuse_unknown_demands(load_policy("small"), project, (first,))
+
+
+@pytest.mark.parametrize("policy", ["small", "strict"])
+@pytest.mark.parametrize("codex", CODICES.names())
+def test_a_cycle_can_be_planned_with_the_probes_of_each_shipped_codex(project, tmp_path, codex, policy) -> None:
+    config = replace(project.config, base=BaseSection(name="elsewhere"), codex=CodexSection(name=codex))
+    planned = replace(project, config=replace(config, gate=GateSection(policy=policy)))
+    *_, probes = make_exams(planned, load_policy(policy))
+    assert probes.suite == identity_suite(load_codex(codex))
 
 
 def test_on_the_reference_only_what_begins_with_a_state_is_asked(project, tmp_path) -> None:
