@@ -129,6 +129,7 @@ def _of_interaction(record: Interaction, names: Names) -> Iterator[Told]:
     yield from _known("corrects", (corrected_id(record),), teaches=True)
     answered = (record.generated_by, *(lost.generated_by for lost in record.rejected))
     yield from _known("answered by", answered, teaches=True)
+    yield from _known("held under", (record.codex_id,))
     if record.source == RESAMPLED:
         yield from _known("asks again", names.first_asked_in(record.conversation), teaches=True)
 
@@ -162,6 +163,7 @@ def _of_run(record: Run) -> Iterator[Told]:
     yield record.base_digest, "made of", True
     before = dict(record.settings).get("continue_from")
     yield from _known("goes on from", (record.after, before), teaches=True)
+    yield from _known("trained under", (record.codex_id,))
     yield from ((reject.interaction_id, "rejects", False) for reject in record.rejects)
 
 
