@@ -47,6 +47,7 @@ _EXIT: Final = {
     ForgingEnd.NEVER_RIGHT: 1,
     ForgingEnd.NO_TIME: 7,
     ForgingEnd.WRITER_FAILED: 8,
+    ForgingEnd.STOPPED: 130,
 }
 TAKEN_BACK: Final = "taken back: it is approved after all"
 _WORDS: Final = 100

@@ -66,6 +66,7 @@ class ForgingEnd(StrEnum):
     NEVER_RIGHT = "never right"
     NO_TIME = "out of time"
     WRITER_FAILED = "writer failed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import ServingError
+from selftune.errors import ServingError, WaitingForPersonError
 from selftune.records import ForgingEnd, ToolAttempt
 from selftune.toolforge.asking import ask_again, ask_for_function, ask_for_spec, bounded, read_function
 from selftune.toolforge.checking import check_source
@@ -43,7 +43,7 @@ class Forged:
         spec: With its hidden examples marked; None where there never was a sound one.
         source: The function that passed everything; None where there is none.
         tried: The tests that were run last; None where none were.
-        failure: Why the writer broke off, where it did.
+        failure: Why the writer broke off, or who stopped it, in words.
     """
 
     attempts: tuple[ToolAttempt, ...]
@@ -99,6 +99,11 @@ def forge(gap: Gap, bench: Bench, *, given: Sequence[ToolExample] = (), taken: S
         return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.NO_TIME)
     except ServingError as error:
         return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.WRITER_FAILED, failure=error.message)
+    except WaitingForPersonError as error:
+        return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.STOPPED, failure=error.message)
+    except KeyboardInterrupt:
+        # Whoever ends it keeps what was written; the command says that it was ended.
+        return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.STOPPED)
 
 
 def _write_spec(

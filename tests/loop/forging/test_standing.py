@@ -7,11 +7,11 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from forge_scripts import BUGGY, GOOD
+from forge_scripts import BUGGY, GOOD, told_spec
 from forging_makers import FRAGILE, GAP, called, impure, made, nobody, put, said, script, with_forge, yes
 
 from selftune.app.forgetting import look_for
-from selftune.app.forging import approve_tool, refuse_tool, resume_tool, suspend_tool
+from selftune.app.forging import approve_tool, exit_code_of, refuse_tool, resume_tool, suspend_tool
 from selftune.app.people import add_person
 from selftune.app.signing import keys_folder
 from selftune.app.tracing import trace
@@ -38,6 +38,7 @@ from selftune.loop.forging.standing import ToolState, find_tool, tools_of
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
+from selftune.personas.base import Said
 from selftune.personas.scripted import SCRIPTED
 from selftune.records import Consent, Forging, ForgingEnd, Message, Tool, ToolCall, Trigger, has_words
 from selftune.toolforge.config import ApprovedBy
@@ -274,6 +275,28 @@ def test_a_stop_keeps_tools_from_being_called_and_written(project):
     assert called(box).startswith("error: not now: all work here is stopped")
     with pytest.raises(WaitingForPersonError):
         made(project)
+
+
+@pytest.mark.parametrize("how", ["brake", "interrupt"])
+def test_a_stop_in_the_middle_ends_the_forge_and_what_was_written_is_kept(project, how):
+    class Stopping:
+        """A fake voice: it writes a spec, and then somebody stops everything."""
+
+        def __init__(self):
+            self.said = []
+
+        def speak(self, call, heard):
+            if len(self.said) == 1 and how == "interrupt":
+                raise KeyboardInterrupt
+            if how == "brake":
+                put_on(project.hidden, new_stop("ann", "enough", "2026-01-01T00:00:00+00:00"))
+            self.said.append(call)
+            return Said(text=told_spec(), finish_reason="stop", prompt_tokens=0, completion_tokens=0)
+
+    made = make_tool(project, GAP, voice=Stopping())
+    assert made.forging.ended_by is ForgingEnd.STOPPED
+    assert [attempt.asked_for for attempt in made.forging.attempts] == ["spec"]
+    assert exit_code_of(made) == 130
 
 
 def test_a_secret_in_a_source_is_refused_and_never_kept(project):

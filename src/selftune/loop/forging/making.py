@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selftune.failpoints import reach
+from selftune.governance.brake.at_work import at_work
 from selftune.governance.statements import say
 from selftune.interactions.door import redact_words
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.standing import require_adopted
-from selftune.loop.braking import check_brake
+from selftune.loop.braking import check_brake, refuse_braked
 from selftune.loop.forging.standing import MACHINE, POLICY, ToolState, may_be_approved_by_code, seal_tool, tools_of
 from selftune.loop.forging.writing import check_sending, writer_of
 from selftune.loop.hearing import hear_project, put_on_record
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from selftune.loop.forging.writing import Writer
     from selftune.loop.opened import Project
     from selftune.personas.base import Voice
-    from selftune.records import ToolExample
+    from selftune.records import Message, ToolExample
     from selftune.toolforge.forge import Forged
     from selftune.toolforge.gaps import Gap
     from selftune.toolforge.spec import Spec
@@ -43,7 +44,7 @@ class Made:
         tool: What is proposed; None where nothing was right.
         known: The tool was there already, word for word.
         approved: Code approved it, because the config says so.
-        failure: Why the writer broke off, where it did.
+        failure: Why the writer broke off, or who stopped it, in words.
     """
 
     forging: Forging
@@ -75,8 +76,13 @@ def make_tool(
     check_sending(project, interaction_id)
     known, section = tools_of(project), project.config.forge
     writer, began = writer_of(project, voice), time.monotonic()
+
+    def write(asked_for: str, messages: Sequence[Message]) -> str:
+        refuse_braked(project.hidden)
+        return writer(asked_for, messages)
+
     bench = Bench(
-        write=writer,
+        write=write,
         sandbox=box,
         config=Forge(
             attempts=section.attempts,
@@ -88,7 +94,8 @@ def make_tool(
         seed=project.config.project.seed,
         objection=lambda source: _secret_in(project, source),
     )
-    forged = forge(gap, bench, given=given, taken=sorted({one.tool.name for one in known}))
+    with at_work(project.hidden):
+        forged = forge(gap, bench, given=given, taken=sorted({one.tool.name for one in known}))
     forging = _forging(project, gap, forged, writer, interaction_id, time.monotonic() - began)
     return _keep(project, forging, forged, known)
 
