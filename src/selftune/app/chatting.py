@@ -136,11 +136,19 @@ def _lacks(held: Held) -> tuple[str, ...]:
     return (f"A tool is missing: {words[:_WORDS]}. Have it written: selftune tool forge {name}",)
 
 
+def _height(scores: tuple[float | None, ...]) -> str:
+    """The highest dissonance and the last one; what was not measured is no 0."""
+    measured = [score for score in scores if score is not None]
+    if not measured:
+        return ""
+    last = "not measured" if scores[-1] is None else f"{scores[-1]:.2f}"
+    return f"; dissonance {max(measured):.2f} at the highest, {last} at the end"
+
+
 def _ends(held: Held) -> list[str]:
     told = []
     if held.rose or held.ended_by not in {Ending.ANSWERED, Ending.AGREED}:
-        measured = [score for score in held.dissonance if score is not None]
-        height = f"; dissonance {max(measured):.2f} at the highest, {measured[-1]:.2f} at the end" if measured else ""
+        height = _height(held.dissonance)
         told.append(f"({held.ended_by.value}{height})")
     if held.problem:
         told.append(held.problem)
