@@ -324,3 +324,8 @@ def test_another_process_finds_what_was_left(tmp_path, monkeypatch):
         done = resume(later, voice=script(), gauge=FakeGauge())
         assert len(kept(later)[0].messages) == 6
         assert done.ended_by is Ending.RESOLVED
+
+
+def test_a_governor_who_alone_is_asked_answers(project):
+    done = hold(project, "Does it hold?", voice=script(("ALFRED", "It holds.")), gauge=FakeGauge(0.1), persona="alfred")
+    assert done.answer == "It holds."

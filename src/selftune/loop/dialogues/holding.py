@@ -293,7 +293,7 @@ def _close(project: Project, outset: Outset, spoken: Spoken, checkpoints: Checkp
         task_id=outset.task_id or outset.thread,
         codex_id=outset.codex_id,
         interaction=kept.interaction,
-        answer=_answer(spoken.turns, outset.governor),
+        answer=_answer(spoken.turns, outset),
         turns=spoken.turns,
         dissonance=spoken.scores,
         rose=spoken.rose,
@@ -305,8 +305,9 @@ def _close(project: Project, outset: Outset, spoken: Spoken, checkpoints: Checkp
     )
 
 
-def _answer(turns: tuple[Turn, ...], governor: str) -> str:
-    """What the last one said who answers; a question of the governor is no answer."""
+def _answer(turns: tuple[Turn, ...], outset: Outset) -> str:
+    """What the last one said who answers; a question of the governor is no answer, unless it alone was asked."""
+    governor = outset.governor if outset.persona == DYAD else ""
     said = [turn.message for turn in turns if not is_of(turn.message.persona or "", governor)]
     return said[-1].content if said else ""
 
