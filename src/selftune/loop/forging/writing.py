@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import UsageError
+from selftune.codex.reading import find_persona, reference_to
+from selftune.errors import UnknownNameError, UsageError
 from selftune.judges.endpoint import is_loopback
 from selftune.loop.dialogues.voices import cast_of
 from selftune.loop.ejected import codex_of
@@ -70,8 +71,10 @@ def writer_of(project: Project, voice: Voice | None = None) -> Writer:
         UnknownNameError: the config names a persona that the codex has not.
         ConfigError: as `cast_of`.
     """
-    persona = project.config.forge.persona
-    speaks = voice or cast_of(project, codex_of(project.folder, project.config))
+    persona, codex = project.config.forge.persona, codex_of(project.folder, project.config)
+    if persona and find_persona(codex, persona) is None:
+        raise UnknownNameError("persona under [forge]", persona, [one.name for one in codex.personas])
+    speaks = voice or cast_of(project, codex)
     return Writer(voice=speaks, persona=persona or "the tool writer", seed=project.config.project.seed)
 
 
@@ -93,6 +96,6 @@ def check_sending(project: Project, interaction_id: str | None) -> None:
 def _writes_elsewhere(project: Project) -> bool:
     from urllib.parse import urlsplit
 
-    wanted = project.config.forge.persona.casefold()
-    own = [one for one in project.config.personas.voices if one.persona.casefold() == wanted]
+    wanted = reference_to(project.config.forge.persona)
+    own = [one for one in project.config.personas.voices if reference_to(one.persona) == wanted]
     return any(not is_loopback(urlsplit(one.endpoint).hostname or "") for one in own)
