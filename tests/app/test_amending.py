@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from terminals import at_a_terminal
 from typer.testing import CliRunner
@@ -136,6 +138,8 @@ def test_commands_tell_what_is_in_force_what_was_proposed_and_what_became_of_it(
     assert "the share of lost probes of 'name' is above 25%" in proposed.output
     named = proposed.output.rsplit("approve ", 1)[1].strip()
     assert "waits for a person: Why not?" in run(folder, "amendments").output
+    (stated,) = json.loads(run(folder, "amendments", "--json").output)
+    assert (stated["state"], stated["amendment"]["because"]) == ("waits for a person", "Why not?")
     assert run(folder, "refuse", named, "--because", "Not now.").exit_code == 0
     assert "refused by a person" in run(folder, "amendments").output
     assert "| Not now." in run(folder, "amendments", named).output

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
 from selftune.governance.amendments.effects import DISSONANCE, PROBE
-from selftune.governance.amendments.states import refusal_of, state_of
+from selftune.governance.amendments.states import AmendmentState, refusal_of, state_of
 from selftune.loop.amending.noticing import effect_on_record
 from selftune.loop.amending.standing import said_in, standing_in
 from selftune.records import Amendment, Codex
@@ -21,16 +22,31 @@ if TYPE_CHECKING:
     from selftune.records import Refutation
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """A proposal with what has become of it."""
+
+    id: str
+    state: AmendmentState
+    amendment: Amendment
+
+
 def describe_amendments(project: Project) -> Iterator[str]:
     """The codex in force, every proposal with its state, and what was to change the codex and does not count."""
-    said, standing = said_in(project), standing_in(project)
+    standing = standing_in(project)
     yield from _told_standing(standing)
-    now = project.context().now()
-    for _, amendment in project.store.each(Amendment):
-        state = state_of(said, standing, amendment, now)
-        yield f"{amendment.id[:22]}  {state.value}: {one_line(amendment.because)[:80]} ({_by(amendment)})"
+    for stated in states_of(project):
+        because = one_line(stated.amendment.because)[:80]
+        yield f"{stated.id[:22]}  {stated.state.value}: {because} ({_by(stated.amendment)})"
     for one, why in () if standing is None else standing.refused:
         yield f"does not count: {one.id[:22]} by {one_line(one.author)}: {why}"
+
+
+def states_of(project: Project, only: Amendment | None = None) -> Iterator[Stated]:
+    """Every proposal, or one of them, with its state now."""
+    said, standing, now = said_in(project), standing_in(project), project.context().now()
+    for amendment in (one for _, one in project.store.each(Amendment)) if only is None else (only,):
+        yield Stated(id=amendment.id, state=state_of(said, standing, amendment, now), amendment=amendment)
 
 
 def describe_amendment(project: Project, amendment: Amendment) -> Iterator[str]:

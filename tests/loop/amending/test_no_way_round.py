@@ -38,7 +38,7 @@ from selftune.governance.statements import say
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.deciding import approve, roll_back
 from selftune.loop.amending.standing import file_of, require_adopted
-from selftune.loop.config import AmendmentSection
+from selftune.loop.config import AmendmentSection, CodexSection
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import Amendment, Statement, StatementKind
@@ -261,6 +261,13 @@ def test_mirror_that_was_edited_is_seen_at_the_next_opening(opened):
     project.store.close()
     with pytest.raises(IntegrityError), Store.open(folder) as store:
         store.note("anything")
+
+
+def test_config_that_names_another_codex_stops_too(opened):
+    project, _ = opened
+    other = replace(project, config=replace(project.config, codex=CodexSection(name="council")))
+    with pytest.raises(IntegrityError, match="nobody signed this"):
+        require_adopted(other)
 
 
 def test_edited_file_stops_the_cycle_too(opened):

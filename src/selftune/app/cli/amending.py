@@ -204,17 +204,13 @@ def codex_amendments(
 ) -> None:
     """Every proposal to change the codex with what became of it; of one, all that is known."""
     from selftune.app.amending import amendment_named
-    from selftune.app.amendments_page import describe_amendment, describe_amendments
+    from selftune.app.amendments_page import describe_amendment, describe_amendments, states_of
     from selftune.app.cli.screen import print_json
     from selftune.loop.project import open_project
-    from selftune.records import Amendment
 
     with open_project(project) as opened:
         if json:
-            named = (
-                (amendment_named(opened, which),) if which else tuple(one for _, one in opened.store.each(Amendment))
-            )
-            print_json([{"id": one.id, "amendment": one} for one in named])
+            print_json(tuple(states_of(opened, amendment_named(opened, which) if which else None)))
             return
         lines = describe_amendment(opened, amendment_named(opened, which)) if which else describe_amendments(opened)
         for line in lines:
