@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import time
 from dataclasses import replace
@@ -22,7 +24,7 @@ from selftune.loop.dialogues import holding
 from selftune.loop.dialogues.holding import Earlier, end_unfinished, hold, place_of, resume, unfinished
 from selftune.loop.dialogues.outset import outset_text
 from selftune.personas.checkpoints import open_checkpoints
-from selftune.personas.dialogue.base import Ending, Limits
+from selftune.personas.dialogue.base import Ending, Limits, Unheard
 from selftune.records import Interaction, InteractionOutcome, Trigger
 
 pytestmark = pytest.mark.needs("graph")
@@ -290,6 +292,23 @@ def test_two_processes_never_hold_dialogues_in_one_file(project, monkeypatch):
     with filelock.FileLock(f"{place_of(project)}.lock", is_singleton=False), pytest.raises(LockedError) as busy:
         held(project)
     assert "another dialogue" in busy.value.message
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_turns_acts_when_what_was_finished_is_in_the_log(project, number):
+    class Presses(Unheard):
+        def spoken(self, turn):
+            os.kill(os.getpid(), number)
+
+    came = []
+    before = signal.signal(number, lambda *_: came.append(len(kept(project))))
+    try:
+        done = held(project, heard=Presses())
+    finally:
+        signal.signal(number, before)
+    assert came == [1]
+    assert (done.ended_by, len(done.turns)) == (Ending.INTERRUPTED, 1)
+    assert unfinished(project) == ()
 
 
 def test_a_stop_keeps_dialogues_from_beginning(project):

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 from held_project import QUARREL, FakeGauge, script
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from selftune.codex.reading import load_codex
+from selftune.codex.reading import CODICES, load_codex
 from selftune.errors import ServingError, UnknownNameError, UsageError
 from selftune.interrupts import stopped_by
 from selftune.personas.checkpoints import open_checkpoints
@@ -148,6 +150,36 @@ def test_one_persona_alone_speaks_once_and_is_governed_by_nobody():
 def test_a_codex_without_governor_holds_one_round():
     spoken = held(script(*QUARREL), FakeGauge(0.1, 0.9), codex=replace(CODEX, governor="", personas=CODEX.personas[:2]))
     assert (names(spoken), spoken.ending) == (["BRICK", "ROBIN"], Ending.ANSWERED)
+
+
+@pytest.mark.parametrize("name", CODICES.names())
+def test_every_voice_of_every_shipped_codex_speaks_once_where_all_agree(name):
+    codex = load_codex(name)
+    voices, _ = choose_voices(codex)
+    spoken = held(ScriptedVoice([Line(text="So it is.")]), FakeGauge(*[0.0] * len(voices)), codex=codex)
+    assert names(spoken) == [persona.name for persona in voices]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 0.24, 0.25, 0.49, 0.5, 1.0, None]), min_size=6, max_size=6))
+def test_whatever_is_measured_a_dialogue_ends_by_its_rule(scores):
+    lines = [Line(persona=name, text=f"{at} {name}") for at in range(3) for name in ("BRICK", "ROBIN", "ALFRED")]
+    spoken = held(ScriptedVoice(lines), FakeGauge(*scores), codex=CODEX)
+    rounds = len(spoken.scores) // 2
+    assert spoken.scores == tuple(scores[: 2 * rounds])
+    assert names(spoken) == ["BRICK", "ROBIN", "ALFRED"] * (rounds - 1) + ["BRICK", "ROBIN"]
+    known = [score for score in spoken.scores if score is not None]
+    last = spoken.scores[-1]
+    assert spoken.rose == any(score >= 0.5 for score in known)
+    expected = (
+        Ending.UNMEASURED if last is None
+        else Ending.AGREED if not spoken.rose
+        else Ending.RESOLVED if last < 0.25
+        else Ending.ROUNDS
+    )  # fmt: skip
+    assert spoken.ending is expected
+    if expected is Ending.ROUNDS:
+        assert rounds == CODEX.dissonance.most_rounds
 
 
 def test_no_model_speaks_as_the_persona_that_a_person_plays():
