@@ -300,6 +300,8 @@ def test_a_system_prompt_of_ones_own_is_used_word_for_word_else_it_is_made_of_th
     assert system_prompt_of(codex, replace(brick, prompt="Be BRICK.\n")) == "Be BRICK."
 
 
+SHIPPED = load_codex()
+
 turns = st.lists(
     st.tuples(st.sampled_from(["user", "BRICK", "ROBIN", "ALFRED"]), st.text(min_size=1, max_size=5)), max_size=8
 )
@@ -307,9 +309,8 @@ turns = st.lists(
 
 @given(turns)
 def test_a_call_is_one_system_message_and_then_both_sides_in_turn_with_nothing_lost(drawn):
-    codex = load_codex()
     before = [said("user", text) if who == "user" else said("assistant", text, who) for who, text in drawn]
-    call = call_of(codex, find_persona(codex, "brick"), before)
+    call = call_of(SHIPPED, find_persona(SHIPPED, "brick"), before)
     roles = [message.role for message in call]
     assert roles[0] == "system"
     assert "system" not in roles[1:]
