@@ -48,11 +48,11 @@ def _changed_by_hand(project: Project) -> Iterator[Noticed]:
 def _noticed(conflicts: Sequence[Persistence]) -> Iterator[Noticed]:
     """What lasts; and of what does not yet, what comes nearest to it."""
     for one in [one for one in conflicts if one.may_deliberate][:SHOWN]:
-        told = f"{one.topic}: {len(one.high)} dialogues ended high within {one.days:.0f} days"
+        told = f"{one.named}: {len(one.high)} dialogues ended high within {one.days:.0f} days"
         yield Noticed(signal=Signal.DISSONANCE_LASTING, told=told, records=one.high)
     if conflicts and not conflicts[0].may_deliberate:
         nearest = conflicts[0]
-        told = f"{nearest.topic}: {len(nearest.high)} ended high; {'; '.join(nearest.missing)}"
+        told = f"{nearest.named}: {len(nearest.high)} ended high; {'; '.join(nearest.missing)}"
         yield Noticed(signal=Signal.DISSONANCE_ONCE, told=told, records=nearest.high)
 
 
