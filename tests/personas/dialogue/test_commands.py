@@ -73,6 +73,7 @@ def test_through_a_pipe_each_line_is_a_dialogue_and_the_turns_stand_on_stdout(fo
     turns = "BRICK: It holds \ufffd[31m12 tonnes\ufffd.\nROBIN: [bold]Then[/] cross.\n"
     assert shown.stdout == turns * 2
     assert shown.stderr.count("dissonance 0") == 2
+    assert "What speaks is scripted (a stand-in, no model)." in shown.stderr
     assert shown.exit_code == 0
     first, second = kept(folder)
     assert first.conversation != second.conversation

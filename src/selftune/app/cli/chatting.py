@@ -66,10 +66,13 @@ def chat(
 def _chat(opened: Project, wishes: ChatWishes, dialogue: str, *, resume: bool, end: bool, json: bool) -> int:
     from selftune.app.chatting import Chat, end_dialogue, tell_unfinished
     from selftune.app.cli.dialogue_screen import DialogueScreen
+    from selftune.personas.scripted import SCRIPTED
 
     if end:
         return _show(end_dialogue(opened, dialogue), json=json)
     talk = Chat(opened, wishes, None if json else DialogueScreen())
+    if wishes.script is not None:
+        typer.echo(f"What speaks is {SCRIPTED}.", err=True)
     if resume:
         return _show(talk.resume(dialogue), json=json)
     for line in tell_unfinished(opened):
