@@ -136,6 +136,7 @@ def test_every_class_that_salts_a_field_has_a_salt_and_every_salted_field_is_the
         "BlindPair",
         "Bundle",
         "Example",
+        "Forging",
         "Interaction",
         "Judgement",
         "Projection",
