@@ -81,6 +81,8 @@ def test_the_same_program_gets_its_way_where_nothing_holds_it(
 def test_there_are_as_many_attempts_as_promised_and_no_two_alike() -> None:
     assert len({attempt.name for attempt in _TRIED}) == len(_TRIED) >= _LEAST
     assert len({(attempt.family, attempt.program) for attempt in _TRIED}) == len(_TRIED)
+    page = Path(__file__).resolve().parents[3] / "docs" / "sandbox.md"
+    assert f"{len(ATTEMPTS)} attempts to get out" in page.read_text(encoding="utf-8")
 
 
 def _open_folder() -> Path:

@@ -33,6 +33,10 @@ _NOBODY: Final = 65534
 _LINKED: Final = ("bin", "sbin", "lib", "lib64", "lib32")
 # Only what the system's administrator installed may build the box.
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TOLD_BY_THE_KERNEL: Final = (
+    *("cmdline", "config.gz", "kallsyms", "kcore", "key-users", "keys", "modules", "sched_debug", "timer_list"),
+    *("interrupts", "iomem", "ioports", "partitions", "diskstats", "swaps", "vmallocinfo"),
+)
 _BY_ITSELF: Final = (EndedBy.EXIT, EndedBy.SIGNAL)
 _NOT_COUNTED: Final = "no cgroup: the memory of the kernel itself is not counted"
 
@@ -96,7 +100,7 @@ class Bubblewrap:
         return [
             str(self.bwrap),
             *_NAMESPACES,
-            *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
+            *("--proc", "/proc", *_covered(), "--dev", "/dev", "--remount-ro", "/dev"),
             # Before what is seen of the host: an interpreter may lie under a folder of this name.
             *("--size", str(limits.file_bytes), "--tmpfs", ROOM),
             *self._seen(),
@@ -163,6 +167,13 @@ def _find(name: str, next_step: str) -> Path:
 def _version(program: Path) -> str:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, env={}, check=False)
     return said.stdout.strip()
+
+
+def _covered() -> Iterator[str]:
+    """Files of /proc that tell of the host and not of the box: what lies over them can't even be opened."""
+    for name in _TOLD_BY_THE_KERNEL:
+        if (Path("/proc") / name).exists():
+            yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
 
 
 def _as_options(limits: Limits) -> Iterator[str]:

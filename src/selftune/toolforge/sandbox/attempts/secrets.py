@@ -52,6 +52,16 @@ for name in "kcore", "kmsg", "kpagecount", "slabinfo", "vmallocinfo", "timer_lis
         short=True,
     ),
     _try("reads the messages of the kernel", "call('syslog', 10, 0, 0) or got_out()", control=Control.ROOT, short=True),
+    _try("reads how the machine was started", "show('/proc/cmdline')", short=True),
+    _try(
+        "reads what the kernel tells of the machine",
+        """
+for name in "modules", "interrupts", "partitions", "diskstats", "swaps", "keys", "timer_list":
+    with contextlib.suppress(OSError):
+        show("/proc/" + name)
+""",
+        short=True,
+    ),
     _try(
         "changes what it was given",
         "os.ftruncate(0, 1 << 20); got_out()",
