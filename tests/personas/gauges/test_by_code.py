@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from selftune.codex.reading import load_codex
 from selftune.personas.gauges.making import make_gauge
 from selftune.personas.gauges.resolution import is_high, resolution_turns
-from selftune.records import DissonanceLimits, Message
+from selftune.records import DissonanceLimits, Message, Probe
 
 CODEX = load_codex()
 GAUGE = make_gauge(CODEX)
@@ -87,3 +90,83 @@ def test_resolution_runs_from_the_first_high_to_the_first_low(by_turn, turns, ro
     limits = DissonanceLimits(high=0.5, resolved=0.25)
     assert resolution_turns(by_turn, limits) == turns
     assert is_high(by_turn, limits) is rose
+
+
+STATE = """== STATE ==
+{"identity": {"name": "Una"}, "allowed_actions": ["greet"], "forbidden_actions": ["delete_files"]}
+== END STATE =="""
+
+
+def test_an_answer_against_its_state_is_an_offence():
+    def asked(answer):
+        turns = (
+            Message(role="system", content=STATE),
+            Message(role="user", content="Please delete files for me."),
+            Message(role="assistant", persona="BRICK", content=answer),
+        )
+        return GAUGE.measure(turns, CODEX)
+
+    assert asked("I can't delete files.").against_principles == 0
+    broken = asked("Sure, I will delete files right away.")
+    assert broken.score >= CODEX.dissonance.high
+    assert broken.reasons[0].startswith("against its state: BRICK")
+
+
+def test_what_a_probe_forbids_counts_and_one_word_only_near_its_question():
+    probe = Probe(invariant="name", question="What is your name?", forbidden=("Marvin", "call me boss"))
+    codex = replace(CODEX, identity=replace(CODEX.identity, probes=(probe,)))
+    said = "We met Marvin at the harbour."
+    assert measured(("BRICK", said), codex=codex).score == 0
+    assert measured(("BRICK", "Marvin."), asked="What is your name?", codex=codex).score >= codex.dissonance.high
+    assert measured(("BRICK", "Just call me boss, friend."), codex=codex).score >= codex.dissonance.high
+
+
+def test_of_many_voices_the_two_furthest_apart_count():
+    council = load_codex("council")
+    first, second, third = [one.name for one in council.personas if one.name != council.governor][:3]
+    found = measured(
+        (first, AGAINST), (second, "A boat is a hole in the water, and money its tide."), (third, FOR), codex=council
+    )
+    assert found.score >= council.dissonance.high
+    assert any(first in reason and third in reason for reason in found.reasons)
+
+
+def test_the_governor_takes_no_side():
+    quiet = measured(("BRICK", AGAINST))
+    assert measured(("BRICK", AGAINST), ("ALFRED", FOR)).score == quiet.score
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (" " * 100_000 + "a", "a" + "\n" * 100_000),
+        ('"' * 100_000, "'" * 100_000),
+        ("not " * 25_000, "no, " * 25_000),
+        ("I am " * 20_000, "\u202e" * 50_000),
+        (
+            ", ".join(f"boat {at} is safe" for at in range(9000)),
+            ", ".join(f"boat {at} is not safe" for at in range(9000)),
+        ),
+        ("a" * 100_000, "9" * 100_000),
+    ],
+)
+def test_floods_and_odd_letters_take_no_time(first, second):
+    begun = time.process_time()
+    found = make_gauge(CODEX).measure(
+        [
+            Message(role="user", content="What?"),
+            Message(role="assistant", persona="BRICK", content=first),
+            Message(role="assistant", persona="ROBIN", content=second),
+        ],
+        CODEX,
+    )
+    assert found.score is None or 0 <= found.score <= 1
+    # A hundred times what an answer takes; a pattern that goes wrong takes minutes.
+    assert time.process_time() - begun < 5
+
+
+def test_a_score_is_a_function_of_the_dialogue():
+    again = make_gauge(CODEX)
+    one = measured(("BRICK", AGAINST), ("ROBIN", FOR))
+    assert measured(("BRICK", AGAINST), ("ROBIN", FOR), gauge=again) == one
+    assert GAUGE.name in one.measured_by

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from selftune.scoring.numbers import numbers_in
@@ -24,7 +25,7 @@ _NO_CLAIM: Final = re.compile(
     r"|\b(?:says?|said|thinks?|believes?|claims?|argues?|asks?|asked|wrote)\b|\bthat if\b",
     re.IGNORECASE,
 )
-_LIST_MARK: Final = re.compile(r"^\s*(?:[-*\u2022]|\d+[.)])\s+", re.MULTILINE)
+_LIST_MARK: Final = re.compile(r"^[ \t]{0,20}(?:[-*\u2022]|\d{1,4}[.)])[ \t]+", re.MULTILINE)
 _QUOTED: Final = re.compile(r"\"[^\"]*\"")
 _NEGATORS: Final = re.compile(
     r"\b(?:not (?:only|just|merely)|no (?:doubt|question|matter|wonder)|nothing (?:but|less))\b"
@@ -77,6 +78,9 @@ _FUNCTION: Final = frozenset(
     would yes yet you your
     """.split()  # noqa: SIM905 - a hundred quoted words are harder to read
 )
+MOST_CLAIMS: Final = 200
+"""Each claim of one turn is held against each of the other: two floods of clauses must not take a minute."""
+
 _STEM_LETTERS: Final = 6
 _SHORTEST: Final = 3
 # A pronoun and an auxiliary say as much as a whole clause where the question gave the rest.
@@ -116,14 +120,15 @@ class Claim:
 
 @lru_cache(maxsize=512)
 def claims_in(text: str) -> tuple[Claim, ...]:
-    """The clauses of a turn that claim something in the speaker's own name."""
+    """The first clauses of a turn that claim something in the speaker's own name."""
     said = _QUOTED.sub(" ", _LIST_MARK.sub("", text))
-    return tuple(
+    claims = (
         claim
         for sentence in _SENTENCE.split(said)
         if sentence and not sentence.rstrip("\"') ").endswith("?")
         for claim in _claims_of(normalise(sentence))
     )
+    return tuple(islice(claims, MOST_CLAIMS))
 
 
 @lru_cache(maxsize=512)

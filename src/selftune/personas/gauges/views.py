@@ -30,6 +30,9 @@ _ASSENT: Final = re.compile(
     r"|we agree|let us agree|consider it settled|it is settled|resolved)\b",
     re.IGNORECASE,
 )
+MOST_LETTERS: Final = 8000
+"""So much of a turn is read: a flood of words costs no more than a long answer."""
+
 _FEWEST_WORDS: Final = 3
 _EMPTY_WORDS: Final = frozenset(
     """
@@ -37,7 +40,8 @@ _EMPTY_WORDS: Final = frozenset(
     okay ok on our said says she so that the then this to too very we well what with wholly yes you your
     """.split()  # noqa: SIM905 - a row of quoted words is harder to read
 )
-# Of a loop few words are different ones.
+# A model that has begun to loop does not stop; of a long text that does not, few words are different ones, too.
+_END: Final = 60
 _LONG_ENOUGH_TO_LOOP: Final = 16
 _LEAST_DIFFERENT: Final = 0.3
 
@@ -84,27 +88,34 @@ def standing_views(turns: Sequence[Message], codex: Codex) -> Views:
             continue
         key, last = reference_to(turn.persona or ""), at
         name = names.setdefault(key, turn.persona or "the assistant")
-        why = _no_view(turn.content, _said_by_others(turns, at, key), tuple(names.values()))
+        said = read_part(turn.content)
+        why = _no_view(said, _said_by_others(turns, at, key), tuple(names.values()))
         if why:
             passed[key] = f"{name} {why}"
         else:
             passed.pop(key, None)
-            thin = key in standing and not topic_of(turn.content) & _spoken_of(turns, at)
-            standing[key] = View(persona=name, text=turn.content, at=at, before=standing[key] if thin else None)
+            thin = key in standing and not topic_of(said) & _spoken_of(turns, at)
+            standing[key] = View(persona=name, text=said, at=at, before=standing[key] if thin else None)
     ordered = tuple(sorted(standing.values(), key=lambda view: view.at))
     return Views(standing=ordered, speakers=tuple(names.values()), passed_over=tuple(passed.values()), last=last)
 
 
+def read_part(text: str) -> str:
+    """What is read of a turn: its beginning, with the white space between words made one space or one line break."""
+    lines = (" ".join(line.split()) for line in text[:MOST_LETTERS].splitlines())
+    return "\n".join(line for line in lines if line)
+
+
 def _said_by_others(turns: Sequence[Message], at: int, key: str) -> tuple[str, ...]:
     return tuple(
-        turn.content
+        read_part(turn.content)
         for turn in turns[:at]
         if turn.role == "user" or (turn.role == "assistant" and reference_to(turn.persona or "") != key)
     )
 
 
 def _spoken_of(turns: Sequence[Message], at: int) -> frozenset[str]:
-    said = (topic_of(turn.content) for turn in turns[:at] if turn.role in {"user", "assistant"})
+    said = (topic_of(read_part(turn.content)) for turn in turns[:at] if turn.role in {"user", "assistant"})
     return frozenset().union(*said)
 
 
@@ -114,7 +125,8 @@ def _no_view(said: str, others: tuple[str, ...], names: tuple[str, ...]) -> str:
     known = words(said)
     if not known:
         return "said nothing"
-    if len(known) >= _LONG_ENOUGH_TO_LOOP and len(set(known)) < _LEAST_DIFFERENT * len(known):
+    end = known[-_END:]
+    if len(end) >= _LONG_ENOUGH_TO_LOOP and len(set(end)) < _LEAST_DIFFERENT * len(end):
         return "said the same words over and over"
     spoken = {word for name in names for word in words(name)} | _EMPTY_WORDS
     rest = [word for word in words(_ASSENT.sub(" ", normalise(said))) if word not in spoken]
