@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from selftune.personas.base import Voice
     from selftune.personas.dialogue.base import Listener
 
+INTERRUPTED: Final = 130
+"""What a command ends with that Ctrl-C ended, as shells have it."""
+
 _EXIT: Final = {
     Ending.FAILED: 8,
     Ending.EMPTY: 8,
     Ending.TIME: 7,
     Ending.TOKENS: 7,
-    Ending.INTERRUPTED: 130,
+    Ending.INTERRUPTED: INTERRUPTED,
 }
 _WORDS: Final = 120
 
@@ -152,6 +155,7 @@ def _ends(held: Held) -> list[str]:
         told.append(f"({held.ended_by.value}{height})")
     if held.problem:
         told.append(held.problem)
+    told += held.notes
     if held.not_kept:
         told.append(f"Not in the log: {held.not_kept}")
     return told

@@ -10,16 +10,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from selftune.app.chatting import tell_end
 from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError, RequestRefusedError, ServingError, UnknownNameError
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.judges.endpoint import Endpoint
 from selftune.loop.config import EgressSection, PersonasSection, PersonaVoice
+from selftune.loop.dialogues.holding import hold, unfinished
 from selftune.loop.dialogues.voices import cast_of
 from selftune.personas.base import Call
 from selftune.personas.data import as_data
 from selftune.personas.voices.endpoint import EndpointVoice
 from selftune.records import GenerationParameters, Message, ToolCall, ToolSchema
+from selftune.release.live import LiveStatus
+from selftune.serving.streaming import Streamed
 
 SCHEMA = ToolSchema(name="weigh", description="weighs", parameters='{"type": "object"}')
 STREAM = (
@@ -146,6 +150,43 @@ def test_a_persona_of_its_own_model_has_its_own_tools(project):
     cast = with_voice(project, calls_tools=True)
     assert (cast.calls_tools("ROBIN"), cast.calls_tools("BRICK")) == (True, False)
     cast.wake(("ROBIN",))  # nothing of ours is started for it
+
+
+class FakeLive:
+    """A fake of the project's live server: it echoes what it is asked, under a digest."""
+
+    def stream(self, body, heard, *, timeout_seconds):
+        words = body["messages"][-1]["content"]
+        heard(words)
+        return Streamed(
+            text=words, finish_reason="stop", prompt_tokens=1, completion_tokens=1, model="m", reasoning=None,
+            tool_calls=(),
+        ), "sha256:served"  # fmt: skip
+
+
+@pytest.mark.needs("graph")
+def test_what_serves_speaks_for_the_rest_by_its_digest_and_an_older_release_is_told(project, monkeypatch):
+    status = LiveStatus(
+        address="a", port=1, pid=1, version="v1.0", build_digest="sha256:served", proof=None, started_at="now",
+        problem="v1.1 does not start",
+    )  # fmt: skip
+    monkeypatch.setattr("selftune.loop.dialogues.voices.wake_server", lambda _: (FakeLive(), status))
+    held = hold(project, "Does it hold?", persona="BRICK")
+    assert [turn.generated_by for turn in held.turns] == ["sha256:served"]
+    assert held.answer == "Does it hold?"
+    assert held.notes == ("Answered by v1.0: v1.1 does not start",)
+    assert held.notes[0] in tell_end(held)
+
+
+@pytest.mark.needs("graph")
+def test_nothing_is_begun_where_nothing_serves(project, monkeypatch):
+    def asleep(_):
+        raise ServingError("no model serves now.", next_step="Start it.")
+
+    monkeypatch.setattr("selftune.loop.dialogues.voices.wake_server", asleep)
+    with pytest.raises(ServingError):
+        hold(project, "Does it hold?")
+    assert unfinished(project) == ()
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def chat(
 
 
 def _chat(opened: Project, wishes: ChatWishes, dialogue: str, *, resume: bool, end: bool, json: bool) -> int:
-    from selftune.app.chatting import Chat, end_dialogue, tell_unfinished
+    from selftune.app.chatting import INTERRUPTED, Chat, end_dialogue, tell_unfinished
     from selftune.app.cli.dialogue_screen import DialogueScreen
     from selftune.personas.scripted import SCRIPTED
 
@@ -79,11 +79,14 @@ def _chat(opened: Project, wishes: ChatWishes, dialogue: str, *, resume: bool, e
         typer.echo(line, err=True)
     if sys.stdin.isatty():
         return _talk(talk, json=json)
-    code = 0
+    worst = 0
     for text in _lines():
         talk.begin_anew()
-        code = max(code, _show(talk.say(text), json=json))
-    return code
+        code = _show(talk.say(text), json=json)
+        worst = max(worst, code)
+        if code == INTERRUPTED:
+            break
+    return worst
 
 
 def _talk(talk: Chat, *, json: bool) -> int:

@@ -69,6 +69,7 @@ class Held:
         dissonance: After each turn of a voice; None where it could not be measured.
         rose: Whether it ever was in dissonance.
         problem: Why it broke off; empty where it did not.
+        notes: What a person should know of who answered.
     """
 
     dialogue: str
@@ -84,6 +85,7 @@ class Held:
     tokens: int
     problem: str = ""
     not_kept: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +280,9 @@ def _go_on(
     # A Ctrl-C that comes between two turns acts when what was finished is in the log.
     with asked_to_stop():
         spoken = hold_dialogue(outset.thread, setting, held_to_state(company, outset.opening), checkpoints)
-        return _close(project, outset, spoken, checkpoints, keep=keep)
+        held = _close(project, outset, spoken, checkpoints, keep=keep)
+    notes = company.voice.notes if isinstance(company.voice, Cast) else ()
+    return replace(held, notes=tuple(notes))
 
 
 def _close(project: Project, outset: Outset, spoken: Spoken, checkpoints: Checkpoints, *, keep: bool = True) -> Held:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from selftune.bases.facts import template_of
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class Cast:
     """Every voice of a project: `own` by the reference of a persona, what serves for the rest.
 
-    What serves is started when it is first needed. `calling` are the personas whose model knows tools.
+    What serves is started when it is first needed. `calling` are the personas whose model knows tools, `notes` what a
+    person should know of who answers.
     """
 
     project: Project
@@ -39,6 +40,7 @@ class Cast:
     calling: frozenset[str]
     live: list[Voice]
     live_calls_tools: bool
+    notes: list[str] = field(default_factory=list)
 
     def speak(self, call: Call, heard: Callable[[str], None]) -> Said:
         """One turn by whoever speaks as this persona; `ServingError` as a voice raises it."""
@@ -59,7 +61,9 @@ class Cast:
         if own is not None:
             return own
         if not self.live:
-            server, _ = wake_server(self.project)
+            server, status = wake_server(self.project)
+            if status.problem:
+                self.notes.append(f"Answered by {status.version}: {status.problem}")
             self.live.append(LiveVoice(server, calls_tools=self.live_calls_tools))
         return self.live[0]
 
