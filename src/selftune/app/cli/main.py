@@ -92,6 +92,7 @@ def register_commands() -> None:
         nodes,
         people,
         picking,
+        probing,
         programs,
         prompting,
         registry,
@@ -135,6 +136,7 @@ def register_commands() -> None:
     forging.register(app)
     mcp.register(app)
     amending.register()
+    probing.register()
     searching.register(app)
     growing.register(app)
     examples.register(app)

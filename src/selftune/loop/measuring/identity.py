@@ -57,9 +57,16 @@ def identity_of(project: Project) -> EvaluationConfig | None:
     Raises:
         ConfigError: the codex, or the policy, is none.
     """
+    return probes_of(project) if IdentityKept.family in policy_of(project).rules else None
+
+
+def probes_of(project: Project) -> EvaluationConfig | None:
+    """The same whatever the policy asks for; None without a probe that the base can be asked.
+
+    Raises:
+        ConfigError: the codex is none.
+    """
     section = project.config.evaluation
-    if IdentityKept.family not in policy_of(project).rules:
-        return None
     codex = codex_of(project.folder, project.config)
     suite = identity_suite(codex, with_state_alone=project.config.base.name == REFERENCE)
     return None if suite is None else EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots)
