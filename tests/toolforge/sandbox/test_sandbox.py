@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_host import end_all_called
 
-from selftune.errors import SandboxError
+from selftune.errors import SandboxError, UsageError
 from selftune.toolforge.sandbox import EndedBy, Limits, find_sandbox
 from selftune.toolforge.sandbox import bubblewrap as room
 from selftune.toolforge.sandbox.bubblewrap import Bubblewrap, open_bubblewrap
@@ -162,6 +162,38 @@ def test_the_box_ends_with_whoever_started_it() -> None:
     assert not end_all_called(name, within=5)
 
 
+def test_the_box_ends_with_an_interrupt(box: Bubblewrap) -> None:
+    name = f"stop-{os.getpid()}"
+    program = f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); time.sleep(20)"
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.4)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            box.run(program, limits=Limits(wall_seconds=15))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert not end_all_called(name, within=2)
+
+
+def test_limits_that_we_are_under_ourselves_are_kept() -> None:
+    code = """
+import resource
+from selftune.toolforge.sandbox import find_sandbox
+for kind, most in (resource.RLIMIT_NOFILE, 50), (resource.RLIMIT_FSIZE, 1 << 20), (resource.RLIMIT_CPU, 3):
+    resource.setrlimit(kind, (most, most))
+print(find_sandbox().run("import resource; print([resource.getrlimit(n)[1] for n in (7, 1, 0)])").stdout.decode())
+"""
+    said = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True)
+
+    assert said.stdout.strip() == str([50, 1 << 20, 3])
+
+
 def test_the_box_is_built_by_a_user_who_is_not_root(box: Bubblewrap) -> None:
     name = f"who-{os.getpid()}"
     program = f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); time.sleep(0.5)"
@@ -246,6 +278,14 @@ def test_a_whole_box_has_no_fault(box: Bubblewrap) -> None:
 def test_a_probe_that_does_not_come_through_is_no_sandbox(box: Bubblewrap) -> None:
     with pytest.raises(SandboxError, match="could not be looked at"):
         read_probe(box.run("print('all is well')"))
+
+
+@pytest.mark.parametrize(("name", "least"), [("memory_bytes", 32 << 20), ("processes", 2), ("open_files", 16)])
+def test_limits_in_which_nothing_runs_are_refused_and_the_least_ones_do(box: Bubblewrap, name: str, least: int) -> None:
+    with pytest.raises(UsageError, match=name):
+        Limits(**{name: least - 1})
+
+    assert box.run("print(1)", limits=Limits(**{name: least})).ok
 
 
 def test_without_bubblewrap_there_is_no_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

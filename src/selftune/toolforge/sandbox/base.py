@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
+from selftune.errors import UsageError
+
 if TYPE_CHECKING:
     from selftune.toolforge.sandbox.posture import Posture
 
 ROOM: Final = "/tmp"  # noqa: S108 - the one in the box, which is new and empty for each run
 _MEBIBYTE: Final = 1 << 20
+_LEAST: Final = {
+    "wall_seconds": 0,
+    "cpu_seconds": 1,
+    "memory_bytes": 32 * _MEBIBYTE,
+    "file_bytes": 1 << 16,
+    "files": 1,
+    "processes": 2,
+    "open_files": 16,
+    "output_bytes": 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +35,7 @@ class Limits:
         memory_bytes: Of each process as address space, and of all together as what they hold.
         file_bytes: Of each file, and of /tmp in the box as a whole.
         files: How many files /tmp may hold; an empty one costs the kernel memory too.
-        processes: How many live at once, threads included.
+        processes: How many live at once, threads and the one that waits in the box included.
         open_files: Of each process.
         output_bytes: Of stdout, and of stderr.
     """
@@ -36,6 +48,19 @@ class Limits:
     processes: int = 64
     open_files: int = 64
     output_bytes: int = _MEBIBYTE
+
+    def __post_init__(self) -> None:
+        """Refuse what no interpreter comes up in.
+
+        Raises:
+            UsageError: one of them is too small.
+        """
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise UsageError(
+                    f"a program in the sandbox can't run with {name} = {getattr(self, name)}.",
+                    next_step=f"Give it {least} at least.",
+                )
 
 
 class EndedBy(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import resource
 import shutil
 import subprocess
 from dataclasses import dataclass, field, replace
@@ -178,9 +179,15 @@ def _covered() -> Iterator[str]:
 
 def _as_options(limits: Limits) -> Iterator[str]:
     """What the kernel holds each process to; the second figure of a pair is the one that can't be ignored."""
-    yield f"--nproc={limits.processes}"
-    yield f"--as={limits.memory_bytes}"
-    yield f"--cpu={limits.cpu_seconds}:{limits.cpu_seconds + 1}"
-    yield f"--fsize={limits.file_bytes}"
-    yield f"--nofile={limits.open_files}"
+    yield f"--nproc={_within('NPROC', limits.processes)}"
+    yield f"--as={_within('AS', limits.memory_bytes)}"
+    yield f"--cpu={_within('CPU', limits.cpu_seconds)}:{_within('CPU', limits.cpu_seconds + 1)}"
+    yield f"--fsize={_within('FSIZE', limits.file_bytes)}"
+    yield f"--nofile={_within('NOFILE', limits.open_files)}"
     yield "--core=0"
+
+
+def _within(name: str, most: int) -> int:
+    """A limit, or the one that we are under ourselves: nobody can raise that."""
+    ours = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1]
+    return most if ours == resource.RLIM_INFINITY else min(most, ours)
