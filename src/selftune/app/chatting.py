@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages.plain import one_line
+from selftune.errors import LockedError
 from selftune.loop.dialogues.exchange import measured_turns
 from selftune.loop.dialogues.holding import CHAT, Earlier, end_unfinished, hold, resume, unfinished
 from selftune.loop.dialogues.outset import new_name
@@ -103,8 +104,11 @@ def end_dialogue(project: Project, name: str) -> Held:
 
 
 def tell_unfinished(project: Project) -> tuple[str, ...]:
-    """That dialogues lie unfinished here and what can be done about them; nothing where none do."""
-    found = unfinished(project)
+    """That dialogues lie unfinished here and what can be done about them, or that one is held; else nothing."""
+    try:
+        found = unfinished(project)
+    except LockedError:
+        return ("Another dialogue is being held here: what you type waits for its end, a minute at most.",)
     if not found:
         return ()
     newest = found[-1]

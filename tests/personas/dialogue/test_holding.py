@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from held_project import QUARREL, FakeGauge, open_held_project, reopen, script
 
+from selftune.app.chatting import tell_unfinished
 from selftune.codex.reading import CODICES
 from selftune.curation.base import Pair
 from selftune.curation.filters import Complete
@@ -23,6 +24,7 @@ from selftune.interrupts import stopped_by
 from selftune.loop.dialogues import holding
 from selftune.loop.dialogues.holding import Earlier, end_unfinished, hold, place_of, resume, unfinished
 from selftune.loop.dialogues.outset import outset_text
+from selftune.loop.forgetting.places import files_that_quote
 from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.dialogue.base import Ending, Limits, Unheard
 from selftune.records import Interaction, InteractionOutcome, Trigger
@@ -288,10 +290,17 @@ def test_a_file_of_many_dialogues_opens_at_once(project):
 
 def test_two_processes_never_hold_dialogues_in_one_file(project, monkeypatch):
     monkeypatch.setattr(holding, "_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(holding, "_PERSON_WAITS_SECONDS", 0.1)
     held(project)
-    with filelock.FileLock(f"{place_of(project)}.lock", is_singleton=False), pytest.raises(LockedError) as busy:
-        held(project)
-    assert "another dialogue" in busy.value.message
+    with filelock.FileLock(f"{place_of(project)}.lock", is_singleton=False):
+        with pytest.raises(LockedError, match="another dialogue"):
+            held(project)
+        assert "waits for its end" in tell_unfinished(project)[0]
+    assert tell_unfinished(project) == ()
+
+
+def test_a_forgetting_names_the_file_where_an_unfinished_dialogue_quotes(left_behind):
+    assert place_of(left_behind) in files_that_quote(left_behind, [QUARREL[0][1]])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -57,6 +57,8 @@ CHAT: Final = "chat"
 MOTIVATOR: Final = "motivator"
 _SEED_LIMIT: Final = 1 << 31
 _WAIT_SECONDS: Final = 5.0
+# What the system talks about by itself ends when a person comes, but not before its server answers.
+_PERSON_WAITS_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,8 @@ def hold(
     source = MOTIVATOR if trigger is Trigger.MOTIVATOR else CHAT
     guests = _Guests(voice=voice, gauge=gauge, toolbox=toolbox, heard=heard)
     company = _company(project, codex, persona, guests)
-    with open_checkpoints(place_of(project) if keep else IN_MEMORY, wait_seconds=_WAIT_SECONDS) as checkpoints:
+    wait = _PERSON_WAITS_SECONDS if trigger is Trigger.USER else _WAIT_SECONDS
+    with open_checkpoints(place_of(project) if keep else IN_MEMORY, wait_seconds=wait) as checkpoints:
         begun = [one for one in checkpoints.unfinished() if one.thread == task_id]
         if begun:
             return _go_on(project, read_outset(begun[0]), codex, company, checkpoints)
