@@ -68,9 +68,9 @@ def kept(folder):
 
 
 def test_through_a_pipe_each_line_is_a_dialogue_and_the_turns_stand_on_stdout(folder, script_file):
-    script = script_file(("BRICK", "It holds \x1b[31m12 tonnes\u202e."), ("ROBIN", "[bold]Then[/] cross."))
+    script = script_file(("BRICK", "It holds \x1b[31m12 tonnes\u202e."), ("ROBIN", "[bold]Then[/] :train: cross."))
     shown = typed("chat", "--scripted", script, "--project", folder, said="Does it hold?\n\nAnd now?\n")
-    turns = "BRICK: It holds \ufffd[31m12 tonnes\ufffd.\nROBIN: [bold]Then[/] cross.\n"
+    turns = "BRICK: It holds \ufffd[31m12 tonnes\ufffd.\nROBIN: [bold]Then[/] :train: cross.\n"
     assert shown.stdout == turns * 2
     assert shown.stderr.count("dissonance 0") == 2
     assert "What speaks is scripted (a stand-in, no model)." in shown.stderr

@@ -24,22 +24,22 @@ class DialogueScreen:
     def begins(self, persona: str) -> None:
         """Its name, before its words."""
         self._heard = False
-        self._out.print(f"{one_line(persona)}: ", style="bold", end="", markup=False, soft_wrap=True)
+        self._out.print(f"{one_line(persona)}: ", style="bold", end="", markup=False, emoji=False, soft_wrap=True)
 
     def piece(self, text: str) -> None:
         """Words as they come."""
         self._heard = True
-        self._out.print(plain(text), end="", markup=False, soft_wrap=True)
+        self._out.print(plain(text), end="", markup=False, emoji=False, soft_wrap=True)
 
     def called(self, call: ToolCall) -> None:
         """Which tool was called."""
         failed = " (failed)" if (call.result or "").startswith("error: ") else ""
-        self._beside.print(f"[{one_line(call.name)}{failed}]", style="dim", markup=False, soft_wrap=True)
+        self._beside.print(f"[{one_line(call.name)}{failed}]", style="dim", markup=False, emoji=False, soft_wrap=True)
 
     def spoken(self, turn: Turn) -> None:
         """The end of its line."""
         cut = " (cut at its limit)" if "cut_short" in turn.flags else ""
-        self._out.print(cut, markup=False)
+        self._out.print(cut, markup=False, soft_wrap=True)
 
     def measured(self, dissonance: Dissonance, *, round_over: bool) -> None:
         """After each round, the dissonance and what was found."""
@@ -48,5 +48,5 @@ class DialogueScreen:
         score = "not measured" if dissonance.score is None else f"{dissonance.score:.2f}"
         found = "; ".join(one_line(reason) for reason in dissonance.reasons)
         self._beside.print(
-            f"dissonance {score}{f': {found}' if found else ''}", style="dim", markup=False, soft_wrap=True
+            f"dissonance {score}{f': {found}' if found else ''}", style="dim", markup=False, emoji=False, soft_wrap=True
         )
