@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.toolforge.sandbox import Limits
-    from selftune.toolforge.sandbox.posture import Posture
+    from selftune.toolforge.sandbox.base import Posture
 
 pytestmark = pytest.mark.needs("bwrap")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from selftune.errors import UsageError
-
-if TYPE_CHECKING:
-    from selftune.toolforge.sandbox.posture import Posture
 
 ROOM: Final = "/tmp"  # noqa: S108 - the one in the box, which is new and empty for each run
 _MEBIBYTE: Final = 1 << 20
@@ -97,6 +96,31 @@ class Ran:
     def ok(self) -> bool:
         """Whether the program ended by itself, with exit code 0."""
         return self.ended_by is EndedBy.EXIT and self.exit_code == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posture:
+    """What holds a program here, as it was seen by this process.
+
+    Attributes:
+        box: What builds it, with its version.
+        python: Version of the interpreter in the box.
+        filter_digest: Of the filter of system calls; empty where there is none.
+        lacking: What a stronger machine would add, in words.
+        verified: False where nobody held this kind of box against the escape suite.
+    """
+
+    box: str
+    python: str
+    filter_digest: str
+    lacking: tuple[str, ...]
+    verified: bool = True
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it: two boxes of one digest were seen to hold the same."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Sandbox(Protocol):

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import SandboxError
-from selftune.toolforge.sandbox.base import ROOM, EndedBy, Limits, Ran
+from selftune.toolforge.sandbox.base import ROOM, EndedBy, Limits, Posture, Ran
 from selftune.toolforge.sandbox.interpreter import Interpreter, choose_interpreter
-from selftune.toolforge.sandbox.posture import HOST, PROBE, Posture, faults, read_probe, unseen
+from selftune.toolforge.sandbox.posture import HOST, PROBE, faults, read_probe, unseen
 from selftune.toolforge.sandbox.prelude import PROGRAM, prelude, python_words
 from selftune.toolforge.sandbox.running import Start, run_and_listen
 from selftune.toolforge.sandbox.sealing import sealed

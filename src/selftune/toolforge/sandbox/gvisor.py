@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import SandboxError
-from selftune.toolforge.sandbox.base import ROOM, EndedBy, Limits, Ran
+from selftune.toolforge.sandbox.base import ROOM, EndedBy, Limits, Posture, Ran
 from selftune.toolforge.sandbox.interpreter import Interpreter, choose_interpreter
-from selftune.toolforge.sandbox.posture import HOST, PROBE, Posture, faults, read_probe
+from selftune.toolforge.sandbox.posture import HOST, PROBE, faults, read_probe, unseen
 from selftune.toolforge.sandbox.prelude import PROGRAM, STANDS, prelude, python_words
 from selftune.toolforge.sandbox.running import Start, run_and_listen
 from selftune.toolforge.sandbox.sealing import sealed
@@ -43,11 +43,7 @@ class Gvisor:
 
     runsc: Path
     interpreter: Interpreter
-    posture: Posture = field(
-        default_factory=lambda: Posture(
-            box=NAME, python="", filter_digest="", lacking=("never looked at",), verified=False
-        )
-    )
+    posture: Posture = field(default_factory=lambda: unseen(NAME))
 
     def run(self, program: str, *, stdin: bytes = b"", limits: Limits | None = None) -> Ran:
         """Run Python source in a new box; see `Sandbox.run`. The word that the box stands is a byte of its output."""

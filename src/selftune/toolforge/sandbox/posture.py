@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import SandboxError
-from selftune.toolforge.sandbox.base import ROOM
+from selftune.toolforge.sandbox.base import ROOM, Posture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,31 +75,6 @@ _OUTPUTS: Final = [0, 1, 2]
 # Python sets the locale itself, bubblewrap the folder.
 _HARMLESS_NAMES: Final = {"PWD", "LC_CTYPE"}
 _FEW_PROCESSES: Final = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Posture:
-    """What holds a program here, as it was seen by this process.
-
-    Attributes:
-        box: What builds it, with its version.
-        python: Version of the interpreter in the box.
-        filter_digest: Of the filter of system calls; empty where there is none.
-        lacking: What a stronger machine would add, in words.
-        verified: False where nobody held this kind of box against the escape suite.
-    """
-
-    box: str
-    python: str
-    filter_digest: str
-    lacking: tuple[str, ...]
-    verified: bool = True
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of all of it: two boxes of one digest were seen to hold the same."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def unseen(box: str) -> Posture:
