@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import BudgetError, IntegrityError, LockedError, UsageError
+from selftune.errors import BudgetError, IntegrityError, LockedError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +111,7 @@ def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> It
     """The file of dialogues, made where there is none, held by this process until the block ends.
 
     Raises:
+        MissingFileError: LangGraph is not installed.
         LockedError: another process holds a dialogue in it, and did so for the seconds that were to be waited.
         IntegrityError: it was written by a newer selftune, or is no such file.
         BudgetError: the disk is full; what was written down before stays.
@@ -182,7 +183,18 @@ def _set_up(connection: sqlite3.Connection, name: str) -> None:
 
 
 def prepare_langgraph() -> None:
-    """Say what LangGraph reads when it is first imported: no foreign types in checkpoints, and nothing is reported."""
+    """Say what LangGraph reads when it is first imported: no foreign types in checkpoints, and nothing is reported.
+
+    Raises:
+        MissingFileError: it is not installed.
+    """
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     os.environ["LANGSMITH_TRACING"] = "false"
     os.environ["LANGCHAIN_TRACING_V2"] = "false"
+    try:
+        import langgraph.checkpoint.sqlite
+        import langgraph.graph  # noqa: F401 - whether it is there
+    except ImportError as error:
+        raise MissingFileError(
+            "LangGraph is not installed, in which dialogues are held.", next_step="Run `pip install 'selftune[graph]'`."
+        ) from error

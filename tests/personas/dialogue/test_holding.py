@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import sys
 import time
 from dataclasses import replace
 
@@ -18,7 +19,14 @@ from selftune.codex.reading import CODICES
 from selftune.curation.base import Pair
 from selftune.curation.filters import Complete
 from selftune.curation.render import chatml, conversation_of
-from selftune.errors import BudgetError, IntegrityError, LockedError, UsageError, WaitingForPersonError
+from selftune.errors import (
+    BudgetError,
+    IntegrityError,
+    LockedError,
+    MissingFileError,
+    UsageError,
+    WaitingForPersonError,
+)
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.interrupts import stopped_by
 from selftune.loop.dialogues import holding
@@ -333,6 +341,13 @@ def test_a_codex_that_was_changed_by_hand_stops_dialogues(project):
     file.write_text(CODICES.text("brick_robin").replace("Play is welcome", "No play is welcome"))
     with pytest.raises(IntegrityError, match="codex"):
         held(project)
+
+
+def test_without_langgraph_the_next_step_is_named(project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "langgraph.graph", None)
+    with pytest.raises(MissingFileError) as missing:
+        held(project)
+    assert "selftune[graph]" in missing.value.next_step
 
 
 def test_nothing_is_no_prompt(project):
