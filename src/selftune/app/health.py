@@ -61,7 +61,8 @@ def _machine(folder: Path) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for package, what, extra in (("torch", "training", "train"), ("xllamacpp", "serving", "serve")):
+    wanted = (("torch", "training", "train"), ("xllamacpp", "serving", "serve"), ("langgraph", "dialogues", "graph"))
+    for package, what, extra in wanted:
         if find_spec(package) is None:
             mend = f"Run `pip install 'selftune[{extra}]'`."
             yield Finding(level="note", what=f"no {what}: {package} is missing", mend=mend)
