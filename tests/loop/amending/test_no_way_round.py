@@ -36,7 +36,7 @@ from selftune.governance.keys import sign_as_person
 from selftune.governance.people.keys import PersonKey
 from selftune.governance.statements import say
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.amending.deciding import approve, roll_back
+from selftune.loop.amending.deciding import approve, roll_back, turn_down
 from selftune.loop.amending.standing import file_of, require_adopted
 from selftune.loop.config import AmendmentSection, CodexSection
 from selftune.loop.hearing import put_on_record
@@ -220,6 +220,37 @@ def test_rollback_takes_a_person_s_key_too_and_a_key_revoked_from_then_on_takes_
     assert in_force(project) == amendment.codex_before
     with pytest.raises(IntegrityError, match="nobody signed this"):
         require_adopted(project)
+
+
+def test_what_a_person_signed_counts_only_where_it_can(opened):
+    project, ana = opened
+    before, amendment = in_force(project), proposed(project)
+    unsigned = statement(project, amendment)
+    project.store.save([unsigned], event="written by a test")
+    early = keep(project, statement(project, amendment, category=UNDONE), ana)
+    unknown = keep(project, statement(project, amendment, category="wished"), ana)
+    homeless = replace(amendment, codex_after="codex:00")
+    project.store.save([homeless], event="kept by a test")
+    nowhere = keep(project, statement(project, homeless), ana)
+    other = proposed(project, changed_text(project, "5"))
+    turn_down(project, other, author="ana", text="no", sign=signing(None))
+    refused = keep(project, statement(project, other), ana)
+    assert_unchanged(project, before)
+    approve(project, amendment, author="ana", text="", sign=signing(ana))
+    elsewhere = keep(project, statement(project, amendment, category=UNDONE, links=(amendment.follows,)), ana)
+    assert_unchanged(project, amendment.codex_after)
+    roll_back(project, author="ana", text="", sign=signing(ana))
+    again = keep(project, statement(project, amendment), ana)
+    assert [why_not(project, one) for one in (unsigned, early, unknown, nowhere, refused, elsewhere, again)] == [
+        "this machine did not sign it",
+        "there is nothing to roll back",
+        "it says nothing that is known here",
+        "the codex that it speaks of is not on record",
+        "a person refused it; propose it again",
+        "it takes back another amendment than the last one in force",
+        "it was rolled back; propose it again",
+    ]
+    assert_unchanged(project, before)
 
 
 # --- Files and rows that whatever runs here can write -----------------------------------------------------------------

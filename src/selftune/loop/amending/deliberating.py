@@ -30,13 +30,14 @@ from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.deliberation.base import Matter, Outcome, seat
 from selftune.personas.deliberation.graph import GRAPH_VERSION, Proceeding, deliberate
 from selftune.personas.dialogue.base import Company, Setting, Unheard
-from selftune.personas.scripted import SCRIPTED_FLAG, ScriptedVoice
+from selftune.personas.scripted import SCRIPTED, SCRIPTED_FLAG, ScriptedVoice
 from selftune.records import Amendment, Codex, Consent, Interaction, Message, Refutation, Trigger
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.governance.amendments.persistence import Persistence
+    from selftune.loop.config import ProjectConfig
     from selftune.loop.opened import Project
     from selftune.personas.base import Voice
     from selftune.personas.checkpoints import Checkpoints
@@ -101,10 +102,20 @@ def hold_deliberation(project: Project, *, voice: Voice | None = None, heard: Li
     codex = project.store.record(require_adopted(project), Codex)
     with open_checkpoints(place_of(project)) as checkpoints:
         begun = checkpoints.unfinished()
-        outset = _read(begun[0].body, codex.id) if begun else _begin(project, codex, checkpoints, voice)
-        company = _company(project, codex, voice, heard)
+        if begun:
+            outset, company = _read(begun[0].body, codex.id), _company(project, codex, voice, heard)
+        else:
+            # What is missing is told before a server is started; what can't be started, before anything is begun.
+            conflict, company = _lasting_conflict(project), _company(project, codex, voice, heard)
+            outset = _begin(project, codex, conflict, checkpoints, voice)
         done = deliberate(outset.thread, _proceeding(project, codex, outset), company, checkpoints)
         return _close(project, outset, done, checkpoints)
+
+
+def speaks_elsewhere(config: ProjectConfig) -> bool:
+    """Whether a persona speaks through a model beyond this machine: then only words that may leave it are shown."""
+    hosts = [urlsplit(one.endpoint).hostname or "" for one in config.personas.voices]
+    return not all(map(is_loopback, hosts))
 
 
 def place_of(project: Project) -> Path:
@@ -112,12 +123,22 @@ def place_of(project: Project) -> Path:
     return project.hidden / "personas" / "deliberations.db"
 
 
-def _begin(project: Project, codex: Codex, checkpoints: Checkpoints, voice: Voice | None) -> _Outset:
+def _lasting_conflict(project: Project) -> Persistence:
+    """The conflict that may be deliberated.
+
+    Raises:
+        BelowTriggerError: there is none; the message says what is missing.
+    """
     found = lasting_dissonance(project)
     if not found or not found[0].may_deliberate:
         raise BelowTriggerError(_told_missing(found), next_step="Talk on; `selftune loops` shows how near it is.")
-    seat(codex)
-    conflict, sends = found[0], voice is None and _speaks_elsewhere(project)
+    return found[0]
+
+
+def _begin(
+    project: Project, codex: Codex, conflict: Persistence, checkpoints: Checkpoints, voice: Voice | None
+) -> _Outset:
+    sends = voice is None and speaks_elsewhere(project.config)
     shown = {one.record_id: one.text for one in passages_named(project, conflict.high[-_SHOWN:], sends=sends)}
     for one in RecordRecall(project, codex, sends=sends).recall(conflict.named, _RECALLED):
         shown.setdefault(one.record_id, one.text)
@@ -139,12 +160,6 @@ def _begin(project: Project, codex: Codex, checkpoints: Checkpoints, voice: Voic
     checkpoints.begin(outset.thread, json.dumps(asdict(outset)))
     reach("deliberation-begun")
     return outset
-
-
-def _speaks_elsewhere(project: Project) -> bool:
-    """Whether a persona speaks through a model beyond this machine."""
-    hosts = [urlsplit(one.endpoint).hostname or "" for one in project.config.personas.voices]
-    return not all(map(is_loopback, hosts))
 
 
 def _read(body: str, codex_id: str) -> _Outset:
@@ -174,9 +189,8 @@ def _stuck(why: str) -> IntegrityError:
 
 
 def _company(project: Project, codex: Codex, voice: Voice | None, heard: Listener | None) -> Company:
-    speaks = voice or cast_of(project, codex)
+    bench, speaks = seat(codex), voice or cast_of(project, codex)
     if isinstance(speaks, Cast):
-        bench = seat(codex)
         speaks.wake(tuple({one.name: one for one in (bench.speaks_for, bench.speaks_against, bench.writes)}))
     return Company(voice=speaks, listener=heard or Unheard(), clean=cleaner_of(project), elapsed=time.monotonic)
 
@@ -260,6 +274,7 @@ def _interaction(outset: _Outset, done: Deliberated) -> Interaction:
         passages=tuple(Passage(record_id=place, text="", score=0.0) for place, _ in outset.passages),
     )
     flags = tuple(dict.fromkeys(flag for turn in done.turns for flag in turn.flags))
+    scripted = outset.scripted or any(turn.generated_by == SCRIPTED for turn in done.turns)
     said = Interaction(
         salt=outset.salt,
         conversation=outset.thread,
@@ -270,7 +285,7 @@ def _interaction(outset: _Outset, done: Deliberated) -> Interaction:
         position=outset.thread,
         generated_by=done.turns[-1].generated_by if done.turns else None,
         author_is_owner=True,
-        flags=(*flags, DELIBERATION, *((SCRIPTED_FLAG,) if outset.scripted else ())),
+        flags=(*flags, DELIBERATION, *((SCRIPTED_FLAG,) if scripted else ())),
         happened_at=outset.happened_at,
         codex_id=outset.codex_id,
     )
