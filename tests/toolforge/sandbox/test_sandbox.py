@@ -81,6 +81,13 @@ def test_whatever_is_printed_is_held_up_to_the_cap(data: bytes) -> None:
     assert (ran.ended_by is EndedBy.OUTPUT) == (len(data) > _CAP)
 
 
+def test_ten_gigabytes_of_output_end_with_the_first_of_them(box: Bubblewrap) -> None:
+    ran = box.run("import os\nfor _ in range(10_240): os.write(1, bytes(1 << 20))", limits=Limits(wall_seconds=60))
+
+    assert (len(ran.stdout), ran.ended_by) == (1 << 20, EndedBy.OUTPUT)
+    assert ran.seconds < 30
+
+
 @few
 @given(program=st.text(max_size=200))
 def test_whatever_the_program_is_it_comes_back(program: str) -> None:

@@ -36,6 +36,17 @@ _MEMORY: Final = (
         short=True,
     ),
     _try(
+        "unpacks something small into something huge",
+        """
+import gzip
+small = gzip.compress(bytes(4 << 20)) * 60
+gzip.decompress(small)
+got_out(len(small))
+""",
+        family="memory",
+        limits=LITTLE,
+    ),
+    _try(
         "takes more memory in many processes than it may",
         """
 for _ in range(4):
