@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from selftune.gate.base import Evidence
     from selftune.gate.comparison import Comparison
     from selftune.gate.config import Policy
-    from selftune.records import Suite
 
 IDENTITY: Final = "identity"
 """The purpose, and the name, of the suite that is made of a codex's probes; its categories are the invariants."""
 
-TOGETHER: Final = "few together"
-"""Stands for the invariants that are probed so seldom that no loss could be shown of one alone."""
+TOGETHER: Final = "all together"
+"""Stands for all invariants, held against the champion: many may lose a little each, or be probed too seldom alone."""
 
 SINCE_FIRST: Final = "since the first release"
-"""Stands for all invariants together, held against the first release: what goes in small steps goes as well."""
+"""Stands for all invariants, held against the first release: what goes in small steps goes as well."""
 
 _NAMED: Final = 5
+# What one invariant loses is lost by all together too, and since the first release: three share the error.
+_ALWAYS_SHARED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ class IdentityKept(EnforcedRule):
 
     @property
     def name(self) -> str:
-        """Family, and the invariant or `TOGETHER`."""
+        """Family, and the invariant, `TOGETHER` or `SINCE_FIRST`."""
         return f"{self.family}:{self.place}"
 
     @classmethod
     def needed(cls, policy: Policy, evidence: Evidence) -> tuple[EnforcedRule, ...]:
-        """One for each invariant that is probed, for those of few probes together, and for all since the first release.
+        """One for each invariant that is probed, for all together, and for all since the first release.
 
         The last is left out where the first release serves, or was not asked.
         """
@@ -63,7 +64,7 @@ class IdentityKept(EnforcedRule):
     def check(self, evidence: Evidence, policy: Policy) -> Check:
         """Fails when more probes were lost than chance explains, all that is looked at sharing one error; names them.
 
-        An invariant of too few probes can't fail alone: what it lost is printed, and counts together with others.
+        An invariant of too few probes can't fail alone: what it lost is printed, and counts together with the others.
         """
         seen = evidence.on_suite(self.suite)
         if seen is None or seen.candidate is None:
@@ -77,7 +78,7 @@ class IdentityKept(EnforcedRule):
         return Check(
             name=self.name,
             status=found.status(allowed),
-            detail=f"{self.place}: {found.told}{found.weighed(allowed, _alpha(policy))}",
+            detail=f"{self.place}: {found.told}{found.weighed(allowed, _fewest(policy))}",
             measured=len(found.lost) / found.held if found.held else None,
             interval=clopper_pearson(len(found.lost), found.held, policy.level) if found.held else None,
             n=found.held,
@@ -114,14 +115,14 @@ class _Counted:
         counted = f"{self.held} of {self.asked} probes held before, {len(self.lost)} of these no longer do{named}"
         return f"{counted}, {self.gained} others do now"
 
-    def weighed(self, allowed: float, alpha: float) -> str:
+    def weighed(self, allowed: float, fewest: int) -> str:
         """What the counts mean, in words; nothing where nothing changed."""
         if not self.held:
             return "; what was never there can't be lost"
         if not self.lost:
             return ""
-        if not allowed:
-            return f"; {fewest_to_show(alpha)} must be lost to show a drift, so that these can't alone"
+        if self.asked < fewest:
+            return f"; {fewest} must be lost to show a drift, so that these can't alone"
         return f"; by chance so many in {self.chance:.2g} of cases, a drift is shown at {allowed:.2g}"
 
 
@@ -141,19 +142,18 @@ def _alpha(policy: Policy) -> float:
 
 
 def _tested(seen: Evidence, policy: Policy) -> dict[str, _Counted]:
-    """What is tested, by its place; which places there are, nobody's answers decide."""
-    compared = compare(seen)
-    tested = {place: _count(compared, members) for place, members in _groups(seen.suite, policy).items()}
+    """What is tested, by its place: all, and each invariant of probes enough. No answer decides which those are."""
+    compared, suite = compare(seen), seen.suite
+    probes = Counter(category for _, category in {(item.pair or item.id, item.category) for item in suite.items})
+    enough = [name for name in suite.categories if probes[name] >= _fewest(policy)]
+    tested = {name: _count(compared, (name,)) for name in enough}
+    tested[TOGETHER] = _count(compared, suite.categories)
     first = seen.against_base()
     if first is not None and first.champion.build_digest != seen.champion.build_digest:
-        tested[SINCE_FIRST] = _count(compare(first), seen.suite.categories)
+        tested[SINCE_FIRST] = _count(compare(first), suite.categories)
     return tested
 
 
-def _groups(suite: Suite, policy: Policy) -> dict[str, tuple[str, ...]]:
-    """Each invariant that has probes enough by itself, and all others as one."""
-    probes = Counter(category for _, category in {(item.pair or item.id, item.category) for item in suite.items})
-    fewest = fewest_to_show(_alpha(policy))
-    few = tuple(name for name in suite.categories if probes[name] < fewest)
-    groups = {name: (name,) for name in suite.categories if name not in few}
-    return groups | ({TOGETHER: few} if sum(probes[name] for name in few) >= fewest else {})
+def _fewest(policy: Policy) -> int:
+    """Probes of an invariant, or of all, of which fewer could never show a drift."""
+    return fewest_to_show(_alpha(policy) / _ALWAYS_SHARED)
