@@ -125,6 +125,11 @@ ESCAPES = {
     "too long": "def f(text: str) -> int:\n    return 0\n" + "# x\n" * 3000,
     "too deep": "def f(text: str) -> int:\n    return " + "(" * 3000 + "0" + ")" * 3000 + "\n",
     "no Python": "def f(text: str) -> int\n    return 0\n",
+    "too many parts": "def f(text: str) -> int:\n    return " + "+".join(["1"] * 1500) + "\n",
+    "empty": "\n  \n",
+    "module bound again": "import re\ndef f(text: str) -> int:\n    re = 1\n    return re\n",
+    "module under a forbidden name": "import re as exec\ndef f(text: str) -> int:\n    return exec.I\n",
+    "variable outside a function": "cache = {}\ndef f(text: str) -> int:\n    return len(cache)\n",
     "undefined": "def f(text: str) -> int:\n    return os.getpid()\n",
 }
 """Ways out and ways round, each with what it tries; none may pass the static check."""

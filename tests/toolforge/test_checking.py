@@ -31,6 +31,10 @@ ORDINARY = {
         "def f(text: str) -> int:\n    match text.split():\n        case [one]:\n            return len(one)\n"
         "        case [one, *others]:\n            return len(others)\n        case _:\n            return 0\n"
     ),
+    "more patterns": (
+        "def f(text: str) -> int:\n    match {'a': text}:\n        case {'a': 'x', **others}:\n"
+        "            return len(others)\n        case {'a': one} if one:\n            return 1\n    return 0\n"
+    ),
     "a lambda": "def f(text: str) -> int:\n    return len(sorted(text, key=lambda letter: -ord(letter)))\n",
     "an import within": "def f(text: str) -> int:\n    from statistics import fmean\n    return int(fmean([1, 2]))\n",
 }
@@ -65,6 +69,8 @@ def test_chance_and_the_time_of_day_are_seen_and_refused_only_where_the_spec_say
     assert check_source(source, spec).impure == ("random", "today")
     assert any("pure" in problem for problem in check_source(source, spec).problems)
     assert check_source(source, read_spec(told_spec(name="a_tool", pure=False))).problems == ()
+    by_name = named("from random import choice\ndef f(text: str) -> int:\n    return len(choice([text]))\n")
+    assert check_source(by_name, spec).impure == ("random",)
 
 
 def test_what_is_left_out_of_a_call_needs_a_default():

@@ -15,7 +15,7 @@ from selftune.toolforge.config import Forge
 from selftune.toolforge.forge import Bench
 from selftune.toolforge.gaps import Gap, GapKind
 from selftune.toolforge.running import MOST_LETTERS, call_each, limits_for
-from selftune.toolforge.sandbox import find_sandbox
+from selftune.toolforge.sandbox import EndedBy, Ran, find_sandbox
 from selftune.toolforge.spec import read_example, read_spec
 
 pytestmark = pytest.mark.needs("bwrap")
@@ -105,6 +105,59 @@ def test_time_and_a_writer_that_breaks_off_end_it_by_name(box):
     forged, _ = run(box, told_spec())
     assert forged.ended_by is ForgingEnd.WRITER_FAILED
     assert "no further answer" in forged.failure
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("I can't.", "no function in a"),
+        ("```python\n\n```", "no function in a"),
+        (f"```python\n{GOOD}```\n```json\n[tree]\n```", "your tests are no JSON"),
+        (f'```python\n{GOOD}```\n```json\n{{"text": 2}}\n```', "your tests must be a list"),
+        (told_function(GOOD, ({"word": "tree"}, 2)), "arguments of your test: 'text' is missing"),
+        (told_function(GOOD, ({"text": "tree"}, "2")), "result of your test must be integer"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused_before_anything_runs(box, answer, told):
+    forged, _ = run(box, told_spec(), answer, config=Forge(attempts=1))
+    assert told in forged.attempts[-1].problems[0]
+    assert forged.tried is None
+
+
+def test_a_function_without_a_fence_is_read_too(box):
+    assert run(box, told_spec(), GOOD)[0].ended_by is ForgingEnd.PROPOSED
+
+
+def test_what_a_process_tells_is_believed_no_further_than_its_form():
+    class FakeBox:
+        """A fake sandbox that runs nothing: it says what a process that was taken over might print."""
+
+        def run(self, program, *, stdin, limits):
+            lines = [
+                b"hello",
+                b"[1]",
+                b'{"result": 7}',
+                b'{"result": "7"}',
+                b'{"error": "x"}',
+                b'{"memory_bytes": "all"}',
+            ]
+            return Ran(
+                stdout=b"\n".join(lines), stderr=b"", exit_code=0, ended_by=EndedBy.EXIT, seconds=0.0,
+                posture="fake",
+            )  # fmt: skip
+
+    called = call_each(FakeBox(), "", "f", [{}] * 5, limits_for(5, call_seconds=1, memory_mb=64))
+    # What is no sound line leaves the last calls without an outcome: none is taken for another's.
+    assert [outcome.result for outcome in called.outcomes].count("7") == 1
+    assert sum(bool(outcome.error) for outcome in called.outcomes) == 4
+    assert called.memory_bytes == 0
+
+
+def test_results_are_compared_as_json_and_fractions_to_their_last_bits(box):
+    source = 'def count_vowels(text: str) -> list:\n    return [{"a": 0.1 + 0.2, "b": (1, 2.0)}]\n'
+    examples = [{"arguments": {"text": one}, "result": [{"a": 0.3, "b": [1, 2]}]} for one in "abc"]
+    forged, _ = run(box, told_spec(returns={"type": "array"}, examples=examples), told_function(source))
+    assert forged.ended_by is ForgingEnd.PROPOSED
 
 
 def test_half_a_character_in_an_answer_is_kept_as_text(box):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from forge_scripts import SPEC, told_spec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selftune.records import ExampleBy
@@ -44,6 +44,9 @@ def test_a_spec_is_read_out_of_an_answer_with_words_around_it():
         ({"examples": [*SPEC["examples"], {"arguments": {"text": "tree"}, "result": 3}]}, "said to return 2 and 3"),
         ({"examples": [{"arguments": {"word": "tree"}, "result": 2}] * 3}, "unknown 'word'"),
         ({"more": 1}, "unknown key"),
+        ({"examples": {}}, "examples must be a list"),
+        ({"examples": SPEC["examples"] * 6}, "at most 20"),
+        ({"examples": [{"arguments": {"text": "a"}}] * 3}, "each example must be"),
     ],
 )
 def test_a_spec_that_is_not_sound_is_refused_with_the_reason(changes, told):
@@ -65,6 +68,8 @@ def test_a_person_s_example_comes_first_and_beats_no_other_in_silence():
         read_spec(told_spec(), [read_example('{"text": "tree"} -> 7', ExampleBy.PERSON)])
     with pytest.raises(SpecError, match="written as"):
         read_example("tree has two", ExampleBy.PERSON)
+    with pytest.raises(SpecError, match="no JSON"):
+        read_example("tree -> 2", ExampleBy.PERSON)
 
 
 def test_a_third_of_the_examples_is_hidden_and_nobody_chooses_which():
@@ -111,6 +116,7 @@ def test_a_schema_that_can_t_be_held_against_a_value_is_refused(schema):
     assert problems_of_schema(schema)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000))
 def test_what_is_drawn_fits_its_schema(seed):
     schema = {

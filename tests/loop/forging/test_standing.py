@@ -11,7 +11,15 @@ from forge_scripts import BUGGY, GOOD, told_spec
 from forging_makers import FRAGILE, GAP, called, impure, made, nobody, put, said, script, with_forge, yes
 
 from selftune.app.forgetting import look_for
-from selftune.app.forging import approve_tool, exit_code_of, refuse_tool, resume_tool, suspend_tool
+from selftune.app.forging import (
+    approve_tool,
+    describe_made,
+    describe_tool,
+    exit_code_of,
+    refuse_tool,
+    resume_tool,
+    suspend_tool,
+)
 from selftune.app.people import add_person
 from selftune.app.signing import keys_folder
 from selftune.app.tracing import trace
@@ -43,6 +51,7 @@ from selftune.personas.scripted import SCRIPTED
 from selftune.records import Consent, Forging, ForgingEnd, Message, Tool, ToolCall, Trigger, has_words
 from selftune.toolforge.config import ApprovedBy
 from selftune.toolforge.gaps import GapKind, find_gaps
+from selftune.toolforge.sandbox import EndedBy, Ran
 
 pytestmark = pytest.mark.needs("bwrap")
 PASSPHRASE = "eight letters or more"
@@ -120,8 +129,11 @@ def test_the_same_tool_again_is_no_second_one(project):
     made(project)
     again = made(project)
     assert again.known
-    assert project.store.count(Tool) == 1
-    assert project.store.count(Forging) == 2
+    assert "is there already" in "\n".join(describe_made(again))
+    assert "word for word" not in "\n".join(describe_made(made(project, FRAGILE)))
+    assert any(line.startswith("supersedes tool:") for line in trace(project, tools_of(project)[1].tool.id).lines)
+    assert project.store.count(Tool) == 2
+    assert project.store.count(Forging) == 3
 
 
 def test_a_refusal_holds_until_who_said_it_takes_it_back(project):
@@ -197,6 +209,7 @@ def test_one_that_fails_again_and_again_is_suspended_and_a_person_gives_it_a_new
     assert box.schemas() == ()
     assert called(box).startswith("error: not now: count_vowels is suspended")
     (standing,) = tools_of(project)
+    assert "selftune tool resume" in "\n".join(describe_tool(project, standing))
     assert standing.said[-1].author_is_model
     assert "failed 3 times in a row, the last time by KeyError" in standing.why
     resume_tool(project, "count_vowels", author="ann", because="nobody says boom", ask=nobody)
@@ -265,6 +278,31 @@ def test_nothing_is_asked_and_nothing_offered_where_no_sandbox_holds(project, mo
     box = toolbox_of(project)
     assert box.schemas() == ()
     assert called(box) == "error: not now: no sandbox holds here."
+
+
+def test_a_box_that_breaks_and_a_result_that_is_none_are_told_and_raise_nothing(project):
+    class FakeBox:
+        """A fake sandbox: first it can't be built, then it prints what no tool of ours would."""
+
+        def __init__(self):
+            self.runs = 0
+
+        def run(self, program, *, stdin, limits):
+            self.runs += 1
+            if self.runs == 1:
+                raise SandboxError("the box could not be built.", next_step="Try again.")
+            return Ran(
+                stdout=b'{"result": "tree"}', stderr=b"", exit_code=0, ended_by=EndedBy.EXIT, seconds=0.0,
+                posture="fake",
+            )  # fmt: skip
+
+    put(project)
+    yes(project)
+    box = toolbox_of(project)
+    box._box = FakeBox()
+    assert called(box) == "error: not now: the box could not be built."
+    assert called(box).startswith("error: the tool failed: its result is no JSON")
+    assert [detail["row"] for _, detail in project.store.noted(toolbox.FAILED)] == ["1"]
 
 
 def test_a_stop_keeps_tools_from_being_called_and_written(project):

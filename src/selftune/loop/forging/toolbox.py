@@ -169,7 +169,10 @@ def run_tool(project: Project, tool: Tool, arguments: Any, box: Sandbox) -> Answ
         if kind == _REFUSES:
             return Answered(error=f"the arguments have no answer:{told}"[:_TOLD])
         return Answered(error=f"the tool failed: {outcome.error}"[:_TOLD], is_fault=True, kind=kind[:_TOLD])
-    problems = problems_of_value(read_value(tool.returns), read_value(outcome.result), "result")
+    try:
+        problems = problems_of_value(read_value(tool.returns), read_value(outcome.result), "result")
+    except ValueError as error:
+        problems = (f"its result is no JSON: {error}",)
     if problems:
         return Answered(error=f"the tool failed: {problems[0]}"[:_TOLD], is_fault=True, kind="a result of another form")
     return Answered(value=outcome.result)
