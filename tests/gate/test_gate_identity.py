@@ -101,7 +101,7 @@ def test_invariants_of_few_probes_can_only_fail_together() -> None:
 
 
 def test_what_every_invariant_lost_is_seen_though_none_could_show_it_alone() -> None:
-    """Invariants of six probes, all lost: each alone comes by chance once in 64. A real model, spoilt, did just that."""
+    """Invariants of six probes, all lost: each alone comes by chance once in 64. A real, spoilt model did that."""
     six = dict.fromkeys(INVARIANTS, 6)
     decision, checks = checks_of(probed(six, dict.fromkeys(INVARIANTS, 0), probes=6))
     assert decision.outcome is Outcome.REJECT
