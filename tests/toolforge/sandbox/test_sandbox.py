@@ -305,6 +305,17 @@ def test_without_bubblewrap_there_is_no_sandbox(monkeypatch: pytest.MonkeyPatch,
     assert "apt-get install bubblewrap" in caught.value.next_step
 
 
+@pytest.mark.parametrize("said", ["bubblewrap 0.6.1", "", "bubblewrap"])
+def test_a_bubblewrap_that_is_too_old_is_no_sandbox(said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # A stand-in that only tells a version.
+    (tmp_path / "bwrap").write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setattr(room, "_PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(SandboxError, match="too old"):
+        open_bubblewrap()
+
+
 def test_a_bubblewrap_that_may_not_build_is_no_sandbox(box: Bubblewrap, tmp_path: Path) -> None:
     # A stand-in for a kernel that gives ordinary users no namespaces.
     stand_in = Path("/bin/false")

@@ -30,6 +30,7 @@ _ALLOW: Final = (
     "Allow ordinary users to make user namespaces (on Ubuntu by an AppArmor profile for bwrap; in a container by its "
     "seccomp profile), or install gVisor's runsc; then run `selftune doctor`."
 )
+_OLDEST: Final = [0, 8]
 _NOBODY: Final = 65534
 _LINKED: Final = ("bin", "sbin", "lib", "lib64", "lib32")
 # Only what the system's administrator installed may build the box.
@@ -142,6 +143,7 @@ def open_bubblewrap() -> Bubblewrap:
             f"no filter of system calls is known for {platform.machine()}.",
             next_step="Run the forge on x86_64 or aarch64, or install gVisor's runsc.",
         )
+    version = _version(bwrap)
     dropped = os.geteuid() == 0
     box = Bubblewrap(
         bwrap=bwrap,
@@ -154,7 +156,7 @@ def open_bubblewrap() -> Bubblewrap:
     found = list(faults(seen, Limits(), filtered=True))
     if found:
         raise SandboxError(f"the sandbox does not hold: {'; '.join(found)}.", next_step=INSTALL)
-    posture = Posture(box=_version(bwrap), python=seen["python"], filter_digest=calls.digest, lacking=(_NOT_COUNTED,))
+    posture = Posture(box=version, python=seen["python"], filter_digest=calls.digest, lacking=(_NOT_COUNTED,))
     return replace(box, posture=posture)
 
 
@@ -166,8 +168,16 @@ def _find(name: str, next_step: str) -> Path:
 
 
 def _version(program: Path) -> str:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, env={}, check=False)
-    return said.stdout.strip()
+    """What it says of itself, as `bubblewrap 0.8.0`.
+
+    Raises:
+        SandboxError: it can't close user namespaces to what runs in it; that came with 0.8.
+    """
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, env={}, check=False).stdout.strip()
+    numbers = [int(part) for part in said.rpartition(" ")[2].split(".") if part.isdigit()]
+    if numbers < _OLDEST:
+        raise SandboxError(f"{said or program} is too old.", next_step="Install bubblewrap 0.8 or later.")
+    return said
 
 
 def _covered() -> Iterator[str]:
