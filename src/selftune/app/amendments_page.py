@@ -10,7 +10,7 @@ from selftune.governance.amendments.effects import DISSONANCE, PROBE
 from selftune.governance.amendments.states import AmendmentState, refusal_of, state_of
 from selftune.loop.amending.noticing import effect_on_record
 from selftune.loop.amending.standing import said_in, standing_in
-from selftune.records import Amendment, Codex
+from selftune.records import Amendment, Codex, Interaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,8 @@ def _told_case(amendment: Amendment) -> Iterator[str]:
 def _told_test(test: Refutation) -> str:
     invariant = test.measure.removeprefix(PROBE)
     if test.measure == DISSONANCE:
-        about = f" about {one_line(test.topic)!r}" if test.topic else ""
+        like = test.topic.startswith(f"{Interaction.KIND}:")
+        about = f" like {test.topic[:26]}" if like else f" about {one_line(test.topic)!r}" if test.topic else ""
         counted = f"the share of dialogues{about} that end in high dissonance"
     elif invariant != test.measure:
         counted = f"the share of lost probes of {one_line(invariant)!r}"

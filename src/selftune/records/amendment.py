@@ -14,7 +14,7 @@ class Refutation:
 
     Attributes:
         measure: `dissonance`: the share of dialogues in high dissonance; `probe:` and an invariant: of probes not held.
-        topic: Of which dialogues, by what they are about in a word; empty: of all.
+        topic: Of which dialogues: the id of one that they are like, or what they are about in a word; empty: of all.
         at_most: The share, 0 to 1, above which the change was wrong.
         at_least_n: Of how many at least; fewer show nothing.
         until: When it is looked at, UTC as ISO 8601.

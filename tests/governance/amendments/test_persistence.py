@@ -40,7 +40,7 @@ def test_lasting_conflict_that_neither_tool_nor_training_reduced_may_be_delibera
     found = nearest(LASTING)
     assert found.missing == ()
     assert found.may_deliberate
-    assert found.topic == LAMP
+    assert (found.topic, found.first) == (LAMP, "interaction:10")
     assert found.high == tuple(one.interaction_id for one in LASTING)
     assert (found.days, found.tools, found.generations) == (5.0, ("tool:aa",), ("release:aa",))
     assert (found.before.high, found.before.n, found.after.high, found.after.n) == (4, 4, 2, 2)
@@ -94,6 +94,8 @@ def test_questions_in_the_same_words_are_one_topic():
     assert [one.place for one in topics.about(LAMP)] == [0, 1]
     assert [one.place for one in topics.about("storm lamp")] == [0, 1]
     assert [one.place for one in topics.about("")] == [0, 1, 2]
+    assert [one.place for one in topics.about("interaction:1")] == [0, 1]
+    assert topics.about("interaction:9") == ()
 
 
 def interaction(position, **more):

@@ -21,7 +21,7 @@ from selftune.loop.incoming.privacy import door_of
 from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.deliberation.base import Outcome, seat
 from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice
-from selftune.records import Amendment, Interaction, Message, Release, Trigger
+from selftune.records import Amendment, Interaction, Message, Release, Trigger, encode_record
 
 pytestmark = pytest.mark.needs("graph")
 
@@ -93,6 +93,9 @@ def test_deliberation_ends_in_a_proposal_that_a_person_has_to_sign(lasting):
         "It is quieter at night.", "BEACON: A shout is not heard better.", "BEACON: Then let it be clear."
     )  # fmt: skip
     assert (amendment.refutation.at_most, amendment.dialogue) == (0.25, done.interaction)
+    # Whoever asked may have their words erased; a record without a salt must not hold them.
+    assert amendment.refutation.topic == held(1, 1).id
+    assert POISON not in encode_record(amendment)
     assert {"tool:aa", release().id} < set(amendment.evidence)
     state = state_of(said_in(lasting), standing_in(lasting), amendment, lasting.context().now())
     assert state is AmendmentState.WAITING

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.codex.reading import reference_to
+from selftune.records import Interaction
 from selftune.scoring.embedding import HashedWords, cosine
 from selftune.scoring.reading import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from selftune.records import Interaction
 
 DELIBERATION: Final = "deliberation"
 """Source of an interaction in which the personas argued about their codex: no dialogue that the codex is judged by."""
@@ -21,6 +20,7 @@ ALIKE: Final = 0.4
 """From which cosine of their hashed words two questions are taken for one topic: it knows words and no meaning."""
 
 _STAND_IN: Final = "scripted"
+_ID: Final = f"{Interaction.KIND}:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +98,14 @@ class Topics:
         return tuple(one for one in self._dialogues if self._are_alike(one, leader))
 
     def about(self, topic: str) -> tuple[Dialogue, ...]:
-        """All dialogues about a topic that is told in words: those alike, or with all of its words; all for none."""
+        """All dialogues about a topic: like the one of this id, or alike to these words or with all of them.
+
+        All for no topic; none for an id that is not among them any more.
+        """
         if not topic.strip():
             return self._dialogues
+        if topic.startswith(_ID):
+            return tuple(like for one in self._dialogues if one.interaction_id == topic for like in self.like(one))
         vector, wanted = self._embed(topic), set(words(topic))
         return tuple(
             one

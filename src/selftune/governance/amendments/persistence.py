@@ -64,6 +64,7 @@ class Persistence:
 
     Attributes:
         topic: In the words in which it was first asked; empty where it is one of who speaks, of whatever.
+        first: Id of the dialogue in which it was first asked; empty as the topic is.
         personas: Who spoke in the first of these dialogues, as references write them.
         high: Ids of the dialogues that ended high, oldest first.
         days: From the first to the last of them.
@@ -73,6 +74,7 @@ class Persistence:
     """
 
     topic: str
+    first: str
     personas: tuple[str, ...]
     high: tuple[str, ...]
     days: float
@@ -105,17 +107,19 @@ def find_persistence(
     """Every conflict, by topic and by who spoke: those that lack least first, of these the most frequent."""
     topics = Topics(dialogues)
     high = [one for one in dialogues if one.ended >= demand.high]
-    groups = [(leader.asked, topics.like(leader)) for leader in topics.leaders(high)]
+    groups: list[tuple[Dialogue | None, Sequence[Dialogue]]] = [
+        (leader, topics.like(leader)) for leader in topics.leaders(high)
+    ]
     groups += [
-        ("", tuple(one for one in dialogues if one.personas == personas))
+        (None, tuple(one for one in dialogues if one.personas == personas))
         for personas in dict.fromkeys(one.personas for one in high)
     ]
-    found = [_look_at(name, held, tools, generations, demand) for name, held in groups]
+    found = [_look_at(leader, held, tools, generations, demand) for leader, held in groups]
     return tuple(sorted(found, key=lambda one: (len(one.missing), -len(one.high))))
 
 
 def _look_at(
-    topic: str,
+    leader: Dialogue | None,
     held: Sequence[Dialogue],
     tools: Sequence[Remedy],
     generations: Sequence[Remedy],
@@ -131,7 +135,8 @@ def _look_at(
     after = share_of([] if cut is None else [one for one in held if one.place > cut], demand.high)
     days = _days(high[0].at, high[-1].at)
     return Persistence(
-        topic=topic,
+        topic="" if leader is None else leader.asked,
+        first="" if leader is None else leader.interaction_id,
         personas=tuple(sorted(high[0].personas)),
         high=tuple(one.interaction_id for one in high),
         days=days,

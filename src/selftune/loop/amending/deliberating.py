@@ -150,7 +150,7 @@ def _begin(
         salt=context.draw_salt(),
         seed=time.time_ns() % _SEED_LIMIT,
         happened_at=context.now(),
-        topic=conflict.topic,
+        topic=conflict.first,
         told=_told(conflict),
         places=places_left_open(codex, places_to_edit(codex)),
         passages=tuple(shown.items()),
