@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from selftune.codex.reading import CODICES
 from selftune.errors import IntegrityError
 from selftune.loop.amending.standing import check_codex, require_adopted, standing_in, was_adopted
+from selftune.loop.config import CodexSection
 from selftune.loop.ejected import codex_of, eject
 from selftune.records import Codex, Statement
+from selftune.settings import Shipped
+
+read = Shipped.text
 
 
 def test_first_run_adopts_the_codex_and_the_next_one_finds_it(project):
@@ -36,6 +43,28 @@ def test_file_that_says_something_else_stops_with_the_next_step(project):
     assert stopped.value.exit_code == 8
     assert "selftune codex restore" in stopped.value.next_step
     assert "selftune codex approve" in stopped.value.next_step
+
+
+def test_an_upgrade_that_ships_other_words_leaves_the_adopted_ones_in_force(project, monkeypatch):
+    adopted = require_adopted(project)
+    shipped = CODICES.text("brick_robin")
+    newer = shipped.replace('version = "', 'version = "1', 1)
+    monkeypatch.setattr(Shipped, "text", lambda self, name: newer if name == "brick_robin" else read(self, name))
+    assert codex_of(project.folder, project.config).id != adopted
+    assert require_adopted(project) == adopted
+    assert codex_of(project.folder, project.config).id == adopted
+    assert (project.folder / "codex" / "brick_robin.toml").read_text(encoding="utf-8") == shipped
+    (project.folder / "codex" / "brick_robin.toml").write_text(newer, encoding="utf-8")
+    with pytest.raises(IntegrityError, match="nobody signed this"):
+        require_adopted(project)
+
+
+def test_another_name_in_the_config_is_no_upgrade(project):
+    require_adopted(project)
+    other = replace(project, config=replace(project.config, codex=CodexSection(name="council")))
+    with pytest.raises(IntegrityError, match="nobody signed this"):
+        require_adopted(other)
+    assert not (project.folder / "codex").exists()
 
 
 def test_project_that_never_adopted_one_is_asked_for_nothing(project):
