@@ -103,6 +103,8 @@ def test_change_by_hand_is_proposed_read_and_signed_at_a_terminal(folder, tmp_pa
     for shown in ("| Whispers are not heard.", "| It is quieter at night.", "Shown wrong where", "It is in force."):
         assert shown in typing.seen
     assert PASSPHRASE not in typing.seen
+    assert "The codex forbids, in words" in typing.seen
+    assert "| governor" not in typing.seen  # a place is held by code, and nobody has to look for it
     with open_project(folder) as opened:
         assert require_adopted(opened) == amendment.codex_after
         assert standing_in(opened).now.by == ("ana",)

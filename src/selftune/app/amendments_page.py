@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
+from selftune.codex.changes import forbidden_places
 from selftune.governance.amendments.effects import DISSONANCE, PROBE
 from selftune.governance.amendments.states import AmendmentState, refusal_of, state_of
 from selftune.loop.amending.noticing import effect_on_record
@@ -104,7 +105,9 @@ def _told_test(test: Refutation) -> str:
 
 def _told_words_of_codex(project: Project, amendment: Amendment) -> Iterator[str]:
     """What the codex forbids in words: only a person can see whether this is it."""
-    forbidden = project.store.record(amendment.codex_before, Codex).identity.forbidden
+    identity = project.store.record(amendment.codex_before, Codex).identity
+    held_by_code = forbidden_places(identity)
+    forbidden = [words for words in identity.forbidden if words.strip() not in held_by_code]
     if forbidden:
         yield "The codex forbids, in words that only you can hold against it:"
     for words in forbidden:
