@@ -28,7 +28,7 @@ _TAKEN_NAMES: Final = frozenset({"user", "human", "system", "assistant", "tool"}
 
 def faults_of(codex: Codex) -> Iterator[str]:
     """What must be put right: nothing can hold to it, or it says two things at once."""
-    yield from _left_to_fill_in(codex)
+    yield from left_to_fill_in(codex)
     yield from _faults_of_identity(codex.identity)
     yield from _faults_of_places(codex)
     for probe in codex.identity.probes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from selftune.codex.reading import CODICES
-from selftune.errors import IntegrityError
+from selftune.errors import ConfigError, IntegrityError
 from selftune.loop.amending.standing import check_codex, require_adopted, standing_in, was_adopted
 from selftune.loop.config import CodexSection
 from selftune.loop.ejected import codex_of, eject
@@ -57,6 +57,13 @@ def test_an_upgrade_that_ships_other_words_leaves_the_adopted_ones_in_force(proj
     (project.folder / "codex" / "brick_robin.toml").write_text(newer, encoding="utf-8")
     with pytest.raises(IntegrityError, match="nobody signed this"):
         require_adopted(project)
+
+
+def test_a_template_that_nobody_filled_in_is_not_adopted(project):
+    template = replace(project, config=replace(project.config, codex=CodexSection(name="character")))
+    with pytest.raises(ConfigError, match="still to be filled in"):
+        require_adopted(template)
+    assert not was_adopted(template)
 
 
 def test_another_name_in_the_config_is_no_upgrade(project):

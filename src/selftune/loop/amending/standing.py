@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from selftune.codex.linting import left_to_fill_in
 from selftune.codex.reading import CODICES
-from selftune.errors import IntegrityError
+from selftune.errors import ConfigError, IntegrityError
 from selftune.failpoints import reach
 from selftune.governance.amendments.standing import ADOPTED, Said, standing_of
 from selftune.governance.keys import sign_statement
@@ -89,8 +90,17 @@ def was_adopted(project: Project) -> bool:
 
 
 def adopt(project: Project) -> str:
-    """Put the codex that the project has on record as the one in force; it is the first, and nobody signs for it."""
+    """Put the codex that the project has on record as the one in force; it is the first, and nobody signs for it.
+
+    Raises:
+        ConfigError: it is no sound codex, or a template that was not filled in.
+    """
     codex = codex_of(project.folder, project.config)
+    for left in left_to_fill_in(codex):
+        raise ConfigError(
+            f"codex {codex.name!r} is a template: {left}.",
+            next_step=f"Write it: selftune eject codex {codex.name}, then selftune codex lint.",
+        )
     plain = say(
         StatementKind.AMENDMENT,
         codex.id,
