@@ -18,8 +18,8 @@ def forbidden_changes(before: Codex, after: Codex) -> tuple[str, ...]:
     A change that `forbidden` names by its place (`personas.keeper.voice`) is held back here. One that it names in words
     only a person can recognise: whoever approves is shown them.
 
-    Accepted amendments are held against it again whenever somebody asks what is in force. A rule that gets stricter must
-    not count for what people signed before it: else an upgrade would undo their word.
+    Accepted amendments are held against it again whenever somebody asks what is in force. A rule that gets stricter
+    must not count for what people signed before it: else an upgrade would undo their word.
     """
     return tuple(dict.fromkeys(_against(before, after)))
 
