@@ -66,7 +66,8 @@ def remarks_on(codex: Codex) -> Iterator[str]:
         yield "one persona alone answers: no further round can bring it together with another."
 
 
-def _left_to_fill_in(codex: Codex) -> Iterator[str]:
+def left_to_fill_in(codex: Codex) -> Iterator[str]:
+    """Every place of a template, and every macro of a card, that nobody has written yet."""
     for where, text in places_of(codex):
         yield from (f"{where} is still to be filled in: {found}" for found in _PLACEHOLDER.findall(text))
         yield from (f"{where} holds {found}, which nothing replaces." for found in _MACRO.findall(text))
