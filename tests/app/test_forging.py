@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "toolforge"))
 
-from forge_scripts import BUGGY, GOOD, told_function, told_spec
+from forge_scripts import BUGGY, GOOD, SPEC, told_function, told_spec
 
 from selftune.app.chatting import tell_end
 from selftune.app.cli import forging
-from selftune.errors import SandboxError, UnknownNameError, UsageError
+from selftune.errors import MissingFileError, SandboxError, UnknownNameError, UsageError
 from selftune.loop.dialogues.holding import hold
 from selftune.loop.forging import making
 from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice
@@ -105,6 +105,23 @@ def test_one_that_is_never_right_ends_with_1_and_says_what_failed(project, tmp_p
     done = run(project, "forge", "--wanted", "count vowels", "--scripted", str(path), code=8)
     assert "writer failed" in done.stdout
     assert "the script holds 0 lines" in done.stdout
+
+
+def test_a_person_s_own_spec_is_not_asked_for_and_its_examples_are_the_person_s(project, tmp_path):
+    path, spec = tmp_path / "answers.toml", tmp_path / "spec.json"
+    right = f"[[turns]]\npersona = 'tool function'\ntext = {json.dumps(told_function(GOOD))}\n"
+    path.write_text(right, encoding="utf-8")
+    spec.write_text(json.dumps(SPEC), encoding="utf-8")
+    assert "(1 answers," in run(project, "forge", "--spec", str(spec), "--scripted", str(path)).stdout
+    shown = run(project, "show", "count_vowels").stdout
+    assert shown.count("(person)") == 8
+    with pytest.raises(MissingFileError):
+        run(project, "forge", "--spec", str(tmp_path / "none.json"), "--scripted", str(path))
+    spec.write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="'name' is missing"):
+        run(project, "forge", "--spec", str(spec), "--scripted", str(path))
+    with pytest.raises(UsageError, match="name one gap"):
+        run(project, "forge", "--spec", str(spec), "--wanted", "x", "--scripted", str(path))
 
 
 def test_what_is_typed_wrongly_is_told_before_anything_is_asked(project, script):

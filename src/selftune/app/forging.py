@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.doubting import end, speaker
 from selftune.app.reporting.pages.plain import one_line, quoted
 from selftune.app.signing import speak
-from selftune.errors import UsageError
+from selftune.errors import MissingFileError, UsageError
 from selftune.governance.people.roster import fold
 from selftune.governance.statements import approve, refuse, say, withdraw
 from selftune.loop.forging.listening import find_gap
@@ -18,10 +19,11 @@ from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.personas.scripted import read_script
 from selftune.records import ExampleBy, Forging, ForgingEnd, StatementKind
+from selftune.settings import read_text
 from selftune.toolforge.gaps import Gap, GapKind
 from selftune.toolforge.sandbox import find_sandbox
 from selftune.toolforge.schema import problems_of_value, read_value
-from selftune.toolforge.spec import SpecError, read_example
+from selftune.toolforge.spec import SpecError, read_example, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     from selftune.loop.forging.standing import Standing
     from selftune.loop.forging.toolbox import Answered
     from selftune.loop.project import Project
-    from selftune.records import Statement, Tool
+    from selftune.records import Statement, Tool, ToolExample
+    from selftune.toolforge.spec import Spec
 
 _KIND: Final = {
     GapKind.ASKED: "asked for",
@@ -54,29 +57,57 @@ _WORDS: Final = 100
 _ID: Final = 21
 
 
-def forge_named(
-    project: Project, name: str, *, wanted: str = "", examples: Sequence[str] = (), script: Path | None = None
-) -> Made:
-    """Write a tool for a gap in the log, by its name, or for what a person wants; errors as `make_tool`.
+@dataclass(frozen=True, kw_only=True)
+class ForgeWishes:
+    """What a person wants written, and how.
+
+    Attributes:
+        gap: A gap in the log, by its name; or `wanted`, in the person's words; or `spec`, a file with the whole spec.
+        examples: Calls with what they must return, as `read_example` takes them.
+        script: A file of answers instead of any model's.
+    """
+
+    gap: str = ""
+    wanted: str = ""
+    spec: Path | None = None
+    examples: tuple[str, ...] = ()
+    script: Path | None = None
+
+
+def forge_wished(project: Project, wishes: ForgeWishes) -> Made:
+    """Write a tool as a person wishes; errors as `make_tool`.
 
     Raises:
-        UsageError: neither or both are named, or an example is none.
+        UsageError: not one of gap, wish and spec is named, or an example or the spec is none.
+        MissingFileError: there is no such spec.
         UnknownNameError: no gap is called so.
     """
-    if bool(name) == bool(wanted.strip()):
+    if sum((bool(wishes.gap), bool(wishes.wanted.strip()), wishes.spec is not None)) != 1:
         raise UsageError(
-            "name one gap, or say what is wanted.",
+            "name one gap, or say what is wanted, or give a spec.",
             next_step='`selftune tool gaps` lists gaps; or: selftune tool forge --wanted "count the vowels of a text"',
         )
     try:
-        given = [read_example(one, ExampleBy.PERSON) for one in examples]
+        given = [read_example(one, ExampleBy.PERSON) for one in wishes.examples]
     except SpecError as error:
         raise UsageError(f"{error}.", next_step="""Write it as --example '{"text": "tree"} -> 2'.""") from error
-    heard = find_gap(project, name) if name else None
-    gap = Gap(kind=GapKind.PERSON, words=" ".join(wanted.split())) if heard is None else heard.gap
-    voice = None if script is None else read_script(script)
+    spec = None if wishes.spec is None else _spec_in(wishes.spec, given)
+    heard = find_gap(project, wishes.gap) if wishes.gap else None
+    words = wishes.wanted if spec is None else spec.description
+    gap = Gap(kind=GapKind.PERSON, words=" ".join(words.split())) if heard is None else heard.gap
+    voice = None if wishes.script is None else read_script(wishes.script)
     interaction_id = None if heard is None else heard.interaction_id
-    return make_tool(project, gap, interaction_id=interaction_id, given=given, voice=voice)
+    return make_tool(project, gap, interaction_id=interaction_id, given=given, spec=spec, voice=voice)
+
+
+def _spec_in(path: Path, given: Sequence[ToolExample]) -> Spec:
+    """The spec that a person wrote into a file."""
+    if not path.is_file():
+        raise MissingFileError(f"there is no spec {path}.", next_step="Check the path behind --spec.")
+    try:
+        return read_spec(read_text(path, f"spec {path}"), given, by=ExampleBy.PERSON)
+    except SpecError as error:
+        raise UsageError(f"spec {path}: {error}.", next_step="Correct it; docs/tools.md shows one.") from error
 
 
 def exit_code_of(made: Made) -> int:

@@ -77,7 +77,9 @@ class _NoTime(Exception):  # noqa: N818 - it never leaves this module
     """The time for a forging is over."""
 
 
-def forge(gap: Gap, bench: Bench, *, given: Sequence[ToolExample] = (), taken: Sequence[str] = ()) -> Forged:
+def forge(
+    gap: Gap, bench: Bench, *, given: Sequence[ToolExample] = (), taken: Sequence[str] = (), spec: Spec | None = None
+) -> Forged:
     """Write a tool for a gap: asked for, checked, tested in the sandbox, and repaired a few times.
 
     Args:
@@ -85,16 +87,17 @@ def forge(gap: Gap, bench: Bench, *, given: Sequence[ToolExample] = (), taken: S
         bench: Who writes, where it runs, what it may take.
         given: Examples of a person, which count before the writer's.
         taken: Names that the writer is asked to leave alone.
+        spec: A person's, which is then not asked for.
 
     Raises:
         SandboxError: the box could not be built; nothing that was written ever ran.
     """
     attempts: list[ToolAttempt] = []
     try:
-        spec = _write_spec(gap, bench, given, taken, attempts)
-        if spec is None:
+        wanted = hide_some(spec) if spec is not None else _write_spec(gap, bench, given, taken, attempts)
+        if wanted is None:
             return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.NO_SPEC)
-        return _write_function(spec, bench, attempts)
+        return _write_function(wanted, bench, attempts)
     except _NoTime:
         return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.NO_TIME)
     except ServingError as error:

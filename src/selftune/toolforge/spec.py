@@ -57,12 +57,13 @@ class Spec:
         return digest_of([self.name, self.description, self.parameters, self.returns, self.pure, told])
 
 
-def read_spec(answer: str, given: Sequence[ToolExample] = ()) -> Spec:
+def read_spec(answer: str, given: Sequence[ToolExample] = (), *, by: ExampleBy = ExampleBy.SPEC) -> Spec:
     """The spec in a writer's answer, with a person's examples put before the writer's own.
 
     Args:
         answer: One JSON object, in a code fence or alone.
         given: Examples of a person; where the writer's contradict them, the spec is refused.
+        by: Whose the examples in it are.
 
     Raises:
         SpecError: it holds none, or not a sound one.
@@ -76,7 +77,7 @@ def read_spec(answer: str, given: Sequence[ToolExample] = ()) -> Spec:
         problems.append("pure must be true or false")
     if problems:
         raise SpecError(*problems)
-    examples = _with_given(_read_examples(held), given)
+    examples = _with_given(_read_examples(held, by), given)
     problems = [problem for one in examples for problem in _example_problems(held, one)]
     if len(examples) < LEAST_EXAMPLES:
         problems.append(f"there are {len(examples)} different examples, and {LEAST_EXAMPLES} are needed")
@@ -145,13 +146,13 @@ def _argument_problems(schema: Any) -> Iterator[str]:
             yield f"parameters: {name!r} is no name of an argument: small letters, and no word or built-in of Python"
 
 
-def _read_examples(held: dict[str, Any]) -> tuple[ToolExample, ...]:
+def _read_examples(held: dict[str, Any], by: ExampleBy) -> tuple[ToolExample, ...]:
     entries = held["examples"]
     if not isinstance(entries, list) or len(entries) > MOST_EXAMPLES:
         raise SpecError(f"examples must be a list of at most {MOST_EXAMPLES}")
     if not all(isinstance(one, dict) and one.keys() == {"arguments", "result"} for one in entries):
         raise SpecError("each example must be an object with arguments and result, and nothing else")
-    return tuple(_example(one["arguments"], one["result"], ExampleBy.SPEC) for one in entries)
+    return tuple(_example(one["arguments"], one["result"], by) for one in entries)
 
 
 def _example(arguments: Any, result: Any, by: ExampleBy) -> ToolExample:

@@ -45,6 +45,7 @@ def tool_gaps(
 def tool_forge(
     gap: Annotated[str, typer.Argument(help="A gap, as `selftune tool gaps` names it.")] = "",
     wanted: Annotated[str, typer.Option(help="What the tool must do, in your own words, instead of a gap.")] = "",
+    spec: Annotated[Path | None, typer.Option(help="A file with the whole spec, instead of a gap.")] = None,
     example: Annotated[
         list[str] | None,
         typer.Option(help="""A call and what it must return: '{"n": 2} -> 4'; several may be given."""),
@@ -57,11 +58,12 @@ def tool_forge(
 ) -> None:
     """Have a tool written, checked, and tested in the sandbox; nothing calls it before somebody approves it."""
     from selftune.app.cli.screen import print_json
-    from selftune.app.forging import describe_made, exit_code_of, forge_named
+    from selftune.app.forging import ForgeWishes, describe_made, exit_code_of, forge_wished
     from selftune.loop.project import open_project
 
+    wishes = ForgeWishes(gap=gap, wanted=wanted, spec=spec, examples=tuple(example or ()), script=scripted)
     with open_project(project) as opened:
-        made = forge_named(opened, gap, wanted=wanted, examples=example or (), script=scripted)
+        made = forge_wished(opened, wishes)
     if json:
         print_json(made)
     else:

@@ -60,9 +60,12 @@ def make_tool(
     *,
     interaction_id: str | None = None,
     given: Sequence[ToolExample] = (),
+    spec: Spec | None = None,
     voice: Voice | None = None,
 ) -> Made:
     """Write a tool for a gap and propose it; every answer is put on record, and so is a go that came to nothing.
+
+    A person may give examples, or the whole spec, which is then not asked for.
 
     Raises:
         WaitingForPersonError: all work here is stopped.
@@ -95,7 +98,7 @@ def make_tool(
         objection=lambda source: _secret_in(project, source),
     )
     with at_work(project.hidden):
-        forged = forge(gap, bench, given=given, taken=sorted({one.tool.name for one in known}))
+        forged = forge(gap, bench, given=given, taken=sorted({one.tool.name for one in known}), spec=spec)
     forging = _forging(project, gap, forged, writer, interaction_id, time.monotonic() - began)
     return _keep(project, forging, forged, known)
 
