@@ -10,9 +10,10 @@ from selftune.errors import LockedError
 from selftune.loop.dialogues.exchange import measured_turns
 from selftune.loop.dialogues.holding import CHAT, Earlier, end_unfinished, hold, resume, unfinished
 from selftune.loop.dialogues.outset import new_name
+from selftune.loop.ejected import codex_of
 from selftune.loop.forging.listening import name_of
 from selftune.loop.motivation.idleness import note_visit
-from selftune.personas.dialogue.base import DYAD, WHOLE, Ending
+from selftune.personas.dialogue.base import DYAD, WHOLE, Ending, choose_voices
 from selftune.personas.scripted import read_script
 from selftune.records import Message
 from selftune.toolforge.gaps import find_gaps
@@ -54,12 +55,18 @@ class ChatWishes:
 
 
 class Chat:
-    """What is typed in one go: each dialogue knows what was said in those before it."""
+    """What is typed in one go: each dialogue knows what was said in those before it.
+
+    Raises:
+        UnknownNameError: nobody of that name speaks here.
+        UsageError: a person plays it, or nobody is left who answers.
+    """
 
     def __init__(self, project: Project, wishes: ChatWishes, heard: Listener | None = None) -> None:
         self._project = project
         self._wishes = wishes
         self._heard = heard
+        choose_voices(codex_of(project.folder, project.config), wishes.persona)
         self._voice: Voice | None = None if wishes.script is None else read_script(wishes.script)
         # Whatever the system talks about by itself ends now.
         note_visit(project.hidden)

@@ -155,3 +155,9 @@ def test_after_a_kill_chat_says_what_lies_there_and_goes_on_with_it(folder, scri
     assert shown.stdout == f"ROBIN: {CALM[1][1]}\n"
     (one,) = kept(folder)
     assert [turn.content for turn in one.messages[1:]] == [words for _, words in CALM]
+
+
+def test_a_name_that_nobody_has_is_refused_before_anything_is_typed(folder):
+    for name, said in (("NOBODY", "unknown persona 'NOBODY'"), ("ARCHITECT", "played by a person")):
+        refused = CliRunner().invoke(APP, ["chat", "--persona", name, "--project", str(folder)], input="")
+        assert said in str(refused.exception)
