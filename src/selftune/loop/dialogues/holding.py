@@ -25,7 +25,6 @@ from selftune.loop.dialogues.outset import (
 )
 from selftune.loop.dialogues.state import held_to_state, opening_in_state
 from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of
-from selftune.loop.ejected import codex_of
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.motivation.idleness import note_visit
 from selftune.personas.checkpoints import IN_MEMORY, open_checkpoints
@@ -42,7 +41,7 @@ from selftune.personas.dialogue.base import (
 from selftune.personas.dialogue.graph import hold_dialogue
 from selftune.personas.dialogue.script import cleaned, read_turns
 from selftune.personas.scripted import ScriptedVoice
-from selftune.records import Build, GenerationParameters, Message, Release, Trigger
+from selftune.records import Build, Codex, GenerationParameters, Message, Release, Trigger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from selftune.personas.base import Gauge, Toolbox, Voice
     from selftune.personas.checkpoints import Checkpoints
     from selftune.personas.dialogue.base import Listener, Turn
-    from selftune.records import Codex
 
 CHAT: Final = "chat"
 MOTIVATOR: Final = "motivator"
@@ -345,5 +343,5 @@ def _codex_to_speak_under(project: Project) -> Codex:
         WaitingForPersonError: all work is stopped.
     """
     check_brake(project)
-    require_adopted(project)
-    return codex_of(project.folder, project.config)
+    # By its id, not from the file once more: nobody's edit comes between the look and the reading.
+    return project.store.record(require_adopted(project), Codex)
