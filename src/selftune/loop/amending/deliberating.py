@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from selftune.personas.deliberation.form import Wanted
     from selftune.personas.dialogue.base import Listener
 
-_SHOWN: Final = 4
-_RECALLED: Final = 6
+_SHOWN: Final = 3
+_RECALLED: Final = 5
 _LEAST_DAYS: Final = 14.0
 _LEAST_DIALOGUES: Final = 4
 _SEED_LIMIT: Final = 1 << 31

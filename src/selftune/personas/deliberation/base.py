@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from selftune.personas.dialogue.base import Turn
     from selftune.records import Codex, Persona
 
-_MOST_LETTERS = 800
+_MOST_LETTERS = 500
 
 
 class Outcome(StrEnum):
