@@ -81,8 +81,11 @@ def test_one_that_is_never_right_ends_by_name_and_every_answer_is_kept(box):
 
 
 def test_the_same_wrong_answer_again_is_not_run_again(box):
-    forged, _ = run(box, told_spec(), *[told_function(BUGGY)] * 4)
+    forged, writer = run(box, told_spec(), *[told_function(BUGGY)] * 4)
     assert [attempt.problems for attempt in forged.attempts[2:]] == [("it is the same function as before",)] * 3
+    # What is wrong with it is told again, for its writer sees the last answer alone.
+    assert "it is the same function as before" in writer.asked[-1][1]
+    assert "must return" in writer.asked[-1][1] or "can't see failed" in writer.asked[-1][1]
 
 
 def test_a_writer_without_a_spec_ends_by_name_and_nothing_runs():
@@ -193,7 +196,7 @@ def test_one_that_is_not_pure_although_it_says_so_is_found_by_running_it_twice(b
     # The order of a set of texts differs from process to process.
     source = (
         "def count_vowels(text: str) -> int:\n    if text in ('q', 'r', 's'):\n        return 1\n"
-        "    return [ord(one[0]) for one in {'aa', 'bb', 'cc', 'dd', 'ee', 'ff', 'gg', 'hh', 'ii', 'jj', 'kk'}][0]\n"
+        "    return sum(place**3 * ord(one) for place, one in enumerate(set('abcdefghijklmnopqrstuvwxyz')))\n"
     )
     examples = [{"arguments": {"text": letter}, "result": 1} for letter in "qrs"]
     forged, _ = run(box, told_spec(examples=examples), told_function(source), config=Forge(attempts=1))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from selftune.records import Message, ToolExample
+    from selftune.toolforge.asking import Written
     from selftune.toolforge.config import Forge
     from selftune.toolforge.gaps import Gap
     from selftune.toolforge.sandbox.base import Sandbox
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SPEC: Final = "spec"
 FUNCTION: Final = "function"
+SAME: Final = "it is the same function as before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +133,7 @@ def _write_function(spec: Spec, bench: Bench, attempts: list[ToolAttempt]) -> Fo
     """The first function that passes everything; else what the last one came to."""
     asked = question = ask_for_function(spec)
     tried: Tried | None = None
-    known: set[str] = set()
+    known: dict[str, tuple[str, ...]] = {}
     for number in range(2, bench.config.attempts + 2):
         answer = _ask(bench, FUNCTION, question)
         looked = _look(spec, answer, bench, known)
@@ -155,16 +157,24 @@ class _Looked:
     tried: Tried | None = None
 
 
-def _look(spec: Spec, answer: str, bench: Bench, known: set[str]) -> _Looked:
-    """Hold an answer against everything, the cheapest first; only what passed the static check is run."""
+def _look(spec: Spec, answer: str, bench: Bench, known: dict[str, tuple[str, ...]]) -> _Looked:
+    """Hold an answer against everything, the cheapest first; only what passed the static check is run.
+
+    `known` are the functions of before, each with what its writer was told of it.
+    """
     written = read_function(answer, spec)
-    problems = written.problems
-    if not problems and written.source in known:
-        problems = ("it is the same function as before",)
-    known.add(written.source)
-    if not problems:
-        against = bench.objection(written.source)
-        problems = (against,) if against else check_source(written.source, spec).problems
+    if written.problems:
+        return _Looked(problems=written.problems, feedback=written.problems)
+    if written.source in known:
+        return _Looked(problems=(SAME,), feedback=(SAME, *known[written.source]))
+    looked = _look_at_source(spec, written, bench)
+    known[written.source] = looked.feedback
+    return looked
+
+
+def _look_at_source(spec: Spec, written: Written, bench: Bench) -> _Looked:
+    against = bench.objection(written.source)
+    problems = (against,) if against else check_source(written.source, spec).problems
     if problems:
         return _Looked(problems=problems, feedback=problems)
     tried = try_source(spec, written.source, written.tests, bench.sandbox, bench.config, seed=bench.seed)
