@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.motivating import motivator
 from selftune.app.motivating import describe_status, look_at_motivator
-from selftune.errors import BudgetError, ConfigError
+from selftune.errors import BudgetError, ConfigError, LockedError
 from selftune.loop.config import MotivatorSection
+from selftune.loop.motivation.idleness import Idleness
 from selftune.loop.night.clock import SystemClock
 from selftune.personas.scripted import SCRIPTED, SCRIPTED_FLAG
 from selftune.records import Dataset, DatasetKind, Example, Interaction, Message, Trigger
@@ -71,6 +72,24 @@ def test_an_idle_goal_is_talked_over_and_told(command, motivated, tmp_path):
     assert "auto-001" in told
     assert "resolved" in told
     assert json.loads(command("status", "--json").output)["goals"][0]["task_id"] == "auto-001"
+
+
+def test_whoever_asks_for_one_goal_may_go_on_typing(command, tmp_path, monkeypatch):
+    asked = []
+
+    class Watched(Idleness):
+        def __init__(self, project, *, touched):
+            asked.append(touched())
+            super().__init__(project, touched=touched)
+
+    monkeypatch.setattr("selftune.loop.motivation.idleness.Idleness", Watched)
+    monkeypatch.setattr("selftune.loop.motivation.holding.InDialogue.lying", lambda *_: refuse())
+    run_once(command, tmp_path)
+    assert asked == [None]
+
+
+def refuse():
+    raise LockedError("a fake says that another dialogue is being held.", next_step="Wait.")
 
 
 def test_off_is_off_and_the_status_says_what_would_come(command, motivated, monkeypatch):

@@ -96,7 +96,9 @@ def _take_one(folder: Path, now: datetime, voice: Voice | None, *, learn_script:
     from selftune.loop.project import open_project
 
     with open_project(folder) as opened:
-        return take_goal(opened, now, Idleness(opened), InDialogue(voice=voice, learn_script=learn_script))
+        # Whoever types this is at the machine, and its keys say nothing of a wish to have it back.
+        idleness = Idleness(opened, touched=lambda: None)
+        return take_goal(opened, now, idleness, InDialogue(voice=voice, learn_script=learn_script))
 
 
 def _voice(script: Path | None) -> Voice | None:
