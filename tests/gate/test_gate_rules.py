@@ -17,6 +17,7 @@ from selftune.gate.rules.enforced import DOUBT, HARM_SHOWN, MUST_BE_SHOWN, VALID
 from selftune.gate.rules.further import REGRESSION, FurtherSound, NoWorse, NoWorseShown, Regression
 from selftune.gate.rules.gain import Gain
 from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Floor, Guarded
+from selftune.gate.rules.identity import IDENTITY, IdentityKept
 from selftune.gate.rules.independence import Independence
 from selftune.gate.rules.leakage import LEAKAGE, Leakage
 from selftune.gate.rules.picks import PersonsPicks
@@ -238,6 +239,14 @@ class TestNoWorseShown(OnFurther):
 class TestRegression(OnFurther):
     def subject() -> Regression:
         return Regression("general")
+
+
+class TestIdentityKept(OnSmall):
+    good = worlds.with_further(GOOD, IDENTITY, *2 * (worlds.right_up_to(40, 40),), purpose=IDENTITY)
+    bad = worlds.with_further(GOOD, IDENTITY, worlds.right_up_to(40, 40), worlds.right_up_to(20, 40), purpose=IDENTITY)
+
+    def subject() -> IdentityKept:
+        return IdentityKept(IDENTITY, "item")
 
 
 class TestTrainingSpread(OnSmall):
