@@ -208,9 +208,10 @@ class _Held:
             calls_left=0,
             tokens_left=self._proceeding.setting.limits.tokens - state["tokens"],
         )
-        self._company.listener.begins(persona.name)
         try:
             with acting_at_once():
+                # Whoever sees that a persona begins can end it from there on.
+                self._company.listener.begins(persona.name)
                 turn = speak_turn(wanted, self._proceeding.setting, self._company, self._heard)
         except (KeyboardInterrupt, _StoppedError) as stopped:
             raise _OverError(Outcome.INTERRUPTED) from stopped

@@ -214,10 +214,11 @@ class _Held:
             asks=asks,
             found=self._found,
         )
-        self._company.listener.begins(persona.name)
         try:
             # Nothing is half done while a persona speaks, so Ctrl-C need not wait for it.
             with acting_at_once():
+                # Whoever sees that a persona begins can end it from there on.
+                self._company.listener.begins(persona.name)
                 turn = speak_turn(wanted, self._setting, self._company, self._heard)
         except (KeyboardInterrupt, _StoppedError) as stopped:
             raise _OverError(Ending.INTERRUPTED) from stopped
