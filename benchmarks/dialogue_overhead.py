@@ -27,6 +27,8 @@ from selftune.records import Message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from langchain_core.runnables import RunnableConfig
+
     from selftune.records import Codex
 
 DIALOGUES = 40
@@ -114,7 +116,7 @@ def bare(folder: Path) -> float:
     spent = []
     for number in range(DIALOGUES):
         with open_checkpoints(folder / "bare.db") as checkpoints:
-            config = {"configurable": {"thread_id": f"b{number}"}, "recursion_limit": 2 * STEPS}
+            config: RunnableConfig = {"configurable": {"thread_id": f"b{number}"}, "recursion_limit": 2 * STEPS}
             compiled, began = graph.compile(checkpointer=checkpoints.saver), time.process_time()
             compiled.invoke(BEGINNING, config, durability="sync")
             spent.append((time.process_time() - began) / STEPS)
