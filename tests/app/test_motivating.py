@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from selftune.app.cli.motivating import motivator
 from selftune.app.motivating import describe_status, look_at_motivator
 from selftune.errors import BudgetError, ConfigError, LockedError
-from selftune.loop.config import MotivatorSection
 from selftune.loop.motivation.idleness import Idleness
 from selftune.loop.night.clock import SystemClock
+from selftune.loop.talking import MotivatorSection
 from selftune.personas.scripted import SCRIPTED, SCRIPTED_FLAG
 from selftune.records import Dataset, DatasetKind, Example, Interaction, Message, Trigger
 

@@ -14,8 +14,9 @@ from selftune.governance.keys import sign_as_person, sign_statement
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.proposing import Draft, propose
 from selftune.loop.amending.standing import require_adopted, standing_in, text_of_file
-from selftune.loop.config import AmendmentSection, CodexSection
+from selftune.loop.config import CodexSection
 from selftune.loop.hearing import put_on_record
+from selftune.loop.talking import AmendmentSection
 from selftune.records import Refutation
 
 LATER = "2030-01-01T00:00:00+00:00"

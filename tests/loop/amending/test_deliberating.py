@@ -15,9 +15,9 @@ from selftune.governance.statements import approve
 from selftune.loop.amending.deliberating import hold_deliberation, place_of, speaks_elsewhere
 from selftune.loop.amending.noticing import lasting_dissonance
 from selftune.loop.amending.standing import said_in
-from selftune.loop.config import PersonaVoice
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
+from selftune.loop.talking import PersonaVoice
 from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.deliberation.base import Outcome, seat
 from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice

@@ -38,9 +38,10 @@ from selftune.governance.statements import say
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.deciding import approve, roll_back, turn_down
 from selftune.loop.amending.standing import file_of, require_adopted
-from selftune.loop.config import AmendmentSection, CodexSection
+from selftune.loop.config import CodexSection
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
+from selftune.loop.talking import AmendmentSection
 from selftune.records import Amendment, Statement, StatementKind
 from selftune.store import Store
 

@@ -9,8 +9,8 @@ from forge_scripts import GOOD
 from forging_makers import GAP, said, script, with_forge
 
 from selftune.errors import ServingError, UnknownNameError, UsageError
-from selftune.loop.config import PersonasSection, PersonaVoice
 from selftune.loop.forging.writing import UNKNOWN, check_sending, writer_of
+from selftune.loop.talking import PersonasSection, PersonaVoice
 from selftune.personas.base import Said
 from selftune.personas.scripted import SCRIPTED
 from selftune.records import Consent

@@ -14,9 +14,10 @@ from fake_holder import said
 
 from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError
-from selftune.loop.config import JudgeSection, PersonasSection
+from selftune.loop.config import JudgeSection
 from selftune.loop.dialogues.measuring import gauge_of
 from selftune.loop.motivation.noticing import notice
+from selftune.loop.talking import PersonasSection
 from selftune.personas.motivator.candidates import make_candidates
 from selftune.records import (
     Consent,

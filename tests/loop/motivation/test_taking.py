@@ -26,13 +26,13 @@ from selftune.errors import (
     WaitingForPersonError,
 )
 from selftune.interrupts import asked_to_stop
-from selftune.loop.config import MotivatorSection
 from selftune.loop.ejected import codex_of
 from selftune.loop.motivation.holding import Lying
 from selftune.loop.motivation.idleness import Idleness, Visit, note_visit
 from selftune.loop.motivation.keeping import BROKE_OFF, KEPT, note_taken, read_diary
 from selftune.loop.motivation.noticing import notice
 from selftune.loop.motivation.running import take_goal
+from selftune.loop.talking import MotivatorSection
 from selftune.personas.motivator.candidates import make_candidates
 from selftune.personas.motivator.goals import Goal, Source
 from selftune.records import Interaction, Trigger

@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fake_holder import FakeHolder
 
 from selftune.errors import ConfigError, ServingError, WaitingForPersonError
-from selftune.loop.config import MotivatorSection
 from selftune.loop.motivation.idleness import note_visit
 from selftune.loop.motivation.watching import LOOK_SECONDS, Watcher, watch
 from selftune.loop.night.clock import SimulatedClock
+from selftune.loop.talking import MotivatorSection
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -15,9 +15,10 @@ from selftune.codex.reading import load_codex
 from selftune.errors import ConfigError, RequestRefusedError, ServingError, UnknownNameError
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.judges.endpoint import Endpoint
-from selftune.loop.config import EgressSection, PersonasSection, PersonaVoice
+from selftune.loop.config import EgressSection
 from selftune.loop.dialogues.holding import hold, unfinished
 from selftune.loop.dialogues.voices import cast_of
+from selftune.loop.talking import PersonasSection, PersonaVoice
 from selftune.personas.base import Call
 from selftune.personas.data import as_data
 from selftune.personas.voices.endpoint import EndpointVoice

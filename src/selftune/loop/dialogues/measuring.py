@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selftune.loop.config import PersonaVoice
 from selftune.loop.dialogues.voices import reach_voice
+from selftune.loop.talking import PersonaVoice
 from selftune.personas.gauges.making import make_gauge
 
 if TYPE_CHECKING:

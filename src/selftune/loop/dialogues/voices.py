@@ -21,8 +21,8 @@ from selftune.settings import refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from selftune.loop.config import PersonaVoice
     from selftune.loop.opened import Project
+    from selftune.loop.talking import PersonaVoice
     from selftune.personas.base import Call, Said, Voice
     from selftune.records import Codex
 

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
 
-    from selftune.loop.config import MotivatorSection
     from selftune.loop.motivation.holding import Holder
     from selftune.loop.motivation.idleness import Idleness
     from selftune.loop.motivation.keeping import Diary, Taken
     from selftune.loop.project import Project
+    from selftune.loop.talking import MotivatorSection
     from selftune.personas.motivator.choosing import Choice
     from selftune.personas.motivator.goals import Goal
     from selftune.personas.motivator.noticed import Noticed
