@@ -11,15 +11,18 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "loop" / "forging"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "toolforge"))
 
 from forge_scripts import BUGGY, GOOD, SPEC, told_function, told_spec
+from forging_makers import put
 
 from selftune.app.chatting import tell_end
 from selftune.app.cli import forging
 from selftune.errors import MissingFileError, SandboxError, UnknownNameError, UsageError
 from selftune.loop.dialogues.holding import hold
 from selftune.loop.forging import making
+from selftune.loop.forging.standing import ToolState, tools_of
 from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice
 from selftune.records import Interaction
 from selftune.toolforge.gaps import MARK
@@ -122,6 +125,20 @@ def test_a_person_s_own_spec_is_not_asked_for_and_its_examples_are_the_person_s(
         run(project, "forge", "--spec", str(spec), "--scripted", str(path))
     with pytest.raises(UsageError, match="name one gap"):
         run(project, "forge", "--spec", str(spec), "--wanted", "x", "--scripted", str(path))
+
+
+def test_a_yes_is_to_the_version_that_was_shown_and_to_none_that_came_in_meanwhile(project, monkeypatch):
+    shown = put(project)
+
+    def says_yes():
+        put(project, BUGGY)
+        return True
+
+    monkeypatch.setattr(forging, "_says_yes", says_yes)
+    run(project, "approve", "count_vowels", "--author", "ann")
+    states = {one.tool.version: one.state for one in tools_of(project)}
+    assert states == {1: ToolState.APPROVED, 2: ToolState.PROPOSED}
+    assert tools_of(project)[0].tool.id == shown.id
 
 
 def test_what_is_typed_wrongly_is_told_before_anything_is_asked(project, script):

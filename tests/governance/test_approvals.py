@@ -101,6 +101,15 @@ def test_released_refused_and_expired_decisions_are_settled():
     assert pending([one], [say("refusal", one.id, "gpt", model=True)]) is not None
 
 
+def test_a_refusal_is_taken_back_by_its_author_alone_and_signed_here(tmp_path):
+    key = make_machine_key(tmp_path)
+    one = decision("1")
+    no = say("refusal", one.id, "ben")
+    assert pending([one], [no, withdraw(no)], public_key=key.public) is None
+    assert pending([one], [no, sign_statement(withdraw(no, "cy"), key)], public_key=key.public) is None
+    assert pending([one], [no, sign_statement(withdraw(no), key)], public_key=key.public) is not None
+
+
 def test_clock_that_was_set_back_expires_nothing():
     assert pending([decision("1")], now="2020-01-01T00:00:00+00:00") is not None
 

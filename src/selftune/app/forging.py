@@ -222,10 +222,14 @@ def approve_tool(project: Project, name: str, *, author: str, text: str, ask: As
     said = approve(
         one.tool.id, author=who, text=text or "approved", context=context, door=door, evidence=(one.tool.forging_id,)
     )
+    hearing = hear_project(project)
+    taken_back = [
+        withdraw(refusal, author=refusal.author, text=TAKEN_BACK, context=context, door=door)
+        for refusal in (one.said if one.state is ToolState.REFUSED else ())
+    ]
     # Whose key is not at hand takes nothing back either.
-    signed = speak(hear_project(project), said, ask)
-    for refusal in one.said if one.state is ToolState.REFUSED else ():
-        back = withdraw(refusal, author=refusal.author, text=TAKEN_BACK, context=context, door=door)
+    signed, *backs = [speak(hearing, each, ask) for each in (said, *taken_back)]
+    for back in backs:
         put_on_record(project, back, event="refusal withdrawn")
     return put_on_record(project, signed, event="tool approved")
 

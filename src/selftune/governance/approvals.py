@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import UsageError
-from selftune.governance.doubts import standing
+from selftune.governance.doubts import against_ending, standing
 from selftune.governance.keys import statement_is_signed
 from selftune.governance.people.roster import Refusal, signer_of
 from selftune.records import Outcome, StatementKind
@@ -86,6 +86,23 @@ def _counts(statement: Statement, place: int, hearing: Hearing) -> bool:
     return not hearing.roster.is_team or not isinstance(signer_of(statement, hearing.roster, place=place), Refusal)
 
 
+def standing_refusals(hearing: Hearing) -> tuple[Statement, ...]:
+    """The refusals of people that nobody took back, in the order they were said.
+
+    A no counts whoever wrote it down. What takes one back is held to what ends a doubt: its author said it, signed here,
+    and in a team with their key.
+    """
+    refusals = {one.id: one for _, one in hearing.said if one.kind is StatementKind.REFUSAL and not one.author_is_model}
+    taken_back = {
+        later.supersedes
+        for place, later in hearing.said
+        if later.kind is StatementKind.WITHDRAWAL
+        and later.supersedes in refusals
+        and not against_ending(hearing, refusals[later.supersedes], later, place)
+    }
+    return tuple(one for one in refusals.values() if one.id not in taken_back)
+
+
 def pending_promotion(
     decisions: Sequence[Decided],
     releases: Iterable[Release],
@@ -100,11 +117,7 @@ def pending_promotion(
     no later one is made while one is pending.
     """
     released = {release.decision_id for release in releases}
-    refused = {
-        statement.subject
-        for statement in standing(one for _, one in hearing.said)
-        if statement.kind is StatementKind.REFUSAL and not statement.author_is_model
-    }
+    refused = {statement.subject for statement in standing_refusals(hearing)}
     needed = SOLO_APPROVALS if hearing.alone else TEAM_APPROVALS
     for decided in reversed(decisions):
         decision = decided.decision

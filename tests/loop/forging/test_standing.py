@@ -37,7 +37,7 @@ from selftune.failpoints import VARIABLE
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.governance.people.keys import make_person_key
 from selftune.governance.people.roster import Person
-from selftune.governance.statements import approve
+from selftune.governance.statements import approve, withdraw
 from selftune.loop.forgetting.forget import forget
 from selftune.loop.forging import making, toolbox
 from selftune.loop.forging.listening import find_gap, gaps_in, gaps_of
@@ -148,6 +148,19 @@ def test_a_refusal_holds_until_who_said_it_takes_it_back(project):
     assert state(project) is ToolState.APPROVED
 
 
+def test_a_refusal_is_not_taken_back_by_what_this_machine_did_not_sign(project):
+    put(project)
+    yes(project)
+    no = refuse_tool(project, "count_vowels", author="bo", because="we count by hand")
+    back = withdraw(no, author="bo", text="fine", context=project.context(), door=door_of(project))
+    project.store.save([back], event="written by hand")
+    assert state(project) is ToolState.REFUSED
+    put_on_record(project, replace(back, author_is_model=True, salt="1"), event="refusal withdrawn")
+    assert state(project) is ToolState.REFUSED
+    put_on_record(project, replace(back, salt="2"), event="refusal withdrawn")
+    assert state(project) is ToolState.APPROVED
+
+
 def test_the_yes_of_a_model_and_one_that_this_machine_did_not_sign_count_for_nothing(project):
     tool = put(project)
     context, door = project.context(), door_of(project)
@@ -187,6 +200,12 @@ def test_in_a_team_a_person_of_the_roster_signs_and_code_approves_nothing(projec
     unsigned = approve(tools_of(project)[0].tool.id, author="ann", text="y", context=context, door=door)
     put_on_record(project, unsigned, event="tool approved")
     assert state(project) is ToolState.PROPOSED
+    approve_tool(project, "count_vowels", author="bo", text="", ask=ask)
+    assert state(project) is ToolState.APPROVED
+    no = refuse_tool(project, "count_vowels", author="bo", because="we count by hand")
+    back = withdraw(no, author="bo", text="fine", context=context, door=door)
+    put_on_record(project, back, event="refusal withdrawn")
+    assert state(project) is ToolState.REFUSED
     approve_tool(project, "count_vowels", author="bo", text="", ask=ask)
     assert state(project) is ToolState.APPROVED
 

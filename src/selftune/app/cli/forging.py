@@ -136,11 +136,13 @@ def tool_approve(
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        typer.echo("\n".join(describe_tool(opened, tool_named(opened, name))), err=True)
+        # By its id from here on: while somebody reads, a later version of the name may come in.
+        shown = tool_named(opened, name)
+        typer.echo("\n".join(describe_tool(opened, shown)), err=True)
         if not yes and not _says_yes():
             typer.echo("Nothing was approved.", err=True)
             sys.exit(5)
-        said = approve_tool(opened, name, author=author, text=text, ask=ask_on_terminal)
+        said = approve_tool(opened, shown.tool.id, author=author, text=text, ask=ask_on_terminal)
     typer.echo(f"On record: {said.id}")
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import IntegrityError, UnknownNameError
-from selftune.governance.approvals import valid_approvals
+from selftune.governance.approvals import standing_refusals, valid_approvals
 from selftune.governance.doubts import doubts, standing
 from selftune.governance.keys import statement_is_signed
 from selftune.ledger.keys import load_machine_key
@@ -97,7 +97,8 @@ def judge_tools(
     """
     kept = standing(one for _, one in hearing.said)
     blocking = [doubt for doubt in doubts(hearing) if doubt.blocks]
-    first = [_judge(place, tool, hearing, kept, blocking, by_policy=by_policy) for place, tool in found]
+    refused = standing_refusals(hearing)
+    first = [_judge(place, tool, hearing, kept, refused, blocking, by_policy=by_policy) for place, tool in found]
     return tuple(_superseded(one, first) for one in first)
 
 
@@ -130,13 +131,12 @@ def _judge(
     tool: Tool,
     hearing: Hearing,
     kept: Sequence[Statement],
+    refused: Sequence[Statement],
     blocking: Sequence[Doubt],
     *,
     by_policy: bool,
 ) -> Standing:
-    refusals = tuple(
-        one for one in kept if one.subject == tool.id and one.kind is StatementKind.REFUSAL and not one.author_is_model
-    )
+    refusals = tuple(one for one in refused if one.subject == tool.id)
     if refusals:
         return Standing(
             tool=tool, place=place, state=ToolState.REFUSED, said=refusals, why=f"refused by {refusals[-1].author}"
