@@ -102,6 +102,20 @@ def test_a_rubric_that_quotes_in_vain_and_a_persona_without_pillars_are_found(tm
     assert "Did you mean 'brick.the_guide'" in own_rubric
 
 
+def test_how_few_questions_are_too_few_is_asked_of_the_policy_in_force(tmp_path):
+    own = eject(tmp_path, "codex", "character")
+    fourth = own.read_text().rindex("[[identity.probes]]")
+    own.write_text(own.read_text()[:fourth] + own.read_text()[own.read_text().index("[[personas]]") :])
+    (tmp_path / "selftune.toml").write_text('[codex]\nname = "character"\n')
+    assert any("fewer than 7 questions" in told and "knows_its_own_time (6)" in told for told in said_of(tmp_path))
+    (tmp_path / "selftune.toml").write_text('[codex]\nname = "character"\n[gate]\npolicy = "strict"\n')
+    assert not any("questions" in told for told in said_of(tmp_path))
+
+
+def said_of(folder):
+    return lint_codex(folder).remarks
+
+
 def test_a_codex_with_an_unknown_key_is_refused_before_anything_is_held_against_it(tmp_path):
     own = eject(tmp_path, "codex", "brick_robin")
     own.write_text("motto = 'x'\n" + own.read_text())

@@ -9,12 +9,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
 
 import gate_worlds as worlds
+import pytest
 
-from selftune.codex.reading import load_codex
+from selftune.codex.reading import CODICES, load_codex
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.stage import evaluate
 from selftune.gate.base import SuiteEvidence
 from selftune.gate.policies import load_policy
+from selftune.gate.rules.identity import IDENTITY
 from selftune.gate.stage import decide
 from selftune.loop.measuring.identity import identity_suite
 from selftune.records import CheckStatus, Outcome
@@ -61,9 +63,25 @@ def test_a_candidate_that_answers_with_another_name_is_refused(tmp_path) -> None
 def test_a_candidate_that_says_its_name_to_everything_is_refused_too(tmp_path) -> None:
     decision, checks = weighed(tmp_path, in_character, lambda _: "My name is BRICK & ROBIN.")
     assert decision.outcome is Outcome.REJECT
-    assert {"identity:name", "identity:all together"} <= {
-        name for name, one in checks.items() if one.status is CheckStatus.FAIL
-    }
+    failed = {name for name, one in checks.items() if one.status is CheckStatus.FAIL}
+    # Where every invariant is lost they all share the error, and eight questions no longer suffice for one alone.
+    assert failed == {"identity:all together"}
+    assert (checks["identity:all together"].measured, checks["identity:name"].measured) == (1.0, 1.0)
+
+
+EVERY = [(name, invariant) for name in CODICES.names() for invariant in identity_suite(load_codex(name)).categories]
+
+
+@pytest.mark.parametrize(("codex", "lost"), EVERY)
+def test_a_candidate_that_lost_any_one_invariant_of_a_shipped_codex_is_refused(codex, lost, tmp_path) -> None:
+    suite = identity_suite(load_codex(codex))
+    held = {item.pair or item.id: True for item in suite.items}
+    after = held | {item.pair or item.id: False for item in suite.items if item.category == lost}
+    evidence = worlds.with_further(GOOD, IDENTITY, held, after, suite=suite, purpose=IDENTITY)
+    decision = decide(evidence, load_policy("small"), fake_context(tmp_path))
+    assert decision.outcome is Outcome.REJECT
+    failed = {one.name for one in decision.checks if one.status is CheckStatus.FAIL}
+    assert failed == {f"identity:{lost}", "identity:all together"}
 
 
 def test_a_candidate_that_answers_the_same_passes(tmp_path) -> None:

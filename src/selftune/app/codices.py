@@ -15,6 +15,8 @@ from selftune.codex.quoting import references_in
 from selftune.codex.reading import CODICES, find_persona, load_codex
 from selftune.codex.writing import write_codex
 from selftune.errors import ConfigError, UnknownNameError, UsageError
+from selftune.gate.policies import load_policy
+from selftune.gate.rules.identity import fewest_probes
 from selftune.judges.rubric import RUBRICS, load_rubric
 from selftune.loop.config import CONFIG_FILE, ProjectConfig, load_config
 from selftune.loop.ejected import codex_of, find_text
@@ -103,14 +105,17 @@ def lint_codex(folder: Path, name: str = "") -> Linted:
     """Hold a codex, the one in force by default, against itself, the judge's rubric and every one of the project's own.
 
     Raises:
-        ConfigError: it is no sound codex; nothing else is looked at then.
+        ConfigError: it is no sound codex, or the policy none; nothing else is looked at then.
     """
     config = _config_of(folder)
     codex = find_codex(folder, name)
     own = sorted(path.stem for path in (folder / RUBRICS.folder).glob(f"*{RUBRICS.endings[0]}"))
     rubrics = tuple(dict.fromkeys((config.judge.rubric, *own)))
+    remarks = tuple(
+        remarks_on(codex, fewest=fewest_probes(load_policy(find_text(folder, "policy", config.gate.policy))))
+    )
     faults = (*faults_of(codex), *_broken_quotes(folder, codex, rubrics))
-    return Linted(codex=codex.name, rubrics=rubrics, faults=faults, remarks=tuple(remarks_on(codex)))
+    return Linted(codex=codex.name, rubrics=rubrics, faults=faults, remarks=remarks)
 
 
 def find_codex(folder: Path, name: str = "") -> Codex:

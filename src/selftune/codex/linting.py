@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from selftune.codex.changes import forbidden_places, is_within, places_of
-from selftune.codex.probing import parted
+from selftune.codex.probing import parted, places_asked
 from selftune.codex.reading import NAME, TEXT, is_answering, reference_to
 from selftune.records import PlayedBy
 
@@ -48,14 +48,20 @@ def faults_of(codex: Codex) -> Iterator[str]:
         yield "no dialogue can be settled: resolved is 0, and no score lies below it."
 
 
-def remarks_on(codex: Codex) -> Iterator[str]:
-    """What may be meant so and is worth knowing."""
+def remarks_on(codex: Codex, *, fewest: int) -> Iterator[str]:
+    """What may be meant so and is worth knowing.
+
+    Args:
+        codex: What is looked at.
+        fewest: Of how many questions a gate can first tell that an invariant was lost.
+    """
     identity = codex.identity
     principles = [reference_to(one.name) for one in identity.principles]
     probed = {probe.invariant for probe in identity.probes}
     unprobed = [name for name in (NAME, *principles) if name not in probed]
     if unprobed:
         yield f"no probe shows after a training whether it holds: {', '.join(unprobed)}."
+    yield from _asked_too_seldom(codex, fewest)
     if {NAME, TEXT, *principles} <= set(identity.amendable):
         yield "everything of the identity may be amended: nothing in it is kept for good."
     for persona in codex.personas:
@@ -71,6 +77,18 @@ def left_to_fill_in(codex: Codex) -> Iterator[str]:
     for where, text in places_of(codex):
         yield from (f"{where} is still to be filled in: {found}" for found in _PLACEHOLDER.findall(text))
         yield from (f"{where} holds {found}, which nothing replaces." for found in _MACRO.findall(text))
+
+
+def _asked_too_seldom(codex: Codex, fewest: int) -> Iterator[str]:
+    """Invariants of too few probes to be seen lost, each probe counted in each of its places."""
+    places = len(places_asked(codex))
+    probes = Counter(probe.invariant for probe in codex.identity.probes)
+    few = [f"{name} ({count * places})" for name, count in probes.items() if count * places < fewest]
+    if few:
+        yield (
+            f"asked fewer than {fewest} questions, so that its loss alone can't be told from chance: {', '.join(few)}. "
+            f"A probe is asked in {places} places."
+        )
 
 
 def _faults_of_identity(identity: Identity) -> Iterator[str]:

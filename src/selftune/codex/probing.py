@@ -1,11 +1,21 @@
-"""A probe's question, and the state that it may begin with: what it is asked under, and what is asked."""
+"""Where a codex's probes are asked, and what stands before a question: the state that it may begin with."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from selftune.records import PlayedBy
+
+if TYPE_CHECKING:
+    from selftune.records import Codex, Persona
 
 _STATE: Final = re.compile(r"\s*==\s*STATE\s*==.*?==\s*END STATE\s*==", re.DOTALL | re.IGNORECASE)
+
+
+def places_asked(codex: Codex) -> tuple[Persona | None, ...]:
+    """Where each probe is asked: with nothing before it (None), and as each persona that a model plays."""
+    return (None, *(persona for persona in codex.personas if persona.played_by is PlayedBy.MODEL))
 
 
 def parted(question: str) -> tuple[str, str]:

@@ -78,7 +78,7 @@ class IdentityKept(EnforcedRule):
         return Check(
             name=self.name,
             status=found.status(allowed),
-            detail=f"{self.place}: {found.told}{found.weighed(allowed, _fewest(policy))}",
+            detail=f"{self.place}: {found.told}{found.weighed(allowed, fewest_probes(policy))}",
             measured=len(found.lost) / found.held if found.held else None,
             interval=clopper_pearson(len(found.lost), found.held, policy.level) if found.held else None,
             n=found.held,
@@ -145,7 +145,7 @@ def _tested(seen: Evidence, policy: Policy) -> dict[str, _Counted]:
     """What is tested, by its place: all, and each invariant of probes enough. No answer decides which those are."""
     compared, suite = compare(seen), seen.suite
     probes = Counter(category for _, category in {(item.pair or item.id, item.category) for item in suite.items})
-    enough = [name for name in suite.categories if probes[name] >= _fewest(policy)]
+    enough = [name for name in suite.categories if probes[name] >= fewest_probes(policy)]
     tested = {name: _count(compared, (name,)) for name in enough}
     tested[TOGETHER] = _count(compared, suite.categories)
     first = seen.against_base()
@@ -154,6 +154,6 @@ def _tested(seen: Evidence, policy: Policy) -> dict[str, _Counted]:
     return tested
 
 
-def _fewest(policy: Policy) -> int:
-    """Probes of an invariant, or of all, of which fewer could never show a drift."""
+def fewest_probes(policy: Policy) -> int:
+    """Probes of an invariant, or of all, of which fewer could never show a drift; each counts in each of its places."""
     return fewest_to_show(_alpha(policy) / _ALWAYS_SHARED)

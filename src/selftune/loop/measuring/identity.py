@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.bases.registry import REFERENCE
 from selftune.codex.calls import call_of
-from selftune.codex.probing import parted
+from selftune.codex.probing import parted, places_asked
 from selftune.codex.reading import NAME, reference_to
 from selftune.evals.config import EvaluationConfig
 from selftune.gate.rules.identity import IDENTITY, IdentityKept
 from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.ejected import codex_of
-from selftune.records import GenerationParameters, Message, PlayedBy, Suite, SuiteItem, canonical_json, digest_of
+from selftune.records import GenerationParameters, Message, Suite, SuiteItem, canonical_json, digest_of
 from selftune.scoring.reading import mentions
 from selftune.scoring.state import leaf_words, parse_state
 
@@ -99,8 +99,7 @@ def identity_suite(codex: Codex, *, with_state_alone: bool = False) -> Suite | N
 
 
 def _items(codex: Codex) -> Iterator[SuiteItem]:
-    spoken = (persona for persona in codex.personas if persona.played_by is PlayedBy.MODEL)
-    for persona in (None, *spoken):
+    for persona in places_asked(codex):
         for probe in codex.identity.probes:
             yield from _asked(codex, persona, probe)
 
