@@ -13,7 +13,7 @@ from selftune.governance.people.roster import fold
 from selftune.governance.statements import approve, refuse, say, withdraw
 from selftune.loop.forging.listening import find_gap
 from selftune.loop.forging.making import make_tool
-from selftune.loop.forging.standing import ToolState, find_tool, tools_of
+from selftune.loop.forging.standing import ToolState, find_tool, may_come_back, tools_of
 from selftune.loop.forging.toolbox import run_tool
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -211,12 +211,13 @@ def approve_tool(project: Project, name: str, *, author: str, text: str, ask: As
     Who refused it before takes that back with it; both stay on record.
 
     Raises:
-        UsageError: it is approved already or suspended, somebody else refused it, or a later version took its place.
+        UsageError: it is approved already or suspended, somebody else refused it, or a later version took its place and
+            was not refused.
     """
     one, who = tool_named(project, name), speaker(project, author)
     if one.state is ToolState.REFUSED:
         _require_own(one, who)
-    else:
+    elif not may_come_back(one, tools_of(project)):
         _require(one, ToolState.PROPOSED, "approve")
     context, door = project.context(), door_of(project)
     said = approve(

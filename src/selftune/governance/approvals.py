@@ -89,8 +89,8 @@ def _counts(statement: Statement, place: int, hearing: Hearing) -> bool:
 def standing_refusals(hearing: Hearing) -> tuple[Statement, ...]:
     """The refusals of people that nobody took back, in the order they were said.
 
-    A no counts whoever wrote it down. What takes one back is held to what ends a doubt: its author said it, signed here,
-    and in a team with their key.
+    A no counts whoever wrote it down. What takes one back is held to what ends a doubt: its author's word, signed here,
+    in a team with their key.
     """
     refusals = {one.id: one for _, one in hearing.said if one.kind is StatementKind.REFUSAL and not one.author_is_model}
     taken_back = {

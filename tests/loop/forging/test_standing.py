@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from forge_scripts import BUGGY, GOOD, told_spec
+from forge_scripts import BUGGY, GOOD, told_function, told_spec
 from forging_makers import FRAGILE, GAP, called, impure, made, nobody, put, said, script, with_forge, yes
 
 from selftune.app.forgetting import look_for
@@ -37,18 +37,19 @@ from selftune.failpoints import VARIABLE
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.governance.people.keys import make_person_key
 from selftune.governance.people.roster import Person
-from selftune.governance.statements import approve, withdraw
+from selftune.governance.statements import approve, say, withdraw
+from selftune.ledger.keys import load_machine_key
 from selftune.loop.forgetting.forget import forget
 from selftune.loop.forging import making, toolbox
 from selftune.loop.forging.listening import find_gap, gaps_in, gaps_of
 from selftune.loop.forging.making import make_tool
-from selftune.loop.forging.standing import ToolState, find_tool, tools_of
+from selftune.loop.forging.standing import MACHINE, POLICY, ToolState, find_tool, seal_tool, tools_of
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.personas.base import Said
-from selftune.personas.scripted import SCRIPTED
-from selftune.records import Consent, Forging, ForgingEnd, Message, Tool, ToolCall, Trigger, has_words
+from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice
+from selftune.records import Consent, Forging, ForgingEnd, Message, StatementKind, Tool, ToolCall, Trigger, has_words
 from selftune.toolforge.config import ApprovedBy
 from selftune.toolforge.gaps import GapKind, find_gaps
 from selftune.toolforge.sandbox import EndedBy, Ran
@@ -123,6 +124,57 @@ def test_a_later_version_takes_its_place_once_approved_and_none_comes_back_in_si
     assert toolbox_of(project).schemas() == ()
     resume_tool(project, "count_vowels", author="ann", because="it does not", ask=nobody)
     assert state(project, 2) is ToolState.APPROVED
+
+
+def test_a_version_comes_back_by_a_person_s_yes_and_never_because_a_later_one_was_refused(project):
+    first = put(project)
+    yes(project)
+    put(project, FRAGILE)
+    refuse_tool(project, "count_vowels", author="bo", because="it breaks")
+    # Nobody had allowed it: what was allowed before goes on.
+    assert [state(project, 1), state(project, 2)] == [ToolState.APPROVED, ToolState.REFUSED]
+    yes(project, author="bo")
+    with pytest.raises(UsageError, match="took its place"):
+        yes(project, first.id)
+    refuse_tool(project, "count_vowels", author="bo", because="it does break")
+    assert [state(project, 1), state(project, 2)] == [ToolState.SUPERSEDED, ToolState.REFUSED]
+    assert toolbox_of(project).schemas() == ()
+    yes(project, first.id)
+    assert [state(project, 1), state(project, 2)] == [ToolState.APPROVED, ToolState.REFUSED]
+    yes(project, author="bo")
+    assert [state(project, 1), state(project, 2)] == [ToolState.SUPERSEDED, ToolState.APPROVED]
+
+
+def test_code_changes_nothing_that_a_person_allowed_while_it_was_written(project):
+    class Slow(ScriptedVoice):
+        """A fake voice: while it writes its function, somebody proposes a tool of that name and allows it."""
+
+        def speak(self, call, heard):
+            if call.persona == "tool function":
+                put(project, FRAGILE)
+                yes(project)
+            return super().speak(call, heard)
+
+    by_code = with_forge(project, approve=ApprovedBy.PURE)
+    lines = [Line(persona="tool spec", text=told_spec()), Line(persona="tool function", text=told_function(GOOD))]
+    result = make_tool(by_code, GAP, voice=Slow(lines))
+    assert (result.tool.version, result.approved) == (2, False)
+    assert [state(by_code, 1), state(by_code, 2)] == [ToolState.APPROVED, ToolState.PROPOSED]
+
+
+def test_the_yes_of_code_to_any_but_the_first_of_a_name_counts_for_nothing(project):
+    by_code = with_forge(project, approve=ApprovedBy.PURE)
+    first = put(project)
+    # As two goes leave it that ended at once: neither had seen the other.
+    other = seal_tool(
+        replace(first, source=BUGGY, version=2, signature=None), load_machine_key(project.hidden / "keys")
+    )
+    project.store.save([other], event="tool proposed")
+    context, door = project.context(), door_of(project)
+    for tool in (first, other):
+        given = say(StatementKind.APPROVAL, tool.id, MACHINE, "pure", context, door, author_is_model=True)
+        put_on_record(project, replace(given, category=POLICY), event="tool approved by policy")
+    assert [state(by_code, 1), state(by_code, 2)] == [ToolState.APPROVED, ToolState.PROPOSED]
 
 
 def test_the_same_tool_again_is_no_second_one(project):
@@ -235,6 +287,34 @@ def test_one_that_fails_again_and_again_is_suspended_and_a_person_gives_it_a_new
     assert called(toolbox_of(project)) == "2"
     called(toolbox_of(project), "boom")
     assert state(project) is ToolState.APPROVED
+
+
+@pytest.mark.parametrize("how", ["refused", "suspended", "superseded"])
+def test_what_a_person_takes_away_is_called_no_more_in_a_dialogue_that_runs(project, how):
+    put(project)
+    yes(project)
+    box = toolbox_of(project)
+    assert called(box) == "2"
+    if how == "refused":
+        refuse_tool(project, "count_vowels", author="ann", because="it counts y")
+    elif how == "suspended":
+        suspend_tool(project, "count_vowels", author="ann", because="it counts y")
+    else:
+        put(project, FRAGILE)
+        yes(project)
+    assert called(box).startswith(f"error: not now: count_vowels is {how}")
+    assert box.schemas() == ()
+    assert find_gaps([_turn(box.call(ToolCall(name="count_vowels", arguments="{}")))]) == ()
+
+
+def test_a_store_that_was_altered_while_a_dialogue_runs_stops_its_calls(project):
+    tool = put(project)
+    yes(project)
+    box = toolbox_of(project)
+    project.store.save([replace(tool, source=FRAGILE, version=2)], event="written by hand")
+    for _ in range(2):
+        assert "is not signed by this machine" in called(box)
+    assert box.schemas() == ()
 
 
 def test_a_storm_of_calls_ends_at_the_limit_and_is_no_gap(project):

@@ -13,7 +13,15 @@ from selftune.interactions.door import redact_words
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake, refuse_braked
-from selftune.loop.forging.standing import MACHINE, POLICY, ToolState, may_be_approved_by_code, seal_tool, tools_of
+from selftune.loop.forging.standing import (
+    MACHINE,
+    POLICY,
+    ToolState,
+    is_first,
+    may_be_approved_by_code,
+    seal_tool,
+    tools_of,
+)
 from selftune.loop.forging.writing import check_sending, writer_of
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -100,14 +108,16 @@ def make_tool(
     with at_work(project.hidden):
         forged = forge(gap, bench, given=given, taken=sorted({one.tool.name for one in known}), spec=spec)
     forging = _forging(project, gap, forged, writer, interaction_id, time.monotonic() - began)
-    return _keep(project, forging, forged, known)
+    return _keep(project, forging, forged)
 
 
-def _keep(project: Project, forging: Forging, forged: Forged, known: Sequence[Standing]) -> Made:
+def _keep(project: Project, forging: Forging, forged: Forged) -> Made:
     """Put the go on record with what it brought, in one step."""
     if forged.spec is None or forged.source is None or forged.tried is None:
         project.store.save([forging], event="forging ended")
         return Made(forging=forging, failure=forged.failure)
+    # Read anew: while it was written somebody may have proposed a tool of this name, and allowed it.
+    known = tools_of(project)
     tool = _tool(project, forging, forged, forged.spec, known)
     same = [one for one in known if one.tool.spec_digest == tool.spec_digest and one.tool.source == tool.source]
     if same:
@@ -179,7 +189,7 @@ def _secret_in(project: Project, source: str) -> str:
 def _approve_by_policy(project: Project, tool: Tool) -> bool:
     """Whether code approved the tool, on record and marked as code's; only where one person works alone."""
     by_code = project.config.forge.approve is ApprovedBy.PURE and may_be_approved_by_code(tool)
-    if not by_code or not hear_project(project).alone:
+    if not by_code or not is_first(tool, tools_of(project)) or not hear_project(project).alone:
         return False
     text = f'[forge] approve = "pure", and {tool.name} was shown to be pure by {len(tool.tests)} tests'
     said = say(

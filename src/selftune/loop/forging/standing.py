@@ -47,6 +47,7 @@ class Standing:
         place: Where it stands in the order in which everything was kept.
         said: The statements that made it so: approvals, a refusal, what suspends it.
         why: That in words, for a person.
+        was_approved: Somebody said yes to it, whatever was said afterwards.
     """
 
     tool: Tool
@@ -54,6 +55,7 @@ class Standing:
     state: ToolState
     said: tuple[Statement, ...] = ()
     why: str = ""
+    was_approved: bool = False
 
 
 def seal_tool(tool: Tool, key: MachineKey) -> Tool:
@@ -88,7 +90,8 @@ def judge_tools(
     """What has become of each of these tools, by what was said and by whom.
 
     A refusal stays until its author withdraws it; a doubt that blocks suspends; an approved version takes the place of
-    the approved ones of its name before it, and where it is suspended none of them comes back.
+    the approved ones of its name before it. Where it is suspended none of them comes back; where it is refused, none
+    that no person approves anew after that. Code's yes counts for the first of a name alone.
 
     Args:
         found: Each tool with its place, oldest first.
@@ -98,8 +101,26 @@ def judge_tools(
     kept = standing(one for _, one in hearing.said)
     blocking = [doubt for doubt in doubts(hearing) if doubt.blocks]
     refused = standing_refusals(hearing)
-    first = [_judge(place, tool, hearing, kept, refused, blocking, by_policy=by_policy) for place, tool in found]
-    return tuple(_superseded(one, first) for one in first)
+    first_place: dict[str, int] = {}
+    for place, tool in found:
+        first_place.setdefault(tool.name, place)
+    each = [
+        _judge(place, tool, hearing, kept, refused, blocking, by_policy=by_policy and first_place[tool.name] == place)
+        for place, tool in found
+    ]
+    return tuple(_superseded(one, each, hearing) for one in each)
+
+
+def is_first(tool: Tool, found: Iterable[Standing]) -> bool:
+    """Whether none of its name stands before it; `found` is oldest first."""
+    return next((one.tool.id for one in found if one.tool.name == tool.name), tool.id) == tool.id
+
+
+def may_come_back(one: Standing, found: Iterable[Standing]) -> bool:
+    """Whether a person's new yes brings a superseded version back: all that took its place was refused."""
+    later = [other for other in found if other.tool.name == one.tool.name and other.place > one.place]
+    allowed = {ToolState.APPROVED, ToolState.SUSPENDED, ToolState.SUPERSEDED}
+    return one.state is ToolState.SUPERSEDED and not any(other.state in allowed for other in later)
 
 
 def find_tool(found: Iterable[Standing], name: str) -> Standing:
@@ -137,19 +158,21 @@ def _judge(
     by_policy: bool,
 ) -> Standing:
     refusals = tuple(one for one in refused if one.subject == tool.id)
-    if refusals:
-        return Standing(
-            tool=tool, place=place, state=ToolState.REFUSED, said=refusals, why=f"refused by {refusals[-1].author}"
-        )
     given = _approvals(tool, hearing, kept, by_policy=by_policy)
+    if refusals:
+        why = f"refused by {refusals[-1].author}"
+        return Standing(
+            tool=tool, place=place, state=ToolState.REFUSED, said=refusals, why=why, was_approved=bool(given)
+        )
     if not given:
         return Standing(tool=tool, place=place, state=ToolState.PROPOSED, why="waits for a person's yes")
     held = tuple(doubt.statement for doubt in blocking if doubt.statement.subject == tool.id)
     if held:
         why = f"suspended by {held[-1].author}: {held[-1].text}"
-        return Standing(tool=tool, place=place, state=ToolState.SUSPENDED, said=held, why=why)
+        return Standing(tool=tool, place=place, state=ToolState.SUSPENDED, said=held, why=why, was_approved=True)
     by = "policy: it was shown to be pure" if all(map(is_by_policy, given)) else given[-1].author
-    return Standing(tool=tool, place=place, state=ToolState.APPROVED, said=given, why=f"approved by {by}")
+    why = f"approved by {by}"
+    return Standing(tool=tool, place=place, state=ToolState.APPROVED, said=given, why=why, was_approved=True)
 
 
 def _approvals(tool: Tool, hearing: Hearing, kept: Sequence[Statement], *, by_policy: bool) -> tuple[Statement, ...]:
@@ -172,19 +195,27 @@ def may_be_approved_by_code(tool: Tool) -> bool:
     return tool.pure and tool.supersedes is None and bool(tool.tests) and all(test.passed for test in tool.tests)
 
 
-def _superseded(one: Standing, found: Sequence[Standing]) -> Standing:
+def _superseded(one: Standing, found: Sequence[Standing], hearing: Hearing) -> Standing:
     """The same, superseded where a later version of its name was allowed."""
     if one.state is not ToolState.APPROVED:
         return one
-    allowed = {ToolState.APPROVED, ToolState.SUSPENDED}
     later = [
-        other
-        for other in found
-        if other.tool.name == one.tool.name and other.place > one.place and other.state in allowed
+        other for other in found if other.tool.name == one.tool.name and other.place > one.place and other.was_approved
     ]
-    if not later:
+    refused = {said.id for other in later if other.state is ToolState.REFUSED for said in other.said}
+    all_refused = all(other.state is ToolState.REFUSED for other in later)
+    if not later or (all_refused and _is_approved_after(one.tool, refused, hearing)):
         return one
-    return replace(one, state=ToolState.SUPERSEDED, why=f"version {later[-1].tool.version} took its place")
+    why = f"version {later[-1].tool.version} took its place"
+    why += ", and was refused; a new yes brings this one back" if all_refused else ""
+    return replace(one, state=ToolState.SUPERSEDED, why=why)
+
+
+def _is_approved_after(tool: Tool, refused: set[str], hearing: Hearing) -> bool:
+    """Whether a person said yes to it after the last of these refusals."""
+    last = max(place for place, said in hearing.said if said.id in refused)
+    since = tuple(placed for placed in hearing.said if placed[0] > last)
+    return bool(valid_approvals(tool.id, replace(hearing, said=since), needed=0))
 
 
 def _message(tool: Tool) -> bytes:

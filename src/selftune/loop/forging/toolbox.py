@@ -6,10 +6,10 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import SandboxError, WaitingForPersonError
+from selftune.errors import IntegrityError, SandboxError, WaitingForPersonError
 from selftune.governance.statements import say
 from selftune.loop.braking import refuse_braked
-from selftune.loop.forging.standing import MACHINE, approved, tools_of
+from selftune.loop.forging.standing import MACHINE, ToolState, approved, tools_of
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import StatementKind, ToolSchema
@@ -62,6 +62,9 @@ def toolbox_of(project: Project) -> ApprovedTools:
 class ApprovedTools:
     """The approved tools of a project, for one dialogue or one caller.
 
+    What is refused, suspended or replaced meanwhile, here or in another process, is called no more; what is allowed
+    meanwhile comes with the next dialogue.
+
     Attributes:
         tools: By name.
         off: Why nothing can be called although tools are approved: no sandbox; empty otherwise.
@@ -71,7 +74,8 @@ class ApprovedTools:
         self._project = project
         self.tools = {tool.name: tool for tool in tools}
         self._left = project.config.forge.most_calls
-        self._suspended: set[str] = set()
+        self._gone: dict[str, str] = {}
+        self._judged_at = project.store.last_sequence()
         self._rows = {} if not self.tools else _rows_of(project)
         self._box, self.off = _box_for(self.tools)
 
@@ -79,10 +83,11 @@ class ApprovedTools:
         """What a model is told of the tools that may be called now; nothing where no sandbox holds."""
         if self._box is None:
             return ()
+        self._judge_again()
         return tuple(
             ToolSchema(name=tool.name, description=tool.description, parameters=tool.parameters)
             for tool in self.tools.values()
-            if tool.id not in self._suspended
+            if tool.id not in self._gone
         )
 
     def call(self, wanted: ToolCall) -> ToolCall:
@@ -118,8 +123,9 @@ class ApprovedTools:
             near = difflib.get_close_matches(wanted.name, self.tools, n=1, cutoff=0.5)
             offered = f"; there is {near[0]!r}" if near else ""
             return f"{NO_SUCH_TOOL.removeprefix(ERROR)} {wanted.name[:64]!r}{offered}"
-        if tool.id in self._suspended:
-            return f"not now: {tool.name} is suspended, because it kept failing"
+        self._judge_again()
+        if tool.id in self._gone:
+            return f"not now: {tool.name} {self._gone[tool.id]}"
         if self._box is None:
             return f"not now: {self.off}"
         if self._left <= 0:
@@ -129,6 +135,23 @@ class ApprovedTools:
         except WaitingForPersonError as stopped:
             return f"not now: {stopped.message}"
         return ""
+
+    def _judge_again(self) -> None:
+        """Learn what may be called no more, if anything was put on record since it was looked at last."""
+        last = self._project.store.last_sequence()
+        if not self.tools or last == self._judged_at:
+            return
+        try:
+            found = {one.tool.id: one for one in tools_of(self._project)}
+        except IntegrityError as error:
+            self._gone = dict.fromkeys((tool.id for tool in self.tools.values()), f"is not called: {error.message}")
+            return
+        self._gone = {
+            tool.id: f"is {found[tool.id].state.value}" if tool.id in found else "is gone"
+            for tool in self.tools.values()
+            if tool.id not in found or found[tool.id].state is not ToolState.APPROVED
+        }
+        self._judged_at = last
 
     def _count(self, tool: Tool, answered: Answered) -> None:
         """Put a failure on record, and the first success after one; suspend at the last failure that is allowed."""
@@ -150,7 +173,6 @@ class ApprovedTools:
         context, door = self._project.context(), door_of(self._project)
         said = say(StatementKind.HOLD, tool.id, MACHINE, text, context, door, author_is_model=True)
         put_on_record(self._project, said, event=SUSPENDED)
-        self._suspended.add(tool.id)
         # Who lifts it gives it a new chance, and not one call.
         self._note(tool, 0, "suspended")
 
