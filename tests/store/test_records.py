@@ -259,6 +259,14 @@ def test_numbers_given_as_ints_for_float_fields_are_the_same_record(store):
     assert store.save([whole, exact], event="e") == [exact.id, exact.id]
 
 
+def test_a_record_that_was_taken_out_is_told_from_one_that_never_was(store, project):
+    ids = store.save([rubric("kept"), rubric("taken")], event="imported")
+    assert store.lost(Rubric) == []
+    tamper(project, f"DELETE FROM records WHERE id = '{ids[1]}'")
+    assert store.lost(Rubric) == [ids[1]]
+    assert store.lost(Interaction) == []
+
+
 def test_a_note_is_in_the_ledger_without_a_record(store, project):
     assert store.note("halted", {"reason": "nothing new"}) == 1
     (entry,) = mirror_of(project)

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from selftune.errors import IntegrityError
 from selftune.ledger.entries import Entry
 from selftune.ledger.verify import NO_HASH, Frontier, canonical
-from selftune.store.tables import LEDGER, LEDGER_TREE
+from selftune.store.tables import LEDGER, LEDGER_TREE, RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -99,6 +99,15 @@ def read_notes(connection: Connection, event: str) -> list[tuple[str, dict[str, 
     """Time and detail of each entry of an event that has no record, oldest first."""
     asked = select(LEDGER.c.at, LEDGER.c.detail).where(LEDGER.c.event == event, LEDGER.c.record_id.is_(None))
     return [(row.at, json.loads(row.detail)) for row in connection.execute(asked.order_by(LEDGER.c.seq))]
+
+
+def read_lost(connection: Connection, kind: str) -> list[str]:
+    """Ids of a kind that have an entry and whose record is gone, in their order; what was erased within is there."""
+    there = select(RECORDS.c.id).where(RECORDS.c.id == LEDGER.c.record_id, RECORDS.c.body.is_not(None)).exists()
+    # Ids begin with their kind, so that the index over them is enough: no other entry is read.
+    within = LEDGER.c.record_id >= f"{kind}:", LEDGER.c.record_id < f"{kind};"
+    asked = select(LEDGER.c.record_id).where(*within, ~there).distinct().order_by(LEDGER.c.record_id)
+    return list(connection.execute(asked).scalars())
 
 
 def hash_at(connection: Connection, seq: int) -> str | None:

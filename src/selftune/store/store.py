@@ -391,6 +391,14 @@ class Store:
         with reading(self._engine) as connection:
             return history.read_notes(connection, event)
 
+    def lost(self, kind: type[Record]) -> list[str]:
+        """Ids of a kind that the ledger says were kept and that are not there: somebody took them out.
+
+        For kinds that are never erased as a whole; of others it names what was erased, too.
+        """
+        with reading(self._engine) as connection:
+            return history.read_lost(connection, kind.KIND)
+
     def last_entry(self) -> int:
         """The ledger's last place; 0 for an empty one."""
         with reading(self._engine) as connection:

@@ -24,20 +24,23 @@ from amending_makers import (
     why_not,
 )
 from bare_project import bare_project
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from people_makers import entry, fake_person_key, revoke
 from typer.models import ArgumentInfo
 from typer.testing import CliRunner
 
 import selftune
+from selftune.app.amending import adopt_file
 from selftune.app.cli.codex import codex
+from selftune.codex.reading import parse_codex
 from selftune.errors import IntegrityError, SelftuneError, WaitingForPersonError
 from selftune.governance.amendments.standing import ADOPTED, APPROVED, PROPOSED, UNDONE
 from selftune.governance.keys import sign_as_person
 from selftune.governance.people.keys import PersonKey
 from selftune.governance.statements import say
-from selftune.ledger.keys import load_machine_key
+from selftune.ledger.keys import load_machine_key, make_machine_key, prepare_next, take_over
 from selftune.loop.amending.deciding import approve, roll_back, turn_down
-from selftune.loop.amending.standing import file_of, require_adopted
+from selftune.loop.amending.standing import adopt, check_codex, file_of, require_adopted
 from selftune.loop.config import CodexSection
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -93,15 +96,17 @@ def test_second_adoption_changes_nothing(opened):
     assert_unchanged(project, before)
 
 
-def test_key_that_the_machine_holds_is_no_person_s(opened):
+@pytest.mark.parametrize("successions", [0, 1, 2])
+def test_key_that_the_machine_holds_or_held_is_no_person_s(opened, successions):
     project, ana = opened
-    before, amendment = in_force(project), proposed(project)
-    machine = load_machine_key(project.hidden / "keys")
-    held = PersonKey(name="bot", public=machine.trusted, _key=fake_person_key("bot")._key)
-    put_on_record(project, entry(ana, ana, name="bot", author="ana"), event="roster changed")
-    keep(project, replace(statement(project, amendment), key=machine.trusted, key_signature="00" * 64))
-    keep(project, statement(project, amendment, author="bot"), held)
-    assert all("no person" not in why for _, why in standing_in(project).refused if why)
+    before, amendment, folder = in_force(project), proposed(project), project.hidden / "keys"
+    machine = load_machine_key(folder)
+    held = PersonKey(name="bot", public=machine.public, _key=Ed25519PrivateKey.from_private_bytes(machine._seed))
+    put_on_record(project, entry(held, ana), event="roster changed")
+    for _ in range(successions):
+        take_over(folder, prepare_next(folder))
+    forged = keep(project, statement(project, amendment, author="bot"), held)
+    assert "the machine's own key" in why_not(project, forged)
     assert_unchanged(project, before)
 
 
@@ -281,6 +286,63 @@ def test_row_that_was_taken_out_is_seen(opened):
         connection.execute("DELETE FROM records WHERE kind = 'statement'")
     file_of(project).write_text(changed_text(project), encoding="utf-8")
     with pytest.raises(IntegrityError, match="gone from the store"):
+        require_adopted(project)
+
+
+@pytest.mark.parametrize("what", ["a refusal", "a roster entry", "a revocation"])
+def test_statement_that_was_taken_out_is_seen_though_it_put_no_codex_in_force(opened, what):
+    project, ana = opened
+    amendment = proposed(project)
+    if what == "a refusal":
+        said = turn_down(project, amendment, author="ana", text="no", sign=signing(None))
+    elif what == "a roster entry":
+        said = put_on_record(project, entry(fake_person_key("ben"), ana), event="roster changed")
+    else:
+        said = put_on_record(project, revoke(ana), event="key revoked")
+    assert require_adopted(project)
+    with sqlite3.connect(project.hidden / "store.db") as connection:
+        assert connection.execute("DELETE FROM records WHERE id = ?", (said.id,)).rowcount == 1
+    with pytest.raises(IntegrityError, match=said.id[:22]):
+        require_adopted(project)
+
+
+def swap_keys(project):
+    """Another pair in the place of the machine's own, as whatever runs here can write it."""
+    for path in (project.hidden / "keys").glob("machine.*"):
+        path.unlink()
+    make_machine_key(project.hidden / "keys")
+
+
+def drop_older_key(project):
+    """A key takes over, and the line of the one before it is taken out."""
+    folder = project.hidden / "keys"
+    take_over(folder, prepare_next(folder))
+    assert require_adopted(project)
+    place = folder / "machine.pub"
+    place.write_text(place.read_text(encoding="ascii").splitlines(keepends=True)[0], encoding="ascii")
+
+
+@pytest.mark.parametrize("change", [swap_keys, drop_older_key])
+def test_keys_that_signed_nothing_here_adopt_no_codex(opened, change):
+    project, _ = opened
+    change(project)
+    file_of(project).write_text(changed_text(project), encoding="utf-8")
+    for start in (require_adopted, check_codex, adopt, adopt_file):
+        with pytest.raises(IntegrityError, match="key"):
+            start(project)
+    assert standing_in(project) is None
+
+
+def test_adoption_signed_with_a_swapped_key_is_none(opened):
+    project, _ = opened
+    swap_keys(project)
+    text = changed_text(project)
+    file_of(project).write_text(text, encoding="utf-8")
+    codex_id = parse_codex(text, "it").id
+    said = say(StatementKind.AMENDMENT, codex_id, "selftune", "in force", project.context(), door_of(project))
+    keep(project, replace(said, category=ADOPTED, after=text))
+    assert in_force(project) == codex_id  # by the fold alone
+    with pytest.raises(IntegrityError, match="signed by no key"):
         require_adopted(project)
 
 

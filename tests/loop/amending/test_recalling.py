@@ -70,6 +70,14 @@ def test_private_words_and_deliberations_are_never_shown_and_beyond_this_machine
     assert [one.record_id for one in passages_named(project, ids, sends=True)] == [names["sent"]]
 
 
+def test_words_of_concerns_and_proposals_leave_this_machine_in_no_case(filled):
+    project, told, concern, amendment = filled
+    found = recalled(project, sends=True)
+    assert {concern.id, amendment.id}.isdisjoint(found)
+    assert told[1].id in found
+    assert all(one == told[1].id or one.startswith("codex:") for one in found)
+
+
 def test_long_dialogue_is_shown_in_a_few_lines():
     long = held("long", "x" * 9000, messages=tuple(Message(role="user", content="y" * 9000) for _ in range(9)))
     assert len(told_dialogue(long)) < 1300

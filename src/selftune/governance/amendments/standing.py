@@ -215,7 +215,7 @@ class _Fold:
 
 def _signer(said: Said, roster: Roster, one: Statement, place: int) -> Signer | str:
     """The person who signed a statement, or why nobody did."""
-    if one.key == said.public_key:
+    if one.key in said.public_key.split():
         return "it is signed with the machine's own key, which whatever runs here holds"
     signer = signer_of(one, roster, place=place)
     return str(signer) if isinstance(signer, Refusal) else signer

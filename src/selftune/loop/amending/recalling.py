@@ -30,7 +30,7 @@ class RecordRecall:
     Args:
         project: Whose records.
         codex: The codex in force.
-        sends: Whether what is found leaves this machine: then only words that may are found.
+        sends: Whether what is found leaves this machine: then only dialogues that may are found, and the codex.
     """
 
     def __init__(self, project: Project, codex: Codex, *, sends: bool = False) -> None:
@@ -50,11 +50,15 @@ class RecordRecall:
 
     def _everything(self) -> Iterator[tuple[str, str]]:
         yield from self._dialogues()
-        yield from self._concerns()
+        yield from passages_of(self._codex)
+        if not self._sends:  # Nobody who raises a concern or proposes something is asked whether it may be sent.
+            yield from self._concerns()
+            yield from self._amendments()
+
+    def _amendments(self) -> Iterator[tuple[str, str]]:
         for _, amendment in self._project.store.each(Amendment):
             if has_words(amendment):
                 yield amendment.id, "\n".join((*amendment.changes, amendment.because, *amendment.against))
-        yield from passages_of(self._codex)
 
     def _dialogues(self) -> Iterator[tuple[str, str]]:
         store = self._project.store

@@ -10,7 +10,7 @@ from selftune.codex.reading import CODICES
 from selftune.errors import ConfigError, IntegrityError
 from selftune.failpoints import reach
 from selftune.governance.amendments.standing import ADOPTED, Said, standing_of
-from selftune.governance.keys import sign_statement
+from selftune.governance.keys import sign_statement, statement_is_signed
 from selftune.governance.shredded import as_left
 from selftune.governance.statements import say
 from selftune.ledger.keys import load_machine_key
@@ -93,8 +93,14 @@ def adopt(project: Project) -> str:
     """Put the codex that the project has on record as the one in force; it is the first, and nobody signs for it.
 
     Raises:
+        IntegrityError: one was adopted before, and nothing on record puts it in force any more.
         ConfigError: it is no sound codex, or a template that was not filled in.
     """
+    if was_adopted(project):
+        raise IntegrityError(
+            "a codex was adopted here, and no statement that this machine's keys have signed puts it in force.",
+            next_step="Run `selftune verify`, and restore .selftune/keys and .selftune/store.db from a backup.",
+        )
     codex = codex_of(project.folder, project.config)
     for left in left_to_fill_in(codex):
         raise ConfigError(
@@ -123,16 +129,23 @@ def standing_in(project: Project) -> Standing | None:
 
 
 def _refuse_lost_words(project: Project, said: Said) -> frozenset[str]:
-    """Every statement by which a codex was adopted or written; all of them are there still.
+    """Every statement by which a codex was adopted or written; all are there still, and signed by a key of here.
 
     Raises:
-        IntegrityError: one was taken out of the store, as if nobody had ever said it.
+        IntegrityError: a statement was taken out of the store, as if nobody had ever said it; or the machine's keys are
+            others than those that signed.
     """
     wanted = frozenset(detail["statement"] for event in (EVENT, WRITTEN) for _, detail in project.store.noted(event))
-    if not wanted <= {one.id for _, one in said.statements}:
+    lost = project.store.lost(Statement)
+    if lost or not wanted <= {one.id for _, one in said.statements}:
         raise IntegrityError(
-            "a statement by which a codex came into force is gone from the store.",
+            f"a statement is gone from the store{f': {lost[0][:22]}' if lost else ''}.",
             next_step="Run `selftune verify`, and restore .selftune/store.db from a backup.",
+        )
+    if not all(statement_is_signed(one, said.public_key) for _, one in said.statements if one.id in wanted):
+        raise IntegrityError(
+            "a statement by which a codex came into force is signed by no key in .selftune/keys/machine.pub.",
+            next_step="Restore .selftune/keys from a backup: a key that took over keeps those before it in that file.",
         )
     return wanted
 
