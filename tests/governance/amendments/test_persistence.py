@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
 
 from selftune.governance.amendments.dialogues import DELIBERATION, Dialogue, Topics, dialogues_in
 from selftune.governance.amendments.effects import Finding, Probed, effect_of
-from selftune.governance.amendments.persistence import Demand, Remedy, find_persistence
+from selftune.governance.amendments.persistence import LOOK_BACK, Demand, Remedy, find_persistence
 from selftune.records import Consent, Interaction, Message, Refutation, Trigger
 
 DEMAND = Demand(high=0.5, interactions=4, days=3.0, tools=1, generations=1)
@@ -96,6 +97,28 @@ def test_questions_in_the_same_words_are_one_topic():
     assert [one.place for one in topics.about("")] == [0, 1, 2]
     assert [one.place for one in topics.about("interaction:1")] == [0, 1]
     assert topics.about("interaction:9") == ()
+
+
+def test_topic_is_looked_for_in_the_newest_dialogues_and_that_is_said():
+    """Of 2,000 dialogues the oldest is seen; of 2,001 it is not, and who spoke in it is."""
+    oldest, calm = held(0, 0.9, EGG), [held(place, 0.1) for place in range(1, LOOK_BACK)]
+    assert {one.topic for one in find_persistence([oldest, *calm], (), (), DEMAND)} == {EGG, ""}
+    later = held(LOOK_BACK, 0.9)
+    found = {one.topic: one for one in find_persistence([oldest, *calm, later], (), (), DEMAND)}
+    assert found.keys() == {LAMP, ""}
+    assert "1 dialogues among the newest 2,000 ended high, and 4 are wanted" in found[LAMP].missing
+    assert "2 dialogues ended high, and 4 are wanted" in found[""].missing
+
+
+def test_ten_thousand_distinct_topics_are_told_in_seconds_and_not_in_half_an_hour():
+    """0.7 s of a core where this was written; the bound has room for a slow machine, and none for each with each."""
+    dialogues = [
+        held(place, 0.8, f"{place * 7919:x} {place * 104729:x} {place * 1299709:x}?") for place in range(10_000)
+    ]
+    began = time.process_time()
+    found = find_persistence(dialogues, (TOOL,), (GENERATION,), DEMAND)
+    assert time.process_time() - began < 10
+    assert len(found) > LOOK_BACK / 2
 
 
 def interaction(position, **more):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from selftune.codex.reading import reference_to
 from selftune.records import Interaction
-from selftune.scoring.embedding import HashedWords, cosine
+from selftune.scoring.embedding import HashedWords
 from selftune.scoring.reading import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 DELIBERATION: Final = "deliberation"
 """Source of an interaction in which the personas argued about their codex: no dialogue that the codex is judged by."""
@@ -78,24 +83,26 @@ def _told(
 
 
 class Topics:
-    """Tells which dialogues are about the same, by the words in which it was asked."""
+    """Tells which dialogues are about the same, by the words in which it was asked.
+
+    Every two may have to be compared: who has very many dialogues hands in the newest of them.
+    """
 
     def __init__(self, dialogues: Sequence[Dialogue]) -> None:
         self._embed = HashedWords()
-        self._vectors: dict[str, Sequence[float]] = {}
         self._dialogues = tuple(dialogues)
 
-    def leaders(self, among: Iterable[Dialogue]) -> tuple[Dialogue, ...]:
-        """The first dialogue of each topic among these."""
-        found: list[Dialogue] = []
-        for one in among:
-            if not any(self._are_alike(one, leader) for leader in found):
-                found.append(one)
-        return tuple(found)
+    def gather(self, among: Callable[[Dialogue], bool]) -> Iterator[tuple[Dialogue, tuple[Dialogue, ...]]]:
+        """The first dialogue of each topic among some of these, with all on the topic, itself among them.
 
-    def like(self, leader: Dialogue) -> tuple[Dialogue, ...]:
-        """All dialogues on the topic of this one, itself among them."""
-        return tuple(one for one in self._dialogues if self._are_alike(one, leader))
+        One that is like the first of several topics is on each; it begins none of its own.
+        """
+        taken = np.zeros(len(self._dialogues), dtype=bool)
+        for place, one in enumerate(self._dialogues):
+            if not taken[place] and among(one):
+                alike = self._alike(place)
+                taken |= alike
+                yield one, self._at(alike)
 
     def about(self, topic: str) -> tuple[Dialogue, ...]:
         """All dialogues about a topic: like the one of this id, or alike to these words or with all of them.
@@ -105,20 +112,23 @@ class Topics:
         if not topic.strip():
             return self._dialogues
         if topic.startswith(_ID):
-            return tuple(like for one in self._dialogues if one.interaction_id == topic for like in self.like(one))
-        vector, wanted = self._embed(topic), set(words(topic))
-        return tuple(
-            one
-            for one in self._dialogues
-            if wanted <= set(words(one.asked)) or cosine(vector, self._vector(one)) >= ALIKE
-        )
+            places = (place for place, one in enumerate(self._dialogues) if one.interaction_id == topic)
+            return tuple(like for place in places for like in self._at(self._alike(place)))
+        wanted = set(words(topic))
+        named = np.array([wanted <= set(words(one.asked)) for one in self._dialogues], dtype=bool)
+        return self._at(named | (self._vectors @ np.array(self._embed(topic)) >= ALIKE))
 
-    def _are_alike(self, one: Dialogue, other: Dialogue) -> bool:
-        if one.interaction_id == other.interaction_id:
-            return True
-        return cosine(self._vector(one), self._vector(other)) >= ALIKE
+    def _alike(self, place: int) -> NDArray[np.bool_]:
+        """Which of them are about the same as the one at this place."""
+        found: NDArray[np.bool_] = self._vectors @ self._vectors[place] >= ALIKE
+        found[place] = True  # Also where it has no word.
+        return found
 
-    def _vector(self, one: Dialogue) -> Sequence[float]:
-        if one.interaction_id not in self._vectors:
-            self._vectors[one.interaction_id] = self._embed(one.asked)
-        return self._vectors[one.interaction_id]
+    def _at(self, which: NDArray[np.bool_]) -> tuple[Dialogue, ...]:
+        return tuple(self._dialogues[place] for place in np.flatnonzero(which))
+
+    @cached_property
+    def _vectors(self) -> NDArray[np.float64]:
+        """A row of unit length or zero for each of them."""
+        rows = [self._embed(one.asked) for one in self._dialogues]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), self._embed.size)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from selftune.governance.amendments.dialogues import Dialogue
 
 LEVEL: Final = 0.95
+LOOK_BACK: Final = 2000
+"""In so many dialogues, the newest, topics are looked for: each is compared with each that begins one."""
+
 _SECONDS_A_DAY: Final = 86400.0
 
 
@@ -104,27 +107,39 @@ def share_of(dialogues: Sequence[Dialogue], high: float) -> Share:
 def find_persistence(
     dialogues: Sequence[Dialogue], tools: Sequence[Remedy], generations: Sequence[Remedy], demand: Demand
 ) -> tuple[Persistence, ...]:
-    """Every conflict, by topic and by who spoke: those that lack least first, of these the most frequent."""
-    topics = Topics(dialogues)
-    high = [one for one in dialogues if one.ended >= demand.high]
-    groups: list[tuple[Dialogue | None, Sequence[Dialogue]]] = [
-        (leader, topics.like(leader)) for leader in topics.leaders(high)
-    ]
-    groups += [
-        (None, tuple(one for one in dialogues if one.personas == personas))
-        for personas in dict.fromkeys(one.personas for one in high)
-    ]
-    found = [_look_at(leader, held, tools, generations, demand) for leader, held in groups]
+    """Every conflict, by topic and by who spoke: those that lack least first, of these the most frequent.
+
+    Topics are looked for in the newest `LOOK_BACK` dialogues: what was asked before these lasts only if it is asked
+    again. Who spoke is looked at in all.
+    """
+    recent = dialogues[-LOOK_BACK:]
+    among = f" among the newest {LOOK_BACK:,}" if len(recent) < len(dialogues) else ""
+    topics = Topics(recent).gather(lambda one: one.ended >= demand.high)
+    groups = [_Group(leader=leader, held=held, among=among) for leader, held in topics]
+    groups += [_Group(leader=None, held=held) for held in _by_company(dialogues, demand.high)]
+    found = [_look_at(group, tools, generations, demand) for group in groups]
     return tuple(sorted(found, key=lambda one: (len(one.missing), -len(one.high))))
 
 
-def _look_at(
-    leader: Dialogue | None,
-    held: Sequence[Dialogue],
-    tools: Sequence[Remedy],
-    generations: Sequence[Remedy],
-    demand: Demand,
-) -> Persistence:
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Dialogues that may be one conflict; `among` says in words of which they are all there are."""
+
+    leader: Dialogue | None
+    held: Sequence[Dialogue]
+    among: str = ""
+
+
+def _by_company(dialogues: Sequence[Dialogue], high: float) -> Iterator[Sequence[Dialogue]]:
+    """The dialogues of each company of personas that ended high at least once."""
+    held: dict[frozenset[str], list[Dialogue]] = {}
+    for one in dialogues:
+        held.setdefault(one.personas, []).append(one)
+    yield from (group for group in held.values() if any(one.ended >= high for one in group))
+
+
+def _look_at(group: _Group, tools: Sequence[Remedy], generations: Sequence[Remedy], demand: Demand) -> Persistence:
+    leader, held = group.leader, group.held
     high = [one for one in held if one.ended >= demand.high]
     began = high[0].place
     since = [[one for one in remedies if one.place > began] for remedies in (tools, generations)]
@@ -144,15 +159,15 @@ def _look_at(
         generations=tuple(one.record_id for one in since[1]),
         before=before,
         after=after,
-        missing=tuple(_missing(len(high), days, since, (before, after), demand)),
+        missing=tuple(_missing(f"{len(high)} dialogues{group.among}", len(high), days, since, (before, after), demand)),
     )
 
 
 def _missing(
-    high: int, days: float, since: Sequence[Sequence[Remedy]], shares: tuple[Share, Share], demand: Demand
+    told: str, high: int, days: float, since: Sequence[Sequence[Remedy]], shares: tuple[Share, Share], demand: Demand
 ) -> Iterator[str]:
     if high < demand.interactions:
-        yield f"{high} dialogues ended high, and {demand.interactions} are wanted"
+        yield f"{told} ended high, and {demand.interactions} are wanted"
     if days < demand.days:
         yield f"they lie {days:.1f} days apart, and {demand.days:g} are wanted"
     untried = [
