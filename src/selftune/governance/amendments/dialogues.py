@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from selftune.codex.reading import reference_to
 from selftune.records import Interaction
 from selftune.scoring.embedding import HashedWords
@@ -16,6 +14,7 @@ from selftune.scoring.reading import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 DELIBERATION: Final = "deliberation"
@@ -97,6 +96,8 @@ class Topics:
 
         One that is like the first of several topics is on each; it begins none of its own.
         """
+        import numpy as np
+
         taken = np.zeros(len(self._dialogues), dtype=bool)
         for place, one in enumerate(self._dialogues):
             if not taken[place] and among(one):
@@ -109,6 +110,8 @@ class Topics:
 
         All for no topic; none for an id that is not among them any more.
         """
+        import numpy as np
+
         if not topic.strip():
             return self._dialogues
         if topic.startswith(_ID):
@@ -125,10 +128,14 @@ class Topics:
         return found
 
     def _at(self, which: NDArray[np.bool_]) -> tuple[Dialogue, ...]:
+        import numpy as np
+
         return tuple(self._dialogues[place] for place in np.flatnonzero(which))
 
     @cached_property
     def _vectors(self) -> NDArray[np.float64]:
         """A row of unit length or zero for each of them."""
+        import numpy as np
+
         rows = [self._embed(one.asked) for one in self._dialogues]
         return np.array(rows, dtype=np.float64).reshape(len(rows), self._embed.size)
