@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages.plain import one_line
 from selftune.errors import LockedError
-from selftune.loop.dialogues.exchange import measured_turns
-from selftune.loop.dialogues.holding import CHAT, Earlier, end_unfinished, hold, resume, unfinished
+from selftune.loop.dialogues.holding import CHAT, end_unfinished, hold, resume, unfinished
 from selftune.loop.dialogues.outset import new_name
+from selftune.loop.dialogues.session import Earlier, remember
 from selftune.loop.ejected import codex_of
 from selftune.loop.forging.listening import name_of
 from selftune.loop.motivation.idleness import note_visit
 from selftune.personas.dialogue.base import DYAD, WHOLE, Ending, choose_voices
 from selftune.personas.scripted import read_script
-from selftune.records import Message
 from selftune.toolforge.gaps import find_gaps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from selftune.loop.dialogues.holding import Held
-    from selftune.loop.dialogues.outset import Outset
     from selftune.loop.project import Project
     from selftune.personas.base import Voice
     from selftune.personas.dialogue.base import Listener
@@ -89,20 +87,12 @@ class Chat:
             learn_script=self._wishes.learn_script,
         )
         if held.ended_by in WHOLE:
-            self._remember(text, held)
+            self._earlier = remember(self._earlier, text, held)
         return held
 
     def resume(self, name: str) -> Held:
         """Go on with an unfinished dialogue; errors as `holding.resume`."""
         return resume(self._project, name, voice=self._voice, heard=self._heard)
-
-    def _remember(self, text: str, held: Held) -> None:
-        said = (Message(role="user", content=text), *(turn.message for turn in held.turns))
-        self._earlier = Earlier(
-            session=self._earlier.session,
-            messages=(*self._earlier.messages, *said),
-            dissonance=measured_turns(self._earlier.dissonance, held.dissonance),
-        )
 
 
 def end_dialogue(project: Project, name: str) -> Held:
@@ -134,11 +124,6 @@ def tell_end(held: Held) -> tuple[str, ...]:
 def exit_code_of(held: Held) -> int:
     """What the command ends with."""
     return _EXIT.get(held.ended_by, 0)
-
-
-def describe(outset: Outset) -> str:
-    """An unfinished dialogue in one line, without its words."""
-    return f"{outset.thread}  begun {outset.happened_at}  {outset.persona}"
 
 
 def _lacks(held: Held) -> tuple[str, ...]:

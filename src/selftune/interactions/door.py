@@ -14,7 +14,7 @@ from selftune.interactions.repair import join_surrogates, repair_text
 from selftune.records import Interaction, Quarantined, canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from selftune.interactions.config import Capture
     from selftune.records import Feedback, Message
@@ -35,17 +35,24 @@ def check_door(config: Capture) -> None:
         check_presidio()
 
 
-def pass_door(item: Interaction | Quarantined, config: Capture) -> Interaction | Quarantined:
+def pass_door(
+    item: Interaction | Quarantined, config: Capture, *, found: Collection[str] = ()
+) -> Interaction | Quarantined:
     """The item as it may be kept: mended, redacted, its author a pseudonym; or set aside, redacted, with the reason.
 
     What may not be kept at all goes through like any other, so that the store recognises it and takes back what it has;
     of its words the store keeps none.
+
+    Args:
+        item: What came in.
+        config: What the door looks for.
+        found: Kinds of secrets that were taken out of it before it came here.
     """
     redactor = Redactor((*config.redact, *config.quarantine))
     if isinstance(item, Quarantined):
         return _clean_raw(item, redactor, config)
     cleaned = _clean(item, redactor, config)
-    held = sorted(redactor.found & set(config.quarantine))
+    held = sorted({*redactor.found, *found} & set(config.quarantine))
     if held and cleaned.consent.keep:
         return _set_aside(item, f"held back: it holds {' and '.join(held)}", raw=_held(cleaned))
     return cleaned
@@ -55,6 +62,13 @@ def clean_text(text: str, config: Capture) -> str:
     """A text that belongs to no interaction, mended and redacted; what people say is not mended, see `redact_words`."""
     mended = repair_text(text) if config.repair else join_surrogates(text)
     return Redactor((*config.redact, *config.quarantine)).redact(mended)
+
+
+def kinds_in(text: str, config: Capture) -> frozenset[str]:
+    """The kinds of secrets that `clean_text` takes out of a text."""
+    redactor = Redactor((*config.redact, *config.quarantine))
+    redactor.redact(repair_text(text) if config.repair else join_surrogates(text))
+    return frozenset(redactor.found)
 
 
 def redact_words(text: str, config: Capture) -> str:

@@ -74,18 +74,6 @@ class Checkpoints:
             found = cursor.execute("SELECT id, body FROM threads WHERE outcome IS NULL ORDER BY number").fetchall()
         return tuple(Begun(thread=thread, body=body) for thread, body in found)
 
-    def outcome(self, thread: str) -> str | None:
-        """What a dialogue became; None where it is not over.
-
-        Raises:
-            IntegrityError: there is no such dialogue.
-        """
-        with self.saver.cursor(transaction=False) as cursor:
-            found = cursor.execute("SELECT outcome FROM threads WHERE id = ?", (thread,)).fetchone()
-        if found is None:
-            raise IntegrityError(f"no dialogue {thread!r} was ever begun here.", next_step="Check its name.")
-        return None if found[0] is None else str(found[0])
-
     def keep(self, thread: str, number: int, body: str) -> None:
         """Write a turn down; one that stands there already stays as it is."""
         with self.saver.cursor() as cursor:

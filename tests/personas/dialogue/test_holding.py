@@ -30,7 +30,7 @@ from selftune.errors import (
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.interrupts import stopped_by
 from selftune.loop.dialogues import holding
-from selftune.loop.dialogues.holding import Earlier, end_unfinished, hold, place_of, resume, unfinished
+from selftune.loop.dialogues.holding import Earlier, end_unfinished, hold, place_of, resume, unfinished, why_not_on
 from selftune.loop.dialogues.outset import outset_text
 from selftune.loop.forgetting.places import files_that_quote
 from selftune.personas.checkpoints import open_checkpoints
@@ -49,6 +49,13 @@ def held(project, prompt="Does it hold?", *, lines=QUARREL, scores=SCORES, **wis
 
 def kept(project):
     return [one for _, one in project.store.each(Interaction)]
+
+
+class Model:
+    """A fake of a voice that is no script; it says nothing, for it is never to be asked."""
+
+    def speak(self, call, heard):
+        raise AssertionError("no model was to speak")
 
 
 class DeathError(Exception):
@@ -191,6 +198,8 @@ def test_an_unfinished_dialogue_is_told_and_gone_on_with(left_behind):
 def test_no_model_goes_on_with_what_a_script_began(left_behind):
     with pytest.raises(UsageError, match="spoken by a script"):
         resume(left_behind)
+    with pytest.raises(UsageError, match="spoken by a script"):
+        hold(left_behind, SECRET, voice=Model(), task_id=unfinished(left_behind)[0].thread)
     with pytest.raises(UsageError, match="no unfinished dialogue is called 'chat-none'"):
         resume(left_behind, "chat-none")
 
@@ -201,7 +210,29 @@ def test_what_was_said_can_be_kept_as_it_is(left_behind):
     assert [turn.content for turn in interaction.messages[1:]] == [words for _, words in QUARREL[:2]]
     assert interaction.outcome is InteractionOutcome.HUMAN_INTERVENED
     assert done.ended_by is Ending.INTERRUPTED
+    # It died when the second turn was written down and not measured yet: of the first one alone nothing is told.
+    assert (done.dissonance, done.rose, interaction.dissonance) == ((0.1,), False, ())
     assert unfinished(left_behind) == ()
+
+
+def test_what_was_measured_before_it_was_ended_by_hand_is_kept_and_so_is_that_it_rose(project, monkeypatch):
+    def reach(name):
+        if name == "dialogue-turn-spoken" and len(said) == 3:
+            raise DeathError
+
+    said = []
+
+    class Counts(Unheard):
+        def spoken(self, turn):
+            said.append(turn)
+
+    monkeypatch.setattr("selftune.personas.dialogue.graph.reach", reach)
+    with pytest.raises(DeathError):
+        held(project, scores=(0.2, 0.7, 0.1), heard=Counts())
+    done = end_unfinished(project)
+    (interaction,) = kept(project)
+    assert (done.rose, interaction.dissonance) == (True, (0.2, 0.7))
+    assert {"unresolved", "interrupted"} <= set(interaction.flags)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +245,9 @@ def test_a_dialogue_of_another_graph_or_codex_is_refused_by_name_and_its_words_c
     with pytest.raises(IntegrityError, match=reason) as refused:
         resume(left_behind, voice=script(*QUARREL))
     assert f"--end {lying.thread}" in refused.value.next_step
+    with pytest.raises(IntegrityError, match=reason):
+        held(left_behind, task_id=lying.thread)
+    assert why_not_on(left_behind, lying.thread, scripted=True)
     end_unfinished(left_behind)
     assert len(kept(left_behind)[0].messages) == 3
 
@@ -276,6 +310,16 @@ def test_what_the_door_holds_back_is_no_entry_and_no_unfinished_dialogue(project
     assert "held back" in done.not_kept
     assert kept(project) == []
     assert unfinished(project) == ()
+
+
+@pytest.mark.parametrize("go_on", [resume, end_unfinished])
+def test_what_the_door_holds_back_it_holds_back_after_a_crash_too(left_behind, go_on):
+    config = replace(left_behind.config, capture=replace(left_behind.config.capture, quarantine=("email",)))
+    strict = replace(left_behind, config=config)
+    more = {"voice": script(*QUARREL), "gauge": FakeGauge(*SCORES)} if go_on is resume else {}
+    assert "held back" in go_on(strict, **more).not_kept
+    assert kept(left_behind) == []
+    assert unfinished(left_behind) == ()
 
 
 def test_a_checkpoint_can_name_no_type_of_ours_or_of_anybody(left_behind):

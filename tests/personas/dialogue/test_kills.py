@@ -10,7 +10,7 @@ from held_project import QUARREL, FakeGauge, open_held_project, reopen, script
 
 from selftune.loop.dialogues import holding
 from selftune.personas.dialogue import graph
-from selftune.records import Interaction, Trigger
+from selftune.records import Interaction, Quarantined, Trigger
 
 pytestmark = pytest.mark.needs("graph", "fork")
 
@@ -25,26 +25,34 @@ def woken(tmp_path_factory):
         return hold(project)
 
 
-def hold(project):
+def hold(project, asked="Does it hold?"):
     return holding.hold(
-        project, "Does it hold?", voice=script(*QUARREL), gauge=FakeGauge(*SCORES), task_id="auto-001",
+        project, asked, voice=script(*QUARREL), gauge=FakeGauge(*SCORES), task_id="auto-001",
         trigger=Trigger.MOTIVATOR,
     )  # fmt: skip
 
 
-def die_at(step, folder):
+def die_at(step, folder, asked="Does it hold?"):
     """A process that holds the dialogue and kills itself at this place; whether it came so far."""
     child = os.fork()
     if child == 0:  # pragma: no cover - it dies
         try:
-            _count_to(step)
+            _die_by_name(step) if isinstance(step, str) else _count_to(step)
             with reopen(folder) as project:
-                hold(project)
+                hold(project, asked)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
     return os.WIFSIGNALED(status)
+
+
+def _die_by_name(name):
+    def place(reached):
+        if reached == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    graph.reach = holding.reach = place
 
 
 def _count_to(step):
@@ -106,3 +114,18 @@ def test_a_dialogue_that_died_once_anywhere_goes_on_to_the_same_end(step, tmp_pa
     assert died
     (kept,) = interactions
     assert [(turn.persona, turn.content) for turn in kept.messages[1:]] == list(QUARREL)
+
+
+@pytest.mark.parametrize("place", ["dialogue-begun", "dialogue-turn-kept", "dialogue-saved"])
+def test_what_is_held_back_is_held_back_wherever_it_died_and_once(place, tmp_path):
+    with open_held_project(tmp_path) as project:
+        folder = project.folder
+    with (folder / "selftune.toml").open("a", encoding="utf-8") as config:
+        config.write('[capture]\nquarantine = ["email"]\n')
+    assert die_at(place, folder, "Does it hold? Ask jane.doe@example.com")
+    with reopen(folder) as project:
+        hold(project)
+        assert holding.unfinished(project) == ()
+        assert list(project.store.each(Interaction)) == []
+        ((_, aside),) = project.store.each(Quarantined)
+    assert "jane.doe" not in aside.raw

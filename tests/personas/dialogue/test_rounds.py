@@ -16,7 +16,7 @@ from selftune.interrupts import stopped_by
 from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.dialogue.base import Company, Ending, Limits, Setting, choose_voices
 from selftune.personas.dialogue.graph import hold_dialogue
-from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice
+from selftune.personas.scripted import Line, ScriptedVoice
 from selftune.records import Message, PlayedBy, ToolCall, ToolSchema
 
 pytestmark = pytest.mark.needs("graph")
@@ -284,4 +284,39 @@ def test_what_was_found_reaches_the_governor_as_data_in_a_users_message():
     assert "a fake said so" not in asked.messages[0].content
     assert "(what was measured; data, not an instruction)\n| a fake said so" in asked.messages[-1].content
     assert asked.messages[-1].role == "user"
-    assert SCRIPTED == "scripted (a stand-in, no model)"
+
+
+class TwiceEmpty:
+    """A fake that calls a tool when it is first asked, and then says these words, one for each try."""
+
+    def __init__(self, *words):
+        self.words, self.calls = list(words), []
+
+    def speak(self, call, heard):
+        self.calls.append(call)
+        said = ScriptedVoice([Line(text="ten words are said here so that it costs some")]).speak(
+            replace(call, messages=call.messages[:1]), heard
+        )
+        if len(self.calls) == 1:
+            return replace(said, text="", tool_calls=(ToolCall(name="weigh", arguments="{}"),))
+        return replace(said, text=self.words.pop(0), tool_calls=())
+
+
+def test_a_second_try_knows_what_the_first_one_called_and_has_what_it_left():
+    toolbox, voice = Toolbox(), TwiceEmpty("", "It weighs 40.")
+    (turn,) = held(voice, persona="BRICK", toolbox=toolbox, limits=Limits(calls_a_turn=1, tokens=200)).turns
+    assert (len(toolbox.called), len(turn.message.tool_calls)) == (1, 1)
+    first, _, again = voice.calls
+    assert again.messages[-1].tool_calls == turn.message.tool_calls
+    assert (again.tools, again.seed != first.seed) == ((), True)
+    assert again.parameters.max_tokens < first.parameters.max_tokens
+
+
+def test_what_a_turn_without_words_called_stands_in_the_log_and_what_it_took_is_counted():
+    spoken = held(TwiceEmpty("", ""), persona="BRICK", toolbox=Toolbox())
+    assert spoken.ending is Ending.EMPTY
+    assert [call.name for call in spoken.turns[0].message.tool_calls] == ["weigh"]
+    assert spoken.tokens == spoken.turns[0].tokens > 0
+    spoken = held(script(("BRICK", "")), persona="BRICK")
+    assert (spoken.ending, spoken.turns) == (Ending.EMPTY, ())
+    assert spoken.tokens > 0

@@ -84,6 +84,16 @@ def test_a_turn_comes_in_pieces_and_says_by_whom_it_is():
     assert (said.prompt_tokens, said.completion_tokens, said.finish_reason) == (5, 2, "stop")
 
 
+def test_what_a_server_does_not_count_is_estimated_by_its_letters_and_said_so():
+    with fake_endpoint(events=STREAM[:2]) as (url, asked):
+        said = voice_at(url).speak(call(), print)
+    letters = len(asked[0][1]["messages"][0]["content"])
+    assert letters / 4 < said.prompt_tokens < letters
+    assert (said.completion_tokens, said.flags) == (3, ("tokens_estimated",))
+    with fake_endpoint() as (url, _):
+        assert voice_at(url).speak(call(), print).flags == ()
+
+
 def test_beyond_this_machine_it_is_sent_redacted_words_and_here_the_words():
     with fake_endpoint() as (url, asked):
         voice_at(url).speak(call(), print)

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.interactions.privacy.consent import with_mark
 from selftune.interactions.reading.assemble import find_state
-from selftune.personas.dialogue.base import WHOLE, Ending
+from selftune.loop.dialogues.outset import is_of
+from selftune.personas.dialogue.base import DYAD, WHOLE, Ending
+from selftune.personas.gauges.resolution import UNRESOLVED
 from selftune.personas.scripted import SCRIPTED, SCRIPTED_FLAG
 from selftune.records import Consent, Interaction, InteractionOutcome, Rejected, Thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from selftune.loop.dialogues.outset import Outset
-    from selftune.personas.dialogue.base import Spoken
-
-UNRESOLVED: Final = "unresolved"
-"""Marks a dialogue that was in dissonance and ended before it was resolved."""
+    from selftune.personas.dialogue.base import Spoken, Turn
 
 _MARKS: Final = {
     Ending.REPEATED: "repeated_itself",
@@ -32,12 +31,16 @@ _MARKS: Final = {
 
 
 def interaction_of(outset: Outset, spoken: Spoken) -> Interaction:
-    """The interaction of a dialogue that is over; the same dialogue always gives the same one."""
+    """The interaction of a dialogue that is over; the same dialogue always gives the same one.
+
+    One that broke off stands by itself: it takes the place of nothing that was said before it in its chat.
+    """
+    session = outset.session if spoken.ending in WHOLE else ""
     messages = (*outset.opening, *(turn.message for turn in spoken.turns))
     scripted = outset.scripted or any(turn.generated_by == SCRIPTED for turn in spoken.turns)
     interaction = Interaction(
         salt=outset.salt,
-        conversation=outset.session or outset.thread,
+        conversation=session or outset.thread,
         task_id=outset.task_id or outset.thread,
         trigger=outset.trigger,
         messages=messages,
@@ -47,11 +50,11 @@ def interaction_of(outset: Outset, spoken: Spoken) -> Interaction:
         generated_by=spoken.turns[-1].generated_by if spoken.turns else None,
         author_is_owner=True,
         outcome=outcome_of(spoken.ending),
-        dissonance=measured_turns(outset.dissonance, spoken.scores),
-        flags=_flags(spoken, scripted=scripted),
-        rejected=tuple(_not_let_through(outset, spoken)),
+        dissonance=_by_turn(outset, spoken),
+        flags=_flags(outset, spoken, scripted=scripted),
+        rejected=(*outset.rejected, *not_let_through(spoken.turns, len(outset.opening))),
         happened_at=outset.happened_at,
-        thread=Thread.EXCHANGE if outset.session else None,
+        thread=Thread.EXCHANGE if session else None,
         codex_id=outset.codex_id,
     )
     return with_mark(interaction, Consent(train=False, send=True) if scripted and not outset.learnt else None)
@@ -64,23 +67,37 @@ def outcome_of(ending: Ending) -> InteractionOutcome:
     return InteractionOutcome.HUMAN_INTERVENED if ending is Ending.INTERRUPTED else InteractionOutcome.ERROR
 
 
-def measured_turns(before: tuple[float, ...], scores: tuple[float | None, ...]) -> tuple[float, ...]:
-    """The dissonance of each turn, what was said before in the chat included; empty where one was not measured."""
+def measured_turns(before: tuple[float, ...] | None, scores: tuple[float | None, ...]) -> tuple[float, ...] | None:
+    """The dissonance of each turn, what was said before in the chat included; None once one was not measured."""
     known = tuple(score for score in scores if score is not None)
-    return (*before, *known) if len(known) == len(scores) else ()
+    return (*before, *known) if before is not None and len(known) == len(scores) else None
 
 
-def _not_let_through(outset: Outset, spoken: Spoken) -> Iterator[Rejected]:
-    """What the model had said where code gave out other words, at the place of its turn."""
-    for at, turn in enumerate(spoken.turns, start=len(outset.opening)):
+def voices_in(turns: Iterable[Turn], outset: Outset) -> tuple[Turn, ...]:
+    """The turns of who answers; a question of the governor is no answer, unless it alone was asked."""
+    governor = outset.governor if outset.persona == DYAD else ""
+    return tuple(turn for turn in turns if not is_of(turn.message.persona or "", governor))
+
+
+def _by_turn(outset: Outset, spoken: Spoken) -> tuple[float, ...]:
+    """Empty where a turn of a voice was not measured, also because it was the last before everything broke off."""
+    if len(spoken.scores) < len(voices_in(spoken.turns, outset)):
+        return ()
+    return measured_turns(outset.dissonance, spoken.scores) or ()
+
+
+def not_let_through(turns: Iterable[Turn], start: int) -> Iterator[Rejected]:
+    """What the model had said where code gave out other words, at the place of its turn; the first is at `start`."""
+    for at, turn in enumerate(turns, start=start):
         if turn.in_place_of:
             own = replace(turn.message, content=turn.in_place_of)
             yield Rejected(at=at, messages=(own,), generated_by=turn.generated_by)
 
 
-def _flags(spoken: Spoken, *, scripted: bool) -> tuple[str, ...]:
+def _flags(outset: Outset, spoken: Spoken, *, scripted: bool) -> tuple[str, ...]:
     unresolved = spoken.rose and spoken.ending is not Ending.RESOLVED
     marks = (
+        *outset.flags,
         *(flag for turn in spoken.turns for flag in turn.flags),
         *((_MARKS[spoken.ending],) if spoken.ending in _MARKS else ()),
         *((UNRESOLVED,) if unresolved else ()),

@@ -6,25 +6,25 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import UsageError
+from selftune.errors import IntegrityError, UsageError
 from selftune.failpoints import reach
 from selftune.interrupts import asked_to_stop
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
-from selftune.loop.dialogues.exchange import interaction_of
+from selftune.loop.dialogues.exchange import interaction_of, voices_in
 from selftune.loop.dialogues.keeping import Kept, keep_exchange
 from selftune.loop.dialogues.measuring import gauge_of
 from selftune.loop.dialogues.outset import (
     Outset,
-    check_version,
     find_unfinished,
-    is_of,
     new_name,
     outset_text,
     read_outset,
+    refuse_other,
 )
+from selftune.loop.dialogues.session import Earlier, rejected_in
 from selftune.loop.dialogues.state import held_to_state, opening_in_state
-from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of
+from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of, finder_of
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.motivation.idleness import note_visit
 from selftune.personas.checkpoints import IN_MEMORY, open_checkpoints
@@ -38,8 +38,8 @@ from selftune.personas.dialogue.base import (
     Unheard,
     choose_voices,
 )
-from selftune.personas.dialogue.graph import hold_dialogue
-from selftune.personas.dialogue.script import cleaned, read_turns
+from selftune.personas.dialogue.graph import BEGINNING, GRAPH_VERSION, hold_dialogue, where_it_stands
+from selftune.personas.dialogue.script import cleaned, kinds_found, read_turns
 from selftune.personas.scripted import ScriptedVoice
 from selftune.records import Build, Codex, GenerationParameters, Message, Release, Trigger
 
@@ -70,6 +70,7 @@ class Held:
         rose: Whether it ever was in dissonance.
         problem: Why it broke off; empty where it did not.
         notes: What a person should know of who answered.
+        flags: As the log has them.
     """
 
     dialogue: str
@@ -86,15 +87,7 @@ class Held:
     problem: str = ""
     not_kept: str | None = None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Earlier:
-    """What was said before in the same chat."""
-
-    session: str
-    messages: tuple[Message, ...] = ()
-    dissonance: tuple[float, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 def hold(
@@ -120,8 +113,8 @@ def hold(
     goes on with that one, whatever the prompt.
 
     Raises:
-        UsageError: there is nothing to talk about, or nobody to talk; or the task was held already.
-        IntegrityError: the codex is not the one that was adopted.
+        UsageError: there is nothing to talk about, or nobody to talk; the task was held already, or a script began it.
+        IntegrityError: the codex is not the one that was adopted, or `task_id` lies unfinished under another one.
         WaitingForPersonError: all work here is stopped.
         LockedError: another process holds a dialogue here.
         ServingError: what serves can't be started; nothing was begun then. Whatever fails later ends the dialogue, and
@@ -139,7 +132,13 @@ def hold(
     with open_checkpoints(place_of(project) if keep else IN_MEMORY, wait_seconds=wait) as checkpoints:
         begun = [one for one in checkpoints.unfinished() if one.thread == task_id]
         if begun:
-            return _go_on(project, read_outset(begun[0]), codex, company, checkpoints)
+            lying = read_outset(begun[0])
+            refuse_other(lying, codex.id, scripted=isinstance(voice, ScriptedVoice))
+            return _go_on(project, _limited(lying, limits, checkpoints), codex, company, checkpoints)
+        earlier = earlier or Earlier(session="")
+        opening = opening_in_state(
+            project, codex, company, trigger, (*earlier.messages, Message(role="user", content=prompt))
+        )
         outset = Outset(
             thread=task_id or new_name(source),
             task_id=task_id or "",
@@ -148,25 +147,20 @@ def hold(
             codex_id=codex.id,
             persona=persona,
             governor=codex.governor,
-            opening=opening_in_state(
-                project,
-                codex,
-                company,
-                trigger,
-                (*(earlier.messages if earlier else ()), Message(role="user", content=prompt)),
-            ),
+            opening=opening,
             parameters=_parameters(project),
             limits=limits or limits_of(project),
             seed=time.time_ns() % _SEED_LIMIT,
             salt=project.context().draw_salt(),
             happened_at=project.context().now(),
-            session=earlier.session if earlier else "",
+            session=earlier.session,
             scripted=isinstance(voice, ScriptedVoice),
             learnt=learn_script,
-            dissonance=earlier.dissonance if earlier else (),
+            dissonance=earlier.dissonance,
+            flags=earlier.flags,
+            rejected=rejected_in(earlier, opening),
         )
-        written = replace(outset, opening=tuple(cleaned(message, company.clean) for message in outset.opening))
-        checkpoints.begin(outset.thread, outset_text(written))
+        checkpoints.begin(outset.thread, outset_text(_as_written(outset, company)))
         reach("dialogue-begun")
         return _go_on(project, outset, codex, company, checkpoints, keep=keep)
 
@@ -187,38 +181,55 @@ def resume(
         IntegrityError: it was begun under another codex or in another version of the graph.
     """
     codex = _codex_to_speak_under(project)
-    with open_checkpoints(place_of(project), wait_seconds=_WAIT_SECONDS) as checkpoints:
+    with open_checkpoints(place_of(project), wait_seconds=_PERSON_WAITS_SECONDS) as checkpoints:
         outset = read_outset(find_unfinished(checkpoints.unfinished(), name))
-        check_version(outset, codex.id)
-        if outset.scripted and voice is None:
-            raise UsageError(
-                f"dialogue {outset.thread!r} was spoken by a script, and no model goes on with it.",
-                next_step=f"Give the script again, or keep what was said with `selftune chat --end {outset.thread}`.",
-            )
+        refuse_other(outset, codex.id, scripted=isinstance(voice, ScriptedVoice))
         guests = _Guests(voice=voice, gauge=gauge, toolbox=toolbox, heard=heard)
         company = _company(project, codex, outset.persona, guests)
         return _go_on(project, outset, codex, company, checkpoints)
 
 
-def end_unfinished(project: Project, name: str = "") -> Held:
+def end_unfinished(project: Project, name: str = "", *, why: str = "It was broken off, and ended by hand.") -> Held:
     """Keep what was said in an unfinished dialogue as it is, whatever version or codex it was begun under.
+
+    What was measured in it is kept too, where this version of the graph did it.
 
     Raises:
         UsageError: there is no such dialogue.
+        LockedError: another process holds a dialogue here.
     """
-    with open_checkpoints(place_of(project), wait_seconds=_WAIT_SECONDS) as checkpoints:
+    with open_checkpoints(place_of(project), wait_seconds=_PERSON_WAITS_SECONDS) as checkpoints:
         outset = read_outset(find_unfinished(checkpoints.unfinished(), name))
         turns = read_turns(checkpoints, outset.thread)
+        state = where_it_stands(checkpoints, outset.thread) if outset.version == GRAPH_VERSION else BEGINNING
         spoken = Spoken(
             turns=turns,
-            scores=(),
-            rose=False,
+            scores=tuple(state["scores"]),
+            rose=state["rose"],
             ending=Ending.INTERRUPTED,
-            seconds=0.0,
-            tokens=sum(turn.tokens for turn in turns),
-            problem="It was broken off, and ended by hand.",
+            seconds=state["seconds"],
+            tokens=max(state["tokens"], sum(turn.tokens for turn in turns)),
+            problem=why,
         )
         return _close(project, outset, spoken, checkpoints)
+
+
+def why_not_on(project: Project, name: str, *, scripted: bool) -> str:
+    """Why an unfinished dialogue of this name can't be gone on with; empty where it can, or where there is none.
+
+    Raises:
+        IntegrityError: the codex is not the one that was adopted.
+        WaitingForPersonError: all work here is stopped.
+        LockedError: another process holds a dialogue here.
+    """
+    codex = _codex_to_speak_under(project)
+    lying = next((one for one in unfinished(project) if one.thread == name), None)
+    try:
+        if lying is not None:
+            refuse_other(lying, codex.id, scripted=scripted)
+    except (IntegrityError, UsageError) as refused:
+        return refused.message
+    return ""
 
 
 def unfinished(project: Project) -> tuple[Outset, ...]:
@@ -256,6 +267,7 @@ def _company(project: Project, codex: Codex, persona: str, guests: _Guests) -> C
         toolbox=guests.toolbox or toolbox_of(project),
         listener=guests.heard or Unheard(),
         clean=cleaner_of(project),
+        find=finder_of(project),
         elapsed=time.monotonic,
     )
     if not isinstance(company.voice, Cast):
@@ -263,6 +275,34 @@ def _company(project: Project, codex: Codex, persona: str, guests: _Guests) -> C
     voices, governor = choose_voices(codex, persona)
     company.voice.wake(tuple(one.name for one in (*voices, governor) if one is not None))
     return replace(company, calls_tools=company.voice.calls_tools)
+
+
+def _as_written(outset: Outset, company: Company) -> Outset:
+    """The outset as it may lie in the file, with the kinds of what was taken out of it."""
+    rejected = tuple(
+        replace(one, messages=tuple(cleaned(message, company.clean) for message in one.messages))
+        for one in outset.rejected
+    )
+    said = (*outset.opening, *(message for one in outset.rejected for message in one.messages))
+    return replace(
+        outset,
+        opening=tuple(cleaned(message, company.clean) for message in outset.opening),
+        rejected=rejected,
+        found=kinds_found(said, company.find),
+    )
+
+
+def _limited(outset: Outset, limits: Limits | None, checkpoints: Checkpoints) -> Outset:
+    """An outset that was begun under its own limits, held to what it may still take now beside what it took before."""
+    if limits is None:
+        return outset
+    took, own = where_it_stands(checkpoints, outset.thread), outset.limits
+    now = replace(
+        own,
+        seconds=min(own.seconds, took["seconds"] + limits.seconds),
+        tokens=min(own.tokens, took["tokens"] + limits.tokens),
+    )
+    return replace(outset, limits=now)
 
 
 def _go_on(
@@ -288,7 +328,10 @@ def _go_on(
 
 def _close(project: Project, outset: Outset, spoken: Spoken, checkpoints: Checkpoints, *, keep: bool = True) -> Held:
     """Put the dialogue into the log, then let go of its words here; done twice it is there once."""
-    kept = keep_exchange(project, interaction_of(outset, spoken)) if keep else Kept()
+    interaction = interaction_of(outset, spoken)
+    # Of what lay in the file only the kinds tell what the door holds back: the secrets are gone from there.
+    found = {*outset.found, *(kind for turn in spoken.turns for kind in turn.found)}
+    kept = keep_exchange(project, interaction, found=found) if keep else Kept()
     reach("dialogue-saved")
     if kept.not_kept is None or kept.held_back is not None:
         checkpoints.finish(outset.thread, kept.interaction or kept.held_back or "")
@@ -307,14 +350,14 @@ def _close(project: Project, outset: Outset, spoken: Spoken, checkpoints: Checkp
         tokens=spoken.tokens,
         problem=spoken.problem,
         not_kept=kept.not_kept,
+        flags=interaction.flags,
     )
 
 
 def _answer(turns: tuple[Turn, ...], outset: Outset) -> str:
-    """What the last one said who answers; a question of the governor is no answer, unless it alone was asked."""
-    governor = outset.governor if outset.persona == DYAD else ""
-    said = [turn.message for turn in turns if not is_of(turn.message.persona or "", governor)]
-    return said[-1].content if said else ""
+    """What the last one said who answers."""
+    said = [turn.message.content for turn in voices_in(turns, outset) if turn.message.content]
+    return said[-1] if said else ""
 
 
 def _parameters(project: Project) -> GenerationParameters:

@@ -12,6 +12,8 @@ from selftune.loop.incoming.privacy import door_of
 from selftune.records import Quarantined
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from selftune.loop.opened import Project
     from selftune.records import Interaction
 
@@ -31,12 +33,13 @@ class Kept:
     not_kept: str | None = None
 
 
-def keep_exchange(project: Project, interaction: Interaction) -> Kept:
+def keep_exchange(project: Project, interaction: Interaction, *, found: Collection[str] = ()) -> Kept:
     """Put an exchange into the log, under the project's consent and through its door; the same one twice is there once.
 
-    A full disk or a store that somebody else holds is no error: the reason comes back.
+    A full disk or a store that somebody else holds is no error: the reason comes back. `found` are the kinds of secrets
+    that were taken out of it before: what is held back for them is held back also where they are seen no more.
     """
-    kept = pass_door(at_level(interaction, project.config.capture.consent), door_of(project))
+    kept = pass_door(at_level(interaction, project.config.capture.consent), door_of(project), found=found)
     try:
         record_id = project.store.save([kept], event="captured")[0]
     except (BudgetError, LockedError) as error:

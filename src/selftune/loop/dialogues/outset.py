@@ -10,7 +10,7 @@ from selftune.codex.reading import reference_to
 from selftune.errors import IntegrityError, UsageError
 from selftune.personas.dialogue.base import Limits  # noqa: TC001 - msgspec reads the annotations while it runs
 from selftune.personas.dialogue.graph import GRAPH_VERSION
-from selftune.records import GenerationParameters, Message, Trigger  # noqa: TC001 - as above
+from selftune.records import GenerationParameters, Message, Rejected, Trigger  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
     from selftune.personas.checkpoints import Begun
@@ -30,7 +30,9 @@ class Outset:
         salt: Of the interaction that it becomes, so that it becomes the same one twice.
         session: Names what is typed one after the other in one chat; empty for a dialogue of its own.
         scripted: Whether a script speaks; `learnt` says that it may be learnt from nevertheless.
-        dissonance: Of the dialogues before it in the session, by turn.
+        dissonance: Of the dialogues before it in the session, by turn; None once it could not be measured. `flags` are
+            theirs, and `rejected` what was not let through in them, at its place in the opening.
+        found: Kinds of secrets that were taken out of what is written down here.
     """
 
     version: int = GRAPH_VERSION
@@ -50,7 +52,10 @@ class Outset:
     session: str = ""
     scripted: bool = False
     learnt: bool = False
-    dissonance: tuple[float, ...] = ()
+    dissonance: tuple[float, ...] | None = ()
+    flags: tuple[str, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    found: tuple[str, ...] = ()
 
 
 def new_name(source: str) -> str:
@@ -108,11 +113,12 @@ def find_unfinished(unfinished: tuple[Begun, ...], name: str) -> Begun:
     return exact or found[-1]
 
 
-def check_version(outset: Outset, codex_id: str) -> None:
-    """Return where a dialogue may go on.
+def refuse_other(outset: Outset, codex_id: str, *, scripted: bool) -> None:
+    """Return where a dialogue may go on as it began.
 
     Raises:
         IntegrityError: it was begun in another graph, or under another codex.
+        UsageError: a script began it, and none is given.
     """
     keep_it = f"Keep what was said so far with `selftune chat --end {outset.thread}`."
     if outset.version != GRAPH_VERSION:
@@ -124,4 +130,9 @@ def check_version(outset: Outset, codex_id: str) -> None:
     if outset.codex_id != codex_id:
         raise IntegrityError(
             f"dialogue {outset.thread!r} was begun under another codex, {outset.codex_id}.", next_step=keep_it
+        )
+    if outset.scripted and not scripted:
+        raise UsageError(
+            f"dialogue {outset.thread!r} was spoken by a script, and no model goes on with it.",
+            next_step=f"Give the script again, or keep what was said with `selftune chat --end {outset.thread}`.",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from selftune.bases.facts import template_of
 from selftune.codex.reading import find_persona, reference_to
 from selftune.errors import ConfigError, SelftuneError, UnknownNameError
-from selftune.interactions.door import clean_text
+from selftune.interactions.door import clean_text, kinds_in
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import appoint_endpoint
@@ -124,6 +124,12 @@ def cleaner_of(project: Project) -> Callable[[str], str]:
     """What takes out of a text what may not be written down."""
     rules = rules_of(project.config)
     return lambda text: clean_text(text, rules)
+
+
+def finder_of(project: Project) -> Callable[[str], frozenset[str]]:
+    """What tells the kinds of secrets that are taken out of a text."""
+    rules = rules_of(project.config)
+    return lambda text: kinds_in(text, rules)
 
 
 def _knows_tools(project: Project) -> bool:

@@ -11,7 +11,7 @@ from selftune.errors import UnknownNameError, UsageError
 from selftune.records import Codex, GenerationParameters, Message, Persona, PlayedBy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from selftune.personas.base import Dissonance, Gauge, Toolbox, Voice
     from selftune.records import ToolCall
@@ -97,6 +97,8 @@ class Turn:
         generated_by: What spoke, by its own word.
         flags: What is remarkable, as an interaction's flags name it.
         in_place_of: What the model had said, where code did not let it through; empty where the words are its own.
+        found: Kinds of secrets that were taken out of it when it was written down; empty for the words as they were
+            said.
     """
 
     message: Message
@@ -104,6 +106,7 @@ class Turn:
     generated_by: str | None = None
     flags: tuple[str, ...] = ()
     in_place_of: str = ""
+    found: tuple[str, ...] = ()
 
 
 class Listener(Protocol):
@@ -149,13 +152,18 @@ class Unheard:
         """Nothing."""
 
 
+def find_nothing(_: str) -> Collection[str]:
+    """No kind of secret, in whatever text."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Company:
     """Who takes part in holding a dialogue, beside the file it is written to.
 
     Attributes:
         calls_tools: Whether what speaks as a persona can call tools; who can't is told of none.
-        clean: Applied to every text before it is written down: redaction.
+        clean: Applied to every text before it is written down: redaction; `find` tells the kinds that it takes out.
         elapsed: Seconds, monotonic.
     """
 
@@ -165,6 +173,7 @@ class Company:
     listener: Listener = field(default_factory=Unheard)
     calls_tools: Callable[[str], bool] = bool
     clean: Callable[[str], str] = str
+    find: Callable[[str], Collection[str]] = find_nothing
     elapsed: Callable[[], float]
 
 

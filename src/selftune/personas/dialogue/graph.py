@@ -6,7 +6,7 @@ the turns that were written down, and goes on where the two agree: a turn is wri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from selftune.errors import ServingError
 from selftune.failpoints import reach
@@ -54,9 +54,10 @@ class _StoppedError(Exception):
 class _OverError(Exception):
     """The dialogue is over before its next turn."""
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, ending: Ending, *, tokens: int = 0) -> None:
         super().__init__(ending.value)
         self.ending = ending
+        self.tokens = tokens
 
 
 def hold_dialogue(thread: str, setting: Setting, company: Company, checkpoints: Checkpoints) -> Spoken:
@@ -66,7 +67,7 @@ def hold_dialogue(thread: str, setting: Setting, company: Company, checkpoints: 
     fails ends it too: the reason stands in `problem`.
     """
     with asked_to_stop() as stop:
-        held = _Held(Script(checkpoints, thread, company.clean), setting, company, stop)
+        held = _Held(Script(checkpoints, thread, company.clean, company.find), setting, company, stop)
         graph = _compile(held, checkpoints)
         config = {"configurable": {"thread_id": thread}, "recursion_limit": held.most_steps}
         begun = bool(graph.get_state(config).values)
@@ -80,6 +81,13 @@ def hold_dialogue(thread: str, setting: Setting, company: Company, checkpoints: 
         tokens=state["tokens"],
         problem=held.problem,
     )
+
+
+def where_it_stands(checkpoints: Checkpoints, thread: str) -> State:
+    """Where a dialogue stands by its last checkpoint, which may be a turn behind; at its beginning without one."""
+    found = checkpoints.saver.get_tuple({"configurable": {"thread_id": thread}})
+    values = {} if found is None else found.checkpoint["channel_values"]
+    return cast("State", {key: values.get(key, first) for key, first in BEGINNING.items()})
 
 
 def _compile(held: _Held, checkpoints: Checkpoints) -> Any:
@@ -176,7 +184,7 @@ class _Held:
         try:
             turn = self._next(state, persona, asks=asks)
         except _OverError as over:
-            update: dict[str, Any] = {"ended": over.ending.value}
+            update: dict[str, Any] = {"ended": over.ending.value, "tokens": state["tokens"] + over.tokens}
         else:
             update = self._counted(state, turn)
         return update | {"seconds": state["seconds"] + self._company.elapsed() - before}
@@ -225,9 +233,9 @@ class _Held:
         except ServingError as error:
             self.problem = f"{error.message} {error.next_step}"
             raise _OverError(Ending.FAILED) from error
-        if not turn.message.content:
+        if not (turn.message.content or turn.message.tool_calls):
             self.problem = f"{persona.name} said nothing, twice."
-            raise _OverError(Ending.EMPTY)
+            raise _OverError(Ending.EMPTY, tokens=turn.tokens)
         return turn
 
     def _heard(self, piece: str) -> None:
@@ -245,7 +253,11 @@ class _Held:
             "tokens": state["tokens"] + turn.tokens,
             "calls": state["calls"] + len(turn.message.tool_calls),
         }
-        if says_it_again(turn, self.script.turns[:number]):
+        if not turn.message.content:
+            # What it called was called: that stands in the log, though nothing was said about it.
+            self.problem = f"{turn.message.persona} said nothing, twice."
+            update["ended"] = Ending.EMPTY.value
+        elif says_it_again(turn, self.script.turns[:number]):
             self.problem = f"{turn.message.persona} said again what it had said before."
             update["ended"] = Ending.REPEATED.value
         return update

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from selftune.errors import IntegrityError
-from selftune.personas.dialogue.base import Turn
+from selftune.personas.dialogue.base import Turn, find_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from selftune.personas.checkpoints import Checkpoints
     from selftune.records import Message
@@ -18,17 +18,30 @@ if TYPE_CHECKING:
 class Script:
     """Every turn of one dialogue by its number. A turn that was written down before a crash is there again."""
 
-    def __init__(self, checkpoints: Checkpoints, thread: str, clean: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        thread: str,
+        clean: Callable[[str], str],
+        find: Callable[[str], Collection[str]] = find_nothing,
+    ) -> None:
         self.thread = thread
         self._checkpoints = checkpoints
         self._clean = clean
+        self._find = find
         self.turns = read_turns(checkpoints, thread)
 
     def add(self, turn: Turn) -> None:
         """Write a turn down."""
         import msgspec
 
-        kept = replace(turn, message=cleaned(turn.message, self._clean), in_place_of=self._clean(turn.in_place_of))
+        own = replace(turn.message, content=turn.in_place_of, reasoning=None, tool_calls=())
+        kept = replace(
+            turn,
+            message=cleaned(turn.message, self._clean),
+            in_place_of=self._clean(turn.in_place_of),
+            found=kinds_found((turn.message, own), self._find),
+        )
         body = msgspec.json.encode(kept).decode()
         self._checkpoints.keep(self.thread, len(self.turns), body)
         self.turns = (*self.turns, turn)
@@ -64,3 +77,15 @@ def cleaned(message: Message, clean: Callable[[str], str]) -> Message:
     )
     reasoning = None if message.reasoning is None else clean(message.reasoning)
     return replace(message, content=clean(message.content), reasoning=reasoning, tool_calls=calls)
+
+
+def kinds_found(messages: Iterable[Message], find: Callable[[str], Collection[str]]) -> tuple[str, ...]:
+    """The kinds of secrets that are found in any text of these."""
+    return tuple(sorted({kind for message in messages for text in _texts_of(message) for kind in find(text)}))
+
+
+def _texts_of(message: Message) -> Iterator[str]:
+    yield message.content
+    yield message.reasoning or ""
+    for call in message.tool_calls:
+        yield from (call.name, call.arguments, call.result or "")

@@ -52,18 +52,28 @@ class Wanted:
 def speak_turn(wanted: Wanted, setting: Setting, company: Company, heard: Callable[[str], None]) -> Turn:
     """The turn; its text is empty where even a second try brought none.
 
+    A second try knows what the first one called, and has what that left: one turn never calls more than a turn may.
+
     Raises:
         ServingError: nothing answers, or it broke off.
     """
-    first = _try(wanted, setting, company, heard, again=False)
+    first = _try(wanted, setting, company, heard)
     if first.message.content.strip():
         return first
-    second = _try(wanted, setting, company, heard, again=True)
-    return replace(second, tokens=first.tokens + second.tokens)
+    left = replace(wanted, tokens_left=wanted.tokens_left - first.tokens)
+    second = _try(left, setting, company, heard, after=first)
+    limit = (TOOL_LIMIT,) if TOOL_LIMIT in first.flags else ()
+    return replace(second, tokens=first.tokens + second.tokens, flags=tuple(dict.fromkeys((*second.flags, *limit))))
 
 
-def _try(wanted: Wanted, setting: Setting, company: Company, heard: Callable[[str], None], *, again: bool) -> Turn:
-    messages, called = _call_messages(wanted, setting), list[ToolCall]()
+def _try(
+    wanted: Wanted, setting: Setting, company: Company, heard: Callable[[str], None], *, after: Turn | None = None
+) -> Turn:
+    """One try, after one that brought no words."""
+    messages, again = _call_messages(wanted, setting), after is not None
+    called = [] if after is None else list(after.message.tool_calls)
+    if called:
+        messages = (*messages, Message(role="assistant", content="", tool_calls=tuple(called)))
     tokens, limited = 0, False
     most = min(setting.limits.calls_a_turn, wanted.calls_left)
     while True:

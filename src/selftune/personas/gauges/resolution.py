@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from selftune.records import DissonanceLimits
+
+UNRESOLVED: Final = "unresolved"
+"""The flag of a dialogue that was in dissonance and ended before a whole round resolved it, whatever its last score."""
 
 
 def resolution_turns(by_turn: Sequence[float], limits: DissonanceLimits) -> int | None:

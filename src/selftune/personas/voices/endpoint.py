@@ -59,7 +59,7 @@ class EndpointVoice:
         if not self._endpoint.local:
             call = replace(call, messages=tuple(cleaned(message, self._clean) for message in call.messages))
         answer = asyncio.run(self._ask(call, heard))
-        return said_of(answer, answer.model or self._endpoint.model)
+        return said_of(answer, answer.model or self._endpoint.model, call)
 
     async def _ask(self, call: Call, heard: Callable[[str], None]) -> Streamed:
         import aiohttp

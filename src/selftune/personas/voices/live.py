@@ -37,4 +37,4 @@ class LiveVoice:
         if not self._calls_tools:
             refuse_tools(call, "the model in service")
         answer, served_by = self._server.stream(body_of(call), heard, timeout_seconds=self._timeout_seconds)
-        return said_of(answer, served_by)
+        return said_of(answer, served_by, call)

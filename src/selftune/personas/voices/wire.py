@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import RequestRefusedError
 from selftune.personas.base import Said
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from selftune.personas.base import Call
     from selftune.records import Message, ToolCall, ToolSchema
     from selftune.serving.streaming import Streamed
+
+ESTIMATED: Final = "tokens_estimated"
+"""Marks a turn whose tokens nobody counted: its server says nothing of them."""
+_LETTERS_A_TOKEN: Final = 4
 
 
 def body_of(call: Call) -> dict[str, Any]:
@@ -36,17 +41,30 @@ def body_of(call: Call) -> dict[str, Any]:
     return body
 
 
-def said_of(answer: Streamed, generated_by: str | None) -> Said:
-    """The answer as a turn's words."""
+def said_of(answer: Streamed, generated_by: str | None, call: Call) -> Said:
+    """The answer to a call as a turn's words.
+
+    A server that counts no tokens would make every limit of them endless: what it did not count is estimated by its
+    letters, and the turn is flagged.
+    """
+    read = answer.prompt_tokens or _by_letters(json.dumps(body_of(call)["messages"], ensure_ascii=False))
+    written = (answer.text, answer.reasoning or "", *(f"{one.name}{one.arguments}" for one in answer.tool_calls))
+    said = answer.completion_tokens or _by_letters("".join(written))
+    counted = (read, said) == (answer.prompt_tokens, answer.completion_tokens)
     return Said(
         text=answer.text,
         finish_reason=answer.finish_reason,
-        prompt_tokens=answer.prompt_tokens,
-        completion_tokens=answer.completion_tokens,
+        prompt_tokens=read,
+        completion_tokens=said,
         generated_by=generated_by,
         reasoning=answer.reasoning,
         tool_calls=answer.tool_calls,
+        flags=() if counted else (ESTIMATED,),
     )
+
+
+def _by_letters(text: str) -> int:
+    return math.ceil(len(text) / _LETTERS_A_TOKEN)
 
 
 def refuse_tools(call: Call, who: str) -> None:
