@@ -14,11 +14,12 @@ from selftune.app.amending import (
     amendment_named,
     approve_named,
     propose_text,
+    restore_file,
     roll_back_codex,
 )
 from selftune.app.cli import amending
 from selftune.app.cli.codex import codex
-from selftune.app.people import add_person
+from selftune.app.people import add_person, revoke_key
 from selftune.app.signing import keys_folder
 from selftune.app.tracing import trace
 from selftune.errors import IntegrityError, SelftuneError, UsageError, WaitingForPersonError
@@ -169,6 +170,29 @@ def test_edited_file_is_put_back_with_the_edit_set_aside(folder):
     assert "Set aside: " in done.output
     (aside,) = (folder / ".selftune").glob("codex-set-aside-*.toml")
     assert 'version = "0' in aside.read_text(encoding="utf-8")
+
+
+def test_after_a_revoked_key_restoring_takes_another_person_s(folder):
+    with open_project(folder) as project:
+        adopt_file(project)
+        enter_ana(project)
+        key = make_person_key(keys_folder(), "ben", told).public
+        add_person(project, Person(name="ben", key=key), author="ana", because="", ask=told)
+        edit(folder)
+        amendment = propose_text(project, None, CASE, author="ben", ask=told)
+        approve_named(project, amendment, author="ben", text="", ask=told)
+        yes = approve_named(project, amendment, author="ana", text="", ask=told)
+        assert yes.in_force
+        revoke_key(project, "ana", "stolen", since=yes.statement.id, author="ben")
+    stopped = run(folder, "restore", "--author", "ben")
+    assert isinstance(stopped.exception, WaitingForPersonError)
+    assert "as it was adopted" in stopped.output
+    with open_project(folder) as project:
+        with pytest.raises(WaitingForPersonError, match="revoked"):
+            restore_file(project, "", author="ana", ask=told)
+        restore_file(project, "it was not her", author="ben", ask=told)
+        assert require_adopted(project) == amendment.codex_before
+    assert run(folder, "restore").exit_code == 0
 
 
 def test_before_anything_was_adopted_each_command_says_so(folder, project):

@@ -12,7 +12,15 @@ from selftune.app.tracing import find
 from selftune.errors import UsageError, WaitingForPersonError
 from selftune.governance.amendments.effects import DISSONANCE, PROBE
 from selftune.governance.keys import sign_as_person
-from selftune.loop.amending.deciding import approve, refuse_unapprovable, roll_back, turn_down
+from selftune.loop.amending.deciding import (
+    approve,
+    confirm,
+    refuse_unapprovable,
+    restore,
+    roll_back,
+    turn_down,
+    waits_for_confirmation,
+)
 from selftune.loop.amending.proposing import Draft, propose
 from selftune.loop.amending.standing import adopt, require_adopted, standing_in, text_of_file
 from selftune.loop.ejected import codex_of
@@ -145,6 +153,22 @@ def refuse_named(project: Project, amendment: Amendment, because: str, *, author
 def roll_back_codex(project: Project, because: str, *, author: str, ask: Ask) -> Standing:
     """Take the last change back with a person's key; errors as `approve_named`."""
     return roll_back(project, author=speaker(project, author), text=because, sign=_sign_always(project, ask))
+
+
+def restore_file(project: Project, because: str, *, author: str, ask: Ask) -> Path | None:
+    """Put the file of the codex in force back; where a revoked key has changed which that is, a person signs for it.
+
+    Returns:
+        Where what stood in the file lies now; None where nothing else did.
+
+    Raises:
+        UsageError: nothing was adopted yet.
+        WaitingForPersonError: a person has to sign, and nobody on the roster did.
+    """
+    aside = None
+    if waits_for_confirmation(project):
+        aside = confirm(project, author=speaker(project, author), text=because, sign=_sign_always(project, ask))
+    return restore(project) or aside
 
 
 def show_codex_name(project: Project) -> str:

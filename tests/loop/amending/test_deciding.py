@@ -188,6 +188,20 @@ def test_third_text_in_the_file_is_not_written_over_but_set_aside(project):
     assert yes(project, amendment, keys["ana"]).in_force
 
 
+def test_edit_between_the_look_and_the_passphrase_is_set_aside(project):
+    project, keys = adopted(project, "ana")
+    amendment, mine = proposed(project), changed_text(project, "mine")
+
+    def edited_meanwhile(statement):
+        file_of(project).write_text(mine, encoding="utf-8")
+        return signing(keys["ana"])(statement)
+
+    done = approve(project, amendment, author="ana", text="", sign=edited_meanwhile)
+    assert done.in_force
+    assert done.aside.read_text(encoding="utf-8") == mine
+    assert require_adopted(project) == amendment.codex_after
+
+
 @pytest.mark.parametrize("where", ["amendment-signed", "before-codex-file", "codex-file-written"])
 def test_crash_between_signature_and_file_is_finished_by_the_next_start(project, monkeypatch, where):
     project, keys = adopted(project, "ana")

@@ -34,12 +34,12 @@ from selftune.app.amending import adopt_file
 from selftune.app.cli.codex import codex
 from selftune.codex.reading import parse_codex
 from selftune.errors import IntegrityError, SelftuneError, WaitingForPersonError
-from selftune.governance.amendments.standing import ADOPTED, APPROVED, PROPOSED, UNDONE
+from selftune.governance.amendments.standing import ADOPTED, APPROVED, CONFIRMED, PROPOSED, UNDONE
 from selftune.governance.keys import sign_as_person
 from selftune.governance.people.keys import PersonKey
 from selftune.governance.statements import say
 from selftune.ledger.keys import load_machine_key, make_machine_key, prepare_next, take_over
-from selftune.loop.amending.deciding import approve, roll_back, turn_down
+from selftune.loop.amending.deciding import approve, confirm, restore, roll_back, turn_down, waits_for_confirmation
 from selftune.loop.amending.standing import adopt, check_codex, file_of, require_adopted
 from selftune.loop.config import CodexSection
 from selftune.loop.hearing import put_on_record
@@ -83,7 +83,7 @@ def test_no_statement_of_any_kind_counts_that_only_the_machine_signed(opened):
     for kind in StatementKind:
         if kind in {StatementKind.REFUSAL, StatementKind.ROSTER, StatementKind.REVOCATION}:
             continue  # they take only trust away, or have a test of their own below
-        for category in ("", ADOPTED, PROPOSED, APPROVED, UNDONE):
+        for category in ("", ADOPTED, PROPOSED, APPROVED, UNDONE, CONFIRMED):
             keep(project, statement(project, amendment, kind, category, after=amendment.text_after))
     assert_unchanged(project, before)
 
@@ -226,6 +226,79 @@ def test_rollback_takes_a_person_s_key_too_and_a_key_revoked_from_then_on_takes_
     assert in_force(project) == amendment.codex_before
     with pytest.raises(IntegrityError, match="nobody signed this"):
         require_adopted(project)
+    file_of(project).write_text(amendment.text_before, encoding="utf-8")
+    for start in (require_adopted, restore):
+        with pytest.raises(IntegrityError, match="key was revoked") as stopped:
+            start(project)
+    assert "selftune codex restore" in stopped.value.next_step
+
+
+@pytest.fixture
+def two(project):
+    made, keys = adopted(project, "ana", second_person=False)
+    ben = fake_person_key("ben")
+    put_on_record(made, entry(ben, keys["ana"], roles=("keeper",)), event="roster changed")
+    return made, keys["ana"], ben
+
+
+def test_revoked_rollback_brings_nothing_back_that_nobody_signs_for(two):
+    project, ana, ben = two
+    amendment = proposed(project, key=ben, author="ben")
+    approve(project, amendment, author="ana", text="", sign=signing(ana))
+    undone = roll_back(project, author="ben", text="", sign=signing(ben)).now.since
+    assert require_adopted(project) == amendment.codex_before
+    put_on_record(project, revoke(ben, project.store.record(undone, Statement)), event="key revoked")
+    assert in_force(project) == amendment.codex_after
+    for text in (amendment.text_before, amendment.text_after):
+        file_of(project).write_text(text, encoding="utf-8")
+        with pytest.raises(IntegrityError, match="key was revoked"):
+            require_adopted(project)
+    with pytest.raises(IntegrityError, match="key was revoked"):
+        restore(project)
+
+
+def test_after_a_revocation_a_key_that_still_counts_confirms_what_is_in_force(two):
+    project, ana, ben = two
+    amendment = proposed(project, key=ben, author="ben")
+    yes = approve(project, amendment, author="ana", text="", sign=signing(ana)).statement
+    put_on_record(project, revoke(ana, yes), event="key revoked")
+    for key, why in ((None, "no person's key"), (ana, "revoked")):
+        with pytest.raises(WaitingForPersonError, match=why):
+            confirm(project, author="ana", text="", sign=signing(key))
+    mine = changed_text(project).replace('version = "1b"', 'version = "mine"')
+    file_of(project).write_text(mine, encoding="utf-8")
+    aside = confirm(project, author="ben", text="", sign=signing(ben))
+    assert aside.read_text(encoding="utf-8") == mine
+    assert not waits_for_confirmation(project)
+    assert restore(project) is None
+    assert_unchanged(project, amendment.codex_before)
+    assert standing_in(project).now.by == ("ben",)
+
+
+def test_what_fell_is_in_force_once_it_is_signed_anew(two):
+    project, ana, ben = two
+    amendment = proposed(project, key=ben, author="ben")
+    yes = approve(project, amendment, author="ana", text="", sign=signing(ana)).statement
+    put_on_record(project, revoke(ana, yes), event="key revoked")
+    with pytest.raises(IntegrityError, match="key was revoked"):
+        require_adopted(project)
+    cy = fake_person_key("cy")
+    put_on_record(project, entry(cy, ben), event="roster changed")
+    again = proposed(project, amendment.text_after, key=cy, author="cy")
+    assert approve(project, again, author="ben", text="", sign=signing(ben)).in_force
+    assert_unchanged(project, amendment.codex_after)
+
+
+def test_confirmation_of_another_edition_counts_for_nothing(opened):
+    project, ana = opened
+    before, amendment = in_force(project), proposed(project)
+    since = standing_in(project).now.since
+    for subject, links in ((amendment.codex_after, (since,)), (before, (amendment.id,))):
+        said = statement(project, amendment, category=CONFIRMED, subject=subject, links=links)
+        assert "another edition" in why_not(project, keep(project, said, ana))
+    keep(project, statement(project, amendment, category=CONFIRMED, subject=before, links=(since,)))
+    assert standing_in(project).now.since == since
+    assert_unchanged(project, before)
 
 
 def test_what_a_person_signed_counts_only_where_it_can(opened):

@@ -153,6 +153,8 @@ def codex_approve(which: Which, because: Because = "", author: Author = "", proj
         _await_person()
         approved = approve_named(opened, amendment, author=author, text=because, ask=ask_on_terminal)
     typer.echo(f"On record: {approved.statement.id}")
+    if approved.aside is not None:
+        typer.echo(f"The file had been changed meanwhile. Set aside: {approved.aside}")
     if approved.in_force:
         typer.echo("It is in force. Take it back with: selftune codex rollback")
     else:
@@ -187,13 +189,23 @@ def codex_rollback(because: Because = "", author: Author = "", project: Folder =
     typer.echo(f"In force again: {standing.now.codex_id}")
 
 
-def codex_restore(project: Folder = HERE) -> None:
-    """Put the file of the codex in force back in its place; what stood there is set aside."""
-    from selftune.loop.amending.deciding import restore
+def codex_restore(because: Because = "", author: Author = "", project: Folder = HERE) -> None:
+    """Put the file of the codex in force back in its place; what stood there is set aside.
+
+    Where a revoked key has changed which one is in force, you sign for it with yours.
+    """
+    from selftune.app.amending import restore_file
+    from selftune.app.amendments_page import describe_amendments
+    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.loop.amending.deciding import waits_for_confirmation
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        aside = restore(opened)
+        if waits_for_confirmation(opened):
+            for line in describe_amendments(opened):
+                typer.echo(line)
+            _await_person()
+        aside = restore_file(opened, because, author=author, ask=ask_on_terminal)
     typer.echo("The codex in force stands in its file." + ("" if aside is None else f" Set aside: {aside}"))
 
 

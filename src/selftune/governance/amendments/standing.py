@@ -22,6 +22,7 @@ ADOPTED: Final = "adopted"
 PROPOSED: Final = "proposed"
 APPROVED: Final = "approved"
 UNDONE: Final = "rolled back"
+CONFIRMED: Final = "confirmed"
 """What a statement of the kind `amendment` says, by its category."""
 
 _TWO: Final = 2
@@ -33,7 +34,7 @@ class Edition:
 
     Attributes:
         codex_id: Its id; `text` is its file, word for word.
-        since: Id of the statement that put it in force; `place` is where that stands.
+        since: Id of the statement that put it in force, or that confirmed it; `place` is where that stands.
         amendment_id: The amendment that made it; empty for the one that was adopted.
         by: Who signed for it; empty for the adoption, which nobody signs.
     """
@@ -142,7 +143,13 @@ class _Fold:
         if not statement_is_signed(one, self._said.public_key):
             self._refused.append((one, "this machine did not sign it"))
             return
-        taken = {ADOPTED: self._adopt, PROPOSED: self._propose, APPROVED: self._approve, UNDONE: self._undo}
+        taken = {
+            ADOPTED: self._adopt,
+            PROPOSED: self._propose,
+            APPROVED: self._approve,
+            UNDONE: self._undo,
+            CONFIRMED: self._confirm,
+        }
         against = taken[one.category](place, one) if one.category in taken else "it says nothing that is known here"
         if against:
             self._refused.append((one, against))
@@ -190,6 +197,17 @@ class _Fold:
         undone, below = self._editions.pop(), self._editions.pop()
         self._undone[undone.amendment_id] = one.id
         self._push(below.codex_id, below.text, one, place, below.amendment_id, (signer.person.name,))
+        return ""
+
+    def _confirm(self, place: int, one: Statement) -> str:
+        signer = _signer(self._said, self._roster, one, place)
+        if isinstance(signer, str):
+            return signer
+        now = self._editions[-1] if self._editions else None
+        if now is None or (one.subject, one.links) != (now.codex_id, (now.since,)):
+            return "it confirms another edition than the one in force"
+        self._editions.pop()
+        self._push(now.codex_id, now.text, one, place, now.amendment_id, (signer.person.name,))
         return ""
 
     def _push(

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Final
 from selftune.codex.reading import parse_codex
 from selftune.errors import ConfigError, IntegrityError, UsageError, WaitingForPersonError
 from selftune.failpoints import reach
-from selftune.governance.amendments.standing import APPROVED, UNDONE, against_approval
+from selftune.governance.amendments.standing import APPROVED, CONFIRMED, UNDONE, against_approval
 from selftune.governance.amendments.states import AmendmentState, state_of
 from selftune.governance.statements import refuse, say
 from selftune.loop.amending.standing import (
-    file_of,
     finish_writing,
+    has_fallen,
+    refuse_fallen,
     said_in,
+    set_aside,
     standing_in,
     text_of_file,
+    whole_standing,
     write_codex,
 )
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.records import Amendment, StatementKind
-from selftune.release.publish import publish_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,14 +40,21 @@ SIGNED: Final = "codex amendment signed"
 TURNED_DOWN: Final = "codex amendment refused"
 ROLLED_BACK: Final = "codex rolled back"
 RESTORED: Final = "codex restored"
+CONFIRMED_AGAIN: Final = "codex confirmed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Approved:
-    """A signature on record; `in_force` is whether the codex changed by it, or one more person is wanted."""
+    """A signature on record.
+
+    Attributes:
+        in_force: Whether the codex changed by it; else one more person is wanted.
+        aside: Where a text lies now that stood in the file and is on no record; None where there was none.
+    """
 
     statement: Statement
     in_force: bool
+    aside: Path | None = None
 
 
 def refuse_unapprovable(project: Project, amendment: Amendment) -> None:
@@ -90,8 +99,8 @@ def approve(project: Project, amendment: Amendment, *, author: str, text: str, s
     kept = put_on_record(project, signed, event=SIGNED)
     reach("amendment-signed")
     standing = _in_force(project)
-    finish_writing(project, standing)
-    return Approved(statement=kept, in_force=standing.now.amendment_id == amendment.id)
+    aside = finish_writing(project, standing)
+    return Approved(statement=kept, in_force=standing.now.amendment_id == amendment.id, aside=aside)
 
 
 def turn_down(project: Project, amendment: Amendment, *, author: str, text: str, sign: Sign) -> Statement:
@@ -111,7 +120,7 @@ def turn_down(project: Project, amendment: Amendment, *, author: str, text: str,
 
 
 def roll_back(project: Project, *, author: str, text: str, sign: Sign) -> Standing:
-    """Take back the last change, on record and signed, and write the codex of before; its file is not read.
+    """Take back the last change, on record and signed, and write the codex of before; its file need not be sound.
 
     Raises:
         UsageError: nothing was changed since the adoption.
@@ -134,14 +143,32 @@ def roll_back(project: Project, *, author: str, text: str, sign: Sign) -> Standi
     signed = sign(replace(said, category=UNDONE, links=(before.now.since,)))
     kept = put_on_record(project, signed, event=ROLLED_BACK)
     reach("rollback-signed")
-    after = _in_force(project)
-    if after.now.since != kept.id:
-        why = next((reason for one, reason in after.refused if one.id == kept.id), "it does not count")
-        raise WaitingForPersonError(
-            f"nothing was rolled back: {why}.", next_step="Look at the roster with `selftune people list`."
-        )
+    after = _counted(project, kept, "nothing was rolled back")
     finish_writing(project, after)
     return after
+
+
+def waits_for_confirmation(project: Project) -> bool:
+    """Whether the edition in force is one that nobody has signed for since a key was revoked."""
+    standing, written = whole_standing(project)
+    return standing is not None and has_fallen(standing, written)
+
+
+def confirm(project: Project, *, author: str, text: str, sign: Sign) -> Path | None:
+    """Put a person's signed word on record that what the record says since a key was revoked is to be in force.
+
+    Returns:
+        Where a text lies now that stood in the file and is on no record; None where there was none.
+
+    Raises:
+        UsageError: nothing was adopted yet.
+        WaitingForPersonError: the signature does not count.
+    """
+    now = _in_force(project).now
+    said = say(StatementKind.AMENDMENT, now.codex_id, author, text or "confirmed", project.context(), door_of(project))
+    signed = sign(replace(said, category=CONFIRMED, links=(now.since,)))
+    kept = put_on_record(project, signed, event=CONFIRMED_AGAIN)
+    return finish_writing(project, _counted(project, kept, "nothing was confirmed"))
 
 
 def restore(project: Project) -> Path | None:
@@ -151,16 +178,27 @@ def restore(project: Project) -> Path | None:
 
     Raises:
         UsageError: nothing was adopted yet.
+        IntegrityError: a key was revoked since, and nobody has signed for what would be in force again.
     """
     standing = _in_force(project)
-    aside = None
-    place = file_of(project)
-    if place.is_file() and place.read_bytes() != standing.now.text.encode():
-        aside = project.hidden / f"codex-set-aside-{project.context().draw_salt()[:12]}.toml"
-        publish_bytes(aside, place.read_bytes())
+    refuse_fallen(standing, whole_standing(project)[1])
+    aside = set_aside(project, {standing.now.text})
     write_codex(project, standing.now.text)
     project.store.note(RESTORED, {"codex": standing.now.codex_id})
     return aside
+
+
+def _counted(project: Project, kept: Statement, otherwise: str) -> Standing:
+    """What a signed statement has put in force.
+
+    Raises:
+        WaitingForPersonError: the statement does not count.
+    """
+    after = _in_force(project)
+    if after.now.since != kept.id:
+        why = next((reason for one, reason in after.refused if one.id == kept.id), "it does not count")
+        raise WaitingForPersonError(f"{otherwise}: {why}.", next_step="Look at the roster with `selftune people list`.")
+    return after
 
 
 def _in_force(project: Project) -> Standing:

@@ -20,6 +20,7 @@ from selftune.records import Amendment, Codex, Statement, StatementKind
 from selftune.release.publish import publish_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from selftune.governance.amendments.standing import Standing
@@ -35,14 +36,14 @@ def require_adopted(project: Project) -> str:
     """The id of the codex in force; the first time it is adopted, on record, and from then on only people change it.
 
     Raises:
-        IntegrityError: the file says something else than what was adopted or signed.
+        IntegrityError: the file says something else than what was adopted or signed, or what was written last no
+            longer counts.
         ConfigError: the file is no sound codex.
     """
-    said = said_in(project)
-    written = _refuse_lost_words(project, said)
-    standing = standing_of(said)
+    standing, written = whole_standing(project)
     if standing is None:
         return adopt(project)
+    refuse_fallen(standing, written)
     if standing.now.since not in written:
         finish_writing(project, standing)
     codex = codex_of(project.folder, project.config)
@@ -128,26 +129,61 @@ def standing_in(project: Project) -> Standing | None:
     return standing_of(said_in(project))
 
 
-def _refuse_lost_words(project: Project, said: Said) -> frozenset[str]:
-    """Every statement by which a codex was adopted or written; all are there still, and signed by a key of here.
+def whole_standing(project: Project) -> tuple[Standing | None, Mapping[str, int]]:
+    """What is in force by a record from which nothing was taken, and the places of all by which a codex was written.
+
+    Raises:
+        IntegrityError: something was taken out, or the machine's keys are not those that signed.
+    """
+    said = said_in(project)
+    return standing_of(said), _written(project, said)
+
+
+def has_fallen(standing: Standing, written: Mapping[str, int]) -> bool:
+    """Whether a codex was written later than the one that is in force now: what signed it no longer counts.
+
+    A revoked key takes along what it signed, and whoever revokes it signs for nothing. An older edition would so come
+    into force by nobody's key.
+    """
+    return standing.now.place < max(written.values(), default=0)
+
+
+def refuse_fallen(standing: Standing, written: Mapping[str, int]) -> None:
+    """Return where what was written last is in force, or what was signed since.
+
+    Raises:
+        IntegrityError: it is not, since a key was revoked.
+    """
+    if has_fallen(standing, written):
+        raise IntegrityError(
+            "a key was revoked, and with it fell what put the codex in force that was written last: "
+            f"{standing.now.codex_id[:22]} would be in force again, and nobody signed this.",
+            next_step="Sign for it with `selftune codex restore`, which asks for your key; or propose the file as it "
+            'is with `selftune codex adopt --because "..."`, and sign that with `selftune codex approve`.',
+        )
+
+
+def _written(project: Project, said: Said) -> dict[str, int]:
+    """Every statement by which a codex was adopted or written, and its place; all are there, signed by a key of here.
 
     Raises:
         IntegrityError: a statement was taken out of the store, as if nobody had ever said it; or the machine's keys are
             others than those that signed.
     """
-    wanted = frozenset(detail["statement"] for event in (EVENT, WRITTEN) for _, detail in project.store.noted(event))
+    noted = {detail["statement"] for event in (EVENT, WRITTEN) for _, detail in project.store.noted(event)}
+    written = {one.id: place for place, one in said.statements if one.id in noted}
     lost = project.store.lost(Statement)
-    if lost or not wanted <= {one.id for _, one in said.statements}:
+    if lost or len(written) < len(noted):
         raise IntegrityError(
             f"a statement is gone from the store{f': {lost[0][:22]}' if lost else ''}.",
             next_step="Run `selftune verify`, and restore .selftune/store.db from a backup.",
         )
-    if not all(statement_is_signed(one, said.public_key) for _, one in said.statements if one.id in wanted):
+    if not all(statement_is_signed(one, said.public_key) for _, one in said.statements if one.id in noted):
         raise IntegrityError(
             "a statement by which a codex came into force is signed by no key in .selftune/keys/machine.pub.",
             next_step="Restore .selftune/keys from a backup: a key that took over keeps those before it in that file.",
         )
-    return wanted
+    return written
 
 
 def said_in(project: Project) -> Said:
@@ -163,19 +199,34 @@ def said_in(project: Project) -> Said:
     )
 
 
-def finish_writing(project: Project, standing: Standing) -> bool:
-    """Write the file of the edition in force where a crash came between signature and file; returns whether it did.
+def finish_writing(project: Project, standing: Standing) -> Path | None:
+    """Write the file of the edition in force where that was not done yet, for a crash may come before it.
 
     A file that was written once and says something else since is left alone: somebody changed it.
+
+    Returns:
+        Where the text lies now that stood there and is on no record; None where there was none.
     """
     since = standing.now.since
-    if len(standing.editions) == 1 and not standing.undone:
-        return False  # What was adopted stands in the file already.
+    if not standing.now.by:
+        return None  # What was adopted stands in the file already.
     if any(detail.get("statement") == since for _, detail in project.store.noted(WRITTEN)):
-        return False
+        return None
+    kept = {text for _, one in project.store.each(Amendment) for text in (one.text_before, one.text_after)}
+    aside = set_aside(project, kept | {standing.now.text})
     write_codex(project, standing.now.text)
     project.store.note(WRITTEN, {"statement": since, "codex": standing.now.codex_id})
-    return True
+    return aside
+
+
+def set_aside(project: Project, known: Collection[str]) -> Path | None:
+    """Copy what stands in the codex's file to where nothing writes over it, unless it is known; returns where."""
+    place = file_of(project)
+    if not place.is_file() or place.read_bytes() in {text.encode() for text in known}:
+        return None
+    aside = project.hidden / f"codex-set-aside-{project.context().draw_salt()[:12]}.toml"
+    publish_bytes(aside, place.read_bytes())
+    return aside
 
 
 def write_codex(project: Project, text: str) -> Path:
