@@ -17,8 +17,10 @@ from selftune.app.cli.main import app
 from selftune.app.cli.probing import _told
 from selftune.app.probing import probe
 from selftune.codex.reading import load_codex
-from selftune.errors import ConfigError
+from selftune.errors import ConfigError, IntegrityError
+from selftune.loop.amending.standing import require_adopted
 from selftune.loop.config import BaseSection
+from selftune.loop.ejected import eject
 from selftune.testing import FakeServe, fake_context
 
 
@@ -66,6 +68,14 @@ def test_a_codex_whose_probes_the_base_cannot_be_asked_is_refused_with_what_to_a
     with pytest.raises(ConfigError, match="no probe that base 'reference' can be asked") as refused:
         asked_of(on_reference, keeps_its_name, tmp_path)
     assert "[[identity.probes]]" in refused.value.next_step
+
+
+def test_a_codex_that_nobody_signed_is_not_probed_as_the_one_in_force(project, tmp_path) -> None:
+    require_adopted(project)
+    own = eject(project.folder, "codex", "brick_robin")
+    own.write_text(own.read_text(encoding="utf-8").replace('version = "', 'version = "0', 1), encoding="utf-8")
+    with pytest.raises(IntegrityError, match="nobody signed this"):
+        asked_of(project, keeps_its_name, tmp_path)
 
 
 def test_without_a_project_it_says_so(tmp_path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from selftune.errors import ConfigError
 from selftune.evals.stage import evaluate
+from selftune.loop.amending.standing import check_codex
 from selftune.loop.braking import check_brake
 from selftune.loop.ejected import codex_of
 from selftune.loop.measuring.identity import BARE, probes_of
@@ -54,6 +55,7 @@ def probe_identity(folder: Path, observer: Observer) -> ProbedIdentity:
 
     Raises:
         ConfigError: the codex has no probe that this base can be asked.
+        IntegrityError: the codex of the file is not the one in force.
         LockedError: another runner has the project.
         WaitingForPersonError: all work here is stopped.
         ServingError: it could not be served, or fell silent; what was answered so far is kept.
@@ -68,7 +70,9 @@ def probe(project: Project, step: Executor) -> ProbedIdentity:
 
     Raises:
         ConfigError: the codex has no probe that this base can be asked.
+        IntegrityError: the codex of the file is not the one in force.
     """
+    check_codex(project)
     codex, release, asked = codex_of(project.folder, project.config), serving_release(project), probes_of(project)
     if asked is None:
         raise ConfigError(

@@ -172,10 +172,10 @@ def test_amendment_is_held_against_its_own_test(after, now, finding):
 @pytest.mark.parametrize(
     ("probed", "finding"),
     [
-        ([Probed(place=30, evaluation_id="e:1", held=(("light/a", 0.0),))], Finding.TOO_FEW),
-        ([Probed(place=50, evaluation_id="e:2", held=(("light/a", 0.0), ("name/a", 1.0)))], Finding.WRONG),
-        ([Probed(place=50, evaluation_id="e:3", held=(("light/a", 1.0), ("name/a", 0.0)))], Finding.HOLDS),
-        ([Probed(place=90, evaluation_id="e:4", held=(("light/a", 0.0),))], Finding.TOO_FEW),
+        ([Probed(place=30, served=30, evaluation_id="e:1", held=(("light/a", 0.0),))], Finding.TOO_FEW),
+        ([Probed(place=50, served=50, evaluation_id="e:2", held=(("light/a", 0.0), ("name/a", 1.0)))], Finding.WRONG),
+        ([Probed(place=50, served=50, evaluation_id="e:3", held=(("light/a", 1.0), ("name/a", 0.0)))], Finding.HOLDS),
+        ([Probed(place=90, served=90, evaluation_id="e:4", held=(("light/a", 0.0),))], Finding.TOO_FEW),
     ],
     ids=["before it", "lost since", "held since", "after it was taken back"],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.gate.statistics.shares import newcombe_interval
 from selftune.governance.amendments.dialogues import Topics
 from selftune.governance.amendments.persistence import LEVEL, Share, share_of
+from selftune.scoring.units import RIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,20 +37,24 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Probed:
-    """One time that the probes of a codex were put to a model.
+    """One time that the probes of a codex were put to a model that served then, or came to serve afterwards.
 
     Attributes:
-        held: By item, which begins with its invariant and a stroke: how far it was held, 0 to 1.
+        place: Where they were put.
+        served: From where it served, having been asked; `place` where it served already.
+        held: By probe and where it was asked, with its counterpart; named by its invariant, a stroke and the rest:
+            how far it was held, 0 to 1.
     """
 
     place: int
+    served: int
     evaluation_id: str
     held: tuple[tuple[str, float], ...]
 
     def lost(self, invariant: str = "") -> tuple[int, int]:
         """How many probes of an invariant, or of all, were not held; and of how many."""
-        of = [score for item, score in self.held if not invariant or item.startswith(f"{invariant}/")]
-        return sum(score < 1 for score in of), len(of)
+        of = [score for probe, score in self.held if not invariant or probe.startswith(f"{invariant}/")]
+        return sum(score < RIGHT for score in of), len(of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,8 @@ def effect_of(
         until: The place at which it was taken back; None where it stands.
         high: From which dissonance a dialogue counts, by the codex before: an amendment does not move its own bar.
         now: UTC, ISO 8601.
-        probed: Every time that the probes of identity were put to a model, oldest first.
+        probed: Every time that the probes of identity were put to a model that serves or served, in the order in which
+            these served. What was asked before the amendment came into force says nothing of what came after it.
     """
     about = Topics(dialogues).about(refutation.topic)
     before = share_of([one for one in about if one.place < since], high)
@@ -98,14 +104,14 @@ def effect_of(
     difference = None
     if before.n and after.n:
         difference = newcombe_interval(after.high, after.n, before.high, before.n, LEVEL)
-    probes = [one for one in probed if until is None or one.place < until]
+    probes = [one for one in probed if until is None or one.served < until]
     later = next((one for one in reversed(probes) if one.place > since), None)
     return Effect(
         before=before,
         after=after,
         difference=difference,
         finding=_finding(refutation, after, later, now),
-        probed_before=next((one for one in reversed(probes) if one.place < since), None),
+        probed_before=next((one for one in reversed(probes) if one.served < since), None),
         probed_after=later,
     )
 

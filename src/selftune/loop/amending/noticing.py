@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from selftune.gate.rules.identity import IDENTITY
@@ -12,11 +13,11 @@ from selftune.governance.keys import statement_is_signed
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.amending.standing import standing_in
 from selftune.loop.ejected import codex_of
+from selftune.loop.measuring.identity import PROBED_UNIT
 from selftune.records import Codex, Evaluation, Interaction, Release, Statement, StatementKind
+from selftune.scoring.units import unit_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from selftune.governance.amendments.dialogues import Dialogue
     from selftune.governance.amendments.effects import Effect
     from selftune.governance.amendments.persistence import Persistence
@@ -62,16 +63,31 @@ def effect_on_record(project: Project, amendment: Amendment) -> Effect | None:
         until=None if undone is None else project.store.sequence_of(undone),
         high=project.store.record(amendment.codex_before, Codex).dissonance.high,
         now=project.context().now(),
-        probed=tuple(_probed(project)),
+        probed=_probed(project),
     )
 
 
-def _probed(project: Project) -> Iterator[Probed]:
-    """Every time that a codex's probes were put to a model, as served."""
-    for place, one in project.store.each(Evaluation):
-        if one.suite == IDENTITY:
-            held = tuple((outcome.item_id, outcome.score) for outcome in one.outcomes if outcome.score is not None)
-            yield Probed(place=place, evaluation_id=one.id, held=held)
+def _probed(project: Project) -> tuple[Probed, ...]:
+    """Each time that a codex's probes were put to a model, for each time that it served; a refused one counts nowhere.
+
+    A candidate is asked before it serves, and what was asked is not asked again: so it counts from its release on.
+    """
+    asked = [(place, one) for place, one in project.store.each(Evaluation) if one.suite == IDENTITY]
+    releases = list(project.store.each(Release))
+    ends = [*(place for place, _ in releases[1:]), math.inf]
+    found = [
+        Probed(place=place, served=max(place, start), evaluation_id=one.id, held=_held(one))
+        for (start, release), end in zip(releases, ends, strict=False)
+        for place, one in asked
+        if one.build_digest == release.build_digest and place < end
+    ]
+    return tuple(sorted(found, key=lambda one: (one.served, one.place)))
+
+
+def _held(evaluation: Evaluation) -> tuple[tuple[str, float], ...]:
+    """How far each probe was held; one answer to everything holds its words, and not its counterpart."""
+    units = unit_scores(evaluation.outcomes, PROBED_UNIT)
+    return tuple((unit.key, unit.value) for unit in units if unit.value is not None)
 
 
 def _codex_in_force(project: Project) -> Codex:

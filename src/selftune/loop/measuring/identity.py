@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 BARE: Final = "bare"
 """Stands for a persona's name where a probe is asked with nothing said before it."""
 
+PROBED_UNIT: Final = "pair"
+"""What is held or lost: a probe in a place together with its counterpart."""
+
 _SCORER: Final = "regex"
 _SEED: Final = 20261122
 _ANY_WORD: Final = r"\w+"
@@ -89,7 +92,7 @@ def identity_suite(codex: Codex, *, with_state_alone: bool = False) -> Suite | N
         version=digest_of([codex.name, *((item.id, item.messages, item.expect) for item in items)]),
         description=f"The probes of codex {codex.name} {codex.version}: whether it is still who it was.",
         scorer=_SCORER,
-        unit="pair",
+        unit=PROBED_UNIT,
         categories=tuple(dict.fromkeys(item.category for item in items)),
         generation=GenerationParameters(max_tokens=64),
         seed=_SEED,
