@@ -130,6 +130,32 @@ ESCAPES = {
     "module bound again": "import re\ndef f(text: str) -> int:\n    re = 1\n    return re\n",
     "module under a forbidden name": "import re as exec\ndef f(text: str) -> int:\n    return exec.I\n",
     "variable outside a function": "cache = {}\ndef f(text: str) -> int:\n    return len(cache)\n",
+    "two modules under one name": (
+        "def _a() -> int:\n    import calendar as m\n    return 0\n"
+        "def f(text: str) -> int:\n    import datetime as m\n    return len(m.datetime.sys.modules)\n"
+    ),
+    "two modules under one name, the other way": (
+        "import datetime as m\nimport calendar as m\ndef f(text: str) -> int:\n    return len(m.datetime.sys.modules)\n"
+    ),
+    "dict that is kept": "SEEN = {}\ndef f(text: str) -> int:\n    SEEN[text] = 1\n    return len(SEEN)\n",
+    "list within a tuple that is kept": (
+        "SEEN = (1, [])\ndef f(text: str) -> int:\n    SEEN[1].append(text)\n    return len(SEEN[1])\n"
+    ),
+    "list made by a call and kept": (
+        "SEEN = 'a b'.split()\ndef f(text: str) -> int:\n    SEEN.append(text)\n    return len(SEEN)\n"
+    ),
+    "lists within a tuple made by a call": (
+        "SEEN = tuple([one] for one in 'ab')\ndef f(text: str) -> int:\n    return len(SEEN)\n"
+    ),
+    "generator that is kept": "SEEN = (one for one in 'ab')\ndef f(text: str) -> int:\n    return len(list(SEEN))\n",
+    "counter that is kept": (
+        "import collections\nSEEN = collections.Counter()\ndef f(text: str) -> int:\n    return len(SEEN)\n"
+    ),
+    "list that passes for a tuple": (
+        "from collections import deque as tuple\nSEEN = tuple()\ndef f(text: str) -> int:\n    return len(SEEN)\n"
+    ),
+    "letters that look like others": "def f(text: str) -> int:\n    t\u0435xt = 1\n    return t\u0435xt\n",
+    "wide letters": "def f(text: str) -> int:\n    \uff41b = 1\n    return ab\n",
     "undefined": "def f(text: str) -> int:\n    return os.getpid()\n",
 }
 """Ways out and ways round, each with what it tries; none may pass the static check."""

@@ -36,6 +36,14 @@ ORDINARY = {
         "            return len(others)\n        case {'a': one} if one:\n            return 1\n    return 0\n"
     ),
     "a lambda": "def f(text: str) -> int:\n    return len(sorted(text, key=lambda letter: -ord(letter)))\n",
+    "constants that stay as they are": (
+        "import re\nfrom decimal import Decimal\nfrom datetime import date\n"
+        "ROMAN = (('I', 1), ('V', -5))\nWORDS = tuple('a b c'.split())\nODD = frozenset({1, 3})\n"
+        "WIDE = 2 * 3 + len('x')\n"
+        "SQUARES = tuple(one * one for one in range(9))\nWORD = re.compile('[a-z]+')\nCENT = Decimal('0.01')\n"
+        "FIRST = date(2024, 1, 1)\nNAMES: tuple[str, ...] = ('ä', 'µ')\nSAME = ODD\n"
+        "def f(text: str) -> int:\n    return len(ROMAN) + len(WORDS) + WIDE\n"
+    ),
     "an import within": "def f(text: str) -> int:\n    from statistics import fmean\n    return int(fmean([1, 2]))\n",
 }
 
@@ -68,7 +76,10 @@ def test_chance_and_the_time_of_day_are_seen_and_refused_only_where_the_spec_say
     )
     assert check_source(source, spec).impure == ("random", "today")
     assert any("pure" in problem for problem in check_source(source, spec).problems)
-    assert check_source(source, read_spec(told_spec(name="a_tool", pure=False))).problems == ()
+    impure = read_spec(told_spec(name="a_tool", pure=False))
+    assert check_source(source, impure).problems == ()
+    # What says that it is not pure and is would be held to no expected result.
+    assert "is not pure, and nothing" in check_source(named(ORDINARY["a sum"]), impure).problems[0]
     by_name = named("from random import choice\ndef f(text: str) -> int:\n    return len(choice([text]))\n")
     assert check_source(by_name, spec).impure == ("random",)
 

@@ -44,7 +44,8 @@ def test_what_is_allowed_works_in_the_sandbox(work: str) -> None:
     imports, value, result = _WORK[work]
     source = f"{imports}\ndef a_tool(text: str) -> int:\n    return {value}\n"
 
-    assert check_source(source, read_spec(told_spec(name="a_tool", pure=False))).problems == ()
+    pure = not any(asks in source for asks in ("random", "today", "now"))
+    assert check_source(source, read_spec(told_spec(name="a_tool", pure=pure))).problems == ()
     called = call_each(find_sandbox(), source, "a_tool", [{"text": ""}], limits_for(1, call_seconds=2, memory_mb=256))
 
     (outcome,) = called.outcomes

@@ -96,6 +96,15 @@ BUILTINS: Final = frozenset(
     ).split()
 )
 
+_FIXED: Final = (
+    "frozenset tuple str int float complex bool bytes range len abs round ord chr pow "
+    "join lower upper strip replace encode compile Decimal Fraction date datetime time timedelta timezone "
+    "sqrt log log2 log10 exp factorial comb perm gcd lcm radians degrees sin cos tan ip_address ip_network "
+    "IPv4Address IPv6Address IPv4Network IPv6Network"
+)
+FIXED: Final = frozenset(_FIXED.split())
+"""What may be called for a constant outside a function: what comes out can't be changed by a call."""
+
 NODES: Final = frozenset(
     {
         ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign,

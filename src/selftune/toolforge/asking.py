@@ -51,8 +51,8 @@ Write this function in Python 3.11.
 
 Rules: one public function of that name; a type hint on each argument and on the result; helpers begin with an
 underscore. It returns JSON: text, numbers, true, false, None, lists, dicts with text as keys. It raises ValueError for
-arguments that have no answer. No classes, no decorators, no global state, no printing, no files, no network, f-strings
-in place of .format(). It may import only: {modules}.
+arguments that have no answer. No classes, no decorators, no global state (outside functions tuples instead of lists and
+dicts), no printing, no files, no network, f-strings in place of .format(). It may import only: {modules}.
 
 Answer with the function in a ```python fence, and with your own tests in a ```json fence: a list of objects
 {{"arguments": {{...}}, "result": ...}}."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
+import tokenize
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.toolforge.allowed import (
     BUILTINS,
+    FIXED,
     HIDDEN_ATTRIBUTES,
     IMPURE_MODULES,
     IMPURE_NAMES,
@@ -62,7 +65,10 @@ def check_source(source: str, spec: Spec) -> Checked:
     names = _Names(nodes)
     impure = tuple(dict.fromkeys(_impure(nodes, names)))
     found = [*_syntax_problems(nodes), *names.problems(), *_attribute_problems(nodes, names)]
-    found += [*_top_problems(tree), *_function_problems(tree, spec)]
+    found += [*_letter_problems(source), *_top_problems(tree), *_function_problems(tree, spec)]
+    if not spec.pure and not impure:
+        # Nothing would hold it to what its examples say.
+        found.append("the spec says that it is not pure, and nothing in it asks for chance or the time of day")
     if spec.pure and impure:
         found.append(f"the spec says that it is pure, and it uses {', '.join(impure)}")
     return Checked(problems=tuple(dict.fromkeys(found))[:_MOST_PROBLEMS], impure=impure)
@@ -73,17 +79,21 @@ class _Names:
 
     def __init__(self, nodes: Iterable[ast.AST]) -> None:
         self._nodes = tuple(nodes)
-        self.modules = {
-            alias.asname or alias.name: alias.name
+        imported = [
+            (alias.asname or alias.name, alias.name, node.lineno)
             for node in self._nodes
             if isinstance(node, ast.Import)
             for alias in node.names
-        }
+        ]
+        self.modules = {name: module for name, module, _ in imported}
+        # In each function the same name could be another module, and only one of them would be looked at.
+        self._torn = [(name, line) for name, module, line in imported if self.modules[name] != module]
         self._bound = [(name, line) for node in self._nodes for name, line in _bound_by(node)]
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the names."""
         yield from self._import_problems()
+        yield from (f"line {line}: {name} is the name of another module too" for name, line in self._torn)
         known = BUILTINS | {name for name, _ in self._bound} | self.modules.keys()
         for name, line in self._bound:
             yield from self._binding_problems(name, line)
@@ -117,6 +127,8 @@ class _Names:
                 for alias in node.names:
                     if alias.name not in allowed:
                         yield f"line {node.lineno}: from {node.module} import {alias.name} is not allowed"
+                    if alias.asname in BUILTINS | FIXED and alias.asname != alias.name:
+                        yield f"line {node.lineno}: {alias.asname} may not be named here"
 
 
 def _bound_by(node: ast.AST) -> Iterator[tuple[str, int]]:
@@ -150,6 +162,13 @@ def _against_text(source: str) -> str:
         if letter != "\n" and unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
             return f"character {place + 1} is U+{ord(letter):04X}, which can't be seen; indent with spaces"
     return ""
+
+
+def _letter_problems(source: str) -> Iterator[str]:
+    """Names in letters that Python takes for others: what a person reads must be what is run."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NAME and not token.string.isascii():
+            yield f"line {token.start[0]}: {token.string} is no name in letters of ASCII"
 
 
 def _syntax_problems(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -209,11 +228,36 @@ def _top_problems(tree: ast.Module) -> Iterator[str]:
                 yield f"{where}: outside a function only constants in capitals may be set"
             elif node.value is not None and any(isinstance(one, ast.Lambda) for one in ast.walk(node.value)):
                 yield f"{where}: a function is written with def"
+            elif node.value is not None and _can_change(node.value):
+                yield f"{where}: a constant that can be changed is not allowed; write a tuple, or set it within"
         elif isinstance(node, ast.Expr):
             if not isinstance(node.value, ast.Constant):
                 yield f"{where}: nothing may run outside a function"
         elif not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom):
             yield f"{where}: nothing may run outside a function"
+
+
+def _can_change(value: ast.expr) -> bool:
+    """Whether a value, or one that it holds, may be another one after a call; so may what is called off the list."""
+    if isinstance(value, ast.Call):
+        called = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+        if called not in FIXED:
+            return True
+        # A set that can't be changed holds nothing that can, and what is compiled, split or added up is not kept.
+        return called == "tuple" and any(map(_holds_what_can_change, value.args))
+    if isinstance(value, (*_MUTABLE, ast.GeneratorExp)):
+        return True
+    return any(_can_change(one) for one in ast.iter_child_nodes(value) if isinstance(one, ast.expr))
+
+
+def _holds_what_can_change(value: ast.expr) -> bool:
+    """The same of what a value holds, whatever it is itself: only that goes into a tuple."""
+    if isinstance(value, ast.List | ast.Tuple | ast.Set):
+        return any(map(_can_change, value.elts))
+    if isinstance(value, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+        return _can_change(value.elt)
+    called = getattr(value.func, "attr", getattr(value.func, "id", "")) if isinstance(value, ast.Call) else ""
+    return called not in {"split", "splitlines", "range"} and _can_change(value)
 
 
 def _function_problems(tree: ast.Module, spec: Spec) -> Iterator[str]:
