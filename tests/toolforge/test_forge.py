@@ -8,6 +8,7 @@ import json
 import pytest
 from forge_scripts import BUGGY, ESCAPES, GOOD, SPEC, FakeWriter, told_function, told_spec
 
+from selftune.errors import SandboxError
 from selftune.records import ExampleBy, ForgingEnd
 from selftune.toolforge import checking, forge
 from selftune.toolforge.checking import Checked
@@ -17,6 +18,7 @@ from selftune.toolforge.gaps import Gap, GapKind
 from selftune.toolforge.running import MOST_LETTERS, call_each, limits_for
 from selftune.toolforge.sandbox import EndedBy, Ran, find_sandbox
 from selftune.toolforge.spec import read_example, read_spec
+from selftune.toolforge.trials import hide_some, try_source
 
 pytestmark = pytest.mark.needs("bwrap")
 GAP = Gap(kind=GapKind.PERSON, words="count the vowels of a text")
@@ -55,12 +57,16 @@ def test_a_function_that_is_right_at_once_is_proposed_with_the_tests_it_passed(b
 
 
 def test_the_hidden_example_is_in_no_question(box):
-    own = read_example('{"text": "a very hidden oak"} -> 6', ExampleBy.PERSON)
-    forged, writer = run(box, told_spec(), told_function(BUGGY), told_function(GOOD), given=[own])
-    hidden = [one for one in forged.spec.examples if one.hidden]
-    assert hidden
-    for one in hidden:
-        assert all(one.arguments not in asked for what, asked in writer.asked if what == "function")
+    own = read_example('{"text": "hidden 1"} -> 2', ExampleBy.PERSON)
+    examples = [{"arguments": {"text": f"hidden {number}"}, "result": 2} for number in range(2, 6)]
+    # It fails on each, and says on what: of the hidden one only how it failed may be told.
+    breaks = "def count_vowels(text: str) -> int:\n    raise KeyError(text)\n"
+    forged, writer = run(box, told_spec(examples=examples), told_function(breaks), told_function(GOOD), given=[own])
+    (hidden,) = [json.loads(one.arguments)["text"] for one in forged.spec.examples if one.hidden]
+    questions = [asked for what, asked in writer.asked if what == "function"]
+    assert "an example that you can't see failed: it failed: KeyError" in questions[-1]
+    assert sum(f"hidden {number}" in questions[-1] for number in range(1, 6)) == 4
+    assert all(hidden not in asked for asked in questions)
 
 
 def test_a_buggy_function_is_repaired_by_what_failed(box):
@@ -169,7 +175,8 @@ def test_half_a_character_in_an_answer_is_kept_as_text(box):
 
 
 def test_what_else_is_objected_to_a_source_is_told(box):
-    forged, _ = run(box, told_spec(), *[told_function(GOOD)] * 4, objection=lambda source: "it holds a secret")
+    objects = {"objection": lambda text: "it holds a secret" if "def " in text else ""}
+    forged, _ = run(box, told_spec(), *[told_function(GOOD)] * 4, **objects)
     assert forged.attempts[1].problems == ("it holds a secret",)
 
 
@@ -208,6 +215,62 @@ def test_one_that_says_it_is_not_pure_is_held_to_the_form_of_its_results(box):
     forged, _ = run(box, told_spec(pure=False), told_function(source))
     assert forged.ended_by is ForgingEnd.PROPOSED
     assert not forged.spec.pure
+    # Nobody may take that for more: nothing was held against what the examples say.
+    names = [test.name for test in forged.tried.tests]
+    assert sum(name.startswith("form of ") for name in names) == 4
+    assert not any(name.startswith(("example", "hidden")) for name in names)
+
+
+def test_one_that_says_it_is_not_pure_and_is_can_t_evade_its_examples(box):
+    source = "def count_vowels(text: str) -> int:\n    return 0\n"
+    forged, _ = run(box, told_spec(pure=False), told_function(source), config=Forge(attempts=1))
+    assert forged.ended_by is ForgingEnd.NEVER_RIGHT
+    assert "is not pure, and nothing in it" in forged.attempts[-1].problems[0]
+
+
+def test_a_number_that_no_fraction_can_be_is_another_one_and_ends_nothing(box):
+    source = "def count_vowels(text: str) -> float:\n    return 0.5\n"
+    examples = [{"arguments": {"text": one}, "result": 10**400} for one in "abc"]
+    answer = told_spec(returns={"type": "number"}, examples=examples)
+    forged, _ = run(box, answer, told_function(source), config=Forge(attempts=1))
+    assert "it returned 0.5" in forged.attempts[-1].problems[0]
+
+
+def test_a_result_that_is_no_json_is_a_fault_and_no_word_on_the_arguments(box):
+    for value in ("float('nan')", "{1}"):
+        (outcome,) = call(box, f"def count_vowels(text: str) -> float:\n    return {value}\n", {"text": ""})
+        assert (outcome.kind, outcome.has_no_answer) == ("NoJSON", False)
+    (outcome,) = call(box, "def count_vowels(text: str) -> int:\n    return int('x')\n", {"text": ""})
+    assert outcome.has_no_answer
+
+
+def test_half_a_character_in_an_error_can_be_kept(box):
+    (outcome,) = call(box, "def count_vowels(text: str) -> int:\n    raise KeyError(chr(0xD800))\n", {"text": ""})
+    assert outcome.kind == "KeyError"
+    (outcome,) = call(box, "def count_vowels(text: str) -> int:\n    raise ValueError(chr(0xD800))\n", {"text": ""})
+    assert outcome.error == "ValueError: ?"
+
+
+def test_a_box_that_breaks_midway_ends_it_by_name_and_every_answer_is_kept():
+    class BrokenBox:
+        """A fake sandbox that can't be built."""
+
+        def run(self, *_, **__):
+            raise SandboxError("the box could not be built.", next_step="Try again.")
+
+    forged, _ = run(BrokenBox(), told_spec(), told_function(GOOD))
+    assert forged.ended_by is ForgingEnd.NO_SANDBOX
+    assert [attempt.asked_for for attempt in forged.attempts] == ["spec", "function"]
+    assert forged.attempts[-1].answer == told_function(GOOD)
+    assert forged.broken.message == "the box could not be built."
+
+
+def test_what_is_objected_to_a_spec_is_told_before_a_function_is_asked_for(box):
+    answers = [told_spec(description="Calls ann."), told_spec()]
+    objects = {"objection": lambda text: "it names somebody" if "ann" in text else ""}
+    forged, _ = run(box, *answers, told_function(GOOD), **objects)
+    assert forged.attempts[0].problems == ("it names somebody",)
+    assert forged.ended_by is ForgingEnd.PROPOSED
 
 
 @pytest.mark.parametrize(
@@ -224,14 +287,21 @@ def test_what_would_pass_the_static_check_gets_no_further_in_the_sandbox(box, wa
 
 def test_a_tool_that_takes_over_the_program_around_it_still_knows_no_expected_result(box):
     # As if it had found a way to the channel: it tells a result for every call, and can only guess.
-    lie = json.dumps({"result": "2", "seconds": 0.0})
+    lie = json.dumps({"result": "2"})
     source = (
-        "count_vowels = [k for k in ().__class__.__base__.__subclasses__() if k.__name__ == '_wrap_close'][0]"
-        ".__init__.__globals__['system']\n"
-        f"count_vowels('for i in 1 2 3 4 5 6 7 8 9 10; do echo \\'{lie}\\' ; done >&3')\n"
+        "held = [k for k in ().__class__.__base__.__subclasses__() if k.__name__ == '_wrap_close'][0]"
+        ".__init__.__globals__\n"
+        f"held['write'](3, b'{lie}\\n' * 50)\n"
+        "def count_vowels(text: str) -> int:\n    return 7\n"
     )
-    results = {outcome.result for outcome in call(box, source, {"text": "tree"}, {"text": ""})}
-    assert results <= {None, "2"}
+    # The lie arrives, instead of what the function returns; and it is the same for every call.
+    results = [outcome.result for outcome in call(box, source, {"text": "tree"}, {"text": ""})]
+    assert results == ["2", "2"]
+    spec = hide_some(read_spec(told_spec()))
+    tried = try_source(spec, source, (), box, QUICK, seed=0)
+    passed = {test.name.partition("example")[2] for test in tried.tests if test.passed and "example" in test.name}
+    assert passed == {" 1 (spec)"}
+    assert not tried.passed
 
 
 def test_each_call_has_an_outcome_however_the_process_ends(box):

@@ -50,6 +50,7 @@ _EXIT: Final = {
     ForgingEnd.NEVER_RIGHT: 1,
     ForgingEnd.NO_TIME: 7,
     ForgingEnd.WRITER_FAILED: 8,
+    ForgingEnd.NO_SANDBOX: 9,
     ForgingEnd.STOPPED: 130,
 }
 TAKEN_BACK: Final = "taken back: it is approved after all"

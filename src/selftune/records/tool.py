@@ -65,6 +65,7 @@ class ForgingEnd(StrEnum):
     NO_SPEC = "no sound spec"
     NEVER_RIGHT = "never right"
     NO_TIME = "out of time"
+    NO_SANDBOX = "no sandbox"
     WRITER_FAILED = "writer failed"
     STOPPED = "stopped"
 
@@ -103,8 +104,8 @@ class Tool(Record):
     Attributes:
         parameters: JSON schema of its arguments as text; `returns`: of its result.
         source: The function, as it is run.
-        pure: The result depends on the arguments alone: the function claims it, its source can do nothing else, and
-            the same calls twice, in two orders, returned the same.
+        pure: The result depends on the arguments alone: the function claims it, its source names neither chance nor the
+            time of day, and the same calls twice, in two orders, returned the same. Shown on its tests, and no further.
         spec_digest: Of name, description, both schemas, purity and examples.
         forging_id: How it was written.
         written_by: As its forging says.

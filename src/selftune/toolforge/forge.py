@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from selftune.errors import ServingError, WaitingForPersonError
+from selftune.errors import SandboxError, SelftuneError, ServingError, WaitingForPersonError
 from selftune.records import ForgingEnd, ToolAttempt
 from selftune.toolforge.asking import ask_again, ask_for_function, ask_for_spec, bounded, read_function
 from selftune.toolforge.checking import check_source
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 SPEC: Final = "spec"
 FUNCTION: Final = "function"
 SAME: Final = "it is the same function as before"
+_ENDS: Final[dict[type[SelftuneError], ForgingEnd]] = {
+    ServingError: ForgingEnd.WRITER_FAILED,
+    SandboxError: ForgingEnd.NO_SANDBOX,
+    WaitingForPersonError: ForgingEnd.STOPPED,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +50,8 @@ class Forged:
         spec: With its hidden examples marked; None where there never was a sound one.
         source: The function that passed everything; None where there is none.
         tried: The tests that were run last; None where none were.
-        failure: Why the writer broke off, or who stopped it, in words.
+        failure: Why the writer broke off, who stopped it, or what the sandbox lacks, in words.
+        broken: The sandbox could not be built midway, and this says why.
     """
 
     attempts: tuple[ToolAttempt, ...]
@@ -54,6 +60,7 @@ class Forged:
     source: str | None = None
     tried: Tried | None = None
     failure: str = ""
+    broken: SandboxError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +71,7 @@ class Bench:
         write: Who writes.
         elapsed: Seconds since it began.
         seed: What arguments are drawn with.
-        objection: What else is to be said against a source, in words; empty for nothing.
+        objection: What else is to be said against a source or the words of a spec; empty for nothing.
     """
 
     write: Write
@@ -72,7 +79,7 @@ class Bench:
     config: Forge
     elapsed: Callable[[], float]
     seed: int = 0
-    objection: Object = lambda source: ""  # noqa: ARG005 - nobody objects unless somebody is named
+    objection: Object = lambda text: ""  # noqa: ARG005 - nobody objects unless somebody is named
 
 
 class _NoTime(Exception):  # noqa: N818 - it never leaves this module
@@ -90,9 +97,6 @@ def forge(
         given: Examples of a person, which count before the writer's.
         taken: Names that the writer is asked to leave alone.
         spec: A person's, which is then not asked for.
-
-    Raises:
-        SandboxError: the box could not be built; nothing that was written ever ran.
     """
     attempts: list[ToolAttempt] = []
     try:
@@ -102,10 +106,10 @@ def forge(
         return _write_function(wanted, bench, attempts)
     except _NoTime:
         return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.NO_TIME)
-    except ServingError as error:
-        return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.WRITER_FAILED, failure=error.message)
-    except WaitingForPersonError as error:
-        return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.STOPPED, failure=error.message)
+    except (ServingError, SandboxError, WaitingForPersonError) as error:
+        ended_by = next(end for kind, end in _ENDS.items() if isinstance(error, kind))
+        broken = error if isinstance(error, SandboxError) else None
+        return Forged(attempts=tuple(attempts), ended_by=ended_by, failure=error.message, broken=broken)
     except KeyboardInterrupt:
         # Whoever ends it keeps what was written; the command says that it was ended.
         return Forged(attempts=tuple(attempts), ended_by=ForgingEnd.STOPPED)
@@ -119,7 +123,7 @@ def _write_spec(
     for number in range(2, bench.config.attempts + 2):
         answer = _ask(bench, SPEC, question)
         try:
-            spec = read_spec(answer, given)
+            spec = _read_spec(answer, given, bench)
         except SpecError as error:
             attempts.append(ToolAttempt(asked_for=SPEC, answer=answer, problems=error.problems))
             question = ask_again(asked, answer, error.problems, number)
@@ -129,6 +133,14 @@ def _write_spec(
     return None
 
 
+def _read_spec(answer: str, given: Sequence[ToolExample], bench: Bench) -> Spec:
+    """The spec in an answer; `SpecError` also where something else is to be said against its words."""
+    spec = read_spec(answer, given)
+    if against := bench.objection(spec.words):
+        raise SpecError(against)
+    return spec
+
+
 def _write_function(spec: Spec, bench: Bench, attempts: list[ToolAttempt]) -> Forged:
     """The first function that passes everything; else what the last one came to."""
     asked = question = ask_for_function(spec)
@@ -136,7 +148,11 @@ def _write_function(spec: Spec, bench: Bench, attempts: list[ToolAttempt]) -> Fo
     known: dict[str, tuple[str, ...]] = {}
     for number in range(2, bench.config.attempts + 2):
         answer = _ask(bench, FUNCTION, question)
-        looked = _look(spec, answer, bench, known)
+        try:
+            looked = _look(spec, answer, bench, known)
+        except SandboxError as error:
+            attempts.append(ToolAttempt(asked_for=FUNCTION, answer=answer, problems=(error.message,)))
+            raise
         tried = looked.tried or tried
         attempts.append(ToolAttempt(asked_for=FUNCTION, answer=answer, problems=looked.problems))
         if not looked.problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from selftune.toolforge.sandbox.base import Ran, Sandbox
 
 MOST_LETTERS: Final = 20_000
+_REFUSES: Final = "ValueError"
+_ERROR: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,60}")
 _MEBIBYTE: Final = 1 << 20
 _WALL_FACTOR: Final = 5
 _WALL_BESIDE: Final = 5.0
@@ -43,6 +46,17 @@ class Outcome:
 
     result: str | None = None
     error: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The kind of the error without its words, or how the process ended; empty where there is none."""
+        kind = self.error.partition(":")[0]
+        return kind if not kind or kind in _ENDED.values() or _ERROR.fullmatch(kind) else "an error"
+
+    @property
+    def has_no_answer(self) -> bool:
+        """Whether the function says that these arguments have no answer; every other error is a fault."""
+        return self.kind == _REFUSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,5 +138,6 @@ def _outcome(told: Any) -> Outcome | None:
         return None
     result, error = told.get("result"), told.get("error")
     if isinstance(error, str) and error:
-        return Outcome(error=error)
+        # Half of a character is kept nowhere, and an error goes on record.
+        return Outcome(error=error.encode("utf-8", "replace").decode("utf-8"))
     return Outcome(result=result) if isinstance(result, str) and len(result) <= MOST_LETTERS else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.records import ExampleBy, ToolExample, digest_of
 from selftune.scoring.structured import canonical, same_json
 from selftune.toolforge.allowed import MODULES
-from selftune.toolforge.schema import problems_of_schema, problems_of_value, read_value
+from selftune.toolforge.schema import against_text, problems_of_schema, problems_of_value, read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,6 @@ LEAST_EXAMPLES: Final = 3
 MOST_EXAMPLES: Final = 20
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{2,47}")
 _ARGUMENT: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
-_LONGEST: Final = 400
 _KEYS: Final = frozenset({"name", "description", "parameters", "returns", "pure", "examples"})
 _FENCED: Final = re.compile(r"```(?:json)?[ \t]*\n(?P<body>.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
 
@@ -55,6 +54,12 @@ class Spec:
         """Of everything in it but whose the examples are."""
         told = [(one.arguments, one.result) for one in self.examples]
         return digest_of([self.name, self.description, self.parameters, self.returns, self.pure, told])
+
+    @property
+    def words(self) -> str:
+        """All of it that a tool keeps, as text."""
+        called = (f"{one.arguments} -> {one.result}" for one in self.examples)
+        return "\n".join((self.description, canonical(self.parameters), canonical(self.returns), *called))
 
 
 def read_spec(answer: str, given: Sequence[ToolExample] = (), *, by: ExampleBy = ExampleBy.SPEC) -> Spec:
@@ -126,16 +131,13 @@ def _key_problems(held: dict[str, Any]) -> Iterator[str]:
 
 
 def _text_problems(held: dict[str, Any]) -> Iterator[str]:
-    name, described = held.get("name"), held.get("description")
+    name, against = held.get("name"), against_text(held.get("description"))
     if not isinstance(name, str) or not _NAME.fullmatch(name) or keyword.iskeyword(name):
         yield "name must be 3 to 48 small letters, digits and underscores, and no word of Python"
     elif name in dir(builtins) or name in MODULES:
         yield f"name must not be that of a built-in or a module: {name}"
-    if not isinstance(described, str) or not described.strip() or len(described) > _LONGEST:
-        yield f"description must be a text of at most {_LONGEST} characters"
-    elif not all(letter.isprintable() for letter in described):
-        # It stands in a list that a person reads and in what a model is told: one line, and nothing unseen in it.
-        yield "description must be one line of letters that can be seen"
+    if against:
+        yield f"description {against}"
 
 
 def _argument_problems(schema: Any) -> Iterator[str]:

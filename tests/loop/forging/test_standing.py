@@ -49,10 +49,22 @@ from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.personas.base import Said
 from selftune.personas.scripted import SCRIPTED, Line, ScriptedVoice
-from selftune.records import Consent, Forging, ForgingEnd, Message, StatementKind, Tool, ToolCall, Trigger, has_words
+from selftune.records import (
+    Consent,
+    ExampleBy,
+    Forging,
+    ForgingEnd,
+    Message,
+    StatementKind,
+    Tool,
+    ToolCall,
+    Trigger,
+    has_words,
+)
 from selftune.toolforge.config import ApprovedBy
 from selftune.toolforge.gaps import GapKind, find_gaps
 from selftune.toolforge.sandbox import EndedBy, Ran
+from selftune.toolforge.spec import read_example
 
 pytestmark = pytest.mark.needs("bwrap")
 PASSPHRASE = "eight letters or more"
@@ -441,6 +453,48 @@ def test_a_secret_in_a_source_is_refused_and_never_kept(project):
     result = made(project, GOOD.replace("Count a", f"Key {secret}; a"), *[GOOD])
     assert result.tool.source == GOOD
     assert secret not in json.dumps([attempt.answer for attempt in result.forging.attempts])
+
+
+@pytest.mark.parametrize("where", ["description", "parameters", "examples"])
+def test_a_secret_in_a_spec_is_refused_and_never_kept(project, where):
+    secret = "sk-" + "a1B2" * 12
+    text = {"type": "string", "enum": [secret]}
+    changes = {
+        "description": f"Counts with {secret}.",
+        "parameters": {"type": "object", "properties": {"text": text}, "required": ["text"]},
+        "examples": [{"arguments": {"text": f"{one} {secret}"}, "result": 0} for one in "bcd"],
+    }
+    spec = told_spec(**{where: changes[where]})
+    voice = ScriptedVoice([
+        Line(persona="tool spec", text=spec),
+        Line(persona="tool spec", text=told_spec()),
+        Line(persona="tool function", text=told_function(GOOD)),
+    ])  # fmt: skip
+    result = make_tool(project, GAP, voice=voice)
+    assert result.tool.description == "Counts the vowels of a text."
+    assert result.forging.attempts[0].problems
+    assert secret.encode() not in (project.hidden / "store.db").read_bytes()
+
+
+def test_a_secret_in_a_person_s_own_example_is_refused_before_anything_is_asked(project):
+    own = read_example('{"text": "sk-' + "a1B2" * 12 + '"} -> 2', ExampleBy.PERSON)
+    with pytest.raises(UsageError, match="looks like a secret"):
+        make_tool(project, GAP, voice=script(GOOD), given=[own])
+    assert project.store.count(Forging) == 0
+
+
+def test_where_the_box_breaks_midway_what_was_written_is_on_record(project, monkeypatch):
+    class BrokenBox:
+        """A fake sandbox that can't be built."""
+
+        def run(self, *_, **__):
+            raise SandboxError("the box could not be built.", next_step="Try again.")
+
+    monkeypatch.setattr(making, "find_sandbox", BrokenBox)
+    with pytest.raises(SandboxError):
+        made(project)
+    ((_, kept),) = project.store.each(Forging)
+    assert (kept.ended_by, len(kept.attempts)) == (ForgingEnd.NO_SANDBOX, 2)
 
 
 def test_a_codex_that_nobody_signed_stops_the_forge(project):

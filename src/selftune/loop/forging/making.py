@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from selftune.errors import UsageError
 from selftune.failpoints import reach
 from selftune.governance.brake.at_work import at_work
 from selftune.governance.statements import say
@@ -78,13 +79,15 @@ def make_tool(
     Raises:
         WaitingForPersonError: all work here is stopped.
         IntegrityError: the codex is not the one that was adopted, or a tool on record was altered.
-        SandboxError: no sandbox holds on this machine; nothing was asked.
-        UsageError: the words of the gap may not go to where the writer is.
+        SandboxError: no sandbox holds on this machine, and nothing was asked; or it broke midway, and what was written
+            until then is on record.
+        UsageError: the words of the gap may not go to where the writer is, or what a person gave holds a secret.
     """
     check_brake(project)
     require_adopted(project)
     box = find_sandbox()
     check_sending(project, interaction_id)
+    _refuse_secrets(project, given, spec)
     known, section = tools_of(project), project.config.forge
     writer, began = writer_of(project, voice), time.monotonic()
 
@@ -103,7 +106,7 @@ def make_tool(
         ),
         elapsed=lambda: time.monotonic() - began,
         seed=project.config.project.seed,
-        objection=lambda source: _secret_in(project, source),
+        objection=lambda text: _secret_in(project, text),
     )
     with at_work(project.hidden):
         forged = forge(gap, bench, given=given, taken=sorted({one.tool.name for one in known}), spec=spec)
@@ -112,7 +115,10 @@ def make_tool(
 
 
 def _keep(project: Project, forging: Forging, forged: Forged) -> Made:
-    """Put the go on record with what it brought, in one step."""
+    """Put the go on record with what it brought, in one step; raise `SandboxError` after that where the box broke."""
+    if forged.broken is not None:
+        project.store.save([forging], event="forging ended")
+        raise forged.broken
     if forged.spec is None or forged.source is None or forged.tried is None:
         project.store.save([forging], event="forging ended")
         return Made(forging=forging, failure=forged.failure)
@@ -180,9 +186,21 @@ def _tool(project: Project, forging: Forging, forged: Forged, spec: Spec, known:
     return seal_tool(unsigned, load_machine_key(project.hidden / "keys"))
 
 
-def _secret_in(project: Project, source: str) -> str:
-    """Why a source may not be kept; empty where it may. Redacting it would make another function of it."""
-    held = redact_words(source, door_of(project)) != source
+def _refuse_secrets(project: Project, given: Sequence[ToolExample], spec: Spec | None) -> None:
+    """Return where what a person gave may be kept in a tool, which nothing is taken out of later.
+
+    Raises:
+        UsageError: it holds what looks like a secret.
+    """
+    texts = [f"{one.arguments} -> {one.result}" for one in given] + ([] if spec is None else [spec.words])
+    for text in texts:
+        if against := _secret_in(project, text):
+            raise UsageError(f"an example or the spec can't be kept: {against}.", next_step="Give another one.")
+
+
+def _secret_in(project: Project, text: str) -> str:
+    """Why a source or a spec may not be kept; empty where it may. Redacting it would make another function of it."""
+    held = redact_words(text, door_of(project)) != text
     return "it holds what looks like a secret or an address of a person; take that out" if held else ""
 
 

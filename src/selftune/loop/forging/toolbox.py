@@ -29,7 +29,6 @@ FAILED: Final = "tool failed"
 """Ledger event of a call that failed and of the first one that did not after that; `row` counts, and then is 0."""
 
 SUSPENDED: Final = "tool suspended"
-_REFUSES: Final = "ValueError"
 _TOLD: Final = 300
 
 
@@ -187,10 +186,9 @@ def run_tool(project: Project, tool: Tool, arguments: Any, box: Sandbox) -> Answ
     limits = limits_for(1, call_seconds=section.call_seconds, memory_mb=section.memory_mb)
     (outcome,) = call_each(box, tool.source, tool.name, [arguments], limits).outcomes
     if outcome.result is None:
-        kind, _, told = outcome.error.partition(":")
-        if kind == _REFUSES:
-            return Answered(error=f"the arguments have no answer:{told}"[:_TOLD])
-        return Answered(error=f"the tool failed: {outcome.error}"[:_TOLD], is_fault=True, kind=kind[:_TOLD])
+        if outcome.has_no_answer:
+            return Answered(error=f"the arguments have no answer:{outcome.error.partition(':')[2]}"[:_TOLD])
+        return Answered(error=f"the tool failed: {outcome.error}"[:_TOLD], is_fault=True, kind=outcome.kind)
     try:
         problems = problems_of_value(read_value(tool.returns), read_value(outcome.result), "result")
     except ValueError as error:
