@@ -16,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "toolforge"))
 
 from forging_makers import put, yes
 
+from selftune.app.cli.mcp import mcp
 from selftune.app.mcp import MOST_BYTES, REVISIONS, ToolServer, serve_tools
-from selftune.errors import IntegrityError
+from selftune.errors import IntegrityError, SandboxError
 from selftune.loop.forging.listening import gaps_of
 from selftune.records import Interaction, ToolSchema
 
@@ -144,6 +145,16 @@ def test_a_line_without_end_is_cut_and_the_next_one_is_answered(server, project)
     serve_tools(project, io.BytesIO(b"\n  \n" + b"x" * (3 * MOST_BYTES) + b"\n" + ping + ping.strip()), out)
     answers = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [(one["id"], "error" in one) for one in answers] == [(None, True), (2, False), (2, False)]
+
+
+def test_without_a_sandbox_it_ends_at_once_with_9_and_hides_nothing(monkeypatch, tmp_path):
+    def none_holds():
+        raise SandboxError("no sandbox holds here.", next_step="Install bubblewrap.")
+
+    monkeypatch.setattr("selftune.toolforge.sandbox.find_sandbox", none_holds)
+    with pytest.raises(SandboxError) as error:
+        mcp(tools=True, project=tmp_path)
+    assert error.value.exit_code == 9
 
 
 @pytest.mark.needs("bwrap")

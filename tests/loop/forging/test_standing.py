@@ -520,6 +520,9 @@ def test_gaps_of_the_log_are_named_once_and_closed_by_a_tool(project):
     assert find_gap(project, found[0].name).forgings[0].interaction_id == first
     with pytest.raises(UnknownNameError):
         find_gap(project, "gap-nothing")
+    private = said(project, "TOOL NEEDED: something private too", consent=Consent(train=False))
+    with pytest.raises(UsageError, match="nothing may be learnt"):
+        find_gap(project, gaps_in(project, private)[0].name)
 
 
 def test_forgotten_words_leave_the_forging_and_the_tool_stays(project):

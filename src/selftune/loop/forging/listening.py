@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import UnknownNameError
+from selftune.errors import UnknownNameError, UsageError
 from selftune.personas.scripted import SCRIPTED_FLAG
 from selftune.records import Forging, ForgingEnd, Interaction, Trigger, has_words
 from selftune.toolforge.gaps import GapKind, find_gaps
@@ -85,11 +85,19 @@ def find_gap(project: Project, name: str) -> Heard:
 
     Raises:
         UnknownNameError: none in the newest exchanges is called so.
+        UsageError: it was found in words from which nothing may be learnt.
     """
     found = gaps_of(project, everything=True)
     for one in found:
         if one.name == name:
             return one
+    # A dialogue names its gap before anybody asks what its words may be used for.
+    kept = (interaction for interaction in _newest(project, free_alone=False))
+    if any(name_of(one.id, gap) == name for one in kept for gap in find_gaps(one.messages)):
+        raise UsageError(
+            f"{name} was found in words from which nothing may be learnt here.",
+            next_step='Say in words of your own what is missing: selftune tool forge --wanted "..."',
+        )
     raise UnknownNameError("gap", name, [one.name for one in found])
 
 
@@ -103,11 +111,11 @@ def _is_proposed(one: Heard) -> bool:
     return any(go.ended_by is ForgingEnd.PROPOSED for go in one.forgings)
 
 
-def _newest(project: Project) -> Iterator[Interaction]:
+def _newest(project: Project, *, free_alone: bool = True) -> Iterator[Interaction]:
     store = project.store
     gone = store.superseded()
     for _, interaction in store.each(Interaction, since=max(0, store.last_sequence() - WINDOW)):
-        free = interaction.consent.train or SCRIPTED_FLAG in interaction.flags
+        free = not free_alone or interaction.consent.train or SCRIPTED_FLAG in interaction.flags
         meant = interaction.trigger is not Trigger.SIMULATED and free
         if meant and interaction.id not in gone and has_words(interaction):
             yield interaction
