@@ -97,6 +97,21 @@ def test_a_dialogue_under_a_codex_is_held_against_that_codex(released):
     assert (one.turns, one.unresolved) == ((2,), 1)
 
 
+def test_what_says_that_it_was_not_resolved_was_not_whatever_its_last_score(released):
+    codex = load_codex()
+    released.store.save([codex], event="made by a test")
+    talks = [(0.1, 0.7, 0.1), (), (0.7, 0.1)]
+    marks = [("unresolved", "interrupted"), ("unresolved",), ()]
+    (one,) = study(
+        released,
+        *(
+            said(released, at, dissonance=values, flags=flags, codex_id=codex.id)
+            for at, (values, flags) in enumerate(zip(talks, marks, strict=True))
+        ),
+    )
+    assert (one.turns, one.unresolved) == ((1,), 2)
+
+
 def test_resolution_and_fidelity_come_with_n_and_interval(released):
     talks = [said(released, at, dissonance=values) for at, values in enumerate([(0.8, 0.2), (0.8, 0.6, 0.1), (0.9,)])]
     judged = [verdict(one, rigor=rigor) for one, rigor in zip(talks, (5.0, 3.0, None), strict=True)]

@@ -173,3 +173,5 @@ def describe_held(held: Held) -> Iterator[str]:
     yield f"  because {one.why} ({one.source.value}, novelty {one.novelty:.2f})."
     ended = "somebody came" if held.interrupted else one.ended_by
     yield f"  ended: {ended}; {one.tokens:,} tokens, {one.seconds:.1f} s{_at(one.interaction_id)}."
+    for line in held.told:
+        yield f"  {plain(line)}"

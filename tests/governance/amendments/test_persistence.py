@@ -10,6 +10,7 @@ import pytest
 from selftune.governance.amendments.dialogues import DELIBERATION, Dialogue, Topics, dialogues_in
 from selftune.governance.amendments.effects import Finding, Probed, effect_of
 from selftune.governance.amendments.persistence import LOOK_BACK, Demand, Remedy, find_persistence
+from selftune.personas.gauges.resolution import UNRESOLVED
 from selftune.records import Consent, Interaction, Message, Refutation, Trigger
 
 DEMAND = Demand(high=0.5, interactions=4, days=3.0, tools=1, generations=1)
@@ -28,6 +29,17 @@ def held(place, ended, asked=LAMP, personas=DYAD):
         interaction_id=f"interaction:{place}", place=place, at=day(place / 10), asked=asked,
         personas=personas, ended=ended,
     )  # fmt: skip
+
+
+def test_a_dialogue_that_says_it_was_not_resolved_ended_where_it_stood_highest():
+    talks = [
+        Interaction(
+            salt="s", conversation="c", task_id="t", trigger=Trigger.USER, source="chat", position=str(at),
+            messages=(Message(role="user", content=LAMP),), dissonance=(0.1, 0.7, 0.1), flags=flags,
+        )
+        for at, flags in enumerate([(UNRESOLVED, "interrupted"), ()])
+    ]  # fmt: skip
+    assert [one.ended for one in dialogues_in(enumerate(talks), frozenset(), lambda _: day(0))] == [0.7, 0.1]
 
 
 LASTING = [held(place, 0.8) for place in (10, 20, 30, 40, 50, 60)]

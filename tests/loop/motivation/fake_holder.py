@@ -26,7 +26,8 @@ class FakeHolder:
             raise self._fails
         stopped = self._while_held()
         kept = replace(
-            said(prompt, trigger=Trigger.MOTIVATOR, position=task_id, answer="a fake's answer"), task_id=task_id
+            said(prompt, trigger=Trigger.MOTIVATOR, source="motivator", position=task_id, answer="a fake's answer"),
+            task_id=task_id,
         )
         interaction_id = project.store.save([kept], event="captured")[0]
         return End(
@@ -50,7 +51,6 @@ def said(question, *, trigger=Trigger.USER, position="1", answer="An answer.", *
         task_id=f"task {position}",
         trigger=trigger,
         messages=(Message(role="user", content=question), Message(role="assistant", content=answer)),
-        source="a test",
         position=position,
-        **changes,
+        **{"source": "a test"} | changes,
     )

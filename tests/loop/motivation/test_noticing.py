@@ -62,9 +62,11 @@ def test_names_are_no_topics_and_whoever_will_not_be_learnt_from_is_asked_about_
 def test_a_dialogue_that_stayed_in_dissonance_is_noticed_and_one_that_was_resolved_is_not(project):
     for place in range(3):
         keep(project, f"What of the boats in harbour {place}?")
-    found = keep(project, "Sell the boats or keep them?", dissonance=(0.2, 0.8, 0.6))
-    keep(project, "Paint the boats or not?", dissonance=(0.2, 0.8, 0.1))
-    found = keep(project, "Rent the boats?", dissonance=(0.4, 0.4))
+    found = keep(project, "Sell the boats or keep them?", dissonance=(0.2, 0.8, 0.6), codex_id=CODEX.id)
+    keep(project, "Paint the boats or not?", dissonance=(0.2, 0.8, 0.1), codex_id=CODEX.id)
+    found = keep(project, "Rent the boats?", dissonance=(0.4, 0.4), codex_id=CODEX.id)
+    keep(project, "Whose boats are they?", dissonance=(0.9, 0.9))  # of another runtime: no codex tells what is high
+    found = notice(project, CODEX)
     (one,) = found.unresolved
     assert (one.ended_at, one.topics, one.own_goal) == (0.6, ("boats",), "")
     (goal, *_) = make_candidates(CODEX, found)
@@ -73,11 +75,31 @@ def test_a_dialogue_that_stayed_in_dissonance_is_noticed_and_one_that_was_resolv
 
 
 def test_a_goal_of_its_own_that_was_not_settled_is_asked_again_in_its_own_words(project):
-    found = keep(project, "Why is bread sour?", trigger=Trigger.MOTIVATOR, dissonance=(0.9,))
+    own = {"trigger": Trigger.MOTIVATOR, "source": "motivator", "codex_id": CODEX.id}
+    found = keep(project, "Why is bread sour?", dissonance=(0.9,), **own)
     (one,) = found.unresolved
     assert one.own_goal == "Why is bread sour?"
     assert found.taken == ("Why is bread sour?",)
     assert found.asked == ()
+
+
+def test_a_dialogue_that_broke_off_or_was_measured_in_part_is_noticed_by_its_flag(project):
+    own = {"trigger": Trigger.MOTIVATOR, "source": "motivator", "codex_id": CODEX.id, "flags": ("unresolved",)}
+    keep(project, "Why is bread sour?", dissonance=(0.1, 0.9, 0.1), **own)
+    found = keep(project, "Why is rain wet?", **own)
+    assert {one.ended_at for one in found.unresolved} == {0.1, None}
+    assert any("not every turn" in goal.why for goal in make_candidates(CODEX, found))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"source": "elsewhere"}, {"source": "motivator", "consent": Consent(train=False)}],
+    ids=["imported", "kept"],
+)
+def test_what_only_says_that_it_was_a_goal_is_quoted_in_none(project, more):
+    secret = "Why does Anna not answer?"
+    found = keep(project, secret, trigger=Trigger.MOTIVATOR, dissonance=(0.9,), codex_id=CODEX.id, **more)
+    assert not any("Anna" in goal.text for goal in make_candidates(CODEX, found))
 
 
 def test_weak_spots_come_from_the_newest_dataset_and_from_what_serves(project):

@@ -31,7 +31,7 @@ from selftune.loop.motivation.holding import Lying
 from selftune.loop.motivation.idleness import Idleness, Visit, note_visit
 from selftune.loop.motivation.keeping import BROKE_OFF, KEPT, note_taken, read_diary
 from selftune.loop.motivation.noticing import notice
-from selftune.loop.motivation.running import take_goal
+from selftune.loop.motivation.running import allowance_of, take_goal
 from selftune.loop.talking import MotivatorSection
 from selftune.personas.motivator.candidates import make_candidates
 from selftune.personas.motivator.goals import Goal, Source
@@ -99,6 +99,54 @@ def test_a_dialogue_that_a_crash_broke_off_goes_on_first(motivated):
     assert held.resumed
     assert holder.asked == [("auto-001", "What is rain?")]
     assert [one.ended_by for one in read_diary(motivated).taken] == ["agreed"]
+
+
+def test_each_beginning_costs_a_share_on_its_own_day_and_the_last_one_what_all_took(motivated):
+    goal = Goal(text="What is rain?", source=Source.CURIOSITY, why="a test", rests_on=())
+    note_taken(motivated, read_diary(motivated), goal, 1.0, "2026-11-22")
+    lying = [Lying(task_id="auto-001", text="What is rain?")]
+    day, share = allowance_of(motivated.config.motivator), 5_000
+
+    class Dies(FakeHolder):
+        def hold(self, *asked):
+            self.left.append(asked[-1])
+            raise KeyboardInterrupt
+
+    for died in range(2):
+        dying = Dies(lying=lying)
+        with pytest.raises(KeyboardInterrupt):
+            take(motivated, dying, TOMORROW)
+        assert dying.left[0].tokens == 50_000 - died * share
+        assert read_diary(motivated).spent("2026-11-23", day).tokens == (died + 1) * share
+    take(motivated, FakeHolder(lying=lying, tokens=7_000), TOMORROW)
+    spent = read_diary(motivated).spent("2026-11-23", day)
+    assert (spent.dialogues, spent.tokens) == (3, 2 * share + 7_000)
+    assert read_diary(motivated).spent("2026-11-22", day).tokens == share
+
+
+def test_a_dialogue_that_nobody_wrote_down_is_charged_when_it_is_gone_on_with(motivated):
+    take(motivated, FakeHolder(lying=[Lying(task_id="auto-007", text="What is rain?")], tokens=300))
+    (one,) = read_diary(motivated).taken
+    assert (one.task_id, one.begun_on, one.tokens) == ("auto-007", ("2026-11-22",), 300)
+
+
+def test_what_failed_costs_its_share_unless_nothing_was_begun(motivated):
+    lost = ServingError("gone.", next_step="Wait.")
+
+    class Begins(FakeHolder):
+        def hold(self, project, prompt, task_id, left):
+            self._lying = [Lying(task_id=task_id, text=prompt)]
+            raise lost
+
+    class Failed(FakeHolder):
+        def hold(self, *asked):
+            return replace(super().hold(*asked), ended_by="failed", tokens=12)
+
+    for holder in (FakeHolder(fails=lost), Begins()):
+        with pytest.raises(ServingError):
+            take(motivated, holder)
+    take(motivated, Failed())
+    assert [one.tokens for one in read_diary(motivated).taken] == [0, 5_000, 5_000]
 
 
 def test_a_dialogue_that_was_kept_before_a_crash_is_found_again(motivated, monkeypatch):

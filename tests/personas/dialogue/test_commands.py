@@ -94,6 +94,17 @@ def test_nothing_is_kept_with_no_log(folder, script_file):
     assert kept(folder) == []
 
 
+def test_who_ends_a_dialogue_that_is_not_logged_is_not_told_of_a_log(capsys):
+    class Interrupted:
+        """A fake of a chat in which Ctrl-C is pressed."""
+
+        def say(self, text):
+            raise KeyboardInterrupt
+
+    chatting._say(Interrupted(), "Hold?", json=False)
+    assert capsys.readouterr().err == "\nEnded by you.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

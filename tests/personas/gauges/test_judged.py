@@ -37,8 +37,8 @@ def verdict(**scores):
     )
 
 
-def measured(judge, views=QUIET):
-    turns = [Message(role="user", content="What about the merger?")]
+def measured(judge, views=QUIET, before=()):
+    turns = [*before, Message(role="user", content="What about the merger?")]
     turns += [
         Message(role="assistant", persona=name, content=said)
         for name, said in zip(("BRICK", "ROBIN"), views, strict=True)
@@ -101,3 +101,29 @@ def test_one_that_can_not_be_read_or_does_not_answer_measures_nothing():
 def test_what_neither_could_measure_stays_none():
     found = measured(FakeJudge(verdict(agreement=None), verdict(agreement=None)), (LOUD[0], LOUD[0]))
     assert found.score is None
+
+
+FOREIGN = (
+    "Die Brücke trägt den schweren Zug nicht, denn sie ist alt.",
+    "Der Zug wird ganz sicher über die Brücke fahren.",
+)
+
+
+def test_a_needed_part_that_nobody_measured_leaves_only_what_is_high_without_it():
+    # Of German code measures nothing.
+    principles = [criterion.name for criterion in rubric_of(CODEX, several=False).criteria]
+    unknown = verdict(**dict.fromkeys(principles))
+    assert measured(FakeJudge(unknown, unknown), FOREIGN).score is None
+    apart = verdict(**dict.fromkeys(principles), agreement=1)
+    assert measured(FakeJudge(apart, apart), FOREIGN).score == 1.0
+    one = verdict(**{principles[0]: None})
+    assert measured(FakeJudge(one, one), FOREIGN).score is None
+    assert measured(FakeJudge(verdict(), verdict()), FOREIGN).score == 0.0
+
+
+def test_of_a_chat_it_is_asked_about_what_was_asked_last():
+    judge = FakeJudge(verdict(), verdict())
+    before = (Message(role="user", content="Shall we paint the door?"), Message(role="assistant", content="Yes."))
+    measured(judge, before=before)
+    assert all("What about the merger?" in call.messages[-1].content for call in judge.calls)
+    assert not any("paint the door" in call.messages[-1].content for call in judge.calls)

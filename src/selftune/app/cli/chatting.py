@@ -116,7 +116,8 @@ def _say(talk: Chat, text: str, *, json: bool) -> None:
     try:
         _show(talk.say(text), json=json)
     except KeyboardInterrupt:
-        typer.echo("\nEnded by you; what was finished is in the log.", err=True)
+        # Nothing of the log: with --no-log there is none.
+        typer.echo("\nEnded by you.", err=True)
     except SelftuneError as error:
         show_error(error)
 

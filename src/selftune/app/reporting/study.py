@@ -14,7 +14,7 @@ from selftune.app.reporting.arms import LEVEL
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.parts import Said, Section, Table
 from selftune.gate.statistics.means import mean_interval
-from selftune.personas.gauges.resolution import is_high, resolution_turns
+from selftune.personas.gauges.resolution import UNRESOLVED, is_high, resolution_turns
 from selftune.records import (
     Codex,
     Interaction,
@@ -150,7 +150,10 @@ def _count(tally: _Tally, said: Interaction, verdict: Verdict | None, limits: Di
         tally.succeeded += not (failed or intervened)
         if _RESAMPLED not in said.flags:
             (tally.goals if said.trigger is Trigger.MOTIVATOR else tally.users).append(not (failed or intervened))
-    if said.dissonance and (max(said.dissonance) > 0 if limits is None else is_high(said.dissonance, limits)):
+    if UNRESOLVED in said.flags:
+        # It broke off, or was measured in part: whatever its last score is, no round resolved it.
+        tally.unresolved += 1
+    elif said.dissonance and (max(said.dissonance) > 0 if limits is None else is_high(said.dissonance, limits)):
         turns = turns_to_resolve(said.dissonance) if limits is None else resolution_turns(said.dissonance, limits)
         if turns is None:
             tally.unresolved += 1

@@ -24,6 +24,7 @@ ALIKE: Final = 0.4
 """From which cosine of their hashed words two questions are taken for one topic: it knows words and no meaning."""
 
 _STAND_IN: Final = "scripted"
+_UNRESOLVED: Final = "unresolved"
 _ID: Final = f"{Interaction.KIND}:"
 
 
@@ -36,7 +37,7 @@ class Dialogue:
         at: When it was held, or else kept: UTC, ISO 8601.
         asked: The person's first words.
         personas: Who spoke, as references write them.
-        ended: Its dissonance at the end, 0 to 1.
+        ended: Its dissonance at the end, 0 to 1; of one that ended unresolved the highest: it never came out of that.
     """
 
     interaction_id: str
@@ -77,7 +78,7 @@ def _told(
             at=one.happened_at or kept_at(one.id),
             asked=next((turn.content for turn in one.messages if turn.role == "user"), ""),
             personas=frozenset(reference_to(turn.persona) for turn in one.messages if turn.persona),
-            ended=one.dissonance[-1],
+            ended=max(one.dissonance) if _UNRESOLVED in one.flags else one.dissonance[-1],
         )
 
 

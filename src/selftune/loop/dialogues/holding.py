@@ -15,6 +15,7 @@ from selftune.loop.dialogues.exchange import interaction_of, voices_in
 from selftune.loop.dialogues.keeping import Kept, keep_exchange
 from selftune.loop.dialogues.measuring import gauge_of
 from selftune.loop.dialogues.outset import (
+    MOTIVATOR,
     Outset,
     find_unfinished,
     new_name,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from selftune.personas.dialogue.base import Listener, Turn
 
 CHAT: Final = "chat"
-MOTIVATOR: Final = "motivator"
 _SEED_LIMIT: Final = 1 << 31
 _WAIT_SECONDS: Final = 5.0
 # What the system talks about by itself ends when a person comes, but not before its server answers.
@@ -297,10 +297,12 @@ def _limited(outset: Outset, limits: Limits | None, checkpoints: Checkpoints) ->
     if limits is None:
         return outset
     took, own = where_it_stands(checkpoints, outset.thread), outset.limits
+    # The last turn may have been written down without its step.
+    tokens = max(took["tokens"], sum(turn.tokens for turn in read_turns(checkpoints, outset.thread)))
     now = replace(
         own,
         seconds=min(own.seconds, took["seconds"] + limits.seconds),
-        tokens=min(own.tokens, took["tokens"] + limits.tokens),
+        tokens=min(own.tokens, tokens + limits.tokens),
     )
     return replace(outset, limits=now)
 

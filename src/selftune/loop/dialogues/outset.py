@@ -15,6 +15,8 @@ from selftune.records import GenerationParameters, Message, Rejected, Trigger  #
 if TYPE_CHECKING:
     from selftune.personas.checkpoints import Begun
 
+MOTIVATOR: Final = "motivator"
+"""Source of a dialogue that the system held about a goal of its own."""
 _NAME_BYTES: Final = 8
 
 

@@ -9,6 +9,7 @@ from selftune.loop.motivation.keeping import End
 from selftune.records import Trigger
 
 if TYPE_CHECKING:
+    from selftune.loop.dialogues.holding import Held
     from selftune.loop.opened import Project
     from selftune.personas.base import Toolbox, Voice
     from selftune.personas.motivator.budget import Spent
@@ -30,6 +31,8 @@ class Holder(Protocol):
 
     def hold(self, project: Project, prompt: str, task_id: str, left: Spent) -> End:
         """Hold one to its end, or go on with the unfinished one of this task; what was said is in the log.
+
+        An unfinished one that can't be gone on with is ended as it is.
 
         Raises:
             SelftuneError: it could not be held.
@@ -70,8 +73,12 @@ class InDialogue:
             IntegrityError: the codex in the file is not the one in force, or nothing serves.
             LockedError: another dialogue is being held here.
         """
-        from selftune.loop.dialogues.holding import hold, limits_of
+        from selftune.loop.dialogues.holding import end_unfinished, hold, limits_of, why_not_on
+        from selftune.personas.scripted import ScriptedVoice
 
+        why = why_not_on(project, task_id, scripted=isinstance(self.voice, ScriptedVoice))
+        if why:
+            return _end_of(end_unfinished(project, task_id, why=why))
         usual = limits_of(project)
         limits = replace(usual, tokens=min(usual.tokens, left.tokens), seconds=min(usual.seconds, left.seconds))
         held = hold(
@@ -84,12 +91,7 @@ class InDialogue:
             limits=limits,
             learn_script=self.learn_script,
         )
-        return End(
-            ended_by=held.ended_by.value,
-            interaction_id=held.interaction or "",
-            tokens=held.tokens,
-            seconds=held.seconds,
-        )
+        return _end_of(held)
 
     def lying(self, project: Project) -> tuple[Lying, ...]:
         """As the protocol says.
@@ -113,3 +115,14 @@ class InDialogue:
 
         (persona, *_), _ = choose_voices(codex)
         return propose(self.voice or cast_of(project, codex), codex, persona, noticed, seed)
+
+
+def _end_of(held: Held) -> End:
+    not_kept = f"Not in the log: {held.not_kept}" if held.not_kept else ""
+    return End(
+        ended_by=held.ended_by.value,
+        interaction_id=held.interaction or "",
+        tokens=held.tokens,
+        seconds=held.seconds,
+        told=tuple(filter(None, (held.problem, not_kept))),
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selftune.personas.motivator.choosing import Refused
 
 TAKEN: Final = "goal taken"
+RESUMED: Final = "goal resumed"
 ENDED: Final = "goal ended"
 REFUSED: Final = "goal refused"
 BROKE_OFF: Final = "broke off"
@@ -41,6 +42,7 @@ class Taken:
 
     Attributes:
         day: The local date on which it was taken.
+        resumed_on: The local dates on which a crash's remainder was gone on with.
         ended_by: How its dialogue ended; `broke off` where nobody wrote an end down.
         interaction_id: The dialogue; empty where none was kept.
     """
@@ -55,20 +57,37 @@ class Taken:
     interaction_id: str = ""
     tokens: int = 0
     seconds: float = 0.0
+    resumed_on: tuple[str, ...] = ()
+
+    @property
+    def begun_on(self) -> tuple[str, ...]:
+        """The local date of each beginning: a process that took it up."""
+        return self.day, *self.resumed_on
 
     def ended(self, end: End) -> Taken:
         """The same with its end."""
-        return replace(self, **vars(end))
+        return replace(
+            self,
+            ended_by=end.ended_by,
+            interaction_id=end.interaction_id,
+            tokens=end.tokens,
+            seconds=end.seconds,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How the dialogue about a goal ended."""
+    """How the dialogue about a goal ended.
+
+    Attributes:
+        told: What a person should know of it, for the screen: it may hold words, and the ledger holds none.
+    """
 
     ended_by: str
     interaction_id: str = ""
     tokens: int = 0
     seconds: float = 0.0
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,28 +107,30 @@ class Diary:
         return key_of(project, text) in self.keys
 
     def find(self, task_id: str, now: datetime) -> Taken:
-        """What is on record of a task; one that is not is charged to the day of `now`."""
-        unknown = Taken(
-            task_id=task_id,
-            day=now.date().isoformat(),
-            source=Source.CURIOSITY,
-            why="a dialogue that lay unfinished",
-            rests_on=(),
-            novelty=0.0,
-        )
+        """What is on record of a task; one that never was is as if it had been taken on the day of `now`."""
+        unknown = _unknown(task_id, now.date().isoformat())
         return next((one for one in self.taken if one.task_id == task_id), unknown)
 
-    def without(self, task_id: str) -> Diary:
-        """The same as if this task had never been taken."""
-        return replace(self, taken=tuple(one for one in self.taken if one.task_id != task_id))
+    def spent(self, day: str, allowance: Allowance, *, but: str = "") -> Spent:
+        """What a day has used; each beginning whose end nobody wrote down counts with a whole dialogue's share.
 
-    def spent(self, day: str, allowance: Allowance) -> Spent:
-        """What a day has used; what broke off counts with a whole dialogue's share."""
+        What a dialogue took is charged to the day of its last beginning, and its earlier ones keep their shares: what
+        those took before they died nobody knows.
+
+        Args:
+            day: A local date.
+            allowance: What a day may spend.
+            but: A task whose last beginning is left out.
+        """
         share = charged(allowance)
-        today = [one for one in self.taken if one.day == day]
-        whole = [one if one.ended_by != BROKE_OFF else None for one in today]
+        whole = [
+            one if last and one.ended_by != BROKE_OFF else None
+            for one in self.taken
+            for at, begun in enumerate(one.begun_on)
+            if begun == day and not ((last := at == len(one.resumed_on)) and one.task_id == but)
+        ]
         return Spent(
-            dialogues=len(today),
+            dialogues=len(whole),
             tokens=sum(share.tokens if one is None else one.tokens for one in whole),
             seconds=sum(share.seconds if one is None else one.seconds for one in whole),
         )
@@ -121,10 +142,18 @@ def read_diary(project: Project) -> Diary:
     ends = {detail["task"]: detail for _, detail in store.noted(ENDED)}
     refused = store.noted(REFUSED)
     taken = store.noted(TAKEN)
+    again = defaultdict[str, list[str]](list)
+    for _, detail in store.noted(RESUMED):
+        again[detail["task"]].append(detail["day"])
+    known = {detail["task"]: _taken(detail) for _, detail in taken}
+    lost = {task: _unknown(task, days.pop(0)) for task, days in again.items() if task not in known}
     # What was never spoken of may be asked another time.
     spoken = [detail for _, detail in taken if not ends.get(detail["task"], {}).get("ended_by", "").startswith(FAILED)]
     return Diary(
-        taken=tuple(_taken(detail, ends.get(detail["task"])) for _, detail in taken),
+        taken=tuple(
+            replace(_ended(one, ends.get(task)), resumed_on=tuple(again[task]))
+            for task, one in {**known, **lost}.items()
+        ),
         refused=tuple((at, detail["why"]) for at, detail in refused),
         keys=frozenset(detail["key"] for detail in (*(detail for _, detail in refused), *spoken)),
     )
@@ -142,7 +171,13 @@ def note_taken(project: Project, diary: Diary, goal: Goal, novelty: float, day: 
         "key": key_of(project, goal.text),
     }
     project.store.note(TAKEN, detail)
-    return _taken(detail, None)
+    return _taken(detail)
+
+
+def note_resumed(project: Project, taken: Taken, day: str) -> Taken:
+    """Write down that a dialogue that lay unfinished is gone on with, before anything is said in it."""
+    project.store.note(RESUMED, {"task": taken.task_id, "day": day})
+    return next(one for one in read_diary(project).taken if one.task_id == taken.task_id)
 
 
 def note_ended(project: Project, task_id: str, end: End) -> None:
@@ -175,8 +210,14 @@ def next_task(diary: Diary) -> str:
     return f"auto-{max(numbers, default=0) + 1:03d}"
 
 
-def _taken(detail: dict[str, str], end: dict[str, str] | None) -> Taken:
-    plain = Taken(
+def _unknown(task_id: str, day: str) -> Taken:
+    """A task that nobody wrote down when it was taken."""
+    why = "a dialogue that lay unfinished"
+    return Taken(task_id=task_id, day=day, source=Source.CURIOSITY, why=why, rests_on=(), novelty=0.0)
+
+
+def _taken(detail: dict[str, str]) -> Taken:
+    return Taken(
         task_id=detail["task"],
         day=detail["day"],
         source=Source(detail["source"]),
@@ -184,7 +225,10 @@ def _taken(detail: dict[str, str], end: dict[str, str] | None) -> Taken:
         rests_on=tuple(detail["rests_on"].split()),
         novelty=float(detail["novelty"]),
     )
-    return plain if end is None else plain.ended(_end(end))
+
+
+def _ended(taken: Taken, end: dict[str, str] | None) -> Taken:
+    return taken if end is None else taken.ended(_end(end))
 
 
 def _end(detail: dict[str, str]) -> End:

@@ -8,7 +8,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.weakness import ANY_TOPIC
-from selftune.personas.gauges.resolution import is_high
+from selftune.loop.dialogues.outset import MOTIVATOR
+from selftune.personas.gauges.resolution import ended_in_dissonance
 from selftune.personas.motivator.noticed import Noticed, Unresolved, Weak
 from selftune.records import Dataset, Evaluation, Interaction, Release, Trigger
 from selftune.scoring.units import unit_scores
@@ -88,17 +89,15 @@ def _names(said: Iterable[Interaction]) -> set[str]:
 
 def _unresolved(said: Sequence[Interaction], codex: Codex, shared: frozenset[str]) -> tuple[Unresolved, ...]:
     limits = codex.dissonance
-    ended = [
-        one for one in said if is_high(one.dissonance, limits) and one.dissonance[-1] >= limits.resolved and _open(one)
-    ]
+    ended = [one for one in said if one.codex_id is not None and ended_in_dissonance(one, limits) and _open(one)]
     return tuple(
         Unresolved(
             interaction_id=one.id,
-            ended_at=one.dissonance[-1],
+            ended_at=one.dissonance[-1] if one.dissonance else None,
             topics=tuple(word for word in dict.fromkeys(_SPOKEN_OF.findall(_question(one))) if word in shared)[
                 :_TOPICS_EACH
             ],
-            own_goal=_question(one) if one.trigger is Trigger.MOTIVATOR else "",
+            own_goal=_question(one) if _is_own(one) and one.consent.train else "",
         )
         for one in reversed(ended[-_MOST_UNRESOLVED:])
     )
@@ -106,7 +105,12 @@ def _unresolved(said: Sequence[Interaction], codex: Codex, shared: frozenset[str
 
 def _open(one: Interaction) -> bool:
     """Whether words of it may be used: our own, or of somebody who lets them be learnt from."""
-    return one.trigger is Trigger.MOTIVATOR or one.consent.train
+    return _is_own(one) or one.consent.train
+
+
+def _is_own(one: Interaction) -> bool:
+    """Whether it was held here about a goal; an import may name the same trigger."""
+    return one.trigger is Trigger.MOTIVATOR and one.source == MOTIVATOR
 
 
 def _weak_in_log(project: Project, names: frozenset[str]) -> tuple[Weak, ...]:

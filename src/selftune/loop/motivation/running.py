@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BudgetError, ConfigError, NothingNewError, NotYet, SelftuneError, offer
@@ -24,6 +24,7 @@ from selftune.loop.motivation.keeping import (
     End,
     note_ended,
     note_refused,
+    note_resumed,
     note_taken,
     read_diary,
 )
@@ -64,12 +65,14 @@ class Held:
         taken: What is on record of it, its end included.
         interrupted: Whether a person came meanwhile.
         resumed: Whether a crash had broken it off.
+        told: What else a person should know: what failed, or why it is not in the log.
     """
 
     text: str
     taken: Taken
     interrupted: bool
     resumed: bool = False
+    told: tuple[str, ...] = ()
 
 
 def allowance_of(section: MotivatorSection) -> Allowance:
@@ -146,7 +149,8 @@ def take_goal(project: Project, now: datetime, idleness: Idleness, holder: Holde
         lying_now = holder.lying(project)
         settle_broken_off(project, diary, {one.task_id for one in lying_now})
         for lying in lying_now:
-            return _hold(project, lying.text, diary.find(lying.task_id, now), visit, holder, resumed=True)
+            again = note_resumed(project, diary.find(lying.task_id, now), now.date().isoformat())
+            return _hold(project, lying.text, again, visit, holder, resumed=True)
         choice = choose_goal(project, diary, holder.propose)
         for refused in choice.refused:
             note_refused(project, refused)
@@ -187,17 +191,34 @@ def _hold(project: Project, text: str, taken: Taken, visit: Visit, holder: Holde
         with stopped_by(visit), stopped_by(Braked(project.hidden)):
             end = holder.hold(project, text, taken.task_id, left)
     except SelftuneError as error:
-        note_ended(project, taken.task_id, End(ended_by=f"{FAILED}: {type(error).__name__}"))
+        failed = End(ended_by=f"{FAILED}: {type(error).__name__}")
+        was_begun = _lies(project, taken.task_id, holder)
+        note_ended(project, taken.task_id, _with_share(project, failed) if was_begun else failed)
         raise
     reach("goal-held")
+    end = _with_share(project, end) if end.ended_by.startswith(FAILED) else end
     note_ended(project, taken.task_id, end)
-    return Held(text=text, taken=taken.ended(end), interrupted=visit.came, resumed=resumed)
+    return Held(text=text, taken=taken.ended(end), interrupted=visit.came, resumed=resumed, told=end.told)
+
+
+def _lies(project: Project, task_id: str, holder: Holder) -> bool:
+    """Whether anything was begun of it; where that can't be told, it was."""
+    try:
+        return any(one.task_id == task_id for one in holder.lying(project))
+    except SelftuneError:
+        return True
+
+
+def _with_share(project: Project, end: End) -> End:
+    """An end that costs a dialogue's share at least: what a turn took that failed, nobody counted."""
+    share = charged(allowance_of(project.config.motivator))
+    return replace(end, tokens=max(end.tokens, share.tokens), seconds=max(end.seconds, share.seconds))
 
 
 def _left(project: Project, taken: Taken) -> Spent:
-    """What the day still has for this dialogue, which is counted in already as one without an end."""
+    """What the day still has for this dialogue, whose last beginning is counted in already as one without an end."""
     allowance = allowance_of(project.config.motivator)
-    before = read_diary(project).without(taken.task_id).spent(taken.day, allowance)
+    before = read_diary(project).spent(taken.begun_on[-1], allowance, but=taken.task_id)
     return Spent(
         dialogues=1,
         tokens=max(1, allowance.tokens - before.tokens),

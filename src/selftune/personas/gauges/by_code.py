@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.personas.base import Dissonance
 from selftune.personas.gauges.conflicts import Pair, conflicts_between
-from selftune.personas.gauges.formula import Kind, either, part_of
+from selftune.personas.gauges.formula import Kind, part_of, score_of
 from selftune.personas.gauges.offences import offences_of
 from selftune.personas.gauges.views import standing_views
 from selftune.scoring.failures import language_of
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from selftune.records import Codex, Message
 
 NAME: Final = "by-code-1"
-_FEWEST_VOICES: Final = 2
+FEWEST_VOICES: Final = 2
+"""Fewer can't be apart from each other."""
 _ENOUGH_TO_TELL: Final = 600
 
 
@@ -55,7 +56,7 @@ class GaugeByCode:
             f"{one.kind}: {one.words}" for one in (*offences, *(conflicts or ())) if one.kind is not Kind.DISTANCE
         ]
         return Dissonance(
-            score=_score(against, apart, alone=len(views.speakers) < _FEWEST_VOICES, high=codex.dissonance.high),
+            score=score_of(against, apart, alone=len(views.speakers) < FEWEST_VOICES, high=codex.dissonance.high),
             against_principles=round(against, 4),
             disagreement=None if apart is None else round(apart, 4),
             reasons=(*dict.fromkeys(reasons), *views.passed_over),
@@ -100,10 +101,3 @@ def _unreadable(views: Views) -> str:
         return "nobody has said anything of its own"
     foreign = sorted({_language(view.text) for view in views.standing} - {"en", ""})
     return f"it is held in {', '.join(foreign)}, and only English is read" if foreign else ""
-
-
-def _score(against: float, apart: float | None, *, alone: bool, high: float) -> float | None:
-    """Both parts together; with a part missing that should be there, only what is high without it is said."""
-    if apart is not None:
-        return round(either(against, apart), 4)
-    return round(against, 4) if alone or against >= high else None

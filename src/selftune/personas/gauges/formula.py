@@ -68,3 +68,14 @@ def part_of(findings: Iterable[Finding]) -> float:
 def either(*parts: float) -> float:
     """The noisy or of parts from 0 to 1; 0 of none."""
     return 1.0 - prod(1.0 - part for part in parts)
+
+
+def score_of(against: float | None, apart: float | None, *, alone: bool, high: float) -> float | None:
+    """Both parts together; with a part missing that should be there, only what is high without it is said.
+
+    Of who speaks `alone` nobody can be apart: there the second part is not missing.
+    """
+    if against is not None and (apart is not None or alone):
+        return round(either(against, apart or 0.0), 4)
+    known = max((part for part in (against, apart) if part is not None), default=0.0)
+    return round(known, 4) if known >= high else None

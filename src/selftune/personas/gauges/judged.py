@@ -18,7 +18,8 @@ from selftune.errors import ServingError
 from selftune.judges.prompt import fenced_transcript, instructions
 from selftune.judges.verdict import NoVerdictError, read_verdict
 from selftune.personas.base import Call, Dissonance
-from selftune.personas.gauges.formula import either
+from selftune.personas.gauges.by_code import FEWEST_VOICES
+from selftune.personas.gauges.formula import score_of
 from selftune.personas.gauges.views import standing_views
 from selftune.records import (
     Criterion,
@@ -42,7 +43,6 @@ AGREEMENT: Final = "agreement"
 _SPEAKERS: Final = ("one speaker", "another speaker", "a third speaker")
 _MOST_APART: Final = 1.0
 _MOST_TOKENS: Final = 2048
-_FEWEST_VOICES: Final = 2
 _NAME: Final = "judge-1"
 
 
@@ -61,17 +61,20 @@ class GaugeByJudge:
     def measure(self, turns: Sequence[Message], codex: Codex) -> Dissonance:
         """Of the dialogue up to its last turn; a judge that fails leaves what code measured, and says so."""
         found = self._plain.measure(turns, codex)
-        views = standing_views(turns, codex).standing[-len(_SPEAKERS) :]
+        held = standing_views(turns, codex)
+        views = held.standing[-len(_SPEAKERS) :]
         if not views:
             return found
-        question = next((turn.content for turn in turns if turn.role == "user"), "")
-        rubric = rubric_of(codex, several=len(views) >= _FEWEST_VOICES)
+        rubric, question = rubric_of(codex, several=len(views) >= FEWEST_VOICES), _asked_last(turns, views)
         read = [self._read(question, views, rubric, codex), self._read(question, views[::-1], rubric, codex)]
         why = _unusable(read)
         name = f"{found.measured_by} + {_NAME}"
         if why:
             return replace(found, reasons=(*found.reasons, f"the judge: {why}"), measured_by=found.measured_by)
-        return _joined(found, [one for one in read if one is not None], rubric, name)
+        joined = _joined(found, [one for one in read if one is not None], rubric, codex.dissonance.high)
+        alone = len(held.speakers) < FEWEST_VOICES
+        score = score_of(joined.against_principles, joined.disagreement, alone=alone, high=codex.dissonance.high)
+        return replace(joined, score=score, measured_by=name)
 
     def _read(self, question: str, views: Sequence[View], rubric: Rubric, codex: Codex) -> Verdict | None:
         """One reading; None where nothing came, or nothing that can be read."""
@@ -112,6 +115,12 @@ def rubric_of(codex: Codex, *, several: bool) -> Rubric:
     )
 
 
+def _asked_last(turns: Sequence[Message], views: Sequence[View]) -> str:
+    """What was asked last before these views: of a chat they answer that, and not how it began."""
+    before = turns[: max(view.at for view in views)]
+    return next((turn.content for turn in reversed(before) if turn.role == "user"), "")
+
+
 def _record(question: str, views: Sequence[View]) -> Interaction:
     """The views as the judge's transcript has them, without the names of the personas."""
     names = {view.persona: name for view, name in zip(views, _SPEAKERS, strict=False)}
@@ -147,23 +156,23 @@ def _unusable(read: Sequence[Verdict | None]) -> str:
     return ""
 
 
-def _joined(found: Dissonance, read: Sequence[Verdict], rubric: Rubric, name: str) -> Dissonance:
-    """Of each part the higher one; what neither could measure stays None."""
+def _joined(found: Dissonance, read: Sequence[Verdict], rubric: Rubric, high: float) -> Dissonance:
+    """The parts, of each the higher one; what neither could measure stays None.
+
+    Where code measured nothing, a principle that the judge could not measure may be the one that is broken: then the
+    others tell of the part only that it is high.
+    """
     fallen = {
         criterion.name: _fall([verdict.criteria[place].score for verdict in read], rubric)
         for place, criterion in enumerate(rubric.criteria)
     }
-    against = _higher(found.against_principles, *(fall for name_, fall in fallen.items() if name_ != AGREEMENT))
+    kept = [fall for name, fall in fallen.items() if name != AGREEMENT]
+    against = _higher(found.against_principles, *kept)
+    if found.against_principles is None and None in kept and (against or 0.0) < high:
+        against = None
     apart = _higher(found.disagreement, fallen.get(AGREEMENT))
     told = tuple(f"the judge: {one} falls by {fall:.2f}" for one, fall in fallen.items() if fall)
-    unmeasured = found.score is None and apart is None
-    return Dissonance(
-        score=None if unmeasured else round(either(against or 0.0, apart or 0.0), 4),
-        against_principles=against,
-        disagreement=apart,
-        reasons=(*found.reasons, *told),
-        measured_by=name,
-    )
+    return replace(found, against_principles=against, disagreement=apart, reasons=(*found.reasons, *told))
 
 
 def _fall(scores: Sequence[float | None], rubric: Rubric) -> float | None:

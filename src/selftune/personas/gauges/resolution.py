@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selftune.records import DissonanceLimits
+    from selftune.records import DissonanceLimits, Interaction
 
 UNRESOLVED: Final = "unresolved"
 """The flag of a dialogue that was in dissonance and ended before a whole round resolved it, whatever its last score."""
@@ -27,3 +27,9 @@ def resolution_turns(by_turn: Sequence[float], limits: DissonanceLimits) -> int 
 def is_high(by_turn: Sequence[float], limits: DissonanceLimits) -> bool:
     """Whether a dialogue was ever in dissonance."""
     return any(value >= limits.high for value in by_turn)
+
+
+def ended_in_dissonance(said: Interaction, limits: DissonanceLimits) -> bool:
+    """Whether a dialogue ended unresolved: it says so itself, or its scores do where it was held elsewhere."""
+    by_turn = said.dissonance
+    return UNRESOLVED in said.flags or (is_high(by_turn, limits) and by_turn[-1] >= limits.resolved)

@@ -65,8 +65,9 @@ def _about_dissonance(one: Unresolved) -> Iterator[Goal]:
         text = _AGAIN.format(topic=_joined(one.topics))
     else:
         return
-    why = f"a dialogue ended in dissonance, at {one.ended_at:.2f}"
-    yield Goal(text=text, source=Source.DISSONANCE, why=why, rests_on=(one.interaction_id,), worth=one.ended_at)
+    at = "; not every turn of it was measured" if one.ended_at is None else f", at {one.ended_at:.2f}"
+    why, worth = f"a dialogue ended in dissonance{at}", one.ended_at or 0.0
+    yield Goal(text=text, source=Source.DISSONANCE, why=why, rests_on=(one.interaction_id,), worth=worth)
 
 
 def _about_weakness(one: Weak) -> Goal:

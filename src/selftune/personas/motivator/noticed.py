@@ -10,13 +10,13 @@ class Unresolved:
     """A dialogue that ended in dissonance.
 
     Attributes:
-        ended_at: Its last score.
+        ended_at: Its last score; None where a turn of it could not be measured.
         topics: Words of its question that many conversations share; empty where it has none.
         own_goal: The goal that it was about, where the system had asked itself; empty for a person's question.
     """
 
     interaction_id: str
-    ended_at: float
+    ended_at: float | None
     topics: tuple[str, ...]
     own_goal: str = ""
 
