@@ -8,8 +8,9 @@ import pytest
 from drawn_codices import any_codex
 from hypothesis import given, settings
 
-from selftune.codex.changes import changes
+from selftune.codex.changes import changes, forbidden_words
 from selftune.codex.reading import load_codex
+from selftune.codex.telling import told_changes
 from selftune.records import PlayedBy, Principle, Probe
 
 BEFORE = replace(
@@ -86,6 +87,16 @@ def test_a_forbidden_change_that_is_a_place_is_held_by_code_with_all_that_lies_i
     found = {change.where: change.forbidden for change in changes(before, after)}
     assert {where for where, forbidden in found.items() if forbidden} == {"governor", "personas.brick.voice"}
     assert {"personas.robin.voice", "version"} <= found.keys()
+
+
+@pytest.mark.parametrize("written", ["personas.BRICK.Voice", " Personas.Brick "])
+def test_a_forbidden_place_is_held_however_its_letters_are_written(written):
+    before = with_identity(forbidden=(written,))
+    hummed = replace(before.personas[0], voice="You hum.")
+    (change,) = changes(before, replace(before, personas=(hummed, *before.personas[1:])))
+    assert change.forbidden
+    assert forbidden_words(before.identity) == ()
+    assert not any("No code can tell" in line for line in told_changes([change], before))
 
 
 def test_a_codex_cannot_allow_itself_what_it_changes():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from selftune.codex.linting import faults_of, remarks_on
+from selftune.codex.linting import faults_of, forbidden_in_vain, remarks_on
 from selftune.codex.reading import load_codex
 from selftune.records import DissonanceLimits, PlayedBy, Probe
 
@@ -46,6 +46,12 @@ def test_what_is_shipped_to_be_lived_by_has_no_fault(name):
             "'People decide' may be amended, and a forbidden change names it",
         ),
         (with_identity(forbidden=("governor.name",)), "forbidden names the place governor.name, which is not there"),
+        (with_identity(forbidden=("personas.BRIK.voice",)), "the place personas.brik.voice, which is not there"),
+        (with_identity(forbidden=("identity.principles.joy",)), "identity.principles.joy, which is not there"),
+        (with_identity(forbidden=("personas.brick.mood",)), "personas.brick.mood, which is not there"),
+        (with_identity(forbidden=("identity.probes.text",)), "identity.probes.text, which is not there"),
+        (with_identity(forbidden=("persona.brick.voice",)), "written as a place and is none"),
+        (with_identity(forbidden=("IDENTITY.Text",)), "identity.text may be amended and is forbidden to be"),
         (with_identity(forbidden=("identity.text",)), "identity.text may be amended and is forbidden to be"),
         (
             with_identity(forbidden=("identity.principles",)),
@@ -67,6 +73,16 @@ def test_what_is_shipped_to_be_lived_by_has_no_fault(name):
 )
 def test_a_codex_that_contradicts_itself_is_found_out(codex, fault):
     assert any(fault in found for found in faults_of(codex)), list(faults_of(codex))
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["personas.BRICK.prompt", "personas.brick.parameters.top_p", "identity.probes.people_decide", "governor",
+     "personas.brick.pillars.tamland_engine.weight", "personas.architect", "dissonance", "That it lies. Or tells."],
+)  # fmt: skip
+def test_a_place_may_be_forbidden_before_anything_stands_there(place):
+    bare = with_identity(forbidden=(place,), probes=(), amendable=())
+    assert list(forbidden_in_vain(replace(bare, governor=""))) == []
 
 
 @pytest.mark.parametrize(

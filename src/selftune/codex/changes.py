@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from selftune.codex.reading import NAME, TEXT, reference_to
-from selftune.records import PlayedBy
+from selftune.records import GenerationParameters, PlayedBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +72,17 @@ def changes(before: Codex, after: Codex) -> tuple[Change, ...]:
 
 
 def forbidden_places(identity: Identity) -> tuple[str, ...]:
-    """What of the forbidden changes is a place and no sentence, as in `governor` or `personas.brick.voice`."""
-    return tuple(words.strip() for words in identity.forbidden if _PLACE.fullmatch(words.strip()))
+    """What of the forbidden changes is a place and no sentence, as in `governor` or `personas.brick.voice`.
+
+    However somebody wrote the letters, a place is written in small ones here, as references are.
+    """
+    return tuple(place for words in identity.forbidden if _PLACE.fullmatch(place := words.strip().casefold()))
+
+
+def forbidden_words(identity: Identity) -> tuple[str, ...]:
+    """The other forbidden changes: what stands there in words that only a person can hold a change against."""
+    places = forbidden_places(identity)
+    return tuple(words.strip() for words in identity.forbidden if words.strip().casefold() not in places)
 
 
 def is_within(place: str, wider: str) -> bool:
@@ -83,8 +92,26 @@ def is_within(place: str, wider: str) -> bool:
 
 def places_of(codex: Codex) -> Iterator[Place]:
     """Everything that a codex says, each behind its place; the order of entries, and what is empty, apart."""
+    yield from ((where, _written(said)) for where, said in _every_place(codex) if said not in {"", ()})
+
+
+def known_places(codex: Codex) -> tuple[str, ...]:
+    """Every place that a codex has, whether something stands there or may yet; lists stand by their names."""
+    invariants = (NAME, *(reference_to(one.name) for one in codex.identity.principles))
+    personas = [f"personas.{reference_to(one.name)}" for one in codex.personas]
+    drawn = [field.name for field in fields(GenerationParameters)]
+    return (
+        *("identity.principles", "identity.probes", "personas"),
+        *(f"identity.probes.{name}" for name in invariants),
+        *(f"{where}.pillars" for where in personas),
+        *(f"{where}.parameters.{name}" for where in personas for name in drawn),
+        *(where for where, _ in _every_place(codex)),
+    )
+
+
+def _every_place(codex: Codex) -> tuple[tuple[str, Said], ...]:
     limits = ((f"dissonance.{field.name}", getattr(codex.dissonance, field.name)) for field in fields(codex.dissonance))
-    places: tuple[tuple[str, Said], ...] = (
+    return (
         ("name", codex.name),
         ("version", codex.version),
         ("governor", codex.governor),
@@ -92,7 +119,6 @@ def places_of(codex: Codex) -> Iterator[Place]:
         *(place for persona in codex.personas for place in _places_of_persona(persona)),
         *limits,
     )
-    yield from ((where, _written(said)) for where, said in places if said not in {"", ()})
 
 
 def _places_of_identity(identity: Identity) -> Iterator[tuple[str, Said]]:

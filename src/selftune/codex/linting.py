@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from selftune.codex.changes import forbidden_places, is_within, places_of
+from selftune.codex.changes import forbidden_places, forbidden_words, is_within, known_places, places_of
 from selftune.codex.probing import parted, places_asked
 from selftune.codex.reading import NAME, TEXT, is_answering, reference_to
 from selftune.records import PlayedBy
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 UNSEEN: Final = "Whether its texts contradict each other in what they mean, no code can tell: read them."
 
 _PLACEHOLDER: Final = re.compile(r"<fill in:[^<>]{0,200}>")
+_LIKE_A_PLACE: Final = re.compile(r"\w+(?:\.[\w-]+)+")
 _MACRO: Final = re.compile(r"\{\{[^{}]{0,200}\}\}")
 _TAKEN_NAMES: Final = frozenset({"user", "human", "system", "assistant", "tool"})
 
@@ -48,12 +49,12 @@ def faults_of(codex: Codex) -> Iterator[str]:
         yield "no dialogue can be settled: resolved is 0, and no score lies below it."
 
 
-def remarks_on(codex: Codex, *, fewest: int) -> Iterator[str]:
+def remarks_on(codex: Codex, *, fewest: int = 0) -> Iterator[str]:
     """What may be meant so and is worth knowing.
 
     Args:
         codex: What is looked at.
-        fewest: Of how many questions a gate can first tell that an invariant was lost.
+        fewest: Of how many questions a gate can first tell that an invariant was lost; 0 where none is asked about.
     """
     identity = codex.identity
     principles = [reference_to(one.name) for one in identity.principles]
@@ -91,6 +92,17 @@ def _asked_too_seldom(codex: Codex, fewest: int) -> Iterator[str]:
         )
 
 
+def forbidden_in_vain(codex: Codex) -> Iterator[str]:
+    """Places under `forbidden` by which code holds nothing: who wrote them takes something for safe that is not."""
+    there = known_places(codex)
+    for place in forbidden_places(codex.identity):
+        if not any(is_within(where, place) for where in there):
+            yield f"forbidden names the place {place}, which is not there."
+    for words in forbidden_words(codex.identity):
+        if _LIKE_A_PLACE.fullmatch(words):
+            yield f"forbidden says {words}, which is written as a place and is none: code does not hold it."
+
+
 def _faults_of_identity(identity: Identity) -> Iterator[str]:
     for what, texts in (("amendable", identity.amendable), ("forbidden", identity.forbidden)):
         yield from (f"{what} says {text!r} twice." for text, times in Counter(texts).items() if times > 1)
@@ -103,15 +115,13 @@ def _faults_of_identity(identity: Identity) -> Iterator[str]:
 
 
 def _faults_of_places(codex: Codex) -> Iterator[str]:
-    """Forbidden changes that are written as places: one that is not there, or that may be amended as well."""
-    there = [where for where, _ in places_of(codex)]
+    """Forbidden changes that are written as places: one that holds nothing, or that may be amended as well."""
+    yield from forbidden_in_vain(codex)
     marked = [
         f"identity.{name}" if name in {NAME, TEXT} else f"identity.principles.{name}"
         for name in codex.identity.amendable
     ]
     for place in forbidden_places(codex.identity):
-        if not any(is_within(where, place) for where in there):
-            yield f"forbidden names the place {place}, which is not there."
         yield from (
             f"{one} may be amended and is forbidden to be ({place})." for one in marked if is_within(one, place)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selftune.codex.changes import forbidden_places
+from selftune.codex.changes import forbidden_words
 from selftune.codex.quoting import REFERENCE
 from selftune.codex.reading import is_governor, reference_to
 from selftune.records import PlayedBy
@@ -80,8 +80,7 @@ def told_changes(found: Sequence[Change], before: Codex) -> Iterator[str]:
     refused = [change.where for change in found if change.forbidden or not change.amendable]
     if refused:
         yield f"No amendment may change {', '.join(refused)}: so the first of the two codices says."
-    places = forbidden_places(before.identity)
-    words = [one.strip() for one in before.identity.forbidden if one.strip() not in places]
+    words = forbidden_words(before.identity)
     if words:
         yield "No code can tell whether words do what nobody may do. Hold the changes against this:"
         yield from (f"  {one}" for one in words)
