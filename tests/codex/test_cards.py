@@ -68,7 +68,7 @@ def test_what_a_card_says_of_a_character_becomes_a_persona_and_what_instructs_is
         picture(compressed(b"chara", coded(card()))),
         picture(international(b"chara", coded(card()))),
         picture(international(b"ccv3", coded(card()), packed=True)),
-        picture(plain(b"Software", b"paint"), plain(b"chara", coded(card())), plain(b"chara", coded(card()))),
+        picture(plain(b"Software", b"paint"), plain(b"chara", coded(card())), plain(b"Software", b"paint")),
         b"\xef\xbb\xbf" + as_json(card()),
     ],
 )
@@ -165,6 +165,8 @@ CUT = chunk(b"zTXt", b"chara\0\0" + zlib.compress(coded(card()))[:-9])
         (picture(plain(b"chara", b"\xff\xfe")), "is no base64"),
         (picture(plain(b"chara", base64.b64encode(b"{"))), "is no JSON"),
         (picture(plain(b"chara", coded(card())), plain(b"chara", coded(card(name="Eve")))), "which is the card"),
+        (picture(plain(b"chara", coded(card())), plain(b"chara", coded(card()))), "two texts named 'chara'"),
+        (picture(plain(b"chara", coded(card())), BOMB), "two texts named 'chara'"),  # refused before it is unpacked
         (picture(BOMB), "more than 16 MiB"),
         (picture(CUT), "is cut off"),
         (picture(chunk(b"zTXt", b"chara\0\0not packed")), "can't be unpacked"),

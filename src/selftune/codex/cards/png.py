@@ -42,7 +42,7 @@ def read_texts(data: bytes, wanted: frozenset[str]) -> Texts:
 
     Raises:
         PictureError: a chunk is cut off or does not match its checksum, a text is too large or can't be unpacked, or
-            two different ones stand under one keyword.
+            two stand under one keyword.
     """
     found: dict[str, str] = {}
     end = len(SIGNATURE)
@@ -54,9 +54,10 @@ def read_texts(data: bytes, wanted: frozenset[str]) -> Texts:
         name = keyword.decode("latin-1")
         if name not in wanted:
             continue
-        text = _READERS[kind](rest)
-        if found.setdefault(name, text) != text:
-            raise PictureError(f"the picture holds two different texts named {name!r}: which is the card?")
+        # Before it is unpacked: a small picture may hold thousands of texts that each unpack to a large one.
+        if name in found:
+            raise PictureError(f"the picture holds two texts named {name!r}: which is the card?")
+        found[name] = _READERS[kind](rest)
     return Texts(by_keyword=found, behind_the_end=len(data) - end)
 
 
