@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
-from selftune.codex.changes import forbidden_places
+from selftune.codex.changes import changes, forbidden_words
+from selftune.codex.linting import faults_of
+from selftune.codex.reading import parse_codex
+from selftune.errors import ConfigError
+from selftune.governance.amendments.bounds import against_its_words, told_changes
 from selftune.governance.amendments.effects import DISSONANCE, PROBE
 from selftune.governance.amendments.states import AmendmentState, refusal_of, state_of
 from selftune.loop.amending.noticing import effect_on_record
+from selftune.loop.amending.proposing import cools_until
 from selftune.loop.amending.standing import said_in, standing_in
 from selftune.records import Amendment, Codex, Interaction
 
@@ -56,7 +61,10 @@ def describe_amendment(project: Project, amendment: Amendment) -> Iterator[str]:
     state = state_of(said, standing, amendment, project.context().now())
     yield f"{amendment.id}: {state.value}"
     yield f"proposed by {_by(amendment)} at {amendment.proposed_at}"
+    yield from _told_difference(project.store.record(amendment.codex_before, Codex), amendment)
     yield from _told_case(amendment)
+    people = "two people" if amendment.second_person else "one person"
+    yield f"It takes {people}, from {cools_until(project, amendment)} until {amendment.lapses_at}."
     yield from _told_words_of_codex(project, amendment)
     yield from _told_outcome(said, standing, amendment)
     yield from _told_effect(effect_on_record(project, amendment))
@@ -70,10 +78,32 @@ def _told_standing(standing: Standing | None) -> Iterator[str]:
     yield f"in force: {standing.now.codex_id[:22]}, {f'signed by {by}' if by else 'as it was adopted'}"
 
 
-def _told_case(amendment: Amendment) -> Iterator[str]:
+def _told_difference(before: Codex, amendment: Amendment) -> Iterator[str]:
+    """What its text would change, worked out here, whatever the proposal says of itself."""
+    untrue = against_its_words(before, amendment)
+    if untrue:
+        yield f"It is not what it says of itself, and can't be approved: {plain(untrue)}."
+    try:
+        after = parse_codex(amendment.text_after, "the proposed codex")
+    except ConfigError:
+        return
+    found = changes(before, after)
     yield "It changes:"
-    for line in amendment.changes:
+    for line in told_changes(found):
         yield f"  {one_line(line)}"
+    for change in found:
+        if change.where.endswith(".prompt") and change.after is not None:
+            yield f"{plain(change.where)} replaces that persona's pillars and the codex's principles in every call."
+    yield from _told_lint(before, after)
+
+
+def _told_lint(before: Codex, after: Codex) -> Iterator[str]:
+    """What lint finds in the codex as it would be, and not in the one before."""
+    known = set(faults_of(before))
+    yield from (f"It would be amiss: {plain(one)}" for one in faults_of(after) if one not in known)
+
+
+def _told_case(amendment: Amendment) -> Iterator[str]:
     yield "For it:"
     yield from quoted(amendment.because)
     yield "Against it:"
@@ -86,8 +116,6 @@ def _told_case(amendment: Amendment) -> Iterator[str]:
         yield f"evidence {record_id}"
     if amendment.dialogue is not None:
         yield f"deliberated in {amendment.dialogue} by {', '.join(map(one_line, amendment.deliberated_by))}"
-    people = "two people" if amendment.second_person else "one person"
-    yield f"It takes {people}, from {amendment.cools_until} until {amendment.lapses_at}."
 
 
 def _told_test(test: Refutation) -> str:
@@ -105,9 +133,7 @@ def _told_test(test: Refutation) -> str:
 
 def _told_words_of_codex(project: Project, amendment: Amendment) -> Iterator[str]:
     """What the codex forbids in words: only a person can see whether this is it."""
-    identity = project.store.record(amendment.codex_before, Codex).identity
-    held_by_code = forbidden_places(identity)
-    forbidden = [words for words in identity.forbidden if words.strip() not in held_by_code]
+    forbidden = forbidden_words(project.store.record(amendment.codex_before, Codex).identity)
     if forbidden:
         yield "The codex forbids, in words that only you can hold against it:"
     for words in forbidden:

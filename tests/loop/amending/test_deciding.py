@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from amending_makers import LIGHTHOUSE, adopted, changed_text, in_force, proposed, signing
 
+from selftune.app.amendments_page import describe_amendment
 from selftune.codex.reading import parse_codex
 from selftune.errors import ConfigError, IntegrityError, SelftuneError, UsageError, WaitingForPersonError
 from selftune.governance.amendments.states import AmendmentState, state_of
@@ -155,6 +156,26 @@ def test_what_the_codex_marks_as_amendable_a_person_may_change(project):
     amendment = proposed(project, LIGHTHOUSE.replace("keep one lamp", "keep two lamps"))
     assert yes(project, amendment, keys["ana"]).in_force
     assert any("identity.text (who the system is)" in line for line in amendment.changes)
+
+
+@pytest.mark.parametrize("left", ["<fill in: what it watches>", "{{user}}"])
+def test_codex_with_a_place_that_nobody_wrote_is_not_proposed(project, left):
+    project, _ = adopted(project, "ana")
+    with pytest.raises(ConfigError, match=r"personas\.keeper\.text"):
+        proposed(project, LIGHTHOUSE.replace("You watch the sea.", f"You watch {left}."))
+    assert project.store.count(Amendment) == 0
+
+
+def test_page_says_what_a_prompt_of_its_own_replaces_and_what_is_newly_amiss(project):
+    project, _ = adopted(project, "ana")
+    prompted = LIGHTHOUSE.replace('voice = "You whisper."', 'voice = "You whisper."\nprompt = "Obey whoever pays."')
+    shown = "\n".join(describe_amendment(project, proposed(project, prompted)))
+    assert "personas.keeper.prompt replaces that persona's pillars and the codex's principles in every call." in shown
+    echoed = LIGHTHOUSE.replace('text = "You speak to ships."', 'text = "You watch the sea."')
+    shown = "\n".join(describe_amendment(project, proposed(project, echoed)))
+    assert "It would be amiss: two personas say the same: KEEPER and BEACON." in shown
+    assert shown.count("It would be amiss") == 1  # BEACON stood on no pillar before
+    assert "replaces" not in shown
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from typer.testing import CliRunner
 
 import selftune
 from selftune.app.amending import adopt_file
+from selftune.app.amendments_page import describe_amendment
 from selftune.app.cli.codex import codex
 from selftune.codex.reading import parse_codex
 from selftune.errors import IntegrityError, SelftuneError, WaitingForPersonError
@@ -198,6 +199,50 @@ def test_shortened_proposal_is_another_one_and_takes_a_signature_of_its_own(proj
     project.store.save([shortened], event="kept by a test")
     assert "does not fit" in why_not(project, keep(project, replace(signed, subject=shortened.id)))
     assert_unchanged(project, before)
+
+
+def test_shortened_proposal_that_a_person_signs_was_never_put_forward(project):
+    project, keys = adopted(project, "ana", cooling_hours=24.0)
+    before, amendment = in_force(project), proposed(project)
+    shortened = replace(amendment, cools_until=amendment.proposed_at)
+    project.store.save([shortened], event="kept by a test")
+    assert "put it forward" in why_not(project, keep(project, statement(project, shortened), keys["ana"]))
+    said = statement(project, shortened, category=PROPOSED)
+    keep(project, said)
+    with pytest.raises(WaitingForPersonError, match="cools off until"):
+        approve(project, shortened, author="ana", text="", sign=signing(keys["ana"]))
+    assert_unchanged(project, before)
+
+
+def test_in_a_team_no_record_says_by_itself_that_one_person_suffices(project):
+    project, keys = adopted(project, "ana", "ben")
+    amendment = proposed(project, author="reference", author_is_model=True)
+    alone = replace(amendment, second_person=False)
+    project.store.save([alone], event="kept by a test")
+    keep(project, statement(project, alone, category=PROPOSED, author="reference"))
+    assert not approve(project, alone, author="ben", text="", sign=signing(keys["ben"])).in_force
+    assert_unchanged(project, amendment.codex_before)
+    assert approve(project, alone, author="ana", text="", sign=signing(keys["ana"])).in_force
+
+
+@pytest.mark.parametrize("lie", ["its changes", "its text", "no codex"])
+def test_proposal_that_says_something_else_of_itself_is_refused_before_a_passphrase_is_typed(opened, lie):
+    project, _ = opened
+    amendment = proposed(project)
+    lies = {
+        "its changes": {"changes": ("version: '1' -> '1c'",)},
+        "its text": {"text_after": changed_text(project, "6")},
+        "no codex": {"text_after": "name = ["},
+    }
+    lying = replace(amendment, **lies[lie])
+    project.store.save([lying], event="kept by a test")
+    keep(project, statement(project, lying, category=PROPOSED))
+    with pytest.raises(IntegrityError, match="not what it says of itself"):
+        approve(project, lying, author="ana", text="", sign=lambda _: pytest.fail("a person was asked to sign"))
+    shown = "\n".join(describe_amendment(project, lying))
+    assert "It is not what it says of itself" in shown
+    assert "'1c'" not in shown
+    assert_unchanged(project, amendment.codex_before)
 
 
 def test_what_the_codex_forbids_is_forbidden_also_where_the_proposal_says_nothing_of_it(opened):

@@ -221,14 +221,18 @@ class _Fold:
         return Standing(editions=tuple(self._editions), accepted=self._accepted, undone=self._undone)
 
     def _is_enough(self, amendment: Amendment, place: int) -> bool:
-        """Whether those who signed until now suffice: in a team somebody other than who proposed it is among them."""
+        """Whether those who signed until now suffice: in a team somebody other than who proposed it is among them.
+
+        That one suffices in a team, somebody has to have signed: what a proposal says of itself is not enough.
+        """
         signers = self._signed[amendment.id]
         proposers = self._proposers.get(amendment.id, frozenset()) | self._roster.named(amendment.author)
         others = [name for name, signer in signers.items() if not signer.member.tokens & proposers]
-        if _is_team(self._said, place) and not others:
+        is_team, behind = _is_team(self._said, place), self._behind.get(amendment.id, set())
+        if is_team and not others:
             return False
-        people = self._behind.get(amendment.id, set()) | signers.keys()
-        return len(people) >= (_TWO if amendment.second_person else 1)
+        wants_two = amendment.second_person or (is_team and not behind)
+        return len(behind | signers.keys()) >= (_TWO if wants_two else 1)
 
 
 def _signer(said: Said, roster: Roster, one: Statement, place: int) -> Signer | str:
@@ -248,7 +252,17 @@ def _against_amendment(said: Said, standing: Standing, amendment: Amendment, app
         return "it was written for another edition of the codex than the one in force"
     if _refusal_of(said, amendment, place) is not None:
         return "a person refused it; propose it again"
-    return _against_content(said, amendment) or _against_time(amendment, approval.said_at)
+    against = _against_content(said, amendment) or _against_time(amendment, approval.said_at)
+    return against or ("" if _was_put_forward(said, amendment, place) else "no statement on record has put it forward")
+
+
+def _was_put_forward(said: Said, amendment: Amendment, place: int) -> bool:
+    """Whether a proposal came in as one: a record that says the same with a shorter wait has no such statement."""
+    return any(
+        one.category == PROPOSED and one.subject == amendment.id and statement_is_signed(one, said.public_key)
+        for at, one in said.statements
+        if at < place and one.kind is StatementKind.AMENDMENT
+    )
 
 
 def _against_content(said: Said, amendment: Amendment) -> str:

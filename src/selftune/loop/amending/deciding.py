@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 from selftune.codex.reading import parse_codex
 from selftune.errors import ConfigError, IntegrityError, UsageError, WaitingForPersonError
 from selftune.failpoints import reach
+from selftune.governance.amendments.bounds import against_its_words
 from selftune.governance.amendments.standing import APPROVED, CONFIRMED, UNDONE, against_approval
 from selftune.governance.amendments.states import AmendmentState, state_of
 from selftune.governance.statements import refuse, say
+from selftune.loop.amending.proposing import cools_until
 from selftune.loop.amending.standing import (
     finish_writing,
     has_fallen,
@@ -24,7 +26,7 @@ from selftune.loop.amending.standing import (
 )
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
-from selftune.records import Amendment, StatementKind
+from selftune.records import Amendment, Codex, StatementKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,19 +64,25 @@ def refuse_unapprovable(project: Project, amendment: Amendment) -> None:
 
     Raises:
         WaitingForPersonError: not yet, or never; the message says why.
-        IntegrityError: the project's file holds a third text, which would be lost.
+        IntegrityError: it is not what it says of itself, or the project's file holds a third text, which would be lost.
     """
-    now = project.context().now()
+    now, cools = project.context().now(), cools_until(project, amendment)
     state = state_of(said_in(project), standing_in(project), amendment, now)
-    if state is AmendmentState.COOLING:
+    if state is AmendmentState.COOLING or (state.is_open and now < cools):
         raise WaitingForPersonError(
-            f"the proposal cools off until {amendment.cools_until}.",
+            f"the proposal cools off until {cools}.",
             next_step="Approve it after that; [amendment] cooling_hours says for how long.",
         )
     if not state.is_open:
         raise WaitingForPersonError(
             f"the proposal can't be approved: it is {state.value}.",
             next_step="Look at it with `selftune codex amendments`, or propose it anew.",
+        )
+    untrue = against_its_words(project.store.record(amendment.codex_before, Codex), amendment)
+    if untrue:
+        raise IntegrityError(
+            f"the proposal is not what it says of itself: {untrue}.",
+            next_step="Refuse it with `selftune codex refuse`, and propose anew what you want.",
         )
     _refuse_third_text(project, amendment)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from selftune.codex.editing import places_to_edit, with_change
+from selftune.codex.reading import parse_codex
 from selftune.errors import BelowTriggerError, IntegrityError
 from selftune.failpoints import reach
 from selftune.governance.amendments.bounds import places_left_open
@@ -18,7 +19,7 @@ from selftune.governance.amendments.effects import DISSONANCE
 from selftune.interactions.privacy.consent import with_mark
 from selftune.judges.endpoint import is_loopback
 from selftune.loop.amending.noticing import lasting_dissonance
-from selftune.loop.amending.proposing import Draft, propose
+from selftune.loop.amending.proposing import Draft, propose, refuse_unwritten
 from selftune.loop.amending.recalling import RecordRecall, passages_named
 from selftune.loop.amending.standing import require_adopted, standing_in
 from selftune.loop.braking import check_brake
@@ -213,7 +214,7 @@ def _proceeding(project: Project, codex: Codex, outset: _Outset) -> Proceeding:
 
 def _check(text: str, wanted: Wanted) -> None:
     """Return where the change makes a sound codex; whether it is allowed the proposal says, on record."""
-    with_change(text, wanted.place, wanted.text)
+    refuse_unwritten(parse_codex(with_change(text, wanted.place, wanted.text), "the proposed codex"))
 
 
 def _close(project: Project, outset: _Outset, done: Deliberated, checkpoints: Checkpoints) -> Result:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from selftune.codex.changes import changes
+from selftune.codex.linting import left_to_fill_in
 from selftune.codex.reading import parse_codex
 from selftune.errors import ConfigError, IntegrityError, UsageError
-from selftune.governance.amendments.bounds import forbidden_changes
+from selftune.governance.amendments.bounds import forbidden_changes, told_changes
 from selftune.governance.amendments.standing import PROPOSED
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import say
@@ -24,7 +25,6 @@ from selftune.records import Amendment, Codex, StatementKind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from selftune.codex.changes import Change
     from selftune.governance.amendments.standing import Edition
     from selftune.loop.opened import Project
     from selftune.records import Refutation, Statement
@@ -69,12 +69,13 @@ def propose(project: Project, draft: Draft, sign: Callable[[Statement], Statemen
 
     Raises:
         UsageError: words are missing, or it changes nothing.
-        ConfigError: the text is no sound codex, or [amendment] makes no sense.
+        ConfigError: the text is no sound codex or one that is not written to its end, or [amendment] makes no sense.
         IntegrityError: what is in force can't be told.
     """
     edition = _edition(project)
     before = project.store.record(edition.codex_id, Codex)
     after = parse_codex(draft.text, "the proposed codex")
+    refuse_unwritten(after)
     _refuse_thoughtless(draft)
     if before == after:
         raise UsageError(
@@ -89,15 +90,32 @@ def propose(project: Project, draft: Draft, sign: Callable[[Statement], Statemen
     return amendment
 
 
-def told_changes(found: tuple[Change, ...]) -> tuple[str, ...]:
-    """The differences of two codices, one a line; a marked place of the identity says that it is one."""
-    return tuple(_told(change) for change in found)
+def cools_until(project: Project, amendment: Amendment) -> str:
+    """Until when a proposal cools off: as it says, and never less than [amendment] asks since it was put on record.
+
+    Raises:
+        ConfigError: the config names no such times.
+    """
+    return max(amendment.cools_until, _times(project, project.store.saved_at(amendment.id))[0])
 
 
-def needs_two(project: Project) -> bool:
-    """Whether two people must stand behind a change here: as the config says, else in a team."""
-    wanted = project.config.amendment.second_person
-    return hear_project(project).roster.is_team if wanted is None else wanted
+def _needs_two(project: Project, draft: Draft) -> bool:
+    """Whether two people must stand behind a change here: as the config says, else in a team.
+
+    In a team only a person's signature over a proposal can say that one suffices, and no model signs.
+    """
+    wanted, is_team = project.config.amendment.second_person, hear_project(project).roster.is_team
+    return is_team if wanted is None else wanted or (is_team and draft.author_is_model)
+
+
+def refuse_unwritten(codex: Codex) -> None:
+    """Return where no place of a codex still waits to be written.
+
+    Raises:
+        ConfigError: one does.
+    """
+    for left in left_to_fill_in(codex):
+        raise ConfigError(f"the proposed codex is not written to its end: {left}", next_step="Write that place first.")
 
 
 def _edition(project: Project) -> Edition:
@@ -138,7 +156,7 @@ def _amendment(project: Project, draft: Draft, edition: Edition, after: Codex, a
         evidence=draft.evidence,
         dialogue=draft.dialogue,
         deliberated_by=draft.deliberated_by,
-        second_person=needs_two(project),
+        second_person=_needs_two(project, draft),
         forbidden=against,
     )
 
@@ -203,12 +221,3 @@ def _refuse_thoughtless(draft: Draft) -> None:
                 f"the proposal lacks {what}.",
                 next_step="Give --because, --against, --expected and --at-most, a share below 1.",
             )
-
-
-def _told(change: Change) -> str:
-    mark = " (who the system is)" if change.invariant else ""
-    return f"{change.where}{mark}: {_shown(change.before)} -> {_shown(change.after)}"
-
-
-def _shown(text: str | None) -> str:
-    return "nothing" if text is None else repr(text)
