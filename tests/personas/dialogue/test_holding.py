@@ -348,6 +348,11 @@ def test_two_processes_never_hold_dialogues_in_one_file(project, monkeypatch):
         with pytest.raises(LockedError, match="another dialogue"):
             held(project)
         assert "waits for its end" in tell_unfinished(project)[0]
+        for waits in (resume, end_unfinished):  # a person does, for as long as the page of dialogues says
+            began = time.monotonic()
+            with pytest.raises(LockedError):
+                waits(project)
+            assert time.monotonic() - began >= 0.1
     assert tell_unfinished(project) == ()
 
 
