@@ -106,3 +106,13 @@ def impure():
     return {**SPEC, "pure": False}, (
         "import random\ndef count_vowels(text: str) -> int:\n    return random.randint(0, len(text) + 1)\n"
     )
+
+
+def state(project, version=1):
+    """What has become of a version of the one tool."""
+    return next(one.state for one in tools_of(project) if one.tool.version == version)
+
+
+def turn(call):
+    """A turn that made this call."""
+    return Message(role="assistant", content="", tool_calls=(call,))
