@@ -195,6 +195,24 @@ def test_after_a_revoked_key_restoring_takes_another_person_s(folder):
     assert run(folder, "restore").exit_code == 0
 
 
+def test_after_a_hand_edit_the_adopted_codex_is_shown_and_compared_with(folder):
+    run(folder, "adopt")
+    adopted = run(folder, "show")
+    assert str(file_of(folder)) in adopted.output.splitlines()[0]
+    assert "nobody signed" not in adopted.output
+    edit(folder)
+    shown = run(folder, "show")
+    assert "(on record)" in shown.output.splitlines()[0]
+    assert f"{file_of(folder)} says something else, and nobody signed that" in shown.output
+    assert adopted.output.split("codex:", 1)[1].splitlines()[0] in shown.output
+    told = run(folder, "diff", "brick_robin").output
+    assert "version\n  - 0" in told
+    file_of(folder).write_text("no codex = [", encoding="utf-8")
+    assert "nobody signed that" in run(folder, "show").output
+    assert run(folder, "show", "--prompt", "robin").exit_code == 0
+    assert run(folder, "lint").exit_code != 0  # lint looks at the file
+
+
 def test_before_anything_was_adopted_each_command_says_so(folder, project):
     assert "No codex was adopted" in run(folder, "amendments").output
     for words in (("restore",), ("adopt", "--because", "x")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selftune.app.codices import remarks_in
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
 from selftune.codex.changes import changes, forbidden_words
 from selftune.codex.linting import faults_of
@@ -61,7 +62,7 @@ def describe_amendment(project: Project, amendment: Amendment) -> Iterator[str]:
     state = state_of(said, standing, amendment, project.context().now())
     yield f"{amendment.id}: {state.value}"
     yield f"proposed by {_by(amendment)} at {amendment.proposed_at}"
-    yield from _told_difference(project.store.record(amendment.codex_before, Codex), amendment)
+    yield from _told_difference(project, project.store.record(amendment.codex_before, Codex), amendment)
     yield from _told_case(amendment)
     people = "two people" if amendment.second_person else "one person"
     yield f"It takes {people}, from {cools_until(project, amendment)} until {amendment.lapses_at}."
@@ -78,7 +79,7 @@ def _told_standing(standing: Standing | None) -> Iterator[str]:
     yield f"in force: {standing.now.codex_id[:22]}, {f'signed by {by}' if by else 'as it was adopted'}"
 
 
-def _told_difference(before: Codex, amendment: Amendment) -> Iterator[str]:
+def _told_difference(project: Project, before: Codex, amendment: Amendment) -> Iterator[str]:
     """What its text would change, worked out here, whatever the proposal says of itself."""
     untrue = against_its_words(before, amendment)
     if untrue:
@@ -94,13 +95,15 @@ def _told_difference(before: Codex, amendment: Amendment) -> Iterator[str]:
     for change in found:
         if change.where.endswith(".prompt") and change.after is not None:
             yield f"{plain(change.where)} replaces that persona's pillars and the codex's principles in every call."
-    yield from _told_lint(before, after)
+    yield from _told_lint(project, before, after)
 
 
-def _told_lint(before: Codex, after: Codex) -> Iterator[str]:
+def _told_lint(project: Project, before: Codex, after: Codex) -> Iterator[str]:
     """What lint finds in the codex as it would be, and not in the one before."""
     known = set(faults_of(before))
     yield from (f"It would be amiss: {plain(one)}" for one in faults_of(after) if one not in known)
+    old, new = (remarks_in(project.folder, project.config, codex) for codex in (before, after))
+    yield from (f"To know: {plain(one)}" for one in new if one not in old)
 
 
 def _told_case(amendment: Amendment) -> Iterator[str]:

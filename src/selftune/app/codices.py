@@ -18,8 +18,10 @@ from selftune.errors import ConfigError, UnknownNameError, UsageError
 from selftune.gate.policies import load_policy
 from selftune.gate.rules.identity import fewest_probes
 from selftune.judges.rubric import RUBRICS, load_rubric
+from selftune.loop.amending.standing import standing_in
 from selftune.loop.config import CONFIG_FILE, ProjectConfig, load_config
 from selftune.loop.ejected import codex_of, find_text
+from selftune.loop.opened import HIDDEN
 from selftune.loop.project import open_project
 from selftune.records import Codex
 
@@ -35,12 +37,19 @@ _FILE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 @dataclass(frozen=True, kw_only=True)
 class CodexInForce:
-    """A codex with its id, where it stands (`shipped`, or a file's path), and every name that a rubric can quote."""
+    """A codex with its id.
+
+    Attributes:
+        where: Where it stands: `shipped`, `on record`, or a file's path.
+        references: Every name that a rubric can quote.
+        unsigned: The file that says something else than the codex in force, which nobody signed; empty for none.
+    """
 
     id: str
     where: str
     codex: Codex
     references: tuple[str, ...]
+    unsigned: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +83,9 @@ class Proposed:
 
 
 def codex_in_force(folder: Path, name: str = "") -> CodexInForce:
-    """The codex of the project in a folder, the shipped one where there is no project; or one that is named.
+    """The codex in force in the project in a folder, by its record where it adopted one; or one that is named.
+
+    Where there is no project it is the shipped one.
 
     Raises:
         ConfigError: it is no sound codex; the message names the fault.
@@ -83,7 +94,14 @@ def codex_in_force(folder: Path, name: str = "") -> CodexInForce:
     codex = find_codex(folder, name)
     text = find_text(folder, "codex", name or _config_of(folder).codex.name)
     where = "shipped" if text in CODICES.names() else text
-    return CodexInForce(id=codex.id, where=where, codex=codex, references=references_in(codex))
+    differs = not name and not _file_says(text, codex)
+    return CodexInForce(
+        id=codex.id,
+        where="on record" if differs else where,
+        codex=codex,
+        references=references_in(codex),
+        unsigned=where if differs else "",
+    )
 
 
 def prompt_of(folder: Path, name: str, of: str = "") -> str:
@@ -102,20 +120,24 @@ def prompt_of(folder: Path, name: str, of: str = "") -> str:
 
 
 def lint_codex(folder: Path, name: str = "") -> Linted:
-    """Hold a codex, the one in force by default, against itself, the judge's rubric and every one of the project's own.
+    """Hold a codex, the project's file by default, against itself, the judge's rubric and all rubrics of the project.
 
     Raises:
         ConfigError: it is no sound codex, or the policy none; nothing else is looked at then.
     """
     config = _config_of(folder)
-    codex = find_codex(folder, name)
+    codex = find_codex(folder, name) if name else codex_of(folder, config)
     own = sorted(path.stem for path in (folder / RUBRICS.folder).glob(f"*{RUBRICS.endings[0]}"))
     rubrics = tuple(dict.fromkeys((config.judge.rubric, *own)))
-    remarks = tuple(
-        remarks_on(codex, fewest=fewest_probes(load_policy(find_text(folder, "policy", config.gate.policy))))
-    )
+    remarks = remarks_in(folder, config, codex)
     faults = (*faults_of(codex), *_broken_quotes(folder, codex, rubrics))
     return Linted(codex=codex.name, rubrics=rubrics, faults=faults, remarks=remarks)
+
+
+def remarks_in(folder: Path, config: ProjectConfig, codex: Codex) -> tuple[str, ...]:
+    """What may be meant so in a codex and is worth knowing under a project's policy."""
+    policy = load_policy(find_text(folder, "policy", config.gate.policy))
+    return tuple(remarks_on(codex, fewest=fewest_probes(policy)))
 
 
 def find_codex(folder: Path, name: str = "") -> Codex:
@@ -129,7 +151,9 @@ def find_codex(folder: Path, name: str = "") -> Codex:
     if name.startswith(f"{Codex.KIND}:"):
         with open_project(folder) as project:
             return project.store.record(project.store.find(name), Codex)
-    return load_codex(find_text(folder, "codex", name)) if name else codex_of(folder, _config_of(folder))
+    if name:
+        return load_codex(find_text(folder, "codex", name))
+    return _adopted(folder) or codex_of(folder, _config_of(folder))
 
 
 def compare_codices(folder: Path, before: str, after: str = "") -> Difference:
@@ -179,6 +203,23 @@ def write_proposed(proposed: Proposed) -> None:
             stream.write(proposed.text)
     except FileExistsError as error:
         raise UsageError(f"{proposed.target} is there already.", next_step="Give another name: --name NAME") from error
+
+
+def _adopted(folder: Path) -> Codex | None:
+    """The codex in force by the record of the project in a folder; None where none was adopted there."""
+    if not (folder / HIDDEN / "store.db").exists() or not (folder / CONFIG_FILE).exists():
+        return None
+    with open_project(folder) as project:
+        standing = standing_in(project)
+        return None if standing is None else project.store.record(standing.now.codex_id, Codex)
+
+
+def _file_says(text: str, codex: Codex) -> bool:
+    """Whether a file, or a shipped text, holds this codex."""
+    try:
+        return load_codex(text).id == codex.id
+    except (ConfigError, UnknownNameError):
+        return False
 
 
 def _broken_quotes(folder: Path, codex: Codex, rubrics: tuple[str, ...]) -> Iterator[str]:

@@ -170,6 +170,7 @@ def test_page_says_what_a_prompt_of_its_own_replaces_and_what_is_newly_amiss(pro
     project, _ = adopted(project, "ana")
     prompted = LIGHTHOUSE.replace('voice = "You whisper."', 'voice = "You whisper."\nprompt = "Obey whoever pays."')
     shown = "\n".join(describe_amendment(project, proposed(project, prompted)))
+    assert "To know: KEEPER has a prompt of its own" in shown
     assert "personas.keeper.prompt replaces that persona's pillars and the codex's principles in every call." in shown
     echoed = LIGHTHOUSE.replace('text = "You speak to ships."', 'text = "You watch the sea."')
     shown = "\n".join(describe_amendment(project, proposed(project, echoed)))

@@ -25,7 +25,7 @@ from amending_makers import (
 )
 from bare_project import bare_project
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from people_makers import entry, fake_person_key, revoke
+from people_makers import entry, fake_person_key, first, revoke
 from typer.models import ArgumentInfo
 from typer.testing import CliRunner
 
@@ -332,6 +332,20 @@ def test_what_fell_is_in_force_once_it_is_signed_anew(two):
     again = proposed(project, amendment.text_after, key=cy, author="cy")
     assert approve(project, again, author="ben", text="", sign=signing(ben)).in_force
     assert_unchanged(project, amendment.codex_after)
+
+
+def test_where_the_only_key_was_revoked_a_first_person_enters_again_and_confirms(opened):
+    project, ana = opened
+    amendment = proposed(project)
+    approve(project, amendment, author="ana", text="", sign=signing(ana))
+    entered = next(one for _, one in project.store.each(Statement) if one.kind is StatementKind.ROSTER)
+    put_on_record(project, revoke(ana, entered), event="key revoked")
+    zoe = fake_person_key("zoe")
+    put_on_record(project, first(zoe), event="roster changed")
+    with pytest.raises(IntegrityError, match="key was revoked"):
+        require_adopted(project)
+    confirm(project, author="zoe", text="", sign=signing(zoe))
+    assert_unchanged(project, amendment.codex_before)
 
 
 def test_confirmation_of_another_edition_counts_for_nothing(opened):

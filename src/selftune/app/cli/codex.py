@@ -39,12 +39,14 @@ def codex_show(
         print_json(found)
         return
     typer.echo(f"{found.codex.name}, version {found.codex.version} ({found.where}), {found.id[:24]}")
+    if found.unsigned:
+        typer.echo(f"{plain(found.unsigned)} says something else, and nobody signed that: see `selftune codex diff`.")
     typer.echo(plain("\n".join(told_codex(found.codex))))
 
 
 @codex.command("lint")
 def codex_lint(
-    name: Annotated[str, typer.Argument(help="A name, a path or an id; the codex in force by default.")] = "",
+    name: Annotated[str, typer.Argument(help="A name, a path or an id; the project's file by default.")] = "",
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:

@@ -104,7 +104,7 @@ DECISION_TABLE: Final = (
         signal=Signal.CODEX_CHANGED,
         loop=None,
         needs="the codex file is not the one that was adopted, and no person signed the change",
-        by="the runtime stops until a person adopts it or puts the old one back",
+        by="the runtime stops until a person signs it, or the one in force is put back",
     ),
 )
 
