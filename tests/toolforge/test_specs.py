@@ -167,6 +167,22 @@ def test_what_is_drawn_from_lists_in_lists_stays_small_and_from_far_numbers_is_a
         assert len(json.dumps(drawn)) < 1000
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1e999", "too large"),
+        ("[-1e999]", "too large"),
+        ('"\\ud800"', "surrogates"),
+        ('{"\\udfff": 1}', "surrogates"),
+        ("[" * 100 + "]" * 100, "nested too deeply"),
+        ("[" * 900 + "]" * 900, "nested too deeply"),
+    ],
+)
+def test_what_could_be_parsed_and_not_be_worked_with_is_no_value(text, told):
+    with pytest.raises(ValueError, match=told):
+        read_value(text)
+
+
 def test_a_key_that_stands_twice_is_no_value():
     with pytest.raises(ValueError, match="twice"):
         read_value('{"a": 1, "a": 2}')
