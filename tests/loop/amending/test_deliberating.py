@@ -151,8 +151,9 @@ def test_forbidden_change_that_a_model_proposes_is_kept_as_refused(lasting):
         "I think we should all be nicer.",
         PROPOSAL.replace("personas.keeper.voice", "identity.forbidden"),
         PROPOSAL.replace("personas.keeper.voice", "dissonance.high"),
+        PROPOSAL.replace("You speak aloud.", "You speak <fill in: how>."),
     ],
-    ids=["no form", "no place to edit", "no number"],
+    ids=["no form", "no place to edit", "no number", "not written to its end"],
 )
 def test_unfit_proposal_is_sent_back_with_the_reason_and_ends_in_nothing_after_the_third(lasting, unfit):
     mended = hold_deliberation(lasting, voice=writes(unfit, PROPOSAL))

@@ -25,6 +25,7 @@ UNDONE: Final = "rolled back"
 CONFIRMED: Final = "confirmed"
 """What a statement of the kind `amendment` says, by its category."""
 
+NOT_SIGNED_HERE: Final = "this machine did not sign it"
 _TWO: Final = 2
 
 
@@ -141,7 +142,7 @@ class _Fold:
         if one.kind is not StatementKind.AMENDMENT:
             return
         if not statement_is_signed(one, self._said.public_key):
-            self._refused.append((one, "this machine did not sign it"))
+            self._refused.append((one, NOT_SIGNED_HERE))
             return
         taken = {
             ADOPTED: self._adopt,

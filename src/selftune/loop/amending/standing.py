@@ -9,8 +9,8 @@ from selftune.codex.linting import left_to_fill_in
 from selftune.codex.reading import CODICES
 from selftune.errors import ConfigError, IntegrityError
 from selftune.failpoints import reach
-from selftune.governance.amendments.standing import ADOPTED, Said, standing_of
-from selftune.governance.keys import sign_statement, statement_is_signed
+from selftune.governance.amendments.standing import ADOPTED, NOT_SIGNED_HERE, Said, standing_of
+from selftune.governance.keys import sign_statement
 from selftune.governance.shredded import as_left
 from selftune.governance.statements import say
 from selftune.ledger.keys import load_machine_key
@@ -136,7 +136,8 @@ def whole_standing(project: Project) -> tuple[Standing | None, Mapping[str, int]
         IntegrityError: something was taken out, or the machine's keys are not those that signed.
     """
     said = said_in(project)
-    return standing_of(said), _written(project, said)
+    standing = standing_of(said)
+    return standing, _written(project, said, standing)
 
 
 def has_fallen(standing: Standing, written: Mapping[str, int]) -> bool:
@@ -163,7 +164,7 @@ def refuse_fallen(standing: Standing, written: Mapping[str, int]) -> None:
         )
 
 
-def _written(project: Project, said: Said) -> dict[str, int]:
+def _written(project: Project, said: Said, standing: Standing | None) -> dict[str, int]:
     """Every statement by which a codex was adopted or written, and its place; all are there, signed by a key of here.
 
     Raises:
@@ -178,7 +179,8 @@ def _written(project: Project, said: Said) -> dict[str, int]:
             f"a statement is gone from the store{f': {lost[0][:22]}' if lost else ''}.",
             next_step="Run `selftune verify`, and restore .selftune/store.db from a backup.",
         )
-    if not all(statement_is_signed(one, said.public_key) for _, one in said.statements if one.id in noted):
+    refused = () if standing is None else standing.refused
+    if any(one.id in written and why == NOT_SIGNED_HERE for one, why in refused):
         raise IntegrityError(
             "a statement by which a codex came into force is signed by no key in .selftune/keys/machine.pub.",
             next_step="Restore .selftune/keys from a backup: a key that took over keeps those before it in that file.",
