@@ -8,13 +8,15 @@ import pytest
 
 from selftune.bases.reference.language import INSTRUCTION, golden_text
 from selftune.codex.calls import system_prompt_of
-from selftune.codex.reading import CODICES, load_codex, parse_codex
+from selftune.codex.reading import CODICES, DEFAULT_CODEX, load_codex, parse_codex
 from selftune.errors import ConfigError
 from selftune.evals.scorers.texts import RegexScorer
 from selftune.evals.suites import load_suite
 from selftune.gate.policies import load_policy, policy_text
 from selftune.gate.rules.identity import IDENTITY
+from selftune.loop.amending.standing import require_adopted
 from selftune.loop.config import BaseSection, CodexSection, EvaluationSection, GateSection
+from selftune.loop.ejected import eject
 from selftune.loop.measuring.further import further_suites, refuse_unknown_demands
 from selftune.loop.measuring.identity import identity_suite
 from selftune.loop.planning import make_exams
@@ -239,10 +241,20 @@ def test_a_project_whose_codex_has_probes_asks_them_beside_the_further_suites(pr
 @pytest.mark.parametrize("policy", ["small", "strict"])
 @pytest.mark.parametrize("codex", CODICES.names())
 def test_a_cycle_can_be_planned_with_the_probes_of_each_shipped_codex(project, tmp_path, codex, policy) -> None:
+    if codex == DEFAULT_CODEX:
+        eject(project.folder, "codex", codex)
     config = replace(project.config, base=BaseSection(name="elsewhere"), codex=CodexSection(name=codex))
     planned = replace(project, config=replace(config, gate=GateSection(policy=policy)))
     *_, probes = make_exams(planned, load_policy(policy))
     assert probes.suite == identity_suite(load_codex(codex))
+
+
+def test_nobody_is_held_to_the_default_codex_who_never_took_it_up(project) -> None:
+    first = load_suite("state_obedience")
+    elsewhere = replace(project, config=replace(project.config, base=BaseSection(name="elsewhere")))
+    assert IDENTITY not in [asked.suite.name for asked in further_suites(elsewhere, first)]
+    require_adopted(elsewhere)
+    assert IDENTITY in [asked.suite.name for asked in further_suites(elsewhere, first)]
 
 
 def test_on_the_reference_only_what_begins_with_a_state_is_asked(project, tmp_path) -> None:

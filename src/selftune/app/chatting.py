@@ -20,7 +20,7 @@ from selftune.toolforge.gaps import find_gaps
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from selftune.loop.dialogues.holding import Held
+    from selftune.loop.dialogues.held import Held
     from selftune.loop.project import Project
     from selftune.personas.base import Voice
     from selftune.personas.dialogue.base import Listener

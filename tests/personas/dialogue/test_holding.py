@@ -30,8 +30,9 @@ from selftune.errors import (
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.interrupts import stopped_by
 from selftune.loop.dialogues import holding
-from selftune.loop.dialogues.holding import Earlier, end_unfinished, hold, place_of, resume, unfinished, why_not_on
+from selftune.loop.dialogues.holding import end_unfinished, hold, place_of, resume, unfinished, why_not_on
 from selftune.loop.dialogues.outset import outset_text
+from selftune.loop.dialogues.session import Earlier
 from selftune.loop.forgetting.places import files_that_quote
 from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.dialogue.base import Ending, Limits, Unheard

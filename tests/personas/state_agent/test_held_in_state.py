@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "dialogue"))
 from held_project import FakeGauge, open_held_project
 
 from selftune.loop.config import CodexSection
-from selftune.loop.dialogues.holding import Earlier, hold
+from selftune.loop.dialogues.holding import hold
+from selftune.loop.dialogues.session import Earlier
 from selftune.loop.talking import StateSection
 from selftune.personas.scripted import Line, ScriptedVoice
 from selftune.personas.state_agent.claims import CLAIMED

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.app.chatting import Chat, ChatWishes
-    from selftune.loop.dialogues.holding import Held
+    from selftune.loop.dialogues.held import Held
     from selftune.loop.project import Project
 
 PersonaName = Annotated[str, typer.Option(help="dyad, which is every voice of the codex, or the name of one persona.")]

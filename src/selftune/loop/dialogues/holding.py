@@ -12,6 +12,7 @@ from selftune.interrupts import asked_to_stop
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
 from selftune.loop.dialogues.exchange import interaction_of, voices_in
+from selftune.loop.dialogues.held import Held
 from selftune.loop.dialogues.keeping import Kept, keep_exchange
 from selftune.loop.dialogues.measuring import gauge_of
 from selftune.loop.dialogues.outset import (
@@ -57,37 +58,6 @@ _SEED_LIMIT: Final = 1 << 31
 _WAIT_SECONDS: Final = 5.0
 # What the system talks about by itself ends when a person comes, but not before its server answers.
 _PERSON_WAITS_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """A dialogue that was held.
-
-    Attributes:
-        interaction: Its id in the log; None when it was not kept, and then `not_kept` may say why.
-        answer: What the last voice said; empty where nobody said anything.
-        dissonance: After each turn of a voice; None where it could not be measured.
-        rose: Whether it ever was in dissonance.
-        problem: Why it broke off; empty where it did not.
-        notes: What a person should know of who answered.
-        flags: As the log has them.
-    """
-
-    dialogue: str
-    task_id: str
-    codex_id: str
-    interaction: str | None
-    answer: str
-    turns: tuple[Turn, ...]
-    dissonance: tuple[float | None, ...]
-    rose: bool
-    ended_by: Ending
-    seconds: float
-    tokens: int
-    problem: str = ""
-    not_kept: str | None = None
-    notes: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
 
 
 def hold(

@@ -9,7 +9,7 @@ from selftune.loop.dialogues.exchange import measured_turns, not_let_through
 from selftune.records import Message, Rejected
 
 if TYPE_CHECKING:
-    from selftune.loop.dialogues.holding import Held
+    from selftune.loop.dialogues.held import Held
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 from selftune.bases.registry import REFERENCE
 from selftune.codex.calls import call_of
 from selftune.codex.probing import parted, places_asked
-from selftune.codex.reading import NAME, reference_to
+from selftune.codex.reading import DEFAULT_CODEX, NAME, reference_to
 from selftune.evals.config import EvaluationConfig
 from selftune.gate.rules.identity import IDENTITY, IdentityKept
+from selftune.loop.amending.standing import file_of, was_adopted
 from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.ejected import codex_of
 from selftune.records import GenerationParameters, Message, Suite, SuiteItem, canonical_json, digest_of
@@ -55,12 +56,14 @@ _APART: Final = (
 def identity_of(project: Project) -> EvaluationConfig | None:
     """How the codex in force is probed in this project; None where it declares no probe, or the policy asks for none.
 
-    The base `reference` reads nothing but a state block and a question: of it is asked what begins with one.
+    Nobody is held to the default codex who never talked under it, named it or wrote a file of it. The base `reference`
+    reads nothing but a state block and a question: of it is asked what begins with one.
 
     Raises:
         ConfigError: the codex, or the policy, is none.
     """
-    return probes_of(project) if IdentityKept.family in policy_of(project).rules else None
+    wanted = _has_a_codex(project) and IdentityKept.family in policy_of(project).rules
+    return probes_of(project) if wanted else None
 
 
 def probes_of(project: Project) -> EvaluationConfig | None:
@@ -99,6 +102,11 @@ def identity_suite(codex: Codex, *, with_state_alone: bool = False) -> Suite | N
         items=items,
         purpose=IDENTITY,
     )
+
+
+def _has_a_codex(project: Project) -> bool:
+    """Whether this project has a codex of its own: named in the config, written as a file, or adopted."""
+    return project.config.codex.name != DEFAULT_CODEX or file_of(project).exists() or was_adopted(project)
 
 
 def _items(codex: Codex) -> Iterator[SuiteItem]:

@@ -9,7 +9,7 @@ from selftune.loop.motivation.keeping import End
 from selftune.records import Trigger
 
 if TYPE_CHECKING:
-    from selftune.loop.dialogues.holding import Held
+    from selftune.loop.dialogues.held import Held
     from selftune.loop.opened import Project
     from selftune.personas.base import Toolbox, Voice
     from selftune.personas.motivator.budget import Spent
