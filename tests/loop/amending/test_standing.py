@@ -66,6 +66,15 @@ def test_a_template_that_nobody_filled_in_is_not_adopted(project):
     assert not was_adopted(template)
 
 
+def test_a_codex_that_forbids_a_place_it_has_not_is_not_adopted(project):
+    own = eject(project.folder, "codex", "brick_robin")
+    text = own.read_text(encoding="utf-8")
+    own.write_text(text.replace("forbidden = [", 'forbidden = ["personas.brik.voice",', 1), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"personas\.brik\.voice"):
+        require_adopted(project)
+    assert not was_adopted(project)
+
+
 def test_another_name_in_the_config_is_no_upgrade(project):
     require_adopted(project)
     other = replace(project, config=replace(project.config, codex=CodexSection(name="council")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.codex.linting import left_to_fill_in
+from selftune.codex.linting import forbidden_in_vain, left_to_fill_in
 from selftune.codex.reading import CODICES
 from selftune.errors import ConfigError, IntegrityError
 from selftune.failpoints import reach
@@ -95,7 +95,7 @@ def adopt(project: Project) -> str:
 
     Raises:
         IntegrityError: one was adopted before, and nothing on record puts it in force any more.
-        ConfigError: it is no sound codex, or a template that was not filled in.
+        ConfigError: it is no sound codex, a template that was not filled in, or one that forbids a place it has not.
     """
     if was_adopted(project):
         raise IntegrityError(
@@ -107,6 +107,10 @@ def adopt(project: Project) -> str:
         raise ConfigError(
             f"codex {codex.name!r} is a template: {left}.",
             next_step=f"Write it: selftune eject codex {codex.name}, then selftune codex lint.",
+        )
+    for fault in forbidden_in_vain(codex):
+        raise ConfigError(
+            f"codex {codex.name!r}: {fault}", next_step="Correct it; `selftune codex lint` names every such line."
         )
     plain = say(
         StatementKind.AMENDMENT,
