@@ -66,6 +66,7 @@ def _about_dissonance(one: Unresolved) -> Iterator[Goal]:
     else:
         return
     at = "; not every turn of it was measured" if one.ended_at is None else f", at {one.ended_at:.2f}"
+    # It only orders the goals: one whose end nobody measured comes behind those whose end is known to be high.
     why, worth = f"a dialogue ended in dissonance{at}", one.ended_at or 0.0
     yield Goal(text=text, source=Source.DISSONANCE, why=why, rests_on=(one.interaction_id,), worth=worth)
 
