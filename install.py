@@ -35,9 +35,9 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 TORCH = "torch==2.13.0"  # repeated in constraints.txt; a test keeps the two equal
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_EXTRAS = ("train", "serve", "graph")
-KNOWN_EXTRAS = ("train", "serve", "graph", "lance", "inspect", "dev")
+KNOWN_EXTRAS = ("train", "serve", "graph", "lance", "inspect", "postgres", "notify", "otel", "dev")
 # The tests need what a user may do without.
-DEV_EXTRAS = ("lance", "inspect", "dev")
+DEV_EXTRAS = ("lance", "inspect", "postgres", "notify", "otel", "dev")
 GIGABYTE = 1_000_000_000
 # Measured on Linux with the processor build of PyTorch, pip's downloads while they are unpacked included.
 NEEDED_BYTES = {
@@ -47,6 +47,9 @@ NEEDED_BYTES = {
     "graph": 0.1 * GIGABYTE,
     "lance": 0.4 * GIGABYTE,
     "inspect": 0.3 * GIGABYTE,
+    "postgres": 0.1 * GIGABYTE,
+    "notify": 0.1 * GIGABYTE,
+    "otel": 0.1 * GIGABYTE,
     "dev": 0.3 * GIGABYTE,
 }
 X86 = frozenset({"x86_64", "amd64"})

@@ -32,7 +32,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 # Tests are no package: what several rooms share beside fixtures lies in this folder as plain modules.
 sys.path.insert(0, str(ROOT / "tests"))
 LONG_ROOMS: Final = {"faults"}
-INSTALLED_EXTRAS: Final = ("train", "serve", "graph", "lance", "inspect", "dev")
+INSTALLED_EXTRAS: Final = ("train", "serve", "graph", "lance", "inspect", "postgres", "notify", "otel", "dev")
 
 
 def _installed(*modules: str) -> bool:
@@ -99,6 +99,13 @@ def _can_serve_ssh() -> bool:
     return bool(there) and (os.name != "posix" or os.geteuid() != 0 or Path("/run/sshd").is_dir())
 
 
+def _postgres_programs() -> Path | None:
+    """The folder of `initdb` and `pg_ctl`: on the path, or where Debian keeps them."""
+    on_path = shutil.which("pg_ctl")
+    found = [Path(on_path).resolve().parent] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return next((folder for folder in reversed(found) if (folder / "initdb").exists()), None)
+
+
 PREREQUISITES: Final = {
     "train": lambda: _installed("torch", "transformers", "peft", "trl"),
     "serve": lambda: _installed("xllamacpp"),
@@ -110,6 +117,8 @@ PREREQUISITES: Final = {
     "ray": lambda: _installed("ray"),
     "lance": lambda: _installed("lancedb"),
     "graph": lambda: _installed("langgraph", "langgraph.checkpoint.sqlite"),
+    "postgres": lambda: _installed("psycopg") and _postgres_programs() is not None,
+    "chromium": lambda: _installed("playwright") and shutil.which("chromium") is not None,
     "bwrap": lambda: shutil.which("bwrap") is not None,
     "netns": _can_unshare_network,
     "tmpfs": _can_mount_tmpfs,

@@ -134,7 +134,8 @@ def test_an_intel_mac_is_refused_training_by_name_and_still_serves():
 def test_a_processor_without_avx2_is_refused_serving_by_name():
     refused = install.refused_extras(replace(LINUX, has_avx2=False))
     assert "AVX2" in refused["serve"].what
-    assert install.choose_extras(None, refused, dev=True) == ("train", "graph", "lance", "inspect", "dev")
+    extras = ("train", "graph", "lance", "inspect", "postgres", "notify", "otel", "dev")
+    assert install.choose_extras(None, refused, dev=True) == extras
 
 
 def test_an_arm_processor_needs_no_avx2():
