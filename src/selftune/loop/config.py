@@ -12,6 +12,7 @@ from selftune.codex.reading import DEFAULT_CODEX
 from selftune.errors import MissingFileError
 from selftune.interactions.config import REDACTED
 from selftune.interactions.privacy.consent import ConsentLevel
+from selftune.loop.fronting import GatewaySection
 from selftune.loop.talking import AmendmentSection, ForgeSection, MotivatorSection, PersonasSection, StateSection
 from selftune.records import Prompting
 from selftune.settings import from_mapping, read_text, read_toml
@@ -480,6 +481,7 @@ class ProjectConfig:
     state: StateSection = field(default_factory=StateSection)
     amendment: AmendmentSection = field(default_factory=AmendmentSection)
     forge: ForgeSection = field(default_factory=ForgeSection)
+    gateway: GatewaySection = field(default_factory=GatewaySection)
 
 
 def load_config(folder: Path) -> ProjectConfig:

@@ -1,0 +1,42 @@
+"""Sections of `selftune.toml` for the front doors: where clients and browsers come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayUpstream:
+    """[[gateway.upstreams]]: a model of others under a `name` of your own: any OpenAI-compatible endpoint.
+
+    `endpoint` is its base URL (`http://127.0.0.1:11434/v1`), `model` what it is called there, `api_key_env` the
+    environment variable that holds its key.
+    """
+
+    name: str
+    endpoint: str
+    model: str = ""
+    api_key_env: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySection:
+    """[gateway]: the address for clients, on this machine only, and how much one may ask of it.
+
+    A body may have `most_megabytes`. A key may ask `requests_per_minute` times (0: as often as it likes), and so may
+    all who show none together. With `require_key = true` nobody is served without one. The last bytes of an answer wait
+    at most `capture_wait_ms` for what was said to be on the disk. A head must come within `head_seconds`, a body within
+    `body_seconds`, and an upstream must say something within `upstream_seconds`. At most `connections` are open at a
+    time.
+    """
+
+    port: int = 8377
+    require_key: bool = False
+    most_megabytes: float = 8.0
+    requests_per_minute: int = 0
+    capture_wait_ms: float = 250.0
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    upstream_seconds: float = 600.0
+    connections: int = 2048
+    upstreams: tuple[GatewayUpstream, ...] = ()
