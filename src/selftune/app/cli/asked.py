@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from typer.main import get_command_name, solve_typer_info_defaults
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import typer
     from typer.models import CommandInfo, TyperInfo
 
+_HELP: Final = "help"
+
 
 def asked_of(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     """The app with what these words need: one command, or the names and summaries of all for the first page.
@@ -21,11 +23,30 @@ def asked_of(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     Words that name no command get the whole app, which says what there is instead. `app` itself stays as it is.
     """
     if not words or list(words) == ["--help"]:
-        commands = [_without_options(one) for one in app.registered_commands]
-        return _with(app, commands, [_without_commands(one) for one in app.registered_groups])
-    commands = [one for one in app.registered_commands if _command_name(one) == words[0]]
-    groups = [one for one in app.registered_groups if solve_typer_info_defaults(one).name == words[0]]
+        return _summaries(app)
+    if words[0] == _HELP:
+        return _helped(app, [word for word in words[1:] if not word.startswith("-")])
+    commands, groups = _named(app, words[0])
     return _with(app, commands, groups) if commands or groups else app
+
+
+def _helped(app: typer.Typer, named: Sequence[str]) -> typer.Typer:
+    """The command `help`, with what it is to tell of."""
+    helping, _ = _named(app, _HELP)
+    if not named:
+        return _summaries(app, helping)
+    commands, groups = _named(app, named[0])
+    return _with(app, [*helping, *commands], groups) if commands or groups else app
+
+
+def _named(app: typer.Typer, name: str) -> tuple[list[CommandInfo], list[TyperInfo]]:
+    commands = [one for one in app.registered_commands if _command_name(one) == name]
+    return commands, [one for one in app.registered_groups if solve_typer_info_defaults(one).name == name]
+
+
+def _summaries(app: typer.Typer, whole: Sequence[CommandInfo] = ()) -> typer.Typer:
+    commands = [one if one in whole else _without_options(one) for one in app.registered_commands]
+    return _with(app, commands, [_without_commands(one) for one in app.registered_groups])
 
 
 def _with(app: typer.Typer, commands: list[CommandInfo], groups: list[TyperInfo]) -> typer.Typer:

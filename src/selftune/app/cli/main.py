@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from selftune import __version__
+from selftune.app.cli.first_page import PURPOSE
 from selftune.app.cli.stages import STAGES
+
+if TYPE_CHECKING:
+    from typer._click import Context, HelpFormatter
 
 # What Typer makes of Ctrl-C, without a word (128 + SIGINT, as shells have it).
 INTERRUPTED: Final = 130
@@ -29,15 +33,22 @@ class _InOrder(TyperGroup):
 
         self.commands = {name: self.commands[name] for name in sorted(self.commands, key=place)}
 
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """The seven that a person needs; `selftune help --all` shows every command."""
+        del ctx, formatter
+        from selftune.app.cli.first_page import show_seven
+
+        show_seven(self.commands)
+
 
 app = typer.Typer(
     name="selftune",
     cls=_InOrder,
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Turn a log of what your model said into a measurably better model, only when the evidence says so.",
+    help=PURPOSE,
 )
 
 
@@ -49,11 +60,17 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Turn a log of what your model said into a measurably better model, only when the evidence says so."""
+    del version  # its callback has printed it
+    if context.invoked_subcommand is None:
+        from selftune.app.cli.first_page import show_next
+
+        show_next()
 
 
 def register_commands() -> None:
@@ -77,6 +94,7 @@ def register_commands() -> None:
         examples,
         experimenting,
         exporting,
+        first_page,
         forgetting,
         forging,
         forming,
@@ -109,6 +127,7 @@ def register_commands() -> None:
     )
 
     everyday.register(app)
+    first_page.register(app)
     chatting.register(app)
     approving.register(app)
     braking.register(app)
