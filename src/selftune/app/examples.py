@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from selftune.curation.base import Judged
 from selftune.curation.examples import choose_examples, write_prompt
 from selftune.errors import NothingToTrainOnError
+from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import judged_log
 from selftune.loop.planning import make_curation, make_evaluation, make_judging
@@ -26,7 +27,7 @@ def prompt_of_examples(project: Project, count: int) -> str:
     judge = load_plugin("selftune.judges", judging.name).from_config(judging).identity
     log = judged_log(store, judge, judging.rubric_digest)
     yardsticks = make_yardsticks(project.folder, make_evaluation(project).suite)
-    judged = Judged(pairs=log, yardsticks=yardsticks)
+    judged = Judged(pairs=log, yardsticks=yardsticks, left_out=left_out(project))
     found = choose_examples(judged, make_curation(project), project.config.project.seed, count)
     if not found:
         raise NothingToTrainOnError(

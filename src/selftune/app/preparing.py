@@ -21,6 +21,7 @@ from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
 from selftune.loop.executor import Silent, Stored
 from selftune.loop.incoming.privacy import door_of
+from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import JudgedLog, latest_judgements
 from selftune.loop.planning import check_mix_ratio, make_curation, make_evaluation, make_judging, refuse_other_prompting
@@ -170,6 +171,7 @@ def _judged(project: Project, judgement_ids: tuple[str, ...]) -> Judged:
         pairs=JudgedLog.of(judgement_ids, project.store),
         watermark=project.store.last_sequence(Interaction),
         yardsticks=make_yardsticks(project.folder, make_evaluation(project).suite),
+        left_out=left_out(project),
     )
 
 

@@ -160,6 +160,7 @@ class Judged:
         yardsticks: What measures the model; nothing that lies close to it is learnt from.
         champion: Digest of the build that serves; None when nothing does.
         calibration: What is known of the judge's agreement with people, in one line for the card.
+        left_out: Ids of interactions that a person took out of what is learnt.
     """
 
     pairs: Iterable[Pair]
@@ -168,6 +169,7 @@ class Judged:
     yardsticks: tuple[Yardstick, ...] = ()
     champion: str | None = None
     calibration: str = ""
+    left_out: frozenset[str] = frozenset()
 
 
 class Filter(Protocol):

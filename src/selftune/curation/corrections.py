@@ -47,7 +47,7 @@ def corrected_id(interaction: Interaction) -> str | None:
     return _named_in(interaction.flags)
 
 
-def _corrects(pair: Pair) -> str | None:
+def corrects(pair: Pair) -> str | None:
     """The same of a pair, whose words need not be read for it."""
     return _named_in(facts_of(pair).marks)
 
@@ -65,11 +65,13 @@ def find_correctable(judged: Judged, config: Curation, most: int) -> tuple[Pair,
     if config.selection != Selection.BEST:
         return ()
     pairs = tuple(judged.pairs)
-    pool = _pool(pairs, judged.yardsticks, config)
+    pool = tuple(
+        pair for pair in _pool(pairs, judged.yardsticks, config) if pair.key.interaction_id not in judged.left_out
+    )
     learnable = _learnable(pool, config)
-    tried = {_corrects(pair) for pair in pairs}
+    tried = {corrects(pair) for pair in pairs}
     done = {_prompt_of(pair) for pair in pool if pair.key.interaction_id in learnable}
-    done |= {_prompt_of(pair) for pair in pool if pair.key.interaction_id in tried or _corrects(pair)}
+    done |= {_prompt_of(pair) for pair in pool if pair.key.interaction_id in tried or corrects(pair)}
     best: dict[str, tuple[float, Pair]] = {}
     for pair in pool:
         prompt, overall = _prompt_of(pair), verdict_on(pair).overall
@@ -121,14 +123,14 @@ def without_worse_corrections(pairs: Sequence[Pair], every: Sequence[Pair], reje
         every: All that was judged, what may not be learnt from among it.
         rejects: Takes what goes.
     """
-    if not any(map(_corrects, pairs)):
+    if not any(map(corrects, pairs)):
         return tuple(pairs)
     lifts = measure_lifts(every)
     useless = {one.teacher: one for one in lifts if len(one.lifts) >= _FEWEST and fmean(one.lifts) <= 0}
     by_correction = {name: lift for one in lifts for name, lift in one.by_correction}
     kept = []
     for pair in pairs:
-        objection = _objection_to_correction(pair, by_correction, useless) if _corrects(pair) else None
+        objection = _objection_to_correction(pair, by_correction, useless) if corrects(pair) else None
         if objection is None:
             kept.append(pair)
         else:
@@ -163,7 +165,7 @@ def measure_lifts(every: Sequence[Pair]) -> tuple[Lifts, ...]:
 
     Not where either has no score, nor where the original has a critical failure: an overall says nothing of that.
     """
-    corrections = [(pair, name) for pair in every if (name := _corrects(pair))]
+    corrections = [(pair, name) for pair in every if (name := corrects(pair))]
     wanted = {name for _, name in corrections}
     before = {
         pair.key.interaction_id: overall
@@ -190,12 +192,12 @@ def _objection_to_correction(pair: Pair, lifts: Mapping[str, float], useless: Ma
         return f"by a corrector that does not help: {teacher} changes a score by {useless[teacher].in_words}"
     if lift is None or lift > 0:
         return None
-    return f"no better for its correction: {lift:+.2f} against {_corrects(pair)}"
+    return f"no better for its correction: {lift:+.2f} against {corrects(pair)}"
 
 
 def describe_corrections(pairs: Sequence[Pair], chosen: Sequence[Candidate], rejects: Sequence[Reject]) -> str:
     """What became of the answers that a teacher wrote anew, for the card; empty when there are none."""
-    corrections = {pair.key.interaction_id: _teacher_of(pair) for pair in pairs if _corrects(pair)}
+    corrections = {pair.key.interaction_id: _teacher_of(pair) for pair in pairs if corrects(pair)}
     if not corrections:
         return ""
     learnt = {item.pair.key.interaction_id for item in chosen} & corrections.keys()

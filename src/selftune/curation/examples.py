@@ -10,6 +10,7 @@ from selftune.curation.holdout import draw_holdout
 from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
 from selftune.curation.rejects import Rejects
 from selftune.curation.select import select, sift
+from selftune.curation.taken_out import without_taken_out
 from selftune.curation.traits import kinds_of
 from selftune.plugins import load_plugin
 from selftune.records import ShownLessons, digest_of
@@ -34,7 +35,8 @@ def choose_examples(judged: Judged, config: Curation, seed: int, count: int) -> 
     )
     measured = Measured((*judged.yardsticks, *held_yardsticks((*split.held, *split.clean_room))))
     filters = [load_plugin("selftune.filters", name)() for name in config.filters]
-    golden = select(decontaminate(sift(split.pool, filters, rejects), measured, rejects), config, seed, rejects)
+    wanted = without_taken_out(split.pool, judged.left_out, rejects)
+    golden = select(decontaminate(sift(wanted, filters, rejects), measured, rejects), config, seed, rejects)
     short = [item for item in golden if is_short(item)]
     by_kind: dict[str, list[Candidate]] = defaultdict(list)
     for kind, item in zip(kinds_of(item.pair for item in short), short, strict=True):

@@ -24,6 +24,7 @@ from selftune.curation.preference.pairs import pair_up, pairing_rules, reject_pa
 from selftune.curation.preference.style import contrast_examples, write_pairing
 from selftune.curation.rejects import Rejects, count_reasons
 from selftune.curation.select import Candidate, as_said, select, sift, without_near_duplicates
+from selftune.curation.taken_out import without_taken_out
 from selftune.curation.thumbs import describe_thumbs, find_thumbs, split_thumbs
 from selftune.curation.traits import SYNTHETIC, Origins, kinds_of
 from selftune.curation.weakness import find_weaknesses
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from selftune.context import Context
-    from selftune.curation.base import Filter, Judged, Pair, Yardstick
+    from selftune.curation.base import Filter, Judged, Pair
     from selftune.curation.preference.pairs import Paired, PairingRules
     from selftune.records import Message
 
-STAGE_VERSION: Final = 7
+STAGE_VERSION: Final = 8
 
 
 def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
@@ -63,7 +64,7 @@ def curate(judged: Judged, config: Curation, context: Context) -> Dataset:
 
 def _curate(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: Finders, context: Context) -> Dataset:
     rejects, origins = Rejects(), Origins(pairs)
-    apart = _renderable(_set_apart(pairs, judged.yardsticks, config, finders, rejects), config, rejects)
+    apart = _renderable(_set_apart(pairs, judged, config, finders, rejects), config, rejects)
     finds = {DatasetKind.PREFERENCE: _find_pairs, DatasetKind.THUMBS: _find_thumbs}
     found = finds.get(DatasetKind(config.kind), _find_answers)(apart, judged, config, context.seed, finders, rejects)
     chosen, shares = balance(found.golden, origins, config, rejects)
@@ -148,9 +149,7 @@ class _Found:
     rules: PairingRules | None = None
 
 
-def _set_apart(
-    pairs: tuple[Pair, ...], yardsticks: Sequence[Yardstick], config: Curation, finders: Finders, rejects: Rejects
-) -> _Apart:
+def _set_apart(pairs: tuple[Pair, ...], judged: Judged, config: Curation, finders: Finders, rejects: Rejects) -> _Apart:
     """Held out before selection: a test made only of favourites flatters every model."""
     filters: tuple[Filter, ...] = tuple(load_plugin("selftune.filters", name)() for name in config.filters)
     split = draw_holdout(
@@ -161,8 +160,9 @@ def _set_apart(
         config.clean_room_share,
         twins=finders.prompts,
     )
+    wanted = without_taken_out(split.pool, judged.left_out, rejects)
     pool = finders.without_exams(
-        sift(split.pool, filters, rejects), yardsticks, (*split.held, *split.clean_room), rejects
+        sift(wanted, filters, rejects), judged.yardsticks, (*split.held, *split.clean_room), rejects
     )
     return _Apart(
         learnable=without_worse_corrections(pool, pairs, rejects),

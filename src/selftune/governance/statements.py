@@ -98,6 +98,11 @@ def pick(
     return replace(say(StatementKind.PICK, subject, author, text, context, door), evidence=evidence)
 
 
+def take_out(subject: str, *, author: str, text: str, context: Context, door: Capture) -> Statement:
+    """That this interaction is not to be learnt from; its author's withdrawal lets it in again."""
+    return say(StatementKind.EXCLUSION, subject, author, text, context, door)
+
+
 def annotate(subject: str, remark: Remark, *, author: str, text: str, context: Context, door: Capture) -> Statement:
     """A remark about a record; what it supersedes stays beside it."""
     said = say(StatementKind.ANNOTATION, subject, author, text, context, door)

@@ -143,6 +143,7 @@ class Plan:
         prompts: How a prompt is searched for, where one is the candidate or competes for it.
         promotion: Asks the people responsible, and says what release is to do; raises while a yes is missing.
         again: The recipe under the further seeds that the policy asks for.
+        left_out: Interactions that a person took out of what is learnt.
         corrector: The teacher that writes answers anew which are not good enough; None for none.
     """
 
@@ -176,6 +177,7 @@ class Plan:
     ladder: bool = False
     again: tuple[Recipe, ...] = ()
     prompts: PromptSearching | None = None
+    left_out: frozenset[str] = frozenset()
     picked: Callable[[Build, Build], Picks] = lambda champion, candidate: Picks()  # noqa: ARG005 - nobody picked
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
@@ -204,6 +206,7 @@ class Plan:
             champion=self.champion.digest,
             yardsticks=self.yardsticks,
             calibration=self.calibration,
+            left_out=self.left_out,
         )
 
     def arms_against(self, candidate: Build | None, dataset: Dataset | None = None) -> Iterator[tuple[Arm, Build]]:

@@ -32,6 +32,7 @@ from selftune.loop.incoming.news import read_news, refuse_when_nothing_new
 from selftune.loop.incoming.privacy import TodaysRules, door_of, rules_of
 from selftune.loop.lessons.coldstart import learnt_so_far, trigger_of
 from selftune.loop.lessons.recipes import find_recipe, recipe_in_force
+from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.lessons.teaching import Teaching, reach_teacher
 from selftune.loop.measuring.calibrating import calibration_line, refuse_uncalibrated
 from selftune.loop.measuring.controls import control_arms
@@ -118,6 +119,7 @@ def make_plan(project: Project, run: Run | None = None, *, anyway: bool = False)
         watermark=news.watermark,
         new_interactions=len(fresh),
         learnt_before=learnt_ids(store, learnt),
+        left_out=left_out(project),
         sources=make_sources(project, fresh, champion, door),
         capture=door,
         judging=judging,

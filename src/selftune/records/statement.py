@@ -33,6 +33,7 @@ class StatementKind(StrEnum):
     AMENDMENT = "amendment"
     FINDING = "finding"
     PICK = "pick"
+    EXCLUSION = "exclusion"
 
 
 class Gravity(StrEnum):

@@ -18,6 +18,7 @@ from selftune.curation.stage import curate
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.evals.suites import load_suite
 from selftune.loop.ejected import find_text
+from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import judged_log
 from selftune.loop.planning import gap_on_scale, make_curation, make_judging
@@ -49,6 +50,7 @@ class Replay:
         run: What it trained, on `dataset`.
         until: The place up to which verdicts were given by then.
         dropped: Interactions that are left out because what had learnt from the forgotten words answered them.
+        left_out: Those that a person had taken out by then.
     """
 
     run: Run
@@ -61,6 +63,7 @@ class Replay:
     recipe: Recipe
     yardsticks: tuple[Yardstick, ...]
     seed: int
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,7 @@ def plan_replay(project: Project, run: Run, dropped: Collection[str]) -> Replay:
             project.folder, load_suite(find_text(project.folder, "suite", project.config.evaluation.suite))
         ),
         seed=project.config.project.seed,
+        left_out=left_out(project, until=project.store.sequence_of(dataset.id)),
     )
 
 
@@ -120,7 +124,12 @@ def replay(project: Project, wanted: Replay) -> Replayed:
     log = replace(log, names=tuple(key for key in log.names if key.interaction_id not in wanted.dropped))
     if wanted.curation.selection == Selection.SHUFFLED:
         log = replace(log, names=deal_verdicts(log.names, wanted.seed))
-    judged = Judged(pairs=log, watermark=wanted.dataset.watermark, yardsticks=wanted.yardsticks)
+    judged = Judged(
+        pairs=log,
+        watermark=wanted.dataset.watermark,
+        yardsticks=wanted.yardsticks,
+        left_out=wanted.left_out,
+    )
     scratch = digest_of(["replay", wanted.run.id, sorted(wanted.dropped)])
     context = replace(project.context(), work=project.store.step_work(scratch))
     dataset = curate(judged, wanted.curation, context)
