@@ -7,7 +7,7 @@ import pytest
 from selftune.context import ChatRequest
 from selftune.errors import UsageError
 from selftune.records import GenerationParameters, Message
-from selftune.release.door import request_body
+from selftune.release.door import COMPLETIONS, EMBEDDINGS, is_stranger, request_body
 from selftune.release.manifest import Manifest
 from selftune.serving.client import AS_EVALUATED, LoopbackClient
 from selftune.testing import fake_build
@@ -67,3 +67,33 @@ def test_builds_prompt_goes_before_the_conversations_own():
 def test_body_without_messages_is_refused(body):
     with pytest.raises(UsageError):
         request_body(manifest(), body, {})
+
+
+def test_a_text_to_go_on_with_gets_the_builds_parameters_and_no_prompt():
+    body = request_body(
+        manifest(system_prompt="Be brief."), {"prompt": "Once", "id_slot": 3}, AS_EVALUATED, COMPLETIONS
+    )
+    assert (body["prompt"], body["temperature"], "messages" in body, "id_slot" in body) == ("Once", 0.3, False, False)
+
+
+def test_a_text_to_embed_gets_no_parameters_of_an_answer():
+    body = request_body(manifest(), {"input": "Once", "temperature": 1.0}, {}, EMBEDDINGS)
+    assert body == {"input": "Once", "model": "selftune-v1.1"}
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "stranger"),
+    [
+        ("127.0.0.1:1", None, False),
+        ("localhost", "http://localhost:3000", False),
+        ("[::1]:8377", None, False),
+        ("evil.example:8377", None, True),
+        ("127.0.0.1", "https://evil.example", True),
+        ("127.0.0.1", "null", True),
+        ("127.0.0.1.evil.example", None, True),
+        ("", None, True),
+        ("[", None, True),
+    ],
+)
+def test_who_names_another_machine_is_a_stranger(host, origin, stranger):
+    assert is_stranger(host, origin) is stranger

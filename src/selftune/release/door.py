@@ -23,12 +23,26 @@ if TYPE_CHECKING:
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_REQUEST_BYTES: Final = 8 << 20
 _TRIES: Final = 2
-# Everything else is dropped: `lora` picks adapters, `cache_prompt` and slot ids reach into the server's state.
-_PASSED: Final = frozenset({
-    "messages", "stream", "stream_options", "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens",
-    "stop", "seed", "n", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "response_format",
-    "tools", "tool_choice",
+_BELOW: Final = "/v1"
+CHAT: Final = "/chat/completions"
+COMPLETIONS: Final = "/completions"
+EMBEDDINGS: Final = "/embeddings"
+VERSION: Final = "X-Selftune-Version"
+BUILD: Final = "X-Selftune-Build"
+"""Headers of an answer that say which release and which Build gave it."""
+_DRAWN: Final = frozenset({
+    "stream", "stream_options", "temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "n", "logprobs",
+    "presence_penalty", "frequency_penalty", "logit_bias",
 })  # fmt: skip
+PASSED: Final = {
+    CHAT: _DRAWN | {
+        "messages", "max_completion_tokens", "top_logprobs", "response_format", "tools", "tool_choice",
+        "parallel_tool_calls",
+    },
+    COMPLETIONS: _DRAWN | {"prompt", "echo"},
+    EMBEDDINGS: frozenset({"input", "encoding_format", "dimensions"}),
+}  # fmt: skip
+"""What a client may say, by path. All else is dropped: `lora` picks adapters, slot ids reach into the server."""
 
 
 class Behind(Protocol):
@@ -63,7 +77,7 @@ class House(Protocol):
 
 
 def make_door(house: House) -> web.Application:
-    """The relay's routes: health, models, chat."""
+    """The relay's routes: health, models, chat, texts to go on with, embeddings."""
     door = web.Application(middlewares=[refuse_strangers], client_max_size=MOST_REQUEST_BYTES)
 
     async def open_session(_door: web.Application) -> Any:
@@ -82,17 +96,18 @@ def make_door(house: House) -> web.Application:
             entry = {"id": behind.manifest.alias, "object": "model", "version": behind.manifest.version}
             return web.json_response({"object": "list", "data": [entry]})
 
-    async def chat(request: web.Request) -> web.StreamResponse:
+    async def relay(request: web.Request) -> web.StreamResponse:
         try:
             wanted = json.loads(await request.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             return refuse("the body is not JSON.")
         return await _relay(house, request, wanted)
 
     door.cleanup_ctx.append(open_session)
     door.router.add_get("/health", health)
     door.router.add_get("/v1/models", models)
-    door.router.add_post("/v1/chat/completions", chat)
+    for path in PASSED:
+        door.router.add_post(f"{_BELOW}{path}", relay)
     return door
 
 
@@ -104,25 +119,38 @@ async def refuse_strangers(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Only callers that name this machine, and no page from elsewhere: against DNS rebinding and cross-site posts."""
-    origin = request.headers.get("Origin")
-    named = [urlsplit(f"//{request.host}").hostname]
-    if origin is not None:
-        named.append(urlsplit(origin).hostname)
-    if any(host not in LOOPBACK for host in named):
+    if is_stranger(request.host, request.headers.get("Origin")):
         return refuse("only programs on this machine may ask.", status=403)
     return await handler(request)
 
 
-def request_body(manifest: Manifest, wanted: object, fields: Mapping[str, Any]) -> dict[str, Any]:
+def is_stranger(host: str, origin: str | None) -> bool:
+    """Whether a request names another machine, as one does that a page from elsewhere sends."""
+    named = [f"//{host}"] if origin is None else [f"//{host}", origin]
+    try:
+        return any(urlsplit(name).hostname not in LOOPBACK for name in named)
+    except ValueError:  # no address at all
+        return True
+
+
+def request_body(manifest: Manifest, wanted: object, fields: Mapping[str, Any], path: str = CHAT) -> dict[str, Any]:
     """The request that the server behind gets for what a client wanted.
 
     What the evaluation fixed is fixed here too, by the server's own fields, so that what answers is what was measured.
+    A text to go on with has no turns, and so no system prompt of the build before it.
 
     Raises:
-        UsageError: the client's body holds no messages.
+        UsageError: the client's body does not hold what is to be answered.
     """
-    if not isinstance(wanted, dict) or not isinstance(wanted.get("messages"), list):
+    needed = {CHAT: "messages", COMPLETIONS: "prompt", EMBEDDINGS: "input"}[path]
+    if not isinstance(wanted, dict) or wanted.get(needed) is None:
+        raise UsageError(f"the body has no {needed}.", next_step=f"Send what OpenAI's {_BELOW}{path} takes.")
+    if path == CHAT and not isinstance(wanted[needed], list):
         raise UsageError("the body has no messages.", next_step="Send an OpenAI chat completion request.")
+    asked = {key: value for key, value in wanted.items() if key in PASSED[path]}
+    named = {"model": f"{manifest.alias}-{manifest.version}"} | dict(fields)
+    if path == EMBEDDINGS:
+        return asked | named
     build = manifest.build
     drawn = build.generation
     own = {
@@ -132,9 +160,8 @@ def request_body(manifest: Manifest, wanted: object, fields: Mapping[str, Any]) 
         "max_tokens": drawn.max_tokens,
         "stop": list(drawn.stop),
     }
-    asked = {key: value for key, value in wanted.items() if key in _PASSED}
-    fixed = {"messages": _prompted(build.prompt, wanted["messages"])}
-    return own | asked | fixed | {"model": f"{manifest.alias}-{manifest.version}"} | dict(fields)
+    fixed = {"messages": _prompted(build.prompt, wanted["messages"])} if path == CHAT else {}
+    return own | asked | fixed | named
 
 
 def _prompted(system_prompt: str | None, messages: list[Any]) -> list[Any]:
@@ -149,15 +176,17 @@ def _prompted(system_prompt: str | None, messages: list[Any]) -> list[Any]:
 
 async def _relay(house: House, request: web.Request, wanted: object) -> web.StreamResponse:
     """Ask the model behind; when it dies before its first byte, ask its successor once."""
+    path = request.path.removeprefix(_BELOW)
     for _ in range(_TRIES):
         async with house.borrow() as behind:
             try:
-                body = request_body(behind.manifest, wanted, behind.fields)
+                body = request_body(behind.manifest, wanted, behind.fields, path)
             except UsageError as error:
                 return refuse(str(error))
-            answer = web.StreamResponse()
+            build = behind.manifest.build
+            answer = web.StreamResponse(headers={VERSION: behind.manifest.version, BUILD: build.digest})
             try:
-                return await _pass_on(request, answer, f"{behind.address}/chat/completions", body)
+                return await _pass_on(request, answer, f"{behind.address}{path}", body)
             except (ClientError, TimeoutError):
                 if answer.prepared:
                     # Bytes are out: the client must see a broken answer, never two halves of different ones.
