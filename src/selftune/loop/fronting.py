@@ -40,3 +40,27 @@ class GatewaySection:
     upstream_seconds: float = 600.0
     connections: int = 2048
     upstreams: tuple[GatewayUpstream, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSection:
+    """[store]: where records are kept: in `.selftune/store.db`, unless `url` names a PostgreSQL database.
+
+    It is written `postgresql://USER@HOST:PORT/NAME`, without a password, which comes from `PGPASSWORD` or `~/.pgpass`.
+    `SELFTUNE_STORE_URL` in the environment comes before it. A host beyond this machine must stand under [egress]: what
+    people said goes there. One database is for one project.
+    """
+
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardSection:
+    """[dashboard]: the pages in a browser, on this machine only, and how long a browser that came in stays in.
+
+    `hosts` names the hosts of a reverse proxy of yours that brings TLS to others.
+    """
+
+    port: int = 8378
+    session_hours: float = 168.0
+    hosts: tuple[str, ...] = ()
