@@ -64,3 +64,33 @@ class DashboardSection:
     port: int = 8378
     session_hours: float = 168.0
     hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanarySection:
+    """[canary]: a candidate beside the champion on real requests, by `selftune canary`.
+
+    `share` of the users are answered by it. What is tolerated of it: so many `more_errors`, `more_refusals` and
+    `more_thumbs_down` than of the champion, as shares of the answers, and that it is slower by `slower_times` in
+    `more_slow` of them. Harm beyond that is shown at `alpha`, for all four together and however often one looks.
+    """
+
+    share: float = 0.1
+    alpha: float = 0.05
+    more_errors: float = 0.02
+    more_refusals: float = 0.05
+    more_thumbs_down: float = 0.1
+    more_slow: float = 0.2
+    slower_times: float = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtelSection:
+    """[otel]: a span for each exchange of the gateway, sent to an OpenTelemetry collector at `endpoint`.
+
+    Empty: none is made. Beyond this machine the endpoint's host must stand under [egress]. With `content = true` spans
+    hold what was asked and answered too, with the secrets taken out that [capture] names.
+    """
+
+    endpoint: str = ""
+    content: bool = False
