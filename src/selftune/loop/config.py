@@ -12,7 +12,7 @@ from selftune.codex.reading import DEFAULT_CODEX
 from selftune.errors import MissingFileError
 from selftune.interactions.config import REDACTED
 from selftune.interactions.privacy.consent import ConsentLevel
-from selftune.loop.fronting import DashboardSection, GatewaySection, StoreSection
+from selftune.loop.fronting import CanarySection, DashboardSection, GatewaySection, OtelSection, StoreSection
 from selftune.loop.talking import AmendmentSection, ForgeSection, MotivatorSection, PersonasSection, StateSection
 from selftune.records import Prompting
 from selftune.settings import from_mapping, read_text, read_toml
@@ -484,6 +484,8 @@ class ProjectConfig:
     store: StoreSection = field(default_factory=StoreSection)
     gateway: GatewaySection = field(default_factory=GatewaySection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
+    canary: CanarySection = field(default_factory=CanarySection)
+    otel: OtelSection = field(default_factory=OtelSection)
 
 
 def load_config(folder: Path) -> ProjectConfig:
