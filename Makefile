@@ -31,7 +31,7 @@ dev-install:
 	@$(PYTHON) install.py --venv $(VENV) --dev
 
 test: dev-install ## every test (TEST_ARGS="tests/gate -x" for some, TEST_WORKERS=4 on more cores)
-	@$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder $(TEST_ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder --durations=40 --durations-min=5 $(TEST_ARGS)
 
 check: dev-install ## lint, format, types, import contracts, docs
 	@$(MAKE) --no-print-directory -j2 types style
