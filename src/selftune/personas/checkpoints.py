@@ -11,6 +11,7 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -129,14 +130,13 @@ def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> It
 def _connected(name: str) -> Iterator[Checkpoints]:
     prepare_langgraph()
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite import SqliteSaver
 
     # LangGraph writes from a thread of its own; the saver's lock sees to their order.
     with closing(sqlite3.connect(name, check_same_thread=False)) as connection:
         try:
             _set_up(connection, name)
             # Said here too, for a process that had imported LangGraph before it could be told.
-            saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+            saver = saver_between_steps()(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
             saver.setup()
             yield Checkpoints(saver)
         except sqlite3.OperationalError as error:
@@ -148,6 +148,22 @@ def _connected(name: str) -> Iterator[Checkpoints]:
             ) from error
         except sqlite3.DatabaseError as error:
             raise _unreadable(name, error) from error
+
+
+@cache
+def saver_between_steps() -> type[SqliteSaver]:
+    """LangGraph's saver, which here writes a step's checkpoint and nothing between two of them.
+
+    What a node returned and no checkpoint holds yet spares a finished node its second run. Ours may all run twice: a
+    turn that was written down is not spoken again. So it would cost a commit a step and save nothing.
+    """
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    class SaverBetweenSteps(SqliteSaver):
+        def put_writes(self, *_: object, **__: object) -> None:
+            """Nothing."""
+
+    return SaverBetweenSteps
 
 
 def _unreadable(name: str, error: sqlite3.DatabaseError) -> IntegrityError:

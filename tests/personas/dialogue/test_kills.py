@@ -9,6 +9,7 @@ import pytest
 from held_project import QUARREL, FakeGauge, open_held_project, reopen, script
 
 from selftune.loop.dialogues import holding
+from selftune.personas.checkpoints import saver_between_steps
 from selftune.personas.dialogue import graph
 from selftune.records import Interaction, Quarantined, Trigger
 
@@ -57,8 +58,7 @@ def _die_by_name(name):
 
 def _count_to(step):
     """Die when so many places were reached: every failpoint, and before and after each checkpoint."""
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
+    saver = saver_between_steps()
     passed = iter(range(1, STEPS + 1))
 
     def place(*_):
@@ -75,8 +75,8 @@ def _count_to(step):
         return watched
 
     graph.reach = holding.reach = place
-    SqliteSaver.put = around(SqliteSaver.put)
-    SqliteSaver.put_writes = around(SqliteSaver.put_writes)
+    saver.put = around(saver.put)
+    saver.put_writes = around(saver.put_writes)
 
 
 def test_a_kill_between_any_two_steps_loses_no_turn_and_doubles_none(tmp_path):

@@ -6,6 +6,7 @@ the turns that were written down, and goes on where the two agree: a turn is wri
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from selftune.errors import ServingError
@@ -18,6 +19,8 @@ from selftune.personas.dialogue.speaking import Wanted, speak_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from langchain_core.runnables import RunnableConfig
 
     from selftune.personas.checkpoints import Checkpoints
     from selftune.personas.dialogue.base import Company, Setting, Turn
@@ -68,10 +71,15 @@ def hold_dialogue(thread: str, setting: Setting, company: Company, checkpoints: 
     """
     with asked_to_stop() as stop:
         held = _Held(Script(checkpoints, thread, company.clean, company.find), setting, company, stop)
-        graph = _compile(held, checkpoints)
-        config = {"configurable": {"thread_id": thread}, "recursion_limit": held.most_steps}
-        begun = bool(graph.get_state(config).values)
-        state: State = graph.invoke(None if begun else BEGINNING, config, durability="sync")
+        graph = _graph().copy({"checkpointer": checkpoints.saver})
+        # One thread writes: the steps come one after the other, so do their checkpoints.
+        config: RunnableConfig = {
+            "configurable": {"thread_id": thread},
+            "recursion_limit": held.most_steps,
+            "max_concurrency": 1,
+        }
+        begun = checkpoints.saver.get_tuple(config) is not None
+        state: State = graph.invoke(None if begun else BEGINNING, config, context=held, durability="sync")
     return Spoken(
         turns=held.script.turns,
         scores=tuple(state["scores"]),
@@ -90,18 +98,36 @@ def where_it_stands(checkpoints: Checkpoints, thread: str) -> State:
     return cast("State", {key: values.get(key, first) for key, first in BEGINNING.items()})
 
 
-def _compile(held: _Held, checkpoints: Checkpoints) -> Any:
+@cache
+def _graph() -> Any:
+    """The graph of every dialogue; which one is held comes with the call, so that it is put together once a process."""
     from langgraph.graph import END, START, StateGraph
 
     graph = StateGraph(State)
-    graph.add_node("speak", held.speak)
-    graph.add_node("measure", held.measure)
-    graph.add_node("ask", held.ask)
+    graph.add_node("speak", _speak)
+    graph.add_node("measure", _measure)
+    graph.add_node("ask", _ask)
     graph.add_edge(START, "speak")
     graph.add_conditional_edges("speak", _after_turn, {"over": END, "go on": "measure"})
     graph.add_conditional_edges("measure", _after_measure, {"over": END, "ask": "ask", "go on": "speak"})
     graph.add_conditional_edges("ask", _after_turn, {"over": END, "go on": "speak"})
-    return graph.compile(checkpointer=checkpoints.saver)
+    return graph.compile()
+
+
+def _speak(state: State, runtime: Any) -> dict[str, Any]:
+    return _held_by(runtime).speak(state)
+
+
+def _measure(state: State, runtime: Any) -> dict[str, Any]:
+    return _held_by(runtime).measure(state)
+
+
+def _ask(state: State, runtime: Any) -> dict[str, Any]:
+    return _held_by(runtime).ask(state)
+
+
+def _held_by(runtime: Any) -> _Held:
+    return cast("_Held", runtime.context)
 
 
 def _after_turn(state: State) -> str:
