@@ -5,6 +5,7 @@
 Beside the eight: `Statement` (what a person says about any record), `BlindPair` (two answers that a person chooses
 between), `Quarantined` (a line that could not be read), `PromptSearch` (prompts that were tried instead of a training),
 `Experiment` and `Night` (what was tried while nobody watched, and what came of it), `StudyNight` (a night of one arm),
+`LiveTrial` (a candidate beside the champion on real requests),
 `Session` (of any training programme, archived and never learnt from), `Model` (an entry of the registry), `Projection`
 (a curve that was expected before it came), `Bundle` (what people sign before something is deployed), `Audit` and
 `Reading` (what somebody set out to read of it all, and what they read), `Forgetting` (that words were erased); what
@@ -86,6 +87,7 @@ from selftune.records.interaction import (
     Trigger,
 )
 from selftune.records.judgement import CriterionScore, JudgeIdentity, Judgement, JudgementStatus, MemberVerdict
+from selftune.records.live_trial import GuardFound, LiveTrial
 from selftune.records.model import Model
 from selftune.records.projection import Projection
 from selftune.records.prompt_search import PromptSearch, TriedPrompt
@@ -146,6 +148,7 @@ __all__ = [
     "FurtherArms",
     "GenerationParameters",
     "Gravity",
+    "GuardFound",
     "HealthCheck",
     "Identity",
     "Interaction",
@@ -155,6 +158,7 @@ __all__ = [
     "Judgement",
     "JudgementStatus",
     "KindCount",
+    "LiveTrial",
     "LoggedTry",
     "MemberVerdict",
     "Message",

@@ -62,6 +62,7 @@ class Decision(Record):
         further: The same on the suites beside the one that decided.
         picks: The statements of people who chose between the arms' answers, in the order they were said.
         trainings: Evaluations of the candidate's recipe trained anew under other seeds, on the suite that decided.
+        live: Trials of the candidate on real requests, in the order in which they ended.
     """
 
     KIND: ClassVar[str] = "decision"
@@ -83,3 +84,4 @@ class Decision(Record):
     picks: tuple[str, ...] = ()
     further: tuple[FurtherArms, ...] = ()
     trainings: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
