@@ -88,6 +88,7 @@ def register_commands() -> None:
         codex,
         comparing,
         concerns,
+        dashboard,
         datasets,
         elsewhere,
         everyday,
@@ -129,6 +130,7 @@ def register_commands() -> None:
     everyday.register(app)
     first_page.register(app)
     chatting.register(app)
+    dashboard.register(app)
     approving.register(app)
     braking.register(app)
     nights.register(app)

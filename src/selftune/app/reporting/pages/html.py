@@ -13,7 +13,7 @@ from selftune.app.reporting.pages.parts import Cell, Drawing, Page, Points, Said
 from selftune.app.reporting.pages.plain import one_line, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from selftune.app.reporting.pages.parts import Answer, Part, Row
 
@@ -30,22 +30,41 @@ _SLUG: Final = re.compile(r"[^a-z0-9]+")
 def as_html(page: Page) -> str:
     """The page as a file of its own."""
     title = _inline(page.title)
-    sections = [(f"s{place}-{_slug(section.title)}", section) for place, section in enumerate(page.sections, start=1)]
+    sections = _anchored(page)
     body = [
         '<a class="skip" href="#main">To the text</a>',
-        f"<header><h1>{title}</h1>",
-        _outcome(page.outcome),
-        *(f'<p class="lead">{_inline(sentence)}</p>' for sentence in page.lead),
-        "</header>",
+        *_opening(page),
         _contents(sections),
         '<main id="main">',
-        *(_section(anchor, section) for anchor, section in sections),
+        *(_section(anchor, section, _named) for anchor, section in sections),
         "</main>",
-        f"<footer>{_inline(page.footing)}</footer>" if page.footing else "",
+        _closing(page),
     ]
     return "\n".join(
         ["<!DOCTYPE html>", '<html lang="en">', _head(title), "<body>", *filter(None, body), "</body>", "</html>", ""]
     )
+
+
+def page_within(page: Page, draw: Callable[[Drawing], str]) -> str:
+    """The page without what makes it a file, to stand within another; `draw` writes a drawing as that one allows."""
+    sections = _anchored(page)
+    written = (_section(anchor, section, draw) for anchor, section in sections)
+    return "\n".join(filter(None, (*_opening(page), _contents(sections), *written, _closing(page))))
+
+
+def _anchored(page: Page) -> list[tuple[str, Section]]:
+    return [(f"s{place}-{_slug(section.title)}", section) for place, section in enumerate(page.sections, start=1)]
+
+
+def _opening(page: Page) -> Iterator[str]:
+    yield f"<header><h1>{_inline(page.title)}</h1>"
+    yield _outcome(page.outcome)
+    yield from (f'<p class="lead">{_inline(sentence)}</p>' for sentence in page.lead)
+    yield "</header>"
+
+
+def _closing(page: Page) -> str:
+    return f"<footer>{_inline(page.footing)}</footer>" if page.footing else ""
 
 
 def _head(title: str) -> str:
@@ -73,9 +92,9 @@ def _contents(sections: Sequence[tuple[str, Section]]) -> str:
     return f'<nav aria-label="Contents"><ul>{links}</ul></nav>' if len(sections) > 1 else ""
 
 
-def _section(anchor: str, section: Section) -> str:
+def _section(anchor: str, section: Section, draw: Callable[[Drawing], str]) -> str:
     title = _inline(section.title)
-    parts = "\n".join(map(_part, section.parts))
+    parts = "\n".join(_part(part, draw) for part in section.parts)
     if section.folded:
         return (
             f'<section id="{anchor}" aria-label="{title}"><h2>{title}</h2>\n'
@@ -84,7 +103,7 @@ def _section(anchor: str, section: Section) -> str:
     return f'<section id="{anchor}" aria-label="{title}"><h2>{title}</h2>\n{parts}\n</section>'
 
 
-def _part(part: Part) -> str:
+def _part(part: Part, draw: Callable[[Drawing], str]) -> str:
     match part:
         case Said():
             return f"<p>{_inline(part.text)}</p>"
@@ -93,7 +112,7 @@ def _part(part: Part) -> str:
         case Table():
             return _table(part)
         case Drawing():
-            return f"<figure>{_named(part)}<figcaption>{_inline(part.alt)}</figcaption></figure>"
+            return f"<figure>{draw(part)}<figcaption>{_inline(part.alt)}</figcaption></figure>"
         case Transcript():
             return _transcript(part)
 

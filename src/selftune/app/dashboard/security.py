@@ -1,0 +1,185 @@
+"""What stands before every page: by which name it was called, who asks, from where; and what goes with each answer.
+
+One guard around the whole application, so that no page can forget a check. Only GET, HEAD and POST are known, and a
+POST changes something only with a session, an origin that is ours and its form's own token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+
+from selftune.app.dashboard.refusals import Refusal, refusal_page
+from selftune.app.dashboard.sessions import is_form_token
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from selftune.app.dashboard.sessions import Sessions
+
+COOKIE: Final = "selftune_session"
+FIELD: Final = "form_token"
+"""The hidden field of every form."""
+MOST_BYTES: Final = 1_048_576
+"""The largest form that is read."""
+_FORM: Final = "application/x-www-form-urlencoded"
+_OPEN: Final = ("/static/", "/enter", "/healthz")
+HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+"""What every answer carries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """The names under which the dashboard is called: `Host` headers, and origins of its own pages."""
+
+    hosts: frozenset[str]
+    origins: frozenset[str]
+
+    @classmethod
+    def of(cls, port: int, behind: tuple[str, ...] = ()) -> Doors:
+        """Those of a port of this machine, and of reverse proxies that bring TLS."""
+        here = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+        origins = {f"http://{host}" for host in here} | {f"https://{host}" for host in behind}
+        return cls(hosts=frozenset(here | set(behind)), origins=frozenset(origins))
+
+
+class Guard:
+    """The checks, around the application."""
+
+    def __init__(self, app: ASGIApp, *, sessions: Sessions, doors: Doors) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through to its page, or answer why not."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        try:
+            receive = await self._check(scope, receive)
+        except Refusal as refusal:
+            await refusal_page(refusal, scope["path"])(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _check(self, scope: Scope, receive: Receive) -> Receive:
+        headers, path = Headers(scope=scope), scope["path"]
+        self._check_host(headers)
+        if scope["method"] not in {"GET", "HEAD", "POST"}:
+            raise Refusal(405, "Not here", "Only GET and POST are known here.")
+        session = _session_in(headers)
+        known = bool(session) and self._sessions.knows(session)
+        scope["selftune.session"] = session if known else ""
+        if not known and not path.startswith(_OPEN):
+            raise Refusal(
+                401,
+                "Please come in by the link",
+                "This page is open to whoever has the link that selftune printed when it started. It works "
+                "once. For another one, type: selftune dashboard --link",
+            )
+        if scope["method"] != "POST":
+            return receive
+        self._check_origin(headers)
+        body = await _read_form(headers, receive)
+        if not is_form_token(session, _field_in(body)):
+            raise Refusal(
+                403,
+                "The form was too old",
+                "Nothing was changed. Go back, load the page again, and send the form once more.",
+            )
+        return _again(body, receive)
+
+    def _check_host(self, headers: Headers) -> None:
+        """A page of another site that had its name point here would else read everything (DNS rebinding)."""
+        if len(headers.getlist("host")) != 1 or headers["host"].lower() not in self._doors.hosts:
+            raise Refusal(
+                421,
+                "Called by another name",
+                "The dashboard answers to 127.0.0.1 and localhost, and to what [dashboard] hosts names.",
+            )
+
+    def _check_origin(self, headers: Headers) -> None:
+        """Browsers say with each POST where its form stood; a page that sends no referrer says `null` for itself."""
+        origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "")
+        ours = origin in self._doors.origins or (origin in {"", "null"} and site == "same-origin")
+        if not ours or site not in {"", "same-origin", "none"}:
+            raise Refusal(403, "From another place", "The form did not stand on a page of this dashboard.")
+
+
+def _session_in(headers: Headers) -> str:
+    jar = SimpleCookie()
+    try:
+        jar.load(headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    return jar[COOKIE].value if COOKIE in jar else ""
+
+
+async def _read_form(headers: Headers, receive: Receive) -> bytes:
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise Refusal(415, "No form", "Only forms of this dashboard's own pages are read.")
+    told = headers.get("content-length", "0")
+    if not told.isdigit() or int(told) > MOST_BYTES:
+        raise Refusal(413, "Too long", "A form may hold a million letters at most.")
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refusal(400, "Broken off", "The form did not come whole.")
+        body += message.get("body", b"")
+        if len(body) > MOST_BYTES:
+            raise Refusal(413, "Too long", "A form may hold a million letters at most.")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _field_in(body: bytes) -> str:
+    try:
+        found = parse_qs(body.decode("ascii", "replace"), max_num_fields=2_000).get(FIELD, [])
+    except ValueError:
+        return ""
+    return found[0] if len(found) == 1 else ""
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What was read, to be read once more by the page."""
+    given = False
+
+    async def once_more() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once_more
+
+
+def _with_headers(send: Send) -> Send:
+    async def sender(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return sender

@@ -1,0 +1,162 @@
+"""The dashboard as an application: its pages behind the guard, what errors become, and how a person comes in."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from selftune.app.dashboard.flashes import Flashes
+from selftune.app.dashboard.pages import BESIDE, FIRST, PAGES
+from selftune.app.dashboard.reading import Desk
+from selftune.app.dashboard.refusals import Refusal, refusal_page
+from selftune.app.dashboard.rendering import show
+from selftune.app.dashboard.security import COOKIE, Doors, Guard
+from selftune.app.dashboard.sessions import Sessions
+from selftune.errors import (
+    BudgetError,
+    IntegrityError,
+    LockedError,
+    MissingFileError,
+    NotYet,
+    SelftuneError,
+    UnknownNameError,
+    UsageError,
+)
+from selftune.loop.project import HIDDEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_STATIC: Final = {
+    "style.css": ("text/css", ("page.css", "dashboard.css")),
+    "htmx.js": ("text/javascript", ("htmx.min.js",)),
+    "hx-sse.js": ("text/javascript", ("hx-sse.min.js",)),
+    "icon.svg": ("image/svg+xml", ("icon.svg",)),
+}
+# The first that fits counts.
+_STATUS: Final = (
+    (UnknownNameError, 404),
+    (MissingFileError, 404),
+    (UsageError, 400),
+    (NotYet, 409),
+    (LockedError, 409),
+    (BudgetError, 507),
+    (IntegrityError, 500),
+)
+
+
+def make_app(folder: Path, *, port: int, hours: float, behind: tuple[str, ...] = ()) -> FastAPI:
+    """The application for the project in `folder`, which need not be readable yet.
+
+    Args:
+        folder: The project's.
+        port: Of this machine, under which it is called.
+        hours: How long a session lasts.
+        behind: Host names of reverse proxies that bring TLS.
+    """
+    app = FastAPI(title="selftune", docs_url=None, redoc_url=None, openapi_url=None)
+    sessions = Sessions(folder / HIDDEN, hours=hours)
+    app.state.desk, app.state.flashes = Desk(folder), Flashes()
+    app.state.sessions, app.state.entries = sessions, PAGES
+    for router in (*(entry.router for entry in PAGES), *BESIDE):
+        app.include_router(router)
+    _add_doors(app, sessions, hours)
+    _add_errors(app)
+    app.add_middleware(Guard, sessions=sessions, doors=Doors.of(port, behind))
+    app.router.on_shutdown.append(app.state.desk.close)
+    return app
+
+
+def _add_doors(app: FastAPI, sessions: Sessions, hours: float) -> None:
+    """The way in and out, what pages are made with, and whether anybody is there."""
+
+    @app.get("/")
+    def first() -> RedirectResponse:
+        return RedirectResponse(FIRST, status_code=303)
+
+    @app.get("/enter")
+    def enter(request: Request, link: str = "") -> Response:
+        session = sessions.enter(link)
+        if session is None:
+            told = Refusal(401, "This link is used up", "For another one, type: selftune dashboard --link")
+            return refusal_page(told, "")
+        # No redirect: a browser that came by a link elsewhere would not send the session with it.
+        response = show(request, "entered")
+        secure = request.url.port is None
+        response.set_cookie(
+            COOKIE, session, max_age=round(hours * 3600), path="/", httponly=True, samesite="strict", secure=secure
+        )
+        return response
+
+    @app.post("/leave")
+    def leave(request: Request) -> Response:
+        sessions.leave(request.scope["selftune.session"])
+        response = refusal_page(Refusal(200, "You are out", "This browser has no session any more."), "")
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        return response
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        if name not in _STATIC:
+            raise HTTPException(404)
+        return Response(_static(name), media_type=_STATIC[name][0])
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok", media_type="text/plain")
+
+
+@cache
+def _static(name: str) -> bytes:
+    folders = {"page.css": files("selftune.app.reporting.pages")}
+    here = files("selftune.app.dashboard") / "static"
+    return b"\n".join((folders.get(part, here) / part).read_bytes() for part in _STATIC[name][1])
+
+
+def _add_errors(app: FastAPI) -> None:
+    """What a person can put right becomes a page with the next step; what is our fault, one that says no more."""
+
+    @app.exception_handler(SelftuneError)
+    def ours(request: Request, error: SelftuneError) -> Response:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        return _error(request, status, title=_TITLES.get(status, "That did not work"), error=error)
+
+    @app.exception_handler(HTTPException)
+    def known(request: Request, error: HTTPException) -> Response:
+        title = "There is no such page" if error.status_code == 404 else "That is not done here"  # noqa: PLR2004 - HTTP
+        return _error(request, error.status_code, title=title, message="Choose a page from the navigation.")
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, _: RequestValidationError) -> Response:
+        return _error(request, 400, title="The address is not right", message="Choose a page from the navigation.")
+
+    @app.exception_handler(OSError)
+    def system(request: Request, error: OSError) -> Response:
+        told = f"The system refused: {error.strerror or type(error).__name__}."
+        return _error(request, 500, title="That did not work", message=told)
+
+    @app.exception_handler(Exception)
+    def fault(request: Request, error: Exception) -> Response:
+        traceback.print_exception(error, file=sys.stderr)
+        told = "This is a fault of selftune. What went wrong stands in the log of the dashboard."
+        return _error(request, 500, title="That should not have happened", message=told)
+
+
+_TITLES: Final = {404: "There is no such thing here", 409: "Not now", 507: "There is no room"}
+
+
+def _error(
+    request: Request, status: int, *, title: str, message: str = "", error: SelftuneError | None = None
+) -> Response:
+    told = {"message": message, "next_step": ""}
+    if error is not None:
+        told = {"message": error.message, "next_step": error.next_step}
+    return show(request, "error", status=status, title=title, **told)
