@@ -1,0 +1,311 @@
+"""One exchange from the client's request to the last byte of its answer.
+
+The answer's bytes leave as they come. Only its end waits until what was said is on the disk, and not for long: capture
+that can't keep up costs the lesson, never the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from selftune.app.gateway.asking import BrokenOff, Unreachable
+from selftune.app.gateway.exchange import Ended, Exchange
+from selftune.app.gateway.refusals import Refusal
+from selftune.app.gateway.shapes.base import JSON, new_id
+from selftune.errors import ServingError, UnknownNameError
+from selftune.release.door import BUILD, EMBEDDINGS
+
+if TYPE_CHECKING:
+    from selftune.app.gateway.asking import Answer, Asker
+    from selftune.app.gateway.callers import Caller
+    from selftune.app.gateway.exchange import Capture, Meters, Route, Routing
+    from selftune.app.gateway.shapes.base import Asked, Shape, Teller
+    from selftune.loop.fronting import GatewaySection
+
+log = logging.getLogger("selftune.gateway")
+
+COMPLETION_ID: Final = "X-Selftune-Completion-Id"
+UPSTREAM: Final = "X-Selftune-Upstream"
+DROPPED: Final = "X-Selftune-Dropped"
+_MOST_ANSWER_BYTES: Final = 64 << 20
+_MOST_DROPPED: Final = 10
+_OK: Final = range(200, 300)
+_SHADOWS: Final = 4
+_LACKING: Final = frozenset({404, 405, 501})
+
+
+@dataclass(kw_only=True)
+class Passage:
+    """What is known of an exchange while it goes on."""
+
+    route: str
+    caller: Caller
+    body: bytes
+    asked: Asked
+    teller: Teller
+    happened_at: str
+    began: float
+    upstream: str = ""
+    build_digest: str | None = None
+    status: int = 0
+    first_byte: float | None = None
+    said: list[bytes] = field(default_factory=list)
+
+    def exchange(self, ended: Ended, *, shadow: bool = False) -> Exchange:
+        """The exchange as it stands."""
+        return Exchange(
+            completion_id=self.teller.completion_id or new_id("cmpl"),
+            route=self.route,
+            alias=self.asked.alias,
+            build_digest=self.build_digest,
+            upstream=self.upstream,
+            key_id=self.caller.key_id,
+            consent=self.caller.consent,
+            user=self.asked.user or self.caller.user,
+            conversation=self.caller.conversation,
+            message_id=self.caller.message_id,
+            request=self.body,
+            response=b"".join(self.said),
+            streamed=self.asked.streamed,
+            status=self.status,
+            ended=ended,
+            happened_at=self.happened_at,
+            first_byte_seconds=None if self.first_byte is None else self.first_byte - self.began,
+            seconds=time.perf_counter() - self.began,
+            shadow=shadow,
+        )
+
+
+class Relay:
+    """Answers inference requests out of the models that serve."""
+
+    def __init__(
+        self, settings: GatewaySection, *, asker: Asker, routing: Routing, capture: Capture, meters: Meters
+    ) -> None:
+        self._settings = settings
+        self._asker = asker
+        self._routing = routing
+        self._capture = capture
+        self._meters = meters
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shadows = 0
+
+    async def answer(self, request: web.BaseRequest, shape: Shape, caller: Caller, body: bytes) -> web.StreamResponse:
+        """The answer, on its way when this returns.
+
+        Raises:
+            Refusal: the request is none, no model has its name, or none answers.
+        """
+        began, happened_at = time.perf_counter(), datetime.now(UTC).isoformat(timespec="milliseconds")
+        asked = shape.read(body)
+        passage = Passage(
+            route=request.path,
+            caller=caller,
+            body=body,
+            asked=asked,
+            teller=shape.teller(asked),
+            happened_at=happened_at,
+            began=began,
+        )
+        route: Route | None = self._pick(passage)
+        shadow = route.shadow if route is not None else None
+        while route is not None:
+            passage.upstream, passage.build_digest = route.upstream, route.build_digest
+            try:
+                async with self._asker.ask(route, asked.path, asked.body(route.model)) as answer:
+                    passage.build_digest = answer.build_digest
+                    done = await self._tell(request, shape, passage, answer)
+            except Unreachable as error:
+                log.warning("%s does not answer: %s", route.upstream, error)
+                passage.status = 502
+                self._note_end(passage.exchange(Ended.UPSTREAM_DIED), captured=None)
+                route = route.fallback
+            else:
+                self._ask_beside(shadow, passage)
+                return done
+        raise Refusal(502, f"{passage.upstream} does not answer now. Look at `selftune status`.", retry_after=5)
+
+    async def settle(self) -> None:
+        """Wait for what is under way beside the answers."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _pick(self, passage: Passage) -> Route:
+        sticky = passage.asked.user or passage.caller.user or passage.caller.key_id or ""
+        try:
+            return self._routing.pick(passage.asked.alias, sticky)
+        except UnknownNameError:
+            known = ", ".join(self._routing.aliases())
+            raise Refusal(404, f"There is no model of this name. Known are: {known}.") from None
+        except ServingError as error:
+            raise Refusal(503, str(error), retry_after=5) from None
+
+    async def _tell(
+        self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer
+    ) -> web.StreamResponse:
+        """Pass the answer on and keep it; a client that goes away meanwhile takes its upstream with it."""
+        try:
+            if passage.asked.streamed and answer.events and answer.status in _OK:
+                return await self._tell_stream(request, passage, answer)
+            return await self._tell_whole(request, shape, passage, answer)
+        except (asyncio.CancelledError, ConnectionResetError):
+            self._later(passage.exchange(Ended.CLIENT_GONE))
+            raise
+
+    async def _tell_whole(
+        self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer
+    ) -> web.StreamResponse:
+        passage.status = answer.status
+        try:
+            body = await answer.whole(_MOST_ANSWER_BYTES)
+        except BrokenOff as error:
+            passage.status = 502
+            self._later(passage.exchange(Ended.UPSTREAM_DIED))
+            raise Refusal(502, f"{passage.upstream} broke off its answer: {error}.", retry_after=5) from None
+        passage.first_byte = time.perf_counter()
+        if answer.status in _OK:
+            told, ended = passage.teller.whole(body), Ended.COMPLETE
+        else:
+            told, ended = shape.error(_refused(passage, answer.status, body)), Ended.REFUSED
+        passage.said.append(told)
+        reply = web.StreamResponse(status=passage.status, headers=self._headers(passage, JSON))
+        reply.content_length = len(told)
+        await reply.prepare(request)
+        await reply.write(told[:-1])
+        await self._keep(passage.exchange(ended))
+        await reply.write(told[-1:])
+        await reply.write_eof()
+        return reply
+
+    async def _tell_stream(self, request: web.BaseRequest, passage: Passage, answer: Answer) -> web.StreamResponse:
+        passage.status, teller = answer.status, passage.teller
+        reply: web.StreamResponse | None = None
+        ended = Ended.COMPLETE
+        try:
+            async with aclosing(answer.chunks()) as chunks:
+                async for chunk in chunks:
+                    told = teller.feed(chunk)
+                    if reply is None:
+                        passage.first_byte = time.perf_counter()
+                        reply = web.StreamResponse(headers=self._headers(passage, teller.content_type))
+                        await reply.prepare(request)
+                        told = teller.begin() + told
+                    if told:
+                        passage.said.append(told)
+                        await reply.write(told)
+        except BrokenOff as error:
+            log.warning("%s broke off a stream: %s", passage.upstream, error)
+            ended = Ended.UPSTREAM_DIED
+        if not teller.complete:
+            ended = Ended.UPSTREAM_DIED
+        if reply is None:
+            self._later(passage.exchange(ended))
+            raise Refusal(502, f"{passage.upstream} broke off before its first word.", retry_after=5)
+        last = teller.end()
+        passage.said.append(last)
+        await self._keep(passage.exchange(ended))
+        if ended is Ended.UPSTREAM_DIED:
+            # Without its proper end: whoever reads it must see that it is half an answer.
+            if request.transport is not None:
+                request.transport.abort()
+            return reply
+        if last:
+            await reply.write(last)
+        await reply.write_eof()
+        return reply
+
+    def _headers(self, passage: Passage, content_type: str) -> dict[str, str]:
+        headers = {"Content-Type": content_type, UPSTREAM: passage.upstream, "Cache-Control": "no-store"}
+        if passage.teller.completion_id:
+            headers[COMPLETION_ID] = passage.teller.completion_id
+        if passage.build_digest:
+            headers[BUILD] = passage.build_digest
+        if passage.asked.dropped:
+            headers[DROPPED] = ", ".join(passage.asked.dropped[:_MOST_DROPPED])
+        return headers
+
+    async def _keep(self, exchange: Exchange) -> None:
+        """Have it kept; where that takes too long it goes on by itself, and the answer goes on too."""
+        captured: bool | None = False
+        keeping = asyncio.ensure_future(self._capture.keep(exchange))
+        try:
+            await asyncio.wait({keeping}, timeout=self._settings.capture_wait_ms / 1000)
+            captured = keeping.result() if keeping.done() else None
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            # Whatever goes wrong in keeping must not reach the answer.
+            log.exception("an exchange was not kept")
+        if exchange.consent == "none":
+            captured = None
+        self._note_end(exchange, captured=captured)
+
+    def _note_end(self, exchange: Exchange, *, captured: bool | None) -> None:
+        self._meters.ended(exchange, captured=captured)
+        self._routing.observe(exchange)
+
+    def _later(self, exchange: Exchange) -> None:
+        self._begin(self._keep(exchange))
+
+    def _begin(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _ask_beside(self, shadow: Route | None, passage: Passage) -> None:
+        """Ask the shadow the same, where there is one and it is not behind already."""
+        if shadow is not None and self._shadows < _SHADOWS:
+            self._begin(self._ask_shadow(shadow, passage))
+
+    async def _ask_shadow(self, shadow: Route, passage: Passage) -> None:
+        self._shadows += 1
+        beside = Passage(
+            route=passage.route,
+            caller=passage.caller,
+            body=passage.body,
+            asked=passage.asked,
+            teller=passage.teller,
+            happened_at=passage.happened_at,
+            began=time.perf_counter(),
+            upstream=shadow.upstream,
+            build_digest=shadow.build_digest,
+        )
+        ended = Ended.UPSTREAM_DIED
+        try:
+            async with self._asker.ask(shadow, beside.asked.path, beside.asked.body(shadow.model)) as answer:
+                beside.status, beside.build_digest = answer.status, answer.build_digest
+                async for chunk in answer.chunks():
+                    beside.first_byte = beside.first_byte or time.perf_counter()
+                    beside.said.append(chunk)
+                ended = Ended.COMPLETE if answer.status in _OK else Ended.REFUSED
+        except (Unreachable, BrokenOff) as error:
+            log.info("the shadow does not answer: %s", error)
+        finally:
+            self._shadows -= 1
+        self._routing.observe(beside.exchange(ended, shadow=True))
+
+
+def _refused(passage: Passage, status: int, body: bytes) -> Refusal:
+    """What the client is told where the upstream said no."""
+    if passage.asked.path == EMBEDDINGS and status in _LACKING:
+        passage.status = 501
+        return Refusal(
+            501,
+            f"{passage.upstream} gives no embeddings. Name a server that does under [[gateway.upstreams]] and ask for "
+            "it by that name.",
+            code="not_supported",
+        )
+    try:
+        said = json.loads(body)["error"]
+        return Refusal(status, str(said["message"]), said=body)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Refusal(status, body[:500].decode(errors="replace"))

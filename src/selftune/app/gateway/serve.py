@@ -1,0 +1,96 @@
+"""The program that is the gateway.
+
+    python -P -m selftune.app.gateway.serve PROJECT_FOLDER [--port N]
+
+It prints one line of JSON when it is up, or why it is not, and then talks to standard error only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.gateway.counting import Counts
+from selftune.app.gateway.keys import FOLDER, KeyRing
+from selftune.app.gateway.server import HOST, serving
+from selftune.app.gateway.upstreams import Upstreams
+from selftune.errors import SelftuneError
+from selftune.loop.config import load_config
+from selftune.release.publish import publish_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.app.gateway.exchange import Capture, Exchange
+    from selftune.loop.config import ProjectConfig
+
+NOTE: Final = "gateway.json"
+
+
+class NoCapture:
+    """Keeps nothing, and says so by each answer."""
+
+    async def keep(self, exchange: Exchange) -> bool:
+        """False."""
+        del exchange
+        return False
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until told to stop; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="selftune.app.gateway.serve")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, default=None)
+    asked = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        config = load_config(asked.folder)
+        asyncio.run(_serve(asked.folder.resolve(), config, asked.port))
+    except SelftuneError as error:
+        _say({"error": type(error).__name__, "message": error.message, "next_step": error.next_step})
+        return error.exit_code
+    return 0
+
+
+async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
+    settings = config.gateway if port is None else replace(config.gateway, port=port)
+    routing = Upstreams(folder, settings.upstreams, config.egress.allow)
+    keys, counts, capture = KeyRing(folder / ".selftune"), Counts(), _capture()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with serving(
+            settings, keys=keys, consent=config.capture.consent, routing=routing, capture=capture, counts=counts
+        ) as chosen:
+            note = folder / ".selftune" / FOLDER / NOTE
+            note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            publish_bytes(note, json.dumps({"port": chosen}).encode(), mode=0o600)
+            _say({"up": f"http://{HOST}:{chosen}", "port": chosen})
+            await stop.wait()
+    finally:
+        await capture.close()
+
+
+def _capture() -> Capture:
+    return NoCapture()
+
+
+def _say(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
