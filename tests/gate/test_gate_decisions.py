@@ -449,7 +449,7 @@ def test_every_declared_rule_leaves_a_check() -> None:
     evidence = worlds.with_further(evidence, "battle", *2 * (worlds.right_up_to(30, 60),), suite=talks)
     together = SuiteDemand(sets=(("all", SetDemand(categories=("item",))),))
     demands = (("guarded_one", SuiteDemand(guarded=True)), ("plain_one", together))
-    policy = replace(policy, suites=demands, training_seeds=3)
+    policy = replace(policy, suites=demands, training_seeds=3, live_answers=30)
     decision = decide_on(replace(evidence, picks=Picks(choices=(Choice.TIE,))), policy)
     assert {check.name.partition(":")[0] for check in decision.checks} == set(policy.rules)
 

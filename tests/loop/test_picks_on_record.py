@@ -23,6 +23,7 @@ def plan_with(picked) -> SimpleNamespace:
         judge_identity=None,
         policy=SimpleNamespace(alpha_over_nights=AlphaOverNights.EACH_NIGHT),
         picked=picked,
+        lived=lambda champion, candidate: (),
     )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.gate.config import Policy
-    from selftune.records import Build, Check, Evaluation, JudgeIdentity, Run, Suite
+    from selftune.records import Build, Check, Evaluation, JudgeIdentity, LiveTrial, Run, Suite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class Evidence:
         picks: What people chose between the two builds' answers, blind.
         champion_run: What the champion was trained by; None where no run of this project made it.
         trainings: The candidate's recipe under further seeds, where the policy asks for them.
+        live: Trials of the candidate beside this champion on real requests, in the order in which they ended.
     """
 
     champion: Evaluation
@@ -70,6 +71,7 @@ class Evidence:
     picks: Picks = Picks()  # noqa: RUF009 - a frozen value
     champion_run: Run | None = None
     trainings: tuple[Training, ...] = ()
+    live: tuple[LiveTrial, ...] = ()
 
     def on(self, further: SuiteEvidence) -> Evidence:
         """The same candidate as a further suite shows it, for rules that look at one suite."""

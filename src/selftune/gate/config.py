@@ -93,6 +93,7 @@ class Policy:
         training_seeds: Seeds under which the recipe is trained before its candidate may be promoted; 1: once.
         probe_below: A run that saw less than this share of the champion's lessons is a probe, and not comparable with
             what serves, unless its recipe states its purpose.
+        live_answers: Answers to real requests that a promotion needs of the candidate, beside the champion's; 0: none.
         collapse_margin: Share by which empty, looping or copied answers may grow.
         suites: Further suites by name, each with what is asked there; one that is not named gets `SuiteDemand()`.
     """
@@ -124,6 +125,7 @@ class Policy:
     training_seeds: int = 1
     probe_below: float = 0.5
     collapse_margin: float = 0.05
+    live_answers: int = 0
     suites: tuple[tuple[str, SuiteDemand], ...] = ()
 
     @property

@@ -52,6 +52,7 @@ NEXT_BY_FAMILY: Final = {
     "set_cap": "Add golden items of the categories in the set, and train again; the old model keeps serving.",
     "regression": "Read the items that broke again, add golden items like them, and train again.",
     "picks": "Gather golden items like the answers you preferred, and train again; the old model keeps serving.",
+    "live": "Let it answer more real requests (`selftune canary start candidate`), or train again where it did harm.",
     "other_arms": "Evaluate the other arms again on the same suite.",
     "independence": "Name another judge for the data or another scorer for the suite; code and your own picks count.",
 }
@@ -67,6 +68,7 @@ _WITHOUT_TRAINING: Final = frozenset(
         "seed_spread",
         "serving_form",
         "parity",
+        "live",
         "other_arms",
     }
 )

@@ -57,6 +57,7 @@ def decide(evidence: Evidence, policy: Policy, context: Context) -> Decision:
         next_step=_cheapest(checked, weighed, needed, evidence, policy),
         picks=evidence.picks.statement_ids,
         further=tuple(FurtherArms(suite=one.suite.name, arms=_arms(one)) for one in evidence.further),
+        live=tuple(trial.id for trial in evidence.live),
         trainings=tuple(one.evaluation.id for one in evidence.trainings if one.evaluation is not None),
     )
 

@@ -113,15 +113,20 @@ def pending_promotion(
 ) -> PendingPromotion | None:
     """The promoting decision that is neither released, refused nor expired; None when the way is free.
 
+    A later decision about the same build takes the place of an earlier one: what was promoted may have done harm since.
+
     A clock that was set back makes nothing expire and nothing younger; only the newest such decision counts, because
     no later one is made while one is pending.
     """
     released = {release.decision_id for release in releases}
     refused = {statement.subject for statement in standing_refusals(hearing)}
     needed = SOLO_APPROVALS if hearing.alone else TEAM_APPROVALS
+    last_words = {decided.decision.build_id: decided.decision.id for decided in decisions}
     for decided in reversed(decisions):
         decision = decided.decision
         if decision.outcome is not Outcome.PROMOTE or decision.id in released | refused:
+            continue
+        if last_words[decision.build_id] != decision.id:
             continue
         expires = datetime.fromisoformat(decided.at) + timedelta(hours=expiry_hours)
         if datetime.fromisoformat(now) >= expires:

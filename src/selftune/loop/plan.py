@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from selftune.loop.lessons.teaching import Teaching
     from selftune.loop.measuring.holdout import Holdout
     from selftune.loop.prompts.stage import PromptSearching
-    from selftune.records import Evaluation, JudgeIdentity, Release, Suite
+    from selftune.records import Evaluation, JudgeIdentity, LiveTrial, Release, Suite
     from selftune.release.base import Promotion
     from selftune.release.config import Target
     from selftune.store import Store
@@ -134,6 +134,7 @@ class Plan:
         nights: Of each earlier night that tested a gain, whether it promoted.
         ladder: Whether a prompt and every serving form compete, and the simplest that is not inferior is released.
         picked: What people chose between the answers of two builds, the champion first.
+        lived: The trials of two builds beside each other on real requests, the champion first.
         seed: What all chance of the project comes from.
         shows_lessons: Whether lessons shown in a prompt are a control beside `others`.
         holdout: How what is held out of the log is asked and graded beside them; None where nobody may grade it.
@@ -179,6 +180,7 @@ class Plan:
     prompts: PromptSearching | None = None
     left_out: frozenset[str] = frozenset()
     picked: Callable[[Build, Build], Picks] = lambda champion, candidate: Picks()  # noqa: ARG005 - nobody picked
+    lived: Callable[[Build, Build], tuple[LiveTrial, ...]] = lambda champion, candidate: ()  # noqa: ARG005 - none was
 
     def corrections(self, corrector: Teaching, judgements: Stored[Judgement]) -> Corrections:
         """The answers worth a correction, as a source that a teacher writes; none when nobody could judge them."""
@@ -276,6 +278,7 @@ class Plan:
             judge=self.judge_identity,
             further=tuple(_beside(suite, arms) for suite, arms in further if arms),
             picks=Picks() if candidate is None else self.picked(self.champion, candidate),
+            live=() if candidate is None else self.lived(self.champion, candidate),
             nights=self.nights if self.policy.alpha_over_nights is AlphaOverNights.LORD else (),
         )
 

@@ -24,6 +24,7 @@ from selftune.judges.config import Judging, Member
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
+from selftune.loop.deciding.live import trials_between
 from selftune.loop.deciding.picks import picks_between
 from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.deciding.trainings import recipes_again
@@ -142,6 +143,7 @@ def make_plan(project: Project, run: Run | None = None, *, anyway: bool = False)
         nights=nights_of(decision for _, decision in store.each(Decision)),
         ladder=config.gate.ladder,
         picked=lambda old, new: picks_between(project, old, new),
+        lived=lambda old, new: trials_between(project.store, old, new),
         target=make_target(project),
         champion=champion,
         others=others,

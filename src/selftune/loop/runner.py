@@ -21,6 +21,7 @@ from selftune.loop.amending.standing import check_codex
 from selftune.loop.braking import check_amid, check_brake, check_freeze, check_step
 from selftune.loop.cycle import run_cycle, weigh_run
 from selftune.loop.deciding.breaker_lock import keep_breaker
+from selftune.loop.deciding.live import decide_by_live
 from selftune.loop.deciding.picks import decide_by_picks
 from selftune.loop.deciding.policy_lock import keep_policy
 from selftune.loop.executor import Executor, Silent
@@ -33,6 +34,7 @@ from selftune.loop.planning import make_plan
 from selftune.loop.prompts.wishes import trains
 from selftune.loop.releasing.pending import pending_decision, pending_promotion
 from selftune.loop.releasing.service import make_target, put_right, serving_release
+from selftune.loop.under_way import Noted
 from selftune.records import Dataset, Decision, Evaluation, Outcome, Release
 from selftune.release.live import LiveServer
 from selftune.release.stage import release
@@ -160,7 +162,7 @@ def make_executor(project: Project, observer: Observer, *, seconds: float | None
     return Executor(
         store=project.store,
         context=context,
-        observer=observer,
+        observer=Noted(observer, project.hidden, seconds=seconds),
         deadline=deadline,
         seal=lambda made: seal_build(made, key),
         before=lambda stage: check_step(project, stage),
@@ -321,8 +323,12 @@ def why_stopped(project: Project, halt: NotYet) -> NotYet:
 
 
 def weigh_picks(project: Project, step: Executor) -> Decision | None:
-    """The last decision made again, if somebody has picked since; a promotion among them is then carried out."""
-    again = decide_by_picks(project, step)
+    """The last decision made again, if somebody has picked since, or its candidate was tried on real requests.
+
+    A promotion that comes of it is then carried out.
+    """
+    picked = decide_by_picks(project, step)
+    again = decide_by_live(project, step) or picked
     if again is not None and again.outcome is not Outcome.PROMOTE:
         leave_for_people(project, again)
     return again

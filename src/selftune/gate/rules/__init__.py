@@ -11,6 +11,7 @@ from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Fl
 from selftune.gate.rules.identity import IdentityKept
 from selftune.gate.rules.independence import Independence
 from selftune.gate.rules.leakage import Leakage
+from selftune.gate.rules.live import LiveKept
 from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.purpose import SamePurpose
 from selftune.gate.rules.serving import Parity, ServingForm
@@ -64,6 +65,7 @@ _RULES: Final[tuple[type[EnforcedRule], ...]] = (
     Regression,
     Leakage,
     IdentityKept,
+    LiveKept,
     Independence,
     OtherArms,
     TrainingSpread,

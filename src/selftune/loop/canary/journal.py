@@ -1,0 +1,90 @@
+"""A trial's journal: one line for each answer and each thumb, in the order in which the guards saw them, without words.
+
+It outlives a gateway that was killed; a line that was cut off is not counted. It is no store: what came of the trial
+goes on record from it when the trial has ended.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from selftune.loop.canary.guards import Guardrails, Outcome
+from selftune.loop.canary.note import journal_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from selftune.loop.canary.note import CanaryNote
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How an answer in the shadow stood beside the one that was given; figures alone, nobody's words.
+
+    Attributes:
+        identical: The same words.
+        overlap: Words in both, as a share of the words in either.
+        longer: Words of the candidate for each of the champion's; None where it said none.
+    """
+
+    identical: bool
+    overlap: float
+    longer: float | None
+
+
+class Journal:
+    """Appends to one trial's journal."""
+
+    def __init__(self, hidden: Path, trial: str) -> None:
+        path = journal_path(hidden, trial)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Line by line, so that a kill takes away at most the line that is being written.
+        self._stream = path.open("a", encoding="utf-8", buffering=1)
+
+    def write(self, entry: Outcome | Comparison) -> None:
+        """One more line.
+
+        Raises:
+            OSError: there is no room for it.
+        """
+        known = {name: value for name, value in asdict(entry).items() if value is not None and value != ""}
+        self._stream.write(json.dumps(known, separators=(",", ":")) + "\n")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+
+
+def read_journal(hidden: Path, trial: str) -> Iterator[Outcome | Comparison]:
+    """Every whole line, in order; none where nothing was written."""
+    path = journal_path(hidden, trial)
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            entry = _entry_of(line)
+            if entry is not None:
+                yield entry
+
+
+def replay(note: CanaryNote, hidden: Path, *, keep: bool = False) -> tuple[Guardrails, list[Comparison]]:
+    """What the guards have seen of a trial, and what was compared in its shadow."""
+    guards, compared = Guardrails(note.limits, keep=keep), list[Comparison]()
+    for entry in read_journal(hidden, note.trial):
+        if isinstance(entry, Outcome):
+            guards.take(entry)
+        else:
+            compared.append(entry)
+    return guards, compared
+
+
+def _entry_of(line: str) -> Outcome | Comparison | None:
+    """What a line says; None for what was cut off, or written by nobody of ours."""
+    try:
+        body: Any = json.loads(line)
+        return Comparison(**{"longer": None, **body}) if "identical" in body else Outcome(**body)
+    except (ValueError, TypeError):
+        return None
