@@ -179,6 +179,26 @@ def field_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server of the tests' own; skipped by name where there is none to start."""
+    _insist_on("postgres")
+    from postgres import running_server
+
+    programs = _postgres_programs()
+    assert programs is not None
+    with running_server(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server):
+    """The URL of a fresh database, thrown away afterwards."""
+    url = postgres_server.new_database()
+    yield url
+    postgres_server.drop(url)
+
+
 class _Tables:
     """Makes the tables of a new store by the words that made the first one's; all migrations in turn take far longer.
 

@@ -14,6 +14,7 @@ SelftuneError                 1  something failed
 │   ├── UnbalancedError       5  what could be learnt from is too much of one kind, or too little of another
 │   ├── JudgeMissingError     5  a person must name a judge
 │   └── WaitingForPersonError 5  an approval is awaited
+├── DatabaseAwayError         1  the server that keeps the records does not answer
 ├── ProposerError             1  who proposes what to try next can't, or only what must not be tried
 ├── LockedError               6  another runner holds the project
 ├── BudgetError               7  time or money is used up
@@ -125,6 +126,10 @@ class WaitingForPersonError(NotYet):
     """A person must approve, sign or answer before the cycle goes on."""
 
     exit_code = 5
+
+
+class DatabaseAwayError(SelftuneError):
+    """The server that keeps the records does not answer; what it had taken before is there."""
 
 
 class ProposerError(SelftuneError):

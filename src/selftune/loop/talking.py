@@ -30,7 +30,9 @@ class PersonasSection:
     So many `seconds` and `tokens` (read and said) a dialogue, `tokens_a_turn` said in one turn, `calls_a_turn` and
     `calls` of tools. Beyond this machine a voice is sent nothing unless its host stands under [egress] and [capture]
     consent is `send`, and then redacted words only. With `judged = true` the endpoint under [judge] is asked twice
-    after each turn how far it stands in dissonance, beside what code measures.
+    after each turn how far it stands in dissonance, beside what code measures. Dialogues that are not over lie in a
+    file under `.selftune`, or where records are kept, if that is PostgreSQL, or in the database whose URL is
+    `checkpoints`, written as under [store].
     """
 
     seconds: float = 600.0
@@ -39,6 +41,7 @@ class PersonasSection:
     calls_a_turn: int = 4
     calls: int = 16
     judged: bool = False
+    checkpoints: str = ""
     voices: tuple[PersonaVoice, ...] = ()
 
 

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from selftune.errors import BudgetError, IntegrityError, LockedError, MissingFileError, UsageError
 
@@ -45,14 +45,15 @@ class Begun:
     body: str
 
 
-class Checkpoints:
-    """An open file of dialogues. `saver` is what a graph is compiled with; a thread is one dialogue.
+class Checkpoints(Protocol):
+    """Open dialogues: in a file here, or in a database (`postgres_checkpoints`). A thread is one dialogue.
 
-    Bodies are texts of whoever holds the dialogue; this file does not read them.
+    Bodies are texts of whoever holds the dialogue; what keeps them does not read them.
     """
 
-    def __init__(self, saver: SqliteSaver) -> None:
-        self.saver = saver
+    @property
+    def saver(self) -> Any:
+        """What a graph is compiled with: one of LangGraph's savers."""
 
     def begin(self, thread: str, body: str) -> None:
         """Write down that a dialogue begins, and what it needs to go on after a crash.
@@ -60,6 +61,28 @@ class Checkpoints:
         Raises:
             UsageError: there was one of this name.
         """
+
+    def unfinished(self) -> tuple[Begun, ...]:
+        """Every dialogue that is not over, oldest first."""
+
+    def keep(self, thread: str, number: int, body: str) -> None:
+        """Write a turn down; one that stands there already stays as it is."""
+
+    def kept(self, thread: str) -> tuple[str, ...]:
+        """Every turn of a dialogue that was written down, in order."""
+
+    def finish(self, thread: str, outcome: str) -> None:
+        """A dialogue is over and kept elsewhere: what it became stays here, its words and checkpoints go."""
+
+
+class FileCheckpoints:
+    """An open file of dialogues."""
+
+    def __init__(self, saver: SqliteSaver) -> None:
+        self.saver = saver
+
+    def begin(self, thread: str, body: str) -> None:
+        """Write down that a dialogue begins."""
         said = "INSERT INTO threads SELECT ?, coalesce(max(number), 0) + 1, ?, NULL FROM threads"
         try:
             with self.saver.cursor() as cursor:
@@ -70,24 +93,24 @@ class Checkpoints:
             ) from error
 
     def unfinished(self) -> tuple[Begun, ...]:
-        """Every dialogue that is not over, oldest first."""
+        """What is not over."""
         with self.saver.cursor(transaction=False) as cursor:
             found = cursor.execute("SELECT id, body FROM threads WHERE outcome IS NULL ORDER BY number").fetchall()
         return tuple(Begun(thread=thread, body=body) for thread, body in found)
 
     def keep(self, thread: str, number: int, body: str) -> None:
-        """Write a turn down; one that stands there already stays as it is."""
+        """Write a turn down."""
         with self.saver.cursor() as cursor:
             cursor.execute("INSERT OR IGNORE INTO turns VALUES (?, ?, ?)", (thread, number, body))
 
     def kept(self, thread: str) -> tuple[str, ...]:
-        """Every turn of a dialogue that was written down, in order."""
+        """The turns of a dialogue."""
         with self.saver.cursor(transaction=False) as cursor:
             found = cursor.execute("SELECT body FROM turns WHERE thread = ? ORDER BY number", (thread,)).fetchall()
         return tuple(body for (body,) in found)
 
     def finish(self, thread: str, outcome: str) -> None:
-        """A dialogue is over and kept elsewhere: what it became stays here, its words and checkpoints go."""
+        """Let go of a dialogue's words."""
         with self.saver.cursor() as cursor:
             cursor.execute("UPDATE threads SET outcome = ?, body = '' WHERE id = ?", (outcome, thread))
             cursor.execute("DELETE FROM turns WHERE thread = ?", (thread,))
@@ -96,7 +119,7 @@ class Checkpoints:
 
 
 @contextmanager
-def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> Iterator[Checkpoints]:
+def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> Iterator[FileCheckpoints]:
     """The file of dialogues, made where there is none, held by this process until the block ends.
 
     Raises:
@@ -127,7 +150,7 @@ def open_checkpoints(path: Path = IN_MEMORY, *, wait_seconds: float = 0.0) -> It
 
 
 @contextmanager
-def _connected(name: str) -> Iterator[Checkpoints]:
+def _connected(name: str) -> Iterator[FileCheckpoints]:
     prepare_langgraph()
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -138,7 +161,7 @@ def _connected(name: str) -> Iterator[Checkpoints]:
             # Said here too, for a process that had imported LangGraph before it could be told.
             saver = saver_between_steps()(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
             saver.setup()
-            yield Checkpoints(saver)
+            yield FileCheckpoints(saver)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise _unreadable(name, error) from error

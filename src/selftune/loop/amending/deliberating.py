@@ -26,8 +26,8 @@ from selftune.loop.braking import check_brake
 from selftune.loop.dialogues.holding import limits_of
 from selftune.loop.dialogues.keeping import keep_exchange
 from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of
+from selftune.loop.unfinished import Room, file_of, open_unfinished
 from selftune.personas.base import Passage
-from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.deliberation.base import Matter, Outcome, seat
 from selftune.personas.deliberation.graph import GRAPH_VERSION, Proceeding, deliberate
 from selftune.personas.dialogue.base import Company, Setting, Unheard
@@ -101,7 +101,7 @@ def hold_deliberation(project: Project, *, voice: Voice | None = None, heard: Li
     """
     check_brake(project)
     codex = project.store.record(require_adopted(project), Codex)
-    with open_checkpoints(place_of(project)) as checkpoints:
+    with open_unfinished(project, Room.DELIBERATIONS) as checkpoints:
         begun = checkpoints.unfinished()
         if begun:
             outset, company = _read(begun[0].body, codex.id), _company(project, codex, voice, heard)
@@ -120,8 +120,8 @@ def speaks_elsewhere(config: ProjectConfig) -> bool:
 
 
 def place_of(project: Project) -> Path:
-    """The file of the deliberation that is not over."""
-    return project.hidden / "personas" / "deliberations.db"
+    """The file of the deliberation that is not over, where no database is named for it."""
+    return file_of(project, Room.DELIBERATIONS)
 
 
 def _lasting_conflict(project: Project) -> Persistence:
@@ -185,7 +185,8 @@ def _read(body: str, codex_id: str) -> _Outset:
 def _stuck(why: str) -> IntegrityError:
     return IntegrityError(
         f"a deliberation lies unfinished here, and {why}.",
-        next_step="Move .selftune/personas/deliberations.db away; then deliberate anew.",
+        next_step="Move .selftune/personas/deliberations.db away, or drop the schema selftune_deliberations of the "
+        "database that [personas] or [store] names; then deliberate anew.",
     )
 
 

@@ -29,7 +29,8 @@ from selftune.loop.dialogues.state import held_to_state, opening_in_state
 from selftune.loop.dialogues.voices import Cast, cast_of, cleaner_of, finder_of
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.motivation.idleness import note_visit
-from selftune.personas.checkpoints import IN_MEMORY, open_checkpoints
+from selftune.loop.unfinished import Room, file_of, open_unfinished, was_any_begun
+from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.dialogue.base import (
     DYAD,
     Company,
@@ -46,6 +47,7 @@ from selftune.personas.scripted import ScriptedVoice
 from selftune.records import Build, Codex, GenerationParameters, Message, Release, Trigger
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from selftune.loop.opened import Project
@@ -99,7 +101,7 @@ def hold(
     guests = _Guests(voice=voice, gauge=gauge, toolbox=toolbox, heard=heard)
     company = _company(project, codex, persona, guests)
     wait = _PERSON_WAITS_SECONDS if trigger is Trigger.USER else _WAIT_SECONDS
-    with open_checkpoints(place_of(project) if keep else IN_MEMORY, wait_seconds=wait) as checkpoints:
+    with _open(project, wait) if keep else open_checkpoints() as checkpoints:
         begun = [one for one in checkpoints.unfinished() if one.thread == task_id]
         if begun:
             lying = read_outset(begun[0])
@@ -151,7 +153,7 @@ def resume(
         IntegrityError: it was begun under another codex or in another version of the graph.
     """
     codex = _codex_to_speak_under(project)
-    with open_checkpoints(place_of(project), wait_seconds=_PERSON_WAITS_SECONDS) as checkpoints:
+    with _open(project, _PERSON_WAITS_SECONDS) as checkpoints:
         outset = read_outset(find_unfinished(checkpoints.unfinished(), name))
         refuse_other(outset, codex.id, scripted=isinstance(voice, ScriptedVoice))
         guests = _Guests(voice=voice, gauge=gauge, toolbox=toolbox, heard=heard)
@@ -168,7 +170,7 @@ def end_unfinished(project: Project, name: str = "", *, why: str = "It was broke
         UsageError: there is no such dialogue.
         LockedError: another process holds a dialogue here.
     """
-    with open_checkpoints(place_of(project), wait_seconds=_PERSON_WAITS_SECONDS) as checkpoints:
+    with _open(project, _PERSON_WAITS_SECONDS) as checkpoints:
         outset = read_outset(find_unfinished(checkpoints.unfinished(), name))
         turns = read_turns(checkpoints, outset.thread)
         state = where_it_stands(checkpoints, outset.thread) if outset.version == GRAPH_VERSION else BEGINNING
@@ -208,15 +210,19 @@ def unfinished(project: Project) -> tuple[Outset, ...]:
     Raises:
         LockedError: another process holds a dialogue here.
     """
-    if not place_of(project).exists():
+    if not was_any_begun(project, Room.DIALOGUES):
         return ()
-    with open_checkpoints(place_of(project), wait_seconds=_WAIT_SECONDS) as checkpoints:
+    with _open(project, _WAIT_SECONDS) as checkpoints:
         return tuple(read_outset(one) for one in checkpoints.unfinished())
 
 
 def place_of(project: Project) -> Path:
-    """The file of the dialogues that are not over."""
-    return project.hidden / "personas" / "dialogues.db"
+    """The file of the dialogues that are not over, where no database is named for them."""
+    return file_of(project, Room.DIALOGUES)
+
+
+def _open(project: Project, wait_seconds: float) -> AbstractContextManager[Checkpoints]:
+    return open_unfinished(project, Room.DIALOGUES, wait_seconds=wait_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
