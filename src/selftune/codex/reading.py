@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -88,6 +89,7 @@ def _too_large(where: str) -> ConfigError:
     )
 
 
+@lru_cache(maxsize=1024)
 def reference_to(name: str) -> str:
     """The name as references write it: `Tamland Engine` is `tamland_engine`."""
     return _BETWEEN_WORDS.sub("_", name.casefold()).strip("_")

@@ -12,10 +12,13 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
+from functools import lru_cache
+from itertools import starmap
+from operator import mul
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _WORD: Final = re.compile(r"\w+")
 _PART_LETTERS: Final = 4
@@ -38,22 +41,37 @@ class HashedWords:
     def __call__(self, text: str) -> Sequence[float]:
         """The vector, `size` floats."""
         vector = [0.0] * self.size
-        for feature, count in Counter(_features(text)).items():
-            weight = (1.0 + math.log(count)) * (_PART_WEIGHT if feature.startswith("#") else 1.0)
-            digest = zlib.crc32(feature.encode("utf-8", "surrogatepass"))
-            vector[digest % self.size] += weight if digest & _SIGN_BIT else -weight
+        for feature, count in _counted(text).items():
+            digest, weight = _hashed(feature)
+            vector[digest % self.size] += (1.0 + math.log(count)) * weight
         length = math.sqrt(math.fsum(value * value for value in vector))
         return [value / length for value in vector] if length else vector
 
 
 def cosine(first: Sequence[float], second: Sequence[float]) -> float:
     """The cosine of two vectors of unit length or zero."""
-    return math.fsum(one * other for one, other in zip(first, second, strict=True))
+    return math.fsum(starmap(mul, zip(first, second, strict=True)))
 
 
-def _features(text: str) -> Iterator[str]:
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        yield word
-        padded = f"#{word}#"
-        for at in range(len(padded) - _PART_LETTERS + 1):
-            yield f"#{padded[at : at + _PART_LETTERS]}"
+def _counted(text: str) -> dict[str, int]:
+    """Each feature with how often it occurs, in the order in which they come: sums of floats depend on it."""
+    counted: dict[str, int] = {}
+    for word, count in Counter(_WORD.findall(unicodedata.normalize("NFKC", text).lower())).items():
+        for feature in _features(word):
+            counted[feature] = counted.get(feature, 0) + count
+    return counted
+
+
+@lru_cache(maxsize=4096)
+def _features(word: str) -> tuple[str, ...]:
+    padded = f"#{word}#"
+    parts = (padded[at : at + _PART_LETTERS] for at in range(len(padded) - _PART_LETTERS + 1))
+    return (word, *(f"#{part}" for part in parts))
+
+
+@lru_cache(maxsize=16384)
+def _hashed(feature: str) -> tuple[int, float]:
+    """The hash of a feature, and its weight with the sign that the hash gives it."""
+    digest = zlib.crc32(feature.encode("utf-8", "surrogatepass"))
+    weight = _PART_WEIGHT if feature.startswith("#") else 1.0
+    return digest, weight if digest & _SIGN_BIT else -weight

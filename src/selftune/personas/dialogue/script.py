@@ -39,7 +39,7 @@ class Script:
         kept = replace(
             turn,
             message=cleaned(turn.message, self._clean),
-            in_place_of=self._clean(turn.in_place_of),
+            in_place_of=self._clean(turn.in_place_of) if turn.in_place_of else "",
             found=kinds_found((turn.message, own), self._find),
         )
         body = msgspec.json.encode(kept).decode()
