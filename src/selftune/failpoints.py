@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from typing import Final
 
 from selftune.errors import SelftuneError
+from selftune.platforms import kill_this_process
 
 VARIABLE: Final = "SELFTUNE_FAILPOINTS"
 _ERRORS: Final = {"enospc": errno.ENOSPC, "eio": errno.EIO}
@@ -31,7 +31,7 @@ def reach(name: str) -> None:
     if action is None:
         return
     if action == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill_this_process()
     if action in _ERRORS:
         raise OSError(_ERRORS[action], os.strerror(_ERRORS[action]), name)
     raise SelftuneError(f"failpoint {name!r} said {action!r}.", next_step=f"Unset {VARIABLE}.")

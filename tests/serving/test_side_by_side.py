@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from selftune.context import Answer, ChatRequest
 from selftune.errors import ServingError
+from selftune.platforms import own_cores
 from selftune.records import FileDigest, GenerationParameters, Message, digest_file
 from selftune.serving.child import shares_of
 from selftune.serving.client import LoopbackClient
 from selftune.serving.llama_cpp import LlamaCpp, LlamaCppConfig, LlamaCppServer, run_server
 from selftune.serving.ordering import Order
-from selftune.serving.processor import fitting_servers, fitting_threads, own_cores
+from selftune.serving.processor import fitting_servers, fitting_threads
 from selftune.testing import fake_build
 
 SHORT = GenerationParameters(max_tokens=8)

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from selftune.platforms import peak_memory_bytes
 from selftune.records import CurvePoint
-from selftune.training.watch import divergence, finite, is_time_up, peak_memory_bytes
+from selftune.training.watch import divergence, finite, is_time_up
 
 
 def curve(*losses: float) -> list[CurvePoint]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
+
+from selftune.platforms import peak_memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +27,6 @@ def resident_bytes() -> int:
     return held
 
 
-def own_peak_bytes() -> int:
-    """The system's figure for the peak of this process alone."""
-    unit = 1 if sys.platform == "darwin" else _KIB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 class MemoryWatch:
     """Looks four times a second, while it is open, and keeps the largest sum.
 
@@ -42,7 +36,7 @@ class MemoryWatch:
     """
 
     def __init__(
-        self, measure: Callable[[], int] = resident_bytes, own_peak: Callable[[], int] = own_peak_bytes
+        self, measure: Callable[[], int] = resident_bytes, own_peak: Callable[[], int] = peak_memory_bytes
     ) -> None:
         self._measure = measure
         self._own_peak = own_peak

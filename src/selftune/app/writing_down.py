@@ -8,16 +8,14 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.reporting.pages.plain import plain
 from selftune.errors import UsageError
 from selftune.interrupts import heard_at_a_terminal
+from selftune.platforms import each_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from selftune.loop.drafts import Draft
 
 _CHUNK: Final = 4096
@@ -39,7 +37,7 @@ def write_words(draft: Draft, *, edit: bool = False) -> str:
         return draft.text.removesuffix("\n")
     descriptor = sys.stdin.fileno()
     if sys.stdin.isatty():
-        with _each_key(descriptor):
+        with each_key(descriptor), heard_at_a_terminal():
             sys.stderr.write("Write; Ctrl-D ends it. Every letter is kept as you type.\n")
             sys.stderr.flush()
             _read_keys(draft, descriptor)
@@ -103,22 +101,3 @@ def _decoded(decoder: codecs.IncrementalDecoder, data: bytes) -> str:
             "what came in is no UTF-8; what was read before it is kept as an unfinished draft.",
             next_step="Give it as UTF-8.",
         ) from error
-
-
-@contextmanager
-def _each_key(descriptor: int) -> Iterator[None]:
-    """Hear every key at once; where a system has no such terminals, line by line as ever."""
-    try:
-        import termios
-        import tty
-    except ImportError:  # pragma: no cover - Windows
-        yield
-        return
-    before = termios.tcgetattr(descriptor)
-    try:
-        # Not the default, which throws away what was typed ahead.
-        tty.setcbreak(descriptor, termios.TCSADRAIN)
-        with heard_at_a_terminal():
-            yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.facts import template_of
 from selftune.bases.shape import read_json
+from selftune.platforms import bound_this_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def main() -> None:
     from transformers.utils.chat_template_utils import render_jinja_template
 
     order = json.loads(sys.stdin.read())
-    _bound(order["seconds"])
+    bound_this_process(seconds=order["seconds"], memory_bytes=_MOST_BYTES)
     texts, _ = render_jinja_template(
         conversations=[list(said) for said in _CONVERSATIONS],
         chat_template=order["template"],
@@ -104,20 +105,6 @@ def main() -> None:
         **order["roles"],
     )
     sys.stdout.write(json.dumps(texts))
-
-
-def _bound(seconds: int) -> None:
-    """The processor's time from now on, and on Linux, which alone takes it, the memory."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    last = int(used.ru_utime + used.ru_stime) + 1 + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (last, last + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ the bytes are the same whatever the number of cores.
 from __future__ import annotations
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.bases.gguf_names import interleave_rotary
 from selftune.builds.quantise import encode
 from selftune.errors import UsageError
+from selftune.platforms import own_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +82,7 @@ class Encoder:
 @contextmanager
 def open_encoder() -> Iterator[Encoder]:
     """An encoder with as many threads as this process may use cores: all heavy work leaves Python's lock."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(max_workers=cores, thread_name_prefix="encode") as pool:
+    with ThreadPoolExecutor(max_workers=own_cores(), thread_name_prefix="encode") as pool:
         yield Encoder(pool)
 
 

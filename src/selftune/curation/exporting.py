@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from selftune.curation.exports import FORMATS
 from selftune.curation.exports.base import CannotCarryError
 from selftune.errors import MissingFileError, UnknownNameError, UsageError
+from selftune.platforms import sync_folder, sync_path
 from selftune.records import not_erased
 
 if TYPE_CHECKING:
@@ -133,22 +134,14 @@ def _new_file(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         yield draft
-        _sync(draft)
+        sync_path(draft)
         # A link fails where a rename would replace what somebody wrote meanwhile.
         os.link(draft, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise taken from error
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write_lines(bodies: Iterable[dict[str, Any]], path: Path) -> int:

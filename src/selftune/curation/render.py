@@ -7,6 +7,7 @@ import os
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.platforms import sync_folder
 from selftune.records import Message, canonical_json, digest_bytes, encode_record, not_erased
 
 if TYPE_CHECKING:
@@ -170,12 +171,4 @@ def _publish(path: Path, added: str) -> None:
         target.flush()
         os.fsync(target.fileno())
     draft.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

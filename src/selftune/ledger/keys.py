@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
 from selftune.failpoints import reach
+from selftune.platforms import is_read_by_others
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,6 @@ PRIVATE: Final = "machine.key"
 PUBLIC: Final = "machine.pub"
 NEXT: Final = "machine.next"
 _SEED_BYTES: Final = 32
-_OTHERS: Final = 0o077
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def read_secret(path: Path) -> bytes:
         text = path.read_text(encoding="ascii", errors="replace")
     except FileNotFoundError as error:
         raise MissingFileError(f"{path} is missing.", next_step="Restore it from a backup of the project.") from error
-    if os.name == "posix" and path.stat().st_mode & _OTHERS:
+    if is_read_by_others(path):
         raise UsageError(f"{path} can be read by other users.", next_step=f"Run `chmod 600 {path}`.")
     try:
         secret = bytes.fromhex(text)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.errors import DamagedFileError
 from selftune.failpoints import reach
 from selftune.ledger.verify import CHECKPOINTS, DOMAIN, NO_HASH, WITNESSES, canonical, entry_hash, file_of, message_of
+from selftune.platforms import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -128,17 +129,6 @@ class Mirror:
             os.fsync(stream.fileno())
         if fresh:
             sync_folder(self.folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; Windows has no such call and needs none."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_last(path: Path) -> bool:

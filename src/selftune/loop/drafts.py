@@ -21,6 +21,7 @@ from selftune.governance.statements import say
 from selftune.loop.hearing import put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.opened import DRAFTS
+from selftune.platforms import sync_folder
 from selftune.records import Gravity, Statement, StatementKind
 from selftune.settings import from_mapping
 
@@ -69,7 +70,7 @@ class Draft:
         self.path.touch(mode=0o600)
         header = self._folder / f"{self.name}{_ABOUT}"
         _write_through(header, json.dumps(asdict(self._about), ensure_ascii=False).encode())
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -173,12 +174,3 @@ def _write_through(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from selftune.platforms import sync_folder
+
 
 def publish_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file by these bytes in one step: a reader sees the old content or the new, never a part."""
@@ -37,14 +39,3 @@ def publish_link(source: Path, path: Path) -> None:
     # Two names of one file: rename does nothing then, and leaves the first (POSIX rename).
     temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's entries durable; Windows has no such call and needs none."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

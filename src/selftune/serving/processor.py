@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 from typing import Final
 
 from selftune.errors import ServingError
+from selftune.platforms import own_cores
 
 CPUINFO: Final = Path("/proc/cpuinfo")
 _MEASURED_SECONDS: Final = 0.2
@@ -46,11 +46,6 @@ def fitting_servers(size_bytes: int, slots: int) -> int:
     It counts all cores of this process, free or not: every arm of a comparison is asked in the same way.
     """
     return min(own_cores(), slots) if size_bytes <= _SMALL_BYTES else 1
-
-
-def own_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_cores() -> int:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ServingError
+from selftune.platforms import die_with_parent
 
 if TYPE_CHECKING:
     from selftune.serving.ordering import Order
@@ -27,8 +28,6 @@ NAME: Final = "llama-server"
 _OK: Final = 200
 _LOOK_SECONDS: Final = 0.05
 _VERSION_SECONDS: Final = 30
-_DIES_WITH_ITS_PARENT: Final = 1  # PR_SET_PDEATHSIG, linux/prctl.h
-_KILL: Final = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +63,7 @@ def start_program(program: str, order: Order) -> Program:
         [program, *arguments_for(order, port)],
         stdin=subprocess.DEVNULL,
         env=plain_environment(),
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no thread of ours holds a lock
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no thread of ours holds a lock
     )
     while not _answers(port):
         if process.poll() is not None:
@@ -135,10 +134,3 @@ def _answers(port: int) -> bool:
 def _end_with(process: subprocess.Popen[bytes]) -> None:
     """Whoever waits for an answer must see that nobody is there: a server that died ends us too."""
     os._exit(1 if process.wait() else 0)
-
-
-def _die_with_parent() -> None:
-    """Runs in the new process: the kernel kills it when we are gone, however we went."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(_DIES_WITH_ITS_PARENT, _KILL)

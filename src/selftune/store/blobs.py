@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 from selftune.errors import BudgetError, DamagedFileError, MissingFileError
-from selftune.ledger.mirror import sync_folder
+from selftune.platforms import sync_folder, sync_path
 from selftune.records import digest_file
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class BlobStore:
         digest = digest_file(temporary)
         place = self._place(digest)
         if not place.exists():
-            _sync_file(temporary)
+            sync_path(temporary)
             place.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(place)
             for folder in (place.parent, place.parent.parent, self._root):
@@ -137,11 +137,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
     except OSError:
         # Another file system, or one without hard links.
         shutil.copyfile(source, target)
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

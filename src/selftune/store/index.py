@@ -8,7 +8,6 @@ damaged is deleted and read again.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from selftune.errors import DamagedFileError, MissingFileError
+from selftune.platforms import sync_folder, sync_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -159,12 +159,12 @@ class SearchIndex:
 
     def _move_watermark(self, until: int) -> None:
         for path in self._folder.rglob("*"):
-            _sync(path)
+            sync_path(path)
         kept = self._folder / f"{_WATERMARK}.new"
         kept.write_text(json.dumps({"form": self._form, "sequence": until}) + "\n", encoding="utf-8")
-        _sync(kept)
+        sync_path(kept)
         kept.replace(self._folder / _WATERMARK)
-        _sync(self._folder)
+        sync_folder(self._folder)
 
 
 def _lancedb() -> Any:
@@ -192,14 +192,6 @@ def _among(interaction_ids: Iterable[str]) -> str:
     listed = [one for one in interaction_ids if one.replace(":", "").replace("_", "").isalnum()]
     quoted = ", ".join(f"'{one}'" for one in listed)
     return f"id IN ({quoted})" if quoted else "false"
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _batches(entries: Iterator[Entry], size: int) -> Iterator[list[Entry]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import DamagedFileError
 from selftune.failpoints import reach
+from selftune.platforms import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     _write_durably(draft / _SEAL, _sealed(tensors, told))
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
-    _sync_folder(folder)  # before the older one goes: a power cut must leave one of them
+    sync_folder(folder)  # before the older one goes: a power cut must leave one of them
     for older in _found(folder):
         if older != target:
             shutil.rmtree(older)
@@ -156,15 +157,6 @@ def _place(folder: Path, step: int) -> Path:
 
 def _found(folder: Path) -> list[Path]:
     return [path for path in folder.glob("step-*") if path.is_dir()]
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder can't be opened
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

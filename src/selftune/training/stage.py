@@ -13,6 +13,7 @@ from selftune.bases.shape import read_shape
 from selftune.context import Progress
 from selftune.errors import IntegrityError, UsageError
 from selftune.interrupts import asked_to_stop
+from selftune.platforms import peak_memory_bytes
 from selftune.plugins import load_plugin
 from selftune.records import FileDigest, Run, RunStatus, has_words
 from selftune.training.base import TrainingJob, TrainingResult
@@ -28,7 +29,6 @@ from selftune.training.resident import kept_in_memory, made_once, name_files
 from selftune.training.rows import load_tokenizer
 from selftune.training.sampling import plan_batches
 from selftune.training.state import keep_file, keep_state, lay_out_state
-from selftune.training.watch import peak_memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

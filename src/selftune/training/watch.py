@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,15 +36,3 @@ def finite(curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]:
 def is_time_up(seconds: float, limit: float) -> bool:
     """Whether a limit was set and is reached."""
     return 0 < limit <= seconds
-
-
-def peak_memory_bytes() -> int:
-    """The most memory this process ever held, everything it did included."""
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -46,11 +46,7 @@ def show_help(
     command: Annotated[list[str] | None, typer.Argument(help="A command, and one below it: judge import.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every command, by what it is for.")] = False,
 ) -> None:
-    """The seven commands that a person needs; every command with --all, or all about one that is named.
-
-    Raises:
-        UnknownNameError: there is no such command.
-    """
+    """The seven commands that a person needs; every command with --all, or all about one that is named."""
     root = context.find_root()
     if command:
         named = _find(root, command)

@@ -11,7 +11,6 @@ import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, BudgetUsd, Folder
 from selftune.app.reporting.pages.plain import plain
-from selftune.interrupts import heard_at_a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,18 +173,13 @@ def read_key() -> str:
 
 
 def _typed_key() -> str:
-    try:
-        import termios
-        import tty
-    except ImportError:  # Windows has neither.
+    from selftune.interrupts import heard_at_a_terminal
+    from selftune.platforms import each_key, hears_each_key
+
+    if not hears_each_key():
         key: str = typer.getchar()
         return key
     terminal = sys.stdin.fileno()
-    before = termios.tcgetattr(terminal)
-    try:
-        # Nothing is flushed, as `typer.getchar` does: what was typed while the last key was written down counts too.
-        tty.setcbreak(terminal, termios.TCSADRAIN)
-        with heard_at_a_terminal():
-            return os.read(terminal, 1).decode("utf-8", "replace")
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+    # `typer.getchar` would throw away what was typed while the last key was written down.
+    with each_key(terminal), heard_at_a_terminal():
+        return os.read(terminal, 1).decode("utf-8", "replace")

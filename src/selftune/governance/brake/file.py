@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import DamagedFileError, LockedError
 from selftune.failpoints import reach
-from selftune.release.publish import publish_bytes, sync_folder
+from selftune.platforms import sync_folder
+from selftune.release.publish import publish_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -14,6 +14,7 @@ from getpass import getpass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
+from selftune.platforms import is_read_by_others
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[\w][\w. -]{0,63}")
 _SHORTEST: Final = 8
-_OTHERS: Final = 0o077
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def load_person_key(folder: Path, name: str, ask: Ask = ask_on_terminal) -> Pers
         raise MissingFileError(
             f"there is no key named {name!r} on this machine.", next_step=f"Make one with `selftune key new {name}`."
         )
-    if os.name == "posix" and private.stat().st_mode & _OTHERS:
+    if is_read_by_others(private):
         raise UsageError(f"{private} can be read by other users.", next_step=f"Run `chmod 600 {private}`.")
     pem = private.read_bytes()
     if b"ENCRYPTED PRIVATE KEY" not in pem:
