@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from selftune.loop.config import ProjectConfig
     from selftune.loop.opened import Project
     from selftune.records import Interaction
+    from selftune.store import Store
 
 _PURPOSE: Final = "pseudonyms"
 
@@ -43,7 +44,12 @@ class NotesDoor:
 
 def door_of(project: Project) -> Capture:
     """The door that everything passes which the project keeps; its key is made at the first use."""
-    return replace(rules_of(project.config), pseudonyms=Pseudonyms(project.store.derive_key(_PURPOSE)))
+    return door_with(project.config, project.store)
+
+
+def door_with(config: ProjectConfig, store: Store) -> Capture:
+    """The same door where the project's base is not needed, and need not be there."""
+    return replace(rules_of(config), pseudonyms=Pseudonyms(store.derive_key(_PURPOSE)))
 
 
 def rules_of(config: ProjectConfig) -> Capture:

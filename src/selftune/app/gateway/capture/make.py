@@ -1,0 +1,261 @@
+"""The gateway's end of capture: it hands exchanges to a writer beside it and says when they are on the disk.
+
+Nothing here takes longer than copying the bytes into a pipe: reading, redacting and the disk are the writer's. Should
+it die it is started again, and gets once more what it had not answered for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from asyncio.subprocess import PIPE
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from selftune.app.gateway.capture.bodies import SHAPES
+from selftune.app.gateway.capture.frames import framed, read_frames
+from selftune.app.gateway.capture.talk import Asked, Done, Verdict
+from selftune.app.gateway.exchange import Ended
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from selftune.app.gateway.capture.words import Word
+    from selftune.app.gateway.exchange import Exchange
+    from selftune.loop.fronting import GatewaySection
+
+log = logging.getLogger("selftune.gateway.capture")
+
+OPTED_OUT: Final = "none"
+WRITER: Final = "selftune.app.gateway.capture.writer"
+_MOST_WAITING: Final = 8192
+_MOST_BYTES: Final = 128 << 20
+_PAUSES: Final = (0.1, 0.5, 2.0, 5.0)
+_SHOUT_SECONDS: Final = 10.0
+_CHUNK: Final = 1 << 16
+_END_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureState:
+    """How capture stands, for whoever watches.
+
+    Attributes:
+        kept: Exchanges that are on the disk.
+        lost: Exchanges that are not, by the reason.
+        opted_out: Exchanges that were not to be kept.
+        waiting: Exchanges and words that are on their way to the disk.
+        up: Whether the writer runs.
+    """
+
+    kept: int
+    lost: Mapping[str, int]
+    opted_out: int
+    waiting: int
+    up: bool
+
+
+@dataclass(kw_only=True)
+class _Waiting:
+    """What was handed over and not answered for."""
+
+    frame: bytes
+    kept: Future[Verdict]
+    is_word: bool
+
+
+@dataclass(kw_only=True)
+class _Line:
+    """What is on its way to the disk, by number."""
+
+    entries: dict[int, _Waiting] = field(default_factory=dict)
+    size: int = 0
+    last: int = 0
+
+    def add(self, asked: _Waiting) -> None:
+        self.entries[self.last] = asked
+        self.size += len(asked.frame)
+
+    def take(self, number: int) -> _Waiting | None:
+        found = self.entries.pop(number, None)
+        self.size -= 0 if found is None else len(found.frame)
+        return found
+
+
+class SpoolCapture:
+    """Keeps exchanges in the project's spool, by a writer of its own."""
+
+    def __init__(self, folder: Path, *, command: tuple[str, ...] = ()) -> None:
+        """Make it; the writer is started by the first exchange, or by `start`."""
+        self._command = command or (sys.executable, "-P", "-m", WRITER, str(folder))
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._line = _Line()
+        self._kept = self._opted_out = 0
+        self._lost: Counter[str] = Counter()
+        self._shouted: dict[str, float] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._writer: asyncio.subprocess.Process | None = None
+        self._up = self._closing = False
+        self._failures = 0
+
+    def start(self) -> None:
+        """Start the writer, within a running loop; once is enough."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._supervise())
+
+    def keep(self, exchange: Exchange) -> Future[bool]:
+        """True once it is on the disk; False at once where it can't be kept, or was not to be."""
+        answer: Future[bool] = asyncio.get_running_loop().create_future()
+        if not is_wanted(exchange):
+            self._opted_out += exchange.consent == OPTED_OUT
+            answer.set_result(False)
+            return answer
+        verdict = self._hand_over(Asked(number=self._line.last + 1, exchange=exchange), is_word=False)
+
+        def told(done: Future[Verdict]) -> None:
+            if not answer.done():
+                answer.set_result(done.result() is Verdict.KEPT)
+
+        verdict.add_done_callback(told)
+        if verdict.done():
+            answer.set_result(verdict.result() is Verdict.KEPT)
+        return answer
+
+    async def say(self, word: Word) -> Verdict:
+        """Keep a later word on an answer; what became of it."""
+        return await asyncio.shield(self._hand_over(Asked(number=self._line.last + 1, word=word), is_word=True))
+
+    def state(self) -> CaptureState:
+        """How capture stands."""
+        return CaptureState(
+            kept=self._kept,
+            lost=dict(self._lost),
+            opted_out=self._opted_out,
+            waiting=len(self._line.entries),
+            up=self._up,
+        )
+
+    async def close(self) -> None:
+        """Have the writer write what waits, and end it."""
+        self._closing = True
+        if self._up and self._writer is not None and self._writer.stdin is not None:
+            self._writer.stdin.close()
+        if self._task is not None:
+            try:
+                await asyncio.wait_for(self._task, _END_SECONDS)
+            except TimeoutError:
+                log.warning("the writer did not end within %s seconds", _END_SECONDS)
+                if self._writer is not None:
+                    self._writer.kill()
+        self._fail_all(Verdict.GONE)
+
+    # --- On the way -------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, asked: Asked, *, is_word: bool) -> Future[Verdict]:
+        """Send something to the writer, unless too much waits already."""
+        self.start()
+        verdict: Future[Verdict] = asyncio.get_running_loop().create_future()
+        frame = framed([self._encode(asked)])
+        line = self._line
+        full = len(line.entries) >= _MOST_WAITING or line.size + len(frame) > _MOST_BYTES
+        if full or self._closing or self._failures >= len(_PAUSES):
+            self._settle(verdict, Verdict.CROWDED if full else Verdict.GONE, is_word=is_word)
+            return verdict
+        line.last = asked.number
+        line.add(_Waiting(frame=frame, kept=verdict, is_word=is_word))
+        if self._up and self._writer is not None and self._writer.stdin is not None:
+            self._writer.stdin.write(frame)
+        return verdict
+
+    def _settle(self, future: Future[Verdict], verdict: Verdict, *, is_word: bool) -> None:
+        if verdict is Verdict.KEPT:
+            self._kept += not is_word
+        elif verdict is not Verdict.FOREIGN:
+            self._lost[str(verdict)] += not is_word
+            self._shout(verdict)
+        if not future.done():
+            future.set_result(verdict)
+
+    def _shout(self, verdict: Verdict) -> None:
+        """Say aloud that something was not kept, and no more often than people can hear it."""
+        now = asyncio.get_running_loop().time()
+        if now - self._shouted.get(verdict, -_SHOUT_SECONDS) >= _SHOUT_SECONDS:
+            self._shouted[verdict] = now
+            log.error("NOT CAPTURED (%s); answers go on. Not captured so far: %s", verdict, dict(self._lost))
+
+    def _fail_all(self, verdict: Verdict) -> None:
+        for number in list(self._line.entries):
+            one = self._line.take(number)
+            if one is not None:
+                self._settle(one.kept, verdict, is_word=one.is_word)
+
+    # --- The writer -------------------------------------------------------------------------------------------------
+
+    async def _supervise(self) -> None:
+        """Keep a writer running until we close."""
+        while not self._is_done():
+            await self._attend()
+            self._up = False
+            if self._is_done():
+                return
+            pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+            self._failures += 1
+            log.error("the writer of the capture ended; it is started again in %s seconds", pause)
+            if self._failures >= len(_PAUSES):
+                self._fail_all(Verdict.GONE)
+            await asyncio.sleep(pause)
+
+    def _is_done(self) -> bool:
+        return self._closing and not self._line.entries
+
+    async def _attend(self) -> None:
+        """One writer's life: hand it what waits, and hear what became of it."""
+        self._writer = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+        assert self._writer.stdin is not None, "it was asked for"  # noqa: S101 - can't happen
+        assert self._writer.stdout is not None, "it was asked for"  # noqa: S101 - can't happen
+        decode, data = msgspec.msgpack.Decoder(list[Done]).decode, b""
+        while chunk := await self._writer.stdout.read(_CHUNK):
+            data += chunk
+            end = 0
+            for frame in read_frames(data):
+                end = frame.end
+                if frame.payload is not None:
+                    self._hear(decode(frame.payload), self._writer.stdin)
+            data = data[end:]
+        with suppress(ConnectionError):
+            self._writer.stdin.close()
+        await self._writer.wait()
+
+    def _hear(self, done: list[Done], stdin: asyncio.StreamWriter) -> None:
+        for one in done:
+            if one.number == 0:
+                self._up, self._failures = True, 0
+                stdin.write(b"".join(waiting.frame for waiting in self._line.entries.values()))
+                if self._closing:
+                    stdin.close()
+                continue
+            waiting = self._line.take(one.number)
+            if waiting is not None:
+                self._settle(waiting.kept, one.verdict, is_word=waiting.is_word)
+
+
+def is_wanted(exchange: Exchange) -> bool:
+    """Whether an exchange is one to keep: talk that a person saw, or tried to see, and did not ask to leave out."""
+    return (
+        exchange.consent != OPTED_OUT
+        and not exchange.shadow
+        and exchange.ended is not Ended.REFUSED
+        and exchange.route in SHAPES
+    )
+
+
+def open_capture(folder: Path, settings: GatewaySection) -> SpoolCapture:  # noqa: ARG001 - the seam hands them over
+    """The capture of a project; its writer starts with the first exchange, or with `start`."""
+    return SpoolCapture(folder.resolve())
