@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.endpoints import look_at_endpoints
+from selftune.app.findings import Finding
+from selftune.app.machine import look_at_ledger_clock, look_at_machine, look_at_ports
 from selftune.errors import SelftuneError
+from selftune.loop.fronting import DashboardSection, GatewaySection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,47 +19,33 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.records import Release
 
-_LEAST_FREE_BYTES: Final = 1 << 30
 _NAMED: Final = 3
 _OLLAMA: Final = "ollama"
 _VLLM: Final = "vllm"
 _LLAMA_SERVER: Final = "llama_server"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing looked at: `ok`, `note` or `bad`, and the mend where there is one to make."""
-
-    level: str
-    what: str
-    mend: str = ""
-
-
 def examine(folder: Path) -> list[Finding]:
     """Everything that can be told without changing anything; the project too, if the folder holds one."""
-    findings = [*_machine(folder), *_packages(), *_sandbox()]
     from selftune.loop.config import CONFIG_FILE
 
+    findings = [*look_at_machine(folder), *_packages(), *_sandbox()]
     if (folder / CONFIG_FILE).exists():
-        findings += _project(folder)
+        findings += [*_ports(folder), *_project(folder)]
     else:
+        findings += look_at_ports({"gateway": GatewaySection().port, "dashboard": DashboardSection().port})
         findings.append(Finding(level="note", what=f"no project in {folder}", mend="Run `selftune init` to make one."))
     return findings
 
 
-def _machine(folder: Path) -> Iterator[Finding]:
-    from selftune.serving.processor import free_cores, require_avx2
+def _ports(folder: Path) -> list[Finding]:
+    from selftune.loop.config import load_config
 
-    yield Finding(level="ok", what=f"Python {sys.version.split()[0]}, {free_cores()} free cores")
-    free = shutil.disk_usage(folder if folder.exists() else folder.resolve().parent).free
-    level = "ok" if free >= _LEAST_FREE_BYTES else "bad"
-    mend = "" if level == "ok" else "Free some space before you train."
-    yield Finding(level=level, what=f"{free / 1e9:.1f} GB free on disk", mend=mend)
     try:
-        require_avx2()
-        yield Finding(level="ok", what="the processor can run llama.cpp (AVX2)")
-    except SelftuneError as error:
-        yield Finding(level="bad", what=error.message, mend=error.next_step)
+        config = load_config(folder)
+    except SelftuneError:
+        return []  # said where the project is looked at
+    return [*look_at_ports({"gateway": config.gateway.port, "dashboard": config.dashboard.port})]
 
 
 def _packages() -> Iterator[Finding]:
@@ -105,7 +93,9 @@ def _project(folder: Path) -> Iterator[Finding]:
     try:
         with open_project(folder) as project:
             yield Finding(level="ok", what=f"project {project.config.project.name!r} on base {project.base.name!r}")
-            yield Finding(level="ok", what=project.store.sqlite_note)
+            yield Finding(level="ok", what=f"records: {project.store.sqlite_note}")
+            yield look_at_ledger_clock(project)
+            yield from look_at_endpoints(project)
             yield from _driver(project.config.serving.driver)
             yield from _release(project)
             yield _records(project)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selftune.app.machine import DRIVE_MEND, drive_in_words
 from selftune.bases.registry import REFERENCE, SMOLLM2, add_base, known_bases, resolve_base
 from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.config import CONFIG_FILE, Profile
@@ -12,6 +13,7 @@ from selftune.loop.project import create_project, open_project, prepare_hidden
 from selftune.loop.releasing.service import make_target, serving_release
 from selftune.loop.releasing.start import put_base_into_service
 from selftune.loop.runner import hold_lease
+from selftune.platforms import windows_mount
 from selftune.records import Build, Release
 from selftune.release.stage import rollback
 
@@ -36,11 +38,15 @@ def start_project(folder: Path, *, base: str | None, name: str, profile: str | N
     Without `base` and `profile` it is on the reference base, for one person, or as a config that is there says.
 
     Raises:
-        UsageError: there is a project in that folder that serves already, or its config says other than what is asked.
+        UsageError: there is a project in that folder that serves already, its config says other than what is asked, or
+            it lies on a drive of Windows.
         UnknownNameError: no such base or profile.
     """
     if profile is not None and profile not in list(Profile):
         raise UnknownNameError("profile", profile, list(Profile))
+    mount = windows_mount(folder)
+    if mount is not None:
+        raise UsageError(drive_in_words(folder, mount), next_step=DRIVE_MEND)
     if not (folder / CONFIG_FILE).exists():
         base = base or REFERENCE
         bring_base(base)

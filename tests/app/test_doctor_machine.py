@@ -1,0 +1,158 @@
+"""`selftune doctor` on what may be wrong with a machine: each trouble is found, and comes with what mends it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from selftune.app import machine
+from selftune.app.endpoints import look_at_endpoints
+from selftune.app.machine import (
+    judge_clock,
+    judge_python,
+    look_at_ledger_clock,
+    look_at_machine,
+    look_at_ports,
+    look_at_windows,
+)
+from selftune.app.projects import start_project
+from selftune.errors import UsageError
+from selftune.loop.executor import Silent
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def test_a_machine_is_looked_at_as_a_whole_and_nothing_is_written(tmp_path):
+    told = "\n".join(finding.what for finding in look_at_machine(tmp_path))
+    for word in ("Python 3.", "cores", "GB free on disk", "memory free", "card", "SQLite", "clock", "checkpoints"):
+        assert word in told
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("version", "level"), [((3, 10), "bad"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "bad")])
+def test_a_python_that_nobody_tried_is_named(version, level):
+    assert judge_python(version).level == level
+
+
+@pytest.mark.parametrize(
+    ("now", "newest", "level"),
+    [
+        (NOW, None, "ok"),
+        (NOW, NOW - timedelta(days=3), "ok"),
+        (NOW, NOW + timedelta(seconds=59), "ok"),
+        (NOW, NOW + timedelta(minutes=5), "bad"),
+        (datetime(1970, 1, 1, tzinfo=UTC), None, "bad"),
+    ],
+)
+def test_a_clock_is_held_against_the_newest_entry_of_the_ledger(now, newest, level):
+    found = judge_clock(now, newest)
+    assert found.level == level
+    assert ("timedatectl" in found.mend) == (level == "bad")
+
+
+def test_the_clock_is_held_against_what_this_ledger_says(project, monkeypatch):
+    project.store.note("something happened")
+    assert look_at_ledger_clock(project).level == "ok"
+    past = type("Past", (datetime,), {"now": classmethod(lambda cls, zone: datetime.now(zone) - timedelta(days=2))})
+    monkeypatch.setattr(machine, "datetime", past)
+    assert "2 days" in look_at_ledger_clock(project).what or "1 days" in look_at_ledger_clock(project).what
+
+
+def test_a_port_that_somebody_else_has_is_named_with_another_to_take():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (found,) = look_at_ports({"gateway": port})
+    assert found.level == "note"
+    assert "pytest" in found.what
+    assert "[gateway] port = " in found.mend
+    (free,) = look_at_ports({"gateway": port})
+    assert free.level == "ok"
+
+
+def test_an_old_sqlite_is_kept_from_the_fault_it_has_and_named(monkeypatch):
+    import sqlite3
+
+    monkeypatch.setattr("selftune.store.dialect.sqlite_module", lambda: sqlite3)
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    found = machine._sqlite()
+    assert (found.level, "journal delete" in found.what) == ("note", True)
+    assert "pip install pysqlite3" in found.mend
+
+
+@pytest.mark.parametrize(("said", "level"), [({}, "ok"), ({"LANGGRAPH_STRICT_MSGPACK": "false"}, "note")])
+def test_an_environment_that_lets_any_type_into_checkpoints_is_named(said, level):
+    (found,) = machine._strictness(said)
+    assert found.level == level
+
+
+def test_a_project_on_a_drive_of_windows_is_found_and_none_is_made_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "windows_mount", lambda folder: "/mnt/c")
+    levels = {finding.level for finding in look_at_windows(tmp_path, "172.23.16.1")}
+    told = "\n".join(f"{finding.what} {finding.mend}" for finding in look_at_windows(tmp_path, "172.23.16.1"))
+    assert "bad" in levels
+    assert "http://172.23.16.1:11434/v1" in told
+    monkeypatch.setattr("selftune.app.projects.windows_mount", lambda folder: "/mnt/c")
+    with pytest.raises(UsageError, match="drive of Windows") as refused:
+        start_project(tmp_path / "p", base=None, name="", profile=None, observer=Silent())
+    assert "~/project" in refused.value.next_step
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def answering(status: int, body: object):
+    """A fake endpoint that lists its models so."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def judged_at(project, url):
+    section = replace(project.config.judge, name="oracle", endpoint=url, model="wise")
+    return replace(project, config=replace(project.config, judge=section))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "level", "word"),
+    [
+        (200, {"data": [{"id": "wise"}]}, "ok", "has 'wise'"),
+        (200, {"data": [{"id": "other"}]}, "bad", "no model 'wise'"),
+        (404, {}, "note", "lists no models"),
+        (401, {}, "bad", "refuses the key"),
+    ],
+)
+def test_a_judge_is_asked_for_its_models_and_nothing_else(project, status, body, level, word):
+    with answering(status, body) as url:
+        (found,) = look_at_endpoints(judged_at(project, url))
+    assert found.level == level
+    assert word in found.what
+
+
+def test_a_judge_that_does_not_answer_or_may_not_be_asked_is_named(project):
+    (away,) = look_at_endpoints(judged_at(project, "http://127.0.0.1:1/v1"))
+    assert (away.level, "does not answer" in away.what) == ("bad", True)
+    (elsewhere,) = look_at_endpoints(judged_at(project, "http://judge.example/v1"))
+    assert "egress" in elsewhere.mend
+    assert list(look_at_endpoints(project)) == []
