@@ -88,6 +88,8 @@ def stop_here(folder: Path, *, because: str, author: str, patience: Patience | N
     """
     began, projects, trouble = time.monotonic(), projects_in(folder), list[str]()
     hidden = [project / _HIDDEN for project in projects]
+    _end_trials(hidden)
+    servers = (*projects, *_candidates(hidden))
 
     def look() -> tuple[Process, ...]:
         return tuple(process for one in hidden for process in who_works(one))
@@ -98,14 +100,14 @@ def stop_here(folder: Path, *, because: str, author: str, patience: Patience | N
         for one in hidden:
             trouble += _put_on(one, because, author)
         # Who saw the brake may be gone before anybody looks again.
-        spare = [pid for one in hidden for pid in _keepers(one)]
+        spare = [pid for one in servers for pid in _keepers(one / _HIDDEN)]
         ended, served = _end_all(
-            projects, lambda: end_workers(look, patience or Patience(), seen=seen, spare=spare), trouble
+            servers, lambda: end_workers(look, patience or Patience(), seen=seen, spare=spare), trouble
         )
     else:
         from selftune.loop.releasing.service import stop_service
 
-        served = sum(stop_service(project) for project in projects) > 0
+        served = sum(stop_service(project) for project in servers) > 0
     return Stopped(
         braked=any(is_braked(one) for one in hidden),
         ended=ended,
@@ -113,6 +115,21 @@ def stop_here(folder: Path, *, because: str, author: str, patience: Patience | N
         trouble=tuple(trouble),
         seconds=time.monotonic() - began,
     )
+
+
+def _end_trials(hidden: Sequence[Path]) -> None:
+    """Send everybody back to the champion; where none is tried nothing is imported for it."""
+    for one in hidden:
+        if (one / "gateway" / "canary.json").exists():
+            from selftune.loop.canary.ending import end_by_brake
+
+            end_by_brake(one, "the server was stopped")
+
+
+def _candidates(hidden: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders of candidates that are tried: to their keepers, they are projects."""
+    folders = (one / "canary" for one in hidden)
+    return tuple(folder for folder in folders if (folder / _HIDDEN).is_dir())
 
 
 def record_stop(folder: Path) -> str:

@@ -185,6 +185,7 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
     from selftune.app.breaker_page import breaker_line
+    from selftune.app.canarying import canary_line
     from selftune.app.doubts_page import standing_in_words
     from selftune.app.forgetting import forgotten_line
     from selftune.app.lifting import stays_in_words
@@ -221,6 +222,7 @@ def status_summary(project: Project) -> dict[str, Any]:
         "brake": "; ".join(stays_in_words(project)) or None,
         "breaker": breaker_line(project),
         "alarm": alarm_line(project),
+        "canary": canary_line(project),
         "next": "selftune cycle" if outlook.new else "selftune import FILE, or selftune ask",
     }
 

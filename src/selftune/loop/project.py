@@ -87,4 +87,8 @@ def open_project(folder: Path) -> Iterator[Project]:
             from selftune.loop.stops import settle_if_braked
 
             settle_if_braked(project)
+        if (project.hidden / "gateway" / "canary.json").is_file():
+            from selftune.loop.canary.ending import look_after_trial
+
+            look_after_trial(project)
         yield project

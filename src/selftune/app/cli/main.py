@@ -84,6 +84,7 @@ def register_commands() -> None:
         auditing,
         benchmarking,
         braking,
+        canary,
         chatting,
         codex,
         comparing,
@@ -99,6 +100,7 @@ def register_commands() -> None:
         forgetting,
         forging,
         forming,
+        gateway,
         growing,
         house,
         inspecting,
@@ -129,10 +131,12 @@ def register_commands() -> None:
 
     everyday.register(app)
     first_page.register(app)
+    gateway.register(app)
     chatting.register(app)
     dashboard.register(app)
     approving.register(app)
     braking.register(app)
+    canary.register(app)
     nights.register(app)
     night_timers.register(nights.nightly)
     motivating.register(app)

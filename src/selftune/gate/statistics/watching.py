@@ -1,8 +1,8 @@
 """Watching a candidate beside the champion while both answer, and looking after every answer.
 
 Somebody bets, answer by answer, that the candidate does worse than the champion by more than what is tolerated. Each
-answer of the candidate is held against the champion's answers around it: d = its outcome minus their mean, from -1 to
-1, where 1 is the worse outcome. If, whatever went before, the expectation of d is at most `tolerated`, then for each fixed
+answer of the candidate is held against the champion's around it: d = its outcome minus their mean, from -1 to 1, where
+1 is the worse outcome. If, whatever went before, the expectation of d is at most `tolerated`, then for each fixed
 stake s from 0 to below 1 / (1 + tolerated)
 
     capital *= 1 + s * (d - tolerated)

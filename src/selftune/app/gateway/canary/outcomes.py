@@ -1,0 +1,78 @@
+"""An exchange as the guards see it: whether it failed, how long it took, whether it declined. Its words stay here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.gateway.capture.bodies import read_talk
+from selftune.app.gateway.exchange import CANDIDATE, Ended
+from selftune.loop.canary.guards import Outcome
+from selftune.loop.canary.journal import Comparison
+from selftune.scoring.failures import Failure, classify_failure
+
+if TYPE_CHECKING:
+    from selftune.app.gateway.exchange import Exchange
+    from selftune.loop.canary.note import CanaryNote
+
+CHAT: Final = "/v1/chat/completions"
+# Whoever refuses says so at once: more of an answer is not looked at, so that a long one holds nobody up.
+_MOST_LETTERS: Final = 4000
+_CLIENT_ERRORS: Final = range(400, 500)
+_ANSWERED: Final = frozenset({CHAT, "/v1/completions", "/v1/responses", "/api/chat", "/api/generate"})
+
+
+def sticky_of(exchange: Exchange) -> str:
+    """Whom an exchange counts for: the user whom the client names, else the key."""
+    return exchange.user or exchange.key_id or ""
+
+
+def outcome_of(exchange: Exchange, note: CanaryNote, text: str | None) -> Outcome | None:
+    """How it went; None where it says nothing of the model: the client's own mistake, or a client that left amid it.
+
+    Args:
+        exchange: What was asked and answered.
+        note: The trial.
+        text: What was said, as `text_of` reads it.
+    """
+    mistaken = exchange.ended is Ended.REFUSED and exchange.status in _CLIENT_ERRORS
+    left = exchange.ended is Ended.CLIENT_GONE
+    if exchange.route not in _ANSWERED or mistaken or (left and exchange.first_byte_seconds is not None):
+        return None
+    whole = exchange.ended is Ended.COMPLETE
+    return Outcome(
+        candidate=exchange.upstream == CANDIDATE,
+        person=note.person(sticky_of(exchange)),
+        failed=None if left else not whole,
+        # Whoever left before the first word waited at least so long.
+        seconds=exchange.seconds if whole or left else None,
+        refused=is_refusal(text) if whole and text else None,
+        completion_id=exchange.completion_id,
+    )
+
+
+def text_of(exchange: Exchange) -> str | None:
+    """What was said, put together; None where it can't be read, or nothing was."""
+    # What was asked in the shadow is kept as the upstream said it, whatever the client's own way of speaking is.
+    route = CHAT if exchange.shadow and exchange.route != "/v1/completions" else exchange.route
+    try:
+        talk = read_talk(route, exchange.request, exchange.response, streamed=exchange.streamed)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    content = None if talk.answer is None else talk.answer.get("content")
+    return content if isinstance(content, str) else None
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer declines."""
+    return classify_failure("", text[:_MOST_LETTERS]) is Failure.REFUSED
+
+
+def compare(given: str, shadow: str) -> Comparison:
+    """How an answer in the shadow stands beside the one that was given."""
+    before, after = given.lower().split(), shadow.lower().split()
+    either = set(before) | set(after)
+    return Comparison(
+        identical=given.strip() == shadow.strip(),
+        overlap=len(set(before) & set(after)) / len(either) if either else 1.0,
+        longer=len(after) / len(before) if before else None,
+    )
