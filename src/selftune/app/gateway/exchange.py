@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CANDIDATE = "candidate"
 SHADOW = "shadow"
+OPTED_OUT = "none"
+"""The consent of who wants nothing kept."""
 RESERVED = frozenset({CHAMPION, CANDIDATE, SHADOW})
 """Names of models that no `[[gateway.upstreams]]` may take."""
 
@@ -133,7 +135,7 @@ class Meters(Protocol):
     """Counts for whoever watches; quick, and never of anybody's words."""
 
     def ended(self, exchange: Exchange, *, captured: bool | None) -> None:
-        """An exchange ended; `captured` is None where nothing was to be kept."""
+        """An exchange ended; `captured` is None where nothing was to be kept, and told once it is known."""
         ...
 
     def refused(self, route: str, status: int) -> None:

@@ -64,9 +64,13 @@ class Key:
 
 
 class KeyRing:
-    """The keys of a project as a server sees them; a change on disk is in force within half a second."""
+    """The keys of a project as a server sees them; a change on disk is in force within half a second.
 
-    def __init__(self, hidden: Path) -> None:
+    `own` are keys that live as long as the server, and stand in no file of keys.
+    """
+
+    def __init__(self, hidden: Path, *, own: tuple[Key, ...] = ()) -> None:
+        self._own = own
         self._path = hidden / FOLDER / FILE
         self._keys: tuple[Key, ...] = ()
         self._seen: tuple[int, int] | None = None
@@ -82,7 +86,7 @@ class KeyRing:
         digest = digest_of_key(shown)
         found = None
         # All are compared, whichever it is: how long it takes tells nobody how near a guess came.
-        for key in self._keys:
+        for key in (*self._own, *self._keys):
             if hmac.compare_digest(key.digest, digest):
                 found = key
         return found
@@ -135,16 +139,8 @@ def make_key(
         raise ConfigError("a key without a scope opens nothing.", next_step=f"Name one of: {', '.join(Scope)}.")
     if requests_per_minute is not None and requests_per_minute < 0:
         raise ConfigError("a key can't ask less often than never.", next_step="Give 0 for as often as it likes.")
-    secret = PREFIX + secrets.token_urlsafe(32)
-    key = Key(
-        id=f"k-{secrets.token_hex(4)}",
-        name=name,
-        digest=digest_of_key(secret),
-        scopes=scopes,
-        consent=consent,
-        requests_per_minute=requests_per_minute,
-        made_at=_now(),
-    )
+    drawn, secret = passing_key(name, scopes)
+    key = replace(drawn, consent=consent, requests_per_minute=requests_per_minute)
     with _changing(hidden) as path:
         keys = read_keys(hidden)
         if any(one.name == name and one.revoked_at is None for one in keys):
@@ -152,6 +148,21 @@ def make_key(
                 f"there is a key {name!r} already.", next_step="Choose another name, or revoke that one first."
             )
         _write(path, (*keys, key))
+    return key, secret
+
+
+def passing_key(name: str, scopes: tuple[Scope, ...]) -> tuple[Key, str]:
+    """A key that is in no file, and what is to be shown."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = Key(
+        id=f"k-{secrets.token_hex(4)}",
+        name=name,
+        digest=digest_of_key(secret),
+        scopes=scopes,
+        consent=None,
+        requests_per_minute=None,
+        made_at=_now(),
+    )
     return key, secret
 
 

@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from selftune.app.gateway.asking import BrokenOff, Unreachable
-from selftune.app.gateway.exchange import Ended, Exchange
+from selftune.app.gateway.exchange import OPTED_OUT, Ended, Exchange
 from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.shapes.base import JSON, new_id
 from selftune.errors import ServingError, UnknownNameError
 from selftune.release.door import BUILD, EMBEDDINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from selftune.app.gateway.asking import Answer, Asker
     from selftune.app.gateway.callers import Caller
     from selftune.app.gateway.exchange import Capture, Meters, Route, Routing
@@ -127,7 +129,7 @@ class Relay:
             except Unreachable as error:
                 log.warning("%s does not answer: %s", route.upstream, error)
                 passage.status = 502
-                self._note_end(passage.exchange(Ended.UPSTREAM_DIED), captured=None)
+                self._note_failure(passage.exchange(Ended.UPSTREAM_DIED))
                 route = route.fallback
             else:
                 self._ask_beside(shadow, passage)
@@ -235,29 +237,35 @@ class Relay:
 
     async def _keep(self, exchange: Exchange) -> None:
         """Have it kept; where that takes too long it goes on by itself, and the answer goes on too."""
-        captured: bool | None = False
-        keeping = asyncio.ensure_future(self._capture.keep(exchange))
+        self._routing.observe(exchange)
         try:
-            await asyncio.wait({keeping}, timeout=self._settings.capture_wait_ms / 1000)
-            captured = keeping.result() if keeping.done() else None
-        except asyncio.CancelledError:
-            raise
+            keeping = asyncio.ensure_future(self._capture.keep(exchange))
         except Exception:
             # Whatever goes wrong in keeping must not reach the answer.
             log.exception("an exchange was not kept")
-        if exchange.consent == "none":
-            captured = None
-        self._note_end(exchange, captured=captured)
+            self._meters.ended(exchange, captured=False)
+            return
+        keeping.add_done_callback(lambda done: self._note_kept(exchange, done))
+        await asyncio.wait({keeping}, timeout=self._settings.capture_wait_ms / 1000)
 
-    def _note_end(self, exchange: Exchange, *, captured: bool | None) -> None:
-        self._meters.ended(exchange, captured=captured)
+    def _note_kept(self, exchange: Exchange, keeping: asyncio.Future[bool]) -> None:
+        fault = None if keeping.cancelled() else keeping.exception()
+        if fault is not None:
+            log.error("an exchange was not kept", exc_info=fault)
+        captured = not keeping.cancelled() and fault is None and keeping.result()
+        wanted = exchange.consent != OPTED_OUT and exchange.ended is not Ended.REFUSED
+        self._meters.ended(exchange, captured=captured if wanted else None)
+
+    def _note_failure(self, exchange: Exchange) -> None:
+        """An upstream gave no answer at all; another one may, and that is what is kept."""
+        self._meters.ended(exchange, captured=None)
         self._routing.observe(exchange)
 
     def _later(self, exchange: Exchange) -> None:
         self._begin(self._keep(exchange))
 
-    def _begin(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -11,16 +11,18 @@ import argparse
 import asyncio
 import json
 import logging
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from selftune.app.gateway.capture.make import open_capture
 from selftune.app.gateway.counting import Counts
-from selftune.app.gateway.keys import FOLDER, KeyRing
+from selftune.app.gateway.keys import FOLDER, KeyRing, Scope, passing_key
+from selftune.app.gateway.looking import NOTE
 from selftune.app.gateway.server import HOST, serving
 from selftune.app.gateway.upstreams import Upstreams
+from selftune.app.process_tree import hear_signals
 from selftune.errors import SelftuneError
 from selftune.loop.config import load_config
 from selftune.release.publish import publish_bytes
@@ -28,22 +30,7 @@ from selftune.release.publish import publish_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from selftune.app.gateway.exchange import Capture, Exchange
     from selftune.loop.config import ProjectConfig
-
-NOTE: Final = "gateway.json"
-
-
-class NoCapture:
-    """Keeps nothing, and says so by each answer."""
-
-    async def keep(self, exchange: Exchange) -> bool:
-        """False."""
-        del exchange
-        return False
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,26 +52,23 @@ def main(arguments: Sequence[str]) -> int:
 async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     settings = config.gateway if port is None else replace(config.gateway, port=port)
     routing = Upstreams(folder, settings.upstreams, config.egress.allow)
-    keys, counts, capture = KeyRing(folder / ".selftune"), Counts(), _capture()
+    own, token = passing_key("the commands of this machine", (Scope.READ,))
+    keys, counts = KeyRing(folder / ".selftune", own=(own,)), Counts()
+    capture = open_capture(folder, settings)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    hear_signals(stop.set)
     try:
         async with serving(
             settings, keys=keys, consent=config.capture.consent, routing=routing, capture=capture, counts=counts
         ) as chosen:
+            capture.start()
             note = folder / ".selftune" / FOLDER / NOTE
             note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            publish_bytes(note, json.dumps({"port": chosen}).encode(), mode=0o600)
+            publish_bytes(note, json.dumps({"port": chosen, "token": token}).encode(), mode=0o600)
             _say({"up": f"http://{HOST}:{chosen}", "port": chosen})
             await stop.wait()
     finally:
         await capture.close()
-
-
-def _capture() -> Capture:
-    return NoCapture()
 
 
 def _say(message: object) -> None:

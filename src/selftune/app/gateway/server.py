@@ -25,6 +25,7 @@ from selftune.release.door import PASSED
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from selftune.app.gateway.callers import Caller
     from selftune.app.gateway.counting import Counts
     from selftune.app.gateway.exchange import Capture, Routing
     from selftune.app.gateway.keys import KeyRing
@@ -122,9 +123,9 @@ class Gateway:
             raise Refusal(400, "The body broke off.", closes=True) from None
         return bytes(data)
 
-    def admit(self, request: web.BaseRequest, scope: Scope) -> None:
-        """Let a request in that asks no model; `Refusal` where its key does not open what it wants."""
-        self._callers.admit(request.headers, scope)
+    def admit(self, request: web.BaseRequest, scope: Scope) -> Caller:
+        """Who sends a request that asks no model; `Refusal` where their key does not open what it wants."""
+        return self._callers.admit(request.headers, scope)
 
     async def _ask(self, request: web.BaseRequest) -> web.StreamResponse:
         caller = self._callers.admit(request.headers, Scope.CHAT)
