@@ -1,0 +1,188 @@
+"""What the next cycle would learn, lesson by lesson, before it does; nothing is judged, kept or paid for by looking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from selftune.app.doubting import speaker
+from selftune.curation.select import PERSON
+from selftune.curation.stage import curate
+from selftune.errors import NotYet, SelftuneError
+from selftune.loop.executor import Stored
+from selftune.loop.incoming.news import read_news
+from selftune.loop.lessons.coldstart import learnt_so_far
+from selftune.loop.lessons.taking_out import let_lesson_in, standing_exclusions, take_lesson_out
+from selftune.loop.plan import judged_log
+from selftune.loop.planning import make_plan
+from selftune.records import Interaction, Judgement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from selftune.curation.base import Judged
+    from selftune.loop.plan import Plan
+    from selftune.loop.project import Project
+    from selftune.records import Dataset, Message, Statement
+
+WITHOUT_REASON: Final = "taken out on the page Tonight"
+_MOST_UNJUDGED: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class LessonAhead:
+    """One answer that would be learnt.
+
+    Attributes:
+        taught_by: A person, or the build or model that gave the answer; None when unknown.
+        rejected: The answer that it is preferred to, where pairs are learnt.
+        is_new: Whether no model has learnt from it yet.
+        overall: What the judge gave it; None where a person's word stands for it.
+    """
+
+    interaction_id: str
+    messages: tuple[Message, ...]
+    taught_by: str | None
+    rejected: str | None
+    is_new: bool
+    synthetic: bool
+    overall: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenOut:
+    """A lesson that somebody took out: their words, and what it was; no words where these were erased."""
+
+    exclusion: Statement
+    messages: tuple[Message, ...]
+    by_me: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tonight:
+    """What the next cycle would learn as things stand.
+
+    Attributes:
+        lessons: New ones first.
+        unjudged: New interactions that no judge has seen yet, the first of them; `more_unjudged` counts the rest.
+        held_out: How many conversations are kept back to measure with.
+        trigger: New lessons that a training needs; None where nothing could be planned.
+        halted: Why the cycle would end before it learns; None where it would not.
+        next_step: What to do about that.
+    """
+
+    lessons: tuple[LessonAhead, ...]
+    taken_out: tuple[TakenOut, ...]
+    unjudged: tuple[Interaction, ...] = ()
+    more_unjudged: int = 0
+    held_out: int = 0
+    rejects: int = 0
+    trigger: int | None = None
+    halted: str | None = None
+    next_step: str | None = None
+
+    @property
+    def new(self) -> int:
+        """How many lessons no model has learnt from yet."""
+        return sum(one.is_new for one in self.lessons)
+
+
+def look_at_tonight(project: Project) -> Tonight:
+    """What would be learnt; what stands against learning at all is told and not raised.
+
+    Raises:
+        MissingFileError: the machine's key is gone.
+        IntegrityError: a record is damaged.
+    """
+    taken_out = tuple(_taken_out(project))
+    try:
+        plan = make_plan(project, anyway=True)
+    except SelftuneError as error:
+        return Tonight(lessons=(), taken_out=taken_out, halted=error.message, next_step=error.next_step)
+    unjudged, more = _unjudged(project, plan)
+    seen = Tonight(
+        lessons=(), taken_out=taken_out, unjudged=unjudged, more_unjudged=more, trigger=plan.curation.trigger
+    )
+    try:
+        # Without notes: the night writes them, and a look must not keep it from that.
+        dataset = curate(_judged(plan), replace(plan.curation, trigger=0), replace(project.context(), notes=None))
+    except NotYet as halt:
+        return replace(seen, halted=halt.message, next_step=halt.next_step)
+    lessons = _lessons(dataset, plan, project)
+    halted, next_step = _below_trigger(lessons, seen)
+    return replace(
+        seen,
+        lessons=lessons,
+        held_out=len(dataset.holdout) + len(dataset.clean_room),
+        rejects=len(dataset.rejects),
+        halted=halted,
+        next_step=next_step,
+    )
+
+
+def take_out(project: Project, interaction_id: str, because: str) -> Statement:
+    """Take a lesson out, as who is logged in; errors as `take_lesson_out`."""
+    return take_lesson_out(project, interaction_id, author=speaker(project, ""), because=because or WITHOUT_REASON)
+
+
+def let_in(project: Project, exclusion_id: str, because: str = "") -> Statement:
+    """Let a lesson in again, as who is logged in; errors as `let_lesson_in`."""
+    words = because or "let in again on the page Tonight"
+    return let_lesson_in(project, exclusion_id, author=speaker(project, ""), because=words)
+
+
+def _taken_out(project: Project) -> Iterable[TakenOut]:
+    me = speaker(project, "")
+    for name, said in standing_exclusions(project).items():
+        kept = next(project.store.kept_records([name], Interaction), None)
+        yield TakenOut(exclusion=said, messages=() if kept is None else kept.messages, by_me=said.author == me)
+
+
+def _judged(plan: Plan) -> Judged:
+    """What has been judged by now; the plan reads it from its own store."""
+    return plan.judged(Stored((), plan.store))
+
+
+def _unjudged(project: Project, plan: Plan) -> tuple[tuple[Interaction, ...], int]:
+    """New interactions without a verdict of the judge in force, and those that nobody took out."""
+    learnt = learnt_so_far(project)
+    fresh = read_news(project, 0 if learnt is None else learnt.watermark).fresh
+    log = judged_log(plan.store, plan.judge_identity, plan.judging.rubric_digest)
+    judged = {key.interaction_id for key in log.names}
+    left = [name for name in fresh.ids if name not in judged and name not in plan.left_out]
+    return tuple(project.store.kept_records(left[:_MOST_UNJUDGED], Interaction)), max(0, len(left) - _MOST_UNJUDGED)
+
+
+def _lessons(dataset: Dataset, plan: Plan, project: Project) -> tuple[LessonAhead, ...]:
+    """Each interaction once, however often a mixture repeats it; what no model has learnt yet first."""
+    examples = {one.interaction_id: one for one in (*dataset.disliked, *dataset.train)}
+    verdicts = [one.judgement_id for one in examples.values() if one.judgement_id is not None]
+    overall = {one.id: one.overall for one in project.store.kept_records(verdicts, Judgement)}
+    found = [
+        LessonAhead(
+            interaction_id=name,
+            messages=one.messages,
+            taught_by=one.taught_by,
+            rejected=one.rejected,
+            is_new=name not in plan.learnt_before,
+            synthetic=one.synthetic,
+            overall=None if one.taught_by == PERSON or one.judgement_id is None else overall.get(one.judgement_id),
+        )
+        for name, one in examples.items()
+    ]
+    return tuple(sorted(found, key=lambda one: not one.is_new))
+
+
+def _below_trigger(lessons: tuple[LessonAhead, ...], seen: Tonight) -> tuple[str | None, str | None]:
+    """Why the cycle would end without a training, where too few lessons are new, and what to do about it."""
+    new, needed, waiting = (
+        sum(one.is_new for one in lessons),
+        seen.trigger or 0,
+        len(seen.unjudged) + seen.more_unjudged,
+    )
+    if new >= needed:
+        return None, None
+    told = f"{new} lessons are new by now, and a training begins with {needed}."
+    if waiting:
+        return told, f"The cycle judges {waiting} new interactions first, which may be enough."
+    return told, "Go on using the model, or import conversations: selftune import FILE"
