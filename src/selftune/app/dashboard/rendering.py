@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 _TEMPLATES: Final = "selftune.app.dashboard"
 
 
-def show(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def show(request: Request, template: str, *, http_status: int = 200, **values: Any) -> HTMLResponse:
     """A page by its template, which extends `base.html.jinja`.
 
     Args:
         request: Whose session the forms belong to.
         template: Its name without `.html.jinja`.
-        status: Of HTTP.
+        http_status: What the answer says it is.
         values: What the template says; words of others stay plain text and are escaped there.
     """
-    return HTMLResponse(render(request, template, **values), status_code=status)
+    return HTMLResponse(render(request, template, **values), status_code=http_status)
 
 
 def show_page(request: Request, page: Page, *, template: str = "report", **values: Any) -> HTMLResponse:

@@ -17,6 +17,7 @@ from selftune.app.dashboard.refusals import Refusal, refusal_page
 from selftune.app.dashboard.sessions import is_form_token
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from selftune.app.dashboard.sessions import Sessions
@@ -57,6 +58,12 @@ class Doors:
         here = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
         origins = {f"http://{host}" for host in here} | {f"https://{host}" for host in behind}
         return cls(hosts=frozenset(here | set(behind)), origins=frozenset(origins))
+
+
+def session_goes_on(request: Request) -> bool:
+    """Whether the session of an answer that takes long, such as a stream, has not ended meanwhile."""
+    sessions: Sessions = request.app.state.sessions
+    return sessions.knows(request.scope["selftune.session"])
 
 
 class Guard:

@@ -159,4 +159,4 @@ def _error(
     told = {"message": message, "next_step": ""}
     if error is not None:
         told = {"message": error.message, "next_step": error.next_step}
-    return show(request, "error", status=status, title=title, **told)
+    return show(request, "error", http_status=status, title=title, **told)

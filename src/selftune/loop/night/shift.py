@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from selftune.loop.night.alarms import Begun
     from selftune.loop.night.clock import Clock
     from selftune.loop.night.presence import Policy, Presence
+    from selftune.loop.night.purse import Spent
     from selftune.loop.night.serving import Service
     from selftune.loop.nodes.base import Node
     from selftune.loop.project import Project
@@ -324,6 +325,12 @@ def begin_on_record(project: Project, name: str, window: Window, *, resumed: boo
         kept = str(project.store.last_sequence()).encode()
         work.put(_SINCE, kept)
     return int(kept)
+
+
+def spent_so_far(project: Project, name: str) -> Spent | None:
+    """What a night that has not ended has spent; None for one that ended, or never began."""
+    since = project.store.step_work(_scratch(name)).get(_SINCE)
+    return None if since is None else Purse(project, Allowance(), since=int(since)).spent()
 
 
 def close_on_record(shift: Shift, **facts: Any) -> Night:

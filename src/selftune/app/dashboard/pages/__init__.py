@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 from selftune.app.dashboard.entry import Entry
-from selftune.app.dashboard.pages import rules, stopping
+from selftune.app.dashboard.pages import decisions, models, morning, now, rules, settings, stopping
 
+TODAY: Final = "Today"
+MODELS: Final = "What serves"
+DATA: Final = "What is learnt"
 HOUSE: Final = "The house"
 
-PAGES: Final[tuple[Entry, ...]] = (Entry(name="rules", path="/rules", title="Rules", group=HOUSE, router=rules.router),)
+PAGES: Final[tuple[Entry, ...]] = (
+    Entry(name="now", path="/now", title="Now", group=TODAY, router=now.router),
+    Entry(name="morning", path="/morning", title="Morning", group=TODAY, router=morning.router),
+    Entry(name="models", path="/models", title="Models", group=MODELS, router=models.router),
+    Entry(name="decisions", path="/decisions", title="Decision", group=MODELS, router=decisions.router),
+    Entry(name="rules", path="/rules", title="Rules", group=HOUSE, router=rules.router),
+    Entry(name="settings", path="/settings", title="Settings", group=HOUSE, router=settings.router),
+)
 
-FIRST: Final = "/rules"
+FIRST: Final = "/now"
 """Where the dashboard opens."""
 
 BESIDE: Final = (stopping.router,)

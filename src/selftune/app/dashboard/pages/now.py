@@ -1,0 +1,61 @@
+"""Now: what is under way and how far, what time and money are left, what serves; by itself, or by a reload."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request, Response
+from sse_starlette.sse import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+
+from selftune.app.cli.screen import TITLES
+from selftune.app.dashboard.reading import project_of
+from selftune.app.dashboard.rendering import render, show
+from selftune.app.dashboard.security import session_goes_on
+from selftune.app.summary import status_summary
+from selftune.app.watching import what_runs
+from selftune.errors import SelftuneError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+router = APIRouter()
+
+_SECONDS: Final = 2.0
+_BEAT_SECONDS: Final = 15
+
+
+@router.get("/now")
+def now(request: Request) -> Response:
+    """The page as it stands; without JavaScript a reload brings the next one."""
+    summary = status_summary(project_of(request))
+    told = {key.replace("_", " "): str(value) for key, value in summary.items() if value is not None}
+    return show(request, "now", title="Now", status=told, **_live(request))
+
+
+@router.get("/now/stream")
+async def stream(request: Request) -> EventSourceResponse:
+    """The part that changes, sent whenever it did."""
+    return EventSourceResponse(_follow(request), ping=_BEAT_SECONDS, headers={"cache-control": "no-store"})
+
+
+async def _follow(request: Request) -> AsyncIterator[dict[str, str]]:
+    last = ""
+    while session_goes_on(request) and not await request.is_disconnected():
+        text = await run_in_threadpool(_text, request)
+        if text != last:
+            yield {"data": text}
+            last = text
+        await asyncio.sleep(_SECONDS)
+
+
+def _text(request: Request) -> str:
+    try:
+        return render(request, "now_live", **_live(request))
+    except SelftuneError as error:
+        return render(request, "now_trouble", message=error.message, next_step=error.next_step)
+
+
+def _live(request: Request) -> dict[str, Any]:
+    return {"running": what_runs(project_of(request)), "titles": TITLES}
