@@ -39,6 +39,10 @@ class Fields:
             raise UsageError(f"{what} is missing.", next_step="Go back, fill it in, and send the form again.")
         return text
 
+    def has(self, name: str) -> bool:
+        """Whether the form had this field, empty or not."""
+        return name in self._found
+
     def many(self, name: str) -> tuple[str, ...]:
         """All that was chosen under one name."""
         return tuple(self._found.get(name, []))

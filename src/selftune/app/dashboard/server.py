@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from selftune.app.dashboard.errands import Errands
 from selftune.app.dashboard.flashes import Flashes
 from selftune.app.dashboard.pages import BESIDE, FIRST, PAGES
 from selftune.app.dashboard.reading import Desk
@@ -20,6 +21,7 @@ from selftune.app.dashboard.refusals import Refusal, refusal_page
 from selftune.app.dashboard.rendering import show
 from selftune.app.dashboard.security import COOKIE, Doors, Guard
 from selftune.app.dashboard.sessions import Sessions
+from selftune.app.dashboard.talks import Talks
 from selftune.errors import (
     BudgetError,
     IntegrityError,
@@ -36,9 +38,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STATIC: Final = {
-    "style.css": ("text/css", ("page.css", "dashboard.css")),
+    "style.css": ("text/css", ("page.css", "dashboard.css", "people.css")),
     "htmx.js": ("text/javascript", ("htmx.min.js",)),
     "hx-sse.js": ("text/javascript", ("hx-sse.min.js",)),
+    "keys.js": ("text/javascript", ("keys.js",)),
     "icon.svg": ("image/svg+xml", ("icon.svg",)),
 }
 # The first that fits counts.
@@ -66,6 +69,7 @@ def make_app(folder: Path, *, port: int, hours: float, behind: tuple[str, ...] =
     sessions = Sessions(folder / HIDDEN, hours=hours)
     app.state.desk, app.state.flashes = Desk(folder), Flashes()
     app.state.sessions, app.state.entries = sessions, PAGES
+    app.state.errands, app.state.talks = Errands(), Talks()
     for router in (*(entry.router for entry in PAGES), *BESIDE):
         app.include_router(router)
     _add_doors(app, sessions, hours)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from selftune.app.dashboard.entry import Entry
-from selftune.app.dashboard.pages import decisions, models, morning, now, rules, settings, stopping
+from selftune.app.dashboard.pages import chat, decisions, models, morning, now, rules, settings, stopping, tonight
 
 TODAY: Final = "Today"
 MODELS: Final = "What serves"
@@ -15,6 +15,8 @@ HOUSE: Final = "The house"
 PAGES: Final[tuple[Entry, ...]] = (
     Entry(name="now", path="/now", title="Now", group=TODAY, router=now.router),
     Entry(name="morning", path="/morning", title="Morning", group=TODAY, router=morning.router),
+    Entry(name="chat", path="/chat", title="Chat", group=TODAY, router=chat.router),
+    Entry(name="tonight", path="/tonight", title="Tonight", group=TODAY, router=tonight.router),
     Entry(name="models", path="/models", title="Models", group=MODELS, router=models.router),
     Entry(name="decisions", path="/decisions", title="Decision", group=MODELS, router=decisions.router),
     Entry(name="rules", path="/rules", title="Rules", group=HOUSE, router=rules.router),

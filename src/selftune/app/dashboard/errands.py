@@ -1,0 +1,93 @@
+"""What a page begins and does not wait for: an answer that comes word by word, a server that must start first.
+
+An errand runs in a thread of this process and ends with it; whatever it puts on record is on record all the same.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from selftune.errors import LockedError, SelftuneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MOST: Final = 100
+
+
+class Errand:
+    """One thing that is under way, or was.
+
+    Attributes:
+        about: What it is done to; of two that are about the same, one waits for the other.
+        title: What is being done, in words.
+        path: The page that shows it.
+    """
+
+    def __init__(self, *, about: str, title: str, path: str) -> None:
+        self.name = secrets.token_hex(8)
+        self.about = about
+        self.title = title
+        self.path = path
+        self.problem: tuple[str, str] | None = None
+        self.over = False
+        self._heard: list[str] = []
+
+    def hear(self, text: str) -> None:
+        """Take in a piece of what comes."""
+        self._heard.append(text)
+
+    @property
+    def heard(self) -> str:
+        """What has come by now."""
+        return "".join(self._heard)
+
+
+class Errands:
+    """The errands of one dashboard; the oldest that are over are forgotten."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Errand] = {}
+
+    def begin(self, errand: Errand, work: Callable[[Errand], object]) -> Errand:
+        """Begin it in a thread of its own.
+
+        Raises:
+            LockedError: another one about the same is under way.
+        """
+        with self._lock:
+            if any(one.about == errand.about and not one.over for one in self._known.values()):
+                raise LockedError(
+                    f"something is under way here already: {errand.title}.", next_step="Wait until it is done."
+                )
+            over = [name for name, one in self._known.items() if one.over]
+            for name in over[: max(0, len(self._known) - _MOST)]:
+                del self._known[name]
+            self._known[errand.name] = errand
+        threading.Thread(target=_run, args=(errand, work), name=f"errand-{errand.name}", daemon=True).start()
+        return errand
+
+    def about(self, about: str) -> Errand | None:
+        """The newest errand about this; None where there was none."""
+        with self._lock:
+            return next((one for one in reversed(self._known.values()) if one.about == about), None)
+
+
+def _run(errand: Errand, work: Callable[[Errand], object]) -> None:
+    try:
+        work(errand)
+    except SelftuneError as error:
+        errand.problem = (error.message, error.next_step)
+    except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever it is, somebody waits to be told
+        traceback.print_exception(error, file=sys.stderr)
+        errand.problem = (
+            "This is a fault of selftune.",
+            "What went wrong stands in the log of the dashboard. Try it once more.",
+        )
+    finally:
+        errand.over = True

@@ -1,0 +1,212 @@
+"""Chat: words with what serves, one answer beside another generation's, and what a person thinks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from selftune.app.conversing import (
+    Talk,
+    answer_anew,
+    answer_beside,
+    ask,
+    ask_otherwise,
+    generations,
+    name_release,
+    say_of_answer,
+    sounds_like_doubt,
+)
+from selftune.app.dashboard.actions import Form, done
+from selftune.app.dashboard.errands import Errand, Errands
+from selftune.app.dashboard.following import follow
+from selftune.app.dashboard.reading import acting_on, folder_of, project_of
+from selftune.app.dashboard.rendering import render, show
+from selftune.app.demo import STATE_FILE
+from selftune.errors import UnknownNameError
+from selftune.loop.project import open_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selftune.app.dashboard.talks import Talks
+    from selftune.loop.project import Project
+
+    Work = Callable[[Project, Callable[[str], None]], Talk]
+
+router = APIRouter()
+
+_THUMBS: Final = {"1": 1, "-1": -1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """What an errand of a conversation is about: a question, or the generation that is started beside."""
+
+    question: str = ""
+    beside: str = ""
+
+
+class Asking(Errand):
+    """An errand that has a conversation go on."""
+
+    def __init__(self, talk: Talk, pending: Pending, *, replaces: bool) -> None:
+        super().__init__(about=_about(talk.name), title="an answer is on its way", path=_path(talk.name))
+        self.pending = pending
+        self.replaces = replaces
+
+
+@router.get("/chat")
+def begin_page(request: Request) -> Response:
+    """A form to begin, and the conversations that go on."""
+    state = folder_of(request) / STATE_FILE
+    system = state.read_text(encoding="utf-8", errors="replace").strip() if state.is_file() else ""
+    return show(request, "chat", **_around(request, None), proposed=None, draft="", system=system)
+
+
+@router.post("/chat/begin")
+def begin(request: Request, form: Form) -> Response:
+    """Begin a conversation with its first question."""
+    question = form.needed("question", "your question")
+    talk = Talk(name=_talks(request).new_name(), system=form.text("system"), keep=form.text("private") != "yes")
+    return _go_on(request, talk, Pending(question=question), lambda project, heard: ask(project, talk, question, heard))
+
+
+@router.get("/chat/{name}")
+def talk_page(request: Request, name: str) -> Response:
+    """A conversation as it stands, or as it comes."""
+    return _page(request, name)
+
+
+@router.get("/chat/{name}/stream")
+async def stream(request: Request, name: str) -> Response:
+    """The newest answer, as it comes."""
+    return follow(request, _errand(request, name), lambda: render(request, "chat_live", **_around(request, name)))
+
+
+@router.post("/chat/{name}/ask")
+def ask_on(request: Request, name: str, form: Form) -> Response:
+    """Ask the next question; where it sounds as if the answer was wrong, first ask whether that is meant."""
+    question, talk, wrong = form.needed("question", "your question"), _talks(request).get(name), form.text("wrong")
+    unsaid = bool(talk.exchanges) and talk.last.thumbs is None and talk.last.correction is None
+    if not wrong and unsaid and sounds_like_doubt(question):
+        return _page(request, name, proposed=question)
+    if wrong == "yes":
+        with acting_on(request) as project:
+            talk = say_of_answer(project, talk, thumbs=-1, correction=None)
+        _talks(request).put(talk)
+    return _go_on(request, talk, Pending(question=question), lambda project, heard: ask(project, talk, question, heard))
+
+
+@router.post("/chat/{name}/anew")
+def anew(request: Request, name: str) -> Response:
+    """Have the last question answered once more."""
+    talk = _talks(request).get(name)
+    pending = Pending(question=talk.last.question)
+    return _go_on(request, talk, pending, lambda project, heard: answer_anew(project, talk, heard), replaces=True)
+
+
+@router.post("/chat/{name}/otherwise")
+def otherwise(request: Request, name: str, form: Form) -> Response:
+    """Put another question in the place of the last one."""
+    question, talk = form.needed("question", "your question"), _talks(request).get(name)
+    work: Work = lambda project, heard: ask_otherwise(project, talk, question, heard)  # noqa: E731 - named for its type
+    return _go_on(request, talk, Pending(question=question), work, replaces=True)
+
+
+@router.post("/chat/{name}/beside")
+def beside(request: Request, name: str, form: Form) -> Response:
+    """Have another generation answer the last question too."""
+    talk, version = _talks(request).get(name), form.needed("generation", "the generation")
+    known = {one.version: one for one in generations(project_of(request))}
+    if version not in known:
+        raise UnknownNameError("generation", version, known)
+    pending = Pending(question=talk.last.question, beside=name_release(known[version]))
+    work: Work = lambda project, heard: answer_beside(project, talk, known[version])  # noqa: ARG005, E731 - it comes whole
+    return _go_on(request, talk, pending, work, replaces=True)
+
+
+@router.post("/chat/{name}/judge")
+def judge(request: Request, name: str, form: Form) -> Response:
+    """Keep a thumb or a better answer; what is sent without one is as it was."""
+    talk = _talks(request).get(name)
+    thumbs, correction = talk.last.thumbs, talk.last.correction
+    if form.has("thumbs"):
+        thumbs = _THUMBS.get(form.text("thumbs"))
+    if form.has("correction"):
+        correction = form.needed("correction", "the better answer")
+    with acting_on(request) as project:
+        talk = say_of_answer(project, talk, thumbs=thumbs, correction=correction)
+    _talks(request).put(talk)
+    said = "Kept beside the answer." if talk.keep else "Noted here; nothing of this conversation is kept."
+    return done(request, _path(name), said)
+
+
+def _go_on(request: Request, talk: Talk, pending: Pending, work: Work, *, replaces: bool = False) -> Response:
+    """Begin the errand, and show the conversation while it runs."""
+    talks, folder, errands = _talks(request), folder_of(request), _errands(request)
+
+    def run(errand: Errand) -> None:
+        with open_project(folder) as project:
+            talks.put(work(project, errand.hear))
+
+    talks.put(talk)
+    errands.begin(Asking(talk, pending, replaces=replaces), run)
+    return done(request, _path(talk.name))
+
+
+def _page(request: Request, name: str, *, proposed: str | None = None) -> Response:
+    around = _around(request, name)
+    draft = around["pending"].question if around["problem"] and not around["pending"].beside else ""
+    return show(request, "chat", **around, proposed=proposed, draft=draft, system="")
+
+
+def _around(request: Request, name: str | None) -> dict[str, Any]:
+    """What the page and its live piece show."""
+    others = [one for one in _talks(request).newest() if one.name != name and one.exchanges]
+    plain = {"title": "Chat", "others": others, "path": "", "talk": None, "running": False, "pending": None}
+    if name is None:
+        return plain | {"problem": None, "earlier": (), "last": None}
+    errand, talk = _errand(request, name), _talks(request).get(name)
+    running = errand is not None and not errand.over
+    apart = running and errand is not None and not errand.replaces
+    last = talk.exchanges[-1] if talk.exchanges and not apart else None
+    return plain | {
+        "path": _path(name),
+        "talk": talk,
+        "running": running,
+        "pending": None if errand is None else errand.pending,
+        "problem": None if errand is None or running else errand.problem,
+        "heard": "" if errand is None else errand.heard,
+        "earlier": talk.exchanges if apart else talk.exchanges[:-1],
+        "last": last,
+        "generations": [] if last is None or running else _others_than(request, last.by.build_digest),
+    }
+
+
+def _others_than(request: Request, build_digest: str) -> list[Any]:
+    return [one for one in generations(project_of(request)) if one.build_digest != build_digest]
+
+
+def _talks(request: Request) -> Talks:
+    talks: Talks = request.app.state.talks
+    return talks
+
+
+def _errands(request: Request) -> Errands:
+    errands: Errands = request.app.state.errands
+    return errands
+
+
+def _errand(request: Request, name: str) -> Asking | None:
+    found = _errands(request).about(_about(name))
+    return found if isinstance(found, Asking) else None
+
+
+def _about(name: str) -> str:
+    return f"chat {name}"
+
+
+def _path(name: str) -> str:
+    return f"/chat/{name}"
