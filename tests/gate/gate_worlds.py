@@ -12,8 +12,10 @@ from selftune.records import (
     Build,
     Evaluation,
     GenerationParameters,
+    GuardFound,
     ItemOutcome,
     JudgeIdentity,
+    LiveTrial,
     Message,
     Parity,
     Run,
@@ -234,3 +236,37 @@ def tiers(units: int) -> Suite:
         replace(item, id=item.pair, pair=None, tier=names[place % 3]) for place, item in enumerate(plain.items[::2])
     ]
     return replace(plain, unit="item", items=tuple(items))
+
+
+def make_trial(*, n: int = 200, tolerated: float = 0.02, alpha: float = 0.0125, **means: float) -> LiveTrial:
+    """A made-up trial of the candidate on real requests: so much more than the champion, of what is named."""
+    guards = tuple(
+        GuardFound(
+            name=name,
+            n=n,
+            mean=mean,
+            interval=(mean - 0.01, mean + 0.01) if n >= 100 else (-1.0, 1.0),
+            tolerated=tolerated,
+            p_value=alpha / 2 if mean > tolerated and n >= 10 else 1.0,
+            alpha=alpha,
+        )
+        for name, mean in means.items()
+    )
+    harmful = any(found.shows_harm for found in guards)
+    return LiveTrial(
+        trial=f"made up {n} {sorted(means.items())}",
+        candidate_build_id=f"build:{'b' * 64}",
+        champion_build_id=f"build:{'a' * 64}",
+        evaluation_id=f"evaluation:{'e' * 64}",
+        share=0.1,
+        shadow=False,
+        started_at="2026-11-22T17:00:00+00:00",
+        ended_at="2026-11-22T18:00:00+00:00",
+        end="returned" if harmful else "stopped",
+        why="made up",
+        champion_answers=9 * n,
+        candidate_answers=n,
+        champion_people=90,
+        candidate_people=10,
+        guards=guards,
+    )

@@ -20,6 +20,7 @@ from selftune.gate.rules.harm import AgentCap, CategoryCap, CriticalFailures, Fl
 from selftune.gate.rules.identity import IDENTITY, IdentityKept
 from selftune.gate.rules.independence import Independence
 from selftune.gate.rules.leakage import LEAKAGE, Leakage
+from selftune.gate.rules.live import LiveKept
 from selftune.gate.rules.picks import PersonsPicks
 from selftune.gate.rules.purpose import SamePurpose
 from selftune.gate.rules.serving import Parity, ServingForm
@@ -271,6 +272,14 @@ class TestSetCap(OnFurther):
 class TestIndependence(OnSmall):
     subject = Independence
     bad = replace(GOOD, judge=None)
+
+
+class TestLiveKept(OnSmall):
+    good = replace(GOOD, live=(worlds.make_trial(errors=0.0),))
+    bad = replace(GOOD, live=(worlds.make_trial(errors=0.9),))
+
+    def subject() -> LiveKept:
+        return LiveKept("errors")
 
 
 class TestPersonsPicks(OnSmall):

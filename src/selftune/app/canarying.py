@@ -73,7 +73,8 @@ def describe_trial(trial: LiveTrial) -> Iterator[str]:
     yield from (f"  {_told(found)}" for found in trial.guards)
     if trial.compared:
         overlap = 0.0 if trial.overlap is None else trial.overlap
-        yield f"In the shadow {trial.identical} of {trial.compared} answers were the same, {overlap:.0%} of words in both."
+        same = f"{trial.identical} of {trial.compared} answers were the same"
+        yield f"In the shadow {same}, {overlap:.0%} of their words stood in both."
     if not trial.shadow and not trial.ended_at and trial.champion_people + trial.candidate_people < _FEW_PEOPLE:
         yield "One user is always on one side, so that nothing can be compared: with --shadow both are asked."
     if trial.end:

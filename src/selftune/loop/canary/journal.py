@@ -41,8 +41,11 @@ class Journal:
     def __init__(self, hidden: Path, trial: str) -> None:
         path = journal_path(hidden, trial)
         path.parent.mkdir(parents=True, exist_ok=True)
+        torn = path.is_file() and not path.read_bytes().endswith(b"\n")
         # Line by line, so that a kill takes away at most the line that is being written.
         self._stream = path.open("a", encoding="utf-8", buffering=1)
+        if torn:
+            self._stream.write("\n")
 
     def write(self, entry: Outcome | Comparison) -> None:
         """One more line.

@@ -1,0 +1,216 @@
+"""A gateway that tries a candidate: who is answered by whom, and how everybody comes back to the champion."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from canary_house import CANDIDATE_DIGEST, NOTE, died, exchange, start
+
+from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, SHADOW, Ended
+from selftune.errors import ServingError, UnknownNameError
+from selftune.governance.brake.file import new_stop, put_on
+from selftune.loop.canary.journal import read_journal, replay
+from selftune.loop.canary.note import TrialEnd, end_canary, journal_path, note_path, read_canary, write_canary
+from selftune.loop.canary.settling import trial_of
+
+USERS = [f"user {n}" for n in range(400)]
+REFUSAL = "I'm sorry, but I can't help with that."
+
+
+def sides(routing, users=USERS):
+    return {user: routing.pick(CHAMPION, user).upstream for user in users}
+
+
+def test_each_user_stays_on_one_side_and_the_share_is_kept(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.25)
+    first = sides(routing)
+    assert sides(routing) == first
+    # 400 users at a quarter: 100, within the 99 % limits of chance.
+    assert 78 <= sum(side == CANDIDATE for side in first.values()) <= 123
+
+
+def test_another_trial_deals_the_users_anew(tmp_path):
+    routing, _, _ = start(tmp_path)
+    before = sides(routing)
+    write_canary(replace(NOTE, trial="ff" * 8, salt="cd" * 16), tmp_path)
+    assert sides(routing) != before
+
+
+def test_the_champion_stands_behind_the_candidate(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.999999)
+    route = routing.pick(CHAMPION, "ada")
+    assert (route.upstream, route.build_digest, route.address) == (CANDIDATE, CANDIDATE_DIGEST, NOTE.address)
+    assert route.fallback.upstream == CHAMPION
+    assert route.shadow is None
+
+
+def test_other_models_are_left_alone_and_unknown_ones_unknown(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.999999)
+    assert routing.pick("other", "ada").upstream == "other"
+    with pytest.raises(UnknownNameError):
+        routing.pick("nobody", "ada")
+
+
+def test_the_candidate_is_named_only_while_it_is_shown(tmp_path):
+    routing, _, _ = start(tmp_path)
+    assert CANDIDATE in routing.aliases()
+    assert routing.pick(CANDIDATE, "ada").fallback is None
+    end_canary(tmp_path, TrialEnd.STOPPED, "a person ended it")
+    assert CANDIDATE not in routing.aliases()
+    with pytest.raises(ServingError, match="no candidate"):
+        routing.pick(CANDIDATE, "ada")
+
+
+def test_in_the_shadow_nobody_is_answered_by_the_candidate_and_its_answer_is_compared(tmp_path):
+    routing, _, _ = start(tmp_path, shadow=True, share=0.0)
+    assert set(sides(routing).values()) == {CHAMPION}
+    assert routing.pick(CHAMPION, "ada").shadow.upstream == CANDIDATE
+    for alias in (CANDIDATE, SHADOW):
+        with pytest.raises(ServingError):
+            routing.pick(alias, "ada")
+    routing.observe(exchange(CHAMPION, "It is four."))
+    routing.observe(exchange(CANDIDATE, "It is five.", shadow=True))
+    guards, compared = replay(NOTE, tmp_path)
+    assert guards.answers == {False: 1, True: 1}
+    assert [(one.identical, one.overlap) for one in compared] == [(False, 0.5)]
+    assert "five" not in journal_path(tmp_path, NOTE.trial).read_text()
+
+
+def test_a_candidate_that_fails_is_sent_back_within_one_request_of_the_proof(tmp_path):
+    routing, _, settled = start(tmp_path, share=0.999999)
+    for n in range(40):
+        routing.observe(exchange(CHAMPION))
+        if routing.pick(CHAMPION, "ada").upstream == CHAMPION:
+            break
+        routing.observe(exchange(CANDIDATE, ended=Ended.UPSTREAM_DIED, status=502))
+    assert n == 10
+    note = read_canary(tmp_path)
+    assert (note.end, settled) == (TrialEnd.RETURNED, ["settle"])
+    assert "harm is shown in errors" in note.why
+    kept = trial_of(note, tmp_path)
+    assert kept.returned
+    assert kept.guards[0].shows_harm
+
+
+def test_a_server_that_is_dead_is_left_after_three_requests(tmp_path):
+    routing, _, settled = start(tmp_path)
+    for _ in range(3):
+        routing.observe(died(CANDIDATE))
+    assert set(sides(routing).values()) == {CHAMPION}
+    assert settled == ["settle"]
+    assert "no answer at all 3 times" in read_canary(tmp_path).why
+
+
+def test_two_silences_with_an_answer_between_them_end_nothing(tmp_path):
+    routing, _, _ = start(tmp_path)
+    for one in (died(CANDIDATE), died(CANDIDATE), exchange(CANDIDATE), died(CANDIDATE), died(CANDIDATE)):
+        routing.observe(one)
+    assert read_canary(tmp_path).runs
+
+
+@pytest.mark.parametrize(
+    ("guard", "bad"),
+    [("refusals", {"text": REFUSAL}), ("latency", {"seconds": 3.0})],
+)
+def test_refusals_and_slowness_send_it_back_too(tmp_path, guard, bad):
+    routing, _, _ = start(tmp_path)
+    for _ in range(40):
+        routing.observe(exchange(CHAMPION))
+        routing.observe(exchange(CANDIDATE, **bad))
+    assert f"harm is shown in {guard}" in read_canary(tmp_path).why
+
+
+def test_thumbs_count_once_for_each_answer_and_send_it_back(tmp_path):
+    routing, _, _ = start(tmp_path)
+    for n in range(40):
+        for upstream in (CHAMPION, CANDIDATE):
+            routing.observe(exchange(upstream, completion_id=f"{upstream} {n}"))
+            for _ in range(3):
+                routing.thumb(f"{upstream} {n}", up=upstream == CHAMPION)
+        if not read_canary(tmp_path).runs:
+            break
+    assert "harm is shown in thumbs" in read_canary(tmp_path).why
+    assert n < 20
+    routing.thumb("nobody's", up=False)
+
+
+def test_what_says_nothing_of_the_model_is_not_counted(tmp_path):
+    routing, inner, _ = start(tmp_path)
+    nothing = [
+        exchange(CANDIDATE, status=400, ended=Ended.REFUSED),
+        exchange(CANDIDATE, ended=Ended.CLIENT_GONE),
+        exchange(CANDIDATE, route="/v1/embeddings"),
+        exchange(CANDIDATE, alias=CANDIDATE),
+        exchange("other"),
+    ]
+    for one in nothing:
+        routing.observe(one)
+    assert list(read_journal(tmp_path, NOTE.trial)) == []
+    assert inner.seen == nothing
+
+
+def test_a_person_s_name_and_words_are_in_no_file(tmp_path):
+    routing, _, _ = start(tmp_path)
+    routing.observe(exchange(CANDIDATE, "Ada lives in Turin.", user="ada@example.org"))
+    text = journal_path(tmp_path, NOTE.trial).read_text() + note_path(tmp_path).read_text()
+    assert "example.org" not in text
+    assert "Turin" not in text
+    assert note_path(tmp_path).stat().st_mode & 0o077 == 0
+
+
+def test_another_champion_ends_the_trial_before_anything_is_compared(tmp_path):
+    routing, inner, _ = start(tmp_path, share=0.999999)
+    inner.digest = "sha256:the next champion"
+    assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
+    assert read_canary(tmp_path).end is TrialEnd.CHANGED
+
+
+def test_the_brake_sends_everybody_back_at_once(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.999999)
+    put_on(tmp_path, new_stop("ada", "stop", "2026-11-22T17:00:00+00:00"))
+    assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
+
+
+def test_a_gateway_that_was_killed_goes_on_from_the_journal_and_a_torn_line(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.999999)
+    for _ in range(6):
+        routing.observe(exchange(CHAMPION))
+        routing.observe(exchange(CANDIDATE, ended=Ended.UPSTREAM_DIED, status=502))
+    with journal_path(tmp_path, NOTE.trial).open("a") as journal:
+        journal.write('{"candidate": true, "pers')
+    next_one, _, _ = start(tmp_path, share=0.999999)
+    for n in range(20):
+        next_one.observe(exchange(CHAMPION))
+        next_one.observe(exchange(CANDIDATE, ended=Ended.UPSTREAM_DIED, status=502))
+        if not read_canary(tmp_path).runs:
+            break
+    # Ten failures in all show it: six of before the kill, and four.
+    assert n == 3
+
+
+def test_a_full_disk_keeps_no_harmful_candidate_going(tmp_path, monkeypatch):
+    routing, _, settled = start(tmp_path, share=0.999999)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("selftune.app.gateway.canary.routing.write_canary", full)
+    for _ in range(3):
+        routing.observe(died(CANDIDATE))
+    assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
+    assert settled == []
+
+
+def test_a_note_that_can_t_be_read_leaves_the_champion_alone(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.999999)
+    note_path(tmp_path).write_text("{")
+    assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
+    assert routing.told() == {}
+    assert end_canary(tmp_path, TrialEnd.STOPPED, "a person ended it") is None
+    assert not note_path(tmp_path).exists()
