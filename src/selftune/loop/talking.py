@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from selftune.toolforge.config import ApprovedBy
 
@@ -23,6 +24,13 @@ class PersonaVoice:
     timeout_seconds: float = 120.0
 
 
+class EmbeddingChoice(StrEnum):
+    """How near two texts are told by: hashed words, which need nothing, or a small model out of a wheel."""
+
+    HASHING = "hashing"
+    MINILM = "minilm"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PersonasSection:
     """[personas]: what a dialogue may take, and who speaks through another model than the one that serves.
@@ -32,7 +40,8 @@ class PersonasSection:
     consent is `send`, and then redacted words only. With `judged = true` the endpoint under [judge] is asked twice
     after each turn how far it stands in dissonance, beside what code measures. Dialogues that are not over lie in a
     file under `.selftune`, or where records are kept, if that is PostgreSQL, or in the database whose URL is
-    `checkpoints`, written as under [store].
+    `checkpoints`, written as under [store]. How near two texts are is told by `embedding`: `hashing` of their words, or
+    `minilm`, a small model that is installed beside.
     """
 
     seconds: float = 600.0
@@ -42,6 +51,7 @@ class PersonasSection:
     calls: int = 16
     judged: bool = False
     checkpoints: str = ""
+    embedding: EmbeddingChoice = EmbeddingChoice.HASHING
     voices: tuple[PersonaVoice, ...] = ()
 
 

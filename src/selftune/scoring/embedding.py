@@ -15,7 +15,7 @@ from collections import Counter
 from functools import lru_cache
 from itertools import starmap
 from operator import mul
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,23 @@ _PART_LETTERS: Final = 4
 # A part is seen once per letter, so a long word would outweigh a short one several times.
 _PART_WEIGHT: Final = 0.3
 _SIGN_BIT: Final = 1 << 31
+
+
+class Embedding(Protocol):
+    """Makes vectors of unit length out of texts, zero for a text of which nothing is known."""
+
+    @property
+    def name(self) -> str:
+        """What made the vectors; those of two makers can't be compared."""
+        ...
+
+    def __call__(self, text: str) -> Sequence[float]:
+        """The vector of one text."""
+        ...
+
+    def many(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """The vectors of texts, in their order."""
+        ...
 
 
 class HashedWords:
@@ -46,6 +63,10 @@ class HashedWords:
             vector[digest % self.size] += (1.0 + math.log(count)) * weight
         length = math.sqrt(math.fsum(value * value for value in vector))
         return [value / length for value in vector] if length else vector
+
+    def many(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """The vectors of texts, in their order."""
+        return [self(text) for text in texts]
 
 
 def cosine(first: Sequence[float], second: Sequence[float]) -> float:

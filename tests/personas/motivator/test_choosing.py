@@ -83,6 +83,24 @@ def test_what_was_asked_before_is_not_asked_again_nor_is_its_twin():
     assert chosen(replace(QUIET, asked=(twin,))).goal != first
 
 
+class FakeMeanings:
+    """A fake embedding: every text that names a shop means the same."""
+
+    name = "fake meanings"
+
+    def many(self, texts):
+        return [[1.0, 0.0] if "shop" in text else [0.0, 1.0] for text in texts]
+
+
+def test_novelty_is_told_by_the_embedding_that_is_given():
+    noticed = replace(QUIET, asked=("When does the shop shut?",))
+    made = [goal("Until what hour would a shop let people in?"), goal("What does a rose need?")]
+    alone = {"served": Counter(), "is_known": lambda _: False}
+    assert choose(made, CODEX, noticed, **alone).passed_over == 0
+    told = choose(made, CODEX, noticed, **alone, embed=FakeMeanings())
+    assert (told.passed_over, told.goal) == (1, made[1])
+
+
 def test_the_newest_thing_comes_first_among_equals():
     known = replace(QUIET, asked=("How do tides come about?",))
     choice = chosen(known, candidates=[goal("How do the tides come about?"), goal("Why is bread sour?")])

@@ -14,6 +14,7 @@ from selftune.governance.brake.file import Braked
 from selftune.interrupts import stopped_by
 from selftune.loop.amending.standing import require_adopted
 from selftune.loop.braking import check_brake
+from selftune.loop.dialogues.measuring import embedding_of
 from selftune.loop.ejected import codex_of
 from selftune.loop.forging.toolbox import toolbox_of
 from selftune.loop.motivation.idleness import Visit
@@ -182,7 +183,14 @@ def choose_goal(project: Project, diary: Diary, ask: Asker | None = None) -> Cho
     if ask is not None and Source.MODEL in wanted:
         proposed = ask(project, codex, noticed, len(diary.taken))
         candidates += [] if proposed is None else [proposed]
-    return choose(candidates, codex, noticed, served=diary.served(), is_known=lambda text: diary.knows(project, text))
+    return choose(
+        candidates,
+        codex,
+        noticed,
+        served=diary.served(),
+        is_known=lambda text: diary.knows(project, text),
+        embed=embedding_of(project),
+    )
 
 
 def _hold(project: Project, text: str, taken: Taken, visit: Visit, holder: Holder, *, resumed: bool = False) -> Held:

@@ -1,7 +1,7 @@
 """Which goal is next: new against all that was asked, from the source that is most behind, the worthiest first.
 
-Novelty is 1 minus the greatest cosine of hashed words with anything asked before. It knows spelling and no meaning: the
-same question in other words is new to it.
+Novelty is 1 minus the greatest cosine with anything asked before, of hashed words unless another embedding is given.
+Hashed words know spelling and no meaning: the same question in other words is new to them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from selftune.personas.motivator.goals import Goal
     from selftune.personas.motivator.noticed import Noticed
     from selftune.records import Codex
+    from selftune.scoring.embedding import Embedding
 
 LEAST_NOVELTY: Final = 0.1
 """A goal nearer than this to one that was taken, or to a person's question, is the same again."""
@@ -59,6 +60,7 @@ def choose(
     *,
     served: Counter[Source],
     is_known: Callable[[str], bool],
+    embed: Embedding | None = None,
 ) -> Choice:
     """The next goal, the same one for the same records.
 
@@ -68,9 +70,10 @@ def choose(
         noticed: What they are held against.
         served: How many goals of each source were taken.
         is_known: Whether this text was taken or refused before; it is neither again.
+        embed: What novelty is told by; hashed words by default.
     """
     fresh = [goal for goal in candidates if not is_known(goal.text)]
-    new = _novelties([goal.text for goal in fresh], (*noticed.asked, *noticed.taken))
+    new = _novelties([goal.text for goal in fresh], (*noticed.asked, *noticed.taken), embed or HashedWords())
     usable = [(goal, novelty) for goal, novelty in zip(fresh, new, strict=True) if novelty >= LEAST_NOVELTY]
     order = list(Source)
     usable.sort(key=lambda one: (served[one[0].source], order.index(one[0].source), -one[0].worth, -one[1]))
@@ -91,12 +94,11 @@ def _choice(
     )
 
 
-def _novelties(texts: Sequence[str], known: Sequence[str]) -> list[float]:
+def _novelties(texts: Sequence[str], known: Sequence[str], embed: Embedding) -> list[float]:
     """Of each text, 1 minus its greatest cosine with what is known; 1 where nothing is."""
     if not texts or not known:
         return [1.0] * len(texts)
     import numpy as np
 
-    embed = HashedWords()
-    near = np.array([embed(text) for text in texts]) @ np.array([embed(text) for text in known]).T
+    near = np.array(embed.many(texts)) @ np.array(embed.many(known)).T
     return [float(1.0 - value) for value in near.max(axis=1).clip(0.0, 1.0)]
