@@ -24,6 +24,7 @@ from selftune.records import Interaction, Quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from selftune.app.gateway.capture.spool import Segment
@@ -65,11 +66,13 @@ class Ingest:
     Attributes:
         done: How far each segment was read, by its number; what comes before that is in the store.
         rules: Under which rules of the door the entries at that place came in.
+        opens: Opens the project, for one round.
     """
 
     folder: Path
     done: dict[int, int] = field(default_factory=dict)
     rules: dict[int, str] = field(default_factory=dict)
+    opens: Callable[[Path], AbstractContextManager[Project]] = open_project
 
     def take(self) -> Taken:
         """Bring in all that is there now.
@@ -85,7 +88,7 @@ class Ingest:
         new = [one for one in found if one.whole or _size(one) > self.done[one.number]]
         if not new:
             return Taken()
-        with open_project(self.folder) as project:
+        with self.opens(self.folder) as project:
             taken = Taken()
             for segment in new:
                 taken += self._take_segment(project, segment)

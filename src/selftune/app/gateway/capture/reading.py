@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.app.gateway.capture.bodies import read_talk
@@ -76,12 +76,12 @@ def read_exchange(
         author=speaker.name,
         author_is_owner=speaker.owner,
         outcome=InteractionOutcome.ERROR if _faults(exchange, talk) else InteractionOutcome.OK,
-        flags=tuple(dict.fromkeys((f"key:{exchange.key_id or 'none'}", *talk.flags, *flags, *faults, *told))),
+        flags=tuple(dict.fromkeys((_asked_by(exchange), *talk.flags, *flags, *faults, *told))),
         happened_at=as_utc(exchange.happened_at),
         # What broke off stands by itself: it takes the place of nothing that was said before it.
         thread=None if faults else Thread.EXCHANGE,
     )
-    return with_mark(_flagged(interaction, exchange), _consent(exchange, faults))
+    return with_mark(interaction, _consent(exchange, faults))
 
 
 def key_flag(key_id: str) -> str:
@@ -89,10 +89,8 @@ def key_flag(key_id: str) -> str:
     return f"key:{key_id}"
 
 
-def _flagged(interaction: Interaction, exchange: Exchange) -> Interaction:
-    if exchange.key_id is not None:
-        return interaction
-    return replace(interaction, flags=(*interaction.flags, UNKNOWN_KEY))
+def _asked_by(exchange: Exchange) -> str:
+    return UNKNOWN_KEY if exchange.key_id is None else key_flag(exchange.key_id)
 
 
 def _consent(exchange: Exchange, faults: tuple[str, ...]) -> Consent:
