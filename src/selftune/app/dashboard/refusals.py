@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 _PAGE: Final = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
+    '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">'
     '<link rel="stylesheet" href="/static/style.css"></head>\n'
     '<body class="alone"><main id="main"><h1>{title}</h1><p class="lead">{message}</p>{again}</main></body></html>\n'
 )

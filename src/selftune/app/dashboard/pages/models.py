@@ -79,11 +79,11 @@ def _releases(
         form = "not on record" if build is None else f"{build.form.value} {build.quantisation}"
         now = tinted("serves now", "good") if one.version == serves else "in service" if not place else ""
         decision = "" if one.decision_id is None else linked("why", f"/decisions/{one.decision_id}")
-        back = "" if not place else linked(f"go back to {one.version}", "/models/rollback", to=one.version)
+        back = "" if not place else linked("go back to it", "/models/rollback", to=one.version)
         card = linked(one.version, "/models/card", name=one.version)
         kept = project.store.saved_at(one.id)[:16].replace("T", " ")
         size = "" if build is None else figures.size(build.size_bytes)
-        yield [card, figure(str(one.generation)), now, kept, form, figure(size), one.reason, decision, back]
+        yield [card, now, back, decision, figure(str(one.generation)), kept, form, figure(size), one.reason]
 
 
 def _builds(project: Project, builds: dict[str, Build], releases: Sequence[Release]) -> Iterator[list[Any]]:
