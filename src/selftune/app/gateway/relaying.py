@@ -42,6 +42,7 @@ _MOST_ANSWER_BYTES: Final = 64 << 20
 _MOST_DROPPED: Final = 10
 _OK: Final = range(200, 300)
 _SHADOWS: Final = 4
+_BROKEN: Final = 500
 _LACKING: Final = frozenset({404, 405, 501})
 
 
@@ -60,6 +61,7 @@ class Passage:
     build_digest: str | None = None
     status: int = 0
     first_byte: float | None = None
+    spare: bool = False
     said: list[bytes] = field(default_factory=list)
 
     def exchange(self, ended: Ended, *, shadow: bool = False) -> Exchange:
@@ -122,15 +124,17 @@ class Relay:
         shadow = route.shadow if route is not None else None
         while route is not None:
             passage.upstream, passage.build_digest = route.upstream, route.build_digest
+            passage.spare = route.fallback is not None
             try:
                 async with self._asker.ask(route, asked.path, asked.body(route.model)) as answer:
                     passage.build_digest = answer.build_digest
+                    _refuse_broken(route, answer)
                     done = await self._tell(request, shape, passage, answer)
             except Unreachable as error:
                 log.warning("%s does not answer: %s", route.upstream, error)
                 passage.status = 502
                 self._note_failure(passage.exchange(Ended.UPSTREAM_DIED))
-                route = route.fallback
+                passage.teller, route = shape.teller(asked), route.fallback
             else:
                 self._ask_beside(shadow, passage)
                 return done
@@ -170,6 +174,8 @@ class Relay:
         try:
             body = await answer.whole(_MOST_ANSWER_BYTES)
         except BrokenOff as error:
+            if passage.spare:
+                raise Unreachable(f"it broke off: {error}") from error
             passage.status = 502
             self._later(passage.exchange(Ended.UPSTREAM_DIED))
             raise Refusal(502, f"{passage.upstream} broke off its answer: {error}.", retry_after=5) from None
@@ -210,8 +216,7 @@ class Relay:
         if not teller.complete:
             ended = Ended.UPSTREAM_DIED
         if reply is None:
-            self._later(passage.exchange(ended))
-            raise Refusal(502, f"{passage.upstream} broke off before its first word.", retry_after=5)
+            raise self._without_a_word(passage, ended)
         last = teller.end()
         passage.said.append(last)
         await self._keep(passage.exchange(ended))
@@ -224,6 +229,13 @@ class Relay:
             await reply.write(last)
         await reply.write_eof()
         return reply
+
+    def _without_a_word(self, passage: Passage, ended: Ended) -> Unreachable | Refusal:
+        """What became of a stream of which no byte is out: another upstream may answer, where one stands behind."""
+        if passage.spare:
+            return Unreachable("it broke off before its first word")
+        self._later(passage.exchange(ended))
+        return Refusal(502, f"{passage.upstream} broke off before its first word.", retry_after=5)
 
     def _headers(self, passage: Passage, content_type: str) -> dict[str, str]:
         headers = {"Content-Type": content_type, UPSTREAM: passage.upstream, "Cache-Control": "no-store"}
@@ -300,6 +312,12 @@ class Relay:
         finally:
             self._shadows -= 1
         self._routing.observe(beside.exchange(ended, shadow=True))
+
+
+def _refuse_broken(route: Route, answer: Answer) -> None:
+    """Take an upstream's own failure for no answer where another one stands behind it; `Unreachable` then."""
+    if route.fallback is not None and answer.status >= _BROKEN:
+        raise Unreachable(f"it answered {answer.status}")
 
 
 def _refused(passage: Passage, status: int, body: bytes) -> Refusal:

@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selftune.app.gateway.canary.make import open_routing
+from selftune.app.gateway.capture.feedback import add_feedback
 from selftune.app.gateway.capture.make import open_capture
 from selftune.app.gateway.counting import Counts
 from selftune.app.gateway.keys import FOLDER, KeyRing, Scope, passing_key
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     settings = config.gateway if port is None else replace(config.gateway, port=port)
-    routing = Upstreams(folder, settings.upstreams, config.egress.allow)
+    routing = open_routing(Upstreams(folder, settings.upstreams, config.egress.allow), folder)
     own, token = passing_key("the commands of this machine", (Scope.READ,))
     keys, counts = KeyRing(folder / ".selftune", own=(own,)), Counts()
     capture = open_capture(folder, settings)
@@ -59,7 +61,13 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     hear_signals(stop.set)
     try:
         async with serving(
-            settings, keys=keys, consent=config.capture.consent, routing=routing, capture=capture, counts=counts
+            settings,
+            keys=keys,
+            consent=config.capture.consent,
+            routing=routing,
+            capture=capture,
+            counts=counts,
+            add=lambda gateway: add_feedback(gateway, capture),
         ) as chosen:
             capture.start()
             note = folder / ".selftune" / FOLDER / NOTE
@@ -68,6 +76,7 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
             _say({"up": f"http://{HOST}:{chosen}", "port": chosen})
             await stop.wait()
     finally:
+        routing.close()
         await capture.close()
 
 
