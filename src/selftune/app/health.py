@@ -100,7 +100,7 @@ def _project(folder: Path) -> Iterator[Finding]:
             yield from _release(project)
             yield _records(project)
             yield from _nights(project)
-            yield from _ledger(folder)
+            yield check_ledger(folder)
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
 
@@ -215,7 +215,8 @@ def _nights(project: Project) -> Iterator[Finding]:
         yield Finding(level="ok", what="the nights come and end")
 
 
-def _ledger(folder: Path) -> Iterator[Finding]:
+def check_ledger(folder: Path) -> Finding:
+    """Whether the project's ledger verifies from its first entry to its last, as the verifier alone says it."""
     import subprocess
 
     from selftune.ledger.keys import read_public
@@ -231,4 +232,4 @@ def _ledger(folder: Path) -> Iterator[Finding]:
     said = (outcome.stdout or outcome.stderr).strip().splitlines()
     first = said[0] if said else "the ledger could not be verified"
     mend = "" if outcome.returncode == 0 else "Compare with a checkpoint or a copy kept elsewhere."
-    yield Finding(level="ok" if outcome.returncode == 0 else "bad", what=first, mend=mend)
+    return Finding(level="ok" if outcome.returncode == 0 else "bad", what=first, mend=mend)
