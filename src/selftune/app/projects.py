@@ -20,7 +20,7 @@ from selftune.release.stage import rollback
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from selftune.loop.config import ProjectConfig
+    from selftune.loop.config import Beginning, ProjectConfig
     from selftune.loop.executor import Observer
     from selftune.loop.project import Project
 
@@ -32,10 +32,19 @@ _FITS = {
 _OTHERS = ("a4ps_sft", "state_obedience_plain")
 
 
-def start_project(folder: Path, *, base: str | None, name: str, profile: str | None, observer: Observer) -> Release:
+def start_project(
+    folder: Path,
+    *,
+    base: str | None,
+    name: str,
+    profile: str | None,
+    observer: Observer,
+    beginning: Beginning | None = None,
+) -> Release:
     """Make a project in `folder` and put its base into service; started again after a crash, it goes on.
 
-    Without `base` and `profile` it is on the reference base, for one person, or as a config that is there says.
+    Without `base` and `profile` it is on the reference base, for one person, or as a config that is there says. A
+    template gives it a `beginning`.
 
     Raises:
         UsageError: there is a project in that folder that serves already, its config says other than what is asked, or
@@ -59,6 +68,7 @@ def start_project(folder: Path, *, base: str | None, name: str, profile: str | N
             recipe=recipe,
             suite=suite,
             profile=Profile(profile or Profile.SOLO),
+            beginning=beginning,
         )
     # A config that a person wrote beforehand is as good as ours.
     prepare_hidden(folder)
@@ -67,14 +77,17 @@ def start_project(folder: Path, *, base: str | None, name: str, profile: str | N
             raise UsageError(
                 f"{folder} is a project already.", next_step="Choose another folder, or run `selftune status` there."
             )
-        _refuse_other_words(project.config, base=base, name=name, profile=profile)
+        _refuse_other_words(project.config, base=base, name=name, profile=profile, beginning=beginning)
         return put_base_into_service(project, observer)
 
 
-def _refuse_other_words(config: ProjectConfig, *, base: str | None, name: str, profile: str | None) -> None:
+def _refuse_other_words(
+    config: ProjectConfig, *, base: str | None, name: str, profile: str | None, beginning: Beginning | None
+) -> None:
     """A config that is there is followed, so who asks for something else must be told, not passed over."""
     asked = {"base": (base, config.base.name), "name": (name, config.project.name)}
     asked["profile"] = (profile, config.project.profile.value)
+    asked["template"] = (None if beginning is None else beginning.codex, config.codex.name)
     for option, (wanted, says) in asked.items():
         if wanted and wanted != says:
             raise UsageError(

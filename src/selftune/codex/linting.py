@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 UNSEEN: Final = "Whether its texts contradict each other in what they mean, no code can tell: read them."
 
-_PLACEHOLDER: Final = re.compile(r"<fill in:[^<>]{0,200}>")
+PLACEHOLDER: Final = re.compile(r"<fill in:[^<>]{0,200}>")
 _LIKE_A_PLACE: Final = re.compile(r"\w+(?:\.[\w-]+)+")
 _MACRO: Final = re.compile(r"\{\{[^{}]{0,200}\}\}")
 _TAKEN_NAMES: Final = frozenset({"user", "human", "system", "assistant", "tool"})
@@ -76,7 +76,7 @@ def remarks_on(codex: Codex, *, fewest: int = 0) -> Iterator[str]:
 def left_to_fill_in(codex: Codex) -> Iterator[str]:
     """Every place of a template, and every macro of a card, that nobody has written yet."""
     for where, text in places_of(codex):
-        yield from (f"{where} is still to be filled in: {found}" for found in _PLACEHOLDER.findall(text))
+        yield from (f"{where} is still to be filled in: {found}" for found in PLACEHOLDER.findall(text))
         yield from (f"{where} holds {found}, which nothing replaces." for found in _MACRO.findall(text))
 
 

@@ -514,18 +514,36 @@ def _with_general(table: dict[str, Any]) -> dict[str, Any]:
     return {**table, "evaluation": {"further": [GENERAL], **evaluation}}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What a template says in a new config: who the system is and who judges it, an endpoint with its model."""
+
+    codex: str
+    judge: str
+    rubric: str
+    endpoint: str = ""
+    model: str = ""
+
+
 def new_config_text(
-    *, name: str, base: str, recipe: str, suite: str, profile: Profile, further: tuple[str, ...] | None = None
+    *,
+    name: str,
+    base: str,
+    recipe: str,
+    suite: str,
+    profile: Profile,
+    further: tuple[str, ...] | None = None,
+    beginning: Beginning | None = None,
 ) -> str:
     """The text that `init` writes: at most 15 lines, comments included."""
     named = (GENERAL,) if further is None and base != REFERENCE else further
     beside = "" if named is None else f"further = {json.dumps(named)}  # may stop a candidate, and never promote one\n"
+    kind = f'profile = "{profile.value}"  # solo: one person, no keys, no roles; team: approvals and an audit trail\n'
     return f"""\
 # What this project is. What is not said here is a default: `selftune config` prints everything in force.
-[project]
+{"" if beginning is None else _beginning_text(beginning)}[project]
 name = "{name}"
-profile = "{profile.value}"  # solo: one person, no keys, no roles; team: approvals and an audit trail
-[base]
+{kind if beginning is None or profile is not Profile.SOLO else ""}[base]
 name = "{base}"
 [training]
 recipe = "{recipe}"
@@ -535,3 +553,11 @@ suite = "{suite}"
 model = ""
 release = ""
 """
+
+
+def _beginning_text(beginning: Beginning) -> str:
+    """Two lines, which stand before the first section."""
+    said = {"name": beginning.judge, "rubric": beginning.rubric}
+    said |= {"endpoint": beginning.endpoint, "model": beginning.model} if beginning.endpoint else {}
+    judge = ", ".join(f"{key} = {json.dumps(value)}" for key, value in said.items())
+    return f"codex.name = {json.dumps(beginning.codex)}  # who the system is\njudge = {{ {judge} }}\n"

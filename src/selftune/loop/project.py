@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from selftune.bases.registry import find_base, resolve_base
 from selftune.errors import UsageError
 from selftune.governance.brake.file import is_braked
-from selftune.loop.config import CONFIG_FILE, Profile, load_config, new_config_text
+from selftune.loop.config import CONFIG_FILE, Beginning, Profile, load_config, new_config_text
 from selftune.loop.opened import DRAFTS, HIDDEN, Project, utc_now
 
 if TYPE_CHECKING:
@@ -27,10 +27,12 @@ def create_project(
     suite: str,
     profile: Profile = Profile.SOLO,
     further: tuple[str, ...] | None = None,
+    beginning: Beginning | None = None,
 ) -> None:
     """Write `selftune.toml` and the hidden folder with its machine key; the base must be known.
 
-    Without `further` the project asks beside its suite what every project on this base does.
+    Without `further` the project asks beside its suite what every project on this base does. `beginning` is what a
+    template says.
 
     Raises:
         UsageError: there is a project in that folder already.
@@ -42,7 +44,9 @@ def create_project(
         )
     resolve_base(base)
     prepare_hidden(folder)
-    text = new_config_text(name=name, base=base, recipe=recipe, suite=suite, profile=profile, further=further)
+    text = new_config_text(
+        name=name, base=base, recipe=recipe, suite=suite, profile=profile, further=further, beginning=beginning
+    )
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
 
 

@@ -42,12 +42,23 @@ def init(
     ] = None,
     name: Annotated[str, typer.Option(help="The project's name; the folder's by default.")] = "",
     profile: Annotated[str | None, typer.Option(help="solo, which is the default, or team.")] = None,
+    template: Annotated[str, typer.Option(help="Who it is to be: council, character, agent or dyad.")] = "",
+    judge: Annotated[str, typer.Option(help="With --template: address of a judge on this machine.")] = "",
+    judge_model: Annotated[str, typer.Option(help="The name of the judge's model there.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; what was not said is a default.")] = False,
 ) -> None:
     """Make a project: one config file, a machine key, and the base in service as generation 0."""
+    from selftune.app.cli.beginning import ask_beginning, begin
     from selftune.app.cli.screen import Stages, make_console
     from selftune.app.projects import start_project
 
     console = make_console(stderr=True)
+    if template:
+        wishes = ask_beginning(template, base=base, judge=judge, judge_model=judge_model, ask=not yes)
+        begin(folder, wishes, name=name, profile=profile, console=console)
+        return
+    if judge or judge_model:
+        raise typer.BadParameter("--judge goes with --template; without one, name it in selftune.toml.")
     release = start_project(folder, base=base, name=name, profile=profile, observer=Stages(console))
     console.print(f"{release.version} serves. Next: [bold]selftune import FILE[/], then [bold]selftune cycle[/].")
 
