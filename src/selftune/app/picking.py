@@ -97,7 +97,7 @@ class Picking:
         """
         shown, drawn = 0, 0
         while shown < most and not self.is_settled():
-            waiting = self._waiting()[: most - shown]
+            waiting = self.waiting()[: most - shown]
             if not waiting:
                 # As many as before again: where nearly all answers are alike, starting the servers is what takes time.
                 wanted = min(max(most - shown, drawn), _MOST_DRAWN * most - drawn)
@@ -148,7 +148,8 @@ class Picking:
             more=more_picks(picks, policy.alpha),
         )
 
-    def _waiting(self) -> list[BlindPair]:
+    def waiting(self) -> list[BlindPair]:
+        """Pairs that were drawn and that nobody has judged yet; no model is asked for more."""
         pairs = pairs_between(self._project, self._contest.champion, self._contest.candidate)
         judged = {one.subject for one in statements_about(self._project, pairs)}
         # Of a prompt that has a later version, its author may allow less by now.

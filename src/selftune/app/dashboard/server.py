@@ -21,6 +21,7 @@ from selftune.app.dashboard.refusals import Refusal, refusal_page
 from selftune.app.dashboard.rendering import show
 from selftune.app.dashboard.security import COOKIE, Doors, Guard
 from selftune.app.dashboard.sessions import Sessions
+from selftune.app.dashboard.sittings import Sittings
 from selftune.app.dashboard.talks import Talks
 from selftune.errors import (
     BudgetError,
@@ -69,7 +70,7 @@ def make_app(folder: Path, *, port: int, hours: float, behind: tuple[str, ...] =
     sessions = Sessions(folder / HIDDEN, hours=hours)
     app.state.desk, app.state.flashes = Desk(folder), Flashes()
     app.state.sessions, app.state.entries = sessions, PAGES
-    app.state.errands, app.state.talks = Errands(), Talks()
+    app.state.errands, app.state.talks, app.state.sittings = Errands(), Talks(), Sittings()
     for router in (*(entry.router for entry in PAGES), *BESIDE):
         app.include_router(router)
     _add_doors(app, sessions, hours)

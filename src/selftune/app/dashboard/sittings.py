@@ -1,0 +1,74 @@
+"""What a person has before them to review: drawn once, and in memory alone, for each pick is on record at once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from selftune.app.reviewing import Sheet
+    from selftune.records import Criterion, Rubric
+
+_MOST: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sitting:
+    """Some answers to judge by one rubric, in the order in which they were drawn."""
+
+    name: str
+    rubric: Rubric
+    sheets: tuple[Sheet, ...]
+    passed_over: frozenset[str] = frozenset()
+
+    @property
+    def next(self) -> tuple[Sheet, Criterion] | None:
+        """The next sheet with the criterion that has no pick yet; None where all is judged or passed over."""
+        for sheet in self.sheets:
+            if sheet.interaction_id in self.passed_over:
+                continue
+            for criterion in self.rubric.criteria:
+                if criterion.name not in sheet.picks:
+                    return sheet, criterion
+        return None
+
+    @property
+    def done(self) -> int:
+        """How many are judged whole."""
+        return sum(all(one.name in sheet.picks for one in self.rubric.criteria) for sheet in self.sheets)
+
+    def sheet(self, interaction_id: str) -> Sheet | None:
+        """The sheet of one answer."""
+        return next((one for one in self.sheets if one.interaction_id == interaction_id), None)
+
+    def with_sheet(self, sheet: Sheet) -> Sitting:
+        """The same with one more pick."""
+        at_its_place = (sheet if one.interaction_id == sheet.interaction_id else one for one in self.sheets)
+        return replace(self, sheets=tuple(at_its_place))
+
+
+class Sittings:
+    """The sittings of one dashboard, by the session of whoever sits there."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Sitting] = {}
+
+    def put(self, session: str, sitting: Sitting) -> None:
+        """Keep a sitting as it stands now."""
+        with self._lock:
+            self._known.pop(session, None)
+            self._known[session] = sitting
+            for name in list(self._known)[:-_MOST]:
+                del self._known[name]
+
+    def get(self, session: str) -> Sitting | None:
+        """The sitting of a session; None where none was begun."""
+        with self._lock:
+            return self._known.get(session)
+
+    def end(self, session: str) -> None:
+        """Forget it; its picks stay on record."""
+        with self._lock:
+            self._known.pop(session, None)
