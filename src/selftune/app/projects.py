@@ -127,6 +127,17 @@ def roll_back(project: Project, *, to: str | None, reason: str) -> Release:
         return release
 
 
+def foresee_rollback(project: Project, *, to: str | None) -> Release:
+    """The release that `roll_back` would serve again; nothing is changed.
+
+    Raises:
+        UsageError, UnknownNameError, WithdrawnError: as `roll_back`.
+    """
+    earlier = choose_earlier(project, serving_release(project), to)
+    refuse_withdrawn(project.store.record(earlier.build_id, Build), project.store)
+    return earlier
+
+
 def choose_earlier(project: Project, current: Release, to: str | None) -> Release:
     """The release to go back to: the one of that version, or the one the current one replaced."""
     if to is not None:

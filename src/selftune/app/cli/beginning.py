@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from selftune.app.templates import JudgeWish, Template
+    from selftune.records import Release
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def ask_beginning(name: str, *, base: str | None, judge: str, judge_model: str, 
     return Wishes(template=template, base=base, judge=JudgeWish(endpoint=judge, model=judge_model) if given else None)
 
 
-def begin(folder: Path, wishes: Wishes, *, name: str, profile: str | None, console: Console) -> None:
+def begin(folder: Path, wishes: Wishes, *, name: str, profile: str | None, console: Console) -> Release:
     """Make the project and say what it is and what to do next.
 
     Raises:
@@ -68,3 +69,4 @@ def begin(folder: Path, wishes: Wishes, *, name: str, profile: str | None, conso
     console.print(f"{release.version} serves.")
     for line in explain(wishes.template, beginning, write_texts(folder, wishes.template)):
         console.print(line, markup=False, soft_wrap=True)
+    return release

@@ -46,21 +46,24 @@ def init(
     judge: Annotated[str, typer.Option(help="With --template: address of a judge on this machine.")] = "",
     judge_model: Annotated[str, typer.Option(help="The name of the judge's model there.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; what was not said is a default.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Make a project: one config file, a machine key, and the base in service as generation 0."""
     from selftune.app.cli.beginning import ask_beginning, begin
-    from selftune.app.cli.screen import Stages, make_console
+    from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.projects import start_project
 
     console = make_console(stderr=True)
     if template:
         wishes = ask_beginning(template, base=base, judge=judge, judge_model=judge_model, ask=not yes)
-        begin(folder, wishes, name=name, profile=profile, console=console)
-        return
-    if judge or judge_model:
+        release = begin(folder, wishes, name=name, profile=profile, console=console)
+    elif judge or judge_model:
         raise typer.BadParameter("--judge goes with --template; without one, name it in selftune.toml.")
-    release = start_project(folder, base=base, name=name, profile=profile, observer=Stages(console))
-    console.print(f"{release.version} serves. Next: [bold]selftune import FILE[/], then [bold]selftune cycle[/].")
+    else:
+        release = start_project(folder, base=base, name=name, profile=profile, observer=Stages(console))
+        console.print(f"{release.version} serves. Next: [bold]selftune import FILE[/], then [bold]selftune cycle[/].")
+    if json:
+        print_json(release)
 
 
 def demo(
@@ -308,12 +311,20 @@ def why(
 def rollback(
     version: Annotated[str | None, typer.Argument(help="The version to go back to; the one before by default.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would serve again and change nothing.")] = False,
     project: Folder = HERE,
+    json: AsJson = False,
 ) -> None:
     """Take the last release back: the model before it serves again."""
-    from selftune.app.projects import roll_back
+    from selftune.app.cli.screen import print_json
+    from selftune.app.projects import foresee_rollback, roll_back
     from selftune.loop.project import open_project
 
     with open_project(project) as opened:
-        release = roll_back(opened, to=version, reason=reason)
-    typer.echo(f"{release.version} serves (generation {release.generation}).")
+        release = foresee_rollback(opened, to=version) if dry_run else roll_back(opened, to=version, reason=reason)
+    if json:
+        print_json(release)
+    elif dry_run:
+        typer.echo(f"{release.version} (generation {release.generation}) would serve again. Nothing was changed.")
+    else:
+        typer.echo(f"{release.version} serves (generation {release.generation}).")

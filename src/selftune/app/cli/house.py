@@ -160,15 +160,18 @@ def schedule(
         typer.echo(f"Next: {step}", err=True)
 
 
-def start(project: Folder = HERE) -> None:
+def start(project: Folder = HERE, json: AsJson = False) -> None:
     """Start the model in service, if it is not running."""
-    from selftune.app.cli.screen import Stages, make_console
+    from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.loop.project import open_project
     from selftune.loop.runner import start_service
 
     with open_project(project) as opened:
         status = start_service(opened, Stages(make_console(stderr=True)))
-    typer.echo(f"{status.version} serves at {status.address}")
+    if json:
+        print_json(status)
+    else:
+        typer.echo(f"{status.version} serves at {status.address}")
     if status.problem:
         typer.echo(f"Not the newest release: {status.problem}", err=True)
 
@@ -228,10 +231,14 @@ def _show_base(report: BaseReport) -> None:
 
 
 @_base.command("list")
-def base_list() -> None:
+def base_list(json: AsJson = False) -> None:
     """The bases that are known here."""
+    from selftune.app.cli.screen import print_json
     from selftune.bases.registry import known_bases
 
+    if json:
+        print_json(known_bases())
+        return
     for name in known_bases():
         typer.echo(name)
 
