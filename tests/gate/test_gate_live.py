@@ -85,6 +85,14 @@ def test_what_is_neither_shown_nor_ruled_out_is_printed_and_stops_nobody():
     assert live_of(after) == {"live:errors": CheckStatus.NOT_SHOWN}
 
 
+def test_a_candidate_that_fell_silent_waits_until_it_was_tried_again():
+    silent = replace(worlds.make_trial(n=4, errors=0.0), end="returned", why="it gave no answer at all")
+    waiting = again(decided(GOOD), silent)
+    assert (waiting.outcome, live_of(waiting)) == (Outcome.INCONCLUSIVE, {"live:serving": CheckStatus.NOT_MEASURED})
+    assert "gave no answer" in waiting.reason
+    assert again(waiting, silent, KEPT).outcome is Outcome.PROMOTE
+
+
 def test_a_policy_without_the_rule_looks_at_no_trial():
     blind = replace(SMALL, rules=tuple(rule for rule in SMALL.rules if rule != "live"))
     assert live_of(again(decided(GOOD, blind), HARMED, policy=blind)) == {}

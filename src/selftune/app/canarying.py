@@ -64,8 +64,9 @@ def describe_canary(project: Project) -> Iterator[str]:
 def describe_trial(trial: LiveTrial) -> Iterator[str]:
     """What a trial came to, or has come to so far."""
     how = "in the shadow, shown to nobody" if trial.shadow else f"for {trial.share:.0%} of users"
-    until = f" to {trial.ended_at}" if trial.ended_at else ""
-    yield f"{trial.candidate_build_id[:18]} was tried {how} from {trial.started_at}{until}."
+    when = f"was tried {how} from {trial.started_at} to {trial.ended_at}"
+    now = f"is being tried {how} since {trial.started_at}"
+    yield f"{trial.candidate_build_id[:18]} {when if trial.ended_at else now}."
     yield (
         f"Answers: {trial.candidate_answers} by the candidate to {trial.candidate_people} users, "
         f"{trial.champion_answers} by the champion to {trial.champion_people}."

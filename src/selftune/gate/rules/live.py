@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from selftune.gate.config import Policy
     from selftune.records import GuardFound, LiveTrial
 
+SERVING: Final = "serving"
+"""Whether it could be tried at all: one that fell silent was sent back before anything else was shown."""
+
 ALWAYS_SEEN: Final = ("errors", "latency", "refusals")
 """What every answer shows; whether people point a thumb is up to them."""
 
@@ -55,7 +58,8 @@ def guards_asked(trials: Sequence[LiveTrial], policy: Policy) -> tuple[str, ...]
     """What is looked at: where nothing is asked for, a trial too short to show anything is no obstacle."""
     demanded = ALWAYS_SEEN if policy.live_answers else ()
     seen = (found.name for found in _all(trials) if found.shows_harm or found.n >= policy.min_units)
-    return tuple(dict.fromkeys((*demanded, *seen)))
+    silent = (SERVING,) if trials and _fell_silent(trials[-1]) else ()
+    return tuple(dict.fromkeys((*silent, *demanded, *seen)))
 
 
 def check_live(guard: str, trials: Sequence[LiveTrial], policy: Policy) -> Check:
@@ -65,6 +69,8 @@ def check_live(guard: str, trials: Sequence[LiveTrial], policy: Policy) -> Check
     but for harm, which stays shown however often the candidate is tried again.
     """
     name = f"{LiveKept.family}:{guard}"
+    if guard == SERVING:
+        return Check(name=name, status=CheckStatus.NOT_MEASURED, detail=trials[-1].why)
     found = [one for one in _all(trials) if one.name == guard]
     harmful = next((one for one in found if one.shows_harm), None)
     largest = max(found, key=lambda one: one.n, default=None)
@@ -88,6 +94,11 @@ def check_live(guard: str, trials: Sequence[LiveTrial], policy: Policy) -> Check
         interval=told.interval,
         n=told.n,
     )
+
+
+def _fell_silent(trial: LiveTrial) -> bool:
+    """Whether it was sent back for giving no answers: nobody knows yet whether the candidate or a person did that."""
+    return trial.returned and not any(found.shows_harm for found in trial.guards)
 
 
 def _all(trials: Iterable[LiveTrial]) -> tuple[GuardFound, ...]:

@@ -43,8 +43,9 @@ def outcome_of(exchange: Exchange, note: CanaryNote, text: str | None) -> Outcom
         candidate=exchange.upstream == CANDIDATE,
         person=note.person(sticky_of(exchange)),
         failed=None if left else not whole,
-        # Whoever left before the first word waited at least so long.
-        seconds=exchange.seconds if whole or left else None,
+        # Whoever left before the first word waited at least so long. In the shadow the candidate is asked when the
+        # champion has just answered, and nobody waits for it: its seconds would flatter it.
+        seconds=exchange.seconds if (whole or left) and not note.shadow else None,
         refused=is_refusal(text) if whole and text else None,
         completion_id=exchange.completion_id,
     )
