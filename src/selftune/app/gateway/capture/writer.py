@@ -90,10 +90,6 @@ class Writer:
         made = [(one, self._entry(one)) for one in asked]
         entries = [entry for _, entry in made if not isinstance(entry, Verdict)]
         verdict = self._keep(entries) if entries else Verdict.KEPT
-        if verdict is Verdict.KEPT:
-            for entry in entries:
-                if isinstance(entry, Interaction):
-                    self._owners.note(entry)
         return [
             Done(number=one.number, verdict=entry if isinstance(entry, Verdict) else verdict) for one, entry in made
         ]
@@ -102,10 +98,14 @@ class Writer:
         try:
             if isinstance(asked.what, Word):
                 return clean_word(asked.what, self._door) if self._owners.made(asked.what) else Verdict.FOREIGN
-            return self._record(asked.what)
+            record = self._record(asked.what)
         except Exception:  # one body that we can't bear must not end the capture of all others
             log.exception("an exchange could not be read")
             return Verdict.UNREADABLE
+        if isinstance(record, Interaction):
+            # Before it is on the disk: a word on it may stand in the same batch, behind it.
+            self._owners.note(record)
+        return record
 
     def _record(self, exchange: Exchange) -> Interaction | Quarantined:
         assert self._door.pseudonyms is not None, "a project's door has them"  # noqa: S101 - can't happen
@@ -114,8 +114,8 @@ class Writer:
         return pass_door(read_exchange(exchange, speaker, salt=salt, hide=self._door.pseudonyms.hide), self._door)
 
     def _keep(self, entries: Sequence[Interaction | Quarantined | Word]) -> Verdict:
-        reach("gateway-before-log")
         try:
+            reach("gateway-before-log")
             self._spool.append([write_entry(one) for one in (rules_digest(self._door), *entries)])
         except OSError as error:
             log.error("nothing can be written to the spool: %s", error.strerror)  # noqa: TRY400 - the reason says it all
