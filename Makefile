@@ -38,7 +38,7 @@ check: dev-install ## lint, format, types, import contracts, docs
 
 types:
 	$(BIN)/mypy
-	$(BIN)/mypy install.py .ci/check_demo.py docs benchmarks
+	$(BIN)/mypy install.py .ci/check_demo.py .ci/check_front_doors.py docs benchmarks
 
 style:
 	$(BIN)/ruff check .
