@@ -63,6 +63,8 @@ class FakeRouting:
         route = self.routes.get(alias)
         if route is None:
             raise UnknownNameError("model", alias, self.routes)
+        if isinstance(route, list):  # one after the other; the last one stays
+            route = route.pop(0) if len(route) > 1 else route[0]
         if isinstance(route, Exception):
             raise route
         return route

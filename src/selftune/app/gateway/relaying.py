@@ -42,6 +42,7 @@ _MOST_ANSWER_BYTES: Final = 64 << 20
 _MOST_DROPPED: Final = 10
 _OK: Final = range(200, 300)
 _SHADOWS: Final = 4
+_AGAIN_SECONDS: Final = 1
 _BROKEN: Final = 500
 _LACKING: Final = frozenset({404, 405, 501})
 
@@ -138,7 +139,7 @@ class Relay:
             else:
                 self._ask_beside(shadow, passage)
                 return done
-        raise Refusal(502, f"{passage.upstream} does not answer now. Look at `selftune status`.", retry_after=5)
+        raise Refusal(502, f"{passage.upstream} does not answer now. Look at `selftune status`.", retry_after=_AGAIN_SECONDS)
 
     async def settle(self) -> None:
         """Wait for what is under way beside the answers."""
@@ -153,7 +154,7 @@ class Relay:
             known = ", ".join(self._routing.aliases())
             raise Refusal(404, f"There is no model of this name. Known are: {known}.") from None
         except ServingError as error:
-            raise Refusal(503, str(error), retry_after=5) from None
+            raise Refusal(503, str(error), retry_after=_AGAIN_SECONDS) from None
 
     async def _tell(
         self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer
@@ -178,7 +179,7 @@ class Relay:
                 raise Unreachable(f"it broke off: {error}") from error
             passage.status = 502
             self._later(passage.exchange(Ended.UPSTREAM_DIED))
-            raise Refusal(502, f"{passage.upstream} broke off its answer: {error}.", retry_after=5) from None
+            raise Refusal(502, f"{passage.upstream} broke off its answer: {error}.", retry_after=_AGAIN_SECONDS) from None
         passage.first_byte = time.perf_counter()
         if answer.status in _OK:
             told, ended = passage.teller.whole(body), Ended.COMPLETE
@@ -235,7 +236,7 @@ class Relay:
         if passage.spare:
             return Unreachable("it broke off before its first word")
         self._later(passage.exchange(ended))
-        return Refusal(502, f"{passage.upstream} broke off before its first word.", retry_after=5)
+        return Refusal(502, f"{passage.upstream} broke off before its first word.", retry_after=_AGAIN_SECONDS)
 
     def _headers(self, passage: Passage, content_type: str) -> dict[str, str]:
         headers = {"Content-Type": content_type, UPSTREAM: passage.upstream, "Cache-Control": "no-store"}

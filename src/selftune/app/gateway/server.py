@@ -15,10 +15,13 @@ from selftune.app.gateway.asking import open_asker
 from selftune.app.gateway.callers import Callers
 from selftune.app.gateway.keys import Scope
 from selftune.app.gateway.limits import Limits
+from selftune.app.gateway.ollama_routes import add_ollama
 from selftune.app.gateway.refusals import Refusal, ollama_error, openai_error
 from selftune.app.gateway.relaying import Relay
 from selftune.app.gateway.shapes.base import JSON
+from selftune.app.gateway.shapes.ollama import Ollama
 from selftune.app.gateway.shapes.plain import Plain
+from selftune.app.gateway.shapes.responses import Responses
 from selftune.errors import DamagedFileError, UsageError
 from selftune.release.door import PASSED
 
@@ -44,7 +47,12 @@ _LINGERS_SECONDS: Final = 1.0
 _MOST_HEADERS: Final = 64
 _DRAIN_SECONDS: Final = 5.0
 
-SHAPES: Final[dict[str, Shape]] = {f"{_BELOW}{path}": Plain(path) for path in PASSED}
+SHAPES: Final[dict[str, Shape]] = {
+    **{f"{_BELOW}{path}": Plain(path) for path in PASSED},
+    f"{_BELOW}/responses": Responses(),
+    "/api/chat": Ollama(chat=True),
+    "/api/generate": Ollama(chat=False),
+}
 """Every route by which a model is asked."""
 
 
@@ -127,13 +135,17 @@ class Gateway:
         """Who sends a request that asks no model; `Refusal` where their key does not open what it wants."""
         return self._callers.admit(request.headers, scope)
 
+    def refuse_strangers(self, request: web.BaseRequest) -> None:
+        """Return where a request names this machine; `Refusal` otherwise."""
+        self._callers.refuse_strangers(request.headers)
+
     async def _ask(self, request: web.BaseRequest) -> web.StreamResponse:
         caller = self._callers.admit(request.headers, Scope.CHAT)
         body = await self.read_body(request)
         return await self._relay.answer(request, SHAPES[request.path], caller, body)
 
     async def _health(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._callers.refuse_strangers(request.headers)
+        self.refuse_strangers(request)
         return _json({"status": "ok", "version": __version__})
 
     async def _models(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -183,6 +195,7 @@ async def serving(
         relay = Relay(settings, asker=asker, routing=routing, capture=capture, meters=counts)
         callers = Callers(settings, keys, Limits(), consent)
         gateway = Gateway(settings, relay=relay, callers=callers, routing=routing, counts=counts)
+        add_ollama(gateway, routing)
         add(gateway)
         server = web.Server(
             gateway.handle,
