@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selftune.app.gateway.canary.make import open_routing
+from selftune.app.gateway.canary.thumbs import ThumbsHeard
 from selftune.app.gateway.capture.feedback import add_feedback
 from selftune.app.gateway.capture.make import open_capture
 from selftune.app.gateway.counting import Counts
@@ -67,7 +68,7 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
             routing=routing,
             capture=capture,
             counts=counts,
-            add=lambda gateway: add_feedback(gateway, capture),
+            add=lambda gateway: add_feedback(gateway, ThumbsHeard(capture, routing)),
         ) as chosen:
             capture.start()
             note = folder / ".selftune" / FOLDER / NOTE
