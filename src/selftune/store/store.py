@@ -18,6 +18,7 @@ from selftune.interrupts import held_back
 from selftune.ledger.mirror import Mirror
 from selftune.records import Interaction, Judgement, Quarantined, Record
 from selftune.store import facts, history, rows, steps, work
+from selftune.store.browsing import Log
 from selftune.store.dialect import compact, describe_sqlite, open_engine, reading, sqlite_module, writing
 from selftune.store.erasure import Erasure, erase
 from selftune.store.import_key import load_import_key
@@ -304,6 +305,11 @@ class Store:
     def sessions(self) -> Sessions:
         """The archived sessions of training programmes, by number and in columns."""
         return Sessions(self._engine)
+
+    @property
+    def log(self) -> Log:
+        """The interactions page by page, newest first."""
+        return Log(self._engine)
 
     # --- Facts (see `facts`) ------------------------------------------------------------------------------------------
 
