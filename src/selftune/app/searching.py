@@ -39,6 +39,14 @@ class Findings:
     unread: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundSoFar:
+    """What a search came to in the index as it lies; `behind` where something has come in since it was made."""
+
+    found: tuple[Found, ...]
+    behind: bool
+
+
 def find_words(project: Project, words: str, *, limit: int) -> Findings:
     """Interactions that hold these words, the best first.
 
@@ -49,6 +57,21 @@ def find_words(project: Project, words: str, *, limit: int) -> Findings:
     index = _index_of(project)
     unread = _catch_up(project, index)
     return Findings(found=tuple(_found(project, index.search(words, limit=limit))), unread=unread)
+
+
+def find_words_so_far(project: Project, words: str, *, limit: int) -> FoundSoFar:
+    """The same by the index as it lies: it is not brought up to date, for whoever must change nothing by looking.
+
+    Raises:
+        MissingFileError: LanceDB is not installed.
+        DamagedFileError: the index can't be read.
+    """
+    index = _index_of(project)
+    hits = index.search(words, limit=limit)
+    # An index that is behind still names what was erased since.
+    kept = {one.id for one in project.store.kept_records([hit.interaction_id for hit in hits], Interaction)}
+    found = tuple(_found(project, [hit for hit in hits if hit.interaction_id in kept]))
+    return FoundSoFar(found=found, behind=index.watermark < project.store.last_sequence(Interaction))
 
 
 def find_alike(project: Project, interaction_id: str, *, limit: int) -> Findings:

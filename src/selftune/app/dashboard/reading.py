@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from selftune.loop.config import CONFIG_FILE, load_config
 from selftune.loop.project import open_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from starlette.requests import Request
 
     from selftune.loop.project import Project
+
+T = TypeVar("T")
 
 
 class Desk:
@@ -31,6 +33,7 @@ class Desk:
         self._kept = ExitStack()
         self._project: Project | None = None
         self._read_at: tuple[int, int] | None = None
+        self._remembered: dict[str, tuple[Any, Any]] = {}
 
     def project(self) -> Project:
         """The project, its config read again where the file changed.
@@ -49,6 +52,16 @@ class Desk:
                 self._project = replace(self._project, config=load_config(self.folder))
             self._read_at = seen
             return self._project
+
+    def remembered(self, name: str, make: Callable[[Project], T]) -> T:
+        """What `make` counts over the whole log, made again only once something was kept or the config changed."""
+        project = self.project()
+        stamp = (project.store.last_sequence(), self._read_at)
+        known, value = self._remembered.get(name, (None, None))
+        if known != stamp:
+            value = make(project)
+            self._remembered[name] = stamp, value
+        return cast("T", value)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -72,6 +85,12 @@ def project_of(request: Request) -> Project:
     """The project that a page shows; pages read it and change nothing."""
     desk: Desk = request.app.state.desk
     return desk.project()
+
+
+def remembered(request: Request, name: str, make: Callable[[Project], T]) -> T:
+    """What was counted over the whole log, as long as nothing came in since."""
+    desk: Desk = request.app.state.desk
+    return desk.remembered(name, make)
 
 
 def folder_of(request: Request) -> Path:
