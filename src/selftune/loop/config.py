@@ -12,7 +12,14 @@ from selftune.codex.reading import DEFAULT_CODEX
 from selftune.errors import MissingFileError
 from selftune.interactions.config import REDACTED
 from selftune.interactions.privacy.consent import ConsentLevel
-from selftune.loop.fronting import CanarySection, DashboardSection, GatewaySection, OtelSection, StoreSection
+from selftune.loop.fronting import (
+    CanarySection,
+    DashboardSection,
+    GatewaySection,
+    NotifySection,
+    OtelSection,
+    StoreSection,
+)
 from selftune.loop.talking import AmendmentSection, ForgeSection, MotivatorSection, PersonasSection, StateSection
 from selftune.records import Prompting
 from selftune.settings import from_mapping, read_text, read_toml
@@ -486,6 +493,7 @@ class ProjectConfig:
     dashboard: DashboardSection = field(default_factory=DashboardSection)
     canary: CanarySection = field(default_factory=CanarySection)
     otel: OtelSection = field(default_factory=OtelSection)
+    notify: NotifySection = field(default_factory=NotifySection)
 
 
 def load_config(folder: Path) -> ProjectConfig:

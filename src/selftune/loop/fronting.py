@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +95,28 @@ class OtelSection:
 
     endpoint: str = ""
     content: bool = False
+
+
+class NoticeEvent(StrEnum):
+    """What a person may be told of wherever they are."""
+
+    MORNING = "morning"
+    HOLD = "hold"
+    APPROVAL = "approval"
+    FAILURE = "failure"
+    CANARY = "canary"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotifySection:
+    """[notify]: who is told, by Apprise, of what happened while nobody looked.
+
+    `urls_env` names environment variables that hold Apprise URLs, such as `mailto://...` or `ntfy://...`: the URLs hold
+    secrets, so they stand in no file of ours. `events` are `morning` (a night came to its end), `hold`, `approval` (all
+    that waits for a person), `failure` and `canary` (a candidate was sent back). No notice quotes what anybody said.
+    What a service reaches beyond this machine must stand under [egress]. Telling takes `seconds` at most.
+    """
+
+    urls_env: tuple[str, ...] = ()
+    events: tuple[NoticeEvent, ...] = tuple(NoticeEvent)
+    seconds: float = 20.0

@@ -111,6 +111,7 @@ def register_commands() -> None:
         night_timers,
         nights,
         nodes,
+        notify,
         people,
         picking,
         probing,
@@ -139,6 +140,7 @@ def register_commands() -> None:
     canary.register(app)
     nights.register(app)
     night_timers.register(nights.nightly)
+    notify.register(app)
     motivating.register(app)
     stages.register(app)
     forming.register(app)
@@ -162,23 +164,26 @@ def register_commands() -> None:
     mcp.register(app)
     amending.register()
     probing.register()
-    searching.register(app)
-    growing.register(app)
-    examples.register(app)
-    prompting.register(app)
-    datasets.register(app)
-    suites.register(app)
-    experimenting.register(app)
-    programs.register(app)
-    nodes.register(app)
-    studies.register(app)
-    inspecting.register(app)
-    archives.register(app)
-    registry.register(app)
-    alarms.register(app)
-    tracing.register(app)
-    ledgers.register(app)
-    auditing.register(app)
+    for room in (
+        searching,
+        growing,
+        examples,
+        prompting,
+        datasets,
+        suites,
+        experimenting,
+        programs,
+        nodes,
+        studies,
+        inspecting,
+        archives,
+        registry,
+        alarms,
+        tracing,
+        ledgers,
+        auditing,
+    ):
+        room.register(app)
 
 
 def main() -> None:

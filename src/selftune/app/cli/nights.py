@@ -70,12 +70,16 @@ def night(
             else:
                 typer.echo("\n".join(describe_plan(plan)))
             return
+        from selftune.app.nightly import exit_code_of, leave_morning_note, night_summary
+        from selftune.app.notices.telling import tell_quietly
         from selftune.loop.night.night import run_night
 
-        report = run_night(opened, wishes, Stages(make_console(stderr=True)))
-        from selftune.app.nightly import exit_code_of, leave_morning_note, night_summary
-
-        note = leave_morning_note(opened, report)
+        try:
+            report = run_night(opened, wishes, Stages(make_console(stderr=True)))
+            note = leave_morning_note(opened, report)
+        finally:
+            if untold := tell_quietly(opened):
+                typer.echo(untold, err=True)
         if json:
             print_json(night_summary(opened, report))
         else:
