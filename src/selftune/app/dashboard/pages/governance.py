@@ -27,10 +27,8 @@ from selftune.loop.hearing import hear_project
 from selftune.records import Gravity, StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from selftune.app.alarms import LookedAt
     from selftune.app.waiting import Waiting
+    from selftune.governance.alarms.base import Look
     from selftune.governance.doubts import Doubt, Hearing
     from selftune.loop.project import Project
     from selftune.records import Statement
@@ -44,6 +42,7 @@ _SIGNED: Final = frozenset({
 })  # fmt: skip
 _MOST: Final = 50
 _TINTS: Final = {Verdict.HOLD: "bad", Verdict.ADVISE: "unsure", Verdict.QUIET: "good", Verdict.TOO_SHORT: "unsure"}
+_LOUD: Final = frozenset({Verdict.HOLD, Verdict.ADVISE})
 _CLOSE: Final = 'selftune concern close {} --because "…" --evidence ID'
 
 
@@ -54,6 +53,7 @@ def governance(request: Request, everything: bool = False) -> Response:
     hearing = hear_project(project)
     found = [one for one in doubts(hearing, DOUBTS | STAYS) if everything or one.stands]
     waits = what_waits(project)
+    looks = [(looked.subject, one) for looked in look_at_all(project) for one in looked.looks]
     return show(
         request,
         "governance",
@@ -65,7 +65,9 @@ def governance(request: Request, everything: bool = False) -> Response:
         alone=hearing.alone,
         gravities=[one.value for one in Gravity],
         signed=[_signed(one) for _, one in reversed(hearing.said) if one.kind in _SIGNED][:_MOST],
-        alarms=[row for looked in look_at_all(project) for row in _looks(looked)],
+        alarm_head=["about", "alarm", "series", "verdict", "what was found", "n"],
+        loud=[_look(looked, one) for looked, one in looks if one.verdict in _LOUD],
+        quiet=[_look(looked, one) for looked, one in looks if one.verdict not in _LOUD],
     )
 
 
@@ -191,7 +193,12 @@ def _linked_subject(subject: str) -> Any:
     return subject[:26]
 
 
-def _looks(looked: LookedAt) -> Iterator[list[Any]]:
-    for one in looked.looks:
-        verdict = tinted(one.verdict.value, _TINTS[one.verdict])
-        yield [looked.subject, one.alarm.value, one.about, verdict, one.told, figure(str(one.n))]
+def _look(subject: str, one: Look) -> list[Any]:
+    return [
+        subject,
+        one.alarm.value,
+        one.about,
+        tinted(one.verdict.value, _TINTS[one.verdict]),
+        one.told,
+        figure(str(one.n)),
+    ]

@@ -76,6 +76,7 @@ def tonight(request: Request, first: int = 0) -> Response:
         "unjudged": [_of_unjudged(one) for one in seen.unjudged],
         "out": [_of_taken_out(one) for one in seen.taken_out],
     }
+    more = {"unjudged": seen.more_unjudged}
     first = max(0, first) // _PAGE * _PAGE
     heading, empty = _LISTS[shown]
     return show(
@@ -86,7 +87,7 @@ def tonight(request: Request, first: int = 0) -> Response:
         shown=shown,
         heading=heading,
         empty=empty,
-        lists=[(key, name, len(lists[key])) for key, (name, _) in _LISTS.items()],
+        lists=[(key, name, len(lists[key]) + more.get(key, 0)) for key, (name, _) in _LISTS.items()],
         items=lists[shown][first : first + _PAGE],
         first=first,
         pages=_pages(shown, first, len(lists[shown])),
