@@ -20,9 +20,9 @@ from selftune.app.gateway.canary.make import open_routing
 from selftune.app.gateway.canary.thumbs import ThumbsHeard
 from selftune.app.gateway.capture.feedback import add_feedback
 from selftune.app.gateway.capture.make import open_capture
-from selftune.app.gateway.counting import Counts
 from selftune.app.gateway.keys import FOLDER, KeyRing, Scope, passing_key
 from selftune.app.gateway.looking import NOTE
+from selftune.app.gateway.metrics import Metrics, add_metrics, numbers_in
 from selftune.app.gateway.server import HOST, serving
 from selftune.app.gateway.upstreams import Upstreams
 from selftune.app.process_tree import hear_signals
@@ -33,6 +33,9 @@ from selftune.release.publish import publish_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from selftune.app.gateway.canary.routing import CanaryRouting
+    from selftune.app.gateway.capture.make import SpoolCapture
+    from selftune.app.gateway.server import Gateway
     from selftune.loop.config import ProjectConfig
 
 
@@ -56,8 +59,8 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     settings = config.gateway if port is None else replace(config.gateway, port=port)
     routing = open_routing(Upstreams(folder, settings.upstreams, config.egress.allow), folder)
     own, token = passing_key("the commands of this machine", (Scope.READ,))
-    keys, counts = KeyRing(folder / ".selftune", own=(own,)), Counts()
-    capture = open_capture(folder, settings)
+    keys, capture = KeyRing(folder / ".selftune", own=(own,)), open_capture(folder, settings)
+    counts = Metrics(gauges=lambda: _gauges(capture, routing))
     stop = asyncio.Event()
     hear_signals(stop.set)
     try:
@@ -68,7 +71,7 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
             routing=routing,
             capture=capture,
             counts=counts,
-            add=lambda gateway: add_feedback(gateway, ThumbsHeard(capture, routing)),
+            add=lambda gateway: _add_routes(gateway, capture, routing, counts),
         ) as chosen:
             capture.start()
             note = folder / ".selftune" / FOLDER / NOTE
@@ -79,6 +82,17 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     finally:
         routing.close()
         await capture.close()
+
+
+def _add_routes(gateway: Gateway, capture: SpoolCapture, routing: CanaryRouting, counts: Metrics) -> None:
+    add_feedback(gateway, ThumbsHeard(capture, routing))
+    add_metrics(gateway, counts)
+
+
+def _gauges(capture: SpoolCapture, routing: CanaryRouting) -> dict[str, float]:
+    state = capture.state()
+    told = {"kept": state.kept, "lost": dict(state.lost), "opted_out": state.opted_out, "waiting": state.waiting}
+    return dict(numbers_in({"capture": {**told, "up": state.up}, "canary": routing.told()}))
 
 
 def _say(message: object) -> None:

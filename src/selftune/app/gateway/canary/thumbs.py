@@ -1,4 +1,4 @@
-"""Thumbs of people, for the guards of a trial: heard when they are on the disk, and only from whom feedback is taken."""
+"""Thumbs of people, for the guards of a trial: heard once they are on the disk, from whom feedback is taken."""
 
 from __future__ import annotations
 
