@@ -89,6 +89,7 @@ def register_commands() -> None:
         codex,
         comparing,
         concerns,
+        connecting,
         dashboard,
         datasets,
         elsewhere,
@@ -154,6 +155,7 @@ def register_commands() -> None:
     reviewing.register(app)
     picking.register(app)
     comparing.register(app)
+    connecting.register(app)
     benchmarking.register(app)
     reporting.register(app)
     results.register(app)

@@ -86,6 +86,10 @@ def add_word(project: Project, word: LaterWord) -> bool:
 
 
 def _keep_version(project: Project, word: LaterWord, answer: Interaction) -> None:
+    place = f"{word.position}#{word.name}"
+    if project.store.kept_at(word.source, [place]):
+        # It came in before; what was said after it is not to be undone by its coming again.
+        return
     last_name = f"last word on {word.source} {word.position}"
     last = project.store.seen(last_name)
     before = None if last is None else next(project.store.kept_records([last], Interaction), None)
@@ -96,7 +100,7 @@ def _keep_version(project: Project, word: LaterWord, answer: Interaction) -> Non
     version = replace(
         answer,
         salt=word.name,
-        position=f"{word.position}#{word.name}",
+        position=place,
         feedback=said,
         supersedes=None,
         flags=flags,
