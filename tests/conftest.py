@@ -131,6 +131,7 @@ PREREQUISITES: Final = {
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker takes, where there are several")
+    config.addinivalue_line("markers", "sqlite_only: of the store's tests, one that takes SQLite's own words")
     config.addinivalue_line("markers", "needs(*names): prerequisites; skipped by name without, see SELFTUNE_REQUIRE")
     unknown = _required() - set(PREREQUISITES)
     if unknown:

@@ -33,16 +33,16 @@ class Server:
         """The URL of a database on it."""
         return f"postgresql://{user}@/{name}?host={self.folder}"
 
-    def new_database(self) -> str:
-        """The URL of a fresh, empty database."""
+    def new_database(self, like: str = "template1") -> str:
+        """The URL of a fresh database: an empty one, or one that begins as the one of this name is."""
         name = f"d{os.getpid()}_{next(_COUNTED)}"
         with self._connected() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         return self.url(name)
 
     def drop(self, url: str) -> None:
         """Throw a database away, whoever is connected."""
-        name = url.partition("?")[0].rpartition("/")[2]
+        name = name_in(url)
         with self._connected() as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
@@ -62,6 +62,11 @@ class Server:
         import psycopg
 
         return psycopg.connect(self.url("postgres"), autocommit=True)
+
+
+def name_in(url: str) -> str:
+    """The name of the database that a URL ends with."""
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 @contextmanager

@@ -134,8 +134,10 @@ def _leaves(hosts: tuple[str, ...]) -> bool:
     return any(host not in {"localhost", "127.0.0.1", "::1"} for host in hosts)
 
 
-def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
+def connect(database: Database, *, schema: str = "", **options: Any) -> psycopg.Connection[Any]:
     """A new connection: commits are on the disk when they return, and no lock is waited for longer than half a minute.
+
+    Names of tables are looked for in the schema, where one is given.
 
     Raises:
         DatabaseAwayError: the server does not answer, or does not let us in.
@@ -147,7 +149,7 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
             **dict(database.parameters),
             connect_timeout=_CONNECT_SECONDS,
             application_name="selftune",
-            options=_SESSION,
+            options=f"{_SESSION} -c search_path={schema}" if schema else _SESSION,
             **options,
         )
     return opened

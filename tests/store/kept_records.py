@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
+from selftune.databases import parse_database
 from selftune.ledger import verify
 from selftune.records import (
     Interaction,
@@ -16,8 +18,10 @@ from selftune.records import (
     Rubric,
     Trigger,
 )
+from selftune.store import Store
 from selftune.store.dialect import sqlite_module
 
+URL_FILE = "url-of-the-test"
 PATH = str(Path(__file__).parent)
 
 
@@ -67,17 +71,40 @@ def entries_that_verify(project: Path) -> int:
     return verify.verify(project / ".selftune" / "ledger").entries
 
 
-def tamper(project: Path, statement: str, *values: object) -> None:
-    """Change the database behind the store's back; by the same library, two of them would cancel each other's locks."""
+def database_of(project: Path):
+    """The database that a test keeps this project's records in; None for the file."""
+    named = project / URL_FILE
+    return parse_database(named.read_text(), "the test") if named.exists() else None
+
+
+def open_store(project: str) -> Store:
+    """The store of a project, wherever it lies, for programs that are processes of their own."""
+    return Store.open(Path(project), database=database_of(Path(project)))
+
+
+@contextmanager
+def behind_its_back(project: Path):
+    """The database itself; the file by the same library, for two of them would cancel each other's locks."""
+    database = database_of(project)
+    if database is not None:
+        from selftune.databases import connect
+
+        with connect(database, schema="selftune_store") as connection:
+            yield lambda statement, *values: connection.execute(statement.replace("?", "%s"), values)
+        return
     connection = sqlite_module().connect(project / ".selftune" / "store.db")
     with connection:
-        connection.execute(statement, values)
+        yield lambda statement, *values: connection.execute(statement, values)
     connection.close()
+
+
+def tamper(project: Path, statement: str, *values: object) -> None:
+    """Change the database behind the store's back."""
+    with behind_its_back(project) as run:
+        run(statement, *values)
 
 
 def table(project: Path, name: str) -> list[tuple[object, ...]]:
     """Every row of a table."""
-    connection = sqlite_module().connect(project / ".selftune" / "store.db")
-    found = list(connection.execute(f"SELECT * FROM {name}"))  # noqa: S608 - our own table names
-    connection.close()
-    return found
+    with behind_its_back(project) as run:
+        return list(run(f"SELECT * FROM {name}"))  # noqa: S608 - our own table names

@@ -24,8 +24,8 @@ from selftune.records import (
     Thread,
     has_words,
 )
-from selftune.store import Store, dialect
-from selftune.store.dialect import sqlite_module
+from selftune.store import Store
+from selftune.store.dialect import sqlite, sqlite_module
 from selftune.store.erasure import Erasure
 from selftune.store.facts import Span
 
@@ -242,10 +242,11 @@ def test_kinds_are_counted_as_they_are(store):
     assert (store.count(Quarantined), store.count(Judgement), store.count(Evaluation)) == (1, 0, 0)
 
 
+@pytest.mark.sqlite_only
 def test_while_somebody_reads_the_file_it_is_said_that_its_free_pages_hold_words(store, project, monkeypatch):
     ids = kept(store, *(said(number) for number in range(40)))
     store.close()
-    monkeypatch.setattr(dialect, "_BUSY_MILLISECONDS", 50)
+    monkeypatch.setattr(sqlite, "_BUSY_MILLISECONDS", 50)
     reader = sqlite_module().connect(project / ".selftune" / "store.db")
     with Store.open(project) as again:
         reader.execute("BEGIN")

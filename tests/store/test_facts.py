@@ -45,6 +45,7 @@ def fill(store) -> list[str]:
     return ids
 
 
+@pytest.mark.sqlite_only
 def test_an_upgrade_copies_what_a_save_would_have_copied(store, project):
     fill(store)
     long = replace(
@@ -108,6 +109,7 @@ def test_verdicts_are_told_without_their_reasons(store):
     assert list(store.verdicts(since=told[1].sequence)) == told[2:]
 
 
+@pytest.mark.sqlite_only
 def test_pages_of_facts_hold_all_of_them(store):
     ids = store.save((interaction(number) for number in range(4100)), event="captured")
     store.save((verdict(name, number) for number, name in enumerate(ids)), event="judged")

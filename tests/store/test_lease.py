@@ -9,7 +9,7 @@ import sys
 
 import psutil
 import pytest
-from kept_records import rubric, tamper
+from kept_records import PATH, rubric, tamper
 
 from selftune.errors import LockedError
 from selftune.store import Store
@@ -20,9 +20,9 @@ ELSEWHERE = Identity(host="another-host", pid=1, started=1.0)
 # Takes the lease, says so, and waits to be ended.
 HOLD = """
 import sys
-from pathlib import Path
-from selftune.store import Store
-store = Store.open(Path(sys.argv[1]))
+sys.path.insert(0, sys.argv[2])
+from kept_records import open_store
+store = open_store(sys.argv[1])
 store.acquire_lease("cycle", "nightly run", 3600)
 print("held", flush=True)
 sys.stdin.read()
@@ -33,7 +33,7 @@ sys.stdin.read()
 def holder(project):
     """Another process that holds the lease; dead when the test is over."""
     child = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(project)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(project), PATH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert child.stdout.readline() == "held\n"
     yield child
@@ -56,6 +56,7 @@ def test_the_lease_of_a_killed_process_is_taken_over_at_once(project, holder):
         store.note("still ours")
 
 
+@pytest.mark.sqlite_only
 def test_other_names_are_not_held(project, holder):
     with Store.open(project) as store, store.acquire_lease("serve", "me") as lease:
         assert lease.token == 1

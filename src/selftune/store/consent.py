@@ -9,21 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from selftune.records import Consent, Interaction, Quarantined
+from selftune.store.dialect import dialect_of
 from selftune.store.tables import RECORDS, VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection, Row
 
 TIGHTENED: Final = "consent_tightened"
 NOT_KEPT: Final = "not kept: its author did not agree"
 
 NOTHING: Final = Consent(keep=False, train=False, send=False)
 _AS_FIRST_WRITTEN: Final = Consent()
+_LEVELS: Final = ("keep", "train", "send")
 
 
 def tightened(interaction: Interaction, consent: Consent, *, salt: str) -> Interaction:
@@ -66,9 +68,9 @@ class InForce:
         """Read the consent of these interactions and of all their later versions."""
         wanted = {name for name in record_ids if name is not None and name.startswith(f"{Interaction.KIND}:")}
         while wanted := wanted - self.kept.keys() - self.fresh.keys():
-            rows = self.connection.execute(_consents().where(RECORDS.c.id.in_(wanted))).all()
-            self.kept |= {row.id: NOTHING if row.erased else _consent(row.keep, row.train, row.send) for row in rows}
-            found = {row.id: row.later for row in rows if row.later is not None}
+            rows = _read_consents(self.connection, wanted)
+            self.kept |= {row.id: NOTHING if row.erased else _consent(*levels) for row, levels in rows}
+            found = {row.id: row.later for row, _ in rows if row.later is not None}
             self.later |= found
             wanted = set(found.values())
 
@@ -94,12 +96,12 @@ class InForce:
         self.kept, self.later = {}, {}
 
 
-def _consents() -> Select[Any]:
-    """Id, consent and later version of interactions, read without their words."""
-    levels = (func.json_extract(RECORDS.c.body, f"$.consent.{name}").label(name) for name in ("keep", "train", "send"))
+def _read_consents(connection: Connection, wanted: Collection[str]) -> Sequence[tuple[Row[Any], tuple[Any, ...]]]:
+    """Id and later version of interactions, and what each one's consent says."""
     later = VERSIONS.c.record_id.label("later")
     both = RECORDS.outerjoin(VERSIONS, VERSIONS.c.supersedes == RECORDS.c.id)
-    return select(RECORDS.c.id, RECORDS.c.body.is_(None).label("erased"), later, *levels).select_from(both)
+    asked = select(RECORDS.c.id, RECORDS.c.body.is_(None).label("erased"), later).select_from(both)
+    return dialect_of(connection).levels(connection, RECORDS.c.body, asked.where(RECORDS.c.id.in_(wanted)), _LEVELS)
 
 
 def _consent(keep: int | None, train: int | None, send: int | None) -> Consent:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from selftune.records import Evaluation, Interaction, Session, decode_record, erase_words, record_types, sealed_text
+from selftune.store.dialect import dialect_of
 from selftune.store.places import before_key, words_key
 from selftune.store.sessions import forget_words
 from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS, SOURCES, STEP_OUTPUTS, STEPS, WORK
@@ -127,8 +128,8 @@ def _forget_steps(connection: Connection, ids: Collection[str]) -> None:
         connection.execute(delete(STEP_OUTPUTS).where(STEP_OUTPUTS.c.step.in_(gone)))
         connection.execute(delete(STEPS).where(STEPS.c.key.in_(gone)))
     connection.execute(delete(WORK))
-    colon = func.instr(STEPS.c.error, ":")
-    connection.execute(update(STEPS).where(colon > 0).values(error=func.substr(STEPS.c.error, 1, colon - 1)))
+    named = dialect_of(connection).text_before(STEPS.c.error, ":")
+    connection.execute(update(STEPS).where(STEPS.c.error.contains(":")).values(error=named))
 
 
 def _rows_of(connection: Connection, ids: Collection[str]) -> Iterator[Row[int, str, str, str | None]]:

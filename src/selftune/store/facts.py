@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Integer, cast, func, insert, select, update
 
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Session, canonical_json
+from selftune.store.dialect import dialect_of
 from selftune.store.names import number_of
 from selftune.store.sessions import add_sessions
 from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS, SITTINGS
@@ -217,28 +218,22 @@ def read_progress(connection: Connection, span: Span, *, rubric_digest: str, thr
 
     What was drawn again of a conversation counts for it, though it is not itself in the span.
     """
-    talks = _within(
-        select(
-            INTERACTIONS.c.conversation, func.max(INTERACTIONS.c.sequence).label("last"), INTERACTIONS.c.happened_at
-        ),
-        span,
-    ).group_by(INTERACTIONS.c.conversation)
-    talk = talks.subquery()
-    # SQLite takes the other columns from the row that holds the maximum (sqlite.org/lang_select.html, "bare columns").
+    newest_of = dialect_of(connection).newest_of
+    talks = _within(select(INTERACTIONS.c.conversation, INTERACTIONS.c.happened_at), span)
+    talk = newest_of(talks, INTERACTIONS.c.conversation, INTERACTIONS.c.sequence).subquery()
     is_golden = (JUDGEMENTS.c.overall >= threshold) & ~JUDGEMENTS.c.critical
-    newest = (
-        select(JUDGEMENTS.c.interaction, func.max(JUDGEMENTS.c.sequence), is_golden.label("golden"))
+    verdicts = (
+        select(JUDGEMENTS.c.interaction, cast(is_golden, Integer).label("golden"))
         .join(SITTINGS, SITTINGS.c.id == JUDGEMENTS.c.sitting)
         .where(JUDGEMENTS.c.sequence > span.after, SITTINGS.c.rubric_digest == rubric_digest)
-        .group_by(JUDGEMENTS.c.interaction)
-        .subquery()
     )
+    newest = newest_of(verdicts, JUDGEMENTS.c.interaction, JUDGEMENTS.c.sequence).subquery()
     judged = (
         select(talk.c.happened_at, func.max(newest.c.golden).label("golden"))
         .select_from(newest)
         .join(INTERACTIONS, INTERACTIONS.c.sequence == newest.c.interaction)
         .join(talk, talk.c.conversation == INTERACTIONS.c.conversation)
-        .group_by(talk.c.conversation)
+        .group_by(talk.c.conversation, talk.c.happened_at)
     )
     rows = connection.execute(judged).all()
     counted: int = connection.execute(select(func.count()).select_from(talk)).scalar_one()

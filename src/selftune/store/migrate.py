@@ -9,7 +9,8 @@ from sqlalchemy import inspect, text
 
 from selftune.errors import IntegrityError
 from selftune.interrupts import held_back
-from selftune.store.dialect import copy_database, reading, writing
+from selftune.store.dialect import copy_database, is_file, reading, writing
+from selftune.store.tables import METADATA
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -29,14 +30,26 @@ def migrate(engine: Engine, path: Path, *, head: str = HEAD, folder: Path = _FOL
         found = _revision(connection)
     if found == head:
         return
+    if found is None and not is_file(engine):
+        _make_on_server(engine, head)
+        return
     config = _config(folder)
     if found is not None:
         _refuse_newer(found, path, config)
-        _keep_copy(engine, path.with_name(f"{path.name}.before-{head}"))
+        if is_file(engine):
+            _keep_copy(engine, path.with_name(f"{path.name}.before-{head}"))
     with writing(engine) as connection:
         # Another process may have been faster while this one waited for the lock; then nothing is left to do.
         config.attributes["connection"] = connection
         _upgrade(config, head)
+
+
+def _make_on_server(engine: Engine, head: str) -> None:
+    """The tables as they are today: no server ever held those of before they came there."""
+    from selftune.store.dialect.postgresql import make_tables
+
+    with held_back():
+        make_tables(engine, METADATA, head)
 
 
 def known_revisions(folder: Path = _FOLDER) -> tuple[str, ...]:

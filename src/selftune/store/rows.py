@@ -136,8 +136,8 @@ def find_id(connection: Connection, prefix: str) -> str:
     Raises:
         UnknownNameError: none does, or several do; those near are offered.
     """
-    starting = RECORDS.c.id.between(prefix, prefix + _ABOVE_HEX)
-    matches = connection.execute(select(RECORDS.c.id).where(starting).order_by(RECORDS.c.id).limit(_NEAREST))
+    starting = RECORDS.c.id >= prefix, RECORDS.c.id <= prefix + _ABOVE_HEX
+    matches = connection.execute(select(RECORDS.c.id).where(*starting).order_by(RECORDS.c.id).limit(_NEAREST))
     found = list(matches.scalars()) if prefix else []
     if len(found) == 1 or prefix in found:
         return prefix if prefix in found else str(found[0])

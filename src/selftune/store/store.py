@@ -19,7 +19,7 @@ from selftune.ledger.mirror import Mirror
 from selftune.records import Interaction, Judgement, Quarantined, Record
 from selftune.store import facts, history, rows, steps, work
 from selftune.store.browsing import Log
-from selftune.store.dialect import compact, describe_sqlite, open_engine, reading, sqlite_module, writing
+from selftune.store.dialect import compact, describe_sqlite, is_file, open_engine, reading, sqlite_module, writing
 from selftune.store.erasure import Erasure, erase
 from selftune.store.import_key import load_import_key
 from selftune.store.lease import Identity, Lease, acquire
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine
 
+    from selftune.databases import Database
     from selftune.ledger.entries import Entry
     from selftune.ledger.mirror import Checkpoint
     from selftune.ledger.verify import Frontier
@@ -49,6 +50,7 @@ R = TypeVar("R", bound=Record)
 P = TypeVar("P", bound="tuple[Any, ...]")
 
 HIDDEN: Final = ".selftune"
+FILE: Final = "store.db"
 ERASED: Final = "erased"
 TIGHTENED: Final = "consent tightened"
 _BATCH: Final = 500
@@ -56,6 +58,18 @@ _PAGE: Final = 2000
 _IMPORT_KEY: Final = "import.key"
 _NO_DETAIL: Final[Mapping[str, str]] = MappingProxyType({})
 _ID_HEX_DIGITS: Final = 64
+
+
+def _open_database(database: Database) -> tuple[Engine, str]:
+    from selftune.store.dialect.postgresql import describe_server, open_database
+
+    engine = open_database(database)
+    try:
+        with reading(engine) as connection:
+            return engine, describe_server(connection)
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def utc_now() -> str:
@@ -70,7 +84,7 @@ class Store:
     the method returns; the ledger's mirror is written right behind it and made up for at the next start.
 
     Attributes:
-        sqlite_note: Which SQLite is in use and how, for `selftune doctor`.
+        sqlite_note: Which SQLite is in use and how, or which server, for `selftune doctor`.
     """
 
     def __init__(self, engine: Engine, folder: Path, *, clock: Callable[[], str], sqlite_note: str) -> None:
@@ -83,23 +97,36 @@ class Store:
         self._import_secret: bytes | None = None
 
     @classmethod
-    def open(cls, project: Path, *, clock: Callable[[], str] = utc_now, module: ModuleType | None = None) -> Self:
+    def open(
+        cls,
+        project: Path,
+        *,
+        clock: Callable[[], str] = utc_now,
+        module: ModuleType | None = None,
+        database: Database | None = None,
+    ) -> Self:
         """The store in `project/.selftune`, made if it is not there; its tables and its mirror brought up to date.
+
+        With a database the records lie there, and the rest in the folder.
 
         Raises:
             MissingFileError: there is no such project folder.
             IntegrityError: the store is of a newer selftune, or store and mirror contradict each other.
+            DatabaseAwayError: the database does not answer.
         """
         if not project.is_dir():
             raise MissingFileError(f"{project} is no folder.", next_step="Make a project there with `selftune init`.")
         folder = project.resolve() / HIDDEN
         for part in (folder, folder / "ledger", folder / "work", folder / "keys"):
             part.mkdir(exist_ok=True)
-        module = module or sqlite_module()
-        engine = open_engine(folder / "store.db", module)
-        store = cls(engine, folder, clock=clock, sqlite_note=describe_sqlite(module))
+        if database is None:
+            module = module or sqlite_module()
+            engine, note = open_engine(folder / FILE, module), describe_sqlite(module)
+        else:
+            engine, note = _open_database(database)
+        store = cls(engine, folder, clock=clock, sqlite_note=note)
         try:
-            migrate(engine, folder / "store.db")
+            migrate(engine, folder / FILE)
             store._complete_mirror()
             store._sweep_work()
         except BaseException:
@@ -591,6 +618,15 @@ class Store:
     # --- How a write goes ---------------------------------------------------------------------------------------------
 
     @property
+    def is_file(self) -> bool:
+        """Whether the records lie in the project's own file, not on a server."""
+        return is_file(self._engine)
+
+    @property
+    def _shown(self) -> str:
+        return FILE if self.is_file else "the database"
+
+    @property
     def _work_folder(self) -> Path:
         return self._folder / "work"
 
@@ -654,8 +690,9 @@ class Store:
         with reading(self._engine) as connection:
             if tail.seq and history.hash_at(connection, tail.seq) != tail.hash:
                 raise IntegrityError(
-                    f"store.db does not hold what the ledger's mirror ends with (entry {tail.seq}).",
-                    next_step="Restore store.db from its newest backup, or find out who changed the mirror.",
+                    f"{self._shown} does not hold what the ledger's mirror ends with (entry {tail.seq}).",
+                    next_step="Restore it from its newest backup, or find out who changed the mirror. Records that "
+                    "lie elsewhere come by `selftune store migrate --to URL`.",
                 )
             self._mirror.append(history.read_entries(connection, after=tail.seq))
             return history.read_tree(connection)[0]

@@ -9,20 +9,26 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
 )
+from sqlalchemy import Integer as PlainInteger
+from sqlalchemy import String as PlainString
+from sqlalchemy import Text as PlainText
 
 METADATA: Final = MetaData()
+
+# As SQLite has them by itself: whole numbers of 64 bits, and text that is compared and sorted byte by byte.
+Integer: Final = PlainInteger().with_variant(BigInteger(), "postgresql")
+String: Final = PlainString().with_variant(PlainString(collation="C"), "postgresql")
+Text: Final = PlainText().with_variant(PlainText(collation="C"), "postgresql")
 
 # `sequence` is the ingest sequence: it counts over all kinds, in the order of commits, and is never used twice.
 RECORDS: Final = Table(

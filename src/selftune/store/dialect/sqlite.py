@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, func, make_url
 from sqlalchemy.exc import DBAPIError
 
 from selftune.errors import BudgetError, DamagedFileError, LockedError, MissingFileError
-from selftune.interrupts import held_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine, Row, Select
 
 # Up to 3.51.2, two processes that write or checkpoint one WAL file may corrupt it (sqlite.org/wal.html, "WAL-reset").
 _WAL_SAFE_FROM: Final = (3, 51, 3)
@@ -76,27 +75,6 @@ def open_engine(path: Path, module: ModuleType) -> Engine:
     return engine
 
 
-@contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that holds the write lock from its start: taken later, it fails at once if another has committed.
-
-    Raises:
-        LockedError: another process held the lock for half a minute.
-        BudgetError: the disk is full.
-        DamagedFileError: the file is no longer a database.
-    """
-    immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
-    with held_back(), _named_errors(engine), immediate.begin() as connection:
-        yield connection
-
-
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """One transaction that sees one state of the store; keep it short, it holds old pages back."""
-    with held_back(), _named_errors(engine), engine.begin() as connection:
-        yield connection
-
-
 def copy_database(connection: Connection, target: Path) -> None:
     """Write a consistent copy of the whole database into a new file, outside of any transaction."""
     raw = connection.connection.cursor()
@@ -104,25 +82,67 @@ def copy_database(connection: Connection, target: Path) -> None:
     raw.close()
 
 
-def compact(engine: Engine) -> None:
-    """Write the file anew without what was deleted from it, and empty the log of changes beside it.
+class Sqlite:
+    """The file of one project: `base.Dialect` for SQLite."""
 
-    Raises:
-        LockedError: another process is at it.
-        BudgetError: there is no room on the disk for the file a second time.
-    """
-    with held_back(), _named_errors(engine), engine.connect() as connection:
-        raw = connection.connection.cursor()
-        raw.execute("VACUUM")
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        answer = raw.fetchone()
-        raw.close()
-        if answer is not None and answer[0]:
-            # No error to SQLite: what is deleted stays in the file until the last reader of it has gone.
-            raise LockedError(
-                f"{engine.url.database} is being read by another process.",
-                next_step="Wait for it to end, then try again.",
-            )
+    @contextmanager
+    def writing(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its start: taken later, it fails at once if another committed.
+
+        Raises:
+            LockedError: another process held the lock for half a minute.
+            BudgetError: the disk is full.
+            DamagedFileError: the file is no longer a database.
+        """
+        immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
+        with _named_errors(engine), immediate.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction that holds old pages back."""
+        with _named_errors(engine), engine.begin() as connection:
+            yield connection
+
+    def compact(self, engine: Engine) -> None:
+        """Write the file anew, and empty the log of changes beside it.
+
+        Raises:
+            LockedError: another process is at it.
+            BudgetError: there is no room on the disk for the file a second time.
+        """
+        with _named_errors(engine), engine.connect() as connection:
+            raw = connection.connection.cursor()
+            raw.execute("VACUUM")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            answer = raw.fetchone()
+            raw.close()
+            if answer is not None and answer[0]:
+                # No error to SQLite: what is deleted stays in the file until the last reader of it has gone.
+                raise LockedError(
+                    f"{engine.url.database} is being read by another process.",
+                    next_step="Wait for it to end, then try again.",
+                )
+
+    def newest_of(self, asked: Select[Any], alike: ColumnElement[Any], order: ColumnElement[Any]) -> Select[Any]:
+        """One row of each group: the other columns come from the row that holds the maximum.
+
+        Source: sqlite.org/lang_select.html, "bare columns".
+        """
+        return asked.add_columns(func.max(order)).group_by(alike)
+
+    def text_before(self, column: ColumnElement[str], sign: str) -> ColumnElement[str]:
+        """The text before the first of a sign; empty where there is none."""
+        return func.substr(column, 1, func.instr(column, sign) - 1)
+
+    def levels(
+        self, connection: Connection, body: ColumnElement[Any], asked: Select[Any], names: Sequence[str]
+    ) -> Sequence[tuple[Row[Any], tuple[Any, ...]]]:
+        """Read inside the database, so that no words are."""
+        told = [func.json_extract(body, f"$.consent.{name}") for name in names]
+        many = len(names)
+        rows = connection.execute(asked.add_columns(*told)).all()
+        return [(row, tuple(row)[-many:]) for row in rows]
 
 
 @contextmanager
