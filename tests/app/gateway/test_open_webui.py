@@ -1,0 +1,118 @@
+"""Ratings and edits of a fake Open WebUI, joined to captured answers by the names it forwards."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from captured_exchanges import House, exchange
+from fake_open_webui import PATH, TOKEN, fake_open_webui
+
+from selftune.app.gateway.capture.open_webui import Joined, connect
+from selftune.app.gateway.keys import make_key
+from selftune.errors import ConfigError, ServingError, UsageError
+from selftune.records import Feedback, Statement
+
+
+@pytest.fixture
+def house(project, monkeypatch):
+    monkeypatch.setenv("OPEN_WEBUI_TOKEN", TOKEN)
+    return House(project)
+
+
+@pytest.fixture
+def webui():
+    with fake_open_webui() as fake:
+        yield fake
+
+
+@pytest.fixture
+def answered(house):
+    """The house with an answer that Open WebUI got, under its names of chat and message."""
+    key = make_key(house.project.hidden, "default")[0].id
+    house.write(exchange(key_id=key, conversation="chat-1", message_id="message-1", user="u-1"))
+    house.take()
+    return house
+
+
+def joined(house, webui):
+    @contextmanager
+    def opened(_folder):
+        yield house.project
+
+    there = connect(house.project.folder, webui.address)
+    there.opens = opened
+    return there
+
+
+def said(house):
+    return [one.feedback for one in house.kept()]
+
+
+def test_a_rating_is_joined_to_its_answer_once(answered, webui):
+    webui.rate("chat-1", "message-1", 1)
+    there = joined(answered, webui)
+    assert there.look() == Joined(joined=1)
+    assert there.look() == Joined(joined=1)
+    assert joined(answered, webui).look() == Joined(joined=1), "a look by a new process"
+    assert said(answered) == [None, Feedback(thumbs=1)]
+    assert webui.asked == [PATH] * 3
+
+
+def test_a_change_of_mind_is_newer_and_the_old_export_undoes_nothing(answered, webui):
+    webui.rate("chat-1", "message-1", 1)
+    first = list(webui.ratings)
+    joined(answered, webui).look()
+    webui.rate("chat-1", "message-1", -1, updated_at=1_763_830_999)
+    joined(answered, webui).look()
+    webui.ratings = first
+    joined(answered, webui).look()
+    assert [one and one.thumbs for one in said(answered)] == [None, 1, -1]
+
+
+def test_an_edit_is_a_correction_and_a_reason_a_remark_both_redacted(answered, webui):
+    webui.rate(
+        "chat-1", "message-1", -1, edited="330 metres, says jane@mail.example.", reason="Wrong: bob@mail.example"
+    )
+    joined(answered, webui).look()
+    assert said(answered)[-1] == Feedback(thumbs=-1, correction="330 metres, says [email-1].")
+    (remark,) = [one for _, one in answered.project.store.each(Statement)]
+    assert remark.text == "No, [email-1]"
+
+
+def test_a_rating_of_an_answer_of_elsewhere_waits_until_it_is_there(house, webui):
+    webui.rate("chat-1", "message-1", 1)
+    there = joined(house, webui)
+    assert there.look() == Joined(unknown=1)
+    key = make_key(house.project.hidden, "default")[0].id
+    house.write(exchange(key_id=key, conversation="chat-1", message_id="message-1"))
+    house.take()
+    assert there.look() == Joined(joined=1)
+
+
+def test_another_shape_is_counted_and_the_others_come_in(answered, webui):
+    webui.rate("chat-1", "message-1", "up")
+    webui.ratings += [7, {"id": "x", "meta": {}}, {"id": "y", "meta": None, "data": {"rating": 1}}]
+    assert joined(answered, webui).look() == Joined(unreadable=4)
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (200, b"<html>"), (200, b'{"items": []}'), (302, b"[]")])
+def test_what_is_no_list_of_ratings_is_an_error_that_says_so(answered, webui, status, body):
+    webui.status, webui.body = status, body
+    with pytest.raises(ServingError, match="no list of ratings"):
+        joined(answered, webui).look()
+
+
+def test_a_refused_token_and_one_that_is_not_set_name_the_next_step(answered, webui, monkeypatch):
+    monkeypatch.setenv("OPEN_WEBUI_TOKEN", "another")
+    with pytest.raises(UsageError, match="refused the token") as refused:
+        joined(answered, webui).look()
+    assert "API key" in refused.value.next_step
+    monkeypatch.delenv("OPEN_WEBUI_TOKEN")
+    with pytest.raises(ConfigError, match="not set"):
+        connect(answered.project.folder, webui.address)
+
+
+def test_an_address_beyond_this_machine_needs_egress(house):
+    with pytest.raises(ConfigError, match="beyond this machine"):
+        connect(house.project.folder, "http://webui.example:8080")
