@@ -215,7 +215,7 @@ def test_after_a_hand_edit_the_adopted_codex_is_shown_and_compared_with(folder):
 
 def test_before_anything_was_adopted_each_command_says_so(folder, project):
     assert "No codex was adopted" in run(folder, "amendments").output
-    for words in (("restore",), ("adopt", "--because", "x")):
+    for words in (("restore",), ("propose", "--because", "x")):
         done = run(folder, *words)
         assert isinstance(done.exception, UsageError), words
     with pytest.raises(SelftuneError):

@@ -88,7 +88,7 @@ def propose_text(project: Project, text: str | None, case: Case, *, author: str,
     if text is None and standing_in(project) is None:
         raise UsageError(
             "no codex was adopted here yet, so there is nothing to change.",
-            next_step="Put the old file back and run `selftune codex adopt`, or adopt this one without --because.",
+            next_step="Put the old file back and run `selftune codex adopt`, or adopt this one as it is.",
         )
     until = datetime.fromisoformat(project.context().now()) + timedelta(days=case.days)
     draft = Draft(

@@ -182,6 +182,20 @@ def test_a_killed_cycle_keeps_no_night_from_beginning(tmp_path, cycle_elsewhere,
     assert list(tmp_path.glob("*.json")) == []
 
 
+def test_the_next_cycle_takes_away_what_dead_ones_left_and_nothing_of_the_living(tmp_path, cycle_elsewhere):
+    (alive,) = tmp_path.glob("cycle-*.json")
+    told = json.loads(alive.read_text(encoding="utf-8"))
+    dead, container, old = (tmp_path / f"cycle-{name}.json" for name in ("host-1", "c0ffee-2", "c0ffee-3"))
+    dead.write_text(json.dumps(told | {"pid": 2**22 + 1}), encoding="utf-8")
+    for place in (container, old):
+        place.write_text(json.dumps(told | {"host": "c0ffee"}), encoding="utf-8")
+    os.utime(old, (0, 0))
+    with announce_cycle("ours", folder=tmp_path):
+        left = {place.name for place in tmp_path.glob("cycle-*.json")}
+    assert {alive.name, container.name} < left
+    assert {dead.name, old.name} & left == set()
+
+
 def test_what_no_process_of_this_machine_says_keeps_no_night_from_beginning(tmp_path, cycle_elsewhere):
     (said,) = tmp_path.glob("cycle-*.json")
     told = json.loads(said.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selftune.app.cli.codex import codex
-from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.cli.everyday import HERE, AsJson, Folder, Scripted
 
 if TYPE_CHECKING:
     from selftune.loop.project import Project
@@ -50,42 +50,23 @@ def register() -> None:
         codex.command(name)(command)
 
 
-def codex_adopt(
-    because: Because = "",
-    against: Against = None,
-    expected: Expected = "",
-    at_most: AtMost = 0.25,
-    at_least: AtLeast = 10,
-    days: Days = 30.0,
-    topic: Topic = "",
-    probe: Probe = "",
-    evidence: Evidence = None,
-    author: Author = "",
-    project: Folder = HERE,
-) -> None:
-    """Put the codex that is here on record as the one in force; with --because, propose its file as you changed it.
+def codex_adopt(project: Folder = HERE) -> None:
+    """Put the codex that is here on record as the one in force; only the first is adopted so, a person signs the next.
 
-    Only the first codex is adopted so. Whatever it says later, a person signs.
+    After that, `selftune codex propose` puts forward its file as you changed it.
     """
-    from selftune.app.amending import Case, adopt_file, propose_text
-    from selftune.governance.people.keys import ask_on_terminal
+    from selftune.app.amending import adopt_file
     from selftune.loop.project import open_project
 
-    case = Case(
-        because=because, against=tuple(against or ()), expected=expected,
-        at_most=at_most, at_least=at_least, days=days, topic=topic, probe=probe, evidence=tuple(evidence or ()),
-    )  # fmt: skip
     with open_project(project) as opened:
-        if not because:
-            typer.echo(f"In force from here on: {adopt_file(opened)}")
-            return
-        amendment = propose_text(opened, None, case, author=author, ask=ask_on_terminal)
-        _tell_proposed(opened, amendment)
+        typer.echo(f"In force from here on: {adopt_file(opened)}")
 
 
 def codex_propose(
-    file: Annotated[Path, typer.Argument(help="The whole codex as it is to be.")],
     because: Because,
+    file: Annotated[
+        Path | None, typer.Argument(help="The whole codex as it is to be; the project's file by default.")
+    ] = None,
     against: Against = None,
     expected: Expected = "",
     at_most: AtMost = 0.25,
@@ -104,21 +85,20 @@ def codex_propose(
     from selftune.loop.project import open_project
     from selftune.settings import read_text
 
-    if not file.is_file():
+    if file is not None and not file.is_file():
         raise MissingFileError(f"there is no file {file}.", next_step="Check the path.")
     case = Case(
         because=because, against=tuple(against or ()), expected=expected,
         at_most=at_most, at_least=at_least, days=days, topic=topic, probe=probe, evidence=tuple(evidence or ()),
     )  # fmt: skip
     with open_project(project) as opened:
-        amendment = propose_text(opened, read_text(file, str(file)), case, author=author, ask=ask_on_terminal)
+        text = None if file is None else read_text(file, str(file))
+        amendment = propose_text(opened, text, case, author=author, ask=ask_on_terminal)
         _tell_proposed(opened, amendment)
 
 
 def codex_deliberate(
-    scripted: Annotated[
-        Path | None, typer.Option(help="A file of lines that are said instead of any model's, marked as such.")
-    ] = None,
+    scripted: Scripted = None,
     project: Folder = HERE,
 ) -> None:
     """Let the personas argue whether the codex should change, where a conflict lasts that nothing else has reduced."""

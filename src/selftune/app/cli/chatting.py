@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.cli.everyday import HERE, AsJson, Folder, LearnScripted, Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +36,8 @@ def chat(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished dialogue.")] = False,
     end: Annotated[bool, typer.Option("--end", help="Keep what was said in an unfinished dialogue; end it.")] = False,
     no_log: Annotated[bool, typer.Option("--no-log", help="Write nothing down.")] = False,
-    scripted: Annotated[
-        Path | None, typer.Option(help="A file of lines that are said instead of any model's, marked as such.")
-    ] = None,
-    learn_scripted: Annotated[
-        bool, typer.Option("--learn-scripted", help="Let what the script says be learnt from.")
-    ] = False,
+    scripted: Scripted = None,
+    learn_scripted: LearnScripted = False,
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:

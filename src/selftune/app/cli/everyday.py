@@ -18,6 +18,10 @@ BudgetUsd = Annotated[
     float | None,
     typer.Option("--budget-usd", min=0, help="Most that the judge may cost, instead of [judge] budget_usd."),
 ]
+Scripted = Annotated[
+    Path | None, typer.Option(help="A file of lines that are said instead of any model's, marked as such.")
+]
+LearnScripted = Annotated[bool, typer.Option("--learn-scripted", help="Let what the script says be learnt from.")]
 
 HERE = Path()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selftune.app.cli.everyday import HERE, AsJson, Folder
+from selftune.app.cli.everyday import HERE, AsJson, Folder, LearnScripted, Scripted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,12 +29,8 @@ def run(
     idle_minutes: Annotated[
         float | None, typer.Option(min=0, help="Idle means so long, instead of [motivator] idle_minutes.")
     ] = None,
-    scripted: Annotated[
-        Path | None, typer.Option(help="A file of lines that are said instead of any model's, marked as such.")
-    ] = None,
-    learn_scripted: Annotated[
-        bool, typer.Option("--learn-scripted", help="Let what the script says be learnt from.")
-    ] = False,
+    scripted: Scripted = None,
+    learn_scripted: LearnScripted = False,
     project: Folder = HERE,
     json: AsJson = False,
 ) -> None:

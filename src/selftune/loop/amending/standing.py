@@ -56,7 +56,7 @@ def require_adopted(project: Project) -> str:
             f"the codex {project.config.codex.name!r} is not the one in force: {codex.id[:22]} stands in the file, "
             f"{standing.now.codex_id[:22]} was {'signed' if standing.now.by else 'adopted'}, and nobody signed this.",
             next_step="Put the one in force back with `selftune codex restore`, or propose the file as it is with "
-            '`selftune codex adopt --because "..."`, which a person then signs with `selftune codex approve`.',
+            '`selftune codex propose --because "..."`, which a person then signs with `selftune codex approve`.',
         )
     return codex.id
 
@@ -164,7 +164,7 @@ def refuse_fallen(standing: Standing, written: Mapping[str, int]) -> None:
             "a key was revoked, and with it fell what put the codex in force that was written last: "
             f"{standing.now.codex_id[:22]} would be in force again, and nobody signed this.",
             next_step="Sign for it with `selftune codex restore`, which asks for your key; or propose the file as it "
-            'is with `selftune codex adopt --because "..."`, and sign that with `selftune codex approve`.',
+            'is with `selftune codex propose --because "..."`, and sign that with `selftune codex approve`.',
         )
 
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import subprocess
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ _SAMPLE_SECONDS: Final = 0.2
 _ANSWER_SECONDS: Final = 10.0
 _CARD_FIELDS: Final = 2
 _SHOWN: Final = 80
+_FORGOTTEN_SECONDS: Final = 30 * 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,7 @@ def announce_cycle(project: str, *, folder: Path | None = None) -> Iterator[None
     Cycles keep each other from nothing: they are begun by people, who may want two.
     """
     said = _place(folder, "cycle", f"-{os.getpid()}-{secrets.token_hex(4)}.json")
+    _sweep_notes(said.parent)
     # Where nothing can be written, no night has its lock either: there is nobody to tell.
     with suppress(OSError):
         _say(said, project)
@@ -240,6 +243,19 @@ def _in_cycles(folder: Path | None) -> tuple[Holder, ...]:
         elif _lives(said[0]):
             holders.append(Holder(pid=said[0].pid, what=f"a cycle of {said[1]}"))
     return tuple(holders)
+
+
+def _sweep_notes(folder: Path) -> None:
+    """Take away what cycles left that were killed: on this machine at once, under any other name after a month.
+
+    A container is a machine of another name each time.
+    """
+    host, long_ago = socket.gethostname(), time.time() - _FORGOTTEN_SECONDS
+    for place in folder.glob("cycle-*.json"):
+        said = _read(place)
+        with suppress(OSError):
+            if (said is not None and said[0].is_dead(host)) or place.stat().st_mtime < long_ago:
+                place.unlink()
 
 
 def _lock_holder(place: Path) -> Holder:
