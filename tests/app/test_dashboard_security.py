@@ -1,0 +1,232 @@
+"""Who may look, who may act, and what each answer brings along: the guard before every page."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from dashboard_visitor import HERE, PORT, Markup, Visitor
+
+from selftune.app.dashboard.pages import PAGES
+from selftune.app.dashboard.security import HEADERS, MOST_BYTES
+from selftune.app.dashboard.sessions import LINK_HOURS, Sessions
+from selftune.loop.project import create_project, open_project
+from selftune.records import Decision, Interaction, Message, Outcome, Trigger
+
+SAID = "the otter keeps a blue umbrella"
+SECRET = "sk-7fe1c0ffee7fe1c0ffee"
+GETS = [path for entry in PAGES for path in (entry.path, f"{entry.path}/nothing", f"{entry.path}?before=x&start=-9")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("guarded") / "tidy"
+    folder.mkdir()
+    create_project(folder, name="tidy", base="reference", recipe="reference_sft", suite="state_obedience")
+    with (folder / "selftune.toml").open("a") as config:
+        config.write(
+            '[judge]\nname = "oracle"\nendpoint = "http://ana:hunter2@127.0.0.1:9/v1"\napi_key_env = "JUDGE_KEY"\n'
+        )
+    said = Interaction(
+        salt="0" * 32, conversation="c", task_id="t", trigger=Trigger.USER, source="log", position="1",
+        messages=(Message(role="user", content=SAID), Message(role="assistant", content="Yes.")),
+    )  # fmt: skip
+    decided = Decision(
+        outcome=Outcome.REJECT, reason="No better.", checks=(), arms=(), policy="small", policy_digest="sha256:p",
+        build_id=None, run_id=None,
+    )  # fmt: skip
+    with open_project(folder) as project:
+        project.store.save([said, decided], event="made by a test")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def visitor(folder):
+    return Visitor(folder)
+
+
+@pytest.fixture(scope="module")
+def stranger(folder):
+    return Visitor(folder, enters=False)
+
+
+def state_of(folder):
+    """Every byte of the project but the dashboard's own sessions, and how long its ledger is."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        place = path.relative_to(folder).as_posix()
+        # Beside a database that is being read lie two files of SQLite's own.
+        if not place.startswith(".selftune/dashboard/") and not place.endswith(("-wal", "-shm")):
+            digest.update(place.encode() + hashlib.sha256(path.read_bytes()).digest())
+    with open_project(folder) as project:
+        return digest.hexdigest(), project.store.last_entry()
+
+
+@pytest.mark.parametrize("path", ["/", *(entry.path for entry in PAGES), "/stop", "/nothing", "/now/stream"])
+def test_nobody_without_a_session_learns_anything(stranger, path):
+    answer = stranger.get(path)
+    assert answer.status_code == 401
+    assert "tidy" not in answer.text
+    assert SAID not in answer.text
+    assert "selftune dashboard --link" in answer.text
+
+
+def test_every_answer_carries_the_policy(visitor, stranger):
+    answers = [visitor.get(path) for path in ("/now", "/rules", "/nothing", "/static/style.css", "/static/nothing")]
+    answers += [stranger.get("/now"), stranger.get("/healthz"), visitor.get("/now", headers={"Host": "evil.example"})]
+    for answer in answers:
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS, answer.url
+    assert "unsafe" not in HEADERS["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.1.evil.example:{PORT}", ""]
+)
+def test_another_name_is_not_answered(visitor, host):
+    answer = visitor.get("/data/interactions", headers={"Host": host})
+    assert answer.status_code == 421
+    assert SAID not in answer.text
+
+
+def test_a_proxy_that_is_named_is_answered(folder):
+    visitor = Visitor(folder, behind=("tune.example",))
+    assert visitor.get("/rules", headers={"Host": "tune.example"}).status_code == 200
+    told = {"Host": "tune.example", "Origin": "https://tune.example"}
+    assert visitor.sends("/leave", headers=told).status_code == 200
+
+
+def test_sixty_looks_change_nothing(folder, visitor):
+    before = state_of(folder)
+    asked = [visitor.get(path).status_code for path in (GETS * 2)[:60]]
+    assert len(asked) == 60
+    assert 500 not in asked
+    assert state_of(folder) == before
+
+
+def posts(application):
+    return sorted({route.path for route in _routes(application) if "POST" in (getattr(route, "methods", None) or ())})
+
+
+def _routes(application):
+    """FastAPI keeps the routes of a router behind one of its own."""
+    for route in application.routes:
+        inner = getattr(route, "original_router", None)
+        yield from (inner.routes if inner is not None else [route])
+
+
+def test_each_action_refuses_a_form_that_is_not_ours(folder, visitor):
+    paths = posts(visitor.made)
+    assert {"/stop", "/leave", "/models/rollback", "/data/search/catch-up"} <= set(paths)
+    before = state_of(folder)
+    token = visitor.token
+    for path in paths:
+        target = path.replace("{", "").replace("}", "")
+        for headers, fields in (
+            ({"Origin": HERE}, {"to": "v1.0"}),
+            ({"Origin": HERE}, {"form_token": "0" * 64}),
+            ({"Origin": "http://evil.example"}, {"form_token": token}),
+            ({"Origin": "null"}, {"form_token": token}),
+            ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, {"form_token": token}),
+            ({}, {"form_token": token}),
+            ({"Origin": HERE, "Sec-Fetch-Site": "same-site"}, {"form_token": token}),
+            ({"Origin": f"http://127.0.0.1:{PORT + 1}"}, {"form_token": token}),
+        ):
+            assert visitor.post(target, data=fields, headers=headers).status_code == 403, (path, headers, fields)
+        for kind in ("application/json", "text/plain", "multipart/form-data; boundary=x"):
+            answer = visitor.post(target, content=b"{}", headers={"Origin": HERE, "Content-Type": kind})
+            assert answer.status_code == 415, (path, kind)
+        for method in ("put", "delete", "patch", "options"):
+            assert getattr(visitor, method)(target, headers={"Origin": HERE}).status_code == 405
+    assert state_of(folder) == before
+
+
+def test_a_form_of_another_session_is_not_ours(folder):
+    one, other = Visitor(folder), Visitor(folder)
+    answer = one.post("/leave", data={"form_token": other.token}, headers={"Origin": HERE})
+    assert answer.status_code == 403
+    assert one.get("/rules").status_code == 200
+
+
+def test_a_page_that_sends_no_referrer_may_still_send_its_form(folder):
+    visitor = Visitor(folder)
+    assert visitor.sends("/leave", headers={"Origin": "null", "Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert visitor.get("/rules").status_code == 401
+
+
+def test_a_form_that_is_too_long_is_not_read(visitor):
+    kind = {"Origin": HERE, "Content-Type": "application/x-www-form-urlencoded"}
+    assert visitor.post("/stop", content=b"a" * (MOST_BYTES + 1), headers=kind).status_code == 413
+    chunks = (b"a" * 65536 for _ in range(MOST_BYTES // 65536 + 1))
+    assert visitor.post("/stop", content=chunks, headers=kind).status_code == 413
+
+
+def test_a_link_works_once_and_for_a_day(tmp_path):
+    now = [1000.0]
+    sessions = Sessions(tmp_path, hours=2, clock=lambda: now[0])
+    link = sessions.new_link()
+    session = sessions.enter(link)
+    assert session is not None
+    assert sessions.enter(link) is None
+    assert sessions.knows(session)
+    assert not sessions.knows(link)
+    late = sessions.new_link()
+    now[0] += LINK_HOURS * 3600 + 1
+    assert sessions.enter(late) is None
+    assert not sessions.knows(session)
+
+
+def test_a_session_outlives_a_restart_and_no_secret_lies_in_the_folder(tmp_path):
+    session = Sessions(tmp_path, hours=1).enter(Sessions(tmp_path, hours=1).new_link())
+    assert Sessions(tmp_path, hours=1).knows(session)
+    found = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(found) == 1
+    assert all(session not in path.name and session not in path.read_text() for path in found)
+    assert not Sessions(tmp_path, hours=1).knows(found[0].name)
+
+
+@pytest.mark.parametrize("link", ["", "x", "../sessions", "a" * 5000, "\x00"])
+def test_a_made_up_link_opens_nothing(stranger, link):
+    answer = stranger.get("/enter", params={"link": link})
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+def test_the_session_is_kept_from_scripts_and_other_sites(folder):
+    visitor = Visitor(folder, enters=False)
+    answer = visitor.get("/enter", params={"link": visitor.made.state.sessions.new_link()})
+    told = answer.headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in told.split(";")}
+    assert Markup(answer.text).faults == []
+
+
+def test_no_secret_stands_on_any_page(folder, visitor, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", SECRET)
+    keys = [path.read_text(errors="replace") for path in (folder / ".selftune" / "keys").rglob("*") if path.is_file()]
+    secret = [SECRET, "hunter2", visitor.cookies["selftune_session"]]
+    secret += [line for key in keys for line in key.split() if len(line) > 20]
+    for entry in PAGES:
+        text = visitor.get(entry.path).text
+        assert [one for one in secret if one in text] == [], entry.path
+    assert "JUDGE_KEY (set where the dashboard runs)" in visitor.get("/settings").text
+
+
+def test_what_a_person_can_put_right_is_said_with_the_next_step(folder, tmp_path):
+    (tmp_path / "selftune.toml").write_text("[judge]\nnmae = 1\n")
+    answer = Visitor(tmp_path).get("/now")
+    assert answer.status_code == 400
+    assert "unknown key &#39;nmae&#39;" in answer.text
+    assert "Did you mean" in answer.text
+
+
+def test_a_config_that_was_mended_is_read_again(tmp_path):
+    folder = tmp_path / "p"
+    folder.mkdir()
+    create_project(folder, name="p", base="reference", recipe="reference_sft", suite="state_obedience")
+    visitor, config = Visitor(folder), folder / "selftune.toml"
+    assert "0.9" in visitor.get("/settings").text
+    whole = config.read_text()
+    config.write_text(whole + "[capture]\ntemperature = nine\n")
+    assert visitor.get("/now").status_code == 400
+    config.write_text(whole + "[capture]\ntemperature = 0.7125\n")
+    assert visitor.get("/now").status_code == 200
+    assert "0.7125" in visitor.get("/settings").text
