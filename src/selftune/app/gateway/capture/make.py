@@ -20,7 +20,7 @@ import msgspec
 from selftune.app.gateway.capture.bodies import SHAPES
 from selftune.app.gateway.capture.frames import framed, read_frames
 from selftune.app.gateway.capture.talk import Asked, Done, Verdict
-from selftune.app.gateway.exchange import Ended
+from selftune.app.gateway.exchange import OPTED_OUT, Ended
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("selftune.gateway.capture")
 
-OPTED_OUT: Final = "none"
 WRITER: Final = "selftune.app.gateway.capture.writer"
 _MOST_WAITING: Final = 8192
 _MOST_BYTES: Final = 128 << 20
