@@ -15,17 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
-
 from selftune.app.gateway.asking import BrokenOff, Unreachable
 from selftune.app.gateway.exchange import OPTED_OUT, Ended, Exchange
 from selftune.app.gateway.refusals import Refusal
+from selftune.app.gateway.replying import Reply
 from selftune.app.gateway.shapes.base import JSON, new_id
 from selftune.errors import ServingError, UnknownNameError
 from selftune.release.door import BUILD, EMBEDDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from aiohttp import web
 
     from selftune.app.gateway.asking import Answer, Asker
     from selftune.app.gateway.callers import Caller
@@ -104,7 +105,7 @@ class Relay:
         self._tasks: set[asyncio.Task[None]] = set()
         self._shadows = 0
 
-    async def answer(self, request: web.BaseRequest, shape: Shape, caller: Caller, body: bytes) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, shape: Shape, caller: Caller, body: bytes) -> Reply:
         """The answer, on its way when this returns.
 
         Raises:
@@ -139,7 +140,8 @@ class Relay:
             else:
                 self._ask_beside(shadow, passage)
                 return done
-        raise Refusal(502, f"{passage.upstream} does not answer now. Look at `selftune status`.", retry_after=_AGAIN_SECONDS)
+        told = f"{passage.upstream} does not answer now. Look at `selftune status`."
+        raise Refusal(502, told, retry_after=_AGAIN_SECONDS)
 
     async def settle(self) -> None:
         """Wait for what is under way beside the answers."""
@@ -156,9 +158,7 @@ class Relay:
         except ServingError as error:
             raise Refusal(503, str(error), retry_after=_AGAIN_SECONDS) from None
 
-    async def _tell(
-        self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer
-    ) -> web.StreamResponse:
+    async def _tell(self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer) -> Reply:
         """Pass the answer on and keep it; a client that goes away meanwhile takes its upstream with it."""
         try:
             if passage.asked.streamed and answer.events and answer.status in _OK:
@@ -168,9 +168,7 @@ class Relay:
             self._later(passage.exchange(Ended.CLIENT_GONE))
             raise
 
-    async def _tell_whole(
-        self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer
-    ) -> web.StreamResponse:
+    async def _tell_whole(self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer) -> Reply:
         passage.status = answer.status
         try:
             body = await answer.whole(_MOST_ANSWER_BYTES)
@@ -179,25 +177,24 @@ class Relay:
                 raise Unreachable(f"it broke off: {error}") from error
             passage.status = 502
             self._later(passage.exchange(Ended.UPSTREAM_DIED))
-            raise Refusal(502, f"{passage.upstream} broke off its answer: {error}.", retry_after=_AGAIN_SECONDS) from None
+            why = f"{passage.upstream} broke off its answer: {error}."
+            raise Refusal(502, why, retry_after=_AGAIN_SECONDS) from None
         passage.first_byte = time.perf_counter()
         if answer.status in _OK:
             told, ended = passage.teller.whole(body), Ended.COMPLETE
         else:
             told, ended = shape.error(_refused(passage, answer.status, body)), Ended.REFUSED
         passage.said.append(told)
-        reply = web.StreamResponse(status=passage.status, headers=self._headers(passage, JSON))
-        reply.content_length = len(told)
-        await reply.prepare(request)
+        reply = Reply(request)
+        reply.begin(passage.status, self._headers(passage, JSON), len(told))
         await reply.write(told[:-1])
         await self._keep(passage.exchange(ended))
-        await reply.write(told[-1:])
-        await reply.write_eof()
+        await reply.finish(told[-1:])
         return reply
 
-    async def _tell_stream(self, request: web.BaseRequest, passage: Passage, answer: Answer) -> web.StreamResponse:
+    async def _tell_stream(self, request: web.BaseRequest, passage: Passage, answer: Answer) -> Reply:
         passage.status, teller = answer.status, passage.teller
-        reply: web.StreamResponse | None = None
+        reply: Reply | None = None
         ended = Ended.COMPLETE
         try:
             async with aclosing(answer.chunks()) as chunks:
@@ -205,8 +202,8 @@ class Relay:
                     told = teller.feed(chunk)
                     if reply is None:
                         passage.first_byte = time.perf_counter()
-                        reply = web.StreamResponse(headers=self._headers(passage, teller.content_type))
-                        await reply.prepare(request)
+                        reply = Reply(request)
+                        reply.begin(passage.status, self._headers(passage, teller.content_type), None)
                         told = teller.begin() + told
                     if told:
                         passage.said.append(told)
@@ -222,13 +219,9 @@ class Relay:
         passage.said.append(last)
         await self._keep(passage.exchange(ended))
         if ended is Ended.UPSTREAM_DIED:
-            # Without its proper end: whoever reads it must see that it is half an answer.
-            if request.transport is not None:
-                request.transport.abort()
+            reply.break_off()
             return reply
-        if last:
-            await reply.write(last)
-        await reply.write_eof()
+        await reply.finish(last)
         return reply
 
     def _without_a_word(self, passage: Passage, ended: Ended) -> Unreachable | Refusal:

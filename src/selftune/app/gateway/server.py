@@ -6,12 +6,12 @@ import asyncio
 import json
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
 from selftune import __version__
-from selftune.app.gateway.asking import open_asker
+from selftune.app.gateway.asking import Asker
 from selftune.app.gateway.callers import Callers
 from selftune.app.gateway.keys import Scope
 from selftune.app.gateway.limits import Limits
@@ -142,7 +142,8 @@ class Gateway:
     async def _ask(self, request: web.BaseRequest) -> web.StreamResponse:
         caller = self._callers.admit(request.headers, Scope.CHAT)
         body = await self.read_body(request)
-        return await self._relay.answer(request, SHAPES[request.path], caller, body)
+        # It is what aiohttp's server asks of a response, and no more.
+        return cast("web.StreamResponse", await self._relay.answer(request, SHAPES[request.path], caller, body))
 
     async def _health(self, request: web.BaseRequest) -> web.StreamResponse:
         self.refuse_strangers(request)
@@ -191,28 +192,29 @@ async def serving(
     Raises:
         UsageError: the port is taken.
     """
-    async with open_asker(silent_seconds=settings.upstream_seconds, connections=settings.connections) as asker:
-        relay = Relay(settings, asker=asker, routing=routing, capture=capture, meters=counts)
-        callers = Callers(settings, keys, Limits(), consent)
-        gateway = Gateway(settings, relay=relay, callers=callers, routing=routing, counts=counts)
-        add_ollama(gateway, routing)
-        add(gateway)
-        server = web.Server(
-            gateway.handle,
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=_KEPT_OPEN_SECONDS,
-            lingering_time=_LINGERS_SECONDS,
-            max_headers=_MOST_HEADERS,
-        )
-        listener = await _listen(server, settings.port)
-        try:
-            yield listener.sockets[0].getsockname()[1]
-        finally:
-            listener.close()
-            server.pre_shutdown()
-            await server.shutdown(_DRAIN_SECONDS)
-            await relay.settle()
+    asker = Asker(settings.upstream_seconds)
+    relay = Relay(settings, asker=asker, routing=routing, capture=capture, meters=counts)
+    callers = Callers(settings, keys, Limits(), consent)
+    gateway = Gateway(settings, relay=relay, callers=callers, routing=routing, counts=counts)
+    add_ollama(gateway, routing)
+    add(gateway)
+    server = web.Server(
+        gateway.handle,
+        handler_cancellation=True,
+        access_log=None,
+        keepalive_timeout=_KEPT_OPEN_SECONDS,
+        lingering_time=_LINGERS_SECONDS,
+        max_headers=_MOST_HEADERS,
+    )
+    listener = await _listen(server, settings.port)
+    try:
+        yield listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+        server.pre_shutdown()
+        await server.shutdown(_DRAIN_SECONDS)
+        await relay.settle()
+        asker.close()
 
 
 async def _listen(server: web.Server, port: int) -> asyncio.Server:
