@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import shlex
+import shutil
+import subprocess
 
 import pytest
 
@@ -63,3 +66,37 @@ def test_a_slip_in_a_name_is_answered_with_the_names_there_are(folder, slip):
 def test_every_scheduler_comes_with_its_steps(folder):
     for scheduler in Scheduler:
         assert write_schedule(folder, scheduler=scheduler).steps
+
+
+def test_what_runs_always_begins_with_the_machine_and_is_not_tried_anew_with_a_wrong_config(folder):
+    always = {one: write_schedule(folder, scheduler=one, work=Work.UP) for one in Scheduler}
+    (service,) = always[Scheduler.SYSTEMD].units
+    assert service.name == "selftune-my-own-50-HOME-up.service"
+    lines = dict(line.split("=", 1) for line in service.text.splitlines() if "=" in line)
+    assert '"up" "--project"' in lines["ExecStart"]
+    assert (lines["Restart"], lines["RestartPreventExitStatus"]) == ("on-failure", str(UsageError.exit_code))
+    assert (lines["KillMode"], lines["WantedBy"]) == ("process", "default.target")
+    (agent,) = always[Scheduler.LAUNCHD].units
+    read = plistlib.loads(agent.text.encode())
+    assert read["ProgramArguments"][-3:] == ["up", "--project", str(folder)]
+    assert (read["RunAtLoad"], read["KeepAlive"]) == (True, {"SuccessfulExit": False})
+    (line,) = always[Scheduler.CRON].units
+    assert line.text.startswith("@reboot ")
+    assert "%" not in line.text.replace("\\%", "")
+    # A first start shows the key, which a log should not hold.
+    assert all("by hand" in schedule.steps[0] for schedule in always.values())
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+@pytest.mark.parametrize("work", [Work.CYCLE, Work.UP])
+def test_systemd_itself_finds_nothing_wrong_with_its_units(tmp_path, work):
+    plain = tmp_path / "project"
+    plain.mkdir()
+    places = []
+    for unit in write_schedule(plain, scheduler=Scheduler.SYSTEMD, work=work).units:
+        places.append(tmp_path / unit.name)
+        places[-1].write_text(unit.text, encoding="utf-8")
+    command = ["systemd-analyze", "--user", "verify", *map(str, places)]
+    environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")

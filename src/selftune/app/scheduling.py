@@ -26,6 +26,8 @@ _FINE_ENDINGS: Final = "3 4 5"
 _FINE_NIGHTS: Final = f"{_FINE_ENDINGS} 7"
 # Another runner was first: two projects of one machine may have the same hour.
 _TRY_AGAIN: Final = "6"
+_WRONG_CONFIG: Final = "2"
+_LINGER: Final = "loginctl enable-linger, if it should run while you are logged out"
 _AGAIN_AFTER_SECONDS: Final = 900
 _LOOK_AFTER: Final = timedelta(hours=1)
 _CATCH_UP_MINUTE: Final = 17
@@ -40,10 +42,11 @@ class Scheduler(StrEnum):
 
 
 class Work(StrEnum):
-    """What is run: the whole cycle, or only up to the choice of lessons."""
+    """What is run: once a day the whole cycle, or only up to the choice of lessons; always, gateway and pages."""
 
     CYCLE = "cycle"
     CURATE = "curate"
+    UP = "up"
 
 
 class Missed(StrEnum):
@@ -95,7 +98,7 @@ class Schedule:
 
 
 def write_schedule(folder: Path, *, at: str = "03:00", scheduler: str = "", work: str = Work.CYCLE) -> Schedule:
-    """The texts for one project, once a day at `at` (24-hour clock, the machine's own time zone).
+    """The texts for one project, once a day at `at` (24-hour clock, the machine's own time zone); for `up`, always.
 
     No name of a scheduler means this machine's own.
 
@@ -106,6 +109,8 @@ def write_schedule(folder: Path, *, at: str = "03:00", scheduler: str = "", work
     if work not in list(Work):
         raise UnknownNameError("work", work, map(str, Work))
     folder = folder.resolve()
+    if work == Work.UP:
+        return _write_service(folder, choose_scheduler(scheduler))
     job = Job(
         name=_name_of(folder),
         told=f"selftune, {_plain(folder.name)}",
@@ -256,11 +261,66 @@ WantedBy=timers.target
     return (Unit(name=f"{job.name}.service", text=service), Unit(name=f"{job.name}.timer", text=timer))
 
 
+def _write_service(folder: Path, scheduler: Scheduler) -> Schedule:
+    """What keeps `selftune up` running from the start of the machine on; a wrong config is not tried anew."""
+    name, words = f"{_name_of(folder)}-up", (*_selftune(), "up", "--project", str(folder))
+    place, by_hand = (
+        _tilde(unit_folder(scheduler)),
+        "Run `selftune up` once by hand: it shows your key, and a log should not",
+    )
+    if scheduler is Scheduler.CRON:
+        log = shlex.quote(str(folder / ".selftune" / "logs" / "up.log"))
+        line = f"@reboot {shlex.join(words)} >>{log} 2>&1".replace("%", "\\%") + "\n"
+        return Schedule(units=(Unit(name=None, text=line),), steps=(by_hand, "Add the line with: crontab -e"))
+    steps = (by_hand, f"Put the file into {place}/")
+    if scheduler is Scheduler.SYSTEMD:
+        unit = Unit(name=f"{name}.service", text=_systemd_service(folder, words))
+        enable = f"systemctl --user daemon-reload && systemctl --user enable --now {unit.name}"
+        return Schedule(units=(unit,), steps=(*steps, enable, _LINGER))
+    unit = Unit(name=f"{name}.plist", text=_launchd_service(folder, name, words))
+    return Schedule(units=(unit,), steps=(*steps, f"launchctl bootstrap gui/$(id -u) {place}/{unit.name}"))
+
+
+def _systemd_service(folder: Path, words: tuple[str, ...]) -> str:
+    # It ends its own children; the model it put into service stays, as after `selftune start`.
+    return f"""[Unit]
+Description=selftune up, {_plain(folder.name)}
+
+[Service]
+Type=exec
+WorkingDirectory={str(folder).replace("%", "%%")}
+ExecStart={" ".join(map(_quoted, words))}
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus={_WRONG_CONFIG}
+KillMode=process
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def _launchd_service(folder: Path, name: str, words: tuple[str, ...]) -> str:
+    log = str(folder / ".selftune" / "logs" / "up.log")
+    settings = {
+        "Label": name,
+        "ProgramArguments": list(words),
+        "WorkingDirectory": str(folder),
+        "RunAtLoad": True,
+        "KeepAlive": {"SuccessfulExit": False},
+        "ThrottleInterval": 10,
+        "AbandonProcessGroup": True,
+        "StandardOutPath": log,
+        "StandardErrorPath": log,
+    }
+    return plistlib.dumps(settings, sort_keys=False).decode()
+
+
 def _enable_systemd(*jobs: Job) -> tuple[str, ...]:
     timers = " ".join(f"{job.name}.timer" for job in jobs)
     return (
         f"systemctl --user daemon-reload && systemctl --user enable --now {timers}",
-        "loginctl enable-linger, if it should run while you are logged out",
+        _LINGER,
     )
 
 

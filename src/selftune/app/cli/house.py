@@ -139,11 +139,11 @@ def quarantine(
 def schedule(
     at: Annotated[str, typer.Option(help="Time of day, by this machine's clock.")] = "03:00",
     scheduler: Annotated[str, typer.Option(help="systemd, launchd or cron; this machine's own by default.")] = "",
-    work: Annotated[str, typer.Option(help="cycle, or only up to: curate.")] = "cycle",
+    work: Annotated[str, typer.Option(help="cycle, or only up to: curate; or up, which runs always.")] = "cycle",
     out: Annotated[Path | None, typer.Option(help="A folder to write the files into.")] = None,
     project: Folder = HERE,
 ) -> None:
-    """Print what makes this machine run the loop once a day; nothing is installed."""
+    """Print what makes this machine run the loop once a day, or `selftune up` always; nothing is installed."""
     from selftune.app.scheduling import write_schedule
     from selftune.loop.config import load_config
 
