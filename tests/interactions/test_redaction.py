@@ -18,6 +18,7 @@ from selftune.interactions.privacy.disguises import show_hidden
 from selftune.interactions.privacy.passwords import entropy_bits
 from selftune.interactions.privacy.presidio import find_with_presidio
 from selftune.interactions.privacy.redaction import ALL_KINDS, Redactor
+from selftune.interactions.privacy.remembered import Remembered
 
 KINDS = Capture().redact
 KEY = "sk-proj-" + "a1B2c3D4" * 5
@@ -306,3 +307,31 @@ def strings(value):
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from strings(inner)
+
+
+@given(st.lists(FRAGMENTS | st.text(max_size=4), max_size=12).map("".join))
+def test_a_text_that_is_met_again_is_redacted_as_it_was_the_first_time(text):
+    first = Redactor(ALL_KINDS[:9])
+    told = first.redact(text)
+    again = Redactor(ALL_KINDS[:9])
+    assert again.redact(text) == told
+    assert again.found == first.found
+
+
+def test_a_text_without_secrets_is_remembered_for_the_kinds_that_were_looked_for_alone():
+    text = "Write to jane@mail.example today."
+    assert redact(text, "iban") == text
+    assert redact(text, "iban") == text
+    assert redact(text, "email") == "Write to [email-1] today."
+
+
+def test_what_is_remembered_holds_no_words_and_not_more_than_twice_what_was_asked_for():
+    known = Remembered(most=10)
+    keys = [known.key("email", f"text {number}") for number in range(100)]
+    for key in keys:
+        known.add(key)
+    assert all(key in known for key in keys[-10:])
+    assert sum(key in known for key in keys) <= 20
+    assert all(len(key) == 16 for key in keys)
+    assert known.key("email", "x" * (1 << 21)) is None
+    assert None not in known

@@ -18,6 +18,7 @@ from selftune.interactions.privacy.disguises import Undisguised, decode_candidat
 from selftune.interactions.privacy.passwords import is_opaque
 from selftune.interactions.privacy.patterns import KINDS
 from selftune.interactions.privacy.presidio import PRESIDIO_KINDS, find_with_presidio
+from selftune.interactions.privacy.remembered import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ ENCODED: Final = "encoded"
 ALL_KINDS: Final = (*KINDS, *PRESIDIO_KINDS)
 
 _DEEPEST: Final = 2
+_NOTHING_IN: Final = Remembered()
 _PLACEHOLDER: Final = re.compile(rf"\[(?P<kind>{'|'.join((*ALL_KINDS, ENCODED))})-(?P<number>\d{{1,9}})\]")
 _JSON_NUMBER_BEFORE: Final = re.compile(r"[:\[,]\s*\Z")
 _JSON_NUMBER_AFTER: Final = re.compile(r"\s*[,}\]]")
@@ -55,15 +57,22 @@ class Redactor:
     def __init__(self, kinds: Iterable[str]) -> None:
         self.found: set[str] = set()
         self._kinds = tuple(kind for kind in ALL_KINDS if kind in set(kinds))
+        self._name = " ".join(self._kinds)
         self._seen: dict[tuple[str, str], int] = {}
         self._taken: dict[str, int] = {}
 
     def redact(self, text: str) -> str:
         """The text with each secret as `[email-1]`, `[card-2]` and so on; a redacted text stays as it is."""
-        self._reserve(text)
+        key = _NOTHING_IN.key(self._name, text)
+        if key in _NOTHING_IN:
+            return text
+        original = text
+        reserved = self._reserve(text)
         # What is replaced may join its neighbours; each round takes away characters that are no placeholder's.
         while found := _without_overlaps(self._search(text, self._kinds), text):
             text = self._replaced(text, found)
+        if text is original and not reserved:
+            _NOTHING_IN.add(key)
         return text
 
     def _search(self, text: str, kinds: Iterable[str], disguises: tuple[Disguise, ...] = DISGUISES) -> Iterator[Found]:
@@ -92,10 +101,13 @@ class Redactor:
             return {kind for _, _, meaning in decode_candidates(text) for kind in self._kinds_in(meaning, depth - 1)}
         return found
 
-    def _reserve(self, text: str) -> None:
-        """Numbers that stand in the text already, from an earlier redaction, belong to what they stood for."""
+    def _reserve(self, text: str) -> bool:
+        """Numbers that stand in the text already belong to what they stood for; whether there are any."""
+        found = False
         for match in _PLACEHOLDER.finditer(text):
+            found = True
             self._taken[match["kind"]] = max(self._taken.get(match["kind"], 0), int(match["number"]))
+        return found
 
     def _replaced(self, text: str, found: Iterable[Found]) -> str:
         parts, at = [], 0
