@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _OLD: Final = (1, 0)
+_READ_SECONDS: Final = 60.0
 _BREAKS: Final = frozenset("\r\n\0")
 
 
@@ -58,7 +60,7 @@ class Reply:
         """
         if data:
             self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-            await self._writer.drain()
+            await self._let_read()
 
     async def finish(self, data: bytes) -> None:
         """Send the last piece and the end; `ConnectionResetError` as for `write`."""
@@ -67,13 +69,23 @@ class Reply:
             self._send(last + b"0\r\n\r\n")
         else:
             self._send(data)
-        await self._writer.drain()
+        await self._let_read()
 
     def break_off(self) -> None:
         """End without an end: whoever reads it must see that it is half an answer."""
         self._broken = True
         if self._writer.transport is not None:
             self._writer.transport.abort()
+
+    async def _let_read(self) -> None:
+        """Wait for a client that reads more slowly than is written, and not for one that reads nothing."""
+        if self._request.protocol.writing_paused:
+            try:
+                async with asyncio.timeout(_READ_SECONDS):
+                    await self._writer.drain()
+            except TimeoutError:
+                self.break_off()
+                raise ConnectionResetError("the client reads nothing") from None
 
     def _send(self, data: bytes) -> None:
         transport = self._writer.transport

@@ -13,6 +13,7 @@ from aiohttp import web
 from selftune import __version__
 from selftune.app.gateway.asking import Asker
 from selftune.app.gateway.callers import Callers
+from selftune.app.gateway.connections import Connections
 from selftune.app.gateway.keys import Scope
 from selftune.app.gateway.limits import Limits
 from selftune.app.gateway.ollama_routes import add_ollama
@@ -42,9 +43,6 @@ HOST: Final = "127.0.0.1"
 _BELOW: Final = "/v1"
 _OLLAMA: Final = "/api/"
 _MEGABYTE: Final = 1 << 20
-_KEPT_OPEN_SECONDS: Final = 75.0
-_LINGERS_SECONDS: Final = 1.0
-_MOST_HEADERS: Final = 64
 _DRAIN_SECONDS: Final = 5.0
 
 SHAPES: Final[dict[str, Shape]] = {
@@ -118,6 +116,14 @@ class Gateway:
             raise Refusal(415, "The body must not be compressed.", closes=True)
         if (request.content_length or 0) > self._most_bytes:
             raise self._too_long()
+        if request.content.is_eof():  # it came with its head
+            data = request.content.read_nowait()
+            if len(data) > self._most_bytes:
+                raise self._too_long()
+            return data
+        return await self._read_slowly(request)
+
+    async def _read_slowly(self, request: web.BaseRequest) -> bytes:
         data = bytearray()
         try:
             async with asyncio.timeout(self._settings.body_seconds):
@@ -198,14 +204,7 @@ async def serving(
     gateway = Gateway(settings, relay=relay, callers=callers, routing=routing, counts=counts)
     add_ollama(gateway, routing)
     add(gateway)
-    server = web.Server(
-        gateway.handle,
-        handler_cancellation=True,
-        access_log=None,
-        keepalive_timeout=_KEPT_OPEN_SECONDS,
-        lingering_time=_LINGERS_SECONDS,
-        max_headers=_MOST_HEADERS,
-    )
+    server = Connections(gateway.handle, most=settings.connections, head_seconds=settings.head_seconds)
     listener = await _listen(server, settings.port)
     try:
         yield listener.sockets[0].getsockname()[1]
