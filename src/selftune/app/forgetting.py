@@ -22,7 +22,11 @@ _FIRST: Final = 5
 
 
 def look_for(project: Project, name: str, author: str = "") -> Words:
-    """What is kept of a person or under an id; errors as `find_words`."""
+    """What is kept of a person or under an id, what the gateway captured until now included; errors as `find_words`."""
+    from selftune.app.gateway.capture.ingest import take_now
+
+    # What is still in the spool would come in behind the forgetting.
+    take_now(project)
     return find_words(project, name, asks=author or getpass.getuser())
 
 

@@ -7,6 +7,8 @@ import json
 import pytest
 from captured_exchanges import House, chunks, exchange
 
+from selftune.app.forgetting import look_for
+from selftune.app.gateway.capture.spool import segments
 from selftune.app.gateway.capture.talk import Verdict
 from selftune.app.gateway.capture.words import Word, read_word
 from selftune.app.gateway.exchange import Ended
@@ -240,3 +242,11 @@ def test_nobody_can_speak_of_what_was_asked_without_a_key(house):
 def test_a_word_that_says_nothing_clear_is_refused(body):
     with pytest.raises(UsageError):
         read_word(json.loads(json.dumps(body)), name="n", key_id="k", said_at="now")
+
+
+def test_who_is_to_be_forgotten_is_looked_for_in_the_spool_too(house):
+    key = key_of(house, "default")
+    house.write(exchange(key_id=key, user="ann"))
+    found = look_for(house.project, "ann")
+    assert len(found.erasure.ids) == 1
+    assert not segments(house.spool_folder)

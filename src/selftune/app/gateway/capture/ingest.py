@@ -7,6 +7,7 @@ the files say: an entry that the store has is recognised by its completion's id 
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -105,6 +106,11 @@ class Ingest:
             if aside is not None:
                 log.error("a part of the spool can't be read; it is set aside as %s", aside)
         return taken
+
+
+def take_now(project: Project) -> Taken:
+    """Bring in what the spool of an open project holds at this moment; errors as `Ingest.take`."""
+    return Ingest(folder=project.folder, opens=lambda _: nullcontext(project)).take()
 
 
 def _rules_in(batch: Sequence[Entry | None]) -> list[str]:

@@ -147,10 +147,14 @@ def read_segment(segment: Segment, start: int = 0) -> Iterator[tuple[bytes | Non
 
 def discard(segment: Segment, end: int) -> Path | None:
     """Delete a segment that the store has, read up to `end`; what could not be read of it is set aside by name."""
-    data = segment.path.read_bytes()
+    try:
+        data = segment.path.read_bytes()
+    except FileNotFoundError:
+        # Another process took it in too, and was faster.
+        return None
     damaged = [data[frame.start : frame.end] for frame in read_frames(data) if frame.payload is None]
     aside = _set_aside(segment, b"".join((*damaged, data[end:])))
-    segment.path.unlink()
+    segment.path.unlink(missing_ok=True)
     sync_folder(segment.path.parent)
     return aside
 
