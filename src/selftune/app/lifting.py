@@ -12,6 +12,7 @@ from selftune.governance.brake.file import is_braked, mend, new_stop
 from selftune.governance.brake.stays import KINDS, ever_said, named, project_stays
 from selftune.governance.statements import PROJECT, say
 from selftune.loop.canary.ending import end_by_brake
+from selftune.loop.canary.settling import settle_if_ended
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.stops import settle_brake
@@ -37,7 +38,9 @@ def put_stay(project: Project, kind: StatementKind, because: str, *, on: str = P
     subject = subject_of(project, on)
     end_by_brake(project.hidden, f"a {kind.value} was put on record")
     said = say(kind, subject, speaker(project, author), because, project.context(), door_of(project))
-    return put_on_record(project, said, event=_EVENTS[kind])
+    kept = put_on_record(project, said, event=_EVENTS[kind])
+    settle_if_ended(project)
+    return kept
 
 
 def lift_stays(project: Project, word: str, because: str, *, author: str, ask: Ask) -> tuple[Statement, ...]:

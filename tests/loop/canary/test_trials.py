@@ -26,7 +26,7 @@ from selftune.loop.deciding.live import decide_by_live
 from selftune.loop.executor import Silent
 from selftune.loop.releasing.pending import pending_decision
 from selftune.loop.runner import make_executor
-from selftune.records import Check, CheckStatus, LiveTrial, Outcome, Release, StatementKind
+from selftune.records import Check, CheckStatus, LiveTrial, Outcome, Release, StatementKind, encode_record
 from selftune.testing import fake_build
 
 
@@ -92,8 +92,9 @@ def test_what_the_gate_refused_is_asked_in_the_shadow_alone(project, served, out
 def test_a_hold_or_a_freeze_ends_a_trial_and_lets_none_begin(world, kind, said):
     started(world)
     put_stay(world.project, kind, "I want to look first.", author="ada")
-    assert read_canary(world.hidden).end is TrialEnd.STOPPED
-    assert "look first" not in note_path(world.hidden).read_text()
+    kept = world.project.store.last(LiveTrial)
+    assert (kept.end, note_path(world.hidden).exists()) == ("stopped", False)
+    assert "look first" not in encode_record(kept)
     with pytest.raises(WaitingForPersonError, match=said):
         started(world)
 

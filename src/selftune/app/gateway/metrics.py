@@ -56,6 +56,7 @@ class Metrics(Counts):
 
     Attributes:
         gauges: Asked at each look: what waits or is being tried now, by name, numbers alone.
+        watch: Told of each exchange too, where somebody makes spans of them.
     """
 
     requests: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
@@ -63,6 +64,7 @@ class Metrics(Counts):
     first_bytes: dict[str, _Times] = field(default_factory=dict)
     wholes: dict[str, _Times] = field(default_factory=dict)
     gauges: Callable[[], Mapping[str, float]] = dict
+    watch: Callable[[Exchange], None] | None = None
 
     def ended(self, exchange: Exchange, *, captured: bool | None) -> None:
         """An exchange ended; `captured` is None where nothing was to be kept, or it is not known yet."""
@@ -72,6 +74,8 @@ class Metrics(Counts):
         self.wholes.setdefault(upstream, _Times()).add(exchange.seconds)
         if exchange.first_byte_seconds is not None:
             self.first_bytes.setdefault(upstream, _Times()).add(exchange.first_byte_seconds)
+        if self.watch is not None:
+            self.watch(exchange)
 
     def refused(self, route: str, status: int) -> None:
         """A request was refused before any model was asked."""

@@ -24,9 +24,11 @@ from selftune.app.gateway.keys import FOLDER, KeyRing, Scope, passing_key
 from selftune.app.gateway.looking import NOTE
 from selftune.app.gateway.metrics import Metrics, add_metrics, numbers_in
 from selftune.app.gateway.server import HOST, serving
+from selftune.app.gateway.spans import open_spans
 from selftune.app.gateway.upstreams import Upstreams
 from selftune.app.process_tree import hear_signals
 from selftune.errors import SelftuneError
+from selftune.interactions.privacy.redaction import Redactor
 from selftune.loop.config import load_config
 from selftune.release.publish import publish_bytes
 
@@ -60,7 +62,10 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     routing = open_routing(Upstreams(folder, settings.upstreams, config.egress.allow), folder)
     own, token = passing_key("the commands of this machine", (Scope.READ,))
     keys, capture = KeyRing(folder / ".selftune", own=(own,)), open_capture(folder, settings)
-    counts = Metrics(gauges=lambda: _gauges(capture, routing))
+    secrets = (*config.capture.redact, *config.capture.quarantine)
+    spans = open_spans(config.otel, config.egress.allow, lambda text: Redactor(secrets).redact(text))
+    watch = None if spans is None else spans.ended
+    counts = Metrics(gauges=lambda: _gauges(capture, routing), watch=watch)
     stop = asyncio.Event()
     hear_signals(stop.set)
     try:
@@ -82,6 +87,8 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     finally:
         routing.close()
         await capture.close()
+        if spans is not None:
+            await asyncio.to_thread(spans.close)
 
 
 def _add_routes(gateway: Gateway, capture: SpoolCapture, routing: CanaryRouting, counts: Metrics) -> None:
