@@ -1,0 +1,305 @@
+"""What the pages of people do, in process: each action once, what is refused, and what stays at a terminal."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import time
+
+import pytest
+from dashboard_visitor import Markup, Visitor
+from peopled_project import doubt_by
+
+from selftune.app.conversing import SOURCE, sounds_like_doubt
+from selftune.loop.config import Profile
+from selftune.loop.lessons.taking_out import left_out
+from selftune.loop.project import open_project
+from selftune.records import Feedback, Interaction, Judgement, Statement, StatementKind
+
+
+@pytest.fixture(scope="module")
+def visitor(peopled):
+    return Visitor(peopled)
+
+
+def page(visitor, path):
+    answer = visitor.get(path)
+    assert answer.status_code == 200, answer.text
+    assert Markup(answer.text).faults == []
+    return answer.text
+
+
+def words_of(visitor, path):
+    return " ".join(Markup(page(visitor, path)).words.split())
+
+
+def answered(visitor, path):
+    """The page once its errand is over."""
+    for _ in range(200):
+        found = page(visitor, path)
+        if "hx-sse:connect" not in found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("the errand is not over")
+
+
+def records(folder, kind):
+    with open_project(folder) as project:
+        return [record for _, record in project.store.each(kind)]
+
+
+def talks(folder):
+    """What the chat page has kept, and which of it readers pass over."""
+    with open_project(folder) as project:
+        passed_over = project.store.superseded()
+        return [one for _, one in project.store.each(Interaction) if one.source == SOURCE and one.id not in passed_over]
+
+
+def begin_talk(visitor, question, **fields):
+    sent = visitor.sends("/chat/begin", question=question, **fields)
+    assert sent.status_code == 303, sent.text
+    answered(visitor, sent.headers["location"])
+    return sent.headers["location"]
+
+
+def test_a_lesson_is_taken_out_with_its_reason_and_let_in_again(visitor, peopled):
+    shown = words_of(visitor, "/tonight")
+    assert "of which 7 are new" in shown
+    assert "What do you know of the river?" in shown
+    name = re.search(r'name="id" value="(interaction:\w+)"', page(visitor, "/tonight"))[1]
+    assert visitor.sends("/tonight/out", id=name, because="That was a joke.", show="lessons").status_code == 303
+    shown = words_of(visitor, "/tonight?show=out")
+    assert "Taken out, and on record: That was a joke." in shown
+    assert "of which 6 are new" in shown
+    with open_project(peopled) as project:
+        assert left_out(project) == {name}
+    exclusion = re.search(r'name="id" value="(statement:\w+)"', page(visitor, "/tonight?show=out"))[1]
+    assert visitor.sends("/tonight/in", id=exclusion).status_code == 303
+    assert "of which 7 are new" in words_of(visitor, "/tonight")
+    with open_project(peopled) as project:
+        assert left_out(project) == frozenset()
+
+
+def test_what_is_not_judged_yet_can_be_taken_out_before_anybody_judges_it(visitor):
+    assert "What do you know of the bridge?" in words_of(visitor, "/tonight?show=unjudged")
+    assert visitor.sends("/tonight/out", id="interaction:nothing").status_code == 404
+    assert visitor.get("/tonight?show=<b>&first=-7").status_code == 200
+
+
+def test_a_talk_names_the_build_that_answered_and_goes_into_the_log(visitor, peopled):
+    path = begin_talk(visitor, "Who are you?", system="Be short.")
+    shown = words_of(visitor, path)
+    assert re.search(r"Fake answer \d+ to Who are you\?", shown)
+    assert "v1.1 (generation 1)" in shown
+    (kept,) = talks(peopled)
+    assert [one.role for one in kept.messages] == ["system", "user", "assistant"]
+    assert visitor.sends(f"{path}/ask", question="And now?").status_code == 303
+    answered(visitor, path)
+    (grown,) = talks(peopled)
+    assert grown.supersedes == kept.id
+    assert [one.content for one in grown.messages if one.role == "user"] == ["Who are you?", "And now?"]
+
+
+def test_a_thumb_a_better_answer_and_a_second_try_are_put_on_record(visitor, peopled):
+    path = begin_talk(visitor, "What is a lamp?")
+    before = talks(peopled)[-1]
+    visitor.sends(f"{path}/judge", thumbs="-1")
+    visitor.sends(f"{path}/judge", correction="A light.")
+    kept = talks(peopled)[-1]
+    assert kept.feedback == Feedback(thumbs=-1, correction="A light.")
+    visitor.sends(f"{path}/judge", thumbs="")
+    assert talks(peopled)[-1].feedback == Feedback(correction="A light.")
+    visitor.sends(f"{path}/anew")
+    answered(visitor, path)
+    anew = talks(peopled)[-1]
+    assert anew.feedback is None
+    assert [(one.at, one.messages[0].content) for one in anew.rejected] == [(1, before.answer)]
+    assert "1 earlier answer" in words_of(visitor, path)
+    visitor.sends(f"{path}/otherwise", question="What is a candle?")
+    answered(visitor, path)
+    assert [one.content for one in talks(peopled)[-1].messages if one.role == "user"] == ["What is a candle?"]
+
+
+def test_a_rated_answer_stays_rated_when_the_talk_goes_on(visitor, peopled):
+    path = begin_talk(visitor, "What is a boat?")
+    visitor.sends(f"{path}/judge", thumbs="1")
+    visitor.sends(f"{path}/ask", question="And a ship?")
+    answered(visitor, path)
+    of_talk = [one for one in talks(peopled) if one.messages[0].content == "What is a boat?"]
+    assert sorted((len(one.messages), one.feedback) for one in of_talk if one.feedback) == [(2, Feedback(thumbs=1))]
+    assert [len(one.messages) for one in of_talk if not one.feedback] == [4]
+
+
+def test_that_it_was_wrong_is_proposed_and_never_taken_silently(visitor, peopled):
+    path = begin_talk(visitor, "What is a mast?")
+    asked = visitor.sends(f"{path}/ask", question="No, that's wrong.")
+    assert asked.status_code == 200
+    assert "Was the last answer wrong?" in asked.text
+    assert talks(peopled)[-1].feedback is None
+    visitor.sends(f"{path}/ask", question="No, that's wrong.", wrong="no")
+    answered(visitor, path)
+    assert all(one.feedback is None for one in talks(peopled) if one.messages[0].content == "What is a mast?")
+    other = begin_talk(visitor, "What is a keel?")
+    visitor.sends(f"{other}/ask", question="That is not true.", wrong="yes")
+    answered(visitor, other)
+    of_talk = [one for one in talks(peopled) if one.messages[0].content == "What is a keel?"]
+    assert [one.feedback for one in of_talk if one.feedback] == [Feedback(thumbs=-1)]
+
+
+@pytest.mark.parametrize("words", ["No, that's wrong", "This is incorrect.", "Stimmt nicht!", "I think that is not so"])
+def test_what_sounds_like_doubt(words):
+    assert sounds_like_doubt(words)
+
+
+@pytest.mark.parametrize("words", ["Know more?", "What went on?", "Thanks", "wrong " * 80])
+def test_what_does_not(words):
+    assert not sounds_like_doubt(words)
+
+
+def test_another_generation_answers_beside_and_is_kept_under_its_own_name(visitor, peopled):
+    path = begin_talk(visitor, "What is a sail?")
+    assert visitor.sends(f"{path}/beside", generation="v9.9").status_code == 404
+    visitor.sends(f"{path}/beside", generation="v1.0")
+    answered(visitor, path)
+    shown = words_of(visitor, path)
+    assert "Beside it The lamp is lit. What is a sail?" in shown
+    assert "v1.0 (generation 0)" in shown
+    of_talk = [one for one in talks(peopled) if one.messages[0].content == "What is a sail?"]
+    assert len({one.generated_by for one in of_talk}) == 2
+
+
+def test_what_is_to_be_kept_nowhere_is_kept_nowhere(visitor, peopled):
+    before = len(records(peopled, Interaction))
+    path = begin_talk(visitor, "A secret of mine", private="yes")
+    visitor.sends(f"{path}/judge", thumbs="1")
+    assert "Nothing of this goes into the log." in words_of(visitor, path)
+    assert len(records(peopled, Interaction)) == before
+
+
+def test_a_talk_of_an_earlier_start_is_not_there(visitor):
+    answer = visitor.get("/chat/0123456789ab")
+    assert answer.status_code == 404
+    assert "conversation of this start of the dashboard" in answer.text
+
+
+def test_pairs_are_drawn_when_asked_for_picked_blind_and_kept(visitor, peopled):
+    assert "No pair waits." in words_of(visitor, "/pick")
+    assert visitor.sends("/pick/draw").status_code == 303
+    shown = answered(visitor, "/pick")
+    assert "tuned" not in shown
+    assert "older" not in shown
+    pair = re.search(r'name="pair" value="(blind_pair:\w+)"', shown)[1]
+    for _ in range(2):
+        assert visitor.sends("/pick", pair=pair, side="left").status_code == 303
+    picks = [one for one in records(peopled, Statement) if one.kind is StatementKind.PICK]
+    assert [(one.subject, one.text) for one in picks] == [(pair, "left")]
+    assert pair not in page(visitor, "/pick")
+    assert visitor.sends("/pick", pair=pair, side="both").status_code == 404
+    assert "was picked" in words_of(visitor, "/pick/result")
+
+
+def test_a_review_goes_criterion_by_criterion_and_is_the_persons_verdict(visitor, peopled):
+    assert visitor.sends("/review", id="x", criterion="y", mark="5").status_code == 400
+    assert visitor.sends("/review/begin", count="0").status_code == 400
+    assert visitor.sends("/review/begin", count="2").status_code == 303
+    before = len(records(peopled, Judgement))
+    shown = page(visitor, "/review")
+    name = re.search(r'name="id" value="([^"]+)"', shown)[1]
+    criterion = re.search(r'name="criterion" value="([^"]+)"', shown)[1]
+    assert visitor.sends("/review", id=name, criterion=criterion, mark="9").status_code == 404
+    while (shown := page(visitor, "/review")) and f'value="{name}"' in shown:
+        criterion = re.search(r'name="criterion" value="([^"]+)"', shown)[1]
+        visitor.sends("/review", id=name, criterion=criterion, mark="5")
+    verdicts = records(peopled, Judgement)[before:]
+    assert {one.interaction_id for one in verdicts} == {name}
+    assert verdicts[-1].overall == 5.0
+    other = re.search(r'name="id" value="([^"]+)"', shown)[1]
+    visitor.sends("/review", id=other, criterion=criterion, mark="s")
+    assert "All 2 are done: 1 judged" in words_of(visitor, "/review")
+    visitor.sends("/review/end")
+    assert "All 2 are done" not in words_of(visitor, "/review")
+
+
+def test_a_doubt_is_raised_answered_and_closed_by_nobody_whom_it_questions(visitor, peopled):
+    shown = page(visitor, "/governance")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+    assert visitor.sends("/governance/raise", subject="nothing:1", text="Hm.").status_code == 404
+    assert visitor.sends("/governance/raise", subject="project", text="").status_code == 400
+    visitor.sends("/governance/raise", subject="project", text="Is that enough?", gravity="serious", topic="pace")
+    mine = next(one for one in records(peopled, Statement) if one.text == "Is that enough?")
+    assert (mine.author, mine.topic) == (getpass.getuser(), "pace")
+    assert visitor.sends("/governance/answer", id=mine.id, text="It is.").status_code == 303
+    assert "It is." in words_of(visitor, "/governance")
+    refused = visitor.sends("/governance/close", id=mine.id, text="Enough.", evidence="")
+    assert refused.status_code == 409
+    assert "it still stands" in refused.text
+    assert visitor.sends("/governance/withdraw", id=mine.id, text="I looked again.").status_code == 303
+    assert "Is that enough?" not in words_of(visitor, "/governance")
+    assert "I looked again." in words_of(visitor, "/governance?everything=true")
+
+
+def test_a_freeze_is_lifted_with_a_reason(visitor, peopled):
+    from selftune.app.lifting import put_stay
+
+    with open_project(peopled) as project:
+        put_stay(project, StatementKind.FREEZE, "We count first.", author=getpass.getuser())
+    assert "We count first." in words_of(visitor, "/governance")
+    assert visitor.sends("/governance/lift", word="moon", text="Hm.").status_code == 404
+    assert visitor.sends("/governance/lift", word="freeze", text="Counted.").status_code == 303
+    assert "We count first." not in words_of(visitor, "/governance")
+
+
+def test_a_yes_is_to_what_was_read_and_to_nothing_else(visitor):
+    answer = visitor.sends("/governance/approve", shown="A promotion waits: of something else")
+    assert answer.status_code == 400
+    assert "something else waits by now" in answer.text
+
+
+def test_in_a_team_no_page_speaks_with_a_persons_key(visitor, peopled):
+    config = peopled / "selftune.toml"
+    before = config.read_text()
+    config.write_text(before.replace(f'profile = "{Profile.SOLO}"', f'profile = "{Profile.TEAM}"'))
+    assert config.read_text() != before
+    try:
+        shown = words_of(visitor, "/governance")
+        assert "At a terminal: selftune concern close" in shown or "at a terminal: selftune concern close" in shown
+        (doubt,) = [one for one in records(peopled, Statement) if one.author == "vasquez"]
+        for path, fields, command in (
+            ("approve", {"shown": "x"}, "selftune approve"),
+            ("close", {"id": doubt.id, "text": "Fine."}, "selftune concern close"),
+            ("withdraw", {"id": doubt.id, "text": "Fine."}, "selftune concern withdraw"),
+            ("lift", {"word": "freeze", "text": "Fine."}, "selftune lift freeze"),
+        ):
+            answer = visitor.sends(f"/governance/{path}", **fields)
+            assert answer.status_code == 409, path
+            assert command in answer.text
+    finally:
+        config.write_text(before)
+
+
+def test_the_ledger_is_checked_on_wish(visitor):
+    assert "It verifies." in words_of(visitor, "/governance/ledger")
+
+
+def test_a_dialogue_shows_how_far_apart_its_voices_were_as_a_drawing_and_a_table(visitor):
+    listed = page(visitor, "/personas")
+    assert "Truth before comfort" in listed
+    path = re.search(r'href="(/personas/dialogue/interaction:\w+)"', listed)[1]
+    shown = page(visitor, path)
+    assert "data:image/svg+xml;base64," in shown
+    assert "Dissonance by turn: turn 2 0.15, turn 3 0.62, turn 4 0.20." in shown
+    assert re.search(r"<td[^>]*>ROBIN</td>\s*<td[^>]*>0.62</td>\s*<td[^>]*>high</td>", shown)
+    assert visitor.get("/personas/dialogue/interaction:nothing").status_code == 404
+
+
+def test_only_a_terminal_signs_a_change_of_the_codex(visitor):
+    assert visitor.sends("/personas").status_code == 405
+    assert "at a terminal: selftune codex approve" in words_of(visitor, "/personas")
+
+
+def test_what_was_said_to_hurt_a_page_is_shown_as_words(visitor, peopled):
+    path = begin_talk(visitor, "<img src=x onerror=alert(1)>", system="</textarea><script>alert(1)</script>")
+    assert Markup(page(visitor, path)).faults == []
+    with open_project(peopled) as project:
+        project.store.save([doubt_by("<b>eve</b>", "project", "'\"><svg onload=alert(1)>")], event="made by a test")
+    assert "<svg onload=alert(1)>" in Markup(page(visitor, "/governance")).words
