@@ -85,6 +85,8 @@ class Route:
         model: The name that it is told in place of the client's; None leaves the field out.
         authorization: What it is sent as `Authorization`; None for nothing.
         build_digest: What it is known to serve; its own word in `X-Selftune-Build` comes before.
+        redacts: Kinds of secrets that are taken out of what it is sent, because it lies beyond this machine; None where
+            it lies on it.
         fallback: Who is asked in its place where it fails before the first byte of the answer.
         shadow: Who is asked the same once the client was answered; nobody is shown what it says.
     """
@@ -94,6 +96,7 @@ class Route:
     model: str | None = None
     authorization: str | None = field(default=None, repr=False)
     build_digest: str | None = None
+    redacts: tuple[str, ...] | None = None
     fallback: Route | None = None
     shadow: Route | None = None
 

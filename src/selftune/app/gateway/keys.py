@@ -84,6 +84,15 @@ class KeyRing:
         """
         self._refresh()
         digest = digest_of_key(shown)
+        found = self._match(digest)
+        if found is None:
+            # It may have been made just now.
+            self._looked = -_LOOK_SECONDS
+            self._refresh()
+            found = self._match(digest)
+        return found
+
+    def _match(self, digest: str) -> Key | None:
         found = None
         # All are compared, whichever it is: how long it takes tells nobody how near a guess came.
         for key in (*self._own, *self._keys):

@@ -19,6 +19,7 @@ from selftune.app.gateway.asking import BrokenOff, Unreachable
 from selftune.app.gateway.exchange import OPTED_OUT, Ended, Exchange
 from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.replying import Reply
+from selftune.app.gateway.sending import check_sending, redacted
 from selftune.app.gateway.shapes.base import JSON, new_id
 from selftune.errors import ServingError, UnknownNameError
 from selftune.release.door import BUILD, EMBEDDINGS
@@ -125,6 +126,7 @@ class Relay:
         route: Route | None = self._pick(passage)
         shadow = route.shadow if route is not None else None
         while route is not None:
+            asked = await self._allowed(passage, route)
             passage.upstream, passage.build_digest = route.upstream, route.build_digest
             passage.spare = route.fallback is not None
             try:
@@ -142,6 +144,13 @@ class Relay:
                 return done
         told = f"{passage.upstream} does not answer now. Look at `selftune status`."
         raise Refusal(502, told, retry_after=_AGAIN_SECONDS)
+
+    async def _allowed(self, passage: Passage, route: Route) -> Asked:
+        """The request as this upstream may have it; `Refusal` where its words stay on this machine."""
+        if route.redacts is None:
+            return passage.asked
+        check_sending(route.upstream, passage.caller.consent)
+        return await asyncio.to_thread(redacted, passage.asked, route.redacts)
 
     async def settle(self) -> None:
         """Wait for what is under way beside the answers."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, RESERVED, Route
 from selftune.errors import ConfigError, ServingError, UnknownNameError
+from selftune.interactions.config import REDACTED
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import appoint_endpoint
 from selftune.release.config import Target
@@ -24,8 +25,10 @@ _LOOK_SECONDS: Final = 5.0
 _START: Final = "Run `selftune start` to start the active release."
 
 
-def routes_of(upstreams: Sequence[GatewayUpstream], egress: Sequence[str]) -> dict[str, Route]:
-    """The endpoints of others by name.
+def routes_of(
+    upstreams: Sequence[GatewayUpstream], egress: Sequence[str], redacts: Sequence[str] = REDACTED
+) -> dict[str, Route]:
+    """The endpoints of others by name; of what one beyond this machine is sent, these kinds of secrets are taken out.
 
     Raises:
         ConfigError: a name is taken or empty, an endpoint is no address, lies beyond this machine without [egress], or
@@ -55,6 +58,7 @@ def routes_of(upstreams: Sequence[GatewayUpstream], egress: Sequence[str]) -> di
             address=endpoint.url,
             model=endpoint.model,
             authorization=None if endpoint.api_key is None else f"Bearer {endpoint.api_key}",
+            redacts=None if endpoint.local else tuple(redacts),
         )
     return routes
 
@@ -103,9 +107,15 @@ class Champion:
 class Upstreams:
     """The routing of a gateway without a canary: each name means one model."""
 
-    def __init__(self, folder: Path, upstreams: Sequence[GatewayUpstream], egress: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        upstreams: Sequence[GatewayUpstream],
+        egress: Sequence[str],
+        redacts: Sequence[str] = REDACTED,
+    ) -> None:
         self.champion = Champion(folder)
-        self._others = routes_of(upstreams, egress)
+        self._others = routes_of(upstreams, egress, redacts)
 
     def aliases(self) -> tuple[str, ...]:
         """The champion, and the endpoints of others."""
