@@ -135,9 +135,11 @@ def _candidates(hidden: Sequence[Path]) -> tuple[Path, ...]:
 def record_stop(folder: Path) -> str:
     """Put the stop on record now, if that takes no waiting; else why the next command has to."""
     database = folder / _HIDDEN / "store.db"
-    if not database.is_file():
-        return "there is no store"
     try:
+        if _is_kept_elsewhere(folder):
+            return _settle(folder)
+        if not database.is_file():
+            return "there is no store"
         # A store that somebody holds is not waited for: opening it would take half a minute.
         with closing(sqlite3.connect(database, timeout=_PROBE_SECONDS, isolation_level=None)) as probe:
             probe.execute("BEGIN IMMEDIATE")
@@ -295,6 +297,14 @@ def _stop_server(folder: Path, seconds: float, trouble: list[str]) -> bool:
     except DamagedFileError as damaged:
         trouble.append(f"What serves was not stopped: {damaged.message} {damaged.next_step}")
         return False
+
+
+def _is_kept_elsewhere(folder: Path) -> bool:
+    """Whether its records lie in a database, which answers or does not within seconds."""
+    from selftune.loop.config import load_config
+    from selftune.loop.databases import store_database
+
+    return store_database(load_config(folder)) is not None
 
 
 def _settle(folder: Path) -> str:

@@ -20,8 +20,8 @@ from selftune.gate.rules.identity import fewest_probes
 from selftune.judges.rubric import RUBRICS, load_rubric
 from selftune.loop.amending.standing import standing_in
 from selftune.loop.config import CONFIG_FILE, ProjectConfig, load_config
+from selftune.loop.databases import has_store
 from selftune.loop.ejected import codex_of, find_text
-from selftune.loop.opened import HIDDEN
 from selftune.loop.project import open_project
 from selftune.records import Codex
 
@@ -207,7 +207,7 @@ def write_proposed(proposed: Proposed) -> None:
 
 def _adopted(folder: Path) -> Codex | None:
     """The codex in force by the record of the project in a folder; None where none was adopted there."""
-    if not (folder / HIDDEN / "store.db").exists() or not (folder / CONFIG_FILE).exists():
+    if not (folder / CONFIG_FILE).exists() or not has_store(folder, load_config(folder)):
         return None
     with open_project(folder) as project:
         standing = standing_in(project)

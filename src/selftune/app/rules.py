@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from selftune.gate.policies import load_policy
 from selftune.governance.rules_table import RuleRow, rule_rows
 from selftune.loop.config import CONFIG_FILE, ProjectConfig, load_config
+from selftune.loop.databases import has_store, store_database
 from selftune.loop.ejected import find_text
-from selftune.loop.project import HIDDEN
 from selftune.records import CheckStatus, Decision
 from selftune.store import Store
 
@@ -27,7 +27,7 @@ def rules_of(folder: Path) -> tuple[RuleRow, ...]:
     is_project = (folder / CONFIG_FILE).exists()
     config = load_config(folder) if is_project else ProjectConfig()
     rows = rule_rows(load_policy(find_text(folder, "policy", config.gate.policy)))
-    decision = _last_decision(folder) if is_project else None
+    decision = _last_decision(folder, config) if is_project else None
     if decision is None:
         return rows
     return tuple(replace(row, last_measured=last_measured(decision.checks, row.name)) for row in rows)
@@ -52,8 +52,8 @@ def _figure(check: Check) -> str:
     return f" {check.measured:+.3f}{interval}{n}"
 
 
-def _last_decision(folder: Path) -> Decision | None:
-    if not (folder / HIDDEN / "store.db").is_file():
+def _last_decision(folder: Path, config: ProjectConfig) -> Decision | None:
+    if not has_store(folder, config):
         return None
-    with Store.open(folder) as store:
+    with Store.open(folder, database=store_database(config)) as store:
         return store.last(Decision)

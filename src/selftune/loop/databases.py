@@ -10,9 +10,16 @@ from selftune.errors import ConfigError
 from selftune.judges.endpoint import is_loopback
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from selftune.loop.config import ProjectConfig
 
 STORE_URL: Final = "SELFTUNE_STORE_URL"
+
+
+def has_store(folder: Path, config: ProjectConfig) -> bool:
+    """Whether a project has, or was told to have, a store already: in its folder or in a database."""
+    return (folder / ".selftune" / "store.db").is_file() or bool(os.environ.get(STORE_URL) or config.store.url)
 
 
 def store_database(config: ProjectConfig) -> Database | None:

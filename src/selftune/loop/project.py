@@ -10,6 +10,7 @@ from selftune.bases.registry import find_base, resolve_base
 from selftune.errors import UsageError
 from selftune.governance.brake.file import is_braked
 from selftune.loop.config import CONFIG_FILE, Beginning, Profile, load_config, new_config_text
+from selftune.loop.databases import store_database
 from selftune.loop.opened import DRAFTS, HIDDEN, Project, utc_now
 
 if TYPE_CHECKING:
@@ -67,14 +68,15 @@ def open_project(folder: Path) -> Iterator[Project]:
 
     Raises:
         MissingFileError: there is no project in the folder.
-        ConfigError: its config can't be read.
+        ConfigError: its config can't be read, or names a database that may not be used.
+        DatabaseAwayError: the database that keeps its records does not answer.
         UnknownNameError: its base was never added on this machine.
     """
     config = load_config(folder)
     base, base_folder = find_base(config.base.name)
     from selftune.store import BlobStore, Store  # wakes SQLAlchemy, which a folder without a project needs not
 
-    with Store.open(folder) as store:
+    with Store.open(folder, database=store_database(config)) as store:
         project = Project(
             folder=folder.resolve(),
             config=config,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from selftune.ledger.verify import Frontier
     from selftune.records import JudgeIdentity
     from selftune.store.facts import Progress, Said, Span, Verdict
+    from selftune.store.moving import Copied
     from selftune.store.recognition import Met
 
 R = TypeVar("R", bound=Record)
@@ -616,6 +617,30 @@ class Store:
             return self._mirror.add_checkpoint(size=tree.size, root=tree.root().hex(), at=self._clock(), key=key)
 
     # --- How a write goes ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def copied_to(self, database: Database | None) -> Iterator[Copied]:
+        """Copy everything into an empty database, or into a new file; in the block nobody else writes here.
+
+        Raises:
+            UsageError: something is kept there.
+            LockedError: somebody else works in this store.
+            IntegrityError: what was copied differs; nothing is there then.
+        """
+        from selftune.store.moving import copied, opened_target
+
+        path = self._folder / FILE
+        with (
+            opened_target(path, database) as target,
+            copied(self._engine, target, path, own_leases=self._leases) as made,
+        ):
+            yield made
+
+    def count_rows(self) -> dict[str, int]:
+        """How many rows each table holds."""
+        from selftune.store.moving import count_rows
+
+        return count_rows(self._engine)
 
     @property
     def is_file(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -88,6 +89,7 @@ def register_commands() -> None:
         chatting,
         codex,
         comparing,
+        completing,
         concerns,
         connecting,
         dashboard,
@@ -125,6 +127,7 @@ def register_commands() -> None:
         searching,
         signing,
         stages,
+        storing,
         studies,
         suites,
         tracing,
@@ -167,6 +170,7 @@ def register_commands() -> None:
     amending.register()
     probing.register()
     for room in (
+        completing,
         searching,
         growing,
         examples,
@@ -176,6 +180,7 @@ def register_commands() -> None:
         experimenting,
         programs,
         nodes,
+        storing,
         studies,
         inspecting,
         archives,
@@ -188,14 +193,24 @@ def register_commands() -> None:
         room.register(app)
 
 
+def _asked() -> typer.Typer:
+    """What was typed needs so much; where a shell asks what could be typed next, what stands before that does."""
+    from selftune.app.cli.asked import asked_of, asked_of_first_word
+    from selftune.app.cli.completing import ASKED, words_asked_about
+
+    if ASKED not in os.environ:
+        return asked_of(app, sys.argv[1:])
+    words = words_asked_about(os.environ)
+    return asked_of(app, words) if words else asked_of_first_word(app)
+
+
 def main() -> None:
     """Run the command line; every error that a user can cause becomes a message, a next step and an exit code."""
-    from selftune.app.cli.asked import asked_of
     from selftune.errors import SelftuneError
 
     register_commands()
     try:
-        asked_of(app, sys.argv[1:])()
+        _asked()()
     except SelftuneError as error:
         from selftune.app.cli.screen import show_error
 
