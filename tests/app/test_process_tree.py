@@ -1,0 +1,141 @@
+"""The light parent of `selftune up`: what ends is started again, and everything ends with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection
+
+import psutil
+import pytest
+
+TREE = """
+import asyncio, logging, sys
+from pathlib import Path
+from selftune.app.process_tree import Member, ProcessTree
+logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+here = Path(sys.argv[1])
+def told(line): print(line, flush=True)
+members = [Member(name=name, module=name, arguments=(str(here),), told=told, needed=True) for name in sys.argv[2:]]
+sys.exit(asyncio.run(ProcessTree(members, logs=here / "logs", cwd=here).run()))
+"""
+# Stand-ins for the programs of the tree.
+MODULES = {
+    "steady": "import os, time\nprint('steady', os.getpid(), flush=True)\ntime.sleep(600)\n",
+    "hopeless": "import sys\nprint('hopeless', flush=True)\nsys.exit(2)\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Starts a tree of these stand-ins; all of it is gone behind the test."""
+    for name, text in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    started = []
+
+    def start(*names, sigint_ignored=False):
+        process = subprocess.Popen(
+            [sys.executable, "-c", TREE, str(tmp_path), *names],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if sigint_ignored else None,  # noqa: PLW1509 - one thread here
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def next_pid(process) -> int:
+    return int(process.stdout.readline().split()[1])
+
+
+def gone(pid) -> bool:
+    try:
+        psutil.Process(pid).wait(20)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+@pytest.mark.needs("fork")
+def test_what_is_killed_is_back_within_seconds(tree):
+    process = tree("steady")
+    first = next_pid(process)
+    began = time.monotonic()
+    os.kill(first, signal.SIGKILL)
+    second = next_pid(process)
+    assert second != first
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.needs("fork")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_of_it_also_where_ctrl_c_is_ignored(tree, number):
+    process = tree("steady", sigint_ignored=True)
+    child = next_pid(process)
+    process.send_signal(number)
+    assert process.wait(20) == 0
+    assert gone(child)
+
+
+@pytest.mark.needs("fork")
+def test_nothing_is_left_of_a_tree_whose_parent_was_killed(tree):
+    process = tree("steady")
+    child = next_pid(process)
+    process.kill()
+    process.wait(10)
+    assert gone(child)
+
+
+@pytest.mark.needs("fork")
+def test_what_can_not_be_started_at_all_ends_the_tree_with_its_code(tree):
+    process = tree("hopeless", "steady")
+    assert process.wait(20) == 2
+    assert "hopeless can't be started" in process.stderr.read()
+
+
+@pytest.mark.needs("serve")
+@pytest.mark.xdist_group("up")
+def test_up_serves_a_clients_request_and_leaves_nothing_behind(tmp_path):
+    """The whole of it over a project without a model: the gateway says so in the client's own shape."""
+    (tmp_path / "selftune.toml").write_text('[project]\nname = "a"\n')
+    command = [sys.executable, "-m", "selftune", "up", "--port", "0", "--no-dashboard", "--no-model"]
+    process = subprocess.Popen(
+        [*command, "--project", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        lines = [process.stdout.readline() for _ in range(3)]
+        address, key = lines[0].split()[1].removesuffix("/v1"), lines[1].split()[-1]
+        connection = HTTPConnection(address.removeprefix("http://"), timeout=10)
+        body = json.dumps({"model": "champion", "messages": [{"role": "user", "content": "Hello."}]})
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        connection.request("POST", "/v1/chat/completions", body, headers)
+        refused = connection.getresponse()
+        error = json.loads(refused.read())["error"]
+        again = subprocess.run(
+            [*command, "--project", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+        )
+        below = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.terminate()
+        code = process.wait(30)
+        process.communicate()
+    assert (refused.status, error["type"]) == (503, "server_error")
+    assert "selftune start" in error["message"]
+    assert "OPENAI_BASE_URL=" in lines[2]
+    assert (again.returncode, "up already" in again.stderr) == (6, True)
+    assert code == 0
+    assert below
+    assert all(gone(child.pid) for child in below)
