@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
 
@@ -13,8 +13,10 @@ from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.shapes.base import JSON, split, value_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from selftune.app.gateway.callers import Caller
     from selftune.app.gateway.exchange import Routing
-    from selftune.app.gateway.server import Gateway
 
 # The first that has what our routes have: schemas as formats, and calls of tools in streams.
 VERSION: Final = "0.9.0"
@@ -22,7 +24,29 @@ _LATEST: Final = ":latest"
 _ABILITIES: Final = ("completion", "tools")
 
 
-def add_ollama(gateway: Gateway, routing: Routing) -> None:
+class Doors(Protocol):
+    """What the routes need of the gateway's server."""
+
+    def add_route(
+        self, method: str, path: str, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    ) -> None:
+        """Answer one more path."""
+        ...
+
+    def admit(self, request: web.BaseRequest, scope: Scope) -> Caller:
+        """Who sends a request; `Refusal` where their key does not open it."""
+        ...
+
+    def refuse_strangers(self, request: web.BaseRequest) -> None:
+        """Return where a request names this machine; `Refusal` otherwise."""
+        ...
+
+    async def read_body(self, request: web.BaseRequest) -> bytes:
+        """A request's body; `Refusal` where it is not one to read."""
+        ...
+
+
+def add_ollama(gateway: Doors, routing: Routing) -> None:
     """Give the gateway Ollama's routes beside those by which a model is asked."""
 
     async def tags(request: web.BaseRequest) -> web.StreamResponse:
