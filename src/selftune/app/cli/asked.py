@@ -30,6 +30,13 @@ def asked_of(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     return _with(app, commands, groups) if commands or groups else app
 
 
+def asked_of_first_word(app: typer.Typer) -> typer.Typer:
+    """The app for a shell that completes its first word: names alone, for to read an option takes twice as long."""
+    alike = _summaries(app)
+    alike.registered_callback = None
+    return alike
+
+
 def _helped(app: typer.Typer, named: Sequence[str]) -> typer.Typer:
     """The command `help`, with what it is to tell of."""
     helping, _ = _named(app, _HELP)
