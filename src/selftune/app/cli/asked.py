@@ -33,7 +33,8 @@ def asked_of(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
 def asked_of_first_word(app: typer.Typer) -> typer.Typer:
     """The app for a shell that completes its first word: names alone, for to read an option takes twice as long."""
     alike = _summaries(app)
-    alike.registered_callback = None
+    alike.registered_callback, alike.info = None, copy.copy(alike.info)
+    alike.info.add_help_option = False
     return alike
 
 
