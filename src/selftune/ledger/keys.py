@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 PRIVATE: Final = "machine.key"
 PUBLIC: Final = "machine.pub"
 NEXT: Final = "machine.next"
+IMPORT_KEY: Final = "import.key"
+"""The file of the secret by which a project recognises what came in, beside the machine's key."""
 _SEED_BYTES: Final = 32
 
 
@@ -128,6 +131,11 @@ def write_secret(path: Path, secret: bytes) -> None:
         stream.write(f"{secret.hex()}\n")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def derive_key(secret: bytes, purpose: str) -> bytes:
+    """32 bytes for one purpose, from a secret: the same at each call, telling nothing of it (HMAC, RFC 2104)."""
+    return hmac.digest(secret, purpose.encode(), "sha256")
 
 
 def read_secret(path: Path) -> bytes:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from selftune.records import Interaction
     from selftune.store import Store
 
-_PURPOSE: Final = "pseudonyms"
+PURPOSE: Final = "pseudonyms"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def door_of(project: Project) -> Capture:
 
 def door_with(config: ProjectConfig, store: Store) -> Capture:
     """The same door where the project's base is not needed, and need not be there."""
-    return replace(rules_of(config), pseudonyms=Pseudonyms(store.derive_key(_PURPOSE)))
+    return replace(rules_of(config), pseudonyms=Pseudonyms(store.derive_key(PURPOSE)))
 
 
 def rules_of(config: ProjectConfig) -> Capture:
