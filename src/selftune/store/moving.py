@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, insert, inspect, select, text, update
 
 from selftune.errors import IntegrityError, LockedError, UsageError
+from selftune.interrupts import held_back
 from selftune.ledger.verify import NO_HASH
 from selftune.store import history
-from selftune.store.dialect import is_file, open_engine, reading, sqlite_module, writing
+from selftune.store.dialect import copy_database, is_file, open_engine, reading, sqlite_module, writing
 from selftune.store.migrate import migrate
 from selftune.store.tables import LEASES, LEDGER, METADATA, RECORDS, SITTINGS
 
@@ -106,19 +107,41 @@ def copied(source: Engine, target: Engine, path: Path, *, own_leases: Iterable[s
         _refuse_at_work(reader, set(own_leases))
         with writing(target) as writer:
             _refuse_rows(writer)
-            for table in METADATA.sorted_tables:
-                for rows in _pages(reader, table):
-                    writer.execute(insert(table), rows)
+            _copy_rows(reader, writer)
             made = _compare(reader, writer)
             _free_leases(writer)
             _go_on_counting(writer)
         yield made
 
 
+def copy_to_file(source: Engine, path: Path) -> None:
+    """A consistent copy of everything as a new file, whatever is being written meanwhile and wherever it is kept.
+
+    Raises:
+        UsageError: the file is there already.
+        BudgetError: there is no room for it.
+    """
+    if is_file(source):
+        with held_back(), source.connect() as connection:
+            copy_database(connection, path)
+        return
+    with opened_target(path, None) as target:
+        migrate(target, path)
+        with reading(source) as reader, writing(target) as writer:
+            _copy_rows(reader, writer)
+            _compare(reader, writer)
+
+
 def count_rows(engine: Engine) -> dict[str, int]:
     """How many rows each table holds."""
     with reading(engine) as connection:
         return {table.name: _count(connection, table) for table in METADATA.sorted_tables}
+
+
+def _copy_rows(reader: Connection, writer: Connection) -> None:
+    for table in METADATA.sorted_tables:
+        for rows in _pages(reader, table):
+            writer.execute(insert(table), rows)
 
 
 def _refuse_rows(connection: Connection) -> None:

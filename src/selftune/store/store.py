@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select, update
 from selftune.errors import BudgetError, IntegrityError, MissingFileError
 from selftune.failpoints import reach
 from selftune.interrupts import held_back
+from selftune.ledger.keys import IMPORT_KEY, derive_key
 from selftune.ledger.mirror import Mirror
 from selftune.records import Interaction, Judgement, Quarantined, Record
 from selftune.store import facts, history, rows, steps, work
@@ -56,7 +57,6 @@ ERASED: Final = "erased"
 TIGHTENED: Final = "consent tightened"
 _BATCH: Final = 500
 _PAGE: Final = 2000
-_IMPORT_KEY: Final = "import.key"
 _NO_DETAIL: Final[Mapping[str, str]] = MappingProxyType({})
 _ID_HEX_DIGITS: Final = 64
 
@@ -442,7 +442,7 @@ class Store:
         """Of each record in turn, what saving it would do; nothing is written, not even a missing import key."""
         source = iter(records)
         with reading(self._engine) as connection:
-            made = (self._folder / "keys" / _IMPORT_KEY).exists()
+            made = (self._folder / "keys" / IMPORT_KEY).exists()
             secret = self._secret(connection) if made else b"no import yet"
             recognition = Recognition(connection=connection, secret=secret)
             while batch := list(islice(source, _BATCH)):
@@ -488,7 +488,7 @@ class Store:
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, from the project's own secret: the same at each call, telling nothing of it."""
         with reading(self._engine) as connection:
-            return hmac.digest(self._secret(connection), purpose.encode(), "sha256")
+            return derive_key(self._secret(connection), purpose)
 
     # --- Steps --------------------------------------------------------------------------------------------------------
 
@@ -636,6 +636,21 @@ class Store:
         ):
             yield made
 
+    def copy_to_file(self, path: Path) -> None:
+        """Write a consistent copy of all records as a new file, while others go on writing.
+
+        Raises:
+            UsageError: the file is there already.
+        """
+        from selftune.store.moving import copy_to_file
+
+        copy_to_file(self._engine, path)
+
+    def copy_mirror(self, folder: Path) -> None:
+        """Copy the ledger's mirror as it stands between two writes."""
+        with self._mirror.locked():
+            shutil.copytree(self._mirror.folder, folder, ignore=shutil.ignore_patterns(".lock"))
+
     def count_rows(self) -> dict[str, int]:
         """How many rows each table holds."""
         from selftune.store.moving import count_rows
@@ -736,7 +751,7 @@ class Store:
         """
         if self._import_secret is None:
             self._import_secret = load_import_key(
-                self._folder / "keys" / _IMPORT_KEY,
+                self._folder / "keys" / IMPORT_KEY,
                 used=connection.execute(select(SOURCES.c.key).limit(1)).first() is not None,
             )
         return self._import_secret

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,8 @@ store = typer.Typer(no_args_is_help=True, help="Where records are kept: look, or
 def register(app: typer.Typer) -> None:
     """Hang the commands on the app."""
     app.add_typer(store, name="store", rich_help_panel="The house")
+    app.command("backup", rich_help_panel="The house")(back_up_project)
+    app.command("restore", rich_help_panel="The house")(restore_project)
 
 
 @store.command("status")
@@ -61,3 +65,58 @@ def migrate(
         return
     typer.echo(f"{rows} came from {made.source} to {made.target}, alike row by row ({made.digest}).")
     typer.echo(f"selftune.toml names it now. {made.source} stays as it was; delete it when you are sure.")
+
+
+def back_up_project(
+    to: Annotated[
+        Path, typer.Argument(help="A new file, or a folder for a file of a fresh name; best on another disk.")
+    ],
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="The keys too: whoever has the file can sign.")
+    ] = False,
+    project: Folder = HERE,
+    json: AsJson = False,
+) -> None:
+    """Write the whole project into one file, while it works: records, ledger, blobs, models, texts."""
+    from selftune.app.backups import back_up
+    from selftune.app.cli.screen import print_json
+
+    made = back_up(project, to, with_keys=with_keys)
+    if json:
+        print_json(made)
+        return
+    typer.echo(f"{made.path}: {made.files} files, {made.bytes} bytes, {made.entries} entries of the ledger")
+    typer.echo(f"sha256 {made.sha256}")
+    typer.echo("It holds people's words. What is forgotten later stands in it still.", err=True)
+    if not made.with_keys:
+        typer.echo(
+            "The keys are not in it. Keep .selftune/keys by yourself, or back up --with-keys: without them a restored "
+            "project can be read, and keeps nothing new.",
+            err=True,
+        )
+
+
+def restore_project(
+    file: Annotated[Path, typer.Argument(help="What `selftune backup` wrote.")],
+    into: Annotated[Path, typer.Option("--into", help="A new or empty folder.")],
+    json: AsJson = False,
+) -> None:
+    """Make a project of a backup again, once every digest and the ledger were found right; never over another one."""
+    from selftune.app.cli.screen import print_json
+    from selftune.app.restoring import restore
+    from selftune.loop.databases import STORE_URL
+
+    made = restore(file, into)
+    if json:
+        print_json(made)
+        return
+    typer.echo(f"{made.folder}: {made.files} files as of {made.made_at}, {made.entries} entries of the ledger verified")
+    for setting in made.cut_loose:
+        typer.echo(f"{setting} named a server and is empty now; the records lie in the folder. Bring them back there")
+        typer.echo("with `selftune store migrate --to URL`, into an empty database.")
+    if os.environ.get(STORE_URL):
+        typer.echo(f"{STORE_URL} is set: unset it for this project, whose records lie in its folder.", err=True)
+    if made.damaged:
+        typer.echo(f"Damaged records, as they were when it was made: {', '.join(made.damaged[:5])}", err=True)
+    if not made.with_keys:
+        typer.echo("No keys were in it. It can be read; put yours into .selftune/keys before it goes on.", err=True)

@@ -1,0 +1,293 @@
+"""`selftune backup`: a whole project as one file, while it works, with a digest of everything in it.
+
+The file is a plain tar archive, its last member a manifest. First the ledger's mirror is copied, then the records, then
+the rest: so the records hold all that the mirror names, and the blobs are there that the records name. Records that a
+server keeps come as a file, too. The archive holds people's words: it is as private as the project.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import re
+import tarfile
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from selftune import __version__
+from selftune.errors import BudgetError, UsageError
+from selftune.loop.config import load_config
+from selftune.loop.databases import store_database
+from selftune.loop.opened import HIDDEN, utc_now
+from selftune.platforms import sync_folder
+from selftune.records import canonical_json
+from selftune.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMAT: Final = 1
+ENDING: Final = ".selftune.tar"
+MANIFEST: Final = "manifest.json"
+ROOT: Final = "project"
+KEYS: Final = "keys"
+# What the next command makes again, or what tells of processes of now alone.
+_NOT_KEPT: Final = frozenset({"index", "notes", "logs", "work", "staging", "ledger"})
+_PRIVATE: Final = 0o600
+_PIECE: Final = 1 << 20
+_NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSeal:
+    """Size and SHA-256, in hex, of one file of a backup."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a backup says of itself.
+
+    Attributes:
+        kept_in: Where the records were kept when it was made.
+        entries: The ledger's last place in it, `last_hash` that entry's hash.
+        files: Every file, by its place in the project's folder.
+        left_out: What was there and is not in it, with the reason.
+    """
+
+    format: int
+    selftune: str
+    made_at: str
+    project: str
+    kept_in: str
+    with_keys: bool
+    entries: int
+    last_hash: str
+    files: dict[str, FileSeal]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackedUp:
+    """A backup that was written."""
+
+    path: str
+    bytes: int
+    sha256: str
+    files: int
+    entries: int
+    with_keys: bool
+    left_out: tuple[str, ...]
+
+
+def back_up(folder: Path, target: Path, *, with_keys: bool = False) -> BackedUp:
+    """Write a project into a new file, or into a file of a fresh name in a folder.
+
+    Raises:
+        UsageError: the file is there already, or would lie in the project itself.
+        BudgetError: there is no room for it; nothing is left of it then.
+        DatabaseAwayError: the database that keeps the records does not answer.
+    """
+    config, at = load_config(folder), utc_now()
+    path = _place(folder, target, config.project.name, at)
+    database = store_database(config)
+    with Store.open(folder, database=database) as store, _published(path) as stream:
+        kept = _Kept(stream)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".selftune-backup-") as scratch:
+            entries, last_hash = _keep_store(store, Path(scratch), kept)
+        _keep_files(folder, kept, with_keys=with_keys)
+        manifest = Manifest(
+            format=FORMAT,
+            selftune=__version__,
+            made_at=at,
+            project=config.project.name,
+            kept_in="file" if database is None else database.shown,
+            with_keys=with_keys,
+            entries=entries,
+            last_hash=last_hash,
+            files=kept.files,
+            left_out=tuple(kept.left_out),
+        )
+        kept.end(manifest)
+    digest = hashlib.sha256()
+    with path.open("rb") as written:
+        while piece := written.read(_PIECE):
+            digest.update(piece)
+    return BackedUp(
+        path=str(path),
+        bytes=path.stat().st_size,
+        sha256=digest.hexdigest(),
+        files=len(manifest.files),
+        entries=manifest.entries,
+        with_keys=with_keys,
+        left_out=manifest.left_out,
+    )
+
+
+def _place(folder: Path, target: Path, name: str, at: str) -> Path:
+    """The file to write.
+
+    Raises:
+        UsageError: it is there, or lies in the project.
+    """
+    if target.is_dir():
+        stamp = at.replace(":", "").replace("+0000", "Z")
+        target /= f"{_NOT_A_NAME.sub('-', name) or 'project'}-{stamp}{ENDING}"
+    path = target.resolve()
+    if folder.resolve() in path.parents:
+        raise UsageError(
+            f"{path} lies in the project that it would keep twice.", next_step="Name a place on another disk."
+        )
+    if path.exists():
+        raise UsageError(f"{path} is there already.", next_step="Name a new file, or a folder.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder.", next_step="Make it first.")
+    return path
+
+
+def _keep_store(store: Store, scratch: Path, kept: _Kept) -> tuple[int, str]:
+    """Mirror and records; the ledger's last place and hash in them."""
+    store.copy_mirror(scratch / "ledger")
+    store.copy_to_file(scratch / "store.db")
+    for path in sorted((scratch / "ledger").rglob("*")):
+        if path.is_file():
+            kept.add(path, f"{HIDDEN}/{path.relative_to(scratch).as_posix()}")
+    kept.add(scratch / "store.db", f"{HIDDEN}/store.db")
+    return read_end(scratch / "store.db")
+
+
+def read_end(path: Path) -> tuple[int, str]:
+    """The ledger's last place and hash by a file of records; 0 and nothing for an empty ledger."""
+    from selftune.store.dialect import sqlite_module
+
+    connection = sqlite_module().connect(path)
+    try:
+        row = connection.execute("SELECT size, last_hash FROM ledger_tree").fetchone()
+    finally:
+        connection.close()
+    return (0, "") if row is None else (int(row[0]), str(row[1]))
+
+
+def _keep_files(folder: Path, kept: _Kept, *, with_keys: bool) -> None:
+    """Everything but records and mirror, sorted by name; what goes meanwhile is said to have gone."""
+    for name, path in _files(folder):
+        parts = name.split("/")
+        if parts[0] == HIDDEN:
+            if parts[1] in _NOT_KEPT or parts[1].startswith("store.db") or name.endswith(".lock"):
+                continue
+            if parts[1:3] == ["blobs", "incoming"]:
+                continue
+            if parts[1] == KEYS and not with_keys:
+                kept.left_out.append(f"{name}: a key, and keys were not asked for")
+                continue
+            if parts[1] == "personas" and path.suffix != ".db":
+                continue  # its log of changes and its lock; what they hold comes with the copy of the file
+        if path.is_symlink() or not path.is_file():
+            kept.left_out.append(f"{name}: no plain file")
+            continue
+        try:
+            if parts[:2] == [HIDDEN, "personas"]:
+                _keep_database(path, name, kept)
+            else:
+                kept.add(path, name)
+        except FileNotFoundError:
+            kept.left_out.append(f"{name}: it went while the backup was made")
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for parent, folders, names in os.walk(folder):
+        here = Path(parent)
+        folders[:] = sorted(name for name in folders if here != folder or name != ".git")
+        linked = [name for name in folders if (here / name).is_symlink()]
+        for name in sorted([*names, *linked]):
+            yield (here / name).relative_to(folder).as_posix(), here / name
+
+
+def _keep_database(path: Path, name: str, kept: _Kept) -> None:
+    """A file of dialogues that are not over, as it stands between two turns."""
+    import sqlite3
+
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / path.name
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        finally:
+            connection.close()
+        kept.add(copy, name)
+
+
+@dataclass
+class _Kept:
+    """The archive while it is written."""
+
+    stream: IO[bytes]
+    files: dict[str, FileSeal] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._archive = tarfile.open(fileobj=self.stream, mode="w:", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `end` does
+
+    def add(self, path: Path, name: str) -> None:
+        """Put a file in, as long as it is now: what somebody adds to it meanwhile is not in it."""
+        with path.open("rb") as content:
+            size = os.fstat(content.fileno()).st_size
+            read = _Hashed(content)
+            self._archive.addfile(_entry(f"{ROOT}/{name}", size), read)
+            if os.fstat(content.fileno()).st_size < size:
+                raise UsageError(f"{path} was cut while it was copied.", next_step="Say it again.")
+        self.files[name] = FileSeal(bytes=size, sha256=read.digest.hexdigest())
+
+    def end(self, manifest: Manifest) -> None:
+        """Put the manifest behind everything."""
+        text = canonical_json(manifest).encode()
+        self._archive.addfile(_entry(MANIFEST, len(text)), io.BytesIO(text))
+        self._archive.close()
+
+
+class _Hashed:
+    """A file whose bytes are counted into a digest as they are read."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        self._content = content
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._content.read(size)
+        self.digest.update(data)
+        return data
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, _PRIVATE
+    return entry
+
+
+@contextmanager
+def _published(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears whole under its name or not at all, readable for its owner alone."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, _PRIVATE), "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise BudgetError(
+            f"there is no room for {path}.", next_step="Free some disk space, or name another disk."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
