@@ -96,7 +96,7 @@ def codex_diff(
 def codex_import(
     file: Annotated[Path, typer.Argument(help="A character card: chara_card_v2 or v3, as PNG or JSON.")],
     name: Annotated[str, typer.Option(help="What the codex is to be called; after the character by default.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="You have read it: write the file.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="You have read it: write the file.")] = False,
     project: Folder = HERE,
 ) -> None:
     """Show the codex that a character card proposes, and write its file once a person has said yes."""

@@ -49,7 +49,7 @@ def init(
     template: Annotated[str, typer.Option(help="Who it is to be: council, character, agent or dyad.")] = "",
     judge: Annotated[str, typer.Option(help="With --template: address of a judge on this machine.")] = "",
     judge_model: Annotated[str, typer.Option(help="The name of the judge's model there.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; what was not said is a default.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; what was not said is a default.")] = False,
     json: AsJson = False,
 ) -> None:
     """Make a project: one config file, a machine key, and the base in service as generation 0."""

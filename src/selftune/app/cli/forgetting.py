@@ -23,7 +23,7 @@ def forget(
         str, typer.Argument(help="A person's name, the id of an interaction, session or statement, or of a forgetting.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and let nothing go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Then train without it, twice, with a certificate that both are the same.")
     ] = False,

@@ -182,7 +182,7 @@ def suite_grow(
     ] = "",
     n: Annotated[int, typer.Option("--n", min=1, max=200, help="New drafts from the log, or of a teacher.")] = 40,
     category: Annotated[str, typer.Option(help="Category of the items; named after the sentence by default.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Keep every draft that waits.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Keep every draft that waits.")] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Drop every draft that waits.")] = False,
     project: Folder = HERE,
     json: AsJson = False,
