@@ -22,6 +22,7 @@ from selftune.app.gateway.replying import Reply
 from selftune.app.gateway.sending import check_sending, redacted
 from selftune.app.gateway.shapes.base import JSON, new_id
 from selftune.errors import ServingError, UnknownNameError
+from selftune.failpoints import reach
 from selftune.release.door import BUILD, EMBEDDINGS
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class Relay:
             asked = await self._allowed(passage, route)
             passage.upstream, passage.build_digest = route.upstream, route.build_digest
             passage.spare = route.fallback is not None
+            reach("gateway-before-forward")
             try:
                 async with self._asker.ask(route, asked.path, asked.body(route.model)) as answer:
                     passage.build_digest = answer.build_digest
@@ -174,6 +176,7 @@ class Relay:
                 return await self._tell_stream(request, passage, answer)
             return await self._tell_whole(request, shape, passage, answer)
         except (asyncio.CancelledError, ConnectionResetError):
+            reach("gateway-client-gone")
             self._later(passage.exchange(Ended.CLIENT_GONE))
             raise
 
@@ -217,6 +220,7 @@ class Relay:
                     if told:
                         passage.said.append(told)
                         await reply.write(told)
+                        reach("gateway-mid-stream")
         except BrokenOff as error:
             log.warning("%s broke off a stream: %s", passage.upstream, error)
             ended = Ended.UPSTREAM_DIED
