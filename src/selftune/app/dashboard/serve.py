@@ -71,6 +71,8 @@ def listen(port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        # Whoever reads the link may come before the server is up: it waits then, and is not refused.
+        listening.listen(128)
     except (OSError, OverflowError) as error:
         listening.close()
         if isinstance(error, OSError) and error.errno not in {errno.EADDRINUSE, errno.EACCES}:

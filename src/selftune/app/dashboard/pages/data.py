@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
-_PAGE: Final = 50
+PAGE: Final = 50
+"""Interactions on a page of the log."""
 _FOUND: Final = 30
 _ASKED: Final = 80  # letters of a question in a list
 
@@ -57,7 +58,7 @@ def dataset(request: Request, name: str) -> Response:
 def interactions(request: Request, before: int | None = None, after: int | None = None) -> Response:
     """The log, newest first, fifty at a time."""
     project = project_of(request)
-    page = project.store.log.page(_PAGE, before=before, after=after)
+    page = project.store.log.page(PAGE, before=before, after=after)
     names = [entry.interaction_id for entry in page.entries if not entry.erased]
     said = {one.id: one for one in project.store.kept_records(names, Interaction)}
     rows = [_row(entry, said.get(entry.interaction_id)) for entry in page.entries]
