@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.amendments_page import describe_amendment
+from selftune.app.canarying import describe_trial
 from selftune.app.forged import lines_of_forging, lines_of_tool
 from selftune.app.forgetting import lines_of_forgetting, lines_of_learning
 from selftune.app.prompting import lines_of_search
@@ -33,6 +34,7 @@ from selftune.records import (
     Forging,
     Interaction,
     Judgement,
+    LiveTrial,
     Model,
     Night,
     PromptSearch,
@@ -124,6 +126,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"build {record.build_id}; run {record.run_id}; policy {record.policy} {record.policy_digest}"
             yield from lines_on_targets(project, record)
             yield f"picks {', '.join(record.picks) or 'none'}"
+            yield from (f"tried on real requests: {trial_id}" for trial_id in record.live)
         case Build():
             made_by = ", ".join(record.tools)
             yield f"{record.form.value} {record.quantisation}, {record.size_bytes} bytes, made by {made_by}"
@@ -177,6 +180,8 @@ def _lines_of_people(record: Record) -> Iterator[str]:
         yield f"interaction {record.interaction_id}"
     elif isinstance(record, PromptSearch):
         yield from lines_of_search(record)
+    elif isinstance(record, LiveTrial):
+        yield from describe_trial(record)
     elif isinstance(record, Forging):
         yield from lines_of_forging(record)
     elif isinstance(record, Tool):

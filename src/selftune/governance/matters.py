@@ -74,6 +74,7 @@ def _rests_on(read: Reader, decision: Decision, lessons: bool) -> Iterator[str]:
     yield decision.id
     yield from (one for one in (decision.build_id, decision.run_id) if one is not None)
     yield from decision.picks
+    yield from decision.live
     evaluations = [*decision.arms, *(arm for further in decision.further for arm in further.arms)]
     for evaluation_id in (*(one for _, one in evaluations), *decision.trainings):
         yield evaluation_id

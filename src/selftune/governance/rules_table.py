@@ -126,6 +126,11 @@ HOUSE_RULES: Final = (
         where="selftune.loop.deciding.suspicion:hold_if_suspicious",
     ),
     _HouseRule(
+        name="canary",
+        what="Real requests reach only a candidate that was evaluated, not refused, and let in; harm sends it back.",
+        where="selftune.loop.canary.starting:start_trial",
+    ),
+    _HouseRule(
         name="auditors",
         what="No model audits its own or an unknown lineage, whatever its name; in a team nobody who stands behind it.",
         where="selftune.governance.audit.auditor:against_auditor",

@@ -16,6 +16,7 @@ from selftune.records import (
     Evaluation,
     Interaction,
     Judgement,
+    LiveTrial,
     Model,
     PromptSearch,
     Record,
@@ -190,7 +191,12 @@ def _of_decision(record: Decision) -> Iterator[Told]:
     further = [one for arms in record.further for _, one in arms.arms]
     yield from _known("weighs", (*(one for _, one in record.arms), *further, *record.trainings))
     yield from _known("decides about", (record.build_id, record.run_id))
-    yield from _known("heeds", record.picks)
+    yield from _known("heeds", (*record.picks, *record.live))
+
+
+def _of_trial(record: LiveTrial) -> Iterator[Told]:
+    yield from _known("measures", (record.candidate_build_id, record.champion_build_id))
+    yield from _known("rests on", (record.evaluation_id, *record.approvals))
 
 
 def _of_release(record: Release) -> Iterator[Told]:
@@ -215,6 +221,7 @@ _TELLERS: Final[dict[type[Record], Callable[[Any], Iterator[Told]]]] = {
     Evaluation: lambda record: iter([(record.build_id, "measures", False)]),
     Decision: _of_decision,
     Release: _of_release,
+    LiveTrial: _of_trial,
     Statement: _of_statement,
     Model: lambda record: _known("made of", (*record.parents, record.base_digest), teaches=True),
     Suite: lambda record: _known("asks after", (item.origin for item in record.items)),
