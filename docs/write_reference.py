@@ -1,6 +1,6 @@
-"""Write cli.md, configuration.md and formats.md from the program itself: `python docs/write_reference.py`.
+"""Write cli.md, exit_codes.md, configuration.md and formats.md from the program itself.
 
-A test writes them again and compares, so that none can drift.
+Type `python docs/write_reference.py`. A test writes them again and compares, so that none can drift.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftune.errors import SelftuneError
+
 HERE = Path(__file__).parent
+SOURCES = HERE.parent / "src" / "selftune"
 SEEN = ("alpaca", "dialogues", "kto", "pairs", "responses", "sharegpt")
 
 
 def write_cli() -> str:
-    """The page of every command, its arguments and options, and the exit codes."""
+    """The page of every command, its arguments and options."""
     from typer.main import get_command
 
-    from selftune.app.cli.exit_codes import MEANINGS
     from selftune.app.cli.main import app, register_commands
 
     if not app.registered_commands:
@@ -39,9 +41,50 @@ def write_cli() -> str:
             panel = command.rich_help_panel
             lines += [f"## {panel}", ""]
         lines += describe_command(path, command)
-    lines += ["## Exit codes", "", "| Code | Meaning |", "|---|---|"]
-    lines += [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
+    lines += ["## Exit codes", "", "See [the table of exit codes](exit_codes.md)."]
     return "\n".join(lines) + "\n"
+
+
+def write_exit_codes() -> str:
+    """The page of what commands end with, and which errors end so."""
+    from selftune.app.cli.exit_codes import MEANINGS
+
+    lines = [
+        "# Exit codes",
+        "",
+        "What each command ends with; made from the program itself by `docs/write_reference.py`. Scripts can rely on",
+        "them: 0 is no error, and 3, 4 and 5 are answers, not faults. `set -e` ends a script at them all the same.",
+        "",
+        "| Code | Meaning | Errors that end so |",
+        "|---|---|---|",
+    ]
+    names: dict[int, list[str]] = {}
+    for error in every_error():
+        names.setdefault(error.exit_code, []).append(f"`{error.__name__}`")
+    for code, meaning in MEANINGS.items():
+        lines.append(f"| {code.value} | {meaning} | {', '.join(names.pop(code.value, []))} |")
+    if names:
+        raise ValueError(f"errors that end with codes which mean nothing: {names}")
+    return "\n".join(lines) + "\n"
+
+
+def every_error() -> list[type[SelftuneError]]:
+    """Every error that a user can cause, wherever in the house it is raised, by name."""
+    import importlib
+    import re
+
+    declared = [
+        (path, name, base)
+        for path in SOURCES.rglob("*.py")
+        for name, base in re.findall(r"^class (\w+)\((\w+)\):", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    ]
+    known = {"SelftuneError": SOURCES / "errors.py"}
+    while more := {name: path for path, name, base in declared if base in known and name not in known}:
+        known |= more
+    rooms = {
+        name: ".".join(("selftune", *path.relative_to(SOURCES).with_suffix("").parts)) for name, path in known.items()
+    }
+    return [getattr(importlib.import_module(rooms[name]), name) for name in sorted(rooms)]
 
 
 def walk(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -170,5 +213,6 @@ def describe_value(value: Any) -> str:
 
 if __name__ == "__main__":
     (HERE / "cli.md").write_text(write_cli(), encoding="utf-8")
+    (HERE / "exit_codes.md").write_text(write_exit_codes(), encoding="utf-8")
     (HERE / "configuration.md").write_text(write_configuration(), encoding="utf-8")
     (HERE / "formats.md").write_text(write_formats(), encoding="utf-8")

@@ -100,7 +100,12 @@ def test_a_command_that_can_not_be_typed_is_found(typed, fault):
 
 @pytest.mark.parametrize(
     ("page", "writer"),
-    [("cli.md", "write_cli"), ("configuration.md", "write_configuration"), ("formats.md", "write_formats")],
+    [
+        ("cli.md", "write_cli"),
+        ("exit_codes.md", "write_exit_codes"),
+        ("configuration.md", "write_configuration"),
+        ("formats.md", "write_formats"),
+    ],
 )
 def test_the_reference_pages_are_what_the_program_says_of_itself(page, writer):
     fresh = getattr(load("write_reference"), writer)()

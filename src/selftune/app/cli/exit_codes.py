@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     BUDGET = 7
     INVALID = 8
     SANDBOX = 9
+    INTERRUPTED = 130
 
 
 MEANINGS: Final = {
@@ -37,6 +38,7 @@ MEANINGS: Final = {
     ExitCode.BUDGET: "the time, money or disk space is used up",
     ExitCode.INVALID: "the measurement is invalid, or what is on disk is not what was recorded",
     ExitCode.SANDBOX: "no sandbox to run tools in",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C, as shells count it; what was finished is kept",
 }
 
 
