@@ -7,11 +7,15 @@ first life only, as if the machine had had one bad moment.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
@@ -189,3 +193,51 @@ def test_an_answer_that_no_longer_waits_is_kept_all_the_same_and_a_word_on_it_to
     assert asyncio.run(go()) == "kept"
     house.take()
     assert [one.feedback and one.feedback.thumbs for one in house.kept()] == [None, 1]
+
+
+@pytest.mark.parametrize(
+    ("point", "steering"),
+    [("gateway-before-forward", "Hello."), ("gateway-mid-stream", "Hello."), ("gateway-client-gone", "slow, please")],
+)
+def test_a_gateway_that_dies_with_an_answer_in_its_hands_keeps_what_it_had_called_kept(house, point, steering):
+    whole = {"model": "champion", "messages": [{"role": "user", "content": "Hello."}]}
+    with a_gateway(house) as port:
+        assert ask(port, whole)[-1:] == b"}", "the last byte: it is on the disk"
+    half = {**whole, "stream": True, "messages": [{"role": "user", "content": steering}]}
+    with a_gateway(house, f"{point}=kill") as port, pytest.raises((OSError, HTTPException)):
+        ask(port, half, leave="slow" in steering)
+    with house.writer():
+        pass
+    house.take()
+    assert [one.answer for one in house.kept() if one.outcome == "ok"] == ["I am the fake upstream."]
+    assert all(not one.consent.train for one in house.kept() if one.outcome != "ok")
+
+
+@contextmanager
+def a_gateway(house, failpoint=""):
+    """One in a process of its own, until the block ends or it dies."""
+    command = [sys.executable, str(Path(__file__).with_name("gateway_dies.py")), str(house.project.folder)]
+    environment = os.environ | {"SELFTUNE_FAILPOINTS": failpoint}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        code = process.wait(PATIENCE)
+        process.stdout.close()
+        assert code == (-signal.SIGKILL if failpoint else 0)
+
+
+def ask(port, body, *, leave=False):
+    """The body of its answer; or who asks leaves after the first piece, and waits for the gateway to notice."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+        with connection.getresponse() as said:
+            if not leave:
+                return said.read()
+            said.read(1)
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        raise ConnectionResetError("it left")
+    finally:
+        connection.close()
