@@ -18,6 +18,7 @@ from held_project import QUARREL, FakeGauge, open_held_project, reopen, script
 from selftune.databases import parse_database
 from selftune.errors import ConfigError, DatabaseAwayError, IntegrityError, LockedError, UsageError
 from selftune.loop.dialogues import holding
+from selftune.loop.forgetting.places import dialogues_that_quote
 from selftune.personas import postgres_checkpoints
 from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.dialogue import graph
@@ -283,3 +284,27 @@ def test_a_lock_that_is_let_go_is_taken(postgres_url):
     with open_postgres_checkpoints(there(postgres_url), "dialogues") as opened:
         assert opened.unfinished() == ()
     waiter.join()
+
+
+def test_a_forgetting_names_an_unfinished_dialogue_in_the_database_that_quotes(tmp_path, postgres_url, monkeypatch):
+    monkeypatch.setattr(graph, "reach", _dies_after_two_turns())
+    with project_at(tmp_path, postgres_url) as project:
+        with pytest.raises(DeathError):
+            held(project)
+        assert list(dialogues_that_quote(project, [QUARREL[0][1]])) == ["auto-001"]
+        assert list(dialogues_that_quote(project, ["nobody said this"])) == []
+
+
+class DeathError(Exception):
+    """Stands for a death in this process: nothing of ours catches it."""
+
+
+def _dies_after_two_turns():
+    places = []
+
+    def reach(name):
+        places.append(name)
+        if places.count("dialogue-turn-kept") == 2:
+            raise DeathError
+
+    return reach

@@ -8,8 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from selftune.curation.render import GOLDEN_FILE, golden_line
+from selftune.loop.databases import dialogue_database
 from selftune.loop.incoming.taking_back import forget_in_suites
 from selftune.loop.leavings import STAGING
+from selftune.loop.unfinished import Room, open_unfinished
 from selftune.records import Build, Dataset, Run, not_erased
 
 if TYPE_CHECKING:
@@ -47,6 +49,24 @@ def files_that_quote(project: Project, texts: Collection[str]) -> tuple[Path, ..
     patterns = tuple(_written(texts))
     others = (path for path in project.folder.rglob("*") if path.is_file() and not _is_ours(project, path))
     return tuple(sorted(path for path in others if _holds(path, patterns)))
+
+
+def dialogues_that_quote(project: Project, texts: Collection[str]) -> Iterator[str]:
+    """Names of dialogues in a database that are not over and in which one of these texts stands.
+
+    Raises:
+        LockedError: one is being held just now.
+        DatabaseAwayError: the database does not answer.
+    """
+    if dialogue_database(project.config) is None:
+        return
+    patterns = tuple(_written(texts))
+    for room in Room:
+        with open_unfinished(project, room) as checkpoints:
+            for one in checkpoints.unfinished():
+                said = "\n".join((one.body, *checkpoints.kept(one.thread))).encode("utf-8", "surrogatepass")
+                if any(pattern in said for pattern in patterns):
+                    yield one.thread
 
 
 def _is_ours(project: Project, path: Path) -> bool:
