@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.keys import DEFAULT, FOLDER, make_key, read_keys
 from selftune.app.process_tree import Member, ProcessTree
-from selftune.errors import LockedError
+from selftune.errors import DamagedFileError, LockedError
 from selftune.loop.config import load_config
 from selftune.loop.opened import HIDDEN
 from selftune.release.config import Target
@@ -105,13 +105,13 @@ async def _run(folder: Path, members: tuple[Member, ...], logs: Path, *, watch: 
 
 
 def _members(folder: Path, wishes: Wishes, told: Callable[[str], None], key: str | None) -> tuple[Member, ...]:
-    where = str(folder)
+    where, keys = str(folder), [] if key is None else [key]
     found = [
         Member(
             name="gateway",
             module=GATEWAY,
             arguments=(where, *_port(wishes.port)),
-            told=lambda line: _tell_gateway(line, key, told),
+            told=lambda line: _tell_gateway(line, keys, told),
             needed=True,
         )
     ]
@@ -128,8 +128,8 @@ def _port(port: int | None) -> tuple[str, ...]:
     return () if port is None else ("--port", str(port))
 
 
-def _tell_gateway(line: str, key: str | None, told: Callable[[str], None]) -> None:
-    """What the gateway says when it is up, as the lines that a person pastes into a client."""
+def _tell_gateway(line: str, keys: list[str], told: Callable[[str], None]) -> None:
+    """What the gateway says when it is up, as the lines that a person pastes into a client; a new key once."""
     try:
         said = json.loads(line)
     except ValueError:
@@ -139,7 +139,8 @@ def _tell_gateway(line: str, key: str | None, told: Callable[[str], None]) -> No
         told(f"The gateway can't start: {said.get('message')} {said.get('next_step')}")
         return
     told(f"Gateway: {said['up']}/v1 (OpenAI), {said['up']} (Ollama); the model is called champion")
-    if key is not None:
+    if keys:
+        key = keys.pop()
         told(f"Your key, shown this once: {key}")
         told(f"For a client: OPENAI_BASE_URL={said['up']}/v1 OPENAI_API_KEY={key}")
 
@@ -183,5 +184,8 @@ async def _watch_model(folder: Path) -> None:
 
 
 def _was_killed(hidden: Path) -> bool:
-    note = read_note(hidden)
+    try:
+        note = read_note(hidden)
+    except DamagedFileError:
+        return False
     return note is not None and keeper_process(note) is None
