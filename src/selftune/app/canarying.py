@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from selftune.app.doubting import speaker
 from selftune.app.signing import speak
+from selftune.app.trial_page import describe_trial
 from selftune.governance.people.keys import ask_on_terminal
 from selftune.governance.statements import approve
 from selftune.loop.canary.note import read_canary
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from selftune.governance.people.keys import Ask
     from selftune.loop.canary.note import CanaryNote
     from selftune.loop.project import Project
-    from selftune.records import GuardFound, Statement
-
-_FEW_PEOPLE = 2
+    from selftune.records import Statement
 
 
 def canary_status(project: Project) -> dict[str, Any]:
@@ -61,27 +60,6 @@ def describe_canary(project: Project) -> Iterator[str]:
         yield from describe_trial(last)
 
 
-def describe_trial(trial: LiveTrial) -> Iterator[str]:
-    """What a trial came to, or has come to so far."""
-    how = "in the shadow, shown to nobody" if trial.shadow else f"for {trial.share:.0%} of users"
-    when = f"was tried {how} from {trial.started_at} to {trial.ended_at}"
-    now = f"is being tried {how} since {trial.started_at}"
-    yield f"{trial.candidate_build_id[:18]} {when if trial.ended_at else now}."
-    yield (
-        f"Answers: {trial.candidate_answers} by the candidate to {trial.candidate_people} users, "
-        f"{trial.champion_answers} by the champion to {trial.champion_people}."
-    )
-    yield from (f"  {_told(found)}" for found in trial.guards)
-    if trial.compared:
-        overlap = 0.0 if trial.overlap is None else trial.overlap
-        same = f"{trial.identical} of {trial.compared} answers were the same"
-        yield f"In the shadow {same}, {overlap:.0%} of their words stood in both."
-    if not trial.shadow and not trial.ended_at and trial.champion_people + trial.candidate_people < _FEW_PEOPLE:
-        yield "One user is always on one side, so that nothing can be compared: with --shadow both are asked."
-    if trial.end:
-        yield f"It ended ({trial.end}): {trial.why}."
-
-
 def canary_line(project: Project) -> str | None:
     """One line for `selftune status`; None where nothing is tried and the last trial gave no alarm."""
     note, last = read_canary(project.hidden), project.store.last(LiveTrial)
@@ -112,14 +90,3 @@ def approve_trial(project: Project, name: str, *, author: str, text: str, ask: A
 def _running_line(note: CanaryNote) -> str:
     how = "in the shadow" if note.shadow else f"for {note.share:.0%} of users"
     return f"{note.candidate_build_id[:18]} is tried {how} since {note.started_at}: selftune canary status"
-
-
-def _told(found: GuardFound) -> str:
-    if found.mean is None or found.interval is None:
-        return f"{found.name}: not measured, nothing could be compared"
-    low, high = found.interval
-    verdict = "harm is shown" if found.shows_harm else "no harm is shown"
-    return (
-        f"{found.name}: {found.mean:+.3f} [{low:+.3f}, {high:+.3f}] over {found.n}, tolerated "
-        f"{found.tolerated:+.3f}: {verdict}"
-    )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selftune.app.amendments_page import describe_amendment
-from selftune.app.canarying import describe_trial
 from selftune.app.forged import lines_of_forging, lines_of_tool
 from selftune.app.forgetting import lines_of_forgetting, lines_of_learning
 from selftune.app.prompting import lines_of_search
@@ -14,6 +13,7 @@ from selftune.app.reporting.pages.plain import plain, quoted
 from selftune.app.signing import lines_of_bundle, lines_of_facts
 from selftune.app.targets import lines_on_targets
 from selftune.app.tracing_tries import find_try, lines_of_try
+from selftune.app.trial_page import describe_trial
 from selftune.app.ways import way_of
 from selftune.codex.telling import told_codex
 from selftune.errors import UsageError
@@ -180,8 +180,6 @@ def _lines_of_people(record: Record) -> Iterator[str]:
         yield f"interaction {record.interaction_id}"
     elif isinstance(record, PromptSearch):
         yield from lines_of_search(record)
-    elif isinstance(record, LiveTrial):
-        yield from describe_trial(record)
     elif isinstance(record, Forging):
         yield from lines_of_forging(record)
     elif isinstance(record, Tool):
@@ -191,7 +189,7 @@ def _lines_of_people(record: Record) -> Iterator[str]:
     elif isinstance(record, Model):
         yield f"entered as {record.name}: selftune registry show {record.id[:20]}"
     else:
-        yield record.KIND
+        yield from describe_trial(record) if isinstance(record, LiveTrial) else (record.KIND,)
 
 
 def _lines_to_judge_by(text: Rubric | Codex) -> Iterator[str]:

@@ -63,7 +63,7 @@ def stop(
     project: Folder = HERE,
 ) -> None:
     """End the trial: the champion answers everybody, and what came of it goes on record."""
-    from selftune.app.canarying import describe_trial
+    from selftune.app.trial_page import describe_trial
     from selftune.loop.canary.ending import stop_trial
     from selftune.loop.project import open_project
 
