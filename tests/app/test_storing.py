@@ -106,8 +106,11 @@ def test_a_database_that_is_used_and_a_file_that_is_there_are_refused(folder, po
     for dry in (True, False):
         with pytest.raises(UsageError, match="the store of before"):
             migrate_store(folder, "sqlite", dry_run=dry)
-    # The file again, by hand, as nobody should: the ledger is ahead of it only once something was added there.
+    # The file again, by hand, as nobody should.
     (folder / "selftune.toml").write_text((folder / "selftune.toml").read_text().replace(postgres_url, ""))
+    with pytest.raises(UsageError, match="were brought to postgresql://"):
+        store_status(folder)
+    (folder / ".selftune" / "store.moved").unlink()
     for dry in (True, False):
         with pytest.raises(UsageError, match="kept there already"):
             migrate_store(folder, postgres_url, dry_run=dry)
@@ -117,8 +120,18 @@ def test_records_of_a_file_that_were_left_behind_are_not_gone_on_with(folder, po
     migrate_store(folder, postgres_url)
     with Store.open(folder, database=store_database(load_config(folder))) as store:
         store.note("on the server")
+    (folder / ".selftune" / "store.moved").unlink()
     with pytest.raises(IntegrityError, match=r"store\.db does not hold what the ledger's mirror ends with"):
         Store.open(folder)
+
+
+def test_who_had_the_file_open_keeps_nothing_in_it_any_more(folder, postgres_url):
+    with Store.open(folder) as before:
+        migrate_store(folder, postgres_url)
+        with pytest.raises(UsageError, match="begin the command again"):
+            before.note("late")
+        assert before.count(Interaction) == 7
+    assert store_status(folder).entries == 13
 
 
 def test_what_differs_when_it_is_compared_is_not_kept_there(folder, postgres_url, monkeypatch):

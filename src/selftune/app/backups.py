@@ -180,7 +180,7 @@ def _keep_files(folder: Path, kept: _Kept, *, with_keys: bool) -> None:
     for name, path in _files(folder):
         parts = name.split("/")
         if parts[0] == HIDDEN:
-            if parts[1] in _NOT_KEPT or parts[1].startswith("store.db") or name.endswith(".lock"):
+            if parts[1] in _NOT_KEPT or parts[1].startswith("store.") or name.endswith(".lock"):
                 continue
             if parts[1:3] == ["blobs", "incoming"]:
                 continue

@@ -12,7 +12,9 @@ from selftune.loop.databases import STORE_URL, allowed_database, dialogue_databa
 from selftune.loop.opened import HIDDEN
 from selftune.loop.runner import LEASE_NAME, LEASE_SECONDS
 from selftune.release.config_edit import edit_section
+from selftune.release.publish import publish_bytes
 from selftune.store import Store
+from selftune.store.store import MOVED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,8 +120,19 @@ def migrate_store(folder: Path, to: str, *, dry_run: bool = False) -> Migrated:
             store.acquire_lease(LEASE_NAME, "selftune store migrate", LEASE_SECONDS),
             store.copied_to(wanted) as made,
         ):
-            edit_section(folder, "store", {"url": "" if wanted is None else to})
+            _name(folder, to, wanted)
     return Migrated(source=source, target=target, rows=made.rows, entries=made.entries, digest=made.digest, done=True)
+
+
+def _name(folder: Path, to: str, wanted: Database | None) -> None:
+    """Let the config name where the records are now, and the file that they went, in an order that a crash bears."""
+    moved = folder / HIDDEN / MOVED
+    if wanted is None:
+        moved.unlink(missing_ok=True)
+        edit_section(folder, "store", {"url": ""})
+    else:
+        edit_section(folder, "store", {"url": to})
+        publish_bytes(moved, wanted.shown.encode(), mode=0o600)
 
 
 def _rehearse(folder: Path, wanted: Database | None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from sqlalchemy import func, insert, select, update
 
-from selftune.errors import BudgetError, IntegrityError, MissingFileError
+from selftune.errors import BudgetError, IntegrityError, MissingFileError, UsageError
 from selftune.failpoints import reach
 from selftune.interrupts import held_back
 from selftune.ledger.keys import IMPORT_KEY, derive_key
@@ -53,12 +53,29 @@ P = TypeVar("P", bound="tuple[Any, ...]")
 
 HIDDEN: Final = ".selftune"
 FILE: Final = "store.db"
+MOVED: Final = "store.moved"
+"""Beside a file whose records are kept elsewhere now: where."""
 ERASED: Final = "erased"
 TIGHTENED: Final = "consent tightened"
 _BATCH: Final = 500
 _PAGE: Final = 2000
 _NO_DETAIL: Final[Mapping[str, str]] = MappingProxyType({})
 _ID_HEX_DIGITS: Final = 64
+
+
+def _refuse_moved(folder: Path) -> None:
+    """See that the file's records are not kept elsewhere now.
+
+    Raises:
+        UsageError: they are.
+    """
+    moved = folder / MOVED
+    if moved.exists():
+        raise UsageError(
+            f"the records were brought to {moved.read_text(encoding='utf-8').strip()}, and the file is what they were "
+            "before.",
+            next_step="Name that database as `url` under [store], or begin the command again if it was running then.",
+        )
 
 
 def _open_database(database: Database) -> tuple[Engine, str]:
@@ -121,6 +138,7 @@ class Store:
         for part in (folder, folder / "ledger", folder / "work", folder / "keys"):
             part.mkdir(exist_ok=True)
         if database is None:
+            _refuse_moved(folder)
             module = module or sqlite_module()
             engine, note = open_engine(folder / FILE, module), describe_sqlite(module)
         else:
@@ -674,6 +692,9 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         """A fenced transaction, and the mirror brought up to it."""
         with writing(self._engine) as connection:
+            if self.is_file:
+                # A process that had the file open while its records went would go on with it.
+                _refuse_moved(self._folder)
             for lease in self._leases.values():
                 lease.check(connection)
             yield connection
