@@ -1,7 +1,8 @@
 """A fake of an OpenAI-compatible endpoint, in process: it answers in pieces, and says in its name that it is a fake.
 
 What the last message says steers it: `slow` waits for `go_on` before the second piece, `die` breaks off behind the
-first piece, `silent` never answers, `refuse` answers 400, `tool` calls a tool, `no end` leaves the mark of the end out.
+first piece, `silent` never answers, `refuse` answers 400, `tool` calls a tool, `odd` answers with something else, `no
+end` leaves the mark of the end out.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class FakeUpstream:
         if "refuse" in words:
             error = {"message": "the fake refuses", "type": "invalid_request_error", "code": 400}
             return web.json_response({"error": error}, status=400)
+        if "odd" in words:
+            return web.json_response(["no completion"])
         if body.get("stream"):
             return await self._stream(request, body, words)
         if "die" in words:

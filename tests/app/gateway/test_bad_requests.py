@@ -274,3 +274,41 @@ def test_the_last_bytes_wait_until_the_exchange_is_on_the_disk(tmp_path):
     seen, last = at_gateway(tmp_path, asked, settings=GatewaySection(capture_wait_ms=5000))
     assert b"[DONE]" not in seen
     assert last == b"data: [DONE]\n\n"
+
+
+def test_an_answer_that_is_no_completion_is_told_as_a_fault_of_the_upstream(tmp_path):
+    async def asked(house):
+        told = [await house.chat("odd", path=path, input="odd") for path in ("/api/chat", "/v1/responses")]
+        return [one.status for one in told], [exchange.ended for exchange in house.capture.kept]
+
+    assert at_gateway(tmp_path, asked) == ([502, 502], [Ended.UPSTREAM_DIED, Ended.UPSTREAM_DIED])
+
+
+def test_who_goes_away_while_an_answer_is_kept_is_kept_once_and_whole(tmp_path):
+    async def asked(house):
+        house.capture.wait = asyncio.Event()
+        told = await house.chat(stream=True)
+        while b'"stop"' not in await told.content.readany():
+            pass
+        told.close()
+        await asyncio.sleep(0.1)
+        house.capture.wait.set()
+        await house.capture.next()
+        return [exchange.ended for exchange in house.capture.kept], len(house.routing.seen)
+
+    settings = GatewaySection(capture_wait_ms=5000)
+    assert at_gateway(tmp_path, asked, settings=settings) == ([Ended.COMPLETE], 1)
+
+
+def test_who_goes_away_before_the_first_word_is_counted(tmp_path):
+    async def asked(house):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await house.chat("silent")
+        for _ in range(100):
+            if house.routing.seen and house.fake.cut_off:
+                break
+            await asyncio.sleep(0.01)
+        return [exchange.ended for exchange in house.routing.seen], house.fake.cut_off, house.capture.kept
+
+    assert at_gateway(tmp_path, asked) == ([Ended.CLIENT_GONE], 1, [])

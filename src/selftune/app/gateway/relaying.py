@@ -26,7 +26,7 @@ from selftune.failpoints import reach
 from selftune.release.door import BUILD, EMBEDDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from aiohttp import web
 
@@ -66,7 +66,16 @@ class Passage:
     status: int = 0
     first_byte: float | None = None
     spare: bool = False
+    over: bool = False
     said: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def say(self, told: bytes) -> None:
+        """Note what the client is sent; `BrokenOff` where that has no end."""
+        self.said.append(told)
+        self.size += len(told)
+        if self.size > _MOST_ANSWER_BYTES:
+            raise BrokenOff(f"it is longer than {_MOST_ANSWER_BYTES} bytes")
 
     def exchange(self, ended: Ended, *, shadow: bool = False) -> Exchange:
         """The exchange as it stands."""
@@ -129,7 +138,7 @@ class Relay:
         while route is not None:
             asked = await self._allowed(passage, route)
             passage.upstream, passage.build_digest = route.upstream, route.build_digest
-            passage.spare = route.fallback is not None
+            passage.spare, passage.status = route.fallback is not None, 0
             reach("gateway-before-forward")
             try:
                 async with self._asker.ask(route, asked.path, asked.body(route.model)) as answer:
@@ -141,6 +150,10 @@ class Relay:
                 passage.status = 502
                 self._note_failure(passage.exchange(Ended.UPSTREAM_DIED))
                 passage.teller, route = shape.teller(asked), route.fallback
+            except asyncio.CancelledError:
+                if not passage.status:  # the client went away before a head came
+                    self._note_failure(passage.exchange(Ended.CLIENT_GONE))
+                raise
             else:
                 self._ask_beside(shadow, passage)
                 return done
@@ -177,13 +190,15 @@ class Relay:
             return await self._tell_whole(request, shape, passage, answer)
         except (asyncio.CancelledError, ConnectionResetError):
             reach("gateway-client-gone")
-            self._later(passage.exchange(Ended.CLIENT_GONE))
+            if not passage.over:
+                self._later(passage.exchange(Ended.CLIENT_GONE))
             raise
 
     async def _tell_whole(self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer) -> Reply:
         passage.status = answer.status
         try:
             body = await answer.whole(_MOST_ANSWER_BYTES)
+            told = _in_words(passage.teller.whole, body) if answer.status in _OK else b""
         except BrokenOff as error:
             if passage.spare:
                 raise Unreachable(f"it broke off: {error}") from error
@@ -192,14 +207,14 @@ class Relay:
             why = f"{passage.upstream} broke off its answer: {error}."
             raise Refusal(502, why, retry_after=_AGAIN_SECONDS) from None
         passage.first_byte = time.perf_counter()
-        if answer.status in _OK:
-            told, ended = passage.teller.whole(body), Ended.COMPLETE
-        else:
+        ended = Ended.COMPLETE
+        if answer.status not in _OK:
             told, ended = shape.error(_refused(passage, answer.status, body)), Ended.REFUSED
         passage.said.append(told)
         reply = Reply(request)
         reply.begin(passage.status, self._headers(passage, JSON), len(told))
         await reply.write(told[:-1])
+        passage.over = True
         await self._keep(passage.exchange(ended))
         await reply.finish(told[-1:])
         return reply
@@ -211,14 +226,14 @@ class Relay:
         try:
             async with aclosing(answer.chunks()) as chunks:
                 async for chunk in chunks:
-                    told = teller.feed(chunk)
+                    told = _in_words(teller.feed, chunk)
                     if reply is None:
                         passage.first_byte = time.perf_counter()
                         reply = Reply(request)
                         reply.begin(passage.status, self._headers(passage, teller.content_type), None)
                         told = teller.begin() + told
                     if told:
-                        passage.said.append(told)
+                        passage.say(told)
                         await reply.write(told)
                         reach("gateway-mid-stream")
         except BrokenOff as error:
@@ -230,6 +245,7 @@ class Relay:
             raise self._without_a_word(passage, ended)
         last = teller.end()
         passage.said.append(last)
+        passage.over = True
         await self._keep(passage.exchange(ended))
         if ended is Ended.UPSTREAM_DIED:
             reply.break_off()
@@ -319,6 +335,14 @@ class Relay:
         finally:
             self._shadows -= 1
         self._routing.observe(beside.exchange(ended, shadow=True))
+
+
+def _in_words(tell: Callable[[bytes], bytes], data: bytes) -> bytes:
+    """An upstream's bytes in the client's words; `BrokenOff` where they are no completion."""
+    try:
+        return tell(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BrokenOff(f"what it says is no completion ({type(error).__name__})") from error
 
 
 def _refuse_broken(route: Route, answer: Answer) -> None:
