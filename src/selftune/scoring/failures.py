@@ -88,7 +88,7 @@ def classify_failure(
     said = normalise(answer)
     if len(words(said)) < max(1, least_words):
         return Failure.TOO_SHORT
-    if _refuses(said):
+    if refuses(said):
         return Failure.REFUSED
     if _off_language(question, said):
         return Failure.OFF_LANGUAGE
@@ -129,7 +129,7 @@ def _latin_language(said: tuple[str, ...]) -> str | None:
     return name if most >= enough and next_most <= _MOSTLY * most else None
 
 
-def _refuses(answer: str) -> bool:
+def refuses(answer: str) -> bool:
     """Whether the answer as a whole declines; a long one that begins so has gone on to say something."""
     opening = " ".join(sentences(answer)[:_WHERE_REFUSED])
     return _REFUSES.search(opening) is not None and len(words(answer)) <= _LONGEST_REFUSAL

@@ -162,6 +162,7 @@ def test_a_person_s_name_and_words_are_in_no_file(tmp_path):
     text = journal_path(tmp_path, NOTE.trial).read_text() + note_path(tmp_path).read_text()
     assert "example.org" not in text
     assert "Turin" not in text
+    assert "c-1" not in text
     assert note_path(tmp_path).stat().st_mode & 0o077 == 0
 
 

@@ -8,15 +8,15 @@ from selftune.app.gateway.capture.bodies import read_talk
 from selftune.app.gateway.exchange import CANDIDATE, Ended
 from selftune.loop.canary.guards import Outcome
 from selftune.loop.canary.journal import Comparison
-from selftune.scoring.failures import Failure, classify_failure
+from selftune.scoring.failures import refuses
 
 if TYPE_CHECKING:
     from selftune.app.gateway.exchange import Exchange
     from selftune.loop.canary.note import CanaryNote
 
 CHAT: Final = "/v1/chat/completions"
-# Whoever refuses says so at once: more of an answer is not looked at, so that a long one holds nobody up.
-_MOST_LETTERS: Final = 4000
+# Whoever refuses says little else: a longer answer is not looked at closely, which would hold others up.
+_MOST_WORDS: Final = 200
 _CLIENT_ERRORS: Final = range(400, 500)
 _ANSWERED: Final = frozenset({CHAT, "/v1/completions", "/v1/responses", "/api/chat", "/api/generate"})
 
@@ -65,7 +65,9 @@ def text_of(exchange: Exchange) -> str | None:
 
 def is_refusal(text: str) -> bool:
     """Whether an answer declines."""
-    return classify_failure("", text[:_MOST_LETTERS]) is Failure.REFUSED
+    if len(text.split(None, _MOST_WORDS)) > _MOST_WORDS:
+        return False
+    return refuses(text)
 
 
 def compare(given: str, shadow: str) -> Comparison:

@@ -154,7 +154,8 @@ class CanaryRouting:
             self._trial.close()
 
     def _take(self, trial: _Trial, outcome: Outcome) -> None:
-        trial.write(outcome)
+        # Without the answer's name: whom it was for could be found by that, long after they are forgotten.
+        trial.write(replace(outcome, completion_id=""))
         trial.guards.take(outcome)
         harm = trial.guards.harm
         if harm is not None:
