@@ -1,7 +1,8 @@
 """What every room's tests may ask for: prerequisites by name, outside data, shards, and no network.
 
 `@pytest.mark.needs("serve")` skips a test by name where that prerequisite is missing. When `SELFTUNE_REQUIRE` lists it
-(`serve,netns`), the test fails instead: a machine that should have it cannot skip in silence.
+(`serve,netns`), the test fails instead: a machine that should have it cannot skip in silence. `SELFTUNE_WITHOUT` names
+what is to be taken for missing though it is there. The last lines of a run say what was NOT RUN, and why.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -128,6 +130,29 @@ PREREQUISITES: Final = {
     "field-data": lambda: _field_data() is not None,
 }
 
+# What brings it, for the last lines of a run.
+BRINGS: Final = {
+    "train": "python install.py --extras train",
+    "serve": "python install.py --extras serve, on x86-64",
+    "gpu": "a card that torch can compute on",
+    "bitsandbytes": "pip install bitsandbytes, and a card",
+    "every-package": "python install.py --dev",
+    "docs": "python install.py --dev",
+    "inspect": "python install.py --extras inspect",
+    "ray": "pip install ray",
+    "lance": "python install.py --extras lance",
+    "graph": "python install.py --extras graph",
+    "postgres": "PostgreSQL 15 or newer with initdb and pg_ctl, and python install.py --extras postgres",
+    "chromium": "Chromium on the PATH, and python install.py --dev",
+    "bwrap": "bubblewrap on the PATH",
+    "netns": "a kernel that lets a user unshare the network",
+    "tmpfs": "a kernel that lets a user mount a file system of their own",
+    "odd-file-names": "a file system that takes any bytes as a name",
+    "sshd": "OpenSSH with its server",
+    "fork": "a system that can fork: no Windows",
+    "field-data": "SELFTUNE_FIELD_DATA, the folder of outside data",
+}
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker takes, where there are several")
@@ -163,6 +188,16 @@ def pytest_collection_modifyitems(config, items):
         if getattr(config.option, "loadgroup", False):
             # As pytest-xdist 3.8 writes it into a name that pytest 9.2 no longer reads: its groups were none.
             item._id = type(item._id).parse(f"{item.nodeid}@{item.get_closest_marker('xdist_group').args[0]}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was NOT RUN and why: what is missing and what brings it, then every other reason."""
+    reasons = Counter(str(one.longrepr[2]) for one in terminalreporter.stats.get("skipped", ()) if one.longrepr)
+    for reason, times in sorted(reasons.items()):
+        said = reason.removeprefix("Skipped: ")
+        missing = said.removeprefix("needs ")
+        mend = f" ({BRINGS[missing]})" if missing in BRINGS else ""
+        terminalreporter.write_line(f"NOT RUN: {times} test{'s' * (times > 1)}, {said}{mend}")
 
 
 def pytest_runtest_setup(item):
@@ -277,11 +312,15 @@ def _room_of(path: Path) -> str:
 
 
 def _required() -> set[str]:
-    return {name for name in os.environ.get("SELFTUNE_REQUIRE", "").split(",") if name}
+    return _named_in("SELFTUNE_REQUIRE")
+
+
+def _named_in(variable: str) -> set[str]:
+    return {name for name in os.environ.get(variable, "").split(",") if name}
 
 
 def _insist_on(name: str) -> None:
-    if PREREQUISITES[name]():
+    if name not in _named_in("SELFTUNE_WITHOUT") and PREREQUISITES[name]():
         return
     if name in _required():
         pytest.fail(f"{name} is missing, and SELFTUNE_REQUIRE lists it.", pytrace=False)

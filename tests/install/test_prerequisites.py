@@ -24,6 +24,12 @@ def test_wants_data(field_data):
 def test_many(number):
     assert True
 """
+ALL_NEEDS = """
+from conftest import BRINGS, PREREQUISITES
+
+def test_each():
+    assert BRINGS.keys() == PREREQUISITES.keys()
+"""
 
 
 @pytest.fixture
@@ -58,6 +64,13 @@ def test_without_a_prerequisite_the_test_is_skipped_by_name(run_tests):
     assert "needs field-data" in said
 
 
+def test_the_last_lines_say_what_was_not_run_and_what_brings_it(run_tests, tmp_path):
+    (tmp_path / "test_each.py").write_text(ALL_NEEDS)
+    said = run_tests("-k", "data or each", SELFTUNE_FIELD_DATA=str(tmp_path), SELFTUNE_WITHOUT="sshd,field-data")
+    assert "NOT RUN: 1 test, needs field-data (SELFTUNE_FIELD_DATA, the folder of outside data)" in said
+    assert "1 passed, 1 skipped" in said
+
+
 def test_a_required_prerequisite_that_is_missing_fails(run_tests):
     said = run_tests("-k", "data", SELFTUNE_REQUIRE="field-data")
     assert "1 error" in said
@@ -65,7 +78,9 @@ def test_a_required_prerequisite_that_is_missing_fails(run_tests):
 
 
 def test_with_the_prerequisite_the_test_runs(run_tests, tmp_path):
-    assert "1 passed" in run_tests("-k", "data", SELFTUNE_REQUIRE="field-data", SELFTUNE_FIELD_DATA=str(tmp_path))
+    said = run_tests("-k", "data", SELFTUNE_REQUIRE="field-data", SELFTUNE_FIELD_DATA=str(tmp_path))
+    assert "1 passed" in said
+    assert "NOT RUN" not in said
 
 
 def test_an_unknown_requirement_is_refused_with_the_known_ones(run_tests):
