@@ -152,7 +152,11 @@ def _start_model(folder: Path, told: Callable[[str], None]) -> bool:
     """
     live = LiveServer(Target(folder=str(folder), project="", base=""))
     status = live.status()
-    if status is not None and status.version is not None and status.resting is None:
+    if status is not None and status.resting is not None:
+        # Whoever sent it to rest needs the device; it comes back by itself.
+        told(f"Model: it rests ({status.resting})")
+        return False
+    if status is not None and status.version is not None:
         told(f"Model: {status.version} serves already")
         return False
     done = _start(folder)
