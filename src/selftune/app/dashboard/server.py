@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 _STATIC: Final = {
     "style.css": ("text/css", ("page.css", "dashboard.css", "people.css")),
-    "htmx.js": ("text/javascript", ("htmx.min.js",)),
-    "hx-sse.js": ("text/javascript", ("hx-sse.min.js",)),
+    # One file: htmx begins once it is read, and a part that came in a second file may come too late for it.
+    "htmx.js": ("text/javascript", ("htmx.min.js", "hx-sse.min.js")),
     "keys.js": ("text/javascript", ("keys.js",)),
     "icon.svg": ("image/svg+xml", ("icon.svg",)),
 }

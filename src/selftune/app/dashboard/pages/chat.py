@@ -168,8 +168,10 @@ def _around(request: Request, name: str | None) -> dict[str, Any]:
     plain = {"title": "Chat", "others": others, "path": "", "talk": None, "running": False, "pending": None}
     if name is None:
         return plain | {"problem": None, "earlier": (), "last": None}
-    errand, talk = _errand(request, name), _talks(request).get(name)
+    errand = _errand(request, name)
+    # Asked before the conversation is read: what an errand that is over has kept is then there.
     running = errand is not None and not errand.over
+    talk = _talks(request).get(name)
     apart = running and errand is not None and not errand.replaces
     last = talk.exchanges[-1] if talk.exchanges and not apart else None
     return plain | {
