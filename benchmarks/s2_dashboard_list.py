@@ -121,7 +121,7 @@ def ask_sqlite(folder: Path, wanted: Sequence[int | None]) -> tuple[list[float],
     """The same questions in bare SQL."""
     connection = sqlite_module().connect(folder / ".selftune" / "store.db", isolation_level=None)
     facts = (
-        "SELECT i.sequence, r.id, i.source, i.may_train, i.superseded_by, i.happened_at, r.saved_at, r.body IS NULL "
+        "SELECT i.sequence, r.id, i.source, i.may_train, i.superseded_by, i.happened_at, r.saved_at "
         "FROM interactions i JOIN records r ON r.sequence = i.sequence {} ORDER BY i.sequence DESC LIMIT ?"
     )
 

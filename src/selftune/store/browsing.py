@@ -15,14 +15,13 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """One interaction as the facts have it; none of its words.
+    """One interaction as the facts have it; none of its words. What was erased has no facts and is not among them.
 
     Attributes:
         sequence: Its place in the log.
         may_train: Whether it may be learnt from.
         superseded: Whether a later version stands in its place.
         happened_at: UTC, ISO 8601; None where its source did not say.
-        erased: Whether its words are gone.
     """
 
     sequence: int
@@ -32,7 +31,6 @@ class Entry(NamedTuple):
     superseded: bool
     happened_at: str | None
     saved_at: str
-    erased: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +106,19 @@ class Log:
 
 def _entries(connection: Connection, limit: int, *, before: int | None, after: int | None) -> list[Entry]:
     place = INTERACTIONS.c.sequence
-    asked = select(
-        place, RECORDS.c.id, INTERACTIONS.c.source, INTERACTIONS.c.may_train, INTERACTIONS.c.superseded_by,
-        INTERACTIONS.c.happened_at, RECORDS.c.saved_at, RECORDS.c.body.is_(None).label("erased"),
-    ).join(RECORDS, RECORDS.c.sequence == place).limit(limit)  # fmt: skip
+    asked = (
+        select(
+            place,
+            RECORDS.c.id,
+            INTERACTIONS.c.source,
+            INTERACTIONS.c.may_train,
+            INTERACTIONS.c.superseded_by,
+            INTERACTIONS.c.happened_at,
+            RECORDS.c.saved_at,
+        )
+        .join(RECORDS, RECORDS.c.sequence == place)
+        .limit(limit)
+    )
     if after is not None:
         rows = reversed(connection.execute(asked.where(place > after).order_by(place)).all())
     else:
@@ -126,7 +133,6 @@ def _entries(connection: Connection, limit: int, *, before: int | None, after: i
             superseded=row.superseded_by is not None,
             happened_at=row.happened_at,
             saved_at=row.saved_at,
-            erased=bool(row.erased),
         )
         for row in rows
     ]

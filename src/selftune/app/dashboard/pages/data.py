@@ -59,7 +59,7 @@ def interactions(request: Request, before: int | None = None, after: int | None 
     """The log, newest first, fifty at a time."""
     project = project_of(request)
     page = project.store.log.page(PAGE, before=before, after=after)
-    names = [entry.interaction_id for entry in page.entries if not entry.erased]
+    names = [entry.interaction_id for entry in page.entries]
     said = {one.id: one for one in project.store.kept_records(names, Interaction)}
     rows = [_row(entry, said.get(entry.interaction_id)) for entry in page.entries]
     return show(request, "interactions", title="Interactions", page=page, rows=rows)
