@@ -10,7 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest import evaluation_of
+from canary_world import evaluation_of
+
 from selftune.errors import DamagedFileError, ServingError
 from selftune.governance.keys import seal_build
 from selftune.ledger.keys import load_machine_key

@@ -10,7 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conftest import in_team, world_of
+from canary_world import in_team, world_of
+
 from selftune.app.braking import stop_here
 from selftune.app.canarying import approve_trial, canary_line, canary_status, describe_canary
 from selftune.app.lifting import put_stay
