@@ -200,3 +200,15 @@ def test_what_can_not_be_read_is_set_aside_whole_with_its_reason(facts, why):
         json.loads(found.raw)["request"]
         == as_body(facts.get("request", {"messages": [{"role": "user", "content": "How tall is the tower?"}]})).decode()
     )
+
+
+def test_a_stream_with_half_a_character_and_odd_line_ends_is_read_all_the_same():
+    answer = b'data: {"choices":[{"delta":{"content":"Oh \\ud83d"}}]}\r\n\r\n: a remark\r\n\r\ndata: [DONE]\r\n\r\n'
+    assert read(exchange(response=answer, streamed=True)).answer == "Oh \ud83d"
+
+
+def test_a_stream_that_is_none_is_set_aside():
+    answer = events({"choices": "none"})
+    found = read(exchange(response=answer, streamed=True))
+    assert isinstance(found, Quarantined)
+    assert "no chunk" in found.reason

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from selftune.interactions.reading.lines import UnreadableError
 
@@ -13,27 +16,95 @@ if TYPE_CHECKING:
 
 _DATA: Final = b"data:"
 _DONE: Final = b"[DONE]"
+_SAID: Final = ("content", "reasoning_content", "reasoning", "refusal")
+
+
+class _Delta(msgspec.Struct):
+    """What a chunk adds to a message."""
+
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
+    tool_calls: Any = None
+
+
+class _Part(msgspec.Struct):
+    """A chunk's part of one choice."""
+
+    index: Any = 0
+    delta: _Delta | None = None
+    finish_reason: Any = None
+
+
+class _Chunk(msgspec.Struct):
+    """A chunk of a streamed chat, as far as it is read: sixty of them make an answer, so they are read fast."""
+
+    id: Any = None
+    model: Any = None
+    choices: list[_Part] | None = None
+
+
+_CHUNK: Final = msgspec.json.Decoder(_Chunk)
+
+
+@dataclass
+class _Choice:
+    """A choice as it grows."""
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    reason: Any = None
+
+    def grow(self, delta: _Delta) -> None:
+        for key in _SAID:
+            text = getattr(delta, key)
+            if text and isinstance(text, str):
+                self.texts.setdefault(key, []).append(text)
+        for part in _mappings(delta.tool_calls):
+            call = self.calls.setdefault(
+                _index(part), {"id": part.get("id"), "function": {"name": "", "arguments": ""}}
+            )
+            function = part.get("function")
+            if isinstance(function, dict):
+                _add(call["function"], function, "name", "arguments")
+
+    def message(self) -> dict[str, Any]:
+        said = {"role": "assistant", "content": ""} | {key: "".join(parts) for key, parts in self.texts.items()}
+        return {**said, "tool_calls": [self.calls[at] for at in sorted(self.calls)]} if self.calls else said
 
 
 def chat_of_events(data: bytes) -> dict[str, Any]:
     """A chat completion out of its chunks: texts, reasoning and tool calls of each choice, as far as they came.
 
     Raises:
-        UnreadableError: a whole event is no object.
+        UnreadableError: a whole event is no chunk.
     """
-    whole: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
-    for chunk in events_in(data):
-        whole |= {key: chunk[key] for key in ("id", "model", "created") if chunk.get(key) is not None}
-        for part in _mappings(chunk.get("choices")):
-            choice = choices.setdefault(_index(part), {"message": {"role": "assistant", "content": ""}})
-            choice["finish_reason"] = part.get("finish_reason") or choice.get("finish_reason")
-            _grow(choice["message"], part.get("delta"))
-    for choice in choices.values():
-        calls = choice["message"].pop("_calls", None)
-        if calls:
-            choice["message"]["tool_calls"] = [calls[at] for at in sorted(calls)]
-    return {**whole, "choices": [{**choices[at], "index": at} for at in sorted(choices)]}
+    model: Any = None
+    choices: dict[int, _Choice] = {}
+    for text in _texts_in(data):
+        try:
+            chunk = _CHUNK.decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            chunk = _chunk_of(_object(text))
+        model = chunk.model or model
+        for part in chunk.choices or ():
+            choice = choices.setdefault(part.index if isinstance(part.index, int) else 0, _Choice())
+            choice.reason = part.finish_reason or choice.reason
+            if part.delta is not None:
+                choice.grow(part.delta)
+    told = [
+        {"index": at, "message": choices[at].message(), "finish_reason": choices[at].reason} for at in sorted(choices)
+    ]
+    return {"model": model, "choices": told}
+
+
+def _chunk_of(value: Mapping[str, Any]) -> _Chunk:
+    """A chunk that holds what the fast reader refuses, such as half of a character."""
+    try:
+        return msgspec.convert(value, _Chunk)
+    except msgspec.ValidationError as error:
+        raise UnreadableError(f"a piece of the answer is no chunk: {error}") from error
 
 
 def text_of_events(data: bytes) -> dict[str, Any]:
@@ -94,17 +165,25 @@ def text_of_lines(data: bytes) -> dict[str, Any]:
 def events_in(data: bytes) -> Iterator[Mapping[str, Any]]:
     """The objects of a body of server-sent events, without the half of one at its end.
 
-    The format: https://html.spec.whatwg.org/multipage/server-sent-events.html. Events of several data lines are joined.
-
     Raises:
         UnreadableError: an event is no object.
     """
-    *whole, _ = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n")
+    return (_object(text) for text in _texts_in(data))
+
+
+def _texts_in(data: bytes) -> Iterator[bytes]:
+    """What each whole event says, without the mark of the end; several data lines of one event are joined.
+
+    The format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+    """
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    *whole, _ = data.split(b"\n\n")
     for block in whole:
-        lines = (line[len(_DATA) :].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(_DATA))
-        text = b"\n".join(lines)
-        if text and text.strip() != _DONE:
-            yield _object(text)
+        lines = [line[len(_DATA) :].strip() for line in block.split(b"\n") if line.startswith(_DATA)]
+        text = lines[0] if len(lines) == 1 else b"\n".join(lines)
+        if text and text != _DONE:
+            yield text
 
 
 def lines_in(data: bytes) -> Iterator[Mapping[str, Any]]:
@@ -119,19 +198,6 @@ def lines_in(data: bytes) -> Iterator[Mapping[str, Any]]:
             yield _object(line)
     with suppress(UnreadableError):
         yield _object(rest)
-
-
-def _grow(message: dict[str, Any], delta: Any) -> None:
-    """Add what a chunk says to what was said before it."""
-    if not isinstance(delta, dict):
-        return
-    _add(message, delta, "content", "reasoning_content", "reasoning", "refusal")
-    calls = message.setdefault("_calls", {})
-    for part in _mappings(delta.get("tool_calls")):
-        call = calls.setdefault(_index(part), {"id": part.get("id"), "function": {"name": "", "arguments": ""}})
-        function = part.get("function")
-        if isinstance(function, dict):
-            _add(call["function"], function, "name", "arguments")
 
 
 def _add(whole: dict[str, Any], part: Mapping[str, Any], *keys: str) -> None:
