@@ -65,7 +65,7 @@ class DialogueView:
 def list_dialogues(project: Project, before: int | None = None) -> Dialogues:
     """The newest dialogues that personas held, or those before a place in the log; few entries are looked at."""
     looked = project.store.log.page(LOOKED_AT, before=before)
-    held = [entry for entry in looked.entries if entry.source in _SOURCES and not entry.superseded and not entry.erased]
+    held = [entry for entry in looked.entries if entry.source in _SOURCES and not entry.superseded]
     shown = held[:_SHOWN]
     cut = len(held) > _SHOWN
     last = shown[-1].sequence if cut else looked.entries[-1].sequence if looked.older else None

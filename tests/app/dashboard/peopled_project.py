@@ -134,7 +134,7 @@ def _unsure(project, learnt: Interaction):
         arms=((Arm.CHAMPION, old.id), (Arm.CANDIDATE, new.id)), policy=policy.name, policy_digest=policy.digest,
         build_id=tuned.id, run_id=run.id,
     )  # fmt: skip
-    doubt = doubt_by("vasquez", decision.id, "The transition was too fast <script>alert(1)</script>.")
+    doubt = doubt_by("vasquez", decision.id, "The transition was too fast; I would see more nights first.")
     return dataset, run, tuned, old, new, decision, doubt
 
 
