@@ -38,7 +38,8 @@ def doctor(project: Folder = HERE, json: AsJson = False) -> None:
     from selftune.app.cli.screen import make_console, print_json
     from selftune.app.health import examine
 
-    findings = examine(project)
+    with make_console(stderr=True).status("Looking; getting out of the sandbox is tried in earnest"):
+        findings = examine(project)
     if json:
         print_json(findings)
     else:

@@ -29,6 +29,7 @@ TITLES: Final = {
     "decide_again": "Weighing picks",
     "release": "Releasing",
 }
+_MINUTE: Final = 60
 _MARKS: Final = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "not_shown": "[yellow]not shown[/]"}
 
 
@@ -111,12 +112,13 @@ class Stages:
             BarColumn(bar_width=28),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
         self._bars.start()
-        self._task = self._bars.add_task(TITLES.get(stage, stage), total=None, note="")
+        self._task = self._bars.add_task(TITLES.get(stage, stage), total=None, note="", left="")
 
     def progressed(self, stage: str, progress: Progress) -> None:
         """The bar moves; what judging will cost is a line of its own, before it costs anything."""
@@ -125,6 +127,7 @@ class Stages:
             self._console.print(f"    {progress.note}", highlight=False)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=progress.done, total=progress.total, note=progress.note)
+            self._bars.update(self._task, left=left_in_words(self._bars.tasks[0].time_remaining))
 
     def finished(self, stage: str, seconds: float, *, reused: bool) -> None:
         """The bar becomes a line."""
@@ -150,6 +153,17 @@ class Stages:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+
+
+def left_in_words(seconds: float | None) -> str:
+    """How long it will take still, as roughly as it is known; nothing where it is not."""
+    if seconds is None or seconds <= 0:
+        return ""
+    minutes = round(seconds / _MINUTE)
+    if minutes < 1:
+        return f"about {max(1, round(seconds))} s left"
+    hours, rest = divmod(minutes, _MINUTE)
+    return f"about {hours} h {rest} min left" if hours else f"about {minutes} min left"
 
 
 def result_of(stage: str, last: Progress) -> str:
