@@ -28,6 +28,8 @@ WHOLE: Final = ".spool"
 TORN: Final = ".torn"
 _LOCK: Final = "writer.lock"
 _DIGITS: Final = 12
+# Windows would make two bytes of a line end.
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,7 @@ class Spool:
 
     def _begin(self) -> None:
         self._path = self.folder / f"{self._next:0{_DIGITS}}{OPEN}"
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._file = os.open(self._path, _NEW, 0o600)
         self._next, self._size = self._next + 1, 0
         sync_folder(self.folder)
 

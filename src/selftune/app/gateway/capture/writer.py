@@ -12,11 +12,13 @@ import errno
 import logging
 import os
 import secrets
-import select
 import signal
 import sys
+import threading
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -151,24 +153,37 @@ def run(folder: Path, incoming: int, outgoing: int) -> int:
 def _batches(incoming: int, spool: Spool) -> Iterable[list[Asked]]:
     """All that has come so far, again and again; a silence closes the segment, so that it can be taken and deleted."""
     decode = msgspec.msgpack.Decoder(Asked).decode
+    read: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_read, args=(incoming, read), name="reading", daemon=True).start()
     data, ended = b"", False
     while not ended:
-        data, ended = _read_waiting(incoming, data, spool)
+        more, ended = _all_waiting(read, spool)
+        data += more
         frames = list(read_frames(data))
         if frames:
             data = data[frames[-1].end :]
             yield [decode(frame.payload) for frame in frames if frame.payload is not None]
 
 
-def _read_waiting(incoming: int, data: bytes, spool: Spool) -> tuple[bytes, bool]:
-    """What waits to be read behind `data`, at least something, and whether the input has ended."""
-    while not select.select([incoming], [], [], _IDLE_SECONDS)[0]:
-        spool.rotate()
-    while True:
-        more = os.read(incoming, _CHUNK)
-        data += more
-        if not more or len(data) >= _MOST_BYTES or not select.select([incoming], [], [], 0)[0]:
-            return data, not more
+def _read(incoming: int, read: SimpleQueue[bytes]) -> None:
+    """Hand on what comes in, and nothing at its end."""
+    while chunk := os.read(incoming, _CHUNK):
+        read.put(chunk)
+    read.put(b"")
+
+
+def _all_waiting(read: SimpleQueue[bytes], spool: Spool) -> tuple[bytes, bool]:
+    """What was read since the last time, something at least, and whether the input has ended."""
+    chunks: list[bytes] = []
+    while not chunks:
+        try:
+            chunks.append(read.get(timeout=_IDLE_SECONDS))
+        except Empty:
+            spool.rotate()
+    with suppress(Empty):
+        while chunks[-1] and sum(map(len, chunks)) < _MOST_BYTES:
+            chunks.append(read.get_nowait())
+    return b"".join(chunks), not chunks[-1]
 
 
 def _tell(outgoing: int, done: Iterable[Done]) -> None:
