@@ -47,6 +47,7 @@ BODY: Final = {
 _WIDEST: Final = 0.10
 _AT_ONCE: Final = 32
 _RATE: Final = 50
+_AT_A_RATE: Final = 150
 _PROXY_CORE: Final = 1
 _LOAD_CORE: Final = 0
 
@@ -242,10 +243,13 @@ def request_bytes(port: int, *, stream: bool, key: str = "") -> bytes:
 
 
 def right(answer: bytes, *, stream: bool) -> bool:
-    """Whether an answer is the upstream's, whole."""
+    """Whether an answer says the upstream's words, and came to its end."""
+    body = answer.partition(b"\r\n\r\n")[2]
     if not stream:
-        return TEXT.encode() in answer and b'"finish_reason": "stop"' in answer
-    return answer.count(b'"delta"') == len(EVENTS) - 1 and b"[DONE]" in answer
+        return bool(json.loads(body)["choices"][0]["message"]["content"] == TEXT)
+    told = [json.loads(line[6:]) for line in body.split(b"\n") if line.startswith(b"data: {")]
+    said = "".join(one["choices"][0]["delta"].get("content") or "" for one in told if one.get("choices"))
+    return said == TEXT and b"[DONE]" in body
 
 
 async def load(port: int, requests: int, at_once: int, *, stream: bool, key: str, rate: float = 0.0) -> dict[str, Any]:
@@ -387,7 +391,7 @@ def measure(side: Any, requests: int, *, stream: bool) -> dict[str, Any]:
         assert not lost, f"{lost} exchanges were not kept: {status()}"
     itself = after["itself"] - before["itself"]
     together = sum(after_all.values()) - sum(before.values())
-    slow = asyncio.run(load(port, min(requests, 300), 8, stream=stream, key=key, rate=_RATE))
+    slow = asyncio.run(load(port, _AT_A_RATE, 8, stream=stream, key=key, rate=_RATE))
     ordered = sorted(slow["firsts"])
     return {
         "per_second": requests / itself,
@@ -440,12 +444,13 @@ def compare(requests: int, rounds: int) -> None:
             by_side["upstream"] = []
             for number in range(rounds + 1):
                 for name in names if number % 2 == 0 else reversed(names):
-                    few = max(100, requests // 10) if name == "litellm" else requests
+                    few = max(50, requests // 20) if name == "litellm" else requests
                     figures = measure(sides[name], few, stream=kind == "stream")
+                    print(f"{kind} {name} {figures}", file=sys.stderr)
                     if number:  # the first round warms up
                         by_side.setdefault(name, []).append(figures)
                 direct = sorted(
-                    asyncio.run(load(behind, 300, 8, stream=kind == "stream", key="", rate=_RATE))["firsts"]
+                    asyncio.run(load(behind, _AT_A_RATE, 8, stream=kind == "stream", key="", rate=_RATE))["firsts"]
                 )
                 if number:
                     by_side["upstream"].append({"p50_ms": 1000 * statistics.median(direct)})
