@@ -77,7 +77,7 @@ def test_an_edit_is_a_correction_and_a_reason_a_remark_both_redacted(answered, w
     joined(answered, webui).look()
     assert said(answered)[-1] == Feedback(thumbs=-1, correction="330 metres, says [email-1].")
     (remark,) = [one for _, one in answered.project.store.each(Statement)]
-    assert remark.text == "No, [email-1]"
+    assert remark.text == "Wrong: [email-1]"
 
 
 def test_a_rating_of_an_answer_of_elsewhere_waits_until_it_is_there(house, webui):
