@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from kept_records import interaction, judgement
+from sqlalchemy.event import listen
 
 from selftune.records import Consent, Thread
 from selftune.store import Store
@@ -69,3 +70,24 @@ def test_an_empty_log_has_one_empty_page(store):
     page = store.log.page(10)
     assert (page.entries, page.newer, page.older) == ((), False, False)
     assert store.log.counts().kept == 0
+
+
+def test_no_page_walks_over_the_log(tmp_path):
+    """By SQLite's own plan: places are searched, nothing is scanned whole or sorted, however long the log is."""
+    asked = []
+    with Store.open(tmp_path) as store:
+        store.save([interaction(number) for number in range(30)], event="imported")
+        listen(store._engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+        for bounds in ({}, {"before": 20}, {"after": 3}):
+            store.log.page(5, **bounds)
+        reads = [one for one in asked if one[0].lstrip().startswith("SELECT")]
+        with store._engine.connect() as connection:
+            plans = [
+                row[3]
+                for text, values in reads
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all()
+            ]
+    assert len(reads) == 9
+    assert [line for line in plans if "TEMP B-TREE" in line] == []
+    # The newest page alone has no bound: it reads from the end of the table, and its limit ends that.
+    assert sum(line.startswith("SCAN") for line in plans) <= 1

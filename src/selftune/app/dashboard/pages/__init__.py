@@ -37,10 +37,10 @@ PAGES: Final[tuple[Entry, ...]] = (
     Entry(name="review", path="/review", title="Review", group=TODAY, router=review.router),
     Entry(name="models", path="/models", title="Models", group=MODELS, router=models.router),
     Entry(name="decisions", path="/decisions", title="Decision", group=MODELS, router=decisions.router),
+    Entry(name="data", path="/data", title="Data", group=DATA, router=data.router),
     Entry(name="personas", path="/personas", title="Personas", group=HOUSE, router=personas.router),
     Entry(name="governance", path="/governance", title="Governance", group=HOUSE, router=governance.router),
     Entry(name="experiments", path="/experiments", title="Experiments", group=MODELS, router=experiments.router),
-    Entry(name="data", path="/data", title="Data", group=DATA, router=data.router),
     Entry(name="rules", path="/rules", title="Rules", group=HOUSE, router=rules.router),
     Entry(name="settings", path="/settings", title="Settings", group=HOUSE, router=settings.router),
 )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 def plain(text: str) -> str:
     """The text without characters that steer a terminal, that nobody sees, or that turn the direction of writing."""
+    if text.isprintable():
+        return text
     return "".join(
         letter if letter in "\n\t" or letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
