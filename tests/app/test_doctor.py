@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selftune.app.health import _driver, _records
+from selftune.app.health import _base, _driver, _records
 from selftune.records import Interaction, Message, Trigger
 from selftune.store.dialect import sqlite_module
 
@@ -46,3 +46,10 @@ def test_a_llama_server_that_is_not_there_is_named(monkeypatch, tmp_path):
 def test_a_driver_that_is_none_is_answered_with_the_nearest():
     (unknown,) = _driver("olama")
     assert "'ollama'" in unknown.mend
+
+
+def test_the_files_of_a_base_are_looked_at_and_one_that_is_gone_is_named(monkeypatch, tmp_path):
+    assert _base("reference").level == "ok"
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path))
+    gone = _base("never added")
+    assert (gone.level, bool(gone.mend)) == ("bad", True)

@@ -95,6 +95,7 @@ def _project(folder: Path) -> Iterator[Finding]:
             yield Finding(level="ok", what=f"project {project.config.project.name!r} on base {project.base.name!r}")
             yield Finding(level="ok", what=f"records: {project.store.sqlite_note}")
             yield look_at_ledger_clock(project)
+            yield _base(project.config.base.name)
             yield from look_at_endpoints(project)
             yield from _driver(project.config.serving.driver)
             yield from _release(project)
@@ -103,6 +104,17 @@ def _project(folder: Path) -> Iterator[Finding]:
             yield check_ledger(folder)
     except SelftuneError as error:
         yield Finding(level="bad", what=error.message, mend=error.next_step)
+
+
+def _base(name: str) -> Finding:
+    """Whether the files of the base are the ones that were pinned; every byte of them is read."""
+    from selftune.bases.registry import resolve_base
+
+    try:
+        base, folder = resolve_base(name)
+    except SelftuneError as error:
+        return Finding(level="bad", what=error.message, mend=error.next_step)
+    return Finding(level="ok", what=f"the files of base {base.name!r} are the ones that were pinned: {folder}")
 
 
 def _driver(name: str) -> Iterator[Finding]:
