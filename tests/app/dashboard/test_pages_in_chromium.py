@@ -34,7 +34,9 @@ ALL_RULES = {
 }
 COLOURS = {**ONLY_FAULTS, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 """What may differ between light and dark."""
-OF_DOCS = {"tonight", "chat", "governance", "personas"}
+LOOKED_AT = {"exclude": [["tbody tr:nth-child(n+12)"], ["article:nth-of-type(n+4)"]]}
+"""Further rows of a table, and further articles, are made like the first ones; looking at hundreds takes half a minute."""
+OF_DOCS = {"tonight", "chat"}
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_each_page_says_its_name_fits_its_window_and_can_be_used_by_everybody(en
         page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "it runs off the side"
         assert picture(page, f"{entry.name}_{width}", tmp_path) == (width, HEIGHTS[width])
-        for fault in Axe().run(page, options=asked).response["violations"]:
+        for fault in Axe().run(page, LOOKED_AT, asked).response["violations"]:
             if fault["impact"] in HEAVY:
                 found[f"{scheme} {fault['id']}"] = [node["html"][:160] for node in fault["nodes"][:3]]
     assert found == {}
