@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from selftune.app.gateway.exchange import Route
 
-_CONNECT_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 10.0
+_CONNECTING: Final = 64
 _IDLE_SECONDS: Final = 15.0
 _EVENTS: Final = "text/event-stream"
 _FAULTS: Final = (ClientError, HttpProcessingError, TimeoutError, OSError)
@@ -110,6 +111,7 @@ class Asker:
     def __init__(self, silent_seconds: float) -> None:
         self._silent_seconds = silent_seconds
         self._idle: dict[_Place, list[_Link]] = {}
+        self._turns = asyncio.Semaphore(_CONNECTING)
 
     @asynccontextmanager
     async def ask(self, route: Route, path: str, body: bytes) -> AsyncIterator[Answer]:
@@ -173,7 +175,8 @@ class Asker:
     async def _connect(self, place: _Place) -> _Link:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
+            # Whoever waits for a turn is not out of time: a thousand at once would all be, on a busy machine.
+            async with self._turns, asyncio.timeout(_CONNECT_SECONDS):
                 _, handler = await loop.create_connection(
                     lambda: ResponseHandler(loop), place.host, place.port, ssl=True if place.secure else None
                 )
