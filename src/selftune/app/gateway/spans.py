@@ -38,7 +38,7 @@ _OPTED_OUT: Final = "none"
 _MOST_WAITING: Final = 512
 _EXPORTER: Final = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _NANOSECONDS: Final = 1_000_000_000
-_PACKAGES: Final = "'selftune[otel]' opentelemetry-exporter-otlp-proto-http"
+_PACKAGES: Final = "'selftune[otel]'"
 
 
 class Spans:
