@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from configured_project import open_test_project
 
-from selftune.app.cli import notify
+from selftune.app.cli import nights, notify
 from selftune.app.notices import telling
 from selftune.app.notices.due import begin_watching, notices_now
 from selftune.app.notices.telling import TOLD, send_test, tell_quietly, tell_what_is_due
@@ -210,3 +210,20 @@ def test_the_command_sends_a_test_and_ends_with_1_where_one_did_not_go_out(tmp_p
     done = CliRunner().invoke(app, ["notify", "test", "--project", str(folder), "--json"])
     assert done.exit_code == 1
     assert json.loads(done.stdout) == [{"by": NAME, "notices": 1, "problem": "the service did not take it"}]
+
+
+def test_a_night_that_can_tell_nobody_says_so_and_ends_as_it_would_have(tmp_path, monkeypatch):
+    monkeypatch.setenv("SELFTUNE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(NAME, raising=False)
+    with open_test_project(tmp_path) as opened:
+        config = opened.folder / "selftune.toml"
+    quiet = config.read_text(encoding="utf-8").replace('"fake"', '"reference"')
+    command = typer.Typer()
+    nights.register(command)
+    endings = []
+    for text in (quiet, f'{quiet}\n[notify]\nurls_env = ["{NAME}"]\n'):
+        config.write_text(text, encoding="utf-8")
+        done = CliRunner().invoke(command, ["nightly", "--now", "--project", str(config.parent)])
+        endings.append((done.exit_code, type(done.exception), "Nobody was told" in done.output))
+    assert [told for _, _, told in endings] == [False, True]
+    assert endings[0][:2] == endings[1][:2]

@@ -71,12 +71,16 @@ def night(
                 typer.echo("\n".join(describe_plan(plan)))
             return
         from selftune.app.nightly import exit_code_of, leave_morning_note, night_summary
-        from selftune.app.notices.telling import tell_quietly
+        from selftune.app.notices.telling import note_broken_night, tell_quietly
+        from selftune.errors import SelftuneError
         from selftune.loop.night.night import run_night
 
         try:
             report = run_night(opened, wishes, Stages(make_console(stderr=True)))
             note = leave_morning_note(opened, report)
+        except SelftuneError as error:
+            note_broken_night(opened, error)
+            raise
         finally:
             if untold := tell_quietly(opened):
                 typer.echo(untold, err=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WATCHED: Final = "notices began"
 STEP_FAILED: Final = "step failed"
+NIGHT_FAILED: Final = "night failed"
 _NEWS: Final = timedelta(days=7)
 # So far back one looks for what happened; a week of nights has a tenth of it.
 _MOST_ENTRIES: Final = 50_000
@@ -105,6 +106,9 @@ def _of_entry(entry: Entry) -> Notice | None:
     detail = dict(entry.detail)
     if entry.event == STEP_FAILED:
         text = f"The step {detail.get('stage', '?')} failed ({detail.get('error', '?')}). See: selftune status"
+        return Notice(event=NoticeEvent.FAILURE, about=f"entry {entry.seq}", text=text)
+    if entry.event == NIGHT_FAILED:
+        text = f"A night broke off ({detail.get('error', '?')}). See: selftune nightly status"
         return Notice(event=NoticeEvent.FAILURE, about=f"entry {entry.seq}", text=text)
     if entry.event == CANARY_ENDED and detail.get("end") == TrialEnd.RETURNED.value:
         text = "The candidate was sent back, and the champion answers everybody. See: selftune canary status"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.notices.due import begin_watching, notices_now
-from selftune.errors import ConfigError, MissingFileError, SelftuneError
+from selftune.app.notices.due import NIGHT_FAILED, begin_watching, notices_now
+from selftune.errors import ConfigError, MissingFileError, NotYet, SelftuneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +68,13 @@ def tell_quietly(project: Project) -> str:
         return f"Nobody was told: {error.strerror}."
     failed = [f"{one.by}: {one.problem}" for one in told if one.problem]
     return f"Not everybody was told ({'; '.join(failed)}). Try it: selftune notify test" if failed else ""
+
+
+def note_broken_night(project: Project, error: SelftuneError) -> None:
+    """Put on record that a night raised this, so that it is told; a night that waits or has nothing to do did not."""
+    if project.config.notify.urls_env and not isinstance(error, NotYet):
+        begin_watching(project)
+        project.store.note(NIGHT_FAILED, {"error": type(error).__name__})
 
 
 def send_test(project: Project) -> tuple[Told, ...]:
