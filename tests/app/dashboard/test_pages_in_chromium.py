@@ -35,7 +35,7 @@ ALL_RULES = {
 COLOURS = {**ONLY_FAULTS, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 """What may differ between light and dark."""
 LOOKED_AT = {"exclude": [["tbody tr:nth-child(n+12)"], ["article:nth-of-type(n+4)"]]}
-"""Further rows of a table, and further articles, are made like the first ones; looking at hundreds takes half a minute."""
+"""Further rows and articles are made like the first ones; to look at hundreds takes half a minute."""
 OF_DOCS = {"tonight", "chat"}
 
 
