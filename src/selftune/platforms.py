@@ -89,6 +89,12 @@ def is_read_by_others(path: Path) -> bool:
     return os.name == "posix" and bool(path.stat().st_mode & _OTHERS)
 
 
+def give_way(steps: int) -> None:
+    """Let other processes go first, by so many steps of `nice`; Windows is asked for nothing."""
+    if hasattr(os, "nice"):
+        os.nice(steps)
+
+
 def kill_this_process() -> None:
     """End at once, with nothing put in order, as a power cut would."""
     os.kill(os.getpid(), signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)

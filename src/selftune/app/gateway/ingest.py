@@ -8,7 +8,6 @@ It ends with SIGTERM or SIGINT, after a last look.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from selftune.app.gateway.capture.ingest import watch
 from selftune.errors import SelftuneError
+from selftune.platforms import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     enough = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: enough.set())
-    if hasattr(os, "nice"):
-        os.nice(_NICER)
+    give_way(_NICER)
     try:
         watch(Path(arguments[0]).resolve(), wait=enough.wait)
     except SelftuneError as error:
