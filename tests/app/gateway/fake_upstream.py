@@ -64,7 +64,7 @@ class FakeUpstream:
         return web.json_response(self._whole(body, words), headers={"X-Selftune-Build": BUILD})
 
     def _id(self):
-        return f"chatcmpl-fake{self.number}"
+        return f"chatcmpl-of-the-fake-{self.number}"
 
     def _whole(self, body, words):
         usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
