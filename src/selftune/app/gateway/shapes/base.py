@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 LINES: Final = "application/x-ndjson"
-_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+# Shorter ones, such as Ollama's chatcmpl-123, come again: the second would be taken for the first.
+_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{16,128}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # Fields that mean something to us or to nobody: that they go no further is no loss to tell of.
