@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     settings = config.gateway if port is None else replace(config.gateway, port=port)
-    routing = open_routing(Upstreams(folder, settings.upstreams, config.egress.allow), folder)
+    routing = open_routing(Upstreams(folder, settings.upstreams, config.egress.allow, config.capture.redact), folder)
     own, token = passing_key("the commands of this machine", (Scope.READ,))
     keys, capture = KeyRing(folder / ".selftune", own=(own,)), open_capture(folder, settings)
     secrets = (*config.capture.redact, *config.capture.quarantine)
