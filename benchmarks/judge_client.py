@@ -177,7 +177,7 @@ async def by_aiohttp(port: int, bodies: list[dict[str, Any]]) -> list[float]:
 
 async def by_openai(port: int, bodies: list[dict[str, Any]]) -> list[float]:
     """The overalls, by the loop that most scripts have: AsyncOpenAI as it comes and a semaphore."""
-    from openai import AsyncOpenAI  # type: ignore[import-not-found] # a peer, measured where it happens to be
+    from openai import AsyncOpenAI
 
     turns = asyncio.Semaphore(AT_ONCE)
     async with AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none") as client:
