@@ -84,8 +84,7 @@ def first_key(hidden: Path) -> str | None:
 def _keep_up(folder: Path, wishes: Wishes, told: Callable[[str], None]) -> int:
     hidden = folder / HIDDEN
     ours = _start_model(folder, told) if wishes.model else False
-    key = first_key(hidden)
-    members = _members(folder, wishes, told, key)
+    members = _members(folder, wishes, told)
     try:
         return asyncio.run(_run(folder, members, hidden / "logs", watch=wishes.model))
     finally:
@@ -104,14 +103,14 @@ async def _run(folder: Path, members: tuple[Member, ...], logs: Path, *, watch: 
             watching.cancel()
 
 
-def _members(folder: Path, wishes: Wishes, told: Callable[[str], None], key: str | None) -> tuple[Member, ...]:
-    where, keys = str(folder), [] if key is None else [key]
+def _members(folder: Path, wishes: Wishes, told: Callable[[str], None]) -> tuple[Member, ...]:
+    where = str(folder)
     found = [
         Member(
             name="gateway",
             module=GATEWAY,
             arguments=(where, *_port(wishes.port)),
-            told=lambda line: _tell_gateway(line, keys, told),
+            told=lambda line: _tell_gateway(line, folder / HIDDEN, told),
             needed=True,
         )
     ]
@@ -128,8 +127,8 @@ def _port(port: int | None) -> tuple[str, ...]:
     return () if port is None else ("--port", str(port))
 
 
-def _tell_gateway(line: str, keys: list[str], told: Callable[[str], None]) -> None:
-    """What the gateway says when it is up, as the lines that a person pastes into a client; a new key once."""
+def _tell_gateway(line: str, hidden: Path, told: Callable[[str], None]) -> None:
+    """What the gateway says when it is up, as the lines that a person pastes into a client; the first key once."""
     try:
         said = json.loads(line)
     except ValueError:
@@ -139,8 +138,9 @@ def _tell_gateway(line: str, keys: list[str], told: Callable[[str], None]) -> No
         told(f"The gateway can't start: {said.get('message')} {said.get('next_step')}")
         return
     told(f"Gateway: {said['up']}/v1 (OpenAI), {said['up']} (Ollama); the model is called champion")
-    if keys:
-        key = keys.pop()
+    # Made only now: a key from before a start that failed would have been shown to nobody.
+    key = first_key(hidden)
+    if key is not None:
         told(f"Your key, shown this once: {key}")
         told(f"For a client: OPENAI_BASE_URL={said['up']}/v1 OPENAI_API_KEY={key}")
 

@@ -17,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from configured_project import open_test_project
 
-from selftune.app.cli import nights, notify
+from selftune.app.cli import everyday, nights, notify
 from selftune.app.notices import telling
-from selftune.app.notices.due import begin_watching, notices_now
+from selftune.app.notices.due import NIGHT_FAILED, begin_watching, notices_now
 from selftune.app.notices.telling import TOLD, send_test, tell_quietly, tell_what_is_due
-from selftune.errors import ConfigError
+from selftune.errors import ConfigError, IntegrityError
 from selftune.loop.canary.settling import EVENT as CANARY_ENDED
 from selftune.loop.fronting import NoticeEvent, NotifySection
 from selftune.records import Mode, Night
@@ -227,3 +227,17 @@ def test_a_night_that_can_tell_nobody_says_so_and_ends_as_it_would_have(tmp_path
         endings.append((done.exit_code, type(done.exception), "Nobody was told" in done.output))
     assert [told for _, _, told in endings] == [False, True]
     assert endings[0][:2] == endings[1][:2]
+
+
+def test_a_cycle_tells_what_is_due_too_and_ends_as_it_would_have(tmp_path, pointed):
+    with open_test_project(tmp_path) as opened:
+        begin_watching(opened)
+        opened.store.note(NIGHT_FAILED, {"error": "ServingError"})
+        config = opened.folder / "selftune.toml"
+    text = config.read_text(encoding="utf-8").replace('"fake"', '"reference"')
+    config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\n', encoding="utf-8")
+    command = typer.Typer()
+    everyday.register(command)
+    ended = [CliRunner().invoke(command, ["cycle", "--project", str(config.parent)]) for _ in range(2)]
+    assert {type(done.exception) for done in ended} == {IntegrityError}
+    assert len(pointed.took) == 1

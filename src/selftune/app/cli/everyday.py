@@ -153,6 +153,7 @@ def cycle(
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.doubts_page import standing_lines
     from selftune.app.judging import limit_spending
+    from selftune.app.notices.telling import tell_quietly
     from selftune.app.reviewing import check_after_batch, judge_line
     from selftune.app.trainings import find_run
     from selftune.loop.planning import make_plan
@@ -169,7 +170,11 @@ def cycle(
         if dry_run:
             _show_plan(make_plan(opened, given), json=json)
             return
-        report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds, run=given)
+        try:
+            report = go_round(opened, Stages(make_console(stderr=True)), seconds=seconds, run=given)
+        finally:
+            if untold := tell_quietly(opened):
+                typer.echo(untold, err=True)
         drift, bias = check_after_batch(opened, report.timings), tell_batch(opened, report.timings)
         doubted = () if report.decision is None else standing_lines(opened, report.decision)
         if json:
