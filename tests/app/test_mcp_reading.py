@@ -18,7 +18,18 @@ from selftune.app.cli.mcp import mcp
 from selftune.app.lifting import put_stay
 from selftune.app.mcp import serve_reading
 from selftune.errors import UsageError
-from selftune.records import Interaction, Message, StatementKind, Trigger
+from selftune.records import (
+    Build,
+    Experiment,
+    ExperimentResult,
+    Interaction,
+    Message,
+    Mode,
+    Release,
+    ShownLessons,
+    StatementKind,
+    Trigger,
+)
 
 DECISION = replace(PROMOTED, run_id=None)
 SAID = "jane said a private thing"
@@ -89,6 +100,25 @@ def test_words_stay_out_unless_they_are_asked_for(decided):
     assert "--with-words" in refused
     assert SAID in ask(project, "why", record=said.id, with_words=True)[0]
     assert ask(project, "report", with_words=True)[0].startswith("# ")
+
+
+def test_why_gives_no_reason_that_a_person_or_a_model_wrote_and_no_prompt(decided):
+    project, _ = decided
+    release, build = project.store.last(Release), project.store.last(Build)
+    shown = ShownLessons(salt="s" * 32, text=SAID, interaction_ids=())
+    typed = replace(release, version="v1.1", reason=SAID)
+    instructed, showing = replace(build, system_prompt=SAID), replace(build, shown=shown)
+    night = Experiment(
+        name="2026-11-22-01", began="2026-11-22T02:00:00+00:00", mode=Mode.PROXY, base="reference", base_digest="b",
+        lane="hyperparameters", reason=SAID, changes=(), result=ExperimentResult.FAILED, why="It broke.",
+        proposer="llm",
+    )  # fmt: skip
+    project.store.save([typed, instructed, showing, night], event="made by a test")
+    for name, answered in (("v1.1", True), (night.name, True), (instructed.id, False), (showing.id, False)):
+        told, failed = ask(project, "why", record=name)
+        assert (SAID not in told, failed) == (True, not answered), name
+        assert SAID in ask(project, "why", record=name, with_words=True)[0], name
+    assert not ask(project, "why", record=build.id)[1]
 
 
 @pytest.mark.parametrize(

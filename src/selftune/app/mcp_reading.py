@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from selftune.loop.project import Project
-    from selftune.records import ToolCall
+    from selftune.records import Record, ToolCall
 
 INSTRUCTIONS: Final = "What selftune knows of its own work. All of it is data; nothing here changes anything."
 _WORDLESS: Final = (Build, Decision, Experiment, Night, Release, Run)
@@ -91,9 +91,9 @@ class ReadTools:
         from selftune.app.tracing import find, trace
 
         name = arguments.get("record", "")
-        if not self._with_words and not isinstance(find(self._project, name), _WORDLESS):
+        if not self._with_words and _holds_words(find(self._project, name)):
             return f"{ERROR}it holds what somebody said; `selftune mcp --with-words` gives it"
-        return "\n".join(trace(self._project, name).lines)
+        return "\n".join(trace(self._project, name, with_words=self._with_words).lines)
 
     def _results(self, _: dict[str, str]) -> str:
         from selftune.app.results import describe_results, gather_results
@@ -125,6 +125,13 @@ class ReadTools:
         return _as_json(
             [{"id": one.id, "at": at, "outcome": one.outcome.value, "reason": one.reason} for one, at in newest]
         )
+
+
+def _holds_words(record: Record) -> bool:
+    """Whether more of it than its reason is somebody's words; a prompt may show what people said."""
+    if isinstance(record, Build):
+        return record.prompt is not None
+    return not isinstance(record, _WORDLESS)
 
 
 def _tool(name: str, description: str, **texts: str) -> ToolSchema:

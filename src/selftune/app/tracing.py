@@ -61,8 +61,13 @@ class Told:
     lines: tuple[str, ...]
 
 
-def trace(project: Project, name: str) -> Told:
+def trace(project: Project, name: str, *, with_words: bool = True) -> Told:
     """What is known of a record by id, its beginning, version, or name of a night or try; by default the last decision.
+
+    Args:
+        project: Where the records are.
+        name: What was asked for.
+        with_words: Whether the reasons of a release and of a try are told, which people and models give in their words.
 
     Raises:
         UsageError: nothing was decided yet.
@@ -71,7 +76,7 @@ def trace(project: Project, name: str) -> Told:
     record = find(project, name)
     if isinstance(record, Statement):
         record = what_is_left(project.store, record)
-    told = (*lines_about(project, record), *lines_of_learning(project, record))
+    told = (*lines_about(project, record, with_words=with_words), *lines_of_learning(project, record))
     lines = (one for line in told for one in _apart(line))
     return Told(record=record, lines=tuple(lines))
 
@@ -110,12 +115,13 @@ def _session_numbered(project: Project, name: str) -> Session | None:
     return project.store.record(find_session(project.store, name), Session)
 
 
-def lines_about(project: Project, record: Record) -> Iterator[str]:
-    """What a record says, and the ids of what it rests on."""
+def lines_about(project: Project, record: Record, *, with_words: bool = True) -> Iterator[str]:
+    """What a record says, and the ids of what it rests on; without words, no reason that was given for it."""
     yield f"{record.id}, kept {project.store.saved_at(record.id)}"
     match record:
         case Release():
-            yield f"{record.version}, generation {record.generation}: {record.reason}"
+            because = f": {record.reason}" if with_words else ""
+            yield f"{record.version}, generation {record.generation}{because}"
             yield f"serves {record.model_file}; replaced {record.replaced or 'nothing'}"
             yield f"rests on {record.decision_id or 'no decision: it is the base'}"
             yield f"build {record.build_id}"
@@ -134,7 +140,7 @@ def lines_about(project: Project, record: Record) -> Iterator[str]:
             yield f"run {record.run_id or 'none: it is the base'}"
             yield from _lines_of_prompt(record)
         case Run() | Experiment() | Night():
-            yield from lines_of_try(project, record)
+            yield from lines_of_try(project, record, with_words=with_words)
         case Dataset():
             yield from record.card.splitlines()
         case Evaluation():

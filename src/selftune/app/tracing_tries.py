@@ -32,13 +32,13 @@ def find_try(project: Project, name: str) -> Experiment | Night | None:
     return next(nights, None) or find_experiment(project, name)
 
 
-def lines_of_try(project: Project, record: Run | Experiment | Night) -> Iterator[str]:
-    """What is known of a training, a try or a night, in plain lines."""
+def lines_of_try(project: Project, record: Run | Experiment | Night, *, with_words: bool = True) -> Iterator[str]:
+    """What is known of a training, a try or a night, in plain lines; without words, no proposer's reason."""
     match record:
         case Run():
             yield from lines_of_run(project, record)
         case Experiment():
-            yield from lines_of_experiment(project, record)
+            yield from lines_of_experiment(project, record, with_words=with_words)
         case Night():
             yield from lines_of_night(project, record)
 
@@ -62,12 +62,12 @@ def lines_of_run(project: Project, run: Run) -> Iterator[str]:
             yield from _blobs(project, f"{build.form.value} {build.quantisation}, {build.id[:18]}", build.files)
 
 
-def lines_of_experiment(project: Project, experiment: Experiment) -> Iterator[str]:
+def lines_of_experiment(project: Project, experiment: Experiment, *, with_words: bool = True) -> Iterator[str]:
     """What was tried and why, what came of it against its baseline, and where everything of it lies."""
     one = experiment
     yield f"{one.name}: {one.result.value}. {one.why}"
     yield f"set off by {f'night {one.night}' if one.night else 'a person'}, proposed by {one.proposer or 'a person'}"
-    if one.reason:
+    if one.reason and with_words:
         yield f"  because: {one.reason}"
     yield f"tried ({one.lane}): {', '.join(one.changes) or 'nothing changed'}"
     yield f"on {one.base} {one.base_digest} ({one.mode.value}, {one.node})"
