@@ -183,6 +183,14 @@ class Store:
                 ids += self._keep(connection, batch, event=event, detail=detail)
         return ids
 
+    def save_named(self, record: Record, names: Sequence[str], *, event: str) -> str:
+        """Keep a record as `save` does and have each of these names mean it from now on, or neither; returns its id."""
+        with self._writing() as connection:
+            (kept,) = self._keep(connection, [record], event=event, detail=_NO_DETAIL)
+            for name in names:
+                self._remember(connection, name, kept)
+        return kept
+
     def note(self, event: str, detail: Mapping[str, str] = _NO_DETAIL) -> int:
         """Add a ledger entry that has no record; returns its place in the ledger."""
         with self._writing() as connection:
@@ -496,12 +504,7 @@ class Store:
     def remember(self, name: str, record_id: str) -> None:
         """Recognise this key from now on; the key itself is not kept, only its HMAC under the project's own secret."""
         with self._writing() as connection:
-            key = source_key(self._secret(connection), name)
-            if (
-                connection.execute(update(SOURCES).where(SOURCES.c.key == key).values(record_id=record_id)).rowcount
-                == 0
-            ):
-                connection.execute(insert(SOURCES).values(key=key, record_id=record_id))
+            self._remember(connection, name, record_id)
 
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, from the project's own secret: the same at each call, telling nothing of it."""
@@ -708,6 +711,12 @@ class Store:
         history.add_entries(connection, at=at, event=event, records=kept.new, detail=detail)
         history.add_entries(connection, at=at, event=TIGHTENED, records=kept.tightened, detail=detail)
         return kept.ids
+
+    def _remember(self, connection: Connection, name: str, record_id: str) -> None:
+        key = source_key(self._secret(connection), name)
+        known = update(SOURCES).where(SOURCES.c.key == key).values(record_id=record_id)
+        if connection.execute(known).rowcount == 0:
+            connection.execute(insert(SOURCES).values(key=key, record_id=record_id))
 
     def _keep_outputs(
         self, key: str, stage: str, batch: Sequence[Record], *, many: bool, begin: bool, seconds: float | None = None

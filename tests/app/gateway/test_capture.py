@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from captured_exchanges import House, chunks, exchange
@@ -13,8 +14,9 @@ from selftune.app.gateway.capture.talk import Verdict
 from selftune.app.gateway.capture.words import Word, read_word
 from selftune.app.gateway.exchange import Ended
 from selftune.app.gateway.keys import make_key
-from selftune.errors import UsageError
+from selftune.errors import BudgetError, UsageError
 from selftune.records import Feedback, Quarantined, Statement
+from selftune.store import Store
 
 
 @pytest.fixture
@@ -174,6 +176,37 @@ def test_the_same_word_twice_is_one_and_a_contradicting_one_is_newer(house):
     assert newest(house).feedback == Feedback(thumbs=1)
 
 
+def test_an_ingest_that_begins_again_does_not_turn_back_the_last_word(house):
+    key = key_of(house, "default")
+    house.write(exchange(key_id=key))
+    house.write(*(word(key, number=number, thumbs=thumbs) for number, thumbs in enumerate([1, 1, -1], start=1)))
+    spooled = {path: path.read_bytes() for path in house.spool_folder.glob("*.spool")}
+    house.take()
+    for path, data in spooled.items():
+        path.write_bytes(data)
+    house.take()
+    assert [one.feedback and one.feedback.thumbs for one in house.kept()] == [None, 1, -1]
+    assert newest(house).feedback == Feedback(thumbs=-1)
+
+
+def test_a_word_is_kept_with_its_being_the_last_one_or_not_at_all(house, monkeypatch):
+    key = key_of(house, "default")
+    house.write(exchange(key_id=key), word(key, number=1, thumbs=1))
+    house.take()
+    house.write(word(key, number=2, thumbs=-1))
+    with monkeypatch.context() as patched, suppress(BudgetError):
+        patched.setattr(Store, "remember", refuse_to_remember)
+        house.take()
+    house.take()
+    house.write(word(key, number=3, correction="It is 330 metres tall."))
+    house.take()
+    assert newest(house).feedback == Feedback(thumbs=-1, correction="It is 330 metres tall.")
+
+
+def refuse_to_remember(*_):
+    raise BudgetError("a fake disk is full.", next_step="None: this is a test.")
+
+
 def test_a_correction_after_a_thumb_leaves_the_thumb(house):
     key = key_of(house, "default")
     house.write(exchange(key_id=key))
@@ -203,6 +236,7 @@ def test_a_remark_is_an_annotation_of_the_answer_and_comes_once(house):
     key = key_of(house, "default")
     house.write(exchange(key_id=key))
     house.write(word(key, comment="Too short."), word(key, comment="Too short."))
+    house.write(word(key, number=2, comment="Too short."), word(key, number=3, thumbs=-1, comment="Too short."))
     house.take()
     (remark,) = [one for _, one in house.project.store.each(Statement)]
     assert remark.text == "Too short."

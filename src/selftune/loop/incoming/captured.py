@@ -73,7 +73,8 @@ def find_answer(project: Project, name: str) -> Interaction | None:
 def add_word(project: Project, word: LaterWord) -> bool:
     """Put a later word on record, as a later version of its answer; False where no such answer is kept.
 
-    The same word again adds nothing, and neither does one that says what was said last. Errors as `keep_captured`.
+    The same word again adds nothing, and neither does one that says what was said last or a remark that stands there
+    already. Errors as `keep_captured`.
     """
     answer = _answer_at(project, word.source, word.position)
     if answer is None:
@@ -86,15 +87,18 @@ def add_word(project: Project, word: LaterWord) -> bool:
 
 
 def _keep_version(project: Project, word: LaterWord, answer: Interaction) -> None:
-    place = f"{word.position}#{word.name}"
-    if project.store.kept_at(word.source, [place]):
+    place, mark = f"{word.position}#{word.name}", f"word {word.name}"
+    if project.store.seen(mark) is not None or project.store.kept_at(word.source, [place]):
         # It came in before; what was said after it is not to be undone by its coming again.
         return
     last_name = f"last word on {word.source} {word.position}"
     last = project.store.seen(last_name)
     before = None if last is None else next(project.store.kept_records([last], Interaction), None)
-    said = _joined((before or answer).feedback, word.feedback)
-    if said == (before or answer).feedback:
+    newest = before or answer
+    said = _joined(newest.feedback, word.feedback)
+    if said == newest.feedback:
+        # It adds nothing, but coming again after another one it would.
+        project.store.remember(mark, newest.id)
         return
     flags = tuple(dict.fromkeys((*answer.flags, LATER_WORD)))
     version = replace(
@@ -106,8 +110,7 @@ def _keep_version(project: Project, word: LaterWord, answer: Interaction) -> Non
         flags=flags,
         last_turn_at=None,
     )
-    kept = project.store.save([version], event="later word")[0]
-    project.store.remember(last_name, kept)
+    project.store.save_named(version, [mark, last_name], event="later word")
 
 
 def _joined(before: Feedback | None, now: Feedback) -> Feedback:
@@ -121,13 +124,16 @@ def _joined(before: Feedback | None, now: Feedback) -> Feedback:
 
 
 def _keep_remark(project: Project, word: LaterWord, answer: Interaction) -> None:
-    """A remark beside the answer; by the word's own name and time, so that it is one however often it is tried."""
+    """A remark beside the answer, once for each text; by the word's own name and time, so that a retry is the same."""
+    mark = f"remark on {word.source} {word.position}: {word.comment}"
+    if project.store.seen(mark) is not None:
+        return
     context = replace(project.context(), draw_salt=lambda: word.name, now=lambda: word.said_at)
     author = answer.author or word.source
     remark = annotate(
         answer.id, Remark(topic=_TOPIC), author=author, text=word.comment, context=context, door=door_of(project)
     )
-    put_on_record(project, remark, event="annotated")
+    project.store.remember(mark, put_on_record(project, remark, event="annotated").id)
 
 
 def _answer_at(project: Project, source: str, position: str) -> Interaction | None:
