@@ -96,7 +96,8 @@ class Guardrails:
 
     Args:
         limits: What is tolerated.
-        keep: Whether every difference is kept, for the interval of a record; a gateway keeps sums alone.
+        keep: Whether every difference and every person is kept, for a record; a gateway keeps sums alone, which do not
+            grow with each user whom a client makes up.
     """
 
     def __init__(self, limits: Limits, *, keep: bool = False) -> None:
@@ -115,6 +116,7 @@ class Guardrails:
             )
             for guard in Guard
         }
+        self._keep = keep
         self.answers = {False: 0, True: 0}
         self.people: dict[bool, set[str]] = {False: set(), True: set()}
 
@@ -127,7 +129,8 @@ class Guardrails:
         """Count one answer, or one thumb."""
         if outcome.thumb_down is None:
             self.answers[outcome.candidate] += 1
-            self.people[outcome.candidate].add(outcome.person)
+            if self._keep:
+                self.people[outcome.candidate].add(outcome.person)
         seen = {
             Guard.ERRORS: outcome.failed,
             Guard.SLOW: outcome.seconds,
