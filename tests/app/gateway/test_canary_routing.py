@@ -141,6 +141,60 @@ def test_thumbs_count_once_for_each_answer_and_send_it_back(tmp_path):
     routing.thumb("nobody's", up=False)
 
 
+def test_thumbs_for_the_champion_say_nothing_of_the_one_in_its_shadow(tmp_path):
+    routing, _, _ = start(tmp_path, shadow=True, share=0.0)
+    for n in range(40):
+        routing.observe(exchange(CHAMPION, completion_id=f"c{n}"))
+        # Every other one is asked beside it, and just those answers people do not like.
+        if n % 2:
+            routing.observe(exchange(CANDIDATE, completion_id=f"c{n}", shadow=True))
+        routing.thumb(f"c{n}", up=not n % 2)
+    assert read_canary(tmp_path).runs
+    thumbs = [one for one in read_journal(tmp_path, NOTE.trial) if getattr(one, "thumb_down", None) is not None]
+    assert len(thumbs) == 40
+    assert not any(one.candidate for one in thumbs)
+
+
+def test_a_trial_whose_journal_can_t_be_opened_is_over_and_no_client_notices(tmp_path):
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "canary").write_text("in the way")
+    routing, _, settled = start(tmp_path, share=0.999999)
+    assert [routing.pick(CHAMPION, "ada").upstream for _ in range(2)] == [CHAMPION, CHAMPION]
+    note = read_canary(tmp_path)
+    assert (note.end, settled) == (TrialEnd.STOPPED, ["settle"])
+    assert "its journal can't be used" in note.why
+    assert routing.told() == {}
+
+
+def test_a_trial_that_starts_while_its_journal_can_t_be_opened_is_over_too(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.999999)
+    blocked = replace(NOTE, trial="ff" * 8, share=0.999999)
+    journal_path(tmp_path, blocked.trial).mkdir()
+    write_canary(blocked, tmp_path)
+    assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
+    assert read_canary(tmp_path).end is TrialEnd.STOPPED
+
+
+@pytest.mark.parametrize(
+    "line", ['{"candidate":true,"person":"a","seconds":"x"}', '{"candidate":"yes","person":"a"}', "[]", "7", "[" * 9999]
+)
+def test_lines_that_nobody_of_ours_wrote_are_not_counted(tmp_path, line):
+    journal = journal_path(tmp_path, NOTE.trial)
+    journal.parent.mkdir(parents=True)
+    journal.write_text(line + "\n")
+    routing, _, _ = start(tmp_path, share=0.999999)
+    assert routing.pick(CHAMPION, "ada").upstream == CANDIDATE
+    assert trial_of(NOTE, tmp_path).candidate_answers == 0
+
+
+def test_users_whom_a_client_makes_up_are_counted_on_record_and_not_remembered(tmp_path):
+    routing, _, _ = start(tmp_path)
+    for n in range(20):
+        routing.observe(exchange(CANDIDATE, user=f"made up {n}"))
+    assert replay(NOTE, tmp_path)[0].people == {False: set(), True: set()}
+    assert trial_of(NOTE, tmp_path).candidate_people == 20
+
+
 def test_what_says_nothing_of_the_model_is_not_counted(tmp_path):
     routing, inner, _ = start(tmp_path)
     nothing = [
@@ -215,3 +269,9 @@ def test_a_note_that_can_t_be_read_leaves_the_champion_alone(tmp_path):
     assert routing.told() == {}
     assert end_canary(tmp_path, TrialEnd.STOPPED, "a person ended it") is None
     assert not note_path(tmp_path).exists()
+
+
+def test_a_user_whose_name_can_t_be_written_stands_on_a_side_too(tmp_path):
+    routing, _, _ = start(tmp_path, share=0.5)
+    assert sides(routing, ["\udcff"])["\udcff"] in {CHAMPION, CANDIDATE}
+    assert NOTE.person("\udcff") != NOTE.person("\udcfe")

@@ -7,6 +7,7 @@ goes on record from it when the trial has ended.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class Journal:
     def __init__(self, hidden: Path, trial: str) -> None:
         path = journal_path(hidden, trial)
         path.parent.mkdir(parents=True, exist_ok=True)
-        torn = path.is_file() and not path.read_bytes().endswith(b"\n")
+        torn = _is_torn(path)
         # Line by line, so that a kill takes away at most the line that is being written.
         self._stream = path.open("a", encoding="utf-8", buffering=1)
         if torn:
@@ -84,10 +85,23 @@ def replay(note: CanaryNote, hidden: Path, *, keep: bool = False) -> tuple[Guard
     return guards, compared
 
 
+def _is_torn(path: Path) -> bool:
+    """Whether its last line was cut off."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) != b"\n"
+
+
 def _entry_of(line: str) -> Outcome | Comparison | None:
     """What a line says; None for what was cut off, or written by nobody of ours."""
+    import msgspec
+
     try:
         body: Any = json.loads(line)
-        return Comparison(**{"longer": None, **body}) if "identical" in body else Outcome(**body)
-    except (ValueError, TypeError):
+        if "identical" in body:
+            return msgspec.convert({"longer": None, **body}, type=Comparison)
+        return msgspec.convert(body, type=Outcome)
+    except (ValueError, TypeError, RecursionError):
         return None

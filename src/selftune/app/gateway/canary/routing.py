@@ -39,7 +39,12 @@ _START: Final = "Ask for the champion, or start one with `selftune canary start 
 
 
 class _Trial:
-    """A trial that runs: its note, its journal, and what its guards have seen, those lines included of before."""
+    """A trial that runs: its note, its journal, and what its guards have seen, those lines included of before.
+
+    Raises:
+        OSError: its journal can't be read, or not written on.
+        ValueError: what stands in its journal can't be counted.
+    """
 
     def __init__(self, note: CanaryNote, hidden: Path) -> None:
         self.note = note
@@ -80,6 +85,8 @@ class CanaryRouting:
         self._seen: tuple[int, int] | None = None
         self._trial: _Trial | None = None
         self._over: set[str] = set()
+        # The journal of a trial of before can be long: it is read before anybody is served, not amid a request.
+        self._look()
 
     def aliases(self) -> tuple[str, ...]:
         """The names of the inner routing, and the candidate's while it is shown to anybody."""
@@ -124,7 +131,9 @@ class CanaryRouting:
         if outcome.candidate:
             silent = exchange.ended is Ended.UPSTREAM_DIED and exchange.first_byte_seconds is None
             trial.silent = trial.silent + 1 if silent else 0
-        _remember(trial.sides, exchange.completion_id, outcome)
+        # People see the champion's answer alone: a thumb for it says nothing of the one in the shadow.
+        if not exchange.shadow:
+            _remember(trial.sides, exchange.completion_id, outcome)
         self._take(trial, outcome)
 
     def thumb(self, completion_id: str, *, up: bool) -> None:
@@ -159,9 +168,10 @@ class CanaryRouting:
         trial.guards.take(outcome)
         harm = trial.guards.harm
         if harm is not None:
-            self._end(trial, TrialEnd.RETURNED, f"harm is shown in {trial.guards.told(harm)}")
+            self._end(trial.note, TrialEnd.RETURNED, f"harm is shown in {trial.guards.told(harm)}")
         elif trial.silent >= _SILENT_IN_A_ROW:
-            self._end(trial, TrialEnd.RETURNED, f"the candidate gave no answer at all {trial.silent} times in a row")
+            why = f"the candidate gave no answer at all {trial.silent} times in a row"
+            self._end(trial.note, TrialEnd.RETURNED, why)
 
     def _compare_shadow(self, trial: _Trial, exchange: Exchange, text: str | None) -> None:
         if not trial.note.shadow or text is None:
@@ -177,16 +187,16 @@ class CanaryRouting:
         """Whether another champion answers than the candidate is held against: then there is nothing to compare."""
         if digest is None or digest == trial.note.champion_digest:
             return False
-        self._end(trial, TrialEnd.CHANGED, "another champion serves than the one that it was held against")
+        self._end(trial.note, TrialEnd.CHANGED, "another champion serves than the one that it was held against")
         return True
 
-    def _end(self, trial: _Trial, end: TrialEnd, why: str) -> None:
-        self._over.add(trial.note.trial)
+    def _end(self, note: CanaryNote, end: TrialEnd, why: str) -> None:
+        self._over.add(note.trial)
+        log.error("the trial of %s is over: %s", note.candidate_build_id[:18], why)
+        self.close()
         self._trial = None
-        log.error("the trial of %s is over: %s", trial.note.candidate_build_id[:18], why)
-        trial.close()
         try:
-            write_canary(trial.note.ended(end, why), self._hidden)
+            write_canary(note.ended(end, why), self._hidden)
         except OSError:
             log.exception("its end can't be written; it is over all the same, until this gateway ends")
             return
@@ -222,7 +232,16 @@ class CanaryRouting:
             self._trial.close()
             self._trial = None
         if note is not None and runs and self._trial is None:
+            self._begin(note)
+
+    def _begin(self, note: CanaryNote) -> None:
+        """Watch this trial from now on; one that nothing could be put on record of is ended instead."""
+        try:
             self._trial = _Trial(note, self._hidden)
+        except (OSError, ValueError) as error:
+            log.exception("the trial's journal can't be used; the champion alone answers")
+            told = error.strerror if isinstance(error, OSError) else None
+            self._end(note, TrialEnd.STOPPED, f"its journal can't be used ({told or type(error).__name__})")
 
 
 def _route_of(note: CanaryNote) -> Route:
