@@ -77,21 +77,23 @@ def test_a_bucket_fills_at_its_rate():
 
 
 @pytest.mark.parametrize(
-    ("of_key", "header", "counts"),
+    ("project", "of_key", "header", "counts"),
     [
-        (None, None, "train"),
-        (ConsentLevel.SEND, None, "send"),
-        (ConsentLevel.SEND, "keep", "keep"),
-        (ConsentLevel.KEEP, "send", "keep"),
-        (None, "none", "none"),
-        ("no key", None, "keep"),
-        ("no key", "train", "keep"),
-        ("no key", "none", "none"),
+        ("train", None, None, "train"),
+        ("send", "send", None, "send"),
+        ("train", "send", None, "train"),
+        ("keep", "send", "send", "keep"),
+        ("send", "send", "keep", "keep"),
+        ("send", "keep", "send", "keep"),
+        ("train", None, "none", "none"),
+        ("send", "no key", None, "keep"),
+        ("train", "no key", "train", "keep"),
+        ("train", "no key", "none", "none"),
     ],
 )
-def test_the_stricter_of_key_and_header_counts_and_nobody_known_is_only_kept(tmp_path, of_key, header, counts):
+def test_the_strictest_of_project_key_and_header_counts(tmp_path, project, of_key, header, counts):
     async def run():
-        async with gateway(tmp_path) as house:
+        async with gateway(tmp_path, consent=ConsentLevel(project)) as house:
             headers = {} if header is None else {"X-Selftune-Consent": header}
             if of_key == "no key":
                 headers["Authorization"] = "Bearer ollama"

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 from gateway_house import gateway
 
+from selftune.app.gateway.exchange import Route
 from selftune.app.gateway.keys import make_key
+from selftune.app.gateway.serve import routing_of
 from selftune.app.gateway.upstreams import Upstreams, routes_of
 from selftune.errors import ConfigError, ServingError, UnknownNameError
 from selftune.interactions.privacy.consent import ConsentLevel
+from selftune.loop.config import load_config
 from selftune.loop.fronting import GatewayUpstream
 
 
@@ -61,7 +64,7 @@ def test_words_go_beyond_this_machine_by_consent_alone_and_without_secrets(tmp_p
             [route] = routes_of([GatewayUpstream(name="far", endpoint=fake.address)], []).values()
             return {"far": replace(route, redacts=("email",))}
 
-        async with gateway(tmp_path, routes=beyond) as house:
+        async with gateway(tmp_path, routes=beyond, consent=ConsentLevel.SEND) as house:
             words = "I am jane@mail.example."
             told = [(await house.chat(words, model="far")).status]
             for level in (ConsentLevel.TRAIN, ConsentLevel.SEND):
@@ -74,3 +77,48 @@ def test_words_go_beyond_this_machine_by_consent_alone_and_without_secrets(tmp_p
     assert told == [403, 403, 200]
     assert [body["messages"][0]["content"] for body in bodies] == ["I am [email-1]."]
     assert bodies[0]["model"] == "far"
+
+
+def far(fake):
+    """A route to the fake that counts as one beyond this machine."""
+    return {"far": Route(upstream="far", address=fake.address, redacts=("email",))}
+
+
+def ask_far(tmp_path, consent, **fields):
+    """Status, and what the far upstream was sent, of a key that may send."""
+
+    async def run():
+        async with gateway(tmp_path, routes=far, consent=consent) as house:
+            _, secret = make_key(tmp_path, "loose", consent=ConsentLevel.SEND)
+            told = await house.chat(model="far", headers={"Authorization": f"Bearer {secret}"}, **fields)
+            return told.status, house.fake.bodies
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("consent", [ConsentLevel.KEEP, ConsentLevel.TRAIN])
+def test_no_key_may_more_than_the_project(tmp_path, consent):
+    assert ask_far(tmp_path, consent) == (403, [])
+
+
+def test_the_names_of_fields_hold_no_secrets_either(tmp_path):
+    schema = {
+        "type": "object",
+        "properties": {"jane@mail.example": {"type": "string"}},
+        "required": ["jane@mail.example"],
+    }
+    tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
+    status, [body] = ask_far(tmp_path, ConsentLevel.SEND, tools=[tool])
+    sent = body["tools"][0]["function"]["parameters"]
+    assert (status, list(sent["properties"]), sent["required"]) == (200, ["[email-1]"], ["[email-1]"])
+
+
+def test_what_is_held_back_from_the_log_leaves_this_machine_as_little(tmp_path):
+    (tmp_path / "selftune.toml").write_text(
+        '[project]\nname = "away"\n[capture]\nredact = ["email"]\nquarantine = ["iban"]\n'
+        '[egress]\nallow = ["api.example"]\n'
+        '[[gateway.upstreams]]\nname = "far"\nendpoint = "https://api.example/v1"\n'
+    )
+    routing = routing_of(tmp_path, load_config(tmp_path))
+    assert set(routing.pick("far", "").redacts) == {"email", "iban"}
+    routing.close()

@@ -96,18 +96,17 @@ class Callers:
         return key
 
     def _level(self, headers: Mapping[str, str], key: Key | None) -> str:
-        """The stricter of the key's policy and the request's own word; of who shows no key, nothing is learnt."""
-        policy = ConsentLevel.KEEP if key is None else key.consent or self._consent
-        wanted = headers.get(CONSENT)
-        if wanted is None:
-            return policy.value
+        """The strictest of the project's word, the key's and the request's; of who shows no key, nothing is learnt."""
+        own = ConsentLevel.KEEP if key is None else key.consent or self._consent
+        wanted = headers.get(CONSENT, self._consent.value)
         if wanted not in _LEVELS:
             raise Refusal(400, f"{CONSENT} must be one of {', '.join(_LEVELS)}.")
-        return min(policy.value, wanted, key=_LEVELS.index)
+        return min(self._consent.value, own.value, wanted, key=_LEVELS.index)
 
 
 def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     for name in names:
         if value := headers.get(name):
-            return value[:_MOST_NAME]
+            # aiohttp marks what is no UTF-8 in a way that nothing behind us can write down.
+            return value.encode(errors="surrogateescape").decode(errors="replace")[:_MOST_NAME]
     return None

@@ -26,7 +26,8 @@ def check_sending(upstream: str, consent: str) -> None:
         raise Refusal(
             403,
             f"{upstream} lies beyond this machine, and the consent of this request is {consent!r}. "
-            "Make a key that may: selftune gateway key add NAME --consent send",
+            'Set consent = "send" under [capture] and make a key that may: '
+            "selftune gateway key add NAME --consent send",
         )
 
 
@@ -46,5 +47,6 @@ def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_with_texts(item, change) for item in value]
     if isinstance(value, dict):
-        return {name: _with_texts(item, change) for name, item in value.items()}
+        # Names too: in the schema of a tool they are somebody's words.
+        return {change(name): _with_texts(item, change) for name, item in value.items()}
     return value

@@ -59,10 +59,10 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     settings = config.gateway if port is None else replace(config.gateway, port=port)
-    routing = open_routing(Upstreams(folder, settings.upstreams, config.egress.allow, config.capture.redact), folder)
+    routing = routing_of(folder, config)
     own, token = passing_key("the commands of this machine", (Scope.READ,))
     keys, capture = KeyRing(folder / ".selftune", own=(own,)), open_capture(folder, settings)
-    secrets = (*config.capture.redact, *config.capture.quarantine)
+    secrets = _secrets(config)
     spans = open_spans(config.otel, config.egress.allow, lambda text: Redactor(secrets).redact(text))
     watch = None if spans is None else spans.ended
     counts = Metrics(gauges=lambda: _gauges(capture, routing), watch=watch)
@@ -89,6 +89,17 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
         await capture.close()
         if spans is not None:
             await asyncio.to_thread(spans.close)
+
+
+def routing_of(folder: Path, config: ProjectConfig) -> CanaryRouting:
+    """Which model a name means in a project; `ConfigError` as for `routes_of`."""
+    upstreams = Upstreams(folder, config.gateway.upstreams, config.egress.allow, _secrets(config))
+    return open_routing(upstreams, folder)
+
+
+def _secrets(config: ProjectConfig) -> tuple[str, ...]:
+    """Kinds of what leaves this machine from no door: what is replaced in the log, and what is held back from it."""
+    return (*config.capture.redact, *config.capture.quarantine)
 
 
 def _add_routes(gateway: Gateway, capture: SpoolCapture, routing: CanaryRouting, counts: Metrics) -> None:
