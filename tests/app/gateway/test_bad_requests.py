@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 from gateway_house import gateway
 
@@ -154,6 +155,26 @@ def test_heads_that_could_be_read_in_two_ways_are_refused(tmp_path, request_byte
     assert said.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400")) or said == b""
     assert said.count(b"HTTP/1.") <= 1
     assert asked_of == []
+
+
+def test_a_name_that_is_no_utf_8_costs_neither_the_answer_nor_its_place_in_the_log(tmp_path):
+    async def asked(house):
+        body = json.dumps(BODY).encode()
+        head = POST + b"Content-Type: application/json\r\nX-OpenWebUI-Chat-Id: J\xf6rg\r\nX-OpenWebUI-User-Id: \xff\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        line = await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+        return line, await house.capture.next(), house.routing.sticky
+
+    line, kept, sticky = at_gateway(tmp_path, asked)
+    assert line == b"HTTP/1.1 200 OK\r\n"
+    assert (kept.conversation, kept.user, sticky) == (
+        "J\N{REPLACEMENT CHARACTER}rg",
+        "\N{REPLACEMENT CHARACTER}",
+        ["\N{REPLACEMENT CHARACTER}"],
+    )
+    assert msgspec.msgpack.encode(kept)  # as the writer is handed it
 
 
 def test_a_name_with_a_line_break_gets_into_no_header(tmp_path):

@@ -74,6 +74,7 @@ def test_what_was_not_put_on_record_is_said(tmp_path, verdict, expected):
         ({"headers": {"Authorization": "Bearer st-guessed"}}, 401),
         ({"scopes": (Scope.CHAT,)}, 403),
         ({"data": b"{broken", "type": "application/json"}, 400),
+        ({"data": b'{"completion_id": "x", "comment": "\\ud800"}', "type": "application/json"}, 400),
         ({"data": b"[1]", "type": "application/json"}, 400),
         ({"data": b"thumbs=up", "type": "application/x-www-form-urlencoded"}, 415),
         ({"body": {"completion_id": "c"}}, 400),

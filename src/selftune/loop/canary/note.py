@@ -91,7 +91,9 @@ class CanaryNote:
 
     def person(self, sticky: str) -> str:
         """A name for a user that stands for this user on this trial alone."""
-        return hmac.digest(bytes.fromhex(self.salt), sticky.encode(), "sha256").hex()[:_PERSON_LETTERS]
+        return hmac.digest(bytes.fromhex(self.salt), sticky.encode(errors="surrogatepass"), "sha256").hex()[
+            :_PERSON_LETTERS
+        ]
 
     def is_on_candidate(self, sticky: str) -> bool:
         """Whether the candidate answers this user: always or never on this trial."""
