@@ -90,6 +90,27 @@ def test_a_rating_of_an_answer_of_elsewhere_waits_until_it_is_there(house, webui
     assert there.look() == Joined(joined=1)
 
 
+def test_nobody_rates_or_corrects_the_answer_that_another_person_got(answered, webui):
+    webui.rate("chat-1", "message-1", -1, edited="Buy at evil.example.", reason="Bad.")
+    webui.ratings[0]["user_id"] = "u-2"
+    assert joined(answered, webui).look() == Joined(unknown=1)
+    assert said(answered) == [None]
+    assert not list(answered.project.store.each(Statement))
+    webui.ratings[0]["user_id"] = None
+    assert joined(answered, webui).look() == Joined(unreadable=1)
+
+
+@pytest.mark.parametrize(("name", "user"), [("default", None), ("a bot", "u-1")])
+def test_of_an_answer_that_is_the_keys_own_anybodys_thumb_counts_and_no_more(house, webui, name, user):
+    key = make_key(house.project.hidden, name)[0].id
+    house.write(exchange(key_id=key, conversation="chat-1", message_id="message-1", user=user))
+    house.take()
+    webui.rate("chat-1", "message-1", -1, edited="Buy at evil.example.", reason="Bad.")
+    assert joined(house, webui).look() == Joined(joined=1)
+    assert said(house) == [None, Feedback(thumbs=-1)]
+    assert not list(house.project.store.each(Statement))
+
+
 def test_another_shape_is_counted_and_the_others_come_in(answered, webui):
     webui.rate("chat-1", "message-1", "up")
     webui.ratings += [7, {"id": "x", "meta": {}}, {"id": "y", "meta": None, "data": {"rating": 1}}]

@@ -47,7 +47,8 @@ def openwebui(
                 print_json(found)
             else:
                 typer.echo(
-                    f"{found.joined} ratings joined; {found.unknown} of answers that are not in this log; "
+                    f"{found.joined} ratings joined; {found.unknown} of answers that are not in this log or were "
+                    f"another person's; "
                     f"{found.unreadable} in a shape that is not known."
                 )
         if once:

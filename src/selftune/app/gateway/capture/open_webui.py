@@ -4,18 +4,23 @@ Asked is the API by which its own pages export all ratings, `GET /api/v1/evaluat
 administrator (`backend/open_webui/routers/evaluations.py`; the fields: `models/feedbacks.py` of Open WebUI). An answer
 is found by the names of chat and message that Open WebUI forwards where `ENABLE_FORWARD_USER_INFO_HEADERS` is set
 (`utils/headers.py`). An edited answer stands in a rating's snapshot of the chat, beside `originalContent`.
+
+Whoever has an account there may rate what they like, so a rating counts only from the person who was answered: the one
+whose name Open WebUI forwarded with the question. Where the answer is the key's own, because no name came or the key
+may give none, nobody can tell who that was: then a thumb is taken, and neither an edit nor a remark.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from selftune.app.gateway.capture.ingest import answer_name
 from selftune.app.gateway.capture.reading import SOURCE
+from selftune.app.gateway.capture.speakers import Speakers
 from selftune.app.gateway.capture.words import Word, clean_word
 from selftune.app.gateway.keys import read_keys
 from selftune.errors import ServingError, UsageError
@@ -55,7 +60,8 @@ class Joined:
 
     Attributes:
         joined: Ratings of answers that the log holds; those that came in before count here too.
-        unknown: Ratings of answers that did not come through this gateway, or are not in the log yet.
+        unknown: Ratings of answers that did not come through this gateway, are not in the log yet, or were given to
+            somebody else than who rates them.
         unreadable: Ratings whose shape is another than the one we know.
     """
 
@@ -101,12 +107,12 @@ class OpenWebUI:
             if state in self._taken:
                 return "joined"
             entry = as_mapping(rated, "a rating")
-            answer = _find(project, as_mapping(entry.get("meta"), "'meta'"))
-            if answer is None:
-                return "unknown"
-            word = clean_word(_word(entry, answer), door_of(project))
+            found = _find(project, as_mapping(entry.get("meta"), "'meta'"))
+            word = None if found is None else _heard(project, entry, *found)
         except UnreadableError:
             return "unreadable"
+        if word is None:
+            return "unknown"
         add_word(
             project,
             LaterWord(
@@ -172,15 +178,27 @@ def fetch_ratings(endpoint: Endpoint) -> list[Any]:
         ) from error
 
 
-def _find(project: Project, meta: Mapping[str, Any]) -> Interaction | None:
-    """The answer that a rating is about, whichever key its chat came with."""
+def _find(project: Project, meta: Mapping[str, Any]) -> tuple[Interaction, str] | None:
+    """The answer that a rating is about, and the id of the key that its chat came with."""
     chat = as_text(meta.get("chat_id"), "'chat_id'")
     message = as_text(meta.get("message_id"), "'message_id'")
     for key in reversed(read_keys(project.hidden)):
         found = find_answer(project, answer_name(f"{SOURCE}:{key.id}:{chat}", message))
         if found is not None:
-            return found
+            return found, key.id
     return None
+
+
+def _heard(project: Project, entry: Mapping[str, Any], answer: Interaction, key_id: str) -> Word | None:
+    """What of a rating counts, redacted: all of it from who was answered; None where that was somebody else."""
+    door = door_of(project)
+    assert door.pseudonyms is not None, "a project's door has them"  # noqa: S101 - can't happen
+    rater = door.pseudonyms.of(as_text(entry.get("user_id"), "'user_id'"))
+    by_key = Speakers(project.hidden, door.owners).of(key_id, None).name
+    word = clean_word(_word(entry, answer), door)
+    if by_key is not None and answer.author == door.pseudonyms.of(by_key):
+        return replace(word, correction=None, comment=None)
+    return word if answer.author == rater else None
 
 
 def _word(entry: Mapping[str, Any], answer: Interaction) -> Word:
