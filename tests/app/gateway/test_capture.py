@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 from captured_exchanges import House, chunks, exchange
 
 from selftune.app.forgetting import look_for
+from selftune.app.gateway.capture.ingest import watch
 from selftune.app.gateway.capture.spool import segments
 from selftune.app.gateway.capture.talk import Verdict
 from selftune.app.gateway.capture.words import Word, read_word
 from selftune.app.gateway.exchange import Ended
 from selftune.app.gateway.keys import make_key
 from selftune.errors import BudgetError, UsageError
+from selftune.loop.config import load_config
 from selftune.records import Feedback, Quarantined, Statement
 from selftune.store import Store
 
@@ -85,6 +87,28 @@ def test_an_ingest_that_was_killed_behind_the_store_begins_again_and_doubles_not
         path.write_bytes(data)
     house.take()
     assert [one.id for one in house.kept()] == first
+
+
+def test_a_half_saved_config_is_said_once_and_what_waits_comes_in_when_it_is_whole(house, caplog):
+    house.write(exchange(key_id=key_of(house, "default")))
+    config = house.project.folder / "selftune.toml"
+    whole, rounds = config.read_text(), iter(("still broken", "whole again", "taken"))
+    config.write_text(f"{whole}\n[gateway\n")
+
+    def wait(_seconds):
+        now = next(rounds)
+        if now == "whole again":
+            config.write_text(whole)
+        return now == "taken"
+
+    @contextmanager
+    def opened(folder):
+        load_config(folder)
+        yield house.project
+
+    watch(house.project.folder, wait=wait, opens=opened)
+    assert [one.position for one in house.kept()] == ["cmpl-aaaaaaaaaaaaaaaa"]
+    assert [record.levelname for record in caplog.records if "not taken yet" in record.message] == ["WARNING"]
 
 
 def test_what_can_not_be_read_waits_in_quarantine(house):

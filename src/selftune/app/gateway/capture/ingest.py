@@ -17,7 +17,7 @@ from selftune.app.gateway.capture.spool import FOLDER as SPOOL
 from selftune.app.gateway.capture.spool import discard, read_segment, segments
 from selftune.app.gateway.capture.words import Word
 from selftune.app.gateway.keys import FOLDER as GATEWAY
-from selftune.errors import BudgetError, LockedError, SelftuneError
+from selftune.errors import BudgetError, LockedError, SelftuneError, UsageError
 from selftune.loop.incoming.captured import LaterWord, add_word, keep_captured, remember_answer
 from selftune.loop.incoming.privacy import rules_of
 from selftune.loop.project import HIDDEN, open_project
@@ -186,15 +186,20 @@ def _size(segment: Segment) -> int:
         return 0
 
 
-def watch(folder: Path, *, wait: Callable[[float], bool]) -> None:
-    """Take what comes until `wait` says that it is enough; trouble with the store is said and tried again."""
-    ingest, said = Ingest(folder=folder), ""
+def watch(
+    folder: Path,
+    *,
+    wait: Callable[[float], bool],
+    opens: Callable[[Path], AbstractContextManager[Project]] = open_project,
+) -> None:
+    """Take what comes until `wait` says that it is enough; trouble with store or config is said and tried again."""
+    ingest, said = Ingest(folder=folder, opens=opens), ""
     while True:
         try:
             ingest.take()
             said = ""
-        except (LockedError, BudgetError) as error:
-            # The spool keeps it; the store will have room, or be free, again.
+        except (LockedError, BudgetError, UsageError) as error:
+            # The spool keeps it; the store will have room, or be free, and a config that is being edited whole again.
             if error.message != said:
                 log.warning("not taken yet: %s %s", error.message, error.next_step)
             said = error.message
