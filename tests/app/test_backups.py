@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 import threading
+from contextlib import nullcontext
 
 import pytest
 from typer.testing import CliRunner
 
+from selftune.app import backups
 from selftune.app.backups import MANIFEST, back_up
 from selftune.app.cli.main import app, register_commands
+from selftune.app.gateway.capture.entries import read_entry, write_entry
+from selftune.app.gateway.capture.ingest import Ingest
+from selftune.app.gateway.capture.spool import Spool, read_segment, segments
 from selftune.app.restoring import restore
 from selftune.app.storing import migrate_store
 from selftune.errors import BudgetError, DamagedFileError, IntegrityError, MissingFileError, UsageError
@@ -21,6 +27,7 @@ from selftune.personas.checkpoints import open_checkpoints
 from selftune.records import Interaction, Message, Rubric, Trigger
 from selftune.store import BlobStore, Store
 from selftune.store.dialect import sqlite_module
+from selftune.testing import fake_build
 
 if not app.registered_commands:
     register_commands()
@@ -127,6 +134,89 @@ def test_dialogues_that_are_not_over_come_along(filled, tmp_path):
     restore(tmp_path / "b.tar", tmp_path / "again")
     with open_checkpoints(tmp_path / "again" / ".selftune" / "personas" / "dialogues.db") as held:
         assert [one.body for one in held.unfinished()] == ["its outset"]
+
+
+def test_what_was_acknowledged_before_it_began_is_in_it_though_it_becomes_a_record_meanwhile(
+    filled, tmp_path, monkeypatch
+):
+    spool = Spool(filled.hidden / "gateway" / "spool")
+    spool.append([write_entry(said(7))])
+    spool.rotate()
+    spool.append([write_entry(said(8))])
+    drafts = filled.hidden / "drafts"
+    drafts.mkdir()
+    (drafts / "d.txt").write_text("half a sentence")
+    keep_store, keep_files = backups._keep_store, backups._keep_files
+
+    def round_of_ingest(*arguments, **keywords):
+        spool.rotate()
+        Ingest(folder=filled.folder, opens=lambda _: nullcontext(filled)).take()
+        (drafts / "d.txt").unlink(missing_ok=True)
+        return keep_files(*arguments, **keywords)
+
+    def closed_meanwhile(*arguments):
+        spool.rotate()
+        return keep_store(*arguments)
+
+    monkeypatch.setattr(backups, "_keep_store", closed_meanwhile)
+    monkeypatch.setattr(backups, "_keep_files", round_of_ingest)
+    made = back_up(filled.folder, tmp_path / "b.tar", with_keys=True)
+    spool.close()
+    restore(tmp_path / "b.tar", tmp_path / "again")
+    assert made.left_out == ("away: no plain file",)
+    assert (tmp_path / "again" / ".selftune" / "drafts" / "d.txt").read_text() == "half a sentence"
+    waiting = segments(tmp_path / "again" / ".selftune" / "gateway" / "spool")
+    brought = [read_entry(entry) for one in waiting for entry, _ in read_segment(one)]
+    assert [one.source for one in brought if isinstance(one, Interaction)] == ["log.jsonl"] * 2
+    with Store.open(tmp_path / "again") as store:
+        assert store.count(Interaction) == 5
+    assert filled.store.count(Interaction) == 7
+
+
+def test_a_segment_that_is_closed_while_it_is_looked_for_is_copied_once(filled, tmp_path, monkeypatch):
+    spool = Spool(filled.hidden / "gateway" / "spool")
+    spool.append([write_entry(said(7))])
+    copy = shutil.copyfile
+
+    def closed_just_before(source, target, **keywords):
+        if str(source).endswith(".open"):
+            spool.rotate()
+        return copy(source, target, **keywords)
+
+    monkeypatch.setattr(shutil, "copyfile", closed_just_before)
+    back_up(filled.folder, tmp_path / "b.tar")
+    spool.close()
+    names = [one.name for one, _ in members_of(tmp_path / "b.tar") if "/spool/" in one.name]
+    assert [name.rpartition(".")[2] for name in names] == ["spool"]
+
+
+def test_a_folder_of_ours_that_is_a_link_is_refused_and_links_elsewhere_are_named(filled, tmp_path):
+    run = CliRunner()
+    told = run.invoke(app, ["backup", str(tmp_path / "b.tar"), "--project", str(filled.folder)])
+    assert "Not in it: away: no plain file" in told.stderr
+    assert (
+        "Not in it: away" in run.invoke(app, ["restore", str(tmp_path / "b.tar"), "--into", str(tmp_path / "a")]).stderr
+    )
+    (filled.hidden / "blobs").rename(tmp_path / "big")
+    (filled.hidden / "blobs").symlink_to(tmp_path / "big")
+    with pytest.raises(UsageError, match="blobs is a link"):
+        back_up(filled.folder, tmp_path / "c.tar")
+    assert not (tmp_path / "c.tar").exists()
+
+
+def test_a_file_that_a_record_names_and_that_is_missing_is_named_and_ends_with_the_integrity_code(filled, tmp_path):
+    there = filled.blobs.put_bytes(b"base")
+    lost = fake_build("lost")
+    filled.store.save([fake_build("base"), lost], event="made by a test")
+    filled.store.close()
+    back_up(filled.folder, tmp_path / "b.tar")
+    (name,) = restore(tmp_path / "b.tar", tmp_path / "again").missing
+    assert name == f"model.gguf of {lost.id} ({lost.files[0].digest})"
+    assert there != lost.files[0].digest
+    done = CliRunner().invoke(app, ["restore", str(tmp_path / "b.tar"), "--into", str(tmp_path / "more")])
+    assert done.exit_code == 8
+    assert lost.id in done.stderr
+    assert (tmp_path / "more" / "selftune.toml").is_file()
 
 
 def test_nothing_is_written_over_and_nothing_into_the_project_itself(filled, backup, tmp_path):

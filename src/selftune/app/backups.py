@@ -1,8 +1,9 @@
 """`selftune backup`: a whole project as one file, while it works, with a digest of everything in it.
 
-The file is a plain tar archive, its last member a manifest. First the ledger's mirror is copied, then the records, then
-the rest: so the records hold all that the mirror names, and the blobs are there that the records name. Records that a
-server keeps come as a file, too. The archive holds people's words: it is as private as the project.
+The file is a plain tar archive, its last member a manifest. First what becomes records is copied (captures, drafts,
+dialogues that are not over), then the ledger's mirror, then the records, then the rest. So what becomes a record
+meanwhile is in it, the records hold all that the mirror names, and the blobs are there that the records name. Records
+that a server keeps come as a file, too. The archive holds people's words: it is as private as the project.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import tarfile
 import tempfile
 from contextlib import contextmanager
@@ -20,10 +22,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from selftune import __version__
+from selftune.app.gateway.capture.spool import FOLDER as SPOOL
+from selftune.app.gateway.capture.spool import OPEN, WHOLE
+from selftune.app.gateway.keys import FOLDER as GATEWAY
 from selftune.errors import BudgetError, UsageError
 from selftune.loop.config import load_config
 from selftune.loop.databases import store_database
-from selftune.loop.opened import HIDDEN, utc_now
+from selftune.loop.opened import DRAFTS, HIDDEN, utc_now
 from selftune.platforms import sync_folder
 from selftune.records import canonical_json
 from selftune.store import Store
@@ -38,6 +43,9 @@ ROOT: Final = "project"
 KEYS: Final = "keys"
 # What the next command makes again, or what tells of processes of now alone.
 _NOT_KEPT: Final = frozenset({"index", "notes", "logs", "work", "staging", "ledger"})
+# It leaves these folders once it is a record; it is copied before the records are, and looked at once.
+_DIALOGUES: Final = f"{HIDDEN}/personas/"
+_WAITING: Final = (f"{HIDDEN}/{GATEWAY}/{SPOOL}/", f"{HIDDEN}/{DRAFTS}/", _DIALOGUES)
 _PRIVATE: Final = 0o600
 _PIECE: Final = 1 << 20
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -91,17 +99,21 @@ def back_up(folder: Path, target: Path, *, with_keys: bool = False) -> BackedUp:
     """Write a project into a new file, or into a file of a fresh name in a folder.
 
     Raises:
-        UsageError: the file is there already, or would lie in the project itself.
+        UsageError: the file is there already, or would lie in the project itself; or a folder of ours is a link.
         BudgetError: there is no room for it; nothing is left of it then.
         DatabaseAwayError: the database that keeps the records does not answer.
     """
     config, at = load_config(folder), utc_now()
     path = _place(folder, target, config.project.name, at)
+    _refuse_linked(folder)
     database = store_database(config)
     with Store.open(folder, database=database) as store, _published(path) as stream:
         kept = _Kept(stream)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".selftune-backup-") as scratch:
+            waiting = _copy_waiting(folder, Path(scratch) / "waiting")
             entries, last_hash = _keep_store(store, Path(scratch), kept)
+            for name, copy in waiting.items():
+                kept.add(copy, name)
         _keep_files(folder, kept, with_keys=with_keys)
         manifest = Manifest(
             format=FORMAT,
@@ -152,6 +164,52 @@ def _place(folder: Path, target: Path, name: str, at: str) -> Path:
     return path
 
 
+def _refuse_linked(folder: Path) -> None:
+    """See that no folder that would be kept is a link: what it leads to would be left out.
+
+    Raises:
+        UsageError: one is.
+    """
+    linked = (path for path in (folder / HIDDEN, *_folders(folder / HIDDEN)) if path.is_symlink())
+    for path in linked:
+        raise UsageError(
+            f"{path} is a link, and links are not followed: what lies there would not be in the backup.",
+            next_step=f"Put the folder itself in its place, from {path.readlink()}, then back up again.",
+        )
+
+
+def _folders(hidden: Path) -> Iterator[Path]:
+    for parent, folders, _ in os.walk(hidden):
+        if Path(parent) == hidden:
+            folders[:] = [name for name in folders if name not in _NOT_KEPT]
+        yield from (Path(parent) / name for name in folders)
+
+
+def _copy_waiting(folder: Path, scratch: Path) -> dict[str, Path]:
+    """Copies of what becomes records, by name; what goes while it is looked for is a record, or has another name."""
+    scratch.mkdir()
+    copied: dict[str, Path] = {}
+    again = True
+    while again:
+        again = False
+        for name, path in _files(folder):
+            if not name.startswith(_WAITING) or name in copied or _is_passed_over(name) or not _is_plain(path):
+                continue
+            copy = scratch / str(len(copied))
+            try:
+                _copy_database(path, copy) if name.startswith(_DIALOGUES) else shutil.copyfile(path, copy)
+            except FileNotFoundError:
+                again = True
+            else:
+                copied[name] = copy
+    # A segment that was closed between two looks is there under both names; the later copy holds all of it.
+    return {
+        name: copy
+        for name, copy in copied.items()
+        if not (name.endswith(OPEN) and name.removesuffix(OPEN) + WHOLE in copied)
+    }
+
+
 def _keep_store(store: Store, scratch: Path, kept: _Kept) -> tuple[int, str]:
     """Mirror and records; the ledger's last place and hash in them."""
     store.copy_mirror(scratch / "ledger")
@@ -176,29 +234,33 @@ def read_end(path: Path) -> tuple[int, str]:
 
 
 def _keep_files(folder: Path, kept: _Kept, *, with_keys: bool) -> None:
-    """Everything but records and mirror, sorted by name; what goes meanwhile is said to have gone."""
+    """The rest, sorted by name; what goes meanwhile is said to have gone."""
     for name, path in _files(folder):
-        parts = name.split("/")
-        if parts[0] == HIDDEN:
-            if parts[1] in _NOT_KEPT or parts[1].startswith("store.") or name.endswith(".lock"):
-                continue
-            if parts[1:3] == ["blobs", "incoming"]:
-                continue
-            if parts[1] == KEYS and not with_keys:
-                kept.left_out.append(f"{name}: a key, and keys were not asked for")
-                continue
-            if parts[1] == "personas" and path.suffix != ".db":
-                continue  # its log of changes and its lock; what they hold comes with the copy of the file
-        if path.is_symlink() or not path.is_file():
-            kept.left_out.append(f"{name}: no plain file")
+        if _is_passed_over(name):
             continue
-        try:
-            if parts[:2] == [HIDDEN, "personas"]:
-                _keep_database(path, name, kept)
-            else:
+        if name.startswith(f"{HIDDEN}/{KEYS}/") and not with_keys:
+            kept.left_out.append(f"{name}: a key, and keys were not asked for")
+        elif not _is_plain(path):
+            kept.left_out.append(f"{name}: no plain file")
+        elif not name.startswith(_WAITING):
+            try:
                 kept.add(path, name)
-        except FileNotFoundError:
-            kept.left_out.append(f"{name}: it went while the backup was made")
+            except FileNotFoundError:
+                kept.left_out.append(f"{name}: it went while the backup was made")
+
+
+def _is_passed_over(name: str) -> bool:
+    """Whether a file tells of now alone, is made again, or comes with the copy of another one."""
+    parts = name.split("/")
+    if parts[0] != HIDDEN:
+        return False
+    if parts[1] in _NOT_KEPT or parts[1].startswith("store.") or name.endswith(".lock"):
+        return True
+    return parts[1:3] == ["blobs", "incoming"] or (name.startswith(_DIALOGUES) and not name.endswith(".db"))
+
+
+def _is_plain(path: Path) -> bool:
+    return not path.is_symlink() and path.is_file()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -210,18 +272,15 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield (here / name).relative_to(folder).as_posix(), here / name
 
 
-def _keep_database(path: Path, name: str, kept: _Kept) -> None:
+def _copy_database(path: Path, copy: Path) -> None:
     """A file of dialogues that are not over, as it stands between two turns."""
     import sqlite3
 
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / path.name
-        connection = sqlite3.connect(path)
-        try:
-            connection.execute("VACUUM INTO ?", (str(copy),))
-        finally:
-            connection.close()
-        kept.add(copy, name)
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    finally:
+        connection.close()
 
 
 @dataclass

@@ -21,19 +21,22 @@ from typing import IO, TYPE_CHECKING, Final
 from selftune.app.backups import FORMAT, MANIFEST, ROOT, FileSeal, Manifest, read_end
 from selftune.errors import BudgetError, DamagedFileError, IntegrityError, MissingFileError, UsageError
 from selftune.loop.config import CONFIG_FILE, load_config
+from selftune.loop.experiments.record_keeping.retention import MOVED_AWAY
 from selftune.loop.opened import HIDDEN
+from selftune.records import Build, Bundle, Record, Run
 from selftune.release.config_edit import edit_section
-from selftune.store import Store
+from selftune.store import BlobStore, Store
 from selftune.store.dialect import sqlite_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _PIECE: Final = 1 << 20
 _MOST_FILES: Final = 2_000_000
 _MOST_MANIFEST_BYTES: Final = 1 << 29
 _BLOBS: Final = f"{HIDDEN}/blobs/sha256/"
 _STORE: Final = f"{HIDDEN}/store.db"
+_NAMING_BLOBS: Final = frozenset({Build.KIND, Run.KIND, Bundle.KIND})
 _ELSEWHERE: Final = "Take another backup; this one was damaged, or somebody changed it."
 
 
@@ -43,6 +46,7 @@ class Restored:
 
     Attributes:
         damaged: Records that were damaged when the backup was made already, by id.
+        missing: Files of models and of signed documents that records name and that are not there, by name and digest.
         cut_loose: Settings that named a server, and do not any more.
     """
 
@@ -52,6 +56,7 @@ class Restored:
     entries: int
     with_keys: bool
     damaged: tuple[str, ...]
+    missing: tuple[str, ...]
     cut_loose: tuple[str, ...]
     left_out: tuple[str, ...]
 
@@ -71,7 +76,7 @@ def restore(archive: Path, into: Path) -> Restored:
     _refuse_taken(into)
     with _beside(into) as staging:
         manifest = _unpack(archive, staging)
-        damaged = _check_project(staging, manifest)
+        damaged, missing = _check_project(staging, manifest)
         cut_loose = _cut_loose(staging)
         _refuse_taken(into)
         if into.exists():
@@ -84,6 +89,7 @@ def restore(archive: Path, into: Path) -> Restored:
         entries=manifest.entries,
         with_keys=manifest.with_keys,
         damaged=damaged,
+        missing=missing,
         cut_loose=cut_loose,
         left_out=manifest.left_out,
     )
@@ -199,8 +205,8 @@ def _read_manifest(text: bytes | None, archive: Path, found: dict[str, FileSeal]
     return manifest
 
 
-def _check_project(folder: Path, manifest: Manifest) -> tuple[str, ...]:
-    """See that records, ledger and blobs hold together; ids of records that were damaged before.
+def _check_project(folder: Path, manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """See that records, ledger and blobs hold together; ids of records that were damaged before, and missing blobs.
 
     Raises:
         DamagedFileError: they do not.
@@ -219,14 +225,36 @@ def _check_project(folder: Path, manifest: Manifest) -> tuple[str, ...]:
     if read_end(folder / _STORE) != (manifest.entries, manifest.last_hash):
         raise _damaged("its ledger does not end as its manifest says")
     with Store.open(folder) as store:
-        for _ in store.history():
-            """Each is compared with its hash."""
+        # Each entry is compared with its hash as it is read.
+        kept = [one.record_id for one in store.history() if one.record_id and one.kind in _NAMING_BLOBS]
         damaged = tuple(store.damaged())
+        missing = tuple(_missing(store, BlobStore(folder / HIDDEN / "blobs"), set(kept) - set(damaged)))
     try:
         verify(folder / HIDDEN / "ledger")
     except Damage as damage:
         raise IntegrityError(f"the ledger in the backup does not verify: {damage}", next_step=_ELSEWHERE) from damage
-    return damaged
+    return damaged, missing
+
+
+def _missing(store: Store, blobs: BlobStore, kept: Collection[str]) -> Iterator[str]:
+    """The files that these records name and that are not there, but for those that were moved away on purpose."""
+    moved = {detail.get("run") for _, detail in store.noted(MOVED_AWAY)}
+    seen = set[str]()
+    for record_id in sorted(set(kept) - moved):
+        for record in store.kept_records([record_id], Record):
+            for name, digest in _files_of(record):
+                if digest not in seen and not blobs.place_of(digest).is_file():
+                    yield f"{name} of {record_id} ({digest})"
+                seen.add(digest)
+
+
+def _files_of(record: Record) -> Iterator[tuple[str, str]]:
+    """Name and digest of each blob that is kept as long as the record is; what training goes on from is not."""
+    if isinstance(record, Bundle):
+        yield from record.documents
+    elif isinstance(record, Build | Run):
+        files = record.files if isinstance(record, Build) else record.adapter
+        yield from ((file.name, file.digest) for file in files)
 
 
 def _check_database(path: Path) -> None:

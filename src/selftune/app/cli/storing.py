@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from selftune.app.restoring import Restored
+
+_MOST_NAMED: Final = 10
 
 store = typer.Typer(no_args_is_help=True, help="Where records are kept: look, or bring them to a server and back.")
 
@@ -87,6 +95,7 @@ def back_up_project(
         return
     typer.echo(f"{made.path}: {made.files} files, {made.bytes} bytes, {made.entries} entries of the ledger")
     typer.echo(f"sha256 {made.sha256}")
+    _show_left_out(made.left_out)
     typer.echo("It holds people's words. What is forgotten later stands in it still.", err=True)
     if not made.with_keys:
         typer.echo(
@@ -104,12 +113,31 @@ def restore_project(
     """Make a project of a backup again, once every digest and the ledger were found right; never over another one."""
     from selftune.app.cli.screen import print_json
     from selftune.app.restoring import restore
-    from selftune.loop.databases import STORE_URL
+    from selftune.errors import IntegrityError
 
     made = restore(file, into)
     if json:
         print_json(made)
-        return
+    else:
+        _show_restored(made)
+    if made.missing:
+        sys.exit(IntegrityError.exit_code)
+
+
+def _show_left_out(left_out: Sequence[str]) -> None:
+    """Name what is not in a backup; keys are spoken of by themselves."""
+    from selftune.app.reporting.pages.plain import plain
+
+    told = [line for line in left_out if "keys were not asked for" not in line]
+    if told:
+        more = f"; and {len(told) - _MOST_NAMED} more, see --json" if len(told) > _MOST_NAMED else ""
+        typer.echo(f"Not in it: {plain('; '.join(told[:_MOST_NAMED]))}{more}", err=True)
+
+
+def _show_restored(made: Restored) -> None:
+    from selftune.app.reporting.pages.plain import plain
+    from selftune.loop.databases import STORE_URL
+
     typer.echo(f"{made.folder}: {made.files} files as of {made.made_at}, {made.entries} entries of the ledger verified")
     for setting in made.cut_loose:
         typer.echo(f"{setting} named a server and is empty now; the records lie in the folder. Bring them back there")
@@ -118,5 +146,13 @@ def restore_project(
         typer.echo(f"{STORE_URL} is set: unset it for this project, whose records lie in its folder.", err=True)
     if made.damaged:
         typer.echo(f"Damaged records, as they were when it was made: {', '.join(made.damaged[:5])}", err=True)
+    _show_left_out(made.left_out)
+    if made.missing:
+        named = plain("; ".join(made.missing[:_MOST_NAMED]))
+        typer.echo(
+            f"{len(made.missing)} files are missing that its records name: {named}. "
+            "They were not in the backup. Bring them from another one; what needs them can't serve until then.",
+            err=True,
+        )
     if not made.with_keys:
         typer.echo("No keys were in it. It can be read; put yours into .selftune/keys before it goes on.", err=True)

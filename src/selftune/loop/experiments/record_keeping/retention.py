@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from selftune.records import FileDigest
 
 MOVED: Final = "moved_to.txt"
-_EVENT: Final = "adapter moved"
+MOVED_AWAY: Final = "adapter moved"
+"""A note that the adapter of `run` lies elsewhere since then."""
 _GB: Final = 1e9
 _NO_FOLDER: Final = "no archive is named"
 
@@ -91,7 +92,7 @@ def _move(project: Project, experiment: Experiment, files: tuple[FileDigest, ...
     """In the ledger, then whole in the archive, then away from here; cut off anywhere, the next call ends it."""
     size = sum(file.size_bytes for file in files)
     told = {"experiment": experiment.name, "run": experiment.run_id or "", "bytes": str(size), "to": str(target)}
-    project.store.note(_EVENT, told)
+    project.store.note(MOVED_AWAY, told)
     target.mkdir(parents=True, exist_ok=True)
     folder = folder_of(project, experiment)
     folder.mkdir(parents=True, exist_ok=True)
