@@ -133,8 +133,8 @@ def let_in(project: Project, exclusion_id: str, because: str = "") -> Statement:
 
 def _taken_out(project: Project) -> Iterable[TakenOut]:
     me = speaker(project, "")
-    for name, said in standing_exclusions(project).items():
-        kept = next(project.store.kept_records([name], Interaction), None)
+    for said in standing_exclusions(project):
+        kept = next(project.store.kept_records([said.subject], Interaction), None)
         yield TakenOut(exclusion=said, messages=() if kept is None else kept.messages, by_me=said.author == me)
 
 

@@ -198,6 +198,20 @@ def read_fallen(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(fallen).scalars())
 
 
+def read_conversation(connection: Connection, name: str) -> list[str]:
+    """Ids of the interactions whose conversation has this name, all versions, oldest first; now and then one more.
+
+    A number stands for the name, and two names may share one: who reads the records looks at the name.
+    """
+    asked = (
+        select(RECORDS.c.id)
+        .join(INTERACTIONS, INTERACTIONS.c.sequence == RECORDS.c.sequence)
+        .where(INTERACTIONS.c.conversation == number_of(name))
+        .order_by(RECORDS.c.sequence)
+    )
+    return list(connection.execute(asked).scalars())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """What has become of a span.
