@@ -18,6 +18,7 @@ from gateway_house import FakeCapture, FakeRouting
 
 from selftune.app.gateway.exchange import CANDIDATE, CHAMPION
 from selftune.app.gateway.keys import KeyRing, Scope, make_key
+from selftune.app.gateway.looking import status_lines
 from selftune.app.gateway.metrics import Metrics, add_metrics, numbers_in, written
 from selftune.app.gateway.server import serving
 from selftune.interactions.privacy.consent import ConsentLevel
@@ -49,6 +50,12 @@ def test_each_request_is_counted_once_under_what_became_of_it():
         1
     ] * 3
     assert metrics.told()["captured"] == {"kept": 1, "not kept": 1, "not asked for": 1}
+
+
+def test_what_was_lost_is_told_with_the_reason():
+    metrics = Metrics(lost=lambda: {"disk full": 2, "queue full": 1})
+    lines = status_lines({"address": "http://127.0.0.1:1/v1"} | metrics.told())
+    assert [line.split(maxsplit=1) for line in lines if "full" in line] == [["lost", "disk full 2, queue full 1"]]
 
 
 def test_times_add_up_in_their_buckets():

@@ -7,16 +7,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from selftune.app.gateway.exchange import Exchange
 
 
 @dataclass(kw_only=True)
 class Counts:
-    """How exchanges ended and what became of them; of nobody's words."""
+    """How exchanges ended and what became of them; of nobody's words.
+
+    Attributes:
+        lost: Asked at each look: how many exchanges are not on the disk though they should be, by the reason.
+    """
 
     ends: Counter[str] = field(default_factory=Counter)
     captures: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    lost: Callable[[], Mapping[str, int]] = dict
 
     def ended(self, exchange: Exchange, *, captured: bool | None) -> None:
         """An exchange ended; `captured` is None where nothing was to be kept, or it is not known yet."""
@@ -30,4 +37,9 @@ class Counts:
 
     def told(self) -> dict[str, dict[str, int]]:
         """All of it."""
-        return {"ended": dict(self.ends), "captured": dict(self.captures), "refused": dict(self.refusals)}
+        return {
+            "ended": dict(self.ends),
+            "captured": dict(self.captures),
+            "lost": dict(self.lost()),
+            "refused": dict(self.refusals),
+        }

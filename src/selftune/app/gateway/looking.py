@@ -93,6 +93,6 @@ def gateway_status(folder: Path) -> dict[str, Any]:
 def status_lines(told: dict[str, Any]) -> Iterator[str]:
     """The counts in a person's words."""
     yield f"{'address':<16}{told['address']}"
-    for name in ("ended", "captured", "refused"):
+    for name in ("ended", "captured", "lost", "refused"):
         counts = ", ".join(f"{what} {many}" for what, many in told.get(name, {}).items())
         yield f"{name:<16}{counts or 'none'}"

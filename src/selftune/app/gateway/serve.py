@@ -65,7 +65,7 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     secrets = _secrets(config)
     spans = open_spans(config.otel, config.egress.allow, lambda text: Redactor(secrets).redact(text))
     watch = None if spans is None else spans.ended
-    counts = Metrics(gauges=lambda: _gauges(capture, routing), watch=watch)
+    counts = Metrics(gauges=lambda: _gauges(capture, routing), lost=lambda: capture.state().lost, watch=watch)
     stop = asyncio.Event()
     hear_signals(stop.set)
     try:
