@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from selftune.app.cli.main import app, register_commands
 from selftune.app.storing import migrate_store, store_status
+from selftune.databases import connect, parse_database
 from selftune.errors import ConfigError, IntegrityError, LockedError, UsageError
 from selftune.ledger import verify
 from selftune.loop.config import load_config
@@ -132,6 +133,93 @@ def test_who_had_the_file_open_keeps_nothing_in_it_any_more(folder, postgres_url
             before.note("late")
         assert before.count(Interaction) == 7
     assert store_status(folder).entries == 13
+
+
+def test_who_had_the_server_open_keeps_nothing_in_it_once_the_records_went_back(folder, postgres_url):
+    migrate_store(folder, postgres_url)
+    (folder / ".selftune" / "store.db").unlink()
+    database = store_database(load_config(folder))
+    with Store.open(folder, database=database) as before:
+        migrate_store(folder, "sqlite")
+        with pytest.raises(UsageError, match="brought to the file"):
+            before.note("late")
+        with pytest.raises(UsageError, match="brought to the file"):
+            Store.open(folder, database=database)
+    assert store_status(folder).entries == verify.verify(folder / ".selftune" / "ledger").entries == 13
+
+
+def test_a_second_role_of_the_server_sees_the_same_records(folder, postgres_server, postgres_url, monkeypatch):
+    migrate_store(folder, postgres_url)
+    monkeypatch.setenv(STORE_URL, postgres_url.replace("app@", "postgres@"))
+    with connect(database_at(postgres_url), autocommit=True) as connection:
+        connection.execute("CREATE ROLE postgres SUPERUSER LOGIN")
+    assert store_status(folder).entries == 13
+
+
+def test_two_projects_do_not_become_one_in_a_database(folder, postgres_url, tmp_path, monkeypatch):
+    migrate_store(folder, postgres_url)
+    other = tmp_path / "other"
+    other.mkdir()
+    for _ in range(2):
+        with pytest.raises(UsageError, match="another project"):
+            Store.open(other, database=database_at(postgres_url))
+    fresh = tmp_path / "fresh"
+    monkeypatch.setenv(STORE_URL, postgres_url)
+    made = CliRunner().invoke(app, ["init", str(fresh), "--yes"])
+    assert isinstance(made.exception, UsageError)
+    assert "another project" in str(made.exception)
+    assert list(fresh.iterdir()) == []
+    assert store_status(folder).entries == 13
+
+
+def test_an_empty_database_is_of_who_came_last_and_of_nobody_else(postgres_url, tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    with Store.open(folders[0], database=database_at(postgres_url)) as first:
+        with Store.open(folders[1], database=database_at(postgres_url)) as second:
+            second.note("begun")
+        with pytest.raises(UsageError, match="became another project's"):
+            first.note("late")
+    with pytest.raises(UsageError, match="another project"):
+        Store.open(folders[0], database=database_at(postgres_url))
+    Store.open(folders[1], database=database_at(postgres_url)).close()
+
+
+def test_a_folder_that_lost_the_name_goes_on_where_its_ledger_knows_the_records(folder, postgres_url):
+    migrate_store(folder, postgres_url)
+    named = folder / ".selftune" / "store.id"
+    name = named.read_text()
+    named.unlink()
+    assert store_status(folder).entries == 13
+    assert named.read_text() == name
+    named.unlink()
+    (folder / ".selftune" / "ledger").rename(folder / "lost")
+    with pytest.raises(UsageError, match="another project") as refused:
+        store_status(folder)
+    assert f"write {name}" in refused.value.next_step
+    named.write_text(name)
+    assert store_status(folder).entries == verify.verify(folder / ".selftune" / "ledger").entries == 13
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_row_in_any_table_is_a_store(folder, postgres_url, tmp_path, dry):
+    other = tmp_path / "other"
+    other.mkdir()
+    with Store.open(other, database=database_at(postgres_url)) as store:
+        store.step_work("sha256:cd").put("paid", b"x")
+    with pytest.raises(UsageError, match="kept there already"):
+        migrate_store(folder, postgres_url, dry_run=dry)
+    with connect(database_at(postgres_url), schema="selftune_store", autocommit=True) as connection:
+        connection.execute("DELETE FROM work")
+    with Store.open(other, database=database_at(postgres_url)) as store:
+        store.acquire_lease("cycle", "me").release()
+    with pytest.raises(UsageError, match="kept there already"):
+        migrate_store(folder, postgres_url, dry_run=dry)
+
+
+def database_at(url):
+    return parse_database(url, "the test")
 
 
 def test_what_differs_when_it_is_compared_is_not_kept_there(folder, postgres_url, monkeypatch):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from selftune.app.machine import DRIVE_MEND, drive_in_words
 from selftune.bases.registry import REFERENCE, SMOLLM2, add_base, known_bases, resolve_base
 from selftune.errors import UnknownNameError, UsageError
-from selftune.loop.config import CONFIG_FILE, Profile
+from selftune.loop.config import CONFIG_FILE, Profile, load_config
 from selftune.loop.incoming.taking_back import refuse_withdrawn
-from selftune.loop.project import create_project, open_project, prepare_hidden
+from selftune.loop.project import create_project, open_project, prepare_hidden, refuse_foreign_store
 from selftune.loop.releasing.service import make_target, serving_release
 from selftune.loop.releasing.start import put_base_into_service
 from selftune.loop.runner import hold_lease
@@ -70,6 +70,8 @@ def start_project(
             profile=Profile(profile or Profile.SOLO),
             beginning=beginning,
         )
+    else:
+        refuse_foreign_store(folder, load_config(folder))
     # A config that a person wrote beforehand is as good as ours.
     prepare_hidden(folder)
     with open_project(folder) as project:

@@ -12,9 +12,8 @@ from selftune.loop.databases import STORE_URL, allowed_database, dialogue_databa
 from selftune.loop.opened import HIDDEN
 from selftune.loop.runner import LEASE_NAME, LEASE_SECONDS
 from selftune.release.config_edit import edit_section
-from selftune.release.publish import publish_bytes
 from selftune.store import Store
-from selftune.store.store import MOVED
+from selftune.store.homes import TO_FILE, say_moved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from selftune.databases import Database
 
-TO_FILE: Final = "sqlite"
 _FILE: Final = ".selftune/store.db"
 
 
@@ -125,14 +123,13 @@ def migrate_store(folder: Path, to: str, *, dry_run: bool = False) -> Migrated:
 
 
 def _name(folder: Path, to: str, wanted: Database | None) -> None:
-    """Let the config name where the records are now, and the file that they went, in an order that a crash bears."""
-    moved = folder / HIDDEN / MOVED
-    if wanted is None:
-        moved.unlink(missing_ok=True)
-        edit_section(folder, "store", {"url": ""})
-    else:
-        edit_section(folder, "store", {"url": to})
-        publish_bytes(moved, wanted.shown.encode(), mode=0o600)
+    """Let the folder and the config name where the records are now.
+
+    A crash between the two leaves a config that names the place of before, which is refused with what to write there:
+    whoever had that place open would else go on with it.
+    """
+    say_moved(folder / HIDDEN, TO_FILE if wanted is None else wanted.shown)
+    edit_section(folder, "store", {"url": "" if wanted is None else to})
 
 
 def _rehearse(folder: Path, wanted: Database | None) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG_FILE: Final = "selftune.toml"
+_CORRECT: Final = "Correct that line; what serves goes on serving."
 GENERAL: Final = "general"
 """The suite that asks whether a model got dumber."""
 
@@ -509,9 +510,12 @@ def load_config(folder: Path) -> ProjectConfig:
             f"there is no {CONFIG_FILE} in {folder.resolve()}.",
             next_step="Run `selftune init` there, or name the folder with --project.",
         )
-    next_step = "Correct that line; what serves goes on serving."
-    table = read_toml(read_text(path, str(path), next_step=next_step), str(path), next_step=next_step)
-    return from_mapping(ProjectConfig, _with_general(table), CONFIG_FILE)
+    return read_config(read_text(path, str(path), next_step=_CORRECT), str(path))
+
+
+def read_config(text: str, where: str = CONFIG_FILE) -> ProjectConfig:
+    """The config that a text is; errors as `load_config`, which name `where`."""
+    return from_mapping(ProjectConfig, _with_general(read_toml(text, where, next_step=_CORRECT)), CONFIG_FILE)
 
 
 def _with_general(table: dict[str, Any]) -> dict[str, Any]:

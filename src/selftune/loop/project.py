@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from selftune.bases.registry import find_base, resolve_base
 from selftune.errors import UsageError
 from selftune.governance.brake.file import is_braked
-from selftune.loop.config import CONFIG_FILE, Beginning, Profile, load_config, new_config_text
+from selftune.loop.config import CONFIG_FILE, Beginning, Profile, load_config, new_config_text, read_config
 from selftune.loop.databases import store_database
 from selftune.loop.opened import DRAFTS, HIDDEN, Project, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["HIDDEN", "Project", "create_project", "open_project", "prepare_hidden", "utc_now"]
+    from selftune.loop.config import ProjectConfig
+
+__all__ = ["HIDDEN", "Project", "create_project", "open_project", "prepare_hidden", "refuse_foreign_store", "utc_now"]
 
 
 def create_project(
@@ -36,7 +38,7 @@ def create_project(
     template says.
 
     Raises:
-        UsageError: there is a project in that folder already.
+        UsageError: there is a project in that folder already, or the environment names the database of another one.
         UnknownNameError: no base has that name.
     """
     if (folder / CONFIG_FILE).exists():
@@ -44,11 +46,26 @@ def create_project(
             f"{folder} is a project already.", next_step="Choose another folder, or go on with `selftune status` there."
         )
     resolve_base(base)
-    prepare_hidden(folder)
     text = new_config_text(
         name=name, base=base, recipe=recipe, suite=suite, profile=profile, further=further, beginning=beginning
     )
+    refuse_foreign_store(folder, read_config(text))
+    prepare_hidden(folder)
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+def refuse_foreign_store(folder: Path, config: ProjectConfig) -> None:
+    """See that the database that is to keep the records is empty or this project's own, and write nothing.
+
+    Raises:
+        UsageError: it holds the records of another project.
+        DatabaseAwayError: it does not answer.
+    """
+    database = store_database(config)
+    if database is not None:
+        from selftune.store.homes import refuse_foreign_database
+
+        refuse_foreign_database(database, folder / HIDDEN)
 
 
 def prepare_hidden(folder: Path) -> None:

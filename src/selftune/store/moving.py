@@ -19,7 +19,7 @@ from selftune.ledger.verify import NO_HASH
 from selftune.store import history
 from selftune.store.dialect import copy_database, is_file, open_engine, reading, sqlite_module, writing
 from selftune.store.migrate import migrate
-from selftune.store.tables import LEASES, LEDGER, METADATA, RECORDS, SITTINGS
+from selftune.store.tables import LEASES, METADATA, RECORDS, SITTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -84,9 +84,18 @@ def refuse_used(engine: Engine) -> None:
         UsageError: something is.
     """
     with reading(engine) as connection:
-        there = inspect(connection).has_table(RECORDS.name)
-        kept = there and any(_count(connection, table) for table in (RECORDS, LEDGER, LEASES))
-    if kept:
+        _refuse_rows(connection)
+
+
+def holds_rows(connection: Connection) -> bool:
+    """Whether any table of a store holds a row; where there is no table, there is none."""
+    there = inspect(connection).get_table_names()
+    known = [table for table in METADATA.sorted_tables if table.name in there]
+    return any(connection.execute(select(table).limit(1)).first() is not None for table in known)
+
+
+def _refuse_rows(connection: Connection) -> None:
+    if holds_rows(connection):
         raise UsageError(
             "a store is kept there already, and two can't become one.",
             next_step="Name a database that is empty: `createdb NAME`.",
@@ -94,8 +103,12 @@ def refuse_used(engine: Engine) -> None:
 
 
 @contextmanager
-def copied(source: Engine, target: Engine, path: Path, *, own_leases: Iterable[str] = ()) -> Iterator[Copied]:
+def copied(
+    source: Engine, target: Engine, path: Path, *, project: str | None = None, own_leases: Iterable[str] = ()
+) -> Iterator[Copied]:
     """Copy everything, compare, commit; in the block both hold the same, and nobody else writes to the source.
+
+    A database is the project's of this name from then on.
 
     Raises:
         UsageError: something is kept in the target.
@@ -111,6 +124,10 @@ def copied(source: Engine, target: Engine, path: Path, *, own_leases: Iterable[s
             made = _compare(reader, writer)
             _free_leases(writer)
             _go_on_counting(writer)
+            if project is not None:
+                from selftune.store.dialect.postgresql import write_project
+
+                write_project(writer, project)
         yield made
 
 
@@ -142,11 +159,6 @@ def _copy_rows(reader: Connection, writer: Connection) -> None:
     for table in METADATA.sorted_tables:
         for rows in _pages(reader, table):
             writer.execute(insert(table), rows)
-
-
-def _refuse_rows(connection: Connection) -> None:
-    if _count(connection, RECORDS) or _count(connection, LEDGER):
-        raise UsageError("a store is kept there already.", next_step="Name a database that is empty.")
 
 
 def _refuse_at_work(connection: Connection, own: set[str]) -> None:

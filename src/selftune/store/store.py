@@ -22,6 +22,7 @@ from selftune.store import facts, history, rows, steps, work
 from selftune.store.browsing import Log
 from selftune.store.dialect import compact, describe_sqlite, is_file, open_engine, reading, sqlite_module, writing
 from selftune.store.erasure import Erasure, erase
+from selftune.store.homes import TO_FILE, claim, made_name, refuse_elsewhere
 from selftune.store.import_key import load_import_key
 from selftune.store.lease import Identity, Lease, acquire
 from selftune.store.migrate import migrate
@@ -53,29 +54,12 @@ P = TypeVar("P", bound="tuple[Any, ...]")
 
 HIDDEN: Final = ".selftune"
 FILE: Final = "store.db"
-MOVED: Final = "store.moved"
-"""Beside a file whose records are kept elsewhere now: where."""
 ERASED: Final = "erased"
 TIGHTENED: Final = "consent tightened"
 _BATCH: Final = 500
 _PAGE: Final = 2000
 _NO_DETAIL: Final[Mapping[str, str]] = MappingProxyType({})
 _ID_HEX_DIGITS: Final = 64
-
-
-def _refuse_moved(folder: Path) -> None:
-    """See that the file's records are not kept elsewhere now.
-
-    Raises:
-        UsageError: they are.
-    """
-    moved = folder / MOVED
-    if moved.exists():
-        raise UsageError(
-            f"the records were brought to {moved.read_text(encoding='utf-8').strip()}, and the file is what they were "
-            "before.",
-            next_step="Name that database as `url` under [store], or begin the command again if it was running then.",
-        )
 
 
 def _open_database(database: Database) -> tuple[Engine, str]:
@@ -105,8 +89,12 @@ class Store:
         sqlite_note: Which SQLite is in use and how, or which server, for `selftune doctor`.
     """
 
-    def __init__(self, engine: Engine, folder: Path, *, clock: Callable[[], str], sqlite_note: str) -> None:
+    def __init__(
+        self, engine: Engine, folder: Path, *, clock: Callable[[], str], sqlite_note: str, place: str = TO_FILE
+    ) -> None:
         self.sqlite_note = sqlite_note
+        self._place = place
+        self._name: str | None = None
         self._engine = engine
         self._folder = folder
         self._clock = clock
@@ -129,6 +117,7 @@ class Store:
 
         Raises:
             MissingFileError: there is no such project folder.
+            UsageError: the records were brought elsewhere, or the database is another project's.
             IntegrityError: the store is of a newer selftune, or store and mirror contradict each other.
             DatabaseAwayError: the database does not answer.
         """
@@ -137,15 +126,17 @@ class Store:
         folder = project.resolve() / HIDDEN
         for part in (folder, folder / "ledger", folder / "work", folder / "keys"):
             part.mkdir(exist_ok=True)
+        place = TO_FILE if database is None else database.shown
+        refuse_elsewhere(folder, place)
         if database is None:
-            _refuse_moved(folder)
             module = module or sqlite_module()
             engine, note = open_engine(folder / FILE, module), describe_sqlite(module)
         else:
             engine, note = _open_database(database)
-        store = cls(engine, folder, clock=clock, sqlite_note=note)
+        store = cls(engine, folder, clock=clock, sqlite_note=note, place=place)
         try:
             migrate(engine, folder / FILE)
+            store._claim()
             store._complete_mirror()
             store._sweep_work()
         except BaseException:
@@ -657,9 +648,10 @@ class Store:
         from selftune.store.moving import copied, opened_target
 
         path = self._folder / FILE
+        name = None if database is None else made_name(self._folder)
         with (
             opened_target(path, database) as target,
-            copied(self._engine, target, path, own_leases=self._leases) as made,
+            copied(self._engine, target, path, project=name, own_leases=self._leases) as made,
         ):
             yield made
 
@@ -701,13 +693,35 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         """A fenced transaction, and the mirror brought up to it."""
         with writing(self._engine) as connection:
-            if self.is_file:
-                # A process that had the file open while its records went would go on with it.
-                _refuse_moved(self._folder)
+            # A process that had the store open while its records went would go on with what they were before.
+            refuse_elsewhere(self._folder, self._place)
+            if not self.is_file:
+                self._refuse_other_project(connection)
             for lease in self._leases.values():
                 lease.check(connection)
             yield connection
         self._complete_mirror()
+
+    def _claim(self) -> None:
+        """See that a database is this project's.
+
+        Raises:
+            UsageError: it is another one's.
+        """
+        if self.is_file:
+            return
+        with self._mirror.locked():
+            tail = self._mirror.tail()
+        self._name = claim(self._engine, self._folder, self._place, tail)
+
+    def _refuse_other_project(self, connection: Connection) -> None:
+        from selftune.store.dialect.postgresql import project_in
+
+        if project_in(connection) != self._name:
+            raise UsageError(
+                f"{self._place} became another project's while it was empty.",
+                next_step="Name a database of its own for each project: `createdb NAME`.",
+            )
 
     def _keep(
         self, connection: Connection, batch: Sequence[Record], *, event: str, detail: Mapping[str, str]

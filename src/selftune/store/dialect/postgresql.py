@@ -31,6 +31,7 @@ _WRITERS: Final = 0x73656C6674756E65  # "selftune" in ASCII
 _DATABASE: Final = "selftune_database"
 # No sample of them is kept in the server's statistics, where no erasing would reach.
 _WITH_WORDS: Final = (("records", "body"), ("records", "sealed"), ("steps", "error"), ("work", "data"))
+_PROJECT: Final = re.compile(r"selftune project ([0-9a-f]+)")
 _FIRST_NUMBER: Final = re.compile(r"\d+")
 _SHOWN_FOR_NUL: Final = "\ufffd"
 
@@ -66,6 +67,18 @@ def make_tables(engine: Engine, metadata: MetaData, head: str) -> None:
             connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS 0"))
         connection.execute(text("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"))
         connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+
+
+def project_in(connection: Connection) -> str | None:
+    """The name of the project whose records these are; None where none is written down."""
+    said = connection.execute(text(f"SELECT obj_description('{SCHEMA}'::regnamespace, 'pg_namespace')")).scalar()
+    found = _PROJECT.fullmatch(said or "")
+    return None if found is None else found[1]
+
+
+def write_project(connection: Connection, name: str) -> None:
+    """Write down whose records these are, in what the schema says of itself: copies and dumps hold it too."""
+    connection.execute(text(f"COMMENT ON SCHEMA {SCHEMA} IS 'selftune project {name}'"))
 
 
 class Postgresql:
