@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMES: Final = ("postgresql", "postgres")
 _NOT_HERE: Final = ("service", "passfile", "options", "sslpassword")
+_SERVICES: Final = ("PGSERVICE", "PGSERVICEFILE")
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 _CONNECT_SECONDS: Final = 10
 # A machine that vanished holds no lock for longer than this; a process that died lets go at once.
@@ -91,7 +92,7 @@ def parse_database(url: str, where: str, *, secret: bool = False) -> Database:
         ConfigError: it is no such URL, names no database, or holds what may not stand there.
         MissingFileError: psycopg is not installed.
     """
-    if urlsplit(url).scheme not in SCHEMES:
+    if _scheme_of(url) not in SCHEMES:
         raise ConfigError(f"{where} is no PostgreSQL URL.", next_step="Write it as postgresql://USER@HOST:PORT/NAME.")
     psycopg = _psycopg()
     try:
@@ -114,8 +115,23 @@ def parse_database(url: str, where: str, *, secret: bool = False) -> Database:
     return _reached(named, where)
 
 
+def _scheme_of(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:  # brackets that hold no address
+        return ""
+
+
 def _reached(named: dict[str, str], where: str) -> Database:
-    said = named.get("hostaddr") or named.get("host") or os.environ.get("PGHOSTADDR") or os.environ.get("PGHOST", "")
+    service = next((name for name in _SERVICES if os.environ.get(name)), None)
+    if service is not None:
+        raise ConfigError(
+            f"{service} is set: a file that selftune does not read would say which server {where} means.",
+            next_step=f"Unset {service} where selftune runs, and name host, port, user and database in the URL.",
+        )
+    # As libpq reads them: an address goes before a name, wherever the two stand.
+    address = named.get("hostaddr") or os.environ.get("PGHOSTADDR")
+    said = address or named.get("host") or os.environ.get("PGHOST", "")
     hosts = tuple(one for one in said.split(",") if one and not one.startswith(("/", "@")))
     if _leaves(hosts) and named.setdefault("sslmode", "require") not in _ENCRYPTED:
         raise ConfigError(
