@@ -60,6 +60,10 @@ def test_a_judge_on_this_machine_is_taken_and_one_elsewhere_is_not(tmp_path):
         ("https://judge.example/v1", "m", "egress"),
         ("http://127.0.0.1:1/v1", "", "--judge-model"),
         ("nonsense", "m", "--judge"),
+        ("http://[::1", "m", "--judge"),
+        ("http://127.0.0.1:port/v1", "m", "--judge"),
+        ("http://user:pass@127.0.0.1:1/v1", "m", "--judge"),
+        ("ftp://127.0.0.1:1/v1", "m", "--judge"),
     ):
         with pytest.raises(UsageError) as refused:
             beginning_of(TEMPLATES["council"], JudgeWish(endpoint=endpoint, model=model))

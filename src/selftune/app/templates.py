@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from selftune.codex.linting import PLACEHOLDER
 from selftune.errors import UnknownNameError, UsageError
 from selftune.judges.calibration.human import HUMAN
-from selftune.judges.endpoint import is_loopback
+from selftune.judges.endpoint import host_of, is_loopback
 from selftune.loop.config import Beginning
 from selftune.loop.ejected import KINDS, eject
 
@@ -97,10 +96,10 @@ def beginning_of(template: Template, wish: JudgeWish | None) -> Beginning:
     """
     if wish is None:
         return Beginning(codex=template.codex, judge=template.judge, rubric=template.rubric)
-    host = urlsplit(wish.endpoint).hostname
+    host = host_of(wish.endpoint)
     if host is None or not wish.model:
         raise UsageError(
-            "a judge needs an address and the name of its model.",
+            "a judge needs a plain http or https address, without user or password, and the name of its model.",
             next_step="Give both: --judge http://127.0.0.1:11434/v1 --judge-model NAME.",
         )
     if not is_loopback(host):

@@ -103,9 +103,8 @@ def appoint_endpoint(config: Judging, section: str = "judge") -> Endpoint:
             "selftune.toml.",
         )
     _refuse_odd_numbers(config, section)
-    parts = urlsplit(config.endpoint)
-    host = parts.hostname
-    if parts.scheme not in {"http", "https"} or host is None or parts.username or parts.query:
+    host = host_of(config.endpoint)
+    if host is None:
         raise ConfigError(
             f"[{section}] endpoint is no plain http or https address.", next_step="Write it as http://HOST:PORT/v1."
         )
@@ -117,6 +116,17 @@ def appoint_endpoint(config: Judging, section: str = "judge") -> Endpoint:
         )
     key = _key(config.api_key_env, section)
     return Endpoint(url=config.endpoint.rstrip("/"), model=config.model, local=local, api_key=key)
+
+
+def host_of(url: str) -> str | None:
+    """The host of a plain http or https address; None where it is none, or holds a user, a password or a query."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises where it is no number
+    except ValueError:
+        return None
+    odd = parts.scheme not in {"http", "https"} or parts.username or parts.password or parts.query
+    return None if odd else parts.hostname
 
 
 def _refuse_odd_numbers(config: Judging, section: str) -> None:
