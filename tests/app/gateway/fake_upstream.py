@@ -2,7 +2,8 @@
 
 What the last message says steers it: `slow` waits for `go_on` before the second piece, `die` breaks off behind the
 first piece, `silent` never answers, `refuse` answers 400, `tool` calls a tool, `odd` answers with something else, `no
-end` leaves the mark of the end out.
+end` leaves the mark of the end out, `at once` answers whole though a stream was asked for. It gives embeddings of
+`numbers` alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class FakeUpstream:
 
     async def _answer(self, request, body, words):
         if request.path.endswith("/embeddings"):
-            return web.json_response({"error": {"message": "no embeddings", "type": "not_supported"}}, status=501)
+            return self._embeddings(body)
         if "silent" in words:
             await asyncio.Event().wait()
         if "refuse" in words:
@@ -52,7 +53,7 @@ class FakeUpstream:
             return web.json_response({"error": error}, status=400)
         if "odd" in words:
             return web.json_response(["no completion"])
-        if body.get("stream"):
+        if body.get("stream") and "at once" not in words:
             return await self._stream(request, body, words)
         if "die" in words:
             reply = web.StreamResponse()
@@ -62,6 +63,11 @@ class FakeUpstream:
             request.transport.abort()
             return reply
         return web.json_response(self._whole(body, words), headers={"X-Selftune-Build": BUILD})
+
+    def _embeddings(self, body):
+        if body.get("input") == "numbers":
+            return web.json_response({"object": "list", "model": "fake", "data": [{"index": 0, "embedding": [0.5]}]})
+        return web.json_response({"error": {"message": "no embeddings", "type": "not_supported"}}, status=501)
 
     def _id(self):
         return f"chatcmpl-of-the-fake-{self.number}"
