@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from gateway_house import gateway
 
-from selftune.app.gateway.exchange import Ended
+from selftune.app.gateway.exchange import Ended, Route
+from selftune.app.gateway.keys import make_key
+from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.loop.fronting import GatewaySection
 
 CHAT = "/v1/chat/completions"
@@ -73,6 +75,36 @@ def test_what_is_no_request_is_refused_and_asks_nobody(tmp_path):
         return house.fake.asked, house.capture.kept
 
     assert at_gateway(tmp_path, asked) == ([], [])
+
+
+HUGE = "1" * 5000
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/chat", '{"messages": [{"role": "user", "content": "x", "tool_calls": 5}]}'),
+        ("/api/chat", '{"messages": [{"role": "user", "content": "x", "images": 5}]}'),
+        ("/api/chat", '{"messages": [{"role": "user", "content": "x"}], "options": {"num_predict": [1]}}'),
+        ("/v1/responses", '{"input": [{"role": "user", "content": 5}]}'),
+        ("/v1/responses", f'{{"input": "x", "temperature": {HUGE}}}'),
+        (CHAT, f'{{"model": "far", "messages": [{{"role": "user", "content": "x"}}], "seed": {HUGE}}}'),
+        (CHAT, f'{{"model": "far", "messages": [], "response_format": {"[" * 1500}{"]" * 1500}}}'),
+    ],
+)
+def test_a_value_of_a_kind_depth_or_length_that_nobody_expects_is_refused(tmp_path, path, body):
+    def routes(fake):
+        return {"far": Route(upstream="far", address=fake.address, redacts=("email",))}
+
+    async def asked(house):
+        _, secret = make_key(tmp_path, "far", consent=ConsentLevel.SEND)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {secret}"}
+        told = await house.client.post(f"{house.url}{path}", data=body, headers=headers)
+        return told.status, (await told.json())["error"], house.fake.asked, house.counts.told()["refused"]
+
+    status, error, asked_of, refused = at_gateway(tmp_path, asked, consent=ConsentLevel.SEND, routes=routes)
+    assert (status, isinstance(error, str), asked_of) == (400, path.startswith("/api/"), [])
+    assert refused
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.asking import BrokenOff, Unreachable
-from selftune.app.gateway.exchange import OPTED_OUT, Ended, Exchange
+from selftune.app.gateway.capture.make import is_wanted
+from selftune.app.gateway.exchange import Ended, Exchange
 from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.replying import Reply
 from selftune.app.gateway.sending import check_sending, redacted
@@ -47,6 +48,8 @@ _OK: Final = range(200, 300)
 _SHADOWS: Final = 4
 _AGAIN_SECONDS: Final = 1
 _BROKEN: Final = 500
+# What reading JSON of others raises where a value is not what it should be.
+_ODD: Final = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 _LACKING: Final = frozenset({404, 405, 501})
 
 
@@ -67,6 +70,7 @@ class Passage:
     first_byte: float | None = None
     spare: bool = False
     over: bool = False
+    streamed: bool = False
     said: list[bytes] = field(default_factory=list)
     size: int = 0
 
@@ -92,7 +96,7 @@ class Passage:
             message_id=self.caller.message_id,
             request=self.body,
             response=b"".join(self.said),
-            streamed=self.asked.streamed,
+            streamed=self.streamed,
             status=self.status,
             ended=ended,
             happened_at=self.happened_at,
@@ -123,7 +127,7 @@ class Relay:
             Refusal: the request is none, no model has its name, or none answers.
         """
         began, happened_at = time.perf_counter(), datetime.now(UTC).isoformat(timespec="milliseconds")
-        asked = shape.read(body)
+        asked = _understood(shape.read, body)
         passage = Passage(
             route=request.path,
             caller=caller,
@@ -165,12 +169,15 @@ class Relay:
         if route.redacts is None:
             return passage.asked
         check_sending(route.upstream, passage.caller.consent)
-        return await asyncio.to_thread(redacted, passage.asked, route.redacts)
+        return await asyncio.to_thread(_understood, redacted, passage.asked, route.redacts)
 
-    async def settle(self) -> None:
-        """Wait for what is under way beside the answers."""
+    async def settle(self, seconds: float) -> None:
+        """Wait so long for what is under way beside the answers; what takes longer is given up."""
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def _pick(self, passage: Passage) -> Route:
         sticky = passage.asked.user or passage.caller.user or passage.caller.key_id or ""
@@ -185,7 +192,9 @@ class Relay:
     async def _tell(self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer) -> Reply:
         """Pass the answer on and keep it; a client that goes away meanwhile takes its upstream with it."""
         try:
-            if passage.asked.streamed and answer.events and answer.status in _OK:
+            # What was asked for is not always what comes: the log reads the answer as it was told.
+            passage.streamed = passage.asked.streamed and answer.events and answer.status in _OK
+            if passage.streamed:
                 return await self._tell_stream(request, passage, answer)
             return await self._tell_whole(request, shape, passage, answer)
         except (asyncio.CancelledError, ConnectionResetError):
@@ -228,10 +237,10 @@ class Relay:
                 async for chunk in chunks:
                     told = _in_words(teller.feed, chunk)
                     if reply is None:
+                        told = _in_words(teller.begin) + told
                         passage.first_byte = time.perf_counter()
                         reply = Reply(request)
                         reply.begin(passage.status, self._headers(passage, teller.content_type), None)
-                        told = teller.begin() + told
                     if told:
                         passage.say(told)
                         await reply.write(told)
@@ -243,8 +252,7 @@ class Relay:
             ended = Ended.UPSTREAM_DIED
         if reply is None:
             raise self._without_a_word(passage, ended)
-        last = teller.end()
-        passage.said.append(last)
+        last, ended = _end_of(passage, ended)
         passage.over = True
         await self._keep(passage.exchange(ended))
         if ended is Ended.UPSTREAM_DIED:
@@ -288,8 +296,7 @@ class Relay:
         if fault is not None:
             log.error("an exchange was not kept", exc_info=fault)
         captured = not keeping.cancelled() and fault is None and keeping.result()
-        wanted = exchange.consent != OPTED_OUT and exchange.ended is not Ended.REFUSED
-        self._meters.ended(exchange, captured=captured if wanted else None)
+        self._meters.ended(exchange, captured=captured if is_wanted(exchange) else None)
 
     def _note_failure(self, exchange: Exchange) -> None:
         """An upstream gave no answer at all; another one may, and that is what is kept."""
@@ -326,9 +333,10 @@ class Relay:
         try:
             async with self._asker.ask(shadow, beside.asked.path, beside.asked.body(shadow.model)) as answer:
                 beside.status, beside.build_digest = answer.status, answer.build_digest
+                beside.streamed = beside.asked.streamed and answer.events
                 async for chunk in answer.chunks():
                     beside.first_byte = beside.first_byte or time.perf_counter()
-                    beside.said.append(chunk)
+                    beside.say(chunk)
                 ended = Ended.COMPLETE if answer.status in _OK else Ended.REFUSED
         except (Unreachable, BrokenOff) as error:
             log.info("the shadow does not answer: %s", error)
@@ -337,12 +345,33 @@ class Relay:
         self._routing.observe(beside.exchange(ended, shadow=True))
 
 
-def _in_words(tell: Callable[[bytes], bytes], data: bytes) -> bytes:
+def _understood(read: Callable[..., Asked], *given: object) -> Asked:
+    """A request in our words; `Refusal` where a value in it is of a kind, a depth or a length that nobody expects."""
+    try:
+        return read(*given)
+    except _ODD as error:
+        log.info("a request can't be read", exc_info=True)
+        told = f"The body is not what this route takes ({type(error).__name__}). Look at the API's own page for it."
+        raise Refusal(400, told) from error
+
+
+def _in_words(tell: Callable[..., bytes], *data: bytes) -> bytes:
     """An upstream's bytes in the client's words; `BrokenOff` where they are no completion."""
     try:
-        return tell(data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return tell(*data)
+    except _ODD as error:
         raise BrokenOff(f"what it says is no completion ({type(error).__name__})") from error
+
+
+def _end_of(passage: Passage, ended: Ended) -> tuple[bytes, Ended]:
+    """A stream's last bytes, noted, and how it ended by them."""
+    try:
+        last = _in_words(passage.teller.end)
+    except BrokenOff as error:
+        log.warning("%s broke off a stream: %s", passage.upstream, error)
+        return b"", Ended.UPSTREAM_DIED
+    passage.said.append(last)
+    return last, ended
 
 
 def _refuse_broken(route: Route, answer: Answer) -> None:

@@ -44,6 +44,7 @@ _BELOW: Final = "/v1"
 _OLLAMA: Final = "/api/"
 _MEGABYTE: Final = 1 << 20
 _DRAIN_SECONDS: Final = 5.0
+_SETTLE_SECONDS: Final = 1.0
 
 SHAPES: Final[dict[str, Shape]] = {
     **{f"{_BELOW}{path}": Plain(path) for path in PASSED},
@@ -211,8 +212,10 @@ async def serving(
     finally:
         listener.close()
         server.pre_shutdown()
+        until = asyncio.get_running_loop().time() + _DRAIN_SECONDS
         await server.shutdown(_DRAIN_SECONDS)
-        await relay.settle()
+        # What is kept beside an answer needs its moment also where the answers took all of them.
+        await relay.settle(max(until - asyncio.get_running_loop().time(), _SETTLE_SECONDS))
         asker.close()
 
 
