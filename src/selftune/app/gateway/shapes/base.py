@@ -14,7 +14,7 @@ from selftune.app.gateway.refusals import Refusal
 from selftune.release.door import PASSED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
@@ -47,9 +47,9 @@ class Asked:
 
     def body(self, model: str | None) -> bytes:
         """What the upstream is sent; the values are the client's bytes."""
-        named = [] if model is None else [b'"model":' + msgspec.json.encode(model)]
+        opening = [] if model is None else [b'"model":' + msgspec.json.encode(model)]
         told = (b'"' + name.encode() + b'":' + value for name, value in self.fields.items())
-        return b"{" + b",".join([*named, *told]) + b"}"
+        return b"{" + b",".join([*opening, *told]) + b"}"
 
 
 class Teller(Protocol):
@@ -131,8 +131,12 @@ def passing(fields: Mapping[str, msgspec.Raw], path: str) -> tuple[dict[str, byt
     """What of the fields goes on to an endpoint's path, and the names of what does not."""
     known = PASSED[path]
     told = {name: bytes(value) for name, value in fields.items() if name in known}
-    lost = (name for name in fields if name not in known and name not in _OURS)
-    return told, tuple(name for name in lost if _NAME.fullmatch(name))
+    return told, named(name for name in fields if name not in known and name not in _OURS)
+
+
+def named(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of these names that a header can tell."""
+    return tuple(name for name in names if _NAME.fullmatch(name))
 
 
 def alias_of(fields: Mapping[str, msgspec.Raw]) -> str:

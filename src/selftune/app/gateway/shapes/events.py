@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _DATA: Final = b"data:"
 _DONE: Final = b"[DONE]"
@@ -49,3 +49,9 @@ def first_choice(event: dict[str, Any]) -> dict[str, Any]:
     choices = event.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else {}
     return choice if isinstance(choice, dict) else {}
+
+
+def thought_in(message: Mapping[str, Any]) -> str:
+    """What was thought, by the name that most servers give it or the newer one; empty where nothing was."""
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    return thought if isinstance(thought, str) else ""

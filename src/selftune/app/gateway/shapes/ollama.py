@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from selftune.app.gateway.refusals import Refusal, ollama_error
-from selftune.app.gateway.shapes.base import LINES, Asked, alias_of, id_in, new_id, split, value_of
-from selftune.app.gateway.shapes.events import EventReader, first_choice
+from selftune.app.gateway.shapes.base import LINES, Asked, alias_of, id_in, named, new_id, split, value_of
+from selftune.app.gateway.shapes.events import EventReader, first_choice, thought_in
 from selftune.release.door import CHAT, COMPLETIONS
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ _OPTIONS: Final = {
     "frequency_penalty": "frequency_penalty",
 }
 _KNOWN: Final = frozenset({
-    "model", "messages", "prompt", "system", "stream", "options", "format", "tools", "keep_alive", "think",
-    "images", "raw",
+    "model", "messages", "prompt", "system", "stream", "options", "format", "tools", "images", "raw",
 })  # fmt: skip
 _USAGE: Final = {"include_usage": True}
 _ENDLESS: Final = frozenset({-1, -2})
@@ -48,7 +47,8 @@ class Ollama:
         """The request, as a chat, or as a text to go on with where it is `raw`; `Refusal` where it is none."""
         fields = split(body)
         raw = bool(not self._chat and value_of(fields, "raw", bool))
-        told = _options(value_of(fields, "options", dict[str, Any]) or {})
+        options = value_of(fields, "options", dict[str, Any]) or {}
+        told = _options(options)
         if raw:
             told["prompt"] = value_of(fields, "prompt", str) or ""
         else:
@@ -66,7 +66,10 @@ class Ollama:
             user=None,
             path=COMPLETIONS if raw else CHAT,
             fields={name: msgspec.json.encode(value) for name, value in told.items()},
-            dropped=tuple(name for name in fields if name not in _KNOWN and name.isidentifier() and name.isascii()),
+            dropped=(
+                *named(name for name in fields if name not in _KNOWN),
+                *(f"options.{name}" for name in named(name for name in options if name not in _OPTIONS)),
+            ),
         )
 
     def teller(self, asked: Asked) -> Teller:
@@ -105,7 +108,8 @@ class OllamaTeller:
         self._note(completion, choice)
         for index, call in enumerate(message.get("tool_calls") or ()):
             self._calls[index] = dict(call["function"])
-        return self._line(str(message.get("content") or ""), calls=self._told_calls(), end=True)
+        text, thought = str(message.get("content") or ""), thought_in(message)
+        return self._line(text, thought=thought, calls=self._told_calls(), end=True)
 
     def begin(self) -> bytes:
         """Nothing."""
@@ -123,8 +127,9 @@ class OllamaTeller:
             delta = choice.get("delta") or {"content": choice.get("text")}
             for call in delta.get("tool_calls") or ():
                 self._add_call(call)
-            if text := delta.get("content"):
-                lines.append(self._line(str(text)))
+            text, thought = str(delta.get("content") or ""), thought_in(delta)
+            if text or thought:
+                lines.append(self._line(text, thought=thought))
         self.complete = self._events.done
         return b"".join(lines)
 
@@ -152,14 +157,17 @@ class OllamaTeller:
             for _, call in sorted(self._calls.items())
         ]
 
-    def _line(self, text: str, *, calls: list[dict[str, Any]] | None = None, end: bool = False) -> bytes:
+    def _line(
+        self, text: str, *, thought: str = "", calls: list[dict[str, Any]] | None = None, end: bool = False
+    ) -> bytes:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         told: dict[str, Any] = {"model": self._model, "created_at": now}
+        thinking = {"thinking": thought} if thought else {}
         if self._chat:
-            message: dict[str, Any] = {"role": "assistant", "content": text}
+            message: dict[str, Any] = {"role": "assistant", "content": text} | thinking
             told["message"] = message | ({"tool_calls": calls} if calls else {})
         else:
-            told["response"] = text
+            told |= {"response": text} | thinking
         told["done"] = end
         return json.dumps(told | (self._counts() if end else {}), ensure_ascii=False).encode() + b"\n"
 
@@ -170,9 +178,9 @@ class OllamaTeller:
             "done_reason": self._reason,
             "total_duration": now - self._began,
             "load_duration": 0,
-            "prompt_eval_count": self._usage.get("prompt_tokens", 0),
+            "prompt_eval_count": self._usage.get("prompt_tokens") or 0,
             "prompt_eval_duration": first - self._began,
-            "eval_count": self._usage.get("completion_tokens", 0),
+            "eval_count": self._usage.get("completion_tokens") or 0,
             "eval_duration": now - first,
         }
 
@@ -242,5 +250,5 @@ def _arguments(text: str) -> Any:
     """The arguments as Ollama tells them: an object; what is none stays a text."""
     try:
         return json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

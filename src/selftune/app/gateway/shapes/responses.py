@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from selftune.app.gateway.refusals import Refusal, openai_error
-from selftune.app.gateway.shapes.base import EVENTS, Asked, alias_of, new_id, split, value_of
-from selftune.app.gateway.shapes.events import EventReader, first_choice
+from selftune.app.gateway.shapes.base import EVENTS, Asked, alias_of, named, new_id, split, value_of
+from selftune.app.gateway.shapes.events import EventReader, first_choice, thought_in
 from selftune.release.door import CHAT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from selftune.app.gateway.shapes.base import Teller
 
@@ -58,7 +58,7 @@ class Responses:
             user=value_of(fields, "user", str),
             path=CHAT,
             fields={name: msgspec.json.encode(value) for name, value in told.items()},
-            dropped=tuple(name for name in fields if name not in _KNOWN and name.isidentifier() and name.isascii()),
+            dropped=named(name for name in fields if name not in _KNOWN),
         )
 
     def teller(self, asked: Asked) -> Teller:
@@ -82,8 +82,10 @@ class ResponsesTeller:
         self._created = int(time.time())
         self._events = EventReader()
         self._number = 0
-        self._text = ""
-        self._message = ""
+        self._text = self._thought = ""
+        # Ids of what was thought and said; places are those of their first words.
+        self._message = self._reasoning = ""
+        self._order: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
         self._reason = "stop"
         self._usage: dict[str, Any] = {}
@@ -94,8 +96,10 @@ class ResponsesTeller:
         choice = first_choice(completion)
         message = choice.get("message") or {}
         self._note(completion, choice)
+        if thought := thought_in(message):
+            self._thought, self._reasoning = thought, self._new_item("rs")
         if message.get("content"):
-            self._text, self._message = str(message["content"]), new_id("msg").replace("-", "_")
+            self._text, self._message = str(message["content"]), self._new_item("msg")
         for index, call in enumerate(message.get("tool_calls") or ()):
             self._calls[index] = self._item_of(call, index)
         return json.dumps(self._response(self._status())).encode()
@@ -114,6 +118,8 @@ class ResponsesTeller:
             choice = first_choice(event)
             self._note(event, choice)
             delta = choice.get("delta") or {}
+            if thought := thought_in(delta):
+                told += self._think(thought)
             if text := delta.get("content"):
                 told += self._say(str(text))
             for call in delta.get("tool_calls") or ():
@@ -124,32 +130,47 @@ class ResponsesTeller:
     def end(self) -> bytes:
         """The events that close what was said, and the response."""
         told: list[bytes] = []
+        if self._reasoning:
+            told += self._close(self._reasoning, "response.reasoning_text.done", self._thought_item, text=self._thought)
         if self._message:
-            place = {"item_id": self._message, "output_index": 0, "content_index": 0}
-            told.append(self._event("response.output_text.done", **place, text=self._text, logprobs=[]))
-            told.append(self._event("response.content_part.done", **place, part=self._part()))
-            told.append(self._event("response.output_item.done", output_index=0, item=self._item("completed")))
+            told += self._close(self._message, "response.output_text.done", self._item, text=self._text, logprobs=[])
         for item in self._calls.values():
-            place = {"item_id": item["id"], "output_index": self._place(item)}
+            place = {"item_id": item["id"], "output_index": self._place(item["id"])}
             arguments = item["arguments"]
             told.append(
                 self._event("response.function_call_arguments.done", **place, arguments=arguments, name=item["name"])
             )
             item["status"] = "completed"
-            told.append(self._event("response.output_item.done", output_index=self._place(item), item=item))
+            told.append(self._event("response.output_item.done", output_index=place["output_index"], item=item))
         status = self._status()
         told.append(self._event(f"response.{status}", response=self._response(status)))
         return b"".join(told)
 
     def _say(self, text: str) -> Iterator[bytes]:
         if not self._message:
-            self._message = new_id("msg").replace("-", "_")
-            yield self._event("response.output_item.added", output_index=0, item=self._item("in_progress"))
-            place = {"item_id": self._message, "output_index": 0, "content_index": 0}
-            yield self._event("response.content_part.added", **place, part=self._part())
+            self._message = self._new_item("msg")
+            yield from self._open(self._message, self._item("in_progress"), self._part())
         self._text += text
-        place = {"item_id": self._message, "output_index": 0, "content_index": 0}
-        yield self._event("response.output_text.delta", **place, delta=text, logprobs=[])
+        yield self._event("response.output_text.delta", **self._at(self._message), delta=text, logprobs=[])
+
+    def _think(self, text: str) -> Iterator[bytes]:
+        if not self._reasoning:
+            self._reasoning = self._new_item("rs")
+            yield from self._open(self._reasoning, self._thought_item("in_progress"), self._thought_part())
+        self._thought += text
+        yield self._event("response.reasoning_text.delta", **self._at(self._reasoning), delta=text)
+
+    def _open(self, name: str, item: Mapping[str, Any], part: Mapping[str, Any]) -> Iterator[bytes]:
+        """The events before an item's first words."""
+        yield self._event("response.output_item.added", output_index=self._place(name), item=item)
+        yield self._event("response.content_part.added", **self._at(name), part=part)
+
+    def _close(self, name: str, done: str, item_in: Callable[[str], dict[str, Any]], **told: Any) -> Iterator[bytes]:
+        """The events behind an item's last words."""
+        item = item_in("completed")
+        yield self._event(done, **self._at(name), **told)
+        yield self._event("response.content_part.done", **self._at(name), part=item["content"][0])
+        yield self._event("response.output_item.done", output_index=self._place(name), item=item)
 
     def _call(self, call: Mapping[str, Any]) -> Iterator[bytes]:
         index, said = int(call.get("index", 0)), call.get("function") or {}
@@ -157,13 +178,13 @@ class ResponsesTeller:
         if item is None:
             item = self._calls[index] = self._item_of({**call, "function": {"name": said.get("name")}}, index)
             item["status"] = "in_progress"
-            yield self._event("response.output_item.added", output_index=self._place(item), item=dict(item))
+            yield self._event("response.output_item.added", output_index=self._place(item["id"]), item=dict(item))
         if more := said.get("arguments"):
             item["arguments"] += more
             yield self._event(
                 "response.function_call_arguments.delta",
                 item_id=item["id"],
-                output_index=self._place(item),
+                output_index=self._place(item["id"]),
                 delta=more,
             )
 
@@ -175,14 +196,22 @@ class ResponsesTeller:
     def _status(self) -> str:
         return "incomplete" if self._reason == "length" else "completed"
 
-    def _place(self, item: Mapping[str, Any]) -> int:
-        return list(self._calls.values()).index(item) + bool(self._message)  # type: ignore[arg-type]
+    def _new_item(self, kind: str) -> str:
+        """The id of the next thing that is told."""
+        self._order.append(new_id(kind).replace("-", "_"))
+        return self._order[-1]
+
+    def _place(self, name: str) -> int:
+        return self._order.index(name)
+
+    def _at(self, name: str) -> dict[str, Any]:
+        return {"item_id": name, "output_index": self._place(name), "content_index": 0}
 
     def _item_of(self, call: Mapping[str, Any], index: int) -> dict[str, Any]:
         said = call.get("function") or {}
         return {
             "type": "function_call",
-            "id": f"fc_{self.completion_id[5:]}_{index}",
+            "id": self._new_item("fc"),
             "call_id": call.get("id") or f"call_{index}",
             "name": said.get("name") or "",
             "arguments": said.get("arguments") or "",
@@ -196,10 +225,25 @@ class ResponsesTeller:
         content = [self._part()] if status == "completed" else []
         return {"type": "message", "id": self._message, "role": "assistant", "status": status, "content": content}
 
+    def _thought_part(self) -> dict[str, Any]:
+        return {"type": "reasoning_text", "text": self._thought}
+
+    def _thought_item(self, status: str) -> dict[str, Any]:
+        content = [self._thought_part()] if status == "completed" else []
+        return {"type": "reasoning", "id": self._reasoning, "status": status, "summary": [], "content": content}
+
+    def _output(self) -> list[dict[str, Any]]:
+        """All that was told, in its order."""
+        items = {item["id"]: item for item in self._calls.values()}
+        if self._message:
+            items[self._message] = self._item("completed")
+        if self._reasoning:
+            items[self._reasoning] = self._thought_item("completed")
+        return [items[name] for name in self._order]
+
     def _response(self, status: str) -> dict[str, Any]:
         ended = status != "in_progress"
-        output = [self._item("completed")] if ended and self._message else []
-        read, said = int(self._usage.get("prompt_tokens", 0)), int(self._usage.get("completion_tokens", 0))
+        read, said = int(self._usage.get("prompt_tokens") or 0), int(self._usage.get("completion_tokens") or 0)
         usage = {
             "input_tokens": read,
             "input_tokens_details": {"cached_tokens": 0},
@@ -217,7 +261,7 @@ class ResponsesTeller:
             "instructions": None,
             "metadata": {},
             "model": self._asked.alias,
-            "output": [*output, *self._calls.values()] if ended else [],
+            "output": self._output() if ended else [],
             "parallel_tool_calls": True,
             "temperature": None,
             "tool_choice": "auto",
@@ -277,8 +321,8 @@ def _text(content: Any) -> str:
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     if tool.get("type") != "function":
         raise Refusal(400, f"A tool of the type {str(tool.get('type'))[:40]!r} is not here. Offer functions.")
-    named = {name: tool[name] for name in ("name", "description", "parameters", "strict") if tool.get(name) is not None}
-    return {"type": "function", "function": named}
+    told = {name: tool[name] for name in ("name", "description", "parameters", "strict") if tool.get(name) is not None}
+    return {"type": "function", "function": told}
 
 
 def _format(text: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -287,5 +331,5 @@ def _format(text: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     if wanted["type"] == "json_object":
         return {"response_format": {"type": "json_object"}}
-    named = {name: wanted[name] for name in ("name", "schema", "strict") if name in wanted}
-    return {"response_format": {"type": "json_schema", "json_schema": named}}
+    told = {name: wanted[name] for name in ("name", "schema", "strict") if name in wanted}
+    return {"response_format": {"type": "json_schema", "json_schema": told}}
