@@ -6,7 +6,8 @@ What a person says of an answer is taken when they say so, and never read out of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import secrets
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import ChatRequest
@@ -69,6 +70,7 @@ class Exchange:
 
     Attributes:
         answer: As the model gave it; a person's correction stands beside it.
+        mark: Names this answer, so that nobody judges one that they did not see.
         lost: Answers that this one took the place of.
         interaction: The id in the log of the conversation up to here; None when it was not kept.
         not_kept: Why it is not in the log although it should be.
@@ -78,6 +80,7 @@ class Exchange:
     question: str
     answer: Message
     by: Answerer
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
     flags: tuple[str, ...] = ()
     thumbs: int | None = None
     correction: str | None = None
@@ -277,10 +280,20 @@ def _keep(project: Project, talk: Talk, thread: Thread) -> _Place:
         rejected=_rejected_in(talk),
         thread=thread,
     )
-    # Each state has a place of its own, named by all that it holds.
-    named = digest_of([thread.value, said.messages, said.feedback, said.rejected, said.generated_by])
-    kept = keep_exchange(project, replace(said, position=named.removeprefix("sha256:")[:16]))
+    kept = keep_exchange(project, replace(said, position=_place_of(said)))
     return _Place(interaction=kept.interaction, not_kept=kept.not_kept)
+
+
+def _place_of(said: Interaction) -> str:
+    """Where a state of the conversation stands in the source.
+
+    A chat may come back to a state that it was in, by a thumb pressed and pressed again, and that is news: each state
+    gets a place of its own. An exchange is the same one wherever it is kept again.
+    """
+    if said.thread is Thread.WHOLE:
+        return secrets.token_hex(8)
+    named = digest_of([said.messages, said.feedback, said.rejected, said.generated_by])
+    return named.removeprefix("sha256:")[:16]
 
 
 def _feedback_of(exchange: Exchange) -> Feedback | None:

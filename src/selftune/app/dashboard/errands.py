@@ -9,12 +9,13 @@ import secrets
 import sys
 import threading
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import LockedError, SelftuneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _MOST: Final = 100
 
@@ -51,26 +52,53 @@ class Errands:
     """The errands of one dashboard; the oldest that are over are forgotten."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._known: dict[str, Errand] = {}
+        self._alone: set[str] = set()
 
-    def begin(self, errand: Errand, work: Callable[[Errand], object]) -> Errand:
-        """Begin it in a thread of its own.
+    def begin(
+        self, errand: Errand, work: Callable[[Errand], object], *, check: Callable[[], object] | None = None
+    ) -> Errand:
+        """Begin it in a thread of its own; `check` is called once nothing else is done to the same, and may raise.
 
         Raises:
             LockedError: another one about the same is under way.
         """
         with self._lock:
-            if any(one.about == errand.about and not one.over for one in self._known.values()):
-                raise LockedError(
-                    f"something is under way here already: {errand.title}.", next_step="Wait until it is done."
-                )
+            self._wait_for(errand.about)
+            if check is not None:
+                check()
             over = [name for name, one in self._known.items() if one.over]
             for name in over[: max(0, len(self._known) - _MOST)]:
                 del self._known[name]
             self._known[errand.name] = errand
         threading.Thread(target=_run, args=(errand, work), name=f"errand-{errand.name}", daemon=True).start()
         return errand
+
+    @contextmanager
+    def alone(self, about: str) -> Iterator[None]:
+        """While this lasts, nothing else is done to the same: an errand waits, and so does whoever asks for this.
+
+        Raises:
+            LockedError: an errand about it is under way.
+        """
+        with self._lock:
+            self._wait_for(about)
+            self._alone.add(about)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._alone.discard(about)
+                self._lock.notify_all()
+
+    def _wait_for(self, about: str) -> None:
+        self._lock.wait_for(lambda: about not in self._alone)
+        running = next((one for one in self._known.values() if one.about == about and not one.over), None)
+        if running is not None:
+            raise LockedError(
+                f"something is under way here already: {running.title}.", next_step="Wait until it is done."
+            )
 
     def about(self, about: str) -> Errand | None:
         """The newest errand about this; None where there was none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from selftune.errors import BudgetError, LockedError
 from selftune.interactions.door import pass_door
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from selftune.loop.opened import Project
     from selftune.records import Interaction
+
+_FORGOTTEN: Final = "its words, or what was said before in the same conversation, were forgotten."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +38,17 @@ class Kept:
 def keep_exchange(project: Project, interaction: Interaction, *, found: Collection[str] = ()) -> Kept:
     """Put an exchange into the log, under the project's consent and through its door; the same one twice is there once.
 
-    A full disk or a store that somebody else holds is no error: the reason comes back. `found` are the kinds of secrets
+    A full disk or a store that somebody else holds is no error, nor is a conversation that was forgotten, of which
+    nothing is kept any more: the reason comes back. `found` are the kinds of secrets
     that were taken out of it before: what is held back for them is held back also where they are seen no more.
     """
     kept = pass_door(at_level(interaction, project.config.capture.consent), door_of(project), found=found)
     try:
-        record_id = project.store.save([kept], event="captured")[0]
+        ids = project.store.save([kept], event="captured")
     except (BudgetError, LockedError) as error:
         return Kept(not_kept=f"{error.message} {error.next_step}")
+    if not ids:
+        return Kept(not_kept=_FORGOTTEN)
     if isinstance(kept, Quarantined):
-        return Kept(held_back=record_id, not_kept=kept.reason)
-    return Kept(interaction=record_id)
+        return Kept(held_back=ids[0], not_kept=kept.reason)
+    return Kept(interaction=ids[0])

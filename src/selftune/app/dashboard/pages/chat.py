@@ -24,12 +24,13 @@ from selftune.app.dashboard.following import follow
 from selftune.app.dashboard.reading import acting_on, folder_of, project_of
 from selftune.app.dashboard.rendering import render, show
 from selftune.app.demo import STATE_FILE
-from selftune.errors import UnknownNameError
+from selftune.errors import LockedError, UnknownNameError
 from selftune.loop.project import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from selftune.app.dashboard.actions import Fields
     from selftune.app.dashboard.talks import Talks
     from selftune.loop.project import Project
 
@@ -70,6 +71,7 @@ def begin(request: Request, form: Form) -> Response:
     """Begin a conversation with its first question."""
     question = form.needed("question", "your question")
     talk = Talk(name=_talks(request).new_name(), system=form.text("system"), keep=form.text("private") != "yes")
+    _talks(request).put(talk)
     return _go_on(request, talk, Pending(question=question), lambda project, heard: ask(project, talk, question, heard))
 
 
@@ -88,21 +90,27 @@ async def stream(request: Request, name: str) -> Response:
 @router.post("/chat/{name}/ask")
 def ask_on(request: Request, name: str, form: Form) -> Response:
     """Ask the next question; where it sounds as if the answer was wrong, first ask whether that is meant."""
-    question, talk, wrong = form.needed("question", "your question"), _talks(request).get(name), form.text("wrong")
+    question, wrong = form.needed("question", "your question"), form.text("wrong")
+    talk = _seen(request, name, form) if wrong else _talks(request).get(name)
     unsaid = bool(talk.exchanges) and talk.last.thumbs is None and talk.last.correction is None
     if not wrong and unsaid and sounds_like_doubt(question):
         return _page(request, name, proposed=question)
-    if wrong == "yes":
-        with acting_on(request) as project:
-            talk = say_of_answer(project, talk, thumbs=-1, correction=None)
-        _talks(request).put(talk)
-    return _go_on(request, talk, Pending(question=question), lambda project, heard: ask(project, talk, question, heard))
+    talks = _talks(request)
+
+    def work(project: Project, heard: Callable[[str], None]) -> Talk:
+        if wrong != "yes":
+            return ask(project, talk, question, heard)
+        said = say_of_answer(project, talk, thumbs=-1, correction=None)
+        talks.put(said)
+        return ask(project, said, question, heard)
+
+    return _go_on(request, talk, Pending(question=question), work)
 
 
 @router.post("/chat/{name}/anew")
-def anew(request: Request, name: str) -> Response:
+def anew(request: Request, name: str, form: Form) -> Response:
     """Have the last question answered once more."""
-    talk = _talks(request).get(name)
+    talk = _seen(request, name, form)
     pending = Pending(question=talk.last.question)
     return _go_on(request, talk, pending, lambda project, heard: answer_anew(project, talk, heard), replaces=True)
 
@@ -110,7 +118,7 @@ def anew(request: Request, name: str) -> Response:
 @router.post("/chat/{name}/otherwise")
 def otherwise(request: Request, name: str, form: Form) -> Response:
     """Put another question in the place of the last one."""
-    question, talk = form.needed("question", "your question"), _talks(request).get(name)
+    question, talk = form.needed("question", "your question"), _seen(request, name, form)
     work: Work = lambda project, heard: ask_otherwise(project, talk, question, heard)  # noqa: E731 - named for its type
     return _go_on(request, talk, Pending(question=question), work, replaces=True)
 
@@ -118,7 +126,7 @@ def otherwise(request: Request, name: str, form: Form) -> Response:
 @router.post("/chat/{name}/beside")
 def beside(request: Request, name: str, form: Form) -> Response:
     """Have another generation answer the last question too."""
-    talk, version = _talks(request).get(name), form.needed("generation", "the generation")
+    talk, version = _seen(request, name, form), form.needed("generation", "the generation")
     known = {one.version: one for one in generations(project_of(request))}
     if version not in known:
         raise UnknownNameError("generation", version, known)
@@ -130,30 +138,53 @@ def beside(request: Request, name: str, form: Form) -> Response:
 @router.post("/chat/{name}/judge")
 def judge(request: Request, name: str, form: Form) -> Response:
     """Keep a thumb or a better answer; what is sent without one is as it was."""
-    talk = _talks(request).get(name)
-    thumbs, correction = talk.last.thumbs, talk.last.correction
-    if form.has("thumbs"):
-        thumbs = _THUMBS.get(form.text("thumbs"))
-    if form.has("correction"):
-        correction = form.needed("correction", "the better answer")
-    with acting_on(request) as project:
-        talk = say_of_answer(project, talk, thumbs=thumbs, correction=correction)
-    _talks(request).put(talk)
+    with _errands(request).alone(_about(name)):
+        talk = _seen(request, name, form)
+        thumbs, correction = talk.last.thumbs, talk.last.correction
+        if form.has("thumbs"):
+            thumbs = _THUMBS.get(form.text("thumbs"))
+        if form.has("correction"):
+            correction = form.needed("correction", "the better answer")
+        with acting_on(request) as project:
+            talk = say_of_answer(project, talk, thumbs=thumbs, correction=correction)
+        _talks(request).put(talk)
     said = "Kept beside the answer." if talk.keep else "Noted here; nothing of this conversation is kept."
     return done(request, _path(name), said)
 
 
 def _go_on(request: Request, talk: Talk, pending: Pending, work: Work, *, replaces: bool = False) -> Response:
-    """Begin the errand, and show the conversation while it runs."""
+    """Begin the errand with the conversation as it is still, and show it while that runs."""
     talks, folder, errands = _talks(request), folder_of(request), _errands(request)
 
     def run(errand: Errand) -> None:
         with open_project(folder) as project:
             talks.put(work(project, errand.hear))
 
-    talks.put(talk)
-    errands.begin(Asking(talk, pending, replaces=replaces), run)
+    def check() -> None:
+        if talks.get(talk.name) is not talk:
+            raise _moved_on()
+
+    errands.begin(Asking(talk, pending, replaces=replaces), run, check=check)
     return done(request, _path(talk.name))
+
+
+def _seen(request: Request, name: str, form: Fields) -> Talk:
+    """The conversation, whose last answer has to be the one that stood on the page which sent this form.
+
+    Raises:
+        LockedError: there is another answer by now.
+    """
+    talk = _talks(request).get(name)
+    if form.text("of") != talk.last.mark:
+        raise _moved_on()
+    return talk
+
+
+def _moved_on() -> LockedError:
+    return LockedError(
+        "something else was answered or said here by now, and nothing was done.",
+        next_step="Look at the conversation as it stands, and say it again.",
+    )
 
 
 def _page(request: Request, name: str, *, proposed: str | None = None) -> Response:
@@ -192,7 +223,9 @@ def _others_than(request: Request, build_digest: str) -> list[Any]:
 
 
 def _talks(request: Request) -> Talks:
+    """The conversations, without what was forgotten."""
     talks: Talks = request.app.state.talks
+    talks.drop_forgotten(project_of(request).store)
     return talks
 
 
