@@ -191,6 +191,37 @@ def test_a_variable_that_is_not_set_and_nobody_to_tell_say_what_to_do(project, m
         send_test(nobody)
 
 
+def test_a_variable_that_is_not_set_keeps_nothing_from_the_others(project, pointed, monkeypatch):
+    monkeypatch.delenv("GONE", raising=False)
+    both = told_by(project, urls_env=("GONE", NAME))
+    night(both)
+    gone, here = tell_what_is_due(both)
+    assert (gone.by, gone.notices, here.by, here.problem) == ("GONE", 1, NAME, "")
+    assert "is not set" in gone.problem
+    assert len(pointed.took) == 1
+    assert [one.problem[:23] for one in send_test(both)] == ["the variable is not set", ""]
+    assert tell_quietly(both).startswith("Not everybody was told (GONE: the variable is not set")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), IntegrityError("it broke.", next_step="Look.")]
+)
+def test_a_night_that_breaks_off_is_on_record_whatever_broke_it(error, tmp_path, pointed, monkeypatch):
+    def breaks(*_):
+        raise error
+
+    monkeypatch.setattr("selftune.loop.night.night.run_night", breaks)
+    with open_test_project(tmp_path) as opened:
+        config = opened.folder / "selftune.toml"
+    text = config.read_text(encoding="utf-8").replace('"fake"', '"reference"')
+    config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\n', encoding="utf-8")
+    command = typer.Typer()
+    nights.register(command)
+    done = CliRunner().invoke(command, ["nightly", "--now", "--project", str(config.parent)])
+    assert done.exception is error
+    assert type(error).__name__ in pointed.took[0]["message"]
+
+
 def test_without_apprise_the_error_names_the_pip_line(project, monkeypatch):
     monkeypatch.setattr(telling, "find_spec", lambda _: None)
     assert "pip install 'selftune[notify]'" in tell_quietly(project)

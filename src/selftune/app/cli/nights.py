@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,8 +79,10 @@ def night(
         try:
             report = run_night(opened, wishes, Stages(make_console(stderr=True)))
             note = leave_morning_note(opened, report)
-        except SelftuneError as error:
-            note_broken_night(opened, error)
+        except (SelftuneError, OSError) as error:
+            # What broke the night may be what hinders the note; it is the night's error that counts.
+            with suppress(SelftuneError, OSError):
+                note_broken_night(opened, error)
             raise
         finally:
             if untold := tell_quietly(opened):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TOLD: Final = "notice told"
 SENDER: Final = "selftune.app.notices.sender"
 _MOST_LINES: Final = 12
+_NOT_SET: Final = "the variable is not set; set it to an Apprise URL where selftune is started"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,6 @@ def tell_what_is_due(project: Project, send: Callable[..., str] | None = None) -
 
     Raises:
         MissingFileError: Apprise is not installed.
-        ConfigError: a variable that [notify] names is not set.
     """
     names = project.config.notify.urls_env
     if not names:
@@ -67,10 +67,11 @@ def tell_quietly(project: Project) -> str:
     except OSError as error:
         return f"Nobody was told: {error.strerror}."
     failed = [f"{one.by}: {one.problem}" for one in told if one.problem]
-    return f"Not everybody was told ({'; '.join(failed)}). Try it: selftune notify test" if failed else ""
+    who = "Nobody" if len(failed) == len(told) else "Not everybody"
+    return f"{who} was told ({'; '.join(failed)}). Try it: selftune notify test" if failed else ""
 
 
-def note_broken_night(project: Project, error: SelftuneError) -> None:
+def note_broken_night(project: Project, error: SelftuneError | OSError) -> None:
     """Put on record that a night raised this, so that it is told; a night that waits or has nothing to do did not."""
     if project.config.notify.urls_env and not isinstance(error, NotYet):
         begin_watching(project)
@@ -81,7 +82,7 @@ def send_test(project: Project) -> tuple[Told, ...]:
     """One message to each URL that says that it is a test.
 
     Raises:
-        ConfigError: [notify] names no variable, or one that is not set.
+        ConfigError: [notify] names no variable, or none that is set.
         MissingFileError: Apprise is not installed.
     """
     names = project.config.notify.urls_env
@@ -89,6 +90,11 @@ def send_test(project: Project) -> tuple[Told, ...]:
         raise ConfigError(
             "[notify] names nobody to tell.",
             next_step='Put an Apprise URL into an environment variable, and name it: [notify] urls_env = ["MY_URL"].',
+        )
+    if not any(os.environ.get(name) for name in names):
+        raise ConfigError(
+            f"the environment variable {names[0]!r}, which [notify] names, is not set.",
+            next_step="Set it to an Apprise URL where selftune is started.",
         )
     _require_apprise()
     body = "This is a test. What waits for you, and what a night brought, will come this way."
@@ -117,15 +123,9 @@ def send_through(project: Project, name: str, title: str, body: str) -> str:
 
     The program reaches this machine and the hosts under [egress], whatever a URL or a service of it asks for, and is
     ended when the time is over.
-
-    Raises:
-        ConfigError: the variable is not set.
     """
     if not os.environ.get(name):
-        raise ConfigError(
-            f"the environment variable {name!r}, which [notify] names, is not set.",
-            next_step="Set it to an Apprise URL where selftune is started.",
-        )
+        return _NOT_SET
     wanted = {"name": name, "title": title, "body": body, "allow": list(project.config.egress.allow)}
     try:
         done = subprocess.run(
