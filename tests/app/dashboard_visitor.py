@@ -25,8 +25,12 @@ class Visitor(TestClient):
             assert answer.status_code == 200, answer.text
 
     @property
+    def session(self):
+        return self.cookies[f"selftune_session_{PORT}"]
+
+    @property
     def token(self):
-        return form_token(self.cookies["selftune_session"])
+        return form_token(self.session)
 
     def sends(self, path, headers=None, **fields):
         return self.post(path, data=fields | {"form_token": self.token}, headers={"Origin": HERE} | (headers or {}))

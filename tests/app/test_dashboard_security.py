@@ -6,9 +6,12 @@ import hashlib
 
 import pytest
 from dashboard_visitor import HERE, PORT, Markup, Visitor
+from starlette.responses import StreamingResponse
+from starlette.testclient import TestClient
 
 from selftune.app.dashboard.pages import PAGES
 from selftune.app.dashboard.security import HEADERS, MOST_BYTES
+from selftune.app.dashboard.server import make_app
 from selftune.app.dashboard.sessions import LINK_HOURS, Sessions
 from selftune.loop.project import create_project, open_project
 from selftune.records import Decision, Interaction, Message, Outcome, Trigger
@@ -71,12 +74,54 @@ def test_nobody_without_a_session_learns_anything(stranger, path):
     assert "selftune dashboard --link" in answer.text
 
 
+def test_a_file_that_is_not_there_names_no_project_to_a_stranger(stranger):
+    answer = stranger.get("/static/nothing")
+    assert (answer.status_code, "tidy" in answer.text) == (404, False)
+
+
 def test_every_answer_carries_the_policy(visitor, stranger):
     answers = [visitor.get(path) for path in ("/now", "/rules", "/nothing", "/static/style.css", "/static/nothing")]
     answers += [stranger.get("/now"), stranger.get("/healthz"), visitor.get("/now", headers={"Host": "evil.example"})]
     for answer in answers:
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS, answer.url
     assert "unsafe" not in HEADERS["content-security-policy"]
+
+
+def test_a_fault_carries_the_policy_too_and_says_nothing_to_a_stranger(folder, capsys):
+    visitor, stranger = Visitor(folder), Visitor(folder, enters=False)
+
+    def fail():
+        raise RuntimeError("made up")
+
+    def fail_amid():
+        yield "half"
+        fail()
+
+    visitor.made.get("/broken")(fail)
+    answer = visitor.get("/broken")
+    assert (answer.status_code, "made up" in answer.text, "tidy" in answer.text) == (500, False, True)
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "RuntimeError: made up" in capsys.readouterr().err
+    visitor.made.get("/amid", response_class=StreamingResponse)(lambda: StreamingResponse(fail_amid()))
+    assert visitor.get("/amid").status_code == 200
+    stranger.made.state.sessions.knows = lambda _: fail()
+    stranger.cookies.set(f"selftune_session_{PORT}", "x")
+    answer = stranger.get("/now")
+    assert (answer.status_code, "tidy" in answer.text) == (500, False)
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("place", ["9" * 30, "-1", str(2**63)])
+@pytest.mark.parametrize("path", ["/data/interactions?before=", "/data/interactions?after=", "/personas?before="])
+def test_a_place_that_no_store_can_hold_is_no_address(visitor, path, place):
+    assert visitor.get(path + place).status_code == 400
+
+
+@pytest.mark.parametrize("count", ["\u00b2", "9" * 5000, "0", "-1"])
+def test_a_number_that_is_none_draws_nothing_to_review(visitor, count):
+    answer = visitor.sends("/review/begin", count=count)
+    assert answer.status_code == 400
+    assert "not a number from 1 to 100" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -153,6 +198,14 @@ def test_a_page_that_sends_no_referrer_may_still_send_its_form(folder):
     assert visitor.get("/rules").status_code == 401
 
 
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1"])
+def test_a_length_that_is_no_number_is_not_reckoned_with(visitor, length):
+    kind = {"Origin": HERE, "Content-Type": "application/x-www-form-urlencoded"}
+    told = kind | {"Content-Length": length.encode("latin-1")}
+    answer = visitor.post("/stop", content=b"a=b", headers=told)
+    assert answer.status_code == 413
+
+
 def test_a_form_that_is_too_long_is_not_read(visitor):
     kind = {"Origin": HERE, "Content-Type": "application/x-www-form-urlencoded"}
     assert visitor.post("/stop", content=b"a" * (MOST_BYTES + 1), headers=kind).status_code == 413
@@ -199,10 +252,30 @@ def test_the_session_is_kept_from_scripts_and_other_sites(folder):
     assert Markup(answer.text).faults == []
 
 
+def test_a_dashboard_on_another_port_leaves_the_session_alone(folder):
+    one = Visitor(folder)
+    other = make_app(folder, port=PORT + 1, hours=1)
+    there = TestClient(other, base_url=f"http://127.0.0.1:{PORT + 1}", cookies=one.cookies)
+    told = there.get("/enter", params={"link": other.state.sessions.new_link()}).headers["set-cookie"]
+    name, _, session = told.partition(";")[0].partition("=")
+    # A browser has one jar for all ports of a host.
+    one.cookies.set(name, session)
+    assert one.get("/rules").status_code == 200
+    assert one.session != session
+
+
+def test_a_session_through_a_proxy_goes_over_tls_alone_whatever_its_port(folder):
+    visitor = Visitor(folder, enters=False, behind=("Tune.example:8443",))
+    for host, secure in (("tune.example:8443", True), ("TUNE.example:8443", True), (f"localhost:{PORT}", False)):
+        link = visitor.made.state.sessions.new_link()
+        told = visitor.get("/enter", params={"link": link}, headers={"Host": host}).headers["set-cookie"]
+        assert ("; Secure" in told) is secure, host
+
+
 def test_no_secret_stands_on_any_page(folder, visitor, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", SECRET)
     keys = [path.read_text(errors="replace") for path in (folder / ".selftune" / "keys").rglob("*") if path.is_file()]
-    secret = [SECRET, "hunter2", visitor.cookies["selftune_session"]]
+    secret = [SECRET, "hunter2", visitor.session]
     secret += [line for key in keys for line in key.split() if len(line) > 20]
     for entry in PAGES:
         text = visitor.get(entry.path).text
@@ -230,3 +303,22 @@ def test_a_config_that_was_mended_is_read_again(tmp_path):
     config.write_text(whole + "[capture]\ntemperature = 0.7125\n")
     assert visitor.get("/now").status_code == 200
     assert "0.7125" in visitor.get("/settings").text
+
+
+def test_records_that_were_moved_are_read_where_they_lie_now(folder):
+    visitor, config = Visitor(folder), folder / "selftune.toml"
+    whole = config.read_text()
+    assert SAID in visitor.get("/data/interactions").text
+    assert visitor.get("/data").status_code == 200
+    config.write_text(whole + '\n[store]\nurl = "postgresql://ana@127.0.0.1:1/moved"\n')
+    try:
+        for path in ("/data/interactions", "/data", "/rules"):
+            answer = visitor.get(path)
+            # Nobody answers there, and that is said: what lies in the old place is not what there is.
+            assert answer.status_code >= 400, path
+            assert SAID not in answer.text
+    finally:
+        config.write_text(whole)
+    for path in ("/data/interactions", "/data", "/rules"):
+        assert visitor.get(path).status_code == 200, path
+    assert SAID in visitor.get("/data/interactions").text

@@ -141,7 +141,7 @@ def test_a_night_under_way_shows_its_time_and_money(visitor, folder, monkeypatch
 
 def test_what_follows_by_itself_ends_with_the_session(folder):
     visitor = Visitor(folder)
-    secret = visitor.cookies["selftune_session"]
+    secret = visitor.session
 
     async def left():
         return False

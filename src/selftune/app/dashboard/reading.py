@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+
+from fastapi import Query
 
 from selftune.loop.config import CONFIG_FILE, load_config
 from selftune.loop.project import open_project
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
 
 T = TypeVar("T")
+
+Place = Annotated[int | None, Query(ge=0, le=2**63 - 1)]
+"""Where in the records a list begins or ends, as an address names it: a number that a store can hold."""
 
 
 class Desk:
@@ -45,7 +50,10 @@ class Desk:
         """
         with self._lock:
             seen = _stamp(self.folder)
-            if self._project is None or (seen != self._read_at and self._other_base(self._project)):
+            if self._project is None or (seen != self._read_at and self._lies_elsewhere(self._project)):
+                # What is closed is not shown again where the other one can't be opened.
+                self._project = None
+                self._remembered.clear()
                 self._kept.close()
                 self._project = self._kept.enter_context(open_project(self.folder))
             elif seen != self._read_at:
@@ -69,8 +77,10 @@ class Desk:
             self._project = None
             self._kept.close()
 
-    def _other_base(self, project: Project) -> bool:
-        return load_config(self.folder).base.name != project.config.base.name
+    def _lies_elsewhere(self, project: Project) -> bool:
+        """Whether the config names another base by now, or another place of the records."""
+        named, opened = load_config(self.folder), project.config
+        return (named.base.name, named.store) != (opened.base.name, opened.store)
 
 
 def _stamp(folder: Path) -> tuple[int, int] | None:

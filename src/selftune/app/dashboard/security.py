@@ -17,12 +17,14 @@ from selftune.app.dashboard.refusals import Refusal, refusal_page
 from selftune.app.dashboard.sessions import is_form_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from selftune.app.dashboard.sessions import Sessions
 
-COOKIE: Final = "selftune_session"
 FIELD: Final = "form_token"
 """The hidden field of every form."""
 MOST_BYTES: Final = 1_048_576
@@ -47,17 +49,36 @@ HEADERS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Doors:
-    """The names under which the dashboard is called: `Host` headers, and origins of its own pages."""
+    """The names under which the dashboard is called, all in small letters.
+
+    Attributes:
+        hosts: `Host` headers.
+        origins: Those of its own pages.
+        proxied: Hosts that a reverse proxy with TLS stands for.
+        cookie: What its session is called: browsers tell no ports apart, and on another one may be another dashboard.
+    """
 
     hosts: frozenset[str]
     origins: frozenset[str]
+    proxied: frozenset[str]
+    cookie: str
 
     @classmethod
     def of(cls, port: int, behind: tuple[str, ...] = ()) -> Doors:
         """Those of a port of this machine, and of reverse proxies that bring TLS."""
         here = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
-        origins = {f"http://{host}" for host in here} | {f"https://{host}" for host in behind}
-        return cls(hosts=frozenset(here | set(behind)), origins=frozenset(origins))
+        proxied = {host.lower() for host in behind}
+        origins = {f"http://{host}" for host in here} | {f"https://{host}" for host in proxied}
+        return cls(
+            hosts=frozenset(here | proxied),
+            origins=frozenset(origins),
+            proxied=frozenset(proxied),
+            cookie=f"selftune_session_{port}",
+        )
+
+    def have_tls(self, host: str) -> bool:
+        """Whether who calls by this name comes through a proxy that brings TLS."""
+        return host.lower() in self.proxied
 
 
 def session_goes_on(request: Request) -> bool:
@@ -67,10 +88,20 @@ def session_goes_on(request: Request) -> bool:
 
 
 class Guard:
-    """The checks, around the application."""
+    """The checks, around the application.
 
-    def __init__(self, app: ASGIApp, *, sessions: Sessions, doors: Doors) -> None:
+    Args:
+        app: What they stand around.
+        sessions: Of whoever came in.
+        doors: The names that it is called by.
+        fault: Makes the page that says that something went wrong here: it carries what every answer carries too.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, sessions: Sessions, doors: Doors, fault: Callable[[Scope, Exception], Response]
+    ) -> None:
         self._app = app
+        self._fault = fault
         self._sessions = sessions
         self._doors = doors
 
@@ -80,7 +111,15 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        send = _with_headers(send)
+        answer = _Answer(send)
+        try:
+            await self._answer(scope, receive, answer)
+        except Exception as error:
+            if answer.begun:
+                raise
+            await self._fault(scope, error)(scope, receive, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             receive = await self._check(scope, receive)
         except Refusal as refusal:
@@ -93,7 +132,7 @@ class Guard:
         self._check_host(headers)
         if scope["method"] not in {"GET", "HEAD", "POST"}:
             raise Refusal(405, "Not here", "Only GET and POST are known here.")
-        session = _session_in(headers)
+        session = _session_in(headers, self._doors.cookie)
         known = bool(session) and self._sessions.knows(session)
         scope["selftune.session"] = session if known else ""
         if not known and not path.startswith(_OPEN):
@@ -132,20 +171,20 @@ class Guard:
             raise Refusal(403, "From another place", "The form did not stand on a page of this dashboard.")
 
 
-def _session_in(headers: Headers) -> str:
+def _session_in(headers: Headers, cookie: str) -> str:
     jar = SimpleCookie()
     try:
         jar.load(headers.get("cookie", ""))
     except CookieError:
         return ""
-    return jar[COOKIE].value if COOKIE in jar else ""
+    return jar[cookie].value if cookie in jar else ""
 
 
 async def _read_form(headers: Headers, receive: Receive) -> bytes:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise Refusal(415, "No form", "Only forms of this dashboard's own pages are read.")
     told = headers.get("content-length", "0")
-    if not told.isdigit() or int(told) > MOST_BYTES:
+    if not told.isdecimal() or len(told) > len(str(MOST_BYTES)) or int(told) > MOST_BYTES:
         raise Refusal(413, "Too long", "A form may hold a million letters at most.")
     body = bytearray()
     while True:
@@ -181,12 +220,17 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return once_more
 
 
-def _with_headers(send: Send) -> Send:
-    async def sender(message: Message) -> None:
+class _Answer:
+    """Sends an answer with the headers that each carries, and knows whether one has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.begun = True
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
-        await send(message)
-
-    return sender
+        await self._send(message)

@@ -19,7 +19,7 @@ from selftune.app.dashboard.pages import BESIDE, FIRST, PAGES
 from selftune.app.dashboard.reading import Desk
 from selftune.app.dashboard.refusals import Refusal, refusal_page
 from selftune.app.dashboard.rendering import show
-from selftune.app.dashboard.security import COOKIE, Doors, Guard
+from selftune.app.dashboard.security import Doors, Guard
 from selftune.app.dashboard.sessions import Sessions
 from selftune.app.dashboard.sittings import Sittings
 from selftune.app.dashboard.talks import Talks
@@ -37,6 +37,8 @@ from selftune.loop.project import HIDDEN
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from starlette.types import Scope
 
 _STATIC: Final = {
     "style.css": ("text/css", ("page.css", "dashboard.css", "people.css")),
@@ -73,14 +75,15 @@ def make_app(folder: Path, *, port: int, hours: float, behind: tuple[str, ...] =
     app.state.errands, app.state.talks, app.state.sittings = Errands(), Talks(), Sittings()
     for router in (*(entry.router for entry in PAGES), *BESIDE):
         app.include_router(router)
-    _add_doors(app, sessions, hours)
+    doors = Doors.of(port, behind)
+    _add_doors(app, sessions, doors, hours)
     _add_errors(app)
-    app.add_middleware(Guard, sessions=sessions, doors=Doors.of(port, behind))
+    app.add_middleware(Guard, sessions=sessions, doors=doors, fault=_fault)
     app.router.on_shutdown.append(app.state.desk.close)
     return app
 
 
-def _add_doors(app: FastAPI, sessions: Sessions, hours: float) -> None:
+def _add_doors(app: FastAPI, sessions: Sessions, doors: Doors, hours: float) -> None:
     """The way in and out, what pages are made with, and whether anybody is there."""
 
     @app.get("/")
@@ -95,9 +98,14 @@ def _add_doors(app: FastAPI, sessions: Sessions, hours: float) -> None:
             return refusal_page(told, "")
         # No redirect: a browser that came by a link elsewhere would not send the session with it.
         response = show(request, "entered")
-        secure = request.url.port is None
         response.set_cookie(
-            COOKIE, session, max_age=round(hours * 3600), path="/", httponly=True, samesite="strict", secure=secure
+            doors.cookie,
+            session,
+            max_age=round(hours * 3600),
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=doors.have_tls(request.headers["host"]),
         )
         return response
 
@@ -105,7 +113,7 @@ def _add_doors(app: FastAPI, sessions: Sessions, hours: float) -> None:
     def leave(request: Request) -> Response:
         sessions.leave(request.scope["selftune.session"])
         response = refusal_page(Refusal(200, "You are out", "This browser has no session any more."), "")
-        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        response.delete_cookie(doors.cookie, path="/", httponly=True, samesite="strict")
         return response
 
     @app.get("/static/{name}")
@@ -148,11 +156,17 @@ def _add_errors(app: FastAPI) -> None:
         told = f"The system refused: {error.strerror or type(error).__name__}."
         return _error(request, 500, title="That did not work", message=told)
 
-    @app.exception_handler(Exception)
-    def fault(request: Request, error: Exception) -> Response:
-        traceback.print_exception(error, file=sys.stderr)
-        told = "This is a fault of selftune. What went wrong stands in the log of the dashboard."
-        return _error(request, 500, title="That should not have happened", message=told)
+
+def _fault(scope: Scope, error: Exception) -> Response:
+    """The page for what nobody foresaw; the frame of the other pages may be what failed."""
+    traceback.print_exception(error, file=sys.stderr)
+    told = "This is a fault of selftune. What went wrong stands in the log of the dashboard."
+    title = "That should not have happened"
+    try:
+        return _error(Request(scope), 500, title=title, message=told)
+    except Exception as another:  # noqa: BLE001 - the frame of all pages may be what failed, and an answer is owed
+        traceback.print_exception(another, file=sys.stderr)
+        return refusal_page(Refusal(500, title, told), "")
 
 
 _TITLES: Final = {404: "There is no such thing here", 409: "Not now", 507: "There is no room"}
@@ -161,6 +175,9 @@ _TITLES: Final = {404: "There is no such thing here", 409: "Not now", 507: "Ther
 def _error(
     request: Request, status: int, *, title: str, message: str = "", error: SelftuneError | None = None
 ) -> Response:
+    if not request.scope.get("selftune.session"):
+        # Whoever has no session learns not even what the project is called.
+        return refusal_page(Refusal(status, title, message), "")
     told = {"message": message, "next_step": ""}
     if error is not None:
         told = {"message": error.message, "next_step": error.next_step}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from selftune.app.dashboard.actions import Form, done
 from selftune.app.dashboard.cells import figure, linked, tinted
-from selftune.app.dashboard.reading import acting_on, project_of, remembered
+from selftune.app.dashboard.reading import Place, acting_on, project_of, remembered
 from selftune.app.dashboard.rendering import body_of, show, show_page
 from selftune.app.datasets import find_dataset, list_datasets
 from selftune.app.funnel import funnel_of
@@ -55,7 +55,7 @@ def dataset(request: Request, name: str) -> Response:
 
 
 @router.get("/data/interactions")
-def interactions(request: Request, before: int | None = None, after: int | None = None) -> Response:
+def interactions(request: Request, before: Place = None, after: Place = None) -> Response:
     """The log, newest first, fifty at a time."""
     project = project_of(request)
     page = project.store.log.page(PAGE, before=before, after=after)

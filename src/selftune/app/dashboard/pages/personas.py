@@ -10,7 +10,7 @@ from selftune.app.amending import amendment_named
 from selftune.app.amendments_page import describe_amendment, states_of
 from selftune.app.codices import codex_in_force
 from selftune.app.dashboard.cells import figure, linked, tinted
-from selftune.app.dashboard.reading import folder_of, project_of
+from selftune.app.dashboard.reading import Place, folder_of, project_of
 from selftune.app.dashboard.rendering import show
 from selftune.app.dialogue_pages import list_dialogues, view_dialogue
 from selftune.governance.amendments.states import AmendmentState
@@ -26,7 +26,7 @@ _HEIGHTS = {"high": "bad", "low": "good", "between": "unsure"}
 
 
 @router.get("/personas")
-def personas(request: Request, before: int | None = None) -> Response:
+def personas(request: Request, before: Place = None) -> Response:
     """The codex in force with its personas, what waits to change it, and the newest dialogues."""
     project = project_of(request)
     listed = list_dialogues(project, before)

@@ -53,7 +53,7 @@ def review(request: Request) -> Response:
 def begin(request: Request, form: Form) -> Response:
     """Draw what is to be judged, as `selftune review` draws it."""
     count, rubric = form.text("count") or str(_AS_USUAL), form.text("rubric")
-    if not count.isdigit() or not 1 <= int(count) <= _MOST:
+    if not count.isdecimal() or len(count) > _MOST or not 1 <= int(count) <= _MOST:
         raise UsageError(f"{count!r} is not a number from 1 to {_MOST}.", next_step="Go back and give another one.")
     with acting_on(request) as project:
         reviewing = Reviewing(project, reviewer=getpass.getuser(), rubric=rubric)
