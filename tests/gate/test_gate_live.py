@@ -93,6 +93,17 @@ def test_a_candidate_that_fell_silent_waits_until_it_was_tried_again():
     assert again(waiting, silent, KEPT).outcome is Outcome.PROMOTE
 
 
+def test_a_trial_of_next_to_no_answers_clears_no_silence():
+    silent = replace(worlds.make_trial(n=4, errors=0.0), end="returned", why="it gave no answer at all")
+    ended_at_once = replace(worlds.make_trial(n=0), end="stopped", why="a person ended it")
+    too_short = replace(worlds.make_trial(n=SMALL.min_units - 1, errors=0.0), end="stopped")
+    waiting = again(decided(GOOD), silent, ended_at_once, too_short)
+    assert (waiting.outcome, live_of(waiting)) == (Outcome.INCONCLUSIVE, {"live:serving": CheckStatus.NOT_MEASURED})
+    assert "gave no answer" in waiting.reason
+    long_enough = replace(worlds.make_trial(n=SMALL.min_units, errors=0.0), end="stopped")
+    assert "live:serving" not in live_of(again(waiting, silent, long_enough, ended_at_once))
+
+
 def test_a_policy_without_the_rule_looks_at_no_trial():
     blind = replace(SMALL, rules=tuple(rule for rule in SMALL.rules if rule != "live"))
     assert live_of(again(decided(GOOD, blind), HARMED, policy=blind)) == {}

@@ -58,7 +58,7 @@ def guards_asked(trials: Sequence[LiveTrial], policy: Policy) -> tuple[str, ...]
     """What is looked at: where nothing is asked for, a trial too short to show anything is no obstacle."""
     demanded = ALWAYS_SEEN if policy.live_answers else ()
     seen = (found.name for found in _all(trials) if found.shows_harm or found.n >= policy.min_units)
-    silent = (SERVING,) if trials and _fell_silent(trials[-1]) else ()
+    silent = (SERVING,) if _fell_silent(trials, policy) is not None else ()
     return tuple(dict.fromkeys((*silent, *demanded, *seen)))
 
 
@@ -70,7 +70,8 @@ def check_live(guard: str, trials: Sequence[LiveTrial], policy: Policy) -> Check
     """
     name = f"{LiveKept.family}:{guard}"
     if guard == SERVING:
-        return Check(name=name, status=CheckStatus.NOT_MEASURED, detail=trials[-1].why)
+        silent = _fell_silent(trials, policy)
+        return Check(name=name, status=CheckStatus.NOT_MEASURED, detail="" if silent is None else silent.why)
     found = [one for one in _all(trials) if one.name == guard]
     harmful = next((one for one in found if one.shows_harm), None)
     largest = max(found, key=lambda one: one.n, default=None)
@@ -96,9 +97,17 @@ def check_live(guard: str, trials: Sequence[LiveTrial], policy: Policy) -> Check
     )
 
 
-def _fell_silent(trial: LiveTrial) -> bool:
-    """Whether it was sent back for giving no answers: nobody knows yet whether the candidate or a person did that."""
-    return trial.returned and not any(found.shows_harm for found in trial.guards)
+def _fell_silent(trials: Sequence[LiveTrial], policy: Policy) -> LiveTrial | None:
+    """The newest trial that was sent back for giving no answers, until a later one showed that the candidate answers.
+
+    Nobody knows whether the candidate or a person did that; a later trial of next to no answers tells no more of it.
+    """
+    for trial in reversed(trials):
+        if trial.returned and not any(found.shows_harm for found in trial.guards):
+            return trial
+        if trial.candidate_answers >= policy.min_units:
+            return None
+    return None
 
 
 def _all(trials: Iterable[LiveTrial]) -> tuple[GuardFound, ...]:
