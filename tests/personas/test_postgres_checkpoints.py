@@ -130,6 +130,60 @@ def test_no_byte_of_what_is_over_stays_in_the_tables(postgres_server, postgres_u
         assert tables_with(postgres_server, postgres_url, "my turn") == []
 
 
+def test_words_that_somebody_else_keeps_in_the_tables_go_when_they_are_opened_next(postgres_server, postgres_url):
+    import psycopg
+
+    with open_postgres_checkpoints(there(postgres_url), "dialogues") as opened:
+        opened.begin("a", "my opening words")
+        with psycopg.connect(postgres_url) as reader:
+            reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            reader.execute("SELECT 'a snapshot, and no table is held'")
+            opened.finish("a", "interaction:x")
+            assert opened.unswept
+            assert tables_with(postgres_server, postgres_url, "my opening words")
+    with open_postgres_checkpoints(there(postgres_url), "dialogues") as opened:
+        assert not opened.unswept
+        assert tables_with(postgres_server, postgres_url, "my opening words") == []
+
+
+def test_a_table_that_somebody_holds_fails_no_dialogue_that_is_over(postgres_url, monkeypatch):
+    import psycopg
+
+    monkeypatch.setattr(postgres_checkpoints, "_SWEEPING_WAITS", "20ms")
+    with open_postgres_checkpoints(there(postgres_url), "dialogues") as opened:
+        opened.begin("a", "my opening words")
+        with psycopg.connect(postgres_url) as holder:
+            holder.execute("SELECT count(*) FROM selftune_dialogues.threads, selftune_dialogues.turns")
+            opened.finish("a", "interaction:x")
+            assert (opened.unswept, opened.unfinished()) == (True, ())
+        opened.begin("b", "more")
+        opened.finish("b", "interaction:y")
+        assert not opened.unswept
+
+
+def test_no_sample_of_words_is_in_the_statistics_of_the_server(postgres_server, postgres_url):
+    import psycopg
+
+    def sampled(connection):
+        connection.execute("ANALYZE")
+        asked = "SELECT tablename FROM pg_stats WHERE attname = 'body' AND schemaname = 'selftune_dialogues'"
+        return connection.execute(asked).fetchall()
+
+    with open_postgres_checkpoints(there(postgres_url), "dialogues") as opened:
+        opened.begin("a", "my opening words")
+        for number in range(60):
+            opened.keep("a", number, f"my turn {number}")
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        assert sampled(connection) == []
+        # As tables were that an earlier selftune made.
+        for table in ("turns", "outsets"):
+            connection.execute(f"ALTER TABLE selftune_dialogues.{table} ALTER COLUMN body SET STATISTICS -1")
+        assert sorted(sampled(connection)) == [("outsets",), ("turns",)]
+        with open_postgres_checkpoints(there(postgres_url), "dialogues") as opened:
+            opened.finish("a", "interaction:x")
+        assert sampled(connection) == []
+
+
 # --- In a project -----------------------------------------------------------------------------------------------------
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from kept_records import database_of, entries_that_verify, interaction, rubric, tamper
+from kept_records import URL_FILE, database_of, entries_that_verify, interaction, rubric, tamper
 
-from selftune.databases import connect
-from selftune.errors import DatabaseAwayError, IntegrityError, LockedError
+from selftune.databases import connect, parse_database
+from selftune.errors import DatabaseAwayError, IntegrityError, LockedError, UsageError
 from selftune.records import Interaction, Rubric
 from selftune.store import Store
-from selftune.store.dialect import reading, writing
+from selftune.store.dialect import compact, reading, writing
+from selftune.store.dialect.postgresql import open_database
 from selftune.store.erasure import Erasure
 from selftune.store.tables import METADATA
 from selftune.testing import FakeClock
@@ -101,6 +102,27 @@ def test_while_somebody_reads_a_state_of_before_it_is_said_that_the_words_are_th
         with pytest.raises(LockedError, match="a state of the store from before"):
             store.erase(Erasure(whole=frozenset(ids)))
     store.sweep_erased()
+
+
+def test_words_that_a_user_may_not_write_away_are_told(store, project, postgres_server):
+    ids = store.save([interaction(7)], event="captured")
+    database = database_of(project)
+    with connect(database, schema="selftune_store", autocommit=True) as owner:
+        owner.execute("CREATE ROLE second LOGIN")
+        owner.execute("GRANT ALL ON SCHEMA selftune_store TO second")
+        owner.execute("GRANT ALL ON ALL TABLES IN SCHEMA selftune_store TO second")
+    second = parse_database((project / URL_FILE).read_text().replace("app@", "second@"), "the test")
+    try:
+        engine = open_database(second)
+        store.erase(Erasure(whole=frozenset(ids)))
+        with pytest.raises(UsageError, match="not anew") as told:
+            compact(engine)
+        engine.dispose()
+        assert "owner" in told.value.next_step
+    finally:
+        with connect(database, autocommit=True) as owner:
+            owner.execute("DROP OWNED BY second")
+            owner.execute("DROP ROLE second")
 
 
 def test_a_server_that_is_started_again_is_gone_on_with_and_one_that_is_away_is_named(store, project, postgres_server):

@@ -78,6 +78,7 @@ def compact(engine: Engine) -> None:
 
     Raises:
         LockedError: another process is at it.
+        UsageError: the server did not write a table anew, which is another user's.
         BudgetError: there is no room on the disk for the largest table a second time.
     """
     with held_back():

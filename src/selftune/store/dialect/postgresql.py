@@ -16,8 +16,8 @@ from sqlalchemy import create_engine, event, func, inspect, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import DBAPIError
 
-from selftune.databases import connect, meaning_of
-from selftune.errors import LockedError
+from selftune.databases import connect, meaning_of, named_errors
+from selftune.rewriting import rewrite_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,6 @@ _DATABASE: Final = "selftune_database"
 # No sample of them is kept in the server's statistics, where no erasing would reach.
 _WITH_WORDS: Final = (("records", "body"), ("records", "sealed"), ("steps", "error"), ("work", "data"))
 _PROJECT: Final = re.compile(r"selftune project ([0-9a-f]+)")
-_FIRST_NUMBER: Final = re.compile(r"\d+")
 _SHOWN_FOR_NUL: Final = "\ufffd"
 
 
@@ -104,31 +103,15 @@ class Postgresql:
 
         Raises:
             LockedError: somebody still reads a state of before, which the server keeps for them.
+            UsageError: a table is another user's, and was not written anew.
         """
         from selftune.store.tables import METADATA
 
-        tables = ", ".join(METADATA.tables)
         bound = engine.execution_options(isolation_level="AUTOCOMMIT")
-        left: list[str] = []
         with _named_errors(engine), bound.connect() as connection:
             driver: Any = connection.connection.driver_connection
-
-            def note(said: Any) -> None:
-                # "DETAIL: 0 dead row versions cannot be removed yet", in whatever language the server speaks.
-                number = _FIRST_NUMBER.search(said.message_detail or "")
-                left.extend([number[0]] if number and number[0] != "0" else [])
-
-            driver.add_notice_handler(note)
-            try:
-                connection.execute(text(f"VACUUM (FULL, VERBOSE) {tables}"))
-            finally:
-                driver.remove_notice_handler(note)
-        if left:
-            raise LockedError(
-                "somebody still reads a state of the store from before the words went, and the server keeps it for "
-                "them.",
-                next_step="Wait for it to end (`pg_dump` and open sessions of `psql` do this), then try again.",
-            )
+            with named_errors(engine.get_execution_options()[_DATABASE]):
+                rewrite_tables(driver, list(METADATA.tables))
 
     def newest_of(self, asked: Select[Any], alike: ColumnElement[Any], order: ColumnElement[Any]) -> Select[Any]:
         """The first row of each group in this order (DISTINCT ON)."""
