@@ -117,6 +117,13 @@ def test_another_shape_is_counted_and_the_others_come_in(answered, webui):
     assert joined(answered, webui).look() == Joined(unreadable=4)
 
 
+@pytest.mark.parametrize("comment", ["\ud800", float("nan"), float("inf")])
+def test_what_no_file_can_hold_costs_its_own_rating_alone(answered, webui, comment):
+    webui.rate("chat-1", "message-0", 1, comment=comment)
+    webui.rate("chat-1", "message-1", 1)
+    assert joined(answered, webui).look() == Joined(joined=1, unreadable=1)
+
+
 @pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (200, b"<html>"), (200, b'{"items": []}'), (302, b"[]")])
 def test_what_is_no_list_of_ratings_is_an_error_that_says_so(answered, webui, status, body):
     webui.status, webui.body = status, body

@@ -26,7 +26,6 @@ from selftune.app.gateway.keys import read_keys
 from selftune.errors import ServingError, UsageError
 from selftune.interactions.formats.open_webui import thumb_of
 from selftune.interactions.reading.expect import as_list, as_mapping, as_text
-from selftune.interactions.reading.lines import UnreadableError
 from selftune.interactions.reading.times import as_utc
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import appoint_endpoint
@@ -109,7 +108,8 @@ class OpenWebUI:
             entry = as_mapping(rated, "a rating")
             found = _find(project, as_mapping(entry.get("meta"), "'meta'"))
             word = None if found is None else _heard(project, entry, *found)
-        except UnreadableError:
+        except ValueError:
+            # Another shape, half of a character, a number that is none: it costs this rating and no other.
             return "unreadable"
         if word is None:
             return "unknown"
