@@ -9,13 +9,14 @@ from selftune.app.doubting import speaker
 from selftune.curation.select import PERSON
 from selftune.curation.stage import curate
 from selftune.errors import NotYet, SelftuneError
+from selftune.loop.ejected import KINDS, find_text
 from selftune.loop.executor import Stored
 from selftune.loop.incoming.news import read_news
 from selftune.loop.lessons.coldstart import learnt_so_far
 from selftune.loop.lessons.taking_out import let_lesson_in, standing_exclusions, take_lesson_out
 from selftune.loop.plan import judged_log
 from selftune.loop.planning import make_plan
-from selftune.records import Interaction, Judgement
+from selftune.records import Interaction, Judgement, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,6 +121,19 @@ def look_at_tonight(project: Project) -> Tonight:
     )
 
 
+def rules_of_tonight(project: Project) -> str:
+    """A digest of the texts beside the config that decide what would be learnt, as they stand on disk."""
+    config = project.config
+    named = {
+        "rubric": config.judge.rubric,
+        "codex": config.codex.name,
+        "recipe": config.training.recipe,
+        "policy": config.gate.policy,
+        "suite": config.evaluation.suite,
+    }
+    return digest_of([_text_of(project, kind, name) for kind, name in named.items()])
+
+
 def take_out(project: Project, interaction_id: str, because: str) -> Statement:
     """Take a lesson out, as who is logged in; errors as `take_lesson_out`."""
     return take_lesson_out(project, interaction_id, author=speaker(project, ""), because=because or WITHOUT_REASON)
@@ -129,6 +143,14 @@ def let_in(project: Project, exclusion_id: str, because: str = "") -> Statement:
     """Let a lesson in again, as who is logged in; errors as `let_lesson_in`."""
     words = because or "let in again on the page Tonight"
     return let_lesson_in(project, exclusion_id, author=speaker(project, ""), because=words)
+
+
+def _text_of(project: Project, kind: str, name: str) -> str:
+    """Such a text, or why there is none."""
+    try:
+        return KINDS[kind].text(find_text(project.folder, kind, name))
+    except SelftuneError as error:
+        return error.message
 
 
 def _taken_out(project: Project) -> Iterable[TakenOut]:

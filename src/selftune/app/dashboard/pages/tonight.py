@@ -12,7 +12,8 @@ from selftune.app.dashboard.actions import Form, done
 from selftune.app.dashboard.cells import address
 from selftune.app.dashboard.reading import acting_on, project_of
 from selftune.app.dashboard.rendering import show
-from selftune.app.tonight import let_in, look_at_tonight, take_out
+from selftune.app.tonight import let_in, look_at_tonight, rules_of_tonight, take_out
+from selftune.loop.lessons.taking_out import standing_exclusions
 
 if TYPE_CHECKING:
     from selftune.app.tonight import LessonAhead, TakenOut, Tonight
@@ -46,17 +47,20 @@ class Item:
 
 
 class _Looked:
-    """The last look, which holds until something is put on record or the config is another one."""
+    """The last look, which holds until something comes into the ledger or the rules are others.
+
+    The ledger tells also of what goes: nothing that was forgotten is shown again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._at: tuple[str, int, ProjectConfig] | None = None
+        self._at: tuple[str, int, ProjectConfig, str] | None = None
         self._seen: Tonight | None = None
 
     def at(self, project: Project) -> Tonight:
         """What would be learnt now."""
         with self._lock:
-            now = (str(project.folder), project.store.last_sequence(), project.config)
+            now = (str(project.folder), project.store.last_entry(), project.config, rules_of_tonight(project))
             if self._seen is None or now != self._at:
                 self._seen, self._at = look_at_tonight(project), now
             return self._seen
@@ -106,8 +110,10 @@ def out(request: Request, form: Form) -> Response:
 def let_back_in(request: Request, form: Form) -> Response:
     """Let a lesson in again."""
     with acting_on(request) as project:
-        let_in(project, form.needed("id", "what took it out"))
-    return done(request, _back_to(form.text("show"), "0"), "It may be learnt again.")
+        subject = let_in(project, form.needed("id", "what took it out")).subject
+        others = [one.author for one in standing_exclusions(project) if one.subject == subject]
+    told = f"It stays out: {', '.join(others)} took it out too." if others else "It may be learnt again."
+    return done(request, _back_to(form.text("show"), "0"), told)
 
 
 def _back_to(shown: str, first: str) -> str:
