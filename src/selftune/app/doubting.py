@@ -11,6 +11,7 @@ from selftune.app.tracing import find
 from selftune.errors import UsageError, WaitingForPersonError
 from selftune.governance.doubts import DOUBTS, against_ending, doubts, questioned
 from selftune.governance.statements import PROJECT, STAYS, answer, close, lift, raise_concern, withdraw
+from selftune.loop.canary.doubted import end_if_doubted
 from selftune.loop.drafts import About, open_draft
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -65,7 +66,7 @@ def speaker(project: Project, author: str) -> str:
 def raise_on(
     project: Project, wish: Wish, *, gravity: Gravity, topic: str, evidence: tuple[str, ...], write: Write
 ) -> Statement:
-    """Put a concern on record; what is written now is kept while it is written.
+    """Put a concern on record; what is written now is kept while it is written. A blocking one ends a trial of it.
 
     Raises:
         UsageError: there are no words, or no such record.
@@ -80,7 +81,10 @@ def raise_on(
             subject, author=author, text=words, context=context, door=door, evidence=cited, gravity=gravity, topic=topic
         )
 
-    return write_and_keep(project, about, wish.text, said, write, event="concern raised")
+    kept = write_and_keep(project, about, wish.text, said, write, event="concern raised")
+    if gravity is Gravity.BLOCKING:
+        end_if_doubted(project)
+    return kept
 
 
 def write_and_keep(

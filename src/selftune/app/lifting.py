@@ -36,8 +36,9 @@ def put_stay(project: Project, kind: StatementKind, because: str, *, on: str = P
         UnknownNameError: no record begins like that.
     """
     subject = subject_of(project, on)
-    end_by_brake(project.hidden, f"a {kind.value} was put on record")
     said = say(kind, subject, speaker(project, author), because, project.context(), door_of(project))
+    # Before it is on record, which may take a while: what can't be said has been refused by now.
+    end_by_brake(project.hidden, f"a {kind.value} was put on record")
     kept = put_on_record(project, said, event=_EVENTS[kind])
     settle_if_ended(project)
     return kept

@@ -32,7 +32,8 @@ def served(monkeypatch):
         return True
 
     monkeypatch.setattr("selftune.loop.canary.starting.serve_candidate", serve)
-    monkeypatch.setattr("selftune.loop.canary.settling.stop_candidate", stop)
+    for module in ("settling", "starting"):
+        monkeypatch.setattr(f"selftune.loop.canary.{module}.stop_candidate", stop)
     return asked
 
 

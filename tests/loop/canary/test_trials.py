@@ -14,9 +14,11 @@ from canary_world import in_team, world_of
 
 from selftune.app.braking import stop_here
 from selftune.app.canarying import approve_trial, canary_line, canary_status, describe_canary
+from selftune.app.doubting import Wish, raise_on
 from selftune.app.lifting import put_stay
 from selftune.errors import IntegrityError, UnknownNameError, UsageError, WaitingForPersonError
 from selftune.governance.brake.file import new_stop, put_on
+from selftune.governance.statements import PROJECT
 from selftune.loop.canary.ending import look_after_trial, stop_trial
 from selftune.loop.canary.guards import Outcome as Answer
 from selftune.loop.canary.journal import Journal
@@ -27,7 +29,7 @@ from selftune.loop.deciding.live import decide_by_live
 from selftune.loop.executor import Silent
 from selftune.loop.releasing.pending import pending_decision
 from selftune.loop.runner import make_executor
-from selftune.records import Check, CheckStatus, LiveTrial, Outcome, Release, StatementKind, encode_record
+from selftune.records import Check, CheckStatus, Gravity, LiveTrial, Outcome, Release, StatementKind, encode_record
 from selftune.testing import fake_build
 
 
@@ -98,6 +100,52 @@ def test_a_hold_or_a_freeze_ends_a_trial_and_lets_none_begin(world, kind, said):
     assert "look first" not in encode_record(kept)
     with pytest.raises(WaitingForPersonError, match=said):
         started(world)
+
+
+def test_a_hold_without_a_reason_ends_no_trial(world):
+    started(world)
+    with pytest.raises(UsageError):
+        put_stay(world.project, StatementKind.HOLD, "  ", author="ada")
+    assert read_canary(world.hidden).runs
+
+
+def doubted(world, subject, gravity):
+    wish = Wish(subject=subject, text="It was rude to me.", author="ada")
+    raise_on(world.project, wish, gravity=gravity, topic="", evidence=(), write=lambda draft: draft.text)
+
+
+@pytest.mark.parametrize("of", ["build", "decision", "project"])
+def test_a_blocking_concern_about_the_candidate_ends_its_trial(world, of):
+    subject = {"build": world.candidate.id, "decision": world.decision.id, "project": PROJECT}[of]
+    started(world)
+    doubted(world, subject, Gravity.BLOCKING)
+    kept = world.project.store.last(LiveTrial)
+    assert (kept.end, note_path(world.hidden).exists()) == ("stopped", False)
+    assert "rude" not in encode_record(kept)
+
+
+def test_a_lesser_concern_and_one_about_something_else_end_no_trial(world):
+    stray = fake_build("stray")
+    world.project.store.save([stray], event="made up")
+    started(world)
+    doubted(world, world.candidate.id, Gravity.SERIOUS)
+    doubted(world, stray.id, Gravity.BLOCKING)
+    assert read_canary(world.hidden).runs
+
+
+@pytest.mark.parametrize("fails", ["store.note", "write_canary"])
+def test_a_start_that_fails_leaves_no_server_behind(world, served, monkeypatch, fails):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    if fails == "write_canary":
+        monkeypatch.setattr("selftune.loop.canary.starting.write_canary", fail)
+    else:
+        monkeypatch.setattr(world.project.store, "note", fail)
+    with pytest.raises(OSError, match="No space"):
+        started(world)
+    assert (len(served.builds), served.stopped) == (1, 1)
+    assert not note_path(world.hidden).exists()
 
 
 def test_a_stop_ends_a_trial_and_lets_none_begin(world, served):

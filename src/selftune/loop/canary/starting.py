@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import IntegrityError, UsageError, WaitingForPersonError
@@ -10,8 +11,8 @@ from selftune.governance.approvals import SOLO_APPROVALS, TEAM_APPROVALS, valid_
 from selftune.governance.doubts import doubts_about
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.braking import check_brake, check_freeze
-from selftune.loop.canary.note import CanaryNote, Limits, read_canary, write_canary
-from selftune.loop.canary.place import serve_candidate
+from selftune.loop.canary.note import CanaryNote, Limits, note_path, read_canary, write_canary
+from selftune.loop.canary.place import serve_candidate, stop_candidate
 from selftune.loop.canary.settling import settle_canary
 from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import refuse_withdrawn
@@ -21,6 +22,7 @@ from selftune.records import Build, Decision, Evaluation, Outcome
 from selftune.records.signatures import build_is_sealed
 
 if TYPE_CHECKING:
+    from selftune.governance.doubts import Doubt, Hearing
     from selftune.loop.opened import Project
 
 CANDIDATE: Final = "candidate"
@@ -48,7 +50,7 @@ def start_trial(project: Project, name: str, *, share: float, shadow: bool) -> C
         raise UsageError(
             f"{build.id[:18]} serves already.", next_step="Name a candidate: `selftune canary start candidate`."
         )
-    decision = last_word_on(project, build)
+    decision = last_word_on(project, build.id)
     evaluation = evaluation_of(project, build, decision)
     if decision is not None and decision.outcome in _REFUSED and not shadow:
         raise UsageError(
@@ -72,9 +74,7 @@ def start_trial(project: Project, name: str, *, share: float, shadow: bool) -> C
         limits=limits_of(project),
         approvals=approvals,
     )
-    how = "in the shadow" if shadow else f"{share:.0%} of users"
-    project.store.note(STARTED, {"build": build.id, "trial": note.trial, "how": how})
-    write_canary(note, project.hidden)
+    _put_on_record(project, note)
     return note
 
 
@@ -93,9 +93,9 @@ def candidate_named(project: Project, name: str) -> Build:
     return project.store.record(decision.build_id, Build)
 
 
-def last_word_on(project: Project, build: Build) -> Decision | None:
+def last_word_on(project: Project, build_id: str) -> Decision | None:
     """The gate's newest decision about this build; None where it never came before it."""
-    return next((one for one in reversed(list(_decisions(project))) if one.build_id == build.id), None)
+    return next((one for one in reversed(list(_decisions(project))) if one.build_id == build_id), None)
 
 
 def evaluation_of(project: Project, build: Build, decision: Decision | None) -> Evaluation:
@@ -128,8 +128,8 @@ def let_in(project: Project, build: Build, decision: Decision | None) -> tuple[s
         )
     refuse_withdrawn(build, project.store)
     hearing = hear_project(project)
-    subjects = [build.id] if decision is None else [build.id, decision.id]
-    for doubt in (one for subject in subjects for one in doubts_about(hearing, subject) if one.stands and one.blocks):
+    doubt = what_blocks(hearing, build.id, decision)
+    if doubt is not None:
         raise WaitingForPersonError(
             f"the candidate is held: {doubt.statement.text!r} ({doubt.statement.author}).",
             next_step=f"Read it with `selftune concern show {doubt.statement.id[:18]}`; the champion alone answers.",
@@ -144,6 +144,13 @@ def let_in(project: Project, build: Build, decision: Decision | None) -> tuple[s
     return tuple(one.id for one in given)
 
 
+def what_blocks(hearing: Hearing, build_id: str, decision: Decision | None) -> Doubt | None:
+    """The first doubt that stands between a build and a trial: about it, its decision, or the project."""
+    subjects = [build_id] if decision is None else [build_id, decision.id]
+    found = (one for subject in subjects for one in doubts_about(hearing, subject))
+    return next((one for one in found if one.stands and one.blocks), None)
+
+
 def limits_of(project: Project) -> Limits:
     """What [canary] tolerates."""
     section = project.config.canary
@@ -155,6 +162,19 @@ def limits_of(project: Project) -> Limits:
         slow=section.more_slow,
         slower_times=section.slower_times,
     )
+
+
+def _put_on_record(project: Project, note: CanaryNote) -> None:
+    """Say that a trial starts, and have the gateway know; where that fails the server that was started goes again."""
+    how = "in the shadow" if note.shadow else f"{note.share:.0%} of users"
+    try:
+        project.store.note(STARTED, {"build": note.candidate_build_id, "trial": note.trial, "how": how})
+        write_canary(note, project.hidden)
+    except BaseException:
+        with suppress(OSError):
+            note_path(project.hidden).unlink(missing_ok=True)
+        stop_candidate(project.hidden)
+        raise
 
 
 def _decisions(project: Project) -> list[Decision]:
