@@ -7,6 +7,7 @@ import json
 import pytest
 from captured_exchanges import as_body, chunks, events, exchange
 
+from selftune.app.gateway.capture.bodies import read_talk
 from selftune.app.gateway.capture.reading import Speaker, read_exchange
 from selftune.app.gateway.exchange import Ended
 from selftune.records import Consent, InteractionOutcome, Quarantined, Thread
@@ -212,3 +213,9 @@ def test_a_stream_that_is_none_is_set_aside():
     found = read(exchange(response=answer, streamed=True))
     assert isinstance(found, Quarantined)
     assert "no chunk" in found.reason
+
+
+def test_a_stream_of_responses_in_which_nothing_is_said_is_no_answer():
+    whole = {"status": "completed", "output": [{"type": "message", "role": "assistant", "content": "Whole."}]}
+    for told in (as_body(whole), events({"type": "response.created"}, done=False)):
+        assert read_talk("/v1/responses", as_body({"input": "Hello?"}), told, streamed=True).answer is None

@@ -135,6 +135,8 @@ def response_of_events(data: bytes) -> dict[str, Any]:
             said.append(_text(event.get("delta")))
         if kind in {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}:
             thought.append(_text(event.get("delta")))
+    if not said and not thought:
+        return {"status": "incomplete", "output": []}
     content = [{"type": "output_text", "text": "".join(said)}]
     reasoning = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "".join(thought)}]}
     message = {"type": "message", "role": "assistant", "content": content}
