@@ -139,6 +139,16 @@ def test_what_fails_behind_it_is_an_error_of_the_protocol(kept):
     assert answer["error"] == {"code": -32603, "message": "a tool was altered. Restore it."}
 
 
+def test_what_nobody_foresaw_is_an_error_of_the_protocol_too_and_the_next_line_is_answered(kept):
+    def broken():
+        raise ZeroDivisionError("jane said a private thing")
+
+    server = ToolServer(broken, kept.append)
+    assert ask(server, "tools/list")["error"] == {"code": -32603, "message": "that failed here (ZeroDivisionError)"}
+    assert ask(server, "tools/list", {"cursor": "x"})["error"]["code"] == -32602
+    assert ask(server, "ping")["result"] == {}
+
+
 def test_a_line_without_end_is_cut_and_the_next_one_is_answered(server, project):
     ping = b'{"jsonrpc": "2.0", "id": 2, "method": "ping"}\n'
     out = io.BytesIO()

@@ -125,6 +125,9 @@ def test_why_gives_no_reason_that_a_person_or_a_model_wrote_and_no_prompt(decide
     ("name", "arguments", "said"),
     [
         ("why", {"record": "nothing-begins-like-this"}, "error"),
+        ("why", {"record": "\ud800"}, "unknown record"),
+        ("why", {"record": "build:" + "\ud800" * 64}, "unknown record"),
+        ("why", {"record": "a\0b"}, "unknown record"),
         ("why", {"records": "x"}, "takes texts named record"),
         ("decisions", {"text": 7}, "takes texts named"),
         ("report", {"record": "v1.0"}, "no decision"),

@@ -92,6 +92,11 @@ class ToolServer:
             return self._methods[method](params)
         except SelftuneError as error:
             raise _Refused(_INTERNAL_ERROR, str(error)) from error
+        except _Refused:
+            raise
+        except Exception as error:
+            # One odd question of a client ends no server.
+            raise _Refused(_INTERNAL_ERROR, f"that failed here ({type(error).__name__})") from error
 
     def _list(self, params: dict[str, Any]) -> dict[str, Any]:
         if params.get("cursor") is not None:

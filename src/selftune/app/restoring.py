@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 _PIECE: Final = 1 << 20
+# A name that is too long, or one that is a file and a folder, or there already: no fault of this machine's.
+_NO_PLACE: Final = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL})
 _MOST_FILES: Final = 2_000_000
 _MOST_MANIFEST_BYTES: Final = 1 << 29
 _BLOBS: Final = f"{HIDDEN}/blobs/sha256/"
@@ -164,17 +166,23 @@ def _name_of(member: tarfile.TarInfo) -> str:
         DamagedFileError: it would lie elsewhere.
     """
     parts = PurePosixPath(member.name).parts
-    odd = "\\" in member.name or "\0" in member.name or member.name.startswith("/") or ":" in parts[0]
+    odd = "\\" in member.name or "\0" in member.name or member.name.startswith("/") or Path(*parts[1:]).drive
     if odd or parts[:1] != (ROOT,) or len(parts) == 1 or ".." in parts or "/".join(parts) != member.name:
         raise _damaged(f"{member.name!r} would not lie in the project")
     return "/".join(parts[1:])
 
 
 def _write(content: IO[bytes], path: Path, size: int) -> FileSeal:
-    path.parent.mkdir(parents=True, exist_ok=True)
     digest, count = hashlib.sha256(), 0
-    # Never over another one: where two names are one file to this system, the second is refused.
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Never over another one: where two names are one file to this system, the second is refused.
+        opened = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        raise _damaged(f"{path.name[:100]!r} has no place here ({error.strerror})") from error
+    with os.fdopen(opened, "wb") as out:
         while piece := content.read(_PIECE):
             digest.update(piece)
             count += len(piece)

@@ -77,7 +77,9 @@ def read_record(connection: Connection, record_id: str) -> Record:
 
     Raises:
         IntegrityError: it is missing, damaged, or was erased.
+        UnknownNameError: it holds what no database takes for text, so nothing is called that.
     """
+    _refuse_no_text(connection, record_id)
     row = connection.execute(select(RECORDS.c.body).where(RECORDS.c.id == record_id)).first()
     if row is None:
         raise IntegrityError(f"no record {record_id} in the store.", next_step=_MENDING)
@@ -136,6 +138,7 @@ def find_id(connection: Connection, prefix: str) -> str:
     Raises:
         UnknownNameError: none does, or several do; those near are offered.
     """
+    _refuse_no_text(connection, prefix)
     starting = RECORDS.c.id >= prefix, RECORDS.c.id <= prefix + _ABOVE_HEX
     matches = connection.execute(select(RECORDS.c.id).where(*starting).order_by(RECORDS.c.id).limit(_NEAREST))
     found = list(matches.scalars()) if prefix else []
@@ -144,6 +147,11 @@ def find_id(connection: Connection, prefix: str) -> str:
     kind = prefix.partition(":")[0]
     newest = select(RECORDS.c.id).where(RECORDS.c.kind == kind).order_by(RECORDS.c.sequence.desc()).limit(_NEAREST)
     raise UnknownNameError("record", prefix, found or list(connection.execute(newest).scalars()) or _kinds(connection))
+
+
+def _refuse_no_text(connection: Connection, name: str) -> None:
+    if "\0" in name or (not name.isascii() and any("\ud800" <= sign <= "\udfff" for sign in name)):
+        raise UnknownNameError("record", name, _kinds(connection))
 
 
 def _kinds(connection: Connection) -> list[str]:
