@@ -18,12 +18,15 @@ from held_project import QUARREL, FakeGauge, open_held_project, reopen, script
 from selftune.databases import parse_database
 from selftune.errors import ConfigError, DatabaseAwayError, IntegrityError, LockedError, UsageError
 from selftune.loop.dialogues import holding
-from selftune.loop.forgetting.places import dialogues_that_quote
+from selftune.loop.forgetting.finding import Words
+from selftune.loop.forgetting.forget import out_of_reach
+from selftune.loop.forgetting.places import dialogues_that_quote, unswept_dialogues
 from selftune.personas import postgres_checkpoints
 from selftune.personas.checkpoints import open_checkpoints
 from selftune.personas.dialogue import graph
 from selftune.personas.postgres_checkpoints import open_postgres_checkpoints
 from selftune.records import Interaction, Trigger
+from selftune.store.erasure import Erasure
 
 pytestmark = [pytest.mark.needs("graph", "postgres"), pytest.mark.xdist_group("postgres")]
 
@@ -347,6 +350,21 @@ def test_a_forgetting_names_an_unfinished_dialogue_in_the_database_that_quotes(t
             held(project)
         assert list(dialogues_that_quote(project, [QUARREL[0][1]])) == ["auto-001"]
         assert list(dialogues_that_quote(project, ["nobody said this"])) == []
+
+
+def test_a_forgetting_names_dialogues_that_are_over_and_are_still_in_the_tables(tmp_path, postgres_url):
+    import psycopg
+
+    nothing = Words(of="person", erasure=Erasure())
+    with project_at(tmp_path, postgres_url) as project:
+        # LangGraph makes its indexes beside whoever writes, and waits for everybody who reads.
+        assert not unswept_dialogues(project)
+        with psycopg.connect(postgres_url) as reader:
+            reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            reader.execute("SELECT 'a snapshot, and no table is held'")
+            held(project)
+            assert any("dialogues that are over" in place for place in out_of_reach(project, nothing))
+        assert not any("dialogues that are over" in place for place in out_of_reach(project, nothing))
 
 
 class DeathError(Exception):

@@ -55,6 +55,10 @@ class Checkpoints(Protocol):
     def saver(self) -> Any:
         """What a graph is compiled with: one of LangGraph's savers."""
 
+    @property
+    def unswept(self) -> bool:
+        """Whether words of what is over may still lie where it was kept."""
+
     def begin(self, thread: str, body: str) -> None:
         """Write down that a dialogue begins, and what it needs to go on after a crash.
 
@@ -77,6 +81,9 @@ class Checkpoints(Protocol):
 
 class FileCheckpoints:
     """An open file of dialogues."""
+
+    unswept = False
+    """What is deleted is overwritten in the file at once."""
 
     def __init__(self, saver: SqliteSaver) -> None:
         self.saver = saver

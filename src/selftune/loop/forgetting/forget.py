@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import LockedError
 from selftune.failpoints import reach
-from selftune.loop.forgetting.places import clear_files, dialogues_that_quote, files_that_quote
+from selftune.loop.forgetting.places import clear_files, dialogues_that_quote, files_that_quote, unswept_dialogues
 from selftune.loop.opened import utc_now
 from selftune.loop.runner import hold_lease
 from selftune.records import Build, Forgetting, Release, Run
@@ -77,6 +77,8 @@ def out_of_reach(project: Project, words: Words) -> Iterator[str]:
         yield f"{path.relative_to(project.folder)}, which repeats them: take them out of it by hand"
     for name in dialogues_that_quote(project, words.texts):
         yield f"the unfinished dialogue {name}, which repeats them: `selftune chat --end {name}`, then forget once more"
+    if unswept_dialogues(project):
+        yield "the tables of dialogues that are over: somebody still reads or holds them; once they end, say it again"
     if not project.store.is_file:
         yield "the write-ahead log of the server that keeps the records, until it overwrites it, and its replicas"
     if any((folder / ".git").exists() for folder in chain([project.folder], project.folder.parents)):

@@ -69,6 +69,22 @@ def dialogues_that_quote(project: Project, texts: Collection[str]) -> Iterator[s
                     yield one.thread
 
 
+def unswept_dialogues(project: Project) -> bool:
+    """Whether words of dialogues that are over are still in the tables of a database, since somebody keeps them there.
+
+    Raises:
+        LockedError: one is being held just now.
+        DatabaseAwayError: the database does not answer.
+    """
+    if dialogue_database(project.config) is None:
+        return False
+    found = False
+    for room in Room:
+        with open_unfinished(project, room) as checkpoints:
+            found |= checkpoints.unswept
+    return found
+
+
 def _is_ours(project: Project, path: Path) -> bool:
     """Whether it is the store, or looked after as such."""
     golden = path == project.folder / "data" / GOLDEN_FILE
