@@ -106,6 +106,16 @@ def test_what_can_not_be_started_at_all_ends_the_tree_with_its_code(tree):
     assert "hopeless can't be started" in process.stderr.read()
 
 
+@pytest.mark.needs("fork")
+def test_what_can_not_be_started_now_is_tried_again(tree, tmp_path):
+    in_the_way = tmp_path / "logs"
+    in_the_way.write_text("a file where the folder of logs should be")
+    process = tree("steady")
+    assert "can't be kept running" in process.stderr.readline()
+    in_the_way.unlink()
+    assert next_pid(process)
+
+
 @pytest.mark.needs("serve")
 @pytest.mark.xdist_group("up")
 def test_up_serves_a_clients_request_and_leaves_nothing_behind(tmp_path):

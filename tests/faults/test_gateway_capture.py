@@ -147,6 +147,25 @@ def test_a_writer_that_can_not_start_lets_answers_go_and_counts_what_is_lost(hou
     assert not state.up
 
 
+def test_a_program_that_is_not_to_be_had_for_a_while_ends_no_capture(house, monkeypatch):
+    monkeypatch.setattr(make, "_PAUSES", (0.01,) * 4)
+
+    async def go():
+        capture = capture_of(house)
+        there, capture._command = capture._command, ("no-such-program",)
+        meanwhile = await asyncio.wait_for(capture.keep(named(1)), PATIENCE)
+        capture._command = there
+        async with asyncio.timeout(PATIENCE):
+            while not capture.state().up:  # noqa: ASYNC110 - it tells nobody that it is up
+                await asyncio.sleep(0.01)
+            later = await capture.keep(named(2))
+        await capture.close()
+        return meanwhile, later, capture.state().lost
+
+    assert asyncio.run(go()) == (False, True, {"writer gone": 1})
+    assert in_log(house) == [named(2).completion_id]
+
+
 def test_a_queue_that_is_full_answers_no_at_once(house, monkeypatch):
     monkeypatch.setattr(make, "_MOST_WAITING", 2)
 

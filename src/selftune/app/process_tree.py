@@ -25,6 +25,7 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 30.0
 _END_SECONDS: Final = 12.0
 _LOG_BYTES: Final = 1 << 20
+_FAILED: Final = 1
 _HOPELESS: Final = frozenset({2})
 """Exit codes after which another start would end the same way: what is wrong stands in the config or the arguments."""
 
@@ -77,7 +78,11 @@ class ProcessTree:
         loop = asyncio.get_running_loop()
         while True:
             born = loop.time()
-            code = await self._live(member)
+            try:
+                code = await self._live(member)
+                why = f"ended with code {code}"
+            except (OSError, ValueError) as error:  # no process or no disk left just now, or a line without an end
+                code, why = _FAILED, f"can't be kept running: {error}"
             if code in _HOPELESS:
                 log.error("%s can't be started; look at %s", member.name, self._log_of(member))
                 if member.needed:
@@ -85,7 +90,7 @@ class ProcessTree:
                 return
             if loop.time() - born > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            log.warning("%s ended with code %d; it is started again in %.1f s", member.name, code, pause)
+            log.warning("%s %s; it is started again in %.1f s", member.name, why, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

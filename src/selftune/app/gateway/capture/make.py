@@ -200,7 +200,10 @@ class SpoolCapture:
     async def _supervise(self) -> None:
         """Keep a writer running until we close."""
         while not self._is_done():
-            await self._attend()
+            try:
+                await self._attend()
+            except OSError:  # no process, no memory or no file left just now
+                log.exception("the writer of the capture can't be started")
             self._up = False
             if self._is_done():
                 return
