@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -176,6 +177,19 @@ def test_beyond_this_machine_only_what_egress_names_is_reached(url, problem, pro
     (told,) = send_test(project)
     assert problem in told.problem
     assert SECRET not in told.problem
+
+
+def test_a_datagram_that_names_its_host_only_as_it_is_sent_is_refused_too():
+    # In a process of its own: what is put up there can't be taken down.
+    program = (
+        "import socket; from selftune.app.notices.sender import _Fence; fence = _Fence(()); fence.put_up()\n"
+        "one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "for host in ('127.0.0.1', '192.0.2.7'):\n"
+        "    try: one.sendmsg([b'x'], [], 0, (host, 9))\n"
+        "    except OSError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "192.0.2.7 is not allowed\n"
 
 
 def test_a_variable_that_is_not_set_and_nobody_to_tell_say_what_to_do(project, monkeypatch):

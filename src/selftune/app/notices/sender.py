@@ -44,7 +44,7 @@ class _Fence:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
             self._check(_text(arguments[0]))
-        elif event in {"socket.connect", "socket.sendto"} and isinstance(arguments[1], tuple):
+        elif event in {"socket.connect", "socket.sendto", "socket.sendmsg"} and isinstance(arguments[1], tuple):
             host = _text(arguments[1][0])
             if host not in self._found:
                 self._check(host)
