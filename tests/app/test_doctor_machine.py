@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from selftune.app.machine import (
     look_at_machine,
     look_at_ports,
     look_at_windows,
+    noted_processes,
 )
 from selftune.app.projects import start_project
 from selftune.errors import UsageError
@@ -76,6 +78,24 @@ def test_a_port_that_somebody_else_has_is_named_with_another_to_take():
     assert "[gateway] port = " in found.mend
     (free,) = look_at_ports({"gateway": port})
     assert free.level == "ok"
+
+
+def test_a_port_is_ours_only_where_this_project_noted_the_process_that_has_it(tmp_path, monkeypatch):
+    # Another project's program may have `selftune` in its command, too.
+    monkeypatch.setattr("psutil.Process.cmdline", lambda _: ["python", "-m", "selftune", "elsewhere"])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (other,) = look_at_ports({"gateway": port}, noted_processes(tmp_path))
+        note = tmp_path / ".selftune" / "gateway" / "gateway.json"
+        note.parent.mkdir(parents=True)
+        note.write_text("half a no")
+        assert noted_processes(tmp_path) == ()
+        note.write_text(json.dumps({"port": port, "pid": os.getpid(), "token": "t"}))
+        (own,) = look_at_ports({"gateway": port}, noted_processes(tmp_path))
+    assert (other.level, "selftune elsewhere" in other.what) == ("note", True)
+    assert (own.level, "own gateway answers" in own.what) == ("ok", True)
 
 
 def test_an_old_sqlite_is_kept_from_the_fault_it_has_and_named(monkeypatch):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.endpoints import look_at_endpoints
 from selftune.app.findings import Finding
-from selftune.app.machine import look_at_ledger_clock, look_at_machine, look_at_ports
+from selftune.app.machine import look_at_ledger_clock, look_at_machine, look_at_ports, noted_processes
 from selftune.errors import SelftuneError
 from selftune.loop.fronting import DashboardSection, GatewaySection
 
@@ -45,7 +45,8 @@ def _ports(folder: Path) -> list[Finding]:
         config = load_config(folder)
     except SelftuneError:
         return []  # said where the project is looked at
-    return [*look_at_ports({"gateway": config.gateway.port, "dashboard": config.dashboard.port})]
+    ports = {"gateway": config.gateway.port, "dashboard": config.dashboard.port}
+    return [*look_at_ports(ports, noted_processes(folder))]
 
 
 def _packages() -> Iterator[Finding]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.findings import Finding
 from selftune.errors import SelftuneError
+from selftune.loop.opened import HIDDEN
 from selftune.platforms import is_wsl, own_cores, windows_host, windows_mount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from selftune.loop.project import Project
@@ -163,15 +166,20 @@ def drive_in_words(folder: Path, mount: str) -> str:
     return f"{folder.resolve()} lies on a drive of Windows ({mount}), where locks and durable writes don't hold."
 
 
-def look_at_ports(ports: Mapping[str, int]) -> Iterator[Finding]:
-    """Whether what `selftune up` listens on is free; by the section of the config that names each port."""
+def look_at_ports(ports: Mapping[str, int], ours: Collection[int] = ()) -> Iterator[Finding]:
+    """Whether what `selftune up` listens on is free; by the section of the config that names each port.
+
+    Args:
+        ports: Each port by its section.
+        ours: The processes of this project's own gateway and dashboard, as they noted them.
+    """
     for section, port in ports.items():
         if not _is_taken(port):
             yield Finding(level="ok", what=f"port {port} ({section}) is free")
             continue
-        holder = _holder_of(port)
-        if "selftune" in holder:
-            yield Finding(level="ok", what=f"port {port} ({section}): selftune answers there")
+        pid, holder = _holder_of(port)
+        if pid in ours:
+            yield Finding(level="ok", what=f"port {port} ({section}): this project's own {section} answers there")
         else:
             mend = f"Stop that program, or choose another port: [{section}] port = {port + 10} in selftune.toml."
             yield Finding(
@@ -187,8 +195,22 @@ def _is_taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _holder_of(port: int) -> str:
-    """The command that listens on a port, as far as this user may see it."""
+def noted_processes(folder: Path) -> tuple[int, ...]:
+    """The processes of this project's gateway and dashboard, as they noted them; they may have ended since."""
+    from selftune.app.dashboard.serve import ADDRESS
+    from selftune.app.dashboard.sessions import FOLDER as DASHBOARD
+    from selftune.app.gateway.keys import FOLDER as GATEWAY
+    from selftune.app.gateway.looking import NOTE
+
+    found = list[int]()
+    for place in (f"{GATEWAY}/{NOTE}", f"{DASHBOARD}/{ADDRESS}"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            found.append(int(json.loads((folder / HIDDEN / place).read_bytes())["pid"]))
+    return tuple(found)
+
+
+def _holder_of(port: int) -> tuple[int | None, str]:
+    """The process that listens on a port and its command, as far as this user may see it."""
     import psutil
 
     try:
@@ -197,9 +219,9 @@ def _holder_of(port: int) -> str:
             for one in psutil.net_connections("tcp")
             if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid
         ]
-        return " ".join(psutil.Process(pids[0]).cmdline())[:80] if pids else ""
+        return (pids[0], " ".join(psutil.Process(pids[0]).cmdline())[:80]) if pids else (None, "")
     except psutil.Error:
-        return ""
+        return None, ""
 
 
 def look_at_ledger_clock(project: Project) -> Finding:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from selftune.loop.fronting import DashboardSection
 
 HOST: Final = "127.0.0.1"
-_ADDRESS: Final = "address.json"
+ADDRESS: Final = "address.json"
+"""Where a running dashboard says its port and its process."""
 
 
 def serve(folder: Path, *, port: int | None, told: Callable[[str], None]) -> None:
@@ -97,7 +98,7 @@ def link_to_running(folder: Path) -> str:
     Raises:
         UsageError: none does.
     """
-    section, file = load_config(folder).dashboard, folder / HIDDEN / FOLDER / _ADDRESS
+    section, file = load_config(folder).dashboard, folder / HIDDEN / FOLDER / ADDRESS
     try:
         port = int(json.loads(file.read_text(encoding="utf-8"))["port"])
         with socket.create_connection((HOST, port), timeout=1):
@@ -110,7 +111,7 @@ def link_to_running(folder: Path) -> str:
 
 
 def _note_address(folder: Path, port: int) -> None:
-    file = folder / HIDDEN / FOLDER / _ADDRESS
+    file = folder / HIDDEN / FOLDER / ADDRESS
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"port": port, "pid": os.getpid()}), encoding="utf-8")
 

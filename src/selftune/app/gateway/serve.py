@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,7 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
             capture.start()
             note = folder / ".selftune" / FOLDER / NOTE
             note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            publish_bytes(note, json.dumps({"port": chosen, "token": token}).encode(), mode=0o600)
+            publish_bytes(note, json.dumps({"port": chosen, "pid": os.getpid(), "token": token}).encode(), mode=0o600)
             _say({"up": f"http://{HOST}:{chosen}", "port": chosen})
             await stop.wait()
     finally:
