@@ -197,7 +197,7 @@ def _is_taken(port: int) -> bool:
 
 def noted_processes(folder: Path) -> tuple[int, ...]:
     """The processes of this project's gateway and dashboard, as they noted them; they may have ended since."""
-    from selftune.app.dashboard.serve import ADDRESS
+    from selftune.app.dashboard.sessions import ADDRESS
     from selftune.app.dashboard.sessions import FOLDER as DASHBOARD
     from selftune.app.gateway.keys import FOLDER as GATEWAY
     from selftune.app.gateway.looking import NOTE

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.dashboard.sessions import FOLDER, Sessions
+from selftune.app.dashboard.sessions import ADDRESS, FOLDER, Sessions
 from selftune.errors import SelftuneError, UsageError
 from selftune.loop.config import load_config
 from selftune.loop.project import HIDDEN
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from selftune.loop.fronting import DashboardSection
 
 HOST: Final = "127.0.0.1"
-ADDRESS: Final = "address.json"
-"""Where a running dashboard says its port and its process."""
 
 
 def serve(folder: Path, *, port: int | None, told: Callable[[str], None]) -> None:

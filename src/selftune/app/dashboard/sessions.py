@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER: Final = "dashboard"
+ADDRESS: Final = "address.json"
+"""Where a running dashboard says its port and its process."""
 LINK_HOURS: Final = 24.0
 _SECRET_BYTES: Final = 32
 _LONGEST: Final = 200  # letters of a secret that anybody looks at
