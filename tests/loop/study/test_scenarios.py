@@ -78,7 +78,7 @@ def test_only_the_control_learns_by_verdicts_that_were_dealt(arm):
         plan = SimpleNamespace(
             store=arm.store, judge_identity=ORACLE, judging=SimpleNamespace(rubric_digest="sha256:r"), seed=1,
             curation=Curation(selection=selection), watermark=9, learnt_before=frozenset(), yardsticks=(),
-            champion=BASE, calibration="",
+            champion=BASE, calibration="", left_out=frozenset(),
         )  # fmt: skip
         logs[selection] = tuple(Plan.judged(plan, []).pairs)
     assert all(pair.judgement.interaction_id == pair.interaction.id for pair in logs["best"])
