@@ -1,14 +1,16 @@
-"""Write cli.md, exit_codes.md, configuration.md and formats.md from the program itself.
+"""Write cli.md, exit_codes.md, configuration.md, formats.md and records.md from the program itself.
 
 Type `python docs/write_reference.py`. A test writes them again and compares, so that none can drift.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
+import inspect
+import re
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +73,6 @@ def write_exit_codes() -> str:
 def every_error() -> list[type[SelftuneError]]:
     """Every error that a user can cause, wherever in the house it is raised, by name."""
     import importlib
-    import re
 
     declared = [
         (path, name, base)
@@ -211,8 +212,141 @@ def describe_value(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
+NOUNS = ("Interaction", "Judgement", "Dataset", "Run", "Build", "Evaluation", "Decision", "Release")
+PLAIN: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    type(None): "nothing",
+    tuple[float, float]: "two numbers",
+    tuple[int, int]: "two whole numbers",
+    tuple[float, float, float]: "three numbers",
+}
+
+
+def write_records() -> str:
+    """The page of every record: its fields, their kinds, and a sentence on each, all from the code."""
+    import selftune.records as nouns
+    from selftune.records.codec import Record, record_types
+
+    ours = {kind.__name__: kind for kind in record_types().values() if kind.__module__.startswith(nouns.__name__)}
+    ours.pop("Record", None)
+    parts: dict[str, type[Any]] = {}
+    for kind in ours.values():
+        collect_parts(kind, parts)
+    lines = [
+        "# Records",
+        "",
+        "What the store holds; made from the code's own docstrings by `docs/write_reference.py`. A record is never",
+        "altered: its id is its kind and the SHA-256 of its content, and a change of mind is a new record.",
+        "`selftune why ID` tells one in sentences, `selftune trace ID` what it rests on; [from Python](python_api.md)",
+        "some are values. Fields that can be erased enter the id as a digest salted with `salt`: the words can go, and",
+        "the id still holds.",
+        "",
+        "Eight follow each other: " + " → ".join(f"[{name}](#{name.lower()})" for name in NOUNS) + ".",
+        "",
+    ]
+    shared = sentences_of(Record)
+    for name in (*NOUNS, *sorted(ours.keys() - set(NOUNS))):
+        lines += describe_record(ours[name], shared)
+    lines += ["## Parts of records", "", "What fields of records are made of.", ""]
+    for name in sorted(parts.keys() - ours.keys()):
+        lines += describe_record(parts[name], shared, heading="###")
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def collect_parts(kind: Any, found: dict[str, type[Any]]) -> None:
+    """Every dataclass that a field of a record holds, at whatever depth."""
+    for one in (kind, *get_args(kind)):
+        if isinstance(one, type) and is_dataclass(one) and one.__name__ not in found:
+            found[one.__name__] = one
+            for hint in get_type_hints(one).values():
+                collect_parts(hint, found)
+        elif one is not kind:
+            collect_parts(one, found)
+
+
+def describe_record(kind: type[Any], shared: dict[str, str], heading: str = "##") -> list[str]:
+    """One record or part: what it is, then its fields."""
+    about = (inspect.getdoc(kind) or "").partition("Attributes:")[0].strip()
+    erasable = [f"`{name}`" for name in sorted(getattr(kind, "SALTED", ()))]
+    lines = [f"{heading} {kind.__name__}", "", *about.split("\n"), ""]
+    lines += [f"Can be erased: {', '.join(erasable)}.", ""] if erasable else []
+    lines += ["| Field | Kind | Default | What it is |", "|---|---|---|---|"]
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        left_out = field.default in (MISSING, None, "", ())
+        default = "" if left_out else f"`{plain_value(field.default)}`"
+        told = describe_field(field.name, hints[field.name], kind, shared)
+        lines.append(f"| `{field.name}` | {plain_kind(hints[field.name])} | {default} | {told} |")
+    return [*lines, ""]
+
+
+def describe_field(name: str, kind: Any, owner: type[Any], shared: dict[str, str]) -> str:
+    """A sentence on a field: its own, one that names it too, that of what it holds, or what all of its name share.
+
+    Raises:
+        ValueError: nothing in the code says what the field is.
+    """
+    own = sentences_of(owner)
+    naming = [text for text in own.values() if f"`{name}`" in text]
+    held = [part for part in (kind, *get_args(kind), *inner_kinds(kind)) if getattr(part, "__doc__", None)]
+    house = [part for part in held if getattr(part, "__module__", "").startswith("selftune.")]
+    whose, _, ending = name.rpartition("_")
+    if name in own:
+        return own[name]
+    if house:
+        return " ".join((inspect.getdoc(house[0]) or "").split("\n\n")[0].split())
+    if naming:
+        return naming[0]
+    if name in shared:
+        return shared[name]
+    if ending in {"id", "digest"}:
+        return f"{ending.capitalize()} of the {whose.replace('_', ' ')}."
+    if f"`{name}`" in (inspect.getdoc(owner) or "") or not hasattr(owner, "KIND"):
+        return ""  # it is said above the table
+    raise ValueError(f"no docstring says what {owner.__name__}.{name} is")
+
+
+def inner_kinds(kind: Any) -> list[Any]:
+    """What the kinds within a kind hold themselves."""
+    return [inner for one in get_args(kind) for inner in get_args(one)]
+
+
+def sentences_of(owner: type[Any]) -> dict[str, str]:
+    """What a class's docstring says below `Attributes:`, by field."""
+    listed = (inspect.getdoc(owner) or "").partition("Attributes:")[2]
+    found = re.findall(r"^    (\w+(?:, \w+)*): (.+?)(?=^    \w|\Z)", listed, flags=re.MULTILINE | re.DOTALL)
+    return {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
+
+
+def plain_kind(kind: Any) -> str:
+    """A kind of field in words, parts and records by their link."""
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return " or ".join(f"`{choice.value}`" if choice.value else "empty" for choice in kind)
+    if isinstance(kind, type):
+        return f"[{kind.__name__}](#{kind.__name__.lower()})"
+    inner = get_args(kind)
+    if get_origin(kind) is not tuple:
+        return " or ".join(plain_kind(one) for one in inner)
+    if inner[-1] is Ellipsis:
+        return f"list of {plain_kind(inner[0])}" + ("s" if inner[0] in PLAIN else "")
+    return f"({', '.join(plain_kind(one) for one in inner)})"
+
+
+def plain_value(value: Any) -> str:
+    """A default as a reader would write it."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    return type(value).__name__ + "()" if is_dataclass(value) else str(value).lower()
+
+
 if __name__ == "__main__":
     (HERE / "cli.md").write_text(write_cli(), encoding="utf-8")
     (HERE / "exit_codes.md").write_text(write_exit_codes(), encoding="utf-8")
     (HERE / "configuration.md").write_text(write_configuration(), encoding="utf-8")
     (HERE / "formats.md").write_text(write_formats(), encoding="utf-8")
+    (HERE / "records.md").write_text(write_records(), encoding="utf-8")

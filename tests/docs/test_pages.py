@@ -105,6 +105,7 @@ def test_a_command_that_can_not_be_typed_is_found(typed, fault):
         ("exit_codes.md", "write_exit_codes"),
         ("configuration.md", "write_configuration"),
         ("formats.md", "write_formats"),
+        ("records.md", "write_records"),
     ],
 )
 def test_the_reference_pages_are_what_the_program_says_of_itself(page, writer):

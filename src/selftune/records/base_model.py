@@ -11,7 +11,15 @@ from selftune.records.codec import Record, digest_of
 
 @dataclass(frozen=True, kw_only=True)
 class BaseModel(Record):
-    """A base as it was found: its files, its template, where it came from and under which licence."""
+    """A base as it was found: its files, its template, where it came from and under which licence.
+
+    Attributes:
+        source: Where it came from, in words.
+        architecture: Its family, as `config.json` names it.
+        parameters: How many numbers its weights hold.
+        context_length: The most tokens of prompt and answer together.
+        licence: As its files say it; `unknown` where they don't.
+    """
 
     KIND: ClassVar[str] = "base_model"
 

@@ -16,6 +16,7 @@ class BlindPair(Record):
         interaction_id: Where the prompt stands in the log.
         candidate_left: Whether the candidate's answer is shown on the left.
         seed: What the sides were drawn with, and the answers where they are sampled.
+        champion_answer, candidate_answer: What each said, word for word.
     """
 
     KIND: ClassVar[str] = "blind_pair"

@@ -150,6 +150,7 @@ class Build(Record):
         distance: How far it lies from the run or base it was made of; None where nobody compared.
         shown: Lessons that its prompt shows behind `system_prompt`; None for none.
         search_id: The search that found its prompt; None where nobody searched.
+        size_bytes: Of all its files.
     """
 
     KIND: ClassVar[str] = "build"

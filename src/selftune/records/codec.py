@@ -52,6 +52,13 @@ class Record:
 
     Subclasses are keyword-only frozen dataclasses that hold tuples, never lists. `SALTED` names the fields that quote
     people; a class with such fields has a `salt` field too.
+
+    Attributes:
+        salt: Drawn at random: without it nobody can guess erased words from the digest that stays.
+        name: What it is called.
+        version: Which edition it is.
+        description: What it is for, in a sentence or two.
+        author_is_model, auditor_is_model, by_is_model: Whether that is a model, and not a person.
     """
 
     KIND: ClassVar[str] = ""

@@ -164,6 +164,9 @@ class Dataset(Record):
     """Examples to train on and to hold out; the id covers salted digests of the examples, so a person can be erased.
 
     Attributes:
+        train: What is learnt.
+        holdout: What nobody learns from, so that it can be asked.
+        rejects: What was not chosen.
         mixture: Share of each source among the training examples, in descending order.
         watermark: Ingest sequence up to which the log was read.
         config_digest: The curation config that admitted these items.

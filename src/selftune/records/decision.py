@@ -54,6 +54,8 @@ class Decision(Record):
     """The gate's answer.
 
     Attributes:
+        reason: The answer in one sentence.
+        policy: Name of the policy that was in force; its digest beside it.
         arms: Which evaluation stood for which arm; equal builds share one evaluation.
         difference: Candidate minus champion, mean over units (pairs where the suite pairs items).
         items_needed: Units needed for the policy's power when inconclusive.
@@ -63,6 +65,9 @@ class Decision(Record):
         picks: The statements of people who chose between the arms' answers, in the order they were said.
         trainings: Evaluations of the candidate's recipe trained anew under other seeds, on the suite that decided.
         live: Trials of the candidate on real requests, in the order in which they ended.
+        interval: Of the difference, at the policy's level; None where nothing could be compared.
+        p_value: Of "no difference"; None likewise.
+        n: Units that both arms have a score for.
     """
 
     KIND: ClassVar[str] = "decision"

@@ -68,6 +68,10 @@ class Evaluation(Record):
     """Outcomes of one arm. `scorer_lineage` names the models behind the scores: empty when the scorer is code.
 
     Attributes:
+        suite: Name of what was asked; its digest beside it.
+        scorer: Who scored: the suite's scorer, by its registered name.
+        seeds: What the answers were drawn with, one for each repeat.
+        wall_seconds: From the first question to the last score.
         deterministic: Whether the server gave one answer twice at temperature 0; None when nobody asked.
         judge_calls: How often a judge was asked for its scores.
         cost_usd: What these calls cost, by the prices in the config.

@@ -83,6 +83,7 @@ class Experiment(Record):
         train_loss: Of its last logged step; `val_loss` that on lessons held out of the training. Neither decides.
         costs_usd: Of training, evaluation and data, in that order.
         rungs: The looks at it, where it was trained in parts.
+        elapsed_seconds: All that it took; of these `training_seconds` and `evaluation_seconds`.
     """
 
     KIND: ClassVar[str] = "experiment"
@@ -137,7 +138,7 @@ class Night(Record):
 
     Attributes:
         name: The local date on which it began or was due, with a number behind it where there was one already.
-        began: UTC times as ISO 8601; `until` is its deadline, None where there was none.
+        began: UTC as ISO 8601, and so `ended`; `until` is its deadline, None where there was none.
         ended_by: What ended it, such as `agenda through`, `deadline`, `experiments`, `money`, `constant reward`.
         experiments: Ids, in the order in which they were begun.
         winner: Id of the experiment whose run went to the gate; None where the project's own recipe did, or nothing.
@@ -146,6 +147,9 @@ class Night(Record):
         spare_seconds: From the time when the right model answered again to the deadline; None without a deadline.
         seconds: Spent on training, evaluation and data, in that order; `costs_usd` likewise.
         told: What a person should know of it in the morning, in sentences.
+        node: Where it was trained: `here`, or the other machine as `ssh` takes it.
+        base: Name of the base; its digest beside it.
+        judge_calls: How often a judge was asked.
     """
 
     KIND: ClassVar[str] = "night"
@@ -210,7 +214,7 @@ class ResultLog(Record):
     Attributes:
         name: Of the file; `digest` of its bytes.
         format: Which kind of log it was read as.
-        metric: The column that its tries are ranked by, and whether more of it is better.
+        metric: The column that its tries are ranked by; `higher_is_better`: whether more of it is better.
     """
 
     KIND: ClassVar[str] = "result_log"

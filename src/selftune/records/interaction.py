@@ -95,6 +95,7 @@ class Interaction(Record):
 
     Attributes:
         conversation: Names the conversation; hold-out never splits one.
+        messages: What was said, turn by turn.
         source: Importer or capture point, with the file's name or the served alias.
         position: Where in the source it stood; source and position together recognise a second import.
         state: The state block of the system message as JSON text, if there is one.
@@ -107,6 +108,9 @@ class Interaction(Record):
         last_turn_at: When the last turn was said, in UTC; None when the source does not say.
         closed: Whether the source says that the conversation is over.
         codex_id: The codex under which it was held; None where no codex stood behind it.
+        author_is_owner: Whether the author is the one to whom the project belongs.
+        flags: What is odd about it, and what it could not keep, such as `attachments_not_kept`.
+        happened_at: When it was said, in UTC; None when the source does not say.
     """
 
     KIND: ClassVar[str] = "interaction"
@@ -160,6 +164,9 @@ class Quarantined(Record):
     """A line that could not be read: kept whole, with file, line and reason, so that it can be retried.
 
     Attributes:
+        source: The file it stood in; `position` says where.
+        reason: Why it could not be read.
+        raw: The line itself, as it was kept.
         consent: What may be done with the words, as its import said; None when it said nothing.
     """
 

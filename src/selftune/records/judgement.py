@@ -67,6 +67,8 @@ class Judgement(Record):
         prompt_digest: Names what was asked apart from the transcript: instructions, schema and parameters.
         reported_model: What the server said answered.
         members: The single verdicts behind that of a panel.
+        attempts: How often the judge was asked until its answer could be read.
+        prompt_tokens, completion_tokens: What the judge read, and what it wrote, all its tries together.
     """
 
     KIND: ClassVar[str] = "judgement"

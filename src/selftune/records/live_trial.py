@@ -51,6 +51,9 @@ class LiveTrial(Record):
         identical: How many of these had the same words.
         overlap: Words in both answers as a share of those in either, in the mean; None without any.
         approvals: The statements that let it start, where several people work.
+        started_at: UTC as ISO 8601, and so `ended_at`.
+        champion_answers: How many answers it gave in that time; `candidate_answers`: how many the candidate gave.
+        champion_people: How many users it answered; `candidate_people`: how many the candidate answered.
     """
 
     KIND: ClassVar[str] = "live_trial"

@@ -30,6 +30,9 @@ class Release(Record):
         config_edit: Key, old value and new value for each change made to `selftune.toml`.
         driver: What serves it, as registered in `selftune.servers`.
         concerns: Ids of the concerns that were open when it went into service.
+        alias: The name by which clients ask for it.
+        reason: Why it went into service, in a sentence.
+        approvals: Ids of the statements that allowed it.
     """
 
     KIND: ClassVar[str] = "release"

@@ -78,6 +78,15 @@ class Run(Record):
             `trained_seconds` are then those of all parts so far; `wall_seconds`, energy and cost those of this part.
         state: What a paused training goes on from, by digest; it may be gone once nobody will.
         codex_id: The codex that was in force; None where nobody wrote it down.
+        recipe: Name of the recipe; its digest beside it.
+        objective: What it learnt by, such as `sft`; `backend`: the program that took its steps.
+        seed: What chance was drawn with: the same seed and inputs, the same run.
+        steps: How many were taken of `planned_steps`.
+        passes: How often the lessons were gone over.
+        examples: How many lessons there were.
+        supervised_tokens: How many tokens were learnt, each pass counted.
+        peak_memory_bytes: The most that the training held.
+        cost_usd: By the prices in the config; 0 where none stand there.
     """
 
     KIND: ClassVar[str] = "run"

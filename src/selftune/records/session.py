@@ -27,6 +27,7 @@ class Session(Record):
         attempts: How often it was tried until it was kept.
         more: Whatever else the archive holds of it: name and JSON text.
         redacted: Something in it was taken out at the door.
+        reward: As the archive gives it, on its own scale; None where it gives none.
     """
 
     KIND: ClassVar[str] = "session"

@@ -69,6 +69,12 @@ class Statement(Record):
     """Verbatim text by an author about a subject (a record id); a change of mind is a new one that supersedes.
 
     Attributes:
+        author: Who says it.
+        subject: Id of what it is about.
+        text: The words, as they were said.
+        said_at: UTC as ISO 8601.
+        evidence: Ids of what it rests on.
+        supersedes: Id of the statement of which it is the newer one.
         signature: By the machine's key: that it was said here, and when in the ledger. It covers the author's too.
         category: Of an annotation, as its author calls it.
         topic: What it is about in a word, by which remarks of one author are found together.

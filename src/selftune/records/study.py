@@ -20,12 +20,13 @@ class StudyNight(Record):
         version: Of the release that was asked, and its `generation`.
         prompts: How many users asked; `goals` how many goals were set in idle time, and by whom.
         probe_digest: Of the questions that measured it: the same for every arm in one night.
-        score: Mean over the probe's `n` units with a score, and the interval of that mean; None: not measured.
+        score: Mean over the probe's `n` units with a score, and the `interval` of that mean; None: not measured.
         ended_by: `promoted`, an outcome of the gate, `halted` with the reason in `told`, or `no training` by design.
         trigger: What set the training off, or kept it from starting, in one sentence.
         approval_id: The yes that the night needed before its cycle could begin.
         seconds: Spent on training, evaluation and data, in that order; `costs_usd` likewise.
         ledger_from: Place of the ledger entry by which the night began: what it did stands behind it.
+        goals_by: Who set the goals; empty where nobody did.
     """
 
     KIND: ClassVar[str] = "study_night"

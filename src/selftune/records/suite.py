@@ -44,6 +44,9 @@ class Suite(Record):
     """Items, how they are asked and who scores them. `unit` is `pair` or `item`: what a mean is taken over.
 
     Attributes:
+        scorer: Who scores, by its registered name.
+        categories: Kinds of question; a policy may guard each.
+        seed: What the items were drawn with.
         repeats: How many answers are drawn for each item, each with a seed of its own.
         purpose: `gate`, it may decide; `regression`, grown of what was put right, it may stop a candidate and promotes
             none; `screen`, a part of a suite for a cheap look, it decides nothing.
