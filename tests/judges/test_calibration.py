@@ -10,7 +10,7 @@ import pytest
 
 from selftune.app.campaigns.calibration import simulate_raters
 from selftune.judges.calibration.draw import Candidate, band_of, draw_for_review
-from selftune.judges.calibration.human import human_identity, is_human, judge_by_hand, merge_people
+from selftune.judges.calibration.human import ONE_MARK, human_identity, is_human, judge_by_hand, merge_people
 from selftune.judges.calibration.measure import Bar, Calibration, compare_judges, measure_drift
 from selftune.judges.calibration.words import describe_calibration, describe_line, what_labels_support
 from selftune.judges.rubric import load_rubric
@@ -123,6 +123,16 @@ def test_a_criterion_that_does_not_apply_to_one_of_them_leaves_its_measure():
     without = replace(person, criteria=(replace(person.criteria[0], score=None), *person.criteria[1:]))
     found = compare_judges([(first, without), *pairs[1:]], RUBRIC, against="people")
     assert [item.kappa.n for item in found.criteria] == [19, 20, 20, 20, 20]
+
+
+def test_one_mark_for_a_whole_answer_counts_overall_and_not_by_criterion():
+    pairs = simulate(random.Random(6), 20)
+    first, person = pairs[0]
+    whole = replace(person, flags=(ONE_MARK,))
+    assert merge_people([whole, person], RUBRIC).flags == (ONE_MARK,)
+    found = compare_judges([(first, whole), *pairs[1:]], RUBRIC, against="people")
+    assert found.overall.kappa.n == 20
+    assert {item.kappa.n for item in found.criteria} == {19}
 
 
 def test_drift_is_the_change_since_the_first_time_and_names_praised_rubbish():

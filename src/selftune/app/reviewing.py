@@ -6,13 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import ConfigError, NothingNewError
+from selftune.errors import ConfigError, NothingNewError, UsageError
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import review as say_reviewed
 from selftune.judges.asking import ask_all
 from selftune.judges.calibration.canaries import CANARY, canaries
 from selftune.judges.calibration.draw import Candidate, draw_for_review
-from selftune.judges.calibration.human import human_identity, is_human, judge_by_hand
+from selftune.judges.calibration.human import ONE_MARK, human_identity, is_human, judge_by_hand
 from selftune.judges.calibration.measure import category_of
 from selftune.judges.calibration.words import describe_drift
 from selftune.judges.purse import Purse
@@ -112,7 +112,30 @@ class Reviewing:
 
     def pick(self, sheet: Sheet, criterion: str, score: float | None) -> Sheet:
         """The sheet with one more pick, which is kept before this returns; the last one completes the verdict."""
-        picks = {**sheet.picks, criterion: score}
+        return self._keep(sheet, {criterion: score})
+
+    def judge(self, sheet: Sheet, picks: Mapping[str, float | None], mark: float | None) -> Sheet:
+        """The sheet with a whole verdict, kept before this returns.
+
+        Args:
+            picks: What was marked by itself, by criterion; None where one does not apply.
+            mark: What every other criterion gets; None where nothing was said of the answer as a whole. A verdict in
+                which it stands for several is left out where the criteria are compared one by one.
+
+        Raises:
+            UsageError: a criterion has no mark.
+        """
+        marked = {**sheet.picks, **picks}
+        others = [one.name for one in self.rubric.criteria if one.name not in marked]
+        if others and mark is None:
+            raise UsageError(
+                f"{', '.join(others)}: no mark yet.",
+                next_step="Mark the answer as a whole, or each criterion by itself.",
+            )
+        return self._keep(sheet, {**picks, **dict.fromkeys(others, mark)}, flags=(ONE_MARK,) if len(others) > 1 else ())
+
+    def _keep(self, sheet: Sheet, given: Mapping[str, float | None], *, flags: tuple[str, ...] = ()) -> Sheet:
+        picks = {**sheet.picks, **given}
         context, store = self._project.context(), self._project.store
         verdict = judge_by_hand(
             picks,
@@ -121,6 +144,7 @@ class Reviewing:
             reviewer=self._identity,
             salt=context.draw_salt(),
         )
+        verdict = replace(verdict, flags=flags)
         done = verdict.status is not JudgementStatus.PENDING
         said = say_reviewed(
             sheet.interaction_id,

@@ -212,15 +212,27 @@ def test_pairs_are_picked_by_key(visit, peopled, tmp_path):
     assert said == ["right"]
 
 
-def test_answers_are_reviewed_by_key(visit, tmp_path):
+def test_an_answer_is_reviewed_by_two_keys(visit, tmp_path):
     page = visit("/review")
-    page.get_by_label("How many").fill("1")
+    page.get_by_label("How many").fill("2")
     page.get_by_role("button", name="Begin").click()
     page.locator("form.keyed").wait_for()
     assert picture(page, "review_sheet_1200", tmp_path) == (1200, 900)
-    while page.locator("form.keyed").count():
+    for mark in ("4", "2"):
+        page.keyboard.press(mark)
         with page.expect_navigation():
-            page.keyboard.press("4")
+            page.keyboard.press("Enter")
+    page.get_by_text("All 2 are done: 2 judged").wait_for()
+
+
+def test_an_answer_is_reviewed_without_any_javascript(visit):
+    page = visit("/review", javascript=False)
+    page.get_by_label("How many").fill("1")
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_text("criteria by themselves").click()
+    page.get_by_role("group", name="Tone").get_by_label("does not apply").check()
+    page.get_by_role("group", name="The answer as a whole").get_by_label("3").check()
+    page.get_by_role("button", name="Keep it").click()
     page.get_by_text("All 1 are done: 1 judged").wait_for()
 
 

@@ -11,6 +11,7 @@ from dashboard_visitor import Visitor
 from page_reading import answered, page, records, words_of
 from peopled_project import TOPICS
 
+from selftune.judges.calibration.human import ONE_MARK
 from selftune.judges.rubric import RUBRICS
 from selftune.loop.config import Profile
 from selftune.loop.forgetting import forget as forgetting
@@ -111,26 +112,32 @@ def test_pairs_are_drawn_when_asked_for_picked_blind_and_kept(visitor, peopled):
     assert "was picked" in words_of(visitor, "/pick/result")
 
 
-def test_a_review_goes_criterion_by_criterion_and_is_the_persons_verdict(visitor, peopled):
-    assert visitor.sends("/review", id="x", criterion="y", mark="5").status_code == 400
+def answer_before(visitor):
+    """The id of the answer that the page Review asks for."""
+    return re.search(r'name="id" value="([^"]+)"', page(visitor, "/review"))[1]
+
+
+def test_a_review_takes_a_mark_for_the_whole_and_marks_of_single_criteria(visitor, peopled):
+    assert visitor.sends("/review", id="x", mark="5").status_code == 400
     assert visitor.sends("/review/begin", count="0").status_code == 400
-    assert visitor.sends("/review/begin", count="2").status_code == 303
-    before = len(records(peopled, Judgement))
-    shown = page(visitor, "/review")
-    name = re.search(r'name="id" value="([^"]+)"', shown)[1]
-    criterion = re.search(r'name="criterion" value="([^"]+)"', shown)[1]
-    assert visitor.sends("/review", id=name, criterion=criterion, mark="9").status_code == 404
-    while (shown := page(visitor, "/review")) and f'value="{name}"' in shown:
-        criterion = re.search(r'name="criterion" value="([^"]+)"', shown)[1]
-        visitor.sends("/review", id=name, criterion=criterion, mark="5")
-    verdicts = records(peopled, Judgement)[before:]
-    assert {one.interaction_id for one in verdicts} == {name}
-    assert verdicts[-1].overall == 5.0
-    other = re.search(r'name="id" value="([^"]+)"', shown)[1]
-    visitor.sends("/review", id=other, criterion=criterion, mark="s")
-    assert "All 2 are done: 1 judged" in words_of(visitor, "/review")
+    assert visitor.sends("/review/begin", count="3").status_code == 303
+    before, whole = len(records(peopled, Judgement)), answer_before(visitor)
+    for wrong, status in (({}, 400), ({"mark": "9"}, 404), ({"mark": "-"}, 404), ({"mark": "4", "of:tone": "9"}, 404)):
+        assert visitor.sends("/review", id=whole, **wrong).status_code == status
+    assert len(records(peopled, Judgement)) == before
+    for _ in range(2):
+        assert visitor.sends("/review", id=whole, mark="4").status_code == 303
+    single = answer_before(visitor)
+    visitor.sends("/review", id=single, mark="5", **{"of:tone": "-", "of:identity": "1"})
+    first, second = records(peopled, Judgement)[before:]
+    assert (first.interaction_id, first.overall, first.flags) == (whole, 4.0, (ONE_MARK,))
+    given = {one.name: one.score for one in second.criteria}
+    assert (second.interaction_id, given["tone"], given["identity"], given["permission"]) == (single, None, 1.0, 5.0)
+    assert second.judge == first.judge != records(peopled, Judgement)[0].judge
+    visitor.sends("/review", id=answer_before(visitor), mark="5", then="s")
+    assert "All 3 are done: 2 judged" in words_of(visitor, "/review")
     visitor.sends("/review/end")
-    assert "All 2 are done" not in words_of(visitor, "/review")
+    assert "All 3 are done" not in words_of(visitor, "/review")
 
 
 def test_a_doubt_is_raised_answered_and_closed_by_nobody_whom_it_questions(visitor, peopled):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from selftune.app.reviewing import Sheet
-    from selftune.records import Criterion, Rubric
+    from selftune.records import Rubric
 
 _MOST: Final = 20
 
@@ -23,27 +23,26 @@ class Sitting:
     passed_over: frozenset[str] = frozenset()
 
     @property
-    def next(self) -> tuple[Sheet, Criterion] | None:
-        """The next sheet with the criterion that has no pick yet; None where all is judged or passed over."""
-        for sheet in self.sheets:
-            if sheet.interaction_id in self.passed_over:
-                continue
-            for criterion in self.rubric.criteria:
-                if criterion.name not in sheet.picks:
-                    return sheet, criterion
-        return None
+    def next(self) -> Sheet | None:
+        """The next sheet that is not judged whole; None where all is judged or passed over."""
+        left = (one for one in self.sheets if one.interaction_id not in self.passed_over and not self.is_whole(one))
+        return next(left, None)
 
     @property
     def done(self) -> int:
         """How many are judged whole."""
-        return sum(all(one.name in sheet.picks for one in self.rubric.criteria) for sheet in self.sheets)
+        return sum(map(self.is_whole, self.sheets))
+
+    def is_whole(self, sheet: Sheet) -> bool:
+        """Whether each criterion has its mark."""
+        return all(one.name in sheet.picks for one in self.rubric.criteria)
 
     def sheet(self, interaction_id: str) -> Sheet | None:
         """The sheet of one answer."""
         return next((one for one in self.sheets if one.interaction_id == interaction_id), None)
 
     def with_sheet(self, sheet: Sheet) -> Sitting:
-        """The same with one more pick."""
+        """The same with what was judged."""
         at_its_place = (sheet if one.interaction_id == sheet.interaction_id else one for one in self.sheets)
         return replace(self, sheets=tuple(at_its_place))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Final, Self
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 HUMAN: Final = "human"
 _PREFIX: Final = f"{HUMAN}:"
 _VERSION: Final = "1"
+ONE_MARK: Final = "one mark"
+"""The flag of a verdict in which several criteria have one mark in common, given to the answer as a whole."""
 
 
 class HumanJudge:
@@ -95,7 +98,9 @@ def merge_people(verdicts: Sequence[Judgement], rubric: Rubric) -> Judgement:
         for given in [[score for score in scores if score is not None]]
     )
     people = JudgeIdentity(name=f"{_PREFIX}{len(verdicts)} people", version=_VERSION)
-    return _verdict(criteria, rubric, interaction_id=first.interaction_id, judge=people, salt=first.salt)
+    merged = _verdict(criteria, rubric, interaction_id=first.interaction_id, judge=people, salt=first.salt)
+    as_a_whole = any(ONE_MARK in verdict.flags for verdict in verdicts)
+    return replace(merged, flags=(ONE_MARK,)) if as_a_whole else merged
 
 
 def _verdict(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
+from selftune.judges.calibration.human import ONE_MARK
 from selftune.scoring.agreement import Agreement, measure_kappa, measure_spearman, student_quantile
 
 if TYPE_CHECKING:
@@ -179,6 +180,9 @@ def _scores(pairs: Pairs, name: str) -> list[tuple[float, float]]:
 
 
 def _score(judgement: Judgement, name: str) -> float | None:
+    """What it gave for this criterion; a mark for the answer as a whole tells the criteria from each other by nothing."""
+    if ONE_MARK in judgement.flags:
+        return None
     return next((item.score for item in judgement.criteria if item.name == name), None)
 
 

@@ -1,4 +1,4 @@
-"""Review: a person judges answers blind, one key for each criterion, so that the judge can be held against them."""
+"""Review: a person judges answers blind, two keys for each, so that the judge can be held against them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from selftune.errors import UnknownNameError, UsageError
 from selftune.judges.rubric import RUBRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from selftune.loop.project import Project
 
 router = APIRouter()
@@ -26,22 +28,24 @@ _HERE: Final = "/review"
 _MOST: Final = 100
 _AS_USUAL: Final = 20
 _SKIP: Final = "s"
+_DOES_NOT_APPLY: Final = "-"
+_BY_ITSELF: Final = "of:"
 
 
 @router.get("/review")
 def review(request: Request) -> Response:
-    """The next answer and criterion, or a form to begin."""
+    """The next answer, or a form to begin."""
     sitting = _sittings(request).get(_session(request))
-    found = None if sitting is None else sitting.next
     project = project_of(request)
     return show(
         request,
         "review",
         title="Review",
         sitting=sitting,
-        sheet=None if found is None else found[0],
-        criterion=None if found is None else found[1],
+        sheet=None if sitting is None else sitting.next,
         marks=[] if sitting is None else _marks(sitting),
+        not_asked=_DOES_NOT_APPLY,
+        skip=_SKIP,
         judge=judge_line(project),
         rubrics=_rubrics(project),
         count=_AS_USUAL,
@@ -67,43 +71,48 @@ def begin(request: Request, form: Form) -> Response:
 
 
 @router.post("/review")
-def pick(request: Request, form: Form) -> Response:
-    """Keep one mark, which is on record before the next is asked for; or pass an answer over."""
-    sitting, mark = _sitting_of(request), form.needed("mark", "your mark")
-    name, criterion = form.needed("id", "the answer"), form.needed("criterion", "the criterion")
-    sheet, scale = sitting.sheet(name), scale_keys(sitting.rubric)
-    if sheet is None or criterion not in {one.name for one in sitting.rubric.criteria}:
-        raise UnknownNameError(
-            "answer or criterion", f"{name} {criterion}", [one.name for one in sitting.rubric.criteria]
-        )
-    if mark == _SKIP:
+def judge(request: Request, form: Form) -> Response:
+    """Keep a verdict, which is on record before the next answer is shown; or pass this one over."""
+    sitting, name = _sitting_of(request), form.needed("id", "the answer")
+    sheet = sitting.sheet(name)
+    if sheet is None:
+        raise UnknownNameError("answer", name, [one.interaction_id for one in sitting.sheets])
+    if form.text("then") == _SKIP:
         _sittings(request).put(_session(request), replace(sitting, passed_over=sitting.passed_over | {name}))
         return done(request, _HERE)
-    if mark not in scale:
-        raise UnknownNameError("mark", mark, scale)
+    scale = scale_keys(sitting.rubric)
+    picks = {
+        one.name: _meant(scale, said)
+        for one in sitting.rubric.criteria
+        if (said := form.text(f"{_BY_ITSELF}{one.name}"))
+    }
+    whole = {key: score for key, score in scale.items() if score is not None}
+    mark = _meant(whole, form.text("mark")) if form.text("mark") else None
     # A form that was sent twice: the first one counts.
-    if criterion not in sheet.picks:
+    if not sitting.is_whole(sheet):
         with acting_on(request) as project:
-            reviewing = Reviewing(project, reviewer=getpass.getuser(), rubric=sitting.name)
-            sheet = reviewing.pick(sheet, criterion, scale[mark])
+            sheet = Reviewing(project, reviewer=getpass.getuser(), rubric=sitting.name).judge(sheet, picks, mark)
         _sittings(request).put(_session(request), sitting.with_sheet(sheet))
     return done(request, _HERE)
 
 
 @router.post("/review/end")
 def end(request: Request) -> Response:
-    """Stop; what was picked is on record, and half a verdict is offered again first."""
+    """Stop; what was picked is on record, and an answer begun at a terminal is offered again first."""
     sitting = _sitting_of(request)
     _sittings(request).end(_session(request))
     return done(request, _HERE, f"{sitting.done} judged. What they say of the judge: selftune judge report")
 
 
 def _marks(sitting: Sitting) -> list[tuple[str, str]]:
-    """Each key and what it says."""
-    marks = [
-        (key, "does not apply" if score is None else f"{score:g}") for key, score in scale_keys(sitting.rubric).items()
-    ]
-    return [*marks, (_SKIP, "skip this one")]
+    """Each key and the mark that it stands for."""
+    return [(key, f"{score:g}") for key, score in scale_keys(sitting.rubric).items() if score is not None]
+
+
+def _meant(scale: Mapping[str, float | None], key: str) -> float | None:
+    if key not in scale:
+        raise UnknownNameError("mark", key, scale)
+    return scale[key]
 
 
 def _rubrics(project: Project) -> list[str]:
