@@ -118,6 +118,7 @@ class Reviewing:
         """The sheet with a whole verdict, kept before this returns.
 
         Args:
+            sheet: The answer, and what was marked of it before.
             picks: What was marked by itself, by criterion; None where one does not apply.
             mark: What every other criterion gets; None where nothing was said of the answer as a whole. A verdict in
                 which it stands for several is left out where the criteria are compared one by one.

@@ -180,7 +180,7 @@ def _scores(pairs: Pairs, name: str) -> list[tuple[float, float]]:
 
 
 def _score(judgement: Judgement, name: str) -> float | None:
-    """What it gave for this criterion; a mark for the answer as a whole tells the criteria from each other by nothing."""
+    """What it gave for this criterion; a mark for the answer as a whole says nothing of one alone."""
     if ONE_MARK in judgement.flags:
         return None
     return next((item.score for item in judgement.criteria if item.name == name), None)
