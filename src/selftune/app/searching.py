@@ -69,9 +69,8 @@ def find_words_so_far(project: Project, words: str, *, limit: int) -> FoundSoFar
     index = _index_of(project)
     hits = index.search(words, limit=limit)
     # An index that is behind still names what was erased since.
-    kept = {one.id for one in project.store.kept_records([hit.interaction_id for hit in hits], Interaction)}
-    found = tuple(_found(project, [hit for hit in hits if hit.interaction_id in kept]))
-    return FoundSoFar(found=found, behind=index.watermark < project.store.last_sequence(Interaction))
+    behind = index.watermark < project.store.last_sequence(Interaction)
+    return FoundSoFar(found=tuple(_found(project, hits, passing_over_erased=True)), behind=behind)
 
 
 def find_alike(project: Project, interaction_id: str, *, limit: int) -> Findings:
@@ -130,13 +129,14 @@ def _text_of(interaction: Interaction) -> str:
     return "\n".join(message.content for message in interaction.messages if message.role != "system")
 
 
-def _found(project: Project, hits: Sequence[Hit]) -> Iterator[Found]:
-    for hit in hits:
-        interaction = project.store.record(hit.interaction_id, Interaction)
+def _found(project: Project, hits: Sequence[Hit], *, passing_over_erased: bool = False) -> Iterator[Found]:
+    read = project.store.kept_records if passing_over_erased else project.store.records
+    scores = {hit.interaction_id: hit.score for hit in hits}
+    for interaction in read(scores, Interaction):
         asked = [message.content for message in interaction.prompt if message.role == "user"]
         yield Found(
             id=interaction.id,
-            score=hit.score,
+            score=scores[interaction.id],
             source=f"{interaction.source} {interaction.position}",
             asked=asked[-1] if asked else "",
             answered=interaction.answer or "",

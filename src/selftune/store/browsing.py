@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import func, select
+import msgspec
+from sqlalchemy import bindparam, func, select
 
 from selftune.store.dialect import reading
 from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine, Select
+
+_ABOVE_ALL: Final = 2**63 - 1
 
 
 class Entry(NamedTuple):
-    """One interaction as the facts have it; none of its words. What was erased has no facts and is not among them.
+    """One interaction as the facts have it. What was erased has no facts and is not among them.
 
     Attributes:
         sequence: Its place in the log.
         may_train: Whether it may be learnt from.
         superseded: Whether a later version stands in its place.
         happened_at: UTC, ISO 8601; None where its source did not say.
+        words: What was said, where it was asked for.
     """
 
     sequence: int
@@ -31,6 +36,30 @@ class Entry(NamedTuple):
     superseded: bool
     happened_at: str | None
     saved_at: str
+    words: Glimpse | None = None
+
+
+class Glimpse(NamedTuple):
+    """What a list shows of an exchange. Nothing compared it with the id: whoever shows all of it reads the record.
+
+    Attributes:
+        asked: The last question before the answer; empty where there is none.
+        answered: What the model said last; empty where it said nothing.
+        readable: Whether the text is one of a record at all.
+    """
+
+    asked: str
+    answered: str
+    readable: bool = True
+
+
+class _Turn(msgspec.Struct):
+    role: str
+    content: str
+
+
+class _Turns(msgspec.Struct):
+    messages: list[_Turn] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +97,22 @@ class Log:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def page(self, limit: int, *, before: int | None = None, after: int | None = None) -> LogPage:
-        """The newest entries; or those next below one place, or next above another."""
+    def page(self, limit: int, *, before: int | None = None, after: int | None = None, words: bool = False) -> LogPage:
+        """The newest entries; or those next below one place, or next above another; in one question to the store.
+
+        With `words`, each with what was said, as `Glimpse` tells.
+        """
+        asked = _asked(upwards=after is not None, words=words)
+        place = _ABOVE_ALL if before is None else before
         with reading(self._engine) as connection:
-            entries = _entries(connection, limit, before=before, after=after)
-            if not entries:
-                return LogPage(entries=(), newer=False, older=False)
-            return LogPage(
-                entries=tuple(entries),
-                newer=_is_one(connection, after=entries[0].sequence),
-                older=_is_one(connection, before=entries[-1].sequence),
-            )
+            rows = connection.execute(asked, {"place": place if after is None else after, "many": limit}).all()
+        if not rows:
+            return LogPage(entries=(), newer=False, older=False)
+        oldest, newest = rows[0][:2]
+        found = [_entry(*row[2:]) for row in rows]
+        if after is not None:
+            found.reverse()
+        return LogPage(entries=tuple(found), newer=newest > found[0].sequence, older=oldest < found[-1].sequence)
 
     def counts(self) -> LogCounts:
         """How many there are of each kind; walks over all of them."""
@@ -104,42 +138,48 @@ class Log:
             return tuple(connection.execute(asked).scalars())
 
 
-def _entries(connection: Connection, limit: int, *, before: int | None, after: int | None) -> list[Entry]:
-    place = INTERACTIONS.c.sequence
-    asked = (
-        select(
-            place,
-            RECORDS.c.id,
-            INTERACTIONS.c.source,
-            INTERACTIONS.c.may_train,
-            INTERACTIONS.c.superseded_by,
-            INTERACTIONS.c.happened_at,
-            RECORDS.c.saved_at,
-        )
-        .join(RECORDS, RECORDS.c.sequence == place)
-        .limit(limit)
-    )
-    if after is not None:
-        rows = reversed(connection.execute(asked.where(place > after).order_by(place)).all())
-    else:
-        below = asked if before is None else asked.where(place < before)
-        rows = iter(connection.execute(below.order_by(place.desc())).all())
-    return [
-        Entry(
-            sequence=row.sequence,
-            interaction_id=row.id,
-            source=row.source,
-            may_train=bool(row.may_train),
-            superseded=row.superseded_by is not None,
-            happened_at=row.happened_at,
-            saved_at=row.saved_at,
-        )
-        for row in rows
+@cache
+def _asked(*, upwards: bool, words: bool) -> Select[Any]:
+    """The question for a page, worked out once: the ends of the log beside each row, then what `_entry` takes."""
+    place, every = INTERACTIONS.c.sequence, INTERACTIONS.alias("every")
+    ends = (select(end(every.c.sequence)).scalar_subquery() for end in (func.min, func.max))
+    columns = [
+        place,
+        RECORDS.c.id,
+        INTERACTIONS.c.source,
+        INTERACTIONS.c.may_train,
+        INTERACTIONS.c.superseded_by,
+        INTERACTIONS.c.happened_at,
+        RECORDS.c.saved_at,
+        *([RECORDS.c.body] if words else []),
     ]
+    asked = select(*ends, *columns).join_from(INTERACTIONS, RECORDS, RECORDS.c.sequence == place)
+    within = asked.where(place > bindparam("place")) if upwards else asked.where(place < bindparam("place"))
+    return within.order_by(place if upwards else place.desc()).limit(bindparam("many"))
 
 
-def _is_one(connection: Connection, *, before: int | None = None, after: int | None = None) -> bool:
-    place = INTERACTIONS.c.sequence
-    asked = select(place).limit(1)
-    asked = asked.where(place < before) if before is not None else asked.where(place > after)
-    return connection.execute(asked).first() is not None
+def _entry(
+    sequence: int,
+    name: str,
+    source: str,
+    may_train: bool,
+    later: int | None,
+    happened_at: str | None,
+    saved_at: str,
+    body: str | None = None,
+) -> Entry:
+    words = None if body is None else _glimpse(body)
+    return Entry(sequence, name, source, may_train, later is not None, happened_at, saved_at, words)
+
+
+def _glimpse(body: str) -> Glimpse:
+    try:
+        turns = _TURNS.decode(body).messages
+    except (msgspec.DecodeError, RecursionError):
+        return Glimpse("", "", readable=False)
+    last = next((at for at in reversed(range(len(turns))) if turns[at].role == "assistant"), len(turns))
+    asked = next((turn.content for turn in reversed(turns[:last]) if turn.role == "user"), "")
+    return Glimpse(asked, turns[last].content if last < len(turns) else "")
+
+
+_TURNS: Final = msgspec.json.Decoder(_Turns)

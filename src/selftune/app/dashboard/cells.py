@@ -1,9 +1,14 @@
-"""Cells of a page's own tables: a text with a link, a colour or a figure's alignment. Templates escape the text."""
+"""Cells of a page's own tables: a text with a link, a colour or a figure's alignment; and how a row is written."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
+
+from markupsafe import Markup
+
+from selftune.app.reporting.pages.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +42,30 @@ def address(path: str, **query: str) -> str:
 def kinds_of(rows: Sequence[Sequence[Any]]) -> list[str]:
     """What each column holds: figures, names that stay on one line, words that need room, or what lies between."""
     return [_kind(column) for column in zip(*rows, strict=True)]
+
+
+def rows_of(rows: Sequence[Sequence[Any]], kinds: Sequence[str]) -> Markup:
+    """The rows of a table's body, the first cell of each its heading; every text in them is escaped here.
+
+    Written here and not by a template, which takes ten times as long for a page of three hundred cells.
+    """
+    lines = "\n".join(f"<tr>{_row(row, kinds)}</tr>" for row in rows)
+    return Markup(lines)  # noqa: S704 - each text in it was escaped
+
+
+def _row(row: Sequence[Any], kinds: Sequence[str]) -> str:
+    first, *others = zip(row, kinds, strict=True)
+    return _written(*first, 'th scope="row"') + "".join(_written(*one, "td") for one in others)
+
+
+def _written(cell: Any, kind: str, tag: str) -> str:
+    if not isinstance(cell, dict):
+        return f'<{tag} class="{kind}">{escape(one_line(str(cell)))}</{tag[:2]}>'
+    text = escape(one_line(str(cell["text"])))
+    if link := cell.get("link"):
+        text = f'<a href="{escape(link)}">{text}</a>'
+    tint = f" {escape(tint)}" if (tint := cell.get("tint")) else ""
+    return f'<{tag} class="{kind}{tint}">{text}</{tag[:2]}>'
 
 
 def _kind(column: Sequence[Any]) -> str:

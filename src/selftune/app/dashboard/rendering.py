@@ -12,7 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from selftune.app.dashboard.cells import kinds_of
+from selftune.app.dashboard.cells import kinds_of, rows_of
 from selftune.app.dashboard.security import FIELD
 from selftune.app.dashboard.sessions import form_token
 from selftune.app.reporting.pages import figures
@@ -99,7 +99,7 @@ def _environment() -> Environment:
         "counted": figures.counted,
         "picture": lambda drawing: Markup(as_picture(drawing)),  # noqa: S704 - escaped there
     }
-    environment.globals["kinds_of"] = kinds_of
+    environment.globals |= {"kinds_of": kinds_of, "rows_of": rows_of}
     return environment
 
 

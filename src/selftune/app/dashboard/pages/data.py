@@ -57,12 +57,8 @@ def dataset(request: Request, name: str) -> Response:
 @router.get("/data/interactions")
 def interactions(request: Request, before: Place = None, after: Place = None) -> Response:
     """The log, newest first, fifty at a time."""
-    project = project_of(request)
-    page = project.store.log.page(PAGE, before=before, after=after)
-    names = [entry.interaction_id for entry in page.entries]
-    said = {one.id: one for one in project.store.kept_records(names, Interaction)}
-    rows = [_row(entry, said.get(entry.interaction_id)) for entry in page.entries]
-    return show(request, "interactions", title="Interactions", page=page, rows=rows)
+    page = project_of(request).store.log.page(PAGE, before=before, after=after, words=True)
+    return show(request, "interactions", title="Interactions", page=page, rows=[_row(entry) for entry in page.entries])
 
 
 @router.get("/data/interactions/{name}")
@@ -107,13 +103,14 @@ def catch_up(request: Request, form: Form) -> Response:
     return done(request, "/data/search", told)
 
 
-def _row(entry: Entry, said: Interaction | None) -> list[Any]:
+def _row(entry: Entry) -> list[Any]:
     at = (entry.happened_at or entry.saved_at)[:16].replace("T", " ")
-    if said is None:
+    if entry.words is None:
         words: list[Any] = [tinted("erased", "unsure"), ""]
+    elif not entry.words.readable:
+        words = [tinted("damaged", "bad"), ""]
     else:
-        asked = next((one.content for one in reversed(said.prompt) if one.role == "user"), "")
-        words = [_short(asked), _short(said.answer or "")]
+        words = [_short(entry.words.asked), _short(entry.words.answered)]
     state = "went on later" if entry.superseded else "" if entry.may_train else tinted("not learnt from", "unsure")
     name = linked(str(entry.sequence), f"/data/interactions/{entry.interaction_id}")
     return [name, at, shorten(entry.source, 26), *words, state]
