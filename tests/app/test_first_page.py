@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from selftune.app.cli.asked import asked_of
 from selftune.app.cli.first_page import SEVEN, show_next
 from selftune.app.cli.main import app, register_commands
+from selftune.app.cli.panels import PANEL_OF, PANELS
 from selftune.errors import UnknownNameError
 from selftune.loop.project import create_project
 
@@ -50,9 +51,12 @@ def test_plain_help_shows_those_of_the_seven_that_are_there_and_no_others():
 
 def test_all_commands_are_one_word_away_under_what_they_are_for():
     told = typed("help", "--all").output
-    for name, command in get_command(app).commands.items():
-        assert re.search(rf"^│ {name} ", told, flags=re.MULTILINE), name
-        assert command.rich_help_panel in told, name
+    parts = {part.split(" ─")[0]: part for part in told.split("╭─ ")[2:]}
+    assert list(parts) == list(PANELS)
+    for panel, names in PANELS.items():
+        assert re.findall(r"^│ ([a-z][a-z-]*) ", parts[panel], flags=re.MULTILINE) == names.split()
+        assert len(names.split()) <= 12, panel
+    assert PANEL_OF.keys() == get_command(app).commands.keys()
 
 
 @pytest.mark.parametrize("words", [("status",), ("judge", "import"), ("ledger",)])

@@ -22,9 +22,9 @@ InProgramme = Annotated[str, typer.Option("--programme", help="Only this archive
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.command(rich_help_panel="People")(alarms)
-    app.command(rich_help_panel="People")(samples)
-    app.add_typer(projection, name="projection", rich_help_panel="People")
+    app.command()(alarms)
+    app.command()(samples)
+    app.add_typer(projection, name="projection")
 
 
 def alarms(

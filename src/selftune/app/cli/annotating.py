@@ -12,9 +12,9 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.command("annotate", rich_help_panel="People")(annotate_record)
-    app.command("annotations", rich_help_panel="People")(list_annotations)
-    app.command("escalate", rich_help_panel="People")(escalate)
+    app.command("annotate")(annotate_record)
+    app.command("annotations")(list_annotations)
+    app.command("escalate")(escalate)
 
 
 def annotate_record(

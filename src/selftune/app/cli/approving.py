@@ -12,7 +12,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang this command on the app."""
-    app.command("approve", rich_help_panel="Every day")(approve)
+    app.command("approve")(approve)
 
 
 def approve(

@@ -25,7 +25,7 @@ _GAPS = 3
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the app."""
-    app.add_typer(archive, name="archive", rich_help_panel="The house")
+    app.add_typer(archive, name="archive")
 
 
 @archive.command("import")

@@ -20,7 +20,7 @@ Author = Annotated[str, typer.Option("--author", help="Who says so; the audit's 
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the app."""
-    app.add_typer(audit, name="audit", rich_help_panel="The house")
+    app.add_typer(audit, name="audit")
 
 
 @audit.command("start")

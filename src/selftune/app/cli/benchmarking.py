@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("benchmark", rich_help_panel="Every day")(benchmark)
+    app.command("benchmark")(benchmark)
 
 
 def benchmark(

@@ -8,16 +8,15 @@ import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
 
-_PANEL = "The brake"
 Author = Annotated[str, typer.Option(help="Who says so; your user name by default.")]
 
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.command("stop", rich_help_panel=_PANEL)(stop)
-    app.command("hold", rich_help_panel=_PANEL)(hold)
-    app.command("freeze", rich_help_panel=_PANEL)(freeze)
-    app.command("lift", rich_help_panel=_PANEL)(lift)
+    app.command("stop")(stop)
+    app.command("hold")(hold)
+    app.command("freeze")(freeze)
+    app.command("lift")(lift)
 
 
 def stop(

@@ -17,7 +17,7 @@ Author = Annotated[str, typer.Option(help="Who says so; your user name by defaul
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(canary, name="canary", rich_help_panel="Every day")
+    app.add_typer(canary, name="canary")
 
 
 @canary.command()

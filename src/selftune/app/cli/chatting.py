@@ -27,7 +27,7 @@ What you type is one turn, and the personas answer it. Ctrl-C ends what they say
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("chat", rich_help_panel="Every day")(chat)
+    app.command("chat")(chat)
 
 
 def chat(

@@ -15,7 +15,7 @@ codex = typer.Typer(no_args_is_help=True, help="The codex: who the system is, wh
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(codex, name="codex", rich_help_panel="The house")
+    app.add_typer(codex, name="codex")
 
 
 @codex.command("show")

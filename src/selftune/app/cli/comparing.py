@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from selftune.records import Check
     from selftune.records.scores import UnscoredRow
 
-_PANEL: Final = "Every day"
 _FEW: Final = 10
 
 
 def register(app: typer.Typer) -> None:
     """Hang this command on the app."""
-    app.command("compare", rich_help_panel=_PANEL)(compare)
+    app.command("compare")(compare)
 
 
 def compare(

@@ -26,7 +26,7 @@ class Shell(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("completion", rich_help_panel="The house")(completion)
+    app.command("completion")(completion)
 
 
 def completion(

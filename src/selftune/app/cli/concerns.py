@@ -21,7 +21,7 @@ Topic = Annotated[str, typer.Option(help="What it is about in a word: your remar
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(concern, name="concern", rich_help_panel="People")
+    app.add_typer(concern, name="concern")
 
 
 @concern.command("raise")

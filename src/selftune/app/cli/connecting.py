@@ -14,7 +14,7 @@ _connect = typer.Typer(no_args_is_help=True, help="Bring in what people say of a
 def register(app: typer.Typer) -> None:
     """Hang the group on the app."""
     _connect.command("openwebui")(openwebui)
-    app.add_typer(_connect, name="connect", rich_help_panel="The house")
+    app.add_typer(_connect, name="connect")
 
 
 def openwebui(

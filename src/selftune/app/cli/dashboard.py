@@ -11,7 +11,7 @@ from selftune.app.cli.everyday import HERE, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("dashboard", rich_help_panel="Every day")(dashboard)
+    app.command("dashboard")(dashboard)
 
 
 def dashboard(

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from selftune.curation.exporting import Exported
 
 _GROUP: Final = "dataset"
-_PANEL: Final = "The house"
 _Dataset = Annotated[str, typer.Argument(help="Id of a dataset, or its beginning.")]
 _Split = Annotated[str, typer.Option(help="train or holdout.")]
 # Shown around what is learnt; what is outside of them is only read.
@@ -26,9 +25,7 @@ def register(app: typer.Typer) -> None:
     group = next((each.typer_instance for each in app.registered_groups if each.name == _GROUP), None)
     if group is None:
         group = typer.Typer(no_args_is_help=True)
-        app.add_typer(
-            group, name=_GROUP, help="Make examples, and look at what was learnt from.", rich_help_panel=_PANEL
-        )
+        app.add_typer(group, name=_GROUP, help="Make examples, and look at what was learnt from.")
     group.command("list")(list_all)
     group.command("show")(show)
     group.command("diff")(diff)

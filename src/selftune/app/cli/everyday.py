@@ -28,15 +28,14 @@ HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    panel = "Every day"
-    app.command("init", rich_help_panel=panel)(init)
-    app.command("demo", rich_help_panel=panel)(demo)
-    app.command("import", rich_help_panel=panel)(import_logs)
-    app.command("cycle", rich_help_panel=panel)(cycle)
-    app.command("ask", rich_help_panel=panel)(ask)
-    app.command("status", rich_help_panel=panel)(status)
-    app.command("why", rich_help_panel=panel)(why)
-    app.command("rollback", rich_help_panel=panel)(rollback)
+    app.command("init")(init)
+    app.command("demo")(demo)
+    app.command("import")(import_logs)
+    app.command("cycle")(cycle)
+    app.command("ask")(ask)
+    app.command("status")(status)
+    app.command("why")(why)
+    app.command("rollback")(rollback)
 
 
 def init(

@@ -12,7 +12,7 @@ from selftune.app.cli.everyday import HERE, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("examples", rich_help_panel="Every day")(examples)
+    app.command("examples")(examples)
 
 
 def examples(

@@ -26,7 +26,7 @@ _SHIPPED: Final = "two_by_two"
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(_experiment, name="experiment", help=_HELP, rich_help_panel="The house")
+    app.add_typer(_experiment, name="experiment", help=_HELP)
 
 
 @_experiment.callback(invoke_without_command=True)

@@ -12,7 +12,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang this command on the app."""
-    app.command("export", rich_help_panel="Stage by stage")(export)
+    app.command("export")(export)
 
 
 def export(

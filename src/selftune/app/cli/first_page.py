@@ -38,7 +38,7 @@ _REST: Final = (
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("help", rich_help_panel="Every day")(show_help)
+    app.command("help")(show_help)
 
 
 def show_help(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Hang this command on the app."""
-    app.command("forget", rich_help_panel="People")(forget)
+    app.command("forget")(forget)
 
 
 def forget(

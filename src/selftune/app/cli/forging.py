@@ -18,7 +18,7 @@ Name = Annotated[str, typer.Argument(help="Its name, for the newest version; or 
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(tool, name="tool", rich_help_panel="The house")
+    app.add_typer(tool, name="tool")
 
 
 @tool.command("gaps")

@@ -16,7 +16,7 @@ _BYTES_IN_GB = 1e9
 
 def register(app: typer.Typer) -> None:
     """Hang this command on the app."""
-    app.command("forms", rich_help_panel="Stage by stage")(forms)
+    app.command("forms")(forms)
 
 
 def forms(

@@ -15,13 +15,13 @@ _key = typer.Typer(no_args_is_help=True, help="Keys of clients: what they ask ma
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.command("up", rich_help_panel="Every day")(up)
+    app.command("up")(up)
     _gateway.command("status")(status)
     _key.command("add")(add)
     _key.command("list")(list_keys)
     _key.command("revoke")(revoke)
     _gateway.add_typer(_key, name="key")
-    app.add_typer(_gateway, name="gateway", rich_help_panel="The house")
+    app.add_typer(_gateway, name="gateway")
 
 
 def up(

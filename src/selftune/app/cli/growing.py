@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from selftune.curation.growth.breaks import BreakRate
 
 _GROUP: Final = "dataset"
-_PANEL: Final = "The house"
 _Out = Annotated[Path, typer.Option("--out", help="The file to write: JSON lines that `selftune import` reads.")]
 _InProject = Annotated[Path | None, typer.Option("--project", "-p", help="The project whose suite, champion and log.")]
 
@@ -29,14 +28,12 @@ def register(app: typer.Typer) -> None:
     group = next((each.typer_instance for each in app.registered_groups if each.name == _GROUP), None)
     if group is None:
         group = typer.Typer(no_args_is_help=True)
-        app.add_typer(
-            group, name=_GROUP, help="Make examples, and look at what was learnt from.", rich_help_panel=_PANEL
-        )
+        app.add_typer(group, name=_GROUP, help="Make examples, and look at what was learnt from.")
     group.command("grow")(grow)
     group.command("prepare")(prepare)
     group.command("enrich")(enrich)
     group.command("breaks")(breaks)
-    app.command("diagnose", rich_help_panel=_PANEL)(diagnose)
+    app.command("diagnose")(diagnose)
 
 
 def grow(

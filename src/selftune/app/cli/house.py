@@ -21,16 +21,15 @@ _reference = typer.Typer(no_args_is_help=True, help="The small base that this pr
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    panel = "The house"
-    app.command("doctor", rich_help_panel=panel)(doctor)
-    app.command("rules", rich_help_panel=panel)(rules)
-    app.command("eject", rich_help_panel=panel)(eject_text)
-    app.command("config", rich_help_panel=panel)(show_config)
-    app.command("quarantine", rich_help_panel=panel)(quarantine)
-    app.command("schedule", rich_help_panel=panel)(schedule)
-    app.command("start", rich_help_panel=panel)(start)
-    app.add_typer(_base, name="base", rich_help_panel=panel)
-    app.add_typer(_reference, name="reference", rich_help_panel=panel)
+    app.command("doctor")(doctor)
+    app.command("rules")(rules)
+    app.command("eject")(eject_text)
+    app.command("config")(show_config)
+    app.command("quarantine")(quarantine)
+    app.command("schedule")(schedule)
+    app.command("start")(start)
+    app.add_typer(_base, name="base")
+    app.add_typer(_reference, name="reference")
 
 
 def doctor(project: Folder = HERE, json: AsJson = False) -> None:

@@ -12,7 +12,7 @@ from selftune.app.cli.everyday import HERE, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("inspect-log", rich_help_panel="The house")(inspect_log)
+    app.command("inspect-log")(inspect_log)
 
 
 def inspect_log(

@@ -20,7 +20,7 @@ KeyName = Annotated[str, typer.Option("--key", help="Of `selftune key list`; its
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(ledger, name="ledger", rich_help_panel="The house")
+    app.add_typer(ledger, name="ledger")
 
 
 @ledger.command("checkpoint")

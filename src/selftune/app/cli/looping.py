@@ -11,7 +11,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang this command on the app."""
-    app.command("loops", rich_help_panel="The house")(loops)
+    app.command("loops")(loops)
 
 
 def loops(

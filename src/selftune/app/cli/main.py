@@ -7,11 +7,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from selftune import __version__
 from selftune.app.cli.first_page import PURPOSE
-from selftune.app.cli.stages import STAGES
+from selftune.app.cli.panels import PANEL_OF
 
 if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
@@ -21,18 +21,14 @@ INTERRUPTED: Final = 130
 
 
 class _InOrder(TyperGroup):
-    """Shows panel by panel, the stages as the loop has them; Typer alone puts what has sub-commands last."""
+    """Shows each command in its panel and the panels in their order; Typer alone puts what has sub-commands last."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        panels = list(dict.fromkeys(getattr(command, "rich_help_panel", None) for command in self.commands.values()))
-        stages = list(STAGES)
-
-        def place(name: str) -> tuple[int, int]:
-            panel = panels.index(getattr(self.commands[name], "rich_help_panel", None))
-            return panel, stages.index(name) if name in stages else len(stages)
-
-        self.commands = {name: self.commands[name] for name in sorted(self.commands, key=place)}
+        self.commands = {name: self.commands[name] for name in PANEL_OF if name in self.commands} | {**self.commands}
+        for name, command in self.commands.items():
+            if isinstance(command, TyperCommand | TyperGroup):
+                command.rich_help_panel = PANEL_OF.get(name)
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         """The seven that a person needs; `selftune help --all` shows every command."""

@@ -11,7 +11,7 @@ from selftune.app.cli.everyday import HERE, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("mcp", rich_help_panel="The house")(mcp)
+    app.command("mcp")(mcp)
 
 
 def mcp(

@@ -20,7 +20,7 @@ motivator = typer.Typer(no_args_is_help=True, help="Goals that the system sets i
 
 def register(app: typer.Typer) -> None:
     """Hang the group on the app."""
-    app.add_typer(motivator, name="motivator", rich_help_panel="Every day")
+    app.add_typer(motivator, name="motivator")
 
 
 @motivator.command()

@@ -19,7 +19,7 @@ _HELP = "Try things by night within a time and a budget; the gate decides about 
 
 def register(app: typer.Typer) -> None:
     """Hang the group on the app; `selftune nightly` by itself is a night."""
-    app.add_typer(nightly, name="nightly", help=_HELP, rich_help_panel="Every day")
+    app.add_typer(nightly, name="nightly", help=_HELP)
 
 
 @nightly.callback(invoke_without_command=True)

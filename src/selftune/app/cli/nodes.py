@@ -9,7 +9,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("nodes", rich_help_panel="The house")(nodes)
+    app.command("nodes")(nodes)
 
 
 def nodes(project: Folder = HERE, json: AsJson = False) -> None:

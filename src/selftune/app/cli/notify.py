@@ -17,7 +17,7 @@ notify = typer.Typer(no_args_is_help=True, help="Be told of mornings, holds, app
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(notify, name="notify", rich_help_panel="Every day")
+    app.add_typer(notify, name="notify")
 
 
 @notify.command("test")

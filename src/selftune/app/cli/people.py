@@ -20,8 +20,8 @@ Account = Annotated[str | None, typer.Option(help="The user name under which thi
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(key, name="key", rich_help_panel="People")
-    app.add_typer(people, name="people", rich_help_panel="People")
+    app.add_typer(key, name="key")
+    app.add_typer(people, name="people")
 
 
 @key.command("new")

@@ -28,7 +28,7 @@ _RULE: Final = "-" * 60
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("pick", rich_help_panel="Every day")(pick)
+    app.command("pick")(pick)
 
 
 def pick(

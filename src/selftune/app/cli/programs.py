@@ -15,7 +15,7 @@ _HELP = "What a night may try: program.md as it is read, each knob with its boun
 
 def register(app: typer.Typer) -> None:
     """Hang the group on the app; `selftune program` by itself shows it."""
-    app.add_typer(_program, name="program", help=_HELP, rich_help_panel="The house")
+    app.add_typer(_program, name="program", help=_HELP)
 
 
 @_program.callback(invoke_without_command=True)

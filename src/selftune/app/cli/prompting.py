@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("prompt", rich_help_panel="Every day")(prompt)
+    app.command("prompt")(prompt)
 
 
 def prompt(

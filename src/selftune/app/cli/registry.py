@@ -23,7 +23,7 @@ Author = Annotated[str, typer.Option("--author", help="Who says so; your user na
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the app."""
-    app.add_typer(registry, name="registry", rich_help_panel="The house")
+    app.add_typer(registry, name="registry")
 
 
 @registry.command("add")

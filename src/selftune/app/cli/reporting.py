@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     group.command("card")(card)
     group.command("deprecation")(deprecation)
     group.command("lint")(lint)
-    app.add_typer(group, name="report", rich_help_panel="Every day")
+    app.add_typer(group, name="report")
 
 
 def show(

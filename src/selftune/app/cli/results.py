@@ -14,7 +14,7 @@ group = typer.Typer(help="What was tried, one row each, and how far a log of tri
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(group, name="results", rich_help_panel="The house")
+    app.add_typer(group, name="results")
 
 
 @group.callback(invoke_without_command=True)

@@ -24,7 +24,7 @@ _HELP: Final = "- does not apply   s skip this one   ? what the criterion means 
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app; three of them stand below `judge`."""
-    app.command("review", rich_help_panel="Every day")(review)
+    app.command("review")(review)
     group = next(item.typer_instance for item in app.registered_groups if item.name == "judge")
     assert group is not None, "the stages are registered first"  # noqa: S101 - main.py says in which order
     group.command("report")(report)

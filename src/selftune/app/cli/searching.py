@@ -8,15 +8,14 @@ import typer
 
 from selftune.app.cli.everyday import HERE, AsJson, Folder
 
-_PANEL: Final = "The house"
 _SHOWN: Final = 100
 _index = typer.Typer(help="The search index; it is made from the store and holds nothing of its own.")
 
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.command("search", rich_help_panel=_PANEL)(search)
-    app.add_typer(_index, name="index", rich_help_panel=_PANEL)
+    app.command("search")(search)
+    app.add_typer(_index, name="index")
 
 
 def search(

@@ -24,9 +24,9 @@ Subject = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.command(rich_help_panel="People")(readiness)
-    app.add_typer(sign, name="sign", rich_help_panel="People")
-    app.command(rich_help_panel="People")(handoff)
+    app.command()(readiness)
+    app.add_typer(sign, name="sign")
+    app.command()(handoff)
 
 
 def readiness(

@@ -25,7 +25,6 @@ STAGES: Final = {
 }
 
 
-_PANEL: Final = "Stage by stage"
 # Enough to see what scores go with, whatever the size of the log.
 _judge = typer.Typer()
 # Stages that have commands of their own below them.
@@ -36,9 +35,9 @@ def register(app: typer.Typer) -> None:
     """Hang one command per stage on the app; `judge` and `train` are stages, and have commands of their own below."""
     for stage, summary in STAGES.items():
         if stage in _GROUPS:
-            app.add_typer(_GROUPS[stage], name=stage, help=summary, rich_help_panel=_PANEL)
+            app.add_typer(_GROUPS[stage], name=stage, help=summary)
         else:
-            app.command(stage, help=summary, rich_help_panel=_PANEL)(_command(stage))
+            app.command(stage, help=summary)(_command(stage))
 
 
 @_judge.callback(invoke_without_command=True)

@@ -23,9 +23,9 @@ store = typer.Typer(no_args_is_help=True, help="Where records are kept: look, or
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the app."""
-    app.add_typer(store, name="store", rich_help_panel="The house")
-    app.command("backup", rich_help_panel="The house")(back_up_project)
-    app.command("restore", rich_help_panel="The house")(restore_project)
+    app.add_typer(store, name="store")
+    app.command("backup")(back_up_project)
+    app.command("restore")(restore_project)
 
 
 @store.command("status")

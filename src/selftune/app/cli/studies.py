@@ -23,7 +23,7 @@ _HERE: Final = Path()
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(_study, name="study", rich_help_panel="The house")
+    app.add_typer(_study, name="study")
 
 
 @_study.command("init")

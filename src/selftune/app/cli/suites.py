@@ -24,7 +24,7 @@ _Named = Annotated[str, typer.Argument(help="A suite by name, or its file.")]
 
 def register(app: typer.Typer) -> None:
     """Hang these commands on the app."""
-    app.add_typer(_suite, name="suite", rich_help_panel="The house")
+    app.add_typer(_suite, name="suite")
 
 
 @_suite.command("list")

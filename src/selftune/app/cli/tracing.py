@@ -11,7 +11,7 @@ from selftune.app.cli.everyday import HERE, AsJson, Folder
 
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
-    app.command("trace", rich_help_panel="The house")(trace)
+    app.command("trace")(trace)
 
 
 def trace(
