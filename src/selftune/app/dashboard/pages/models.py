@@ -10,11 +10,14 @@ from selftune.app.dashboard.actions import Form, done
 from selftune.app.dashboard.cells import figure, linked, tinted
 from selftune.app.dashboard.reading import acting_on, project_of
 from selftune.app.dashboard.rendering import show, show_page
+from selftune.app.dashboard.trials import GUARD_HEAD, trial_under_way
 from selftune.app.projects import choose_earlier, roll_back
 from selftune.app.reporting.naming import page_of_card
 from selftune.app.reporting.pages import figures
+from selftune.app.trial_page import describe_trial
+from selftune.loop.canary.ending import stop_trial
 from selftune.loop.releasing.service import make_target, serving_release
-from selftune.records import Build, Release
+from selftune.records import Build, LiveTrial, Release
 from selftune.release.live import LiveServer
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ router = APIRouter()
 def models(request: Request) -> Response:
     """Every release and every build."""
     project = project_of(request)
-    releases = [release for _, release in project.store.each(Release)]
+    releases, tried = [release for _, release in project.store.each(Release)], project.store.last(LiveTrial)
     live = LiveServer(make_target(project)).status()
     builds = {build.id: build for _, build in project.store.each(Build)}
     return show(
@@ -41,7 +44,18 @@ def models(request: Request) -> Response:
         newest=releases[-1] if releases else None,
         releases=list(_releases(project, releases, builds, live)),
         builds=list(_builds(project, builds, releases)),
+        trial=trial_under_way(project),
+        guard_head=GUARD_HEAD,
+        tried=() if tried is None else tuple(describe_trial(tried)),
     )
+
+
+@router.post("/models/trial/stop")
+def end_trial(request: Request) -> Response:
+    """Do as `selftune canary stop` does."""
+    with acting_on(request) as project:
+        kept = stop_trial(project)
+    return done(request, "/models", "The champion answers everybody.", f"On record: {kept.id}")
 
 
 @router.get("/models/card")
@@ -77,13 +91,19 @@ def _releases(
     for place, one in enumerate(reversed(releases)):
         build = builds.get(one.build_id)
         form = "not on record" if build is None else f"{build.form.value} {build.quantisation}"
-        now = tinted("serves now", "good") if one.version == serves else "in service" if not place else ""
-        decision = "" if one.decision_id is None else linked("why", f"/decisions/{one.decision_id}")
-        back = "" if not place else linked("go back to it", "/models/rollback", to=one.version)
+        state = _state(one, serves=one.version == serves, newest=not place)
+        reason = one.reason if one.decision_id is None else linked(one.reason, f"/decisions/{one.decision_id}")
         card = linked(one.version, "/models/card", name=one.version)
         kept = project.store.saved_at(one.id)[:16].replace("T", " ")
         size = "" if build is None else figures.size(build.size_bytes)
-        yield [card, now, back, decision, figure(str(one.generation)), kept, form, figure(size), one.reason]
+        yield [card, state, figure(str(one.generation)), kept, form, figure(size), reason]
+
+
+def _state(one: Release, *, serves: bool, newest: bool) -> Any:
+    if newest:
+        return tinted("serves now", "good") if serves else "in service"
+    # What answers in the place of a newer one that fell can be put into service for good.
+    return linked("serves now; go back to it" if serves else "go back to it", "/models/rollback", to=one.version)
 
 
 def _builds(project: Project, builds: dict[str, Build], releases: Sequence[Release]) -> Iterator[list[Any]]:

@@ -13,9 +13,11 @@ from selftune.app.cli.screen import TITLES
 from selftune.app.dashboard.reading import project_of
 from selftune.app.dashboard.rendering import render, show
 from selftune.app.dashboard.security import session_goes_on
+from selftune.app.dashboard.trials import GUARD_HEAD, trial_under_way
 from selftune.app.summary import status_summary
 from selftune.app.watching import what_runs
 from selftune.errors import SelftuneError
+from selftune.records import Release
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,4 +60,11 @@ def _text(request: Request) -> str:
 
 
 def _live(request: Request) -> dict[str, Any]:
-    return {"running": what_runs(project_of(request)), "titles": TITLES}
+    project = project_of(request)
+    return {
+        "running": what_runs(project),
+        "titles": TITLES,
+        "trial": trial_under_way(project),
+        "guard_head": GUARD_HEAD,
+        "newest": project.store.last(Release),
+    }
