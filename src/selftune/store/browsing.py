@@ -177,9 +177,15 @@ def _glimpse(body: str) -> Glimpse:
         turns = _TURNS.decode(body).messages
     except (msgspec.DecodeError, RecursionError):
         return Glimpse("", "", readable=False)
-    last = next((at for at in reversed(range(len(turns))) if turns[at].role == "assistant"), len(turns))
-    asked = next((turn.content for turn in reversed(turns[:last]) if turn.role == "user"), "")
-    return Glimpse(asked, turns[last].content if last < len(turns) else "")
+    asked: str | None = None
+    answered: str | None = None
+    for turn in reversed(turns):
+        if answered is None and turn.role == "assistant":
+            # What a person said after it is no question to it.
+            asked, answered = None, turn.content
+        elif asked is None and turn.role == "user":
+            asked = turn.content
+    return Glimpse(asked or "", answered or "")
 
 
 _TURNS: Final = msgspec.json.Decoder(_Turns)
