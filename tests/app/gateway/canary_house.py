@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import count
 
 from selftune.app.gateway.canary.routing import CanaryRouting
-from selftune.app.gateway.exchange import CHAMPION, Ended, Exchange, Route
+from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, Ended, Exchange, Route
 from selftune.errors import UnknownNameError
 from selftune.loop.canary.note import CanaryNote, Limits, write_canary
 
@@ -80,6 +81,12 @@ def exchange(upstream: str, text: str = "Four.", **changes) -> Exchange:
         "seconds": 0.2,
     }
     return Exchange(**fields | changes)
+
+
+def users(share: float = 0.5):
+    """Made-up users without end, each with who answers them on a trial of this share."""
+    note = replace(NOTE, share=share)
+    return ((name, CANDIDATE if note.is_on_candidate(name) else CHAMPION) for name in map("user {}".format, count()))
 
 
 def died(upstream: str, **changes) -> Exchange:

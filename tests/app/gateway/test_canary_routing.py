@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from canary_house import CANDIDATE_DIGEST, NOTE, died, exchange, start
+from canary_house import CANDIDATE_DIGEST, NOTE, died, exchange, start, users
 
 from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, SHADOW, Ended
 from selftune.errors import ServingError, UnknownNameError
 from selftune.governance.brake.file import new_stop, put_on
+from selftune.loop.canary.guards import Guard
 from selftune.loop.canary.journal import read_journal, replay
 from selftune.loop.canary.note import TrialEnd, end_canary, journal_path, note_path, read_canary, write_canary
 from selftune.loop.canary.settling import trial_of
 
 USERS = [f"user {n}" for n in range(400)]
 REFUSAL = "I'm sorry, but I can't help with that."
+
+
+def broke_off(user):
+    return exchange(CANDIDATE, user=user, ended=Ended.UPSTREAM_DIED, status=502)
 
 
 def sides(routing, users=USERS):
@@ -76,21 +84,24 @@ def test_in_the_shadow_nobody_is_answered_by_the_candidate_and_its_answer_is_com
             routing.pick(alias, "ada")
     routing.observe(exchange(CHAMPION, "It is four."))
     routing.observe(exchange(CANDIDATE, "It is five.", shadow=True))
-    guards, compared = replay(NOTE, tmp_path)
+    guards, compared = replay(read_canary(tmp_path), tmp_path)
     assert guards.answers == {False: 1, True: 1}
+    assert [guards.seen(guard).n for guard in Guard] == [1, 0, 1, 0]
     assert [(one.identical, one.overlap) for one in compared] == [(False, 0.5)]
     assert "five" not in journal_path(tmp_path, NOTE.trial).read_text()
 
 
 def test_a_candidate_that_fails_is_sent_back_within_one_request_of_the_proof(tmp_path):
-    routing, _, settled = start(tmp_path, share=0.999999)
+    routing, _, settled = start(tmp_path, share=0.1)
     failed = 0
-    routing.observe(exchange(CHAMPION))
-    while routing.pick(CHAMPION, "ada").upstream == CANDIDATE:
-        routing.observe(exchange(CANDIDATE, ended=Ended.UPSTREAM_DIED, status=502))
-        routing.observe(exchange(CHAMPION))
-        failed += 1
-    assert failed == 10
+    for user, side in users(0.1):
+        assert routing.pick(CHAMPION, user).upstream == side
+        routing.observe(broke_off(user) if side == CANDIDATE else exchange(CHAMPION, user=user))
+        failed += side == CANDIDATE
+        if not read_canary(tmp_path).runs:
+            break
+    assert failed == 3
+    assert set(sides(routing).values()) == {CHAMPION}
     note = read_canary(tmp_path)
     assert (note.end, settled) == (TrialEnd.RETURNED, ["settle"])
     assert "harm is shown in errors" in note.why
@@ -121,24 +132,80 @@ def test_two_silences_with_an_answer_between_them_end_nothing(tmp_path):
 )
 def test_refusals_and_slowness_send_it_back_too(tmp_path, guard, bad):
     routing, _, _ = start(tmp_path)
-    for _ in range(40):
-        routing.observe(exchange(CHAMPION))
-        routing.observe(exchange(CANDIDATE, **bad))
+    for user, side in islice(users(), 60):
+        routing.observe(exchange(side, user=user, **(bad if side == CANDIDATE else {})))
     assert f"harm is shown in {guard}" in read_canary(tmp_path).why
 
 
 def test_thumbs_count_once_for_each_answer_and_send_it_back(tmp_path):
     routing, _, _ = start(tmp_path)
-    thumbs = 0
-    while read_canary(tmp_path).runs:
-        thumbs += 1
-        for upstream in (CHAMPION, CANDIDATE):
-            routing.observe(exchange(upstream, completion_id=f"{upstream} {thumbs}"))
-            for _ in range(3):
-                routing.thumb(f"{upstream} {thumbs}", up=upstream == CHAMPION)
-    assert "harm is shown in thumbs" in read_canary(tmp_path).why
-    assert 10 <= thumbs < 20
+    for user, side in islice(users(), 60):
+        routing.observe(exchange(side, user=user, completion_id=f"answer to {user}"))
+        for _ in range(3):
+            routing.thumb(f"answer to {user}", up=side == CHAMPION)
+    note = read_canary(tmp_path)
+    assert "harm is shown in thumbs" in note.why
+    assert len(thumbs_in(tmp_path)) == len({one.answer for one in thumbs_in(tmp_path)}) < 30
+    assert trial_of(note, tmp_path).guards[3].shows_harm
     routing.thumb("nobody's", up=False)
+
+
+def thumbs_in(hidden):
+    return [one for one in read_journal(hidden, NOTE.trial) if getattr(one, "thumb_down", None) is not None]
+
+
+def test_a_thumb_that_is_changed_takes_the_place_of_the_one_before(tmp_path):
+    routing, _, _ = start(tmp_path)
+    for user, side in islice(users(), 8):
+        routing.observe(exchange(side, user=user, completion_id=f"answer to {user}"))
+        routing.thumb(f"answer to {user}", up=False)
+        for n in range(3):
+            routing.observe(exchange(side, user=user, completion_id=f"{user} {n}"))
+            if n == 2:
+                routing.thumb(f"answer to {user}", up=True)
+            routing.thumb(f"{user} {n}", up=True)
+    guards = replay(NOTE, tmp_path)[0]
+    thumbs = next(found for found in trial_of(NOTE, tmp_path).guards if found.name == "thumbs")
+    sides = [side for _, side in islice(users(), 8)]
+    assert thumbs.n == 4 * sides.count(CANDIDATE)
+    # At its fourth answer each user has four thumbs that point up.
+    assert [guards.thumb(one.answer) for one in thumbs_in(tmp_path)].count(True) == 0
+    assert guards._users[Guard.THUMBS].levels[4].sums == (0.0, 0.0)
+    assert guards._users[Guard.THUMBS].levels[1].sums == (sides.count(CHAMPION), sides.count(CANDIDATE))
+
+
+def test_a_thumb_counts_for_an_answer_from_before_the_gateway_was_started_anew(tmp_path):
+    routing, _, _ = start(tmp_path)
+    routing.observe(exchange(CANDIDATE, completion_id="before"))
+    routing.thumb("before", up=False)
+    routing.close()
+    again, _, _ = start(tmp_path)
+    again.thumb("before", up=False)
+    again.thumb("before", up=True)
+    assert [(one.candidate, one.thumb_down) for one in thumbs_in(tmp_path)] == [(True, True), (True, False)]
+
+
+def test_a_thumb_for_an_answer_that_its_reader_broke_off_counts_and_the_answer_does_not(tmp_path):
+    routing, _, _ = start(tmp_path)
+    routing.observe(exchange(CANDIDATE, ended=Ended.CLIENT_GONE))
+    routing.thumb("c-1", up=False)
+    assert [one.candidate for one in thumbs_in(tmp_path)] == [True]
+    assert replay(NOTE, tmp_path)[0].answers == {False: 0, True: 0}
+
+
+def test_the_champion_that_steps_in_for_the_candidate_is_no_answer_of_its_own_side(tmp_path):
+    routing, _, _ = start(tmp_path)
+    ada = next(user for user, side in users() if side == CANDIDATE)
+    routing.observe(died(CANDIDATE, user=ada))
+    routing.observe(exchange(CHAMPION, user=ada))
+    assert replay(NOTE, tmp_path)[0].answers == {False: 0, True: 1}
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, unique=True), st.randoms(use_true_random=False))
+def test_a_user_s_side_does_not_hang_on_who_came_before_nor_on_when(names, chance):
+    shuffled = chance.sample(names, len(names))
+    before, after = ({name: NOTE.is_on_candidate(name) for name in some} for some in (names, shuffled))
+    assert before == after
 
 
 def test_thumbs_for_the_champion_say_nothing_of_the_one_in_its_shadow(tmp_path):
@@ -150,7 +217,7 @@ def test_thumbs_for_the_champion_say_nothing_of_the_one_in_its_shadow(tmp_path):
             routing.observe(exchange(CANDIDATE, completion_id=f"c{n}", shadow=True))
         routing.thumb(f"c{n}", up=not n % 2)
     assert read_canary(tmp_path).runs
-    thumbs = [one for one in read_journal(tmp_path, NOTE.trial) if getattr(one, "thumb_down", None) is not None]
+    thumbs = thumbs_in(tmp_path)
     assert len(thumbs) == 40
     assert not any(one.candidate for one in thumbs)
 
@@ -199,7 +266,6 @@ def test_what_says_nothing_of_the_model_is_not_counted(tmp_path):
     routing, inner, _ = start(tmp_path)
     nothing = [
         exchange(CANDIDATE, status=400, ended=Ended.REFUSED),
-        exchange(CANDIDATE, ended=Ended.CLIENT_GONE),
         exchange(CANDIDATE, route="/v1/embeddings"),
         exchange(CANDIDATE, alias=CANDIDATE),
         exchange("other"),
@@ -234,19 +300,21 @@ def test_the_brake_sends_everybody_back_at_once(tmp_path):
 
 
 def test_a_gateway_that_was_killed_goes_on_from_the_journal_and_a_torn_line(tmp_path):
-    routing, _, _ = start(tmp_path, share=0.999999)
-    for _ in range(6):
-        routing.observe(exchange(CHAMPION))
-        routing.observe(exchange(CANDIDATE, ended=Ended.UPSTREAM_DIED, status=502))
+    routing, _, _ = start(tmp_path, share=0.1)
+    everybody = users(0.1)
+
+    def until(fails, routing):
+        while fails and read_canary(tmp_path).runs:
+            user, side = next(everybody)
+            routing.observe(broke_off(user) if side == CANDIDATE else exchange(CHAMPION, user=user))
+            fails -= side == CANDIDATE
+        return fails
+
+    assert until(2, routing) == 0
     with journal_path(tmp_path, NOTE.trial).open("a") as journal:
         journal.write('{"candidate": true, "pers')
-    next_one, _, _ = start(tmp_path, share=0.999999)
-    failed = 6
-    while read_canary(tmp_path).runs:
-        next_one.observe(exchange(CHAMPION))
-        next_one.observe(exchange(CANDIDATE, ended=Ended.UPSTREAM_DIED, status=502))
-        failed += 1
-    assert failed == 10
+    next_one, _, _ = start(tmp_path, share=0.1)
+    assert until(9, next_one) == 8
 
 
 def test_a_full_disk_keeps_no_harmful_candidate_going(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selftune.gate.statistics.watching import STAKES, Watch, answers_at_worst, log_mean, watch_all
+from selftune.gate.statistics.watching import STAKES, Payoff, Watch, bounds, log_mean, watch_all
 
 ALPHA = 0.05
 DIFFERENCES = st.lists(st.floats(min_value=-1, max_value=1), max_size=30)
@@ -19,7 +19,7 @@ def ever_shown(draw, tolerated: float, answers: int) -> int | None:
     """After how many answers harm is first shown to somebody who looks after every one."""
     watch = Watch(tolerated=tolerated)
     for n in range(1, answers + 1):
-        watch = watch.after(draw())
+        watch = watch.after(Payoff(value=draw()))
         if watch.shows_harm(ALPHA):
             return n
     return None
@@ -46,7 +46,7 @@ def test_a_day_that_gets_worse_for_both_is_no_harm():
         watch = Watch(tolerated=0.02)
         for n in range(300):
             share = n / 300
-            watch = watch.after(float(rng.random() < share) - float(rng.random() < share))
+            watch = watch.after(Payoff(value=float(rng.random() < share) - float(rng.random() < share)))
         shown.append(watch.shows_harm(ALPHA))
     assert sum(shown) <= 12
 
@@ -60,9 +60,19 @@ def test_harm_is_found_and_greater_harm_sooner():
     assert sorted(large)[30] < sorted(small)[30]
 
 
-def test_a_candidate_that_answers_nothing_is_sent_back_after_a_dozen_answers():
-    assert answers_at_worst(0.02, 0.0125) == 10
-    assert answers_at_worst(0.02, 0.05) < answers_at_worst(0.2, 0.05)
+def test_pairs_that_are_as_bad_as_can_be_show_harm_after_a_dozen():
+    shown = [watch_all([1.0] * n, 0.02).shows_harm(0.0125) for n in range(12)]
+    assert shown.index(True) == 10
+
+
+@given(st.lists(st.floats(min_value=-1, max_value=1), min_size=1, max_size=30), st.floats(0.01, 0.2))
+def test_the_interval_ends_where_the_bets_refute(differences, alpha):
+    low, high = bounds([Payoff(value=one) for one in differences], alpha)
+    assert -1 <= low <= high <= 1
+    for tolerated in (0.0, 0.02, 0.3):
+        # Away from the last step of the halving both say the same.
+        if abs(low - tolerated) > 1e-5:
+            assert watch_all(differences, tolerated).shows_harm(alpha) == (low > tolerated)
 
 
 @given(DIFFERENCES, st.floats(min_value=0, max_value=0.9))
@@ -77,14 +87,14 @@ def test_the_capital_is_the_mean_over_the_stakes_of_what_each_alone_would_become
 @given(DIFFERENCES, st.floats(min_value=0, max_value=0.9))
 def test_what_was_shown_once_stays_shown_and_what_is_tolerated_more_is_shown_less(differences, tolerated):
     found = watch_all(differences, tolerated)
-    assert found.after(-1.0).p_value <= found.p_value
+    assert found.after(Payoff(value=-1.0)).p_value <= found.p_value
     assert watch_all(differences, min(0.95, tolerated + 0.05)).p_value >= found.p_value - 1e-12
 
 
 @pytest.mark.parametrize("bad", [1.5, -1.01, math.nan])
 def test_what_is_no_difference_is_refused(bad):
     with pytest.raises(ValueError, match="no difference"):
-        Watch(tolerated=0.1).after(bad)
+        Watch(tolerated=0.1).after(Payoff(value=bad))
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.0])

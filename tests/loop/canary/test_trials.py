@@ -38,11 +38,11 @@ def started(world, **changes):
 
 
 def answered(world, note, *, failing: bool, rounds: int = 30):
-    """So many answers by each side on the journal, the candidate's failing or not."""
+    """So many users of each side on the journal, each with an answer, the candidate's failing or not."""
     journal = Journal(world.hidden, note.trial)
     for n in range(rounds):
-        journal.write(Answer(candidate=False, person=f"{n}", failed=False, seconds=0.1, refused=False))
-        journal.write(Answer(candidate=True, person=f"{n}", failed=failing, seconds=0.1, refused=False))
+        journal.write(Answer(candidate=False, person=f"champion's {n}", failed=False, seconds=0.1, refused=False))
+        journal.write(Answer(candidate=True, person=f"candidate's {n}", failed=failing, seconds=0.1, refused=False))
     journal.close()
 
 

@@ -101,6 +101,11 @@ class Route:
     shadow: Route | None = None
 
 
+def sticky_of(user: str | None, key_id: str | None, conversation: str | None) -> str:
+    """Whom a request counts for: the user whom the client names, else the key, else the conversation."""
+    return user or key_id or conversation or ""
+
+
 class Capture(Protocol):
     """Keeps exchanges; awaited once for each, before the last bytes of its answer leave."""
 

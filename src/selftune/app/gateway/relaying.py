@@ -11,17 +11,17 @@ import json
 import logging
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.asking import BrokenOff, Unreachable
 from selftune.app.gateway.capture.make import is_wanted
-from selftune.app.gateway.exchange import Ended, Exchange
+from selftune.app.gateway.exchange import Ended, sticky_of
+from selftune.app.gateway.passage import MOST_ANSWER_BYTES, Passage
 from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.replying import Reply
 from selftune.app.gateway.sending import check_sending, redacted
-from selftune.app.gateway.shapes.base import JSON, new_id
+from selftune.app.gateway.shapes.base import JSON
 from selftune.errors import ServingError, UnknownNameError
 from selftune.failpoints import reach
 from selftune.release.door import BUILD, EMBEDDINGS
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from selftune.app.gateway.asking import Answer, Asker
     from selftune.app.gateway.callers import Caller
-    from selftune.app.gateway.exchange import Capture, Meters, Route, Routing
-    from selftune.app.gateway.shapes.base import Asked, Shape, Teller
+    from selftune.app.gateway.exchange import Capture, Exchange, Meters, Route, Routing
+    from selftune.app.gateway.shapes.base import Asked, Shape
     from selftune.loop.fronting import GatewaySection
 
 log = logging.getLogger("selftune.gateway")
@@ -42,7 +42,6 @@ log = logging.getLogger("selftune.gateway")
 COMPLETION_ID: Final = "X-Selftune-Completion-Id"
 UPSTREAM: Final = "X-Selftune-Upstream"
 DROPPED: Final = "X-Selftune-Dropped"
-_MOST_ANSWER_BYTES: Final = 64 << 20
 _MOST_DROPPED: Final = 10
 _OK: Final = range(200, 300)
 _SHADOWS: Final = 4
@@ -51,59 +50,6 @@ _BROKEN: Final = 500
 # What reading JSON of others raises where a value is not what it should be.
 _ODD: Final = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 _LACKING: Final = frozenset({404, 405, 501})
-
-
-@dataclass(kw_only=True)
-class Passage:
-    """What is known of an exchange while it goes on."""
-
-    route: str
-    caller: Caller
-    body: bytes
-    asked: Asked
-    teller: Teller
-    happened_at: str
-    began: float
-    upstream: str = ""
-    build_digest: str | None = None
-    status: int = 0
-    first_byte: float | None = None
-    spare: bool = False
-    over: bool = False
-    streamed: bool = False
-    said: list[bytes] = field(default_factory=list)
-    size: int = 0
-
-    def say(self, told: bytes) -> None:
-        """Note what the client is sent; `BrokenOff` where that has no end."""
-        self.said.append(told)
-        self.size += len(told)
-        if self.size > _MOST_ANSWER_BYTES:
-            raise BrokenOff(f"it is longer than {_MOST_ANSWER_BYTES} bytes")
-
-    def exchange(self, ended: Ended, *, shadow: bool = False) -> Exchange:
-        """The exchange as it stands."""
-        return Exchange(
-            completion_id=self.teller.completion_id or new_id("cmpl"),
-            route=self.route,
-            alias=self.asked.alias,
-            build_digest=self.build_digest,
-            upstream=self.upstream,
-            key_id=self.caller.key_id,
-            consent=self.caller.consent,
-            user=self.asked.user or self.caller.user,
-            conversation=self.caller.conversation,
-            message_id=self.caller.message_id,
-            request=self.body,
-            response=b"".join(self.said),
-            streamed=self.streamed,
-            status=self.status,
-            ended=ended,
-            happened_at=self.happened_at,
-            first_byte_seconds=None if self.first_byte is None else self.first_byte - self.began,
-            seconds=time.perf_counter() - self.began,
-            shadow=shadow,
-        )
 
 
 class Relay:
@@ -180,7 +126,8 @@ class Relay:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _pick(self, passage: Passage) -> Route:
-        sticky = passage.asked.user or passage.caller.user or passage.caller.key_id or ""
+        caller = passage.caller
+        sticky = sticky_of(passage.asked.user or caller.user, caller.key_id, caller.conversation)
         try:
             return self._routing.pick(passage.asked.alias, sticky)
         except UnknownNameError:
@@ -206,7 +153,7 @@ class Relay:
     async def _tell_whole(self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer) -> Reply:
         passage.status = answer.status
         try:
-            body = await answer.whole(_MOST_ANSWER_BYTES)
+            body = await answer.whole(MOST_ANSWER_BYTES)
             told = _in_words(passage.teller.whole, body) if answer.status in _OK else b""
         except BrokenOff as error:
             if passage.spare:
@@ -288,8 +235,19 @@ class Relay:
             log.exception("an exchange was not kept")
             self._meters.ended(exchange, captured=False)
             return
-        keeping.add_done_callback(lambda done: self._note_kept(exchange, done))
-        await asyncio.wait({keeping}, timeout=self._settings.capture_wait_ms / 1000)
+        loop = asyncio.get_running_loop()
+        waited: asyncio.Future[None] = loop.create_future()
+        late = loop.call_later(self._settings.capture_wait_ms / 1000, _release, waited)
+
+        def note(done: asyncio.Future[bool]) -> None:
+            self._note_kept(exchange, done)
+            _release(waited)
+
+        keeping.add_done_callback(note)
+        try:
+            await waited
+        finally:
+            late.cancel()
 
     def _note_kept(self, exchange: Exchange, keeping: asyncio.Future[bool]) -> None:
         fault = None if keeping.cancelled() else keeping.exception()
@@ -314,10 +272,11 @@ class Relay:
     def _ask_beside(self, shadow: Route | None, passage: Passage) -> None:
         """Ask the shadow the same, where there is one and it is not behind already."""
         if shadow is not None and self._shadows < _SHADOWS:
+            # Counted here: a task begins later, and a burst would have been let in by then.
+            self._shadows += 1
             self._begin(self._ask_shadow(shadow, passage))
 
     async def _ask_shadow(self, shadow: Route, passage: Passage) -> None:
-        self._shadows += 1
         beside = Passage(
             route=passage.route,
             caller=passage.caller,
@@ -343,6 +302,12 @@ class Relay:
         finally:
             self._shadows -= 1
         self._routing.observe(beside.exchange(ended, shadow=True))
+
+
+def _release(waited: asyncio.Future[None]) -> None:
+    """Let go on what waits, if it does still."""
+    if not waited.done():
+        waited.set_result(None)
 
 
 def _understood(read: Callable[..., Asked], *given: object) -> Asked:

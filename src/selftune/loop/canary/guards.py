@@ -1,4 +1,4 @@
-"""The guardrails of a trial: each answer of the candidate beside the champion's around it, watched after every one.
+"""The guardrails of a trial: users of the candidate beside users of the champion, watched after every answer.
 
 They see outcomes only: whether an answer failed, how long it took, whether it declined, where a thumb pointed. Fed the
 same outcomes in the same order they come to the same, so that a trial can be worked out again from its journal.
@@ -6,23 +6,27 @@ same outcomes in the same order they come to the same, so that a trial can be wo
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from selftune.gate.statistics.watching import Watch
+from selftune.gate.statistics.dealing import LEVELS, Dealt
+from selftune.gate.statistics.watching import Payoff, Watch, bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from selftune.loop.canary.note import CanaryNote
 
-    from selftune.loop.canary.note import Limits
+_Known = TypeVar("_Known")
 
 _AROUND: Final = 50
-"""So many answers of the champion at most stand beside one of the candidate: the newest, so that both saw one day."""
+"""Beside so many answers before it an answer is held, to say whether it was slow: the newest, of either side."""
 
-_MOST_WAITING: Final = 256
-"""So many answers of the candidate wait at most for one of the champion; who waited longest is dropped, and counted."""
+_MOST_PEOPLE: Final = 50_000
+"""Of no more users a guard knows how they fared: whoever comes later is counted and not bet on."""
+
+_MOST_GIVEN: Final = 20_000
+"""Of so many answers, the newest, it is known which side gave them, so that a thumb can be counted."""
 
 
 class Guard(StrEnum):
@@ -45,7 +49,7 @@ class Outcome:
         seconds: From the request to the end of the answer.
         refused: Whether it declines.
         thumb_down: Whether a person's thumb points down.
-        completion_id: What feedback names it by.
+        answer: Which answer it is, by a name that holds on this trial alone; a thumb has the one of its answer.
     """
 
     candidate: bool
@@ -54,69 +58,157 @@ class Outcome:
     seconds: float | None = None
     refused: bool | None = None
     thumb_down: bool | None = None
-    completion_id: str = ""
+    answer: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is known of how the answer went."""
+        return any(value is not None for value in (self.failed, self.seconds, self.refused))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a guard's bets came to.
+
+    Attributes:
+        n: Answers of the candidate that were held against the champion's.
+        mean: The candidate's difference to the champion, where more is worse; None where nothing was compared.
+        p_value: Of "no more than tolerated", valid whenever one stops.
+        told: Over how much that mean is, in words.
+    """
+
+    n: int
+    mean: float | None
+    p_value: float
+    told: str
 
 
 @dataclass(kw_only=True)
-class _Beside:
-    """Holds the outcomes of one guard against each other as they come."""
+class _ByUsers:
+    """Bets on users, each of whom is on one side."""
+
+    levels: dict[int, Dealt]
+    keep: bool
+    people: dict[str, list[float]] = field(default_factory=dict)
+    payoffs: dict[int, list[Payoff]] = field(default_factory=lambda: {level: [] for level in LEVELS})
+    answers: int = 0
+
+    def take(self, person: str, value: float, *, candidate: bool) -> None:
+        """One more answer to this user."""
+        if len(self.people) == _MOST_PEOPLE and person not in self.people:
+            return
+        known = self.people.setdefault(person, [0, 0.0])
+        known[0] += 1
+        known[1] += value
+        self.answers += candidate
+        level, mean = int(known[0]), known[1] / known[0]
+        if level in self.levels:
+            if self.keep:
+                self.payoffs[level].append(self.levels[level].told_by(mean, candidate=candidate))
+            self.levels[level] = self.levels[level].after(mean, candidate=candidate)
+
+    def change(self, person: str, by: float) -> None:
+        """One answer of before counts otherwise now; on what was bet already that changes nothing."""
+        if person in self.people:
+            self.people[person][1] += by
+
+    def shows_harm(self, alpha: float) -> bool:
+        """Whether harm is shown at any level, each of which has its part of alpha."""
+        part = alpha / len(LEVELS)
+        return any(dealt.watch.shows_harm(part) for dealt in self.levels.values())
+
+    @property
+    def seen(self) -> Seen:
+        one = self.levels[self._level()]
+        users = f"{one.users[True]} users of the candidate and {one.users[False]} of the champion"
+        return Seen(
+            n=self.answers if any(dealt.difference is not None for dealt in self.levels.values()) else 0,
+            mean=one.difference,
+            p_value=min(1.0, len(LEVELS) * one.watch.p_value),
+            told=users,
+        )
+
+    def measured(self, alpha: float) -> tuple[float, tuple[float, float]] | None:
+        """The difference with its interval: of the level that shows harm, else of the one that says most."""
+        compared = [level for level, dealt in self.levels.items() if dealt.difference is not None]
+        if not compared:
+            return None
+        part = alpha / len(LEVELS)
+        intervals = {level: bounds(self.payoffs[level], part) for level in compared}
+        best = min(compared, key=lambda level: intervals[level][1] - intervals[level][0])
+        if self.levels[self._level()].watch.shows_harm(part):
+            best = self._level()
+        mean = self.levels[best].difference
+        # The bets follow the users in their order, a mean does not: it can lie beside what they leave open.
+        return None if mean is None else (mean, _around(intervals[best], mean))
+
+    def _level(self) -> int:
+        """The level whose bets came to most."""
+        return max(self.levels, key=lambda level: self.levels[level].watch.peak)
+
+
+@dataclass(kw_only=True)
+class _ByPairs:
+    """Bets on pairs of answers to one request: in the shadow."""
 
     watch: Watch
-    worse: Callable[[float, float], float]
-    around: deque[float] = field(default_factory=lambda: deque(maxlen=_AROUND))
-    waiting: deque[float] = field(default_factory=deque)
-    dropped: int = 0
-    differences: list[float] | None = None
+    keep: bool
+    payoffs: list[Payoff] = field(default_factory=list)
 
-    def take(self, *, candidate: bool, value: float) -> None:
-        if not candidate:
-            self.around.append(value)
-            if self.waiting:
-                self._compare(self.waiting.popleft())
-            return
-        if self.around:
-            self._compare(value)
-            return
-        if len(self.waiting) == _MOST_WAITING:
-            self.waiting.popleft()
-            self.dropped += 1
-        self.waiting.append(value)
+    def take(self, difference: float) -> None:
+        """One more pair."""
+        seen = Payoff(value=difference)
+        self.watch = self.watch.after(seen)
+        if self.keep:
+            self.payoffs.append(seen)
 
-    def _compare(self, value: float) -> None:
-        """Against all of the champion's since the last comparison: each of its answers is looked at once."""
-        difference = sum(self.worse(value, other) for other in self.around) / len(self.around)
-        self.around.clear()
-        self.watch = self.watch.after(difference)
-        if self.differences is not None:
-            self.differences.append(difference)
+    def shows_harm(self, alpha: float) -> bool:
+        """Whether harm is shown."""
+        return self.watch.shows_harm(alpha)
+
+    @property
+    def seen(self) -> Seen:
+        told = f"{self.watch.n} requests that both were asked"
+        return Seen(n=self.watch.n, mean=self.watch.mean, p_value=self.watch.p_value, told=told)
+
+    def measured(self, alpha: float) -> tuple[float, tuple[float, float]] | None:
+        """The mean difference with its interval."""
+        mean = self.watch.mean
+        return None if mean is None else (mean, _around(bounds(self.payoffs, alpha), mean))
 
 
 class Guardrails:
     """What four guards have seen of a trial.
 
     Args:
-        limits: What is tolerated.
-        keep: Whether every difference and every person is kept, for a record; a gateway keeps sums alone, which do not
-            grow with each user whom a client makes up.
+        note: The trial: what is tolerated, and how users were dealt.
+        keep: Whether all is kept that a record needs; a gateway keeps sums alone.
     """
 
-    def __init__(self, limits: Limits, *, keep: bool = False) -> None:
+    def __init__(self, note: CanaryNote, *, keep: bool = False) -> None:
+        limits = note.limits
         self._alpha = limits.alpha / len(Guard)
-        tolerated = {
+        self._times = limits.slower_times
+        self._tolerated = {
             Guard.ERRORS: limits.errors,
             Guard.SLOW: limits.slow,
             Guard.REFUSALS: limits.refusals,
             Guard.THUMBS: limits.thumbs,
         }
-        self._guards = {
-            guard: _Beside(
-                watch=Watch(tolerated=tolerated[guard]),
-                worse=_slower_by(limits.slower_times) if guard is Guard.SLOW else _more,
-                differences=[] if keep else None,
-            )
-            for guard in Guard
-        }
+        self._pairs: dict[Guard, _ByPairs] = {}
+        self._users: dict[Guard, _ByUsers] = {}
+        for guard, tolerated in self._tolerated.items():
+            watch = Watch(tolerated=tolerated)
+            if note.shadow:
+                self._pairs[guard] = _ByPairs(watch=watch, keep=keep)
+                continue
+            # Slower and faster both count: from -1 to 1.
+            dealt = Dealt(share=note.share, watch=watch, lowest=-1.0 if guard is Guard.SLOW else 0.0)
+            self._users[guard] = _ByUsers(levels=dict.fromkeys(LEVELS, dealt), keep=keep)
         self._keep = keep
+        self._around: deque[float] = deque(maxlen=_AROUND)
+        self._given: OrderedDict[str, Outcome] = OrderedDict()
+        self._thumbs: OrderedDict[str, bool] = OrderedDict()
         self.answers = {False: 0, True: 0}
         self.people: dict[bool, set[str]] = {False: set(), True: set()}
 
@@ -125,52 +217,103 @@ class Guardrails:
         """The chance that one guard may be wrong with: all share the trial's."""
         return self._alpha
 
+    def tolerated(self, guard: Guard) -> float:
+        """A difference up to this is no harm."""
+        return self._tolerated[guard]
+
+    def given(self, answer: str) -> Outcome | None:
+        """How an answer went that somebody saw; None of one that nobody remembers, or saw."""
+        return self._given.get(answer)
+
+    def thumb(self, answer: str) -> bool | None:
+        """Whether the thumb for this answer points down; None where there is none."""
+        return self._thumbs.get(answer)
+
     def take(self, outcome: Outcome) -> None:
-        """Count one answer, or one thumb."""
-        if outcome.thumb_down is None:
+        """Count one answer, or one thumb: the last one for an answer counts."""
+        if outcome.thumb_down is not None:
+            self._take_thumb(outcome)
+            return
+        if outcome.is_known:
             self.answers[outcome.candidate] += 1
             if self._keep:
                 self.people[outcome.candidate].add(outcome.person)
-        seen = {
-            Guard.ERRORS: outcome.failed,
-            Guard.SLOW: outcome.seconds,
-            Guard.REFUSALS: outcome.refused,
-            Guard.THUMBS: outcome.thumb_down,
-        }
-        for guard, value in seen.items():
-            if value is not None:
-                self._guards[guard].take(candidate=outcome.candidate, value=float(value))
+        if self._pairs and outcome.candidate:
+            self._take_pair(outcome)
+            return
+        if outcome.answer:
+            _remember(self._given, outcome.answer, outcome)
+        if self._users:
+            slower = None if outcome.seconds is None else self._slower(outcome.seconds)
+            known = {Guard.ERRORS: outcome.failed, Guard.SLOW: slower, Guard.REFUSALS: outcome.refused}
+            for guard, value in known.items():
+                if value is not None:
+                    self._users[guard].take(outcome.person, float(value), candidate=outcome.candidate)
 
-    def watch(self, guard: Guard) -> Watch:
+    def seen(self, guard: Guard) -> Seen:
         """What this guard's bets have become."""
-        return self._guards[guard].watch
+        return (self._pairs or self._users)[guard].seen
 
-    def differences(self, guard: Guard) -> tuple[float, ...]:
-        """Every difference that it saw, in order; none where they are not kept."""
-        return tuple(self._guards[guard].differences or ())
+    def measured(self, guard: Guard) -> tuple[float, tuple[float, float]] | None:
+        """The difference, and between what it lies; None where nothing was compared, or nothing kept."""
+        return (self._pairs or self._users)[guard].measured(self._alpha) if self._keep else None
 
     @property
     def harm(self) -> Guard | None:
         """The first guard to which harm is shown; None while there is none."""
-        return next((guard for guard in Guard if self.watch(guard).shows_harm(self._alpha)), None)
+        guards = self._pairs or self._users
+        return next((guard for guard, one in guards.items() if one.shows_harm(self._alpha)), None)
 
     def told(self, guard: Guard) -> str:
         """What it saw, in words."""
-        watch = self.watch(guard)
-        if watch.mean is None:
-            return f"{guard}: nothing to compare yet"
+        seen = self.seen(guard)
+        mean = "" if seen.mean is None else f"{seen.mean:+.3f} "
         return (
-            f"{guard}: {watch.mean:+.3f} over {watch.n} answers of the candidate, tolerated {watch.tolerated:+.3f}; "
-            f"so much by chance at most in {watch.p_value:.2g}, harm is shown at {self._alpha:.2g}"
+            f"{guard}: {mean}over {seen.told}, tolerated {self._tolerated[guard]:+.3f}; "
+            f"so much by chance at most in {seen.p_value:.2g}, harm is shown at {self._alpha:.2g}"
         )
 
+    def _take_thumb(self, outcome: Outcome) -> None:
+        assert outcome.thumb_down is not None, "it is a thumb"  # noqa: S101 - what cannot happen
+        before = self._thumbs.get(outcome.answer) if outcome.answer else None
+        if outcome.answer:
+            _remember(self._thumbs, outcome.answer, outcome.thumb_down)
+        if not self._users:  # in the shadow nobody saw the candidate's answers
+            return
+        users = self._users[Guard.THUMBS]
+        if before is None:
+            users.take(outcome.person, float(outcome.thumb_down), candidate=outcome.candidate)
+        else:
+            users.change(outcome.person, float(outcome.thumb_down) - float(before))
 
-def _more(candidate: float, champion: float) -> float:
-    return candidate - champion
+    def _take_pair(self, shadow: Outcome) -> None:
+        """An answer in the shadow, beside the one to the same request that somebody saw."""
+        given = self._given.get(shadow.answer)
+        if given is None:
+            return
+        for guard, ours, theirs in (
+            (Guard.ERRORS, shadow.failed, given.failed),
+            (Guard.REFUSALS, shadow.refused, given.refused),
+        ):
+            if ours is not None and theirs is not None:
+                self._pairs[guard].take(float(ours) - float(theirs))
+
+    def _slower(self, seconds: float) -> float | None:
+        """In how many of the answers around it this one is slower, less those in which it is faster, as a share.
+
+        Around it stand both sides', so that the measure is the same whichever side a user was dealt to.
+        """
+        around = len(self._around)
+        slower = sum((seconds > self._times * other) - (other > self._times * seconds) for other in self._around)
+        self._around.append(seconds)
+        return slower / around if around else None
 
 
-def _slower_by(times: float) -> Callable[[float, float], float]:
-    def slower(candidate: float, champion: float) -> float:
-        return float(candidate > times * champion) - float(champion > times * candidate)
+def _around(interval: tuple[float, float], mean: float) -> tuple[float, float]:
+    return min(interval[0], mean), max(interval[1], mean)
 
-    return slower
+
+def _remember(known: OrderedDict[str, _Known], name: str, value: _Known) -> None:
+    known[name] = value
+    if len(known) > _MOST_GIVEN:
+        known.popitem(last=False)

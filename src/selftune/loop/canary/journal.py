@@ -76,7 +76,7 @@ def read_journal(hidden: Path, trial: str) -> Iterator[Outcome | Comparison]:
 
 def replay(note: CanaryNote, hidden: Path, *, keep: bool = False) -> tuple[Guardrails, list[Comparison]]:
     """What the guards have seen of a trial, and what was compared in its shadow."""
-    guards, compared = Guardrails(note.limits, keep=keep), list[Comparison]()
+    guards, compared = Guardrails(note, keep=keep), list[Comparison]()
     for entry in read_journal(hidden, note.trial):
         if isinstance(entry, Outcome):
             guards.take(entry)

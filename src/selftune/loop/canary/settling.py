@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from selftune.errors import SelftuneError
-from selftune.gate.statistics.sequence import bet
 from selftune.loop.canary.guards import Guard
 from selftune.loop.canary.journal import replay
 from selftune.loop.canary.note import note_path, read_canary
@@ -76,13 +75,14 @@ def trial_of(note: CanaryNote, hidden: Path) -> LiveTrial:
 
 
 def _found(guards: Guardrails, guard: Guard) -> GuardFound:
-    watch, differences = guards.watch(guard), guards.differences(guard)
+    seen, measured = guards.seen(guard), guards.measured(guard)
+    mean, interval = (None, None) if measured is None else measured
     return GuardFound(
         name=guard.value,
-        n=watch.n,
-        mean=watch.mean,
-        interval=bet(differences, guards.alpha).interval if differences else None,
-        tolerated=watch.tolerated,
-        p_value=watch.p_value,
+        n=seen.n,
+        mean=mean,
+        interval=interval,
+        tolerated=guards.tolerated(guard),
+        p_value=seen.p_value,
         alpha=guards.alpha,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.capture.bodies import read_talk
-from selftune.app.gateway.exchange import CANDIDATE, Ended
+from selftune.app.gateway.exchange import CANDIDATE, Ended, sticky_of
 from selftune.loop.canary.guards import Outcome
 from selftune.loop.canary.journal import Comparison
 from selftune.scoring.failures import refuses
@@ -21,13 +21,10 @@ _CLIENT_ERRORS: Final = range(400, 500)
 _ANSWERED: Final = frozenset({CHAT, "/v1/completions", "/v1/responses", "/api/chat", "/api/generate"})
 
 
-def sticky_of(exchange: Exchange) -> str:
-    """Whom an exchange counts for: the user whom the client names, else the key."""
-    return exchange.user or exchange.key_id or ""
-
-
 def outcome_of(exchange: Exchange, note: CanaryNote, text: str | None) -> Outcome | None:
-    """How it went; None where it says nothing of the model: the client's own mistake, or a client that left amid it.
+    """How it went; None where it says nothing of the model: the client's own mistake.
+
+    Of an answer amid which the client left nothing is known but who gave it, for a thumb.
 
     Args:
         exchange: What was asked and answered.
@@ -36,18 +33,19 @@ def outcome_of(exchange: Exchange, note: CanaryNote, text: str | None) -> Outcom
     """
     mistaken = exchange.ended is Ended.REFUSED and exchange.status in _CLIENT_ERRORS
     left = exchange.ended is Ended.CLIENT_GONE
-    if exchange.route not in _ANSWERED or mistaken or (left and exchange.first_byte_seconds is not None):
+    if exchange.route not in _ANSWERED or mistaken:
         return None
+    waited = left and exchange.first_byte_seconds is None
     whole = exchange.ended is Ended.COMPLETE
     return Outcome(
         candidate=exchange.upstream == CANDIDATE,
-        person=note.person(sticky_of(exchange)),
+        person=note.person(sticky_of(exchange.user, exchange.key_id, exchange.conversation)),
         failed=None if left else not whole,
         # Whoever left before the first word waited at least so long. In the shadow the candidate is asked when the
         # champion has just answered, and nobody waits for it: its seconds would flatter it.
-        seconds=exchange.seconds if (whole or left) and not note.shadow else None,
+        seconds=exchange.seconds if (whole or waited) and not note.shadow else None,
         refused=is_refusal(text) if whole and text else None,
-        completion_id=exchange.completion_id,
+        answer=note.person(exchange.completion_id),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.canary.outcomes import compare, outcome_of, text_of
-from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, SHADOW, Ended, Route
+from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, SHADOW, Ended, Route, sticky_of
 from selftune.errors import DamagedFileError, ServingError
 from selftune.governance.brake.file import is_braked
 from selftune.loop.canary.guards import Outcome
@@ -51,8 +51,7 @@ class _Trial:
         self.guards: Guardrails = replay(note, hidden)[0]
         self.silent = 0
         self.lost = 0
-        # Which side gave an answer, for thumbs; and what was said to a client until its shadow has answered.
-        self.sides: OrderedDict[str, Outcome] = OrderedDict()
+        # What was said to a client until its shadow has answered.
         self.said: OrderedDict[str, str] = OrderedDict()
         self._journal = Journal(hidden, note.trial)
 
@@ -123,6 +122,9 @@ class CanaryRouting:
             return
         if exchange.upstream == CHAMPION and self._has_changed(trial, exchange.build_digest):
             return
+        sticky = sticky_of(exchange.user, exchange.key_id, exchange.conversation)
+        if exchange.upstream == CHAMPION and trial.note.is_on_candidate(sticky):
+            return  # it stepped in for the candidate, whose user this is
         text = text_of(exchange) if exchange.ended is Ended.COMPLETE else None
         self._compare_shadow(trial, exchange, text)
         outcome = outcome_of(exchange, trial.note, text)
@@ -131,17 +133,18 @@ class CanaryRouting:
         if outcome.candidate:
             silent = exchange.ended is Ended.UPSTREAM_DIED and exchange.first_byte_seconds is None
             trial.silent = trial.silent + 1 if silent else 0
-        # People see the champion's answer alone: a thumb for it says nothing of the one in the shadow.
-        if not exchange.shadow:
-            _remember(trial.sides, exchange.completion_id, outcome)
         self._take(trial, outcome)
 
     def thumb(self, completion_id: str, *, up: bool) -> None:
-        """Count where a person's thumb points, once for each answer; what nobody remembers is not counted."""
+        """Count where a person's thumb points, the last one for each answer; what nobody remembers is not counted."""
         trial = self._running()
-        outcome = None if trial is None else trial.sides.pop(completion_id, None)
-        if trial is not None and outcome is not None:
-            self._take(trial, Outcome(candidate=outcome.candidate, person=outcome.person, thumb_down=not up))
+        if trial is None:
+            return
+        answer = trial.note.person(completion_id)
+        given = trial.guards.given(answer)
+        if given is not None and trial.guards.thumb(answer) is not (not up):
+            thumb = Outcome(candidate=given.candidate, person=given.person, thumb_down=not up, answer=answer)
+            self._take(trial, thumb)
 
     def told(self) -> dict[str, object]:
         """What a trial has come to, for whoever watches; empty where none runs."""
@@ -163,8 +166,7 @@ class CanaryRouting:
             self._trial.close()
 
     def _take(self, trial: _Trial, outcome: Outcome) -> None:
-        # Without the answer's name: whom it was for could be found by that, long after they are forgotten.
-        trial.write(replace(outcome, completion_id=""))
+        trial.write(outcome)
         trial.guards.take(outcome)
         harm = trial.guards.harm
         if harm is not None:
@@ -248,7 +250,7 @@ def _route_of(note: CanaryNote) -> Route:
     return Route(upstream=CANDIDATE, address=note.address, build_digest=note.candidate_digest)
 
 
-def _remember(known: OrderedDict[str, Outcome] | OrderedDict[str, str], name: str, value: Outcome | str) -> None:
-    known[name] = value  # type: ignore[assignment] # each is given its own kind
+def _remember(known: OrderedDict[str, str], name: str, value: str) -> None:
+    known[name] = value
     if len(known) > _MOST_REMEMBERED:
         known.popitem(last=False)
