@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from selftune.records import ServingProof
 
 SOURCE: Final = "chat page"
+PREFIX: Final = "chat-page-"
+"""Before the name of a talk, the name of its conversation in the log."""
 _DOUBTS: Final = (
     "no,", "nope", "wrong", "incorrect", "not true", "not right", "that is not", "that's not", "mistake", "falsch",
     "stimmt nicht", "nein,",
@@ -40,11 +42,13 @@ class Answerer:
     Attributes:
         version: Of the release that it is of; empty where none is known.
         proof: What the server showed itself to be when it started; None where it showed nothing.
+        from_log: Whether this is what the log says, which keeps no proof.
     """
 
     build_digest: str
     version: str = ""
     proof: ServingProof | None = None
+    from_log: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +106,13 @@ class Talk:
 
     Attributes:
         system: What the model is told before the first question; empty for nothing.
+        persona: Whose system message that begins with; empty for the bare model, and for a talk out of the log.
         keep: Whether it goes into the log.
     """
 
     name: str
     system: str = ""
+    persona: str = ""
     keep: bool = True
     exchanges: tuple[Exchange, ...] = ()
 
@@ -231,12 +237,12 @@ def _answered(project: Project, messages: tuple[Message, ...], heard: Callable[[
     # By its own word at the moment of the answer: after a failure it may be the release before.
     now = live.status() or status
     message, flags = said_by_assistant(streamed.text, reasoning=streamed.reasoning)
-    by = Answerer(build_digest=digest or "", version=_version_of(project, digest, now.version), proof=now.proof)
+    by = Answerer(build_digest=digest or "", version=version_of(project, digest, now.version), proof=now.proof)
     cut = ("cut_short",) if streamed.finish_reason == "length" else ()
     return Exchange(question=question, answer=message, by=by, flags=(*flags, *cut), problem=now.problem)
 
 
-def _version_of(project: Project, digest: str | None, version: str | None) -> str:
+def version_of(project: Project, digest: str | None, version: str | None) -> str:
     """The release of that build which serves, as a person calls it."""
     found = [release for _, release in project.store.each(Release) if release.build_digest == digest]
     named = [release for release in found if release.version == version] or found
@@ -264,8 +270,8 @@ def _keep(project: Project, talk: Talk, thread: Thread) -> _Place:
     context, last = project.context(), talk.last
     said = Interaction(
         salt=context.draw_salt(),
-        conversation=f"chat-page-{talk.name}",
-        task_id=f"chat-page-{talk.name}",
+        conversation=f"{PREFIX}{talk.name}",
+        task_id=f"{PREFIX}{talk.name}",
         trigger=Trigger.USER,
         messages=(*talk.before(len(talk.exchanges) - 1), Message(role="user", content=last.question), last.answer),
         source=SOURCE,

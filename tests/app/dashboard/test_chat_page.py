@@ -11,6 +11,7 @@ from dashboard_visitor import Markup, Visitor
 from page_reading import answered, begin_talk, does, mark_on, page, records, talks, words_of
 from peopled_project import FakeLive, doubt_by
 
+from selftune.app.codices import prompt_of
 from selftune.app.conversing import sounds_like_doubt
 from selftune.loop.forgetting.finding import find_words
 from selftune.loop.forgetting.forget import forget
@@ -236,10 +237,50 @@ def test_what_is_to_be_kept_nowhere_is_kept_nowhere(visitor, peopled):
     assert len(records(peopled, Interaction)) == before
 
 
-def test_a_talk_of_an_earlier_start_is_not_there(visitor):
+def test_a_talk_goes_on_after_the_dashboard_was_started_again(visitor, peopled):
+    path = begin_talk(visitor, "What is a galley?", system="Be short.")
+    does(visitor, path, "judge", correction="A ship with oars.")
+    visitor.sends(f"{path}/ask", question="And a slip?")
+    answered(visitor, path)
+    does(visitor, path, "anew")
+    does(visitor, path, "judge", thumbs="-1")
+    before = words_of(visitor, path)
+    again = Visitor(peopled)
+    assert f'href="{path}">What is a galley?' in page(again, "/chat")
+    shown = words_of(again, path)
+    for said in ("What is a galley?", "You wrote instead", "A ship with oars.", "And a slip?", "1 earlier answer",
+                 "You did not like it", "v1.1 (generation 1)"):  # fmt: skip
+        assert said in shown, said
+        assert said in before, said
+    assert "As the log has it" in shown
+    assert "It showed no proof." not in shown
+    kept = talks(peopled)[-1]
+    assert does(again, path, "judge", thumbs="1").status_code == 303
+    later = talks(peopled)[-1]
+    assert later.supersedes == kept.id
+    assert (later.messages, later.rejected) == (kept.messages, kept.rejected)
+    assert again.sends(f"{path}/ask", question="And an oar?").status_code == 303
+    assert "to And an oar?" in " ".join(Markup(answered(again, path)).words.split())
+    assert [one.content for one in talks(peopled)[-1].messages][:3] == [
+        "Be short.",
+        "What is a galley?",
+        "A ship with oars.",
+    ]
+
+
+def test_a_talk_that_nobody_began_is_not_there(visitor):
     answer = visitor.get("/chat/0123456789ab")
     assert answer.status_code == 404
-    assert "conversation of this start of the dashboard" in answer.text
+    assert "unknown conversation" in answer.text
+
+
+def test_the_model_answers_as_a_persona_of_the_codex_when_asked_to(visitor, peopled):
+    path = begin_talk(visitor, "Who speaks?", persona="ROBIN", system="Be short.")
+    assert "The model answers as ROBIN." in words_of(visitor, path)
+    told = talks(peopled)[-1].messages[0].content
+    assert told == f"{prompt_of(peopled, 'ROBIN')}\n\nBe short."
+    assert visitor.sends("/chat/begin", question="And you?", persona="ARCHITECT").status_code == 400
+    assert visitor.sends("/chat/begin", question="And you?", persona="<b>").status_code == 404
 
 
 def test_what_was_said_to_hurt_a_page_is_shown_as_words(visitor, peopled):

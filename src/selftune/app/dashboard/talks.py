@@ -1,4 +1,4 @@
-"""The conversations that go on in this dashboard: in memory alone, for what was said is in the log.
+"""The conversations that go on in this dashboard, in memory alone: what was said lies in the log.
 
 What is forgotten there goes here too, before a page shows it or a model is told it again.
 """
@@ -14,6 +14,8 @@ from selftune.errors import UnknownNameError
 from selftune.records import Interaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from selftune.app.conversing import Talk
     from selftune.store import Store
 
@@ -53,6 +55,16 @@ class Talks:
             if name not in self._known:
                 raise UnknownNameError("conversation of this start of the dashboard", name, self._known)
             return self._known[name]
+
+    def take_up(self, name: str, read: Callable[[str], Talk]) -> None:
+        """Have `read` bring a conversation that is not here; errors as `read`. Of two at once the first counts."""
+        with self._lock:
+            if name in self._known:
+                return
+        talk = read(name)
+        with self._lock:
+            self._known.setdefault(name, talk)
+            self._looked_at = None
 
     def drop_forgotten(self, store: Store) -> None:
         """Let go of what is in the log no more although it was: of an exchange, and of all that was said before it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from selftune.app.codices import codex_in_force, prompt_of
 from selftune.app.conversing import (
     Talk,
     answer_anew,
@@ -24,8 +25,10 @@ from selftune.app.dashboard.following import follow
 from selftune.app.dashboard.reading import acting_on, folder_of, project_of
 from selftune.app.dashboard.rendering import render, show
 from selftune.app.demo import STATE_FILE
-from selftune.errors import LockedError, UnknownNameError
+from selftune.app.resuming import kept_talks, resume_talk
+from selftune.errors import LockedError, SelftuneError, UnknownNameError
 from selftune.loop.project import open_project
+from selftune.records.codex import PlayedBy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from selftune.app.dashboard.actions import Fields
     from selftune.app.dashboard.talks import Talks
     from selftune.loop.project import Project
+    from selftune.records import Interaction
 
     Work = Callable[[Project, Callable[[str], None]], Talk]
 
@@ -63,14 +67,21 @@ def begin_page(request: Request) -> Response:
     """A form to begin, and the conversations that go on."""
     state = folder_of(request) / STATE_FILE
     system = state.read_text(encoding="utf-8", errors="replace").strip() if state.is_file() else ""
-    return show(request, "chat", **_around(request, None), proposed=None, draft="", system=system)
+    around = _around(request, None)
+    here = {one.name for one in around["others"]}
+    kept = [(name, _asked_first(one)) for name, one in kept_talks(project_of(request)) if name not in here]
+    return show(request, "chat", **around, proposed=None, draft="", system=system, kept=kept, personas=_voices(request))
 
 
 @router.post("/chat/begin")
 def begin(request: Request, form: Form) -> Response:
     """Begin a conversation with its first question."""
     question = form.needed("question", "your question")
-    talk = Talk(name=_talks(request).new_name(), system=form.text("system"), keep=form.text("private") != "yes")
+    persona, system = form.text("persona"), form.text("system")
+    if persona:
+        system = "\n\n".join(filter(None, (prompt_of(folder_of(request), persona, ""), system)))
+    name, keep = _talks(request).new_name(), form.text("private") != "yes"
+    talk = Talk(name=name, system=system, persona=persona, keep=keep)
     _talks(request).put(talk)
     return _go_on(request, talk, Pending(question=question), lambda project, heard: ask(project, talk, question, heard))
 
@@ -91,7 +102,7 @@ async def stream(request: Request, name: str) -> Response:
 def ask_on(request: Request, name: str, form: Form) -> Response:
     """Ask the next question; where it sounds as if the answer was wrong, first ask whether that is meant."""
     question, wrong = form.needed("question", "your question"), form.text("wrong")
-    talk = _seen(request, name, form) if wrong else _talks(request).get(name)
+    talk = _seen(request, name, form) if wrong else _talk(request, name)
     unsaid = bool(talk.exchanges) and talk.last.thumbs is None and talk.last.correction is None
     if not wrong and unsaid and sounds_like_doubt(question):
         return _page(request, name, proposed=question)
@@ -174,7 +185,7 @@ def _seen(request: Request, name: str, form: Fields) -> Talk:
     Raises:
         LockedError: there is another answer by now.
     """
-    talk = _talks(request).get(name)
+    talk = _talk(request, name)
     if form.text("of") != talk.last.mark:
         raise _moved_on()
     return talk
@@ -190,7 +201,7 @@ def _moved_on() -> LockedError:
 def _page(request: Request, name: str, *, proposed: str | None = None) -> Response:
     around = _around(request, name)
     draft = around["pending"].question if around["problem"] and not around["pending"].beside else ""
-    return show(request, "chat", **around, proposed=proposed, draft=draft, system="")
+    return show(request, "chat", **around, proposed=proposed, draft=draft, system="", kept=(), personas=())
 
 
 def _around(request: Request, name: str | None) -> dict[str, Any]:
@@ -202,7 +213,7 @@ def _around(request: Request, name: str | None) -> dict[str, Any]:
     errand = _errand(request, name)
     # Asked before the conversation is read: what an errand that is over has kept is then there.
     running = errand is not None and not errand.over
-    talk = _talks(request).get(name)
+    talk = _talk(request, name)
     apart = running and errand is not None and not errand.replaces
     last = talk.exchanges[-1] if talk.exchanges and not apart else None
     return plain | {
@@ -227,6 +238,30 @@ def _talks(request: Request) -> Talks:
     talks: Talks = request.app.state.talks
     talks.drop_forgotten(project_of(request).store)
     return talks
+
+
+def _talk(request: Request, name: str) -> Talk:
+    """The conversation of this name; one that is not here is taken up from the log.
+
+    Raises:
+        UnknownNameError: there is none, or none any more.
+    """
+    talks = _talks(request)
+    talks.take_up(name, lambda name: resume_talk(project_of(request), name))
+    return talks.get(name)
+
+
+def _asked_first(one: Interaction) -> str:
+    return next((message.content for message in one.messages if message.role == "user"), "")
+
+
+def _voices(request: Request) -> list[str]:
+    """The personas of the codex that a model plays; none of one that can't be read, which the page Personas tells of."""
+    try:
+        found = codex_in_force(folder_of(request)).codex
+    except SelftuneError:
+        return []
+    return [one.name for one in found.personas if one.played_by is PlayedBy.MODEL]
 
 
 def _errands(request: Request) -> Errands:
