@@ -256,7 +256,7 @@ def _asked_first(one: Interaction) -> str:
 
 
 def _voices(request: Request) -> list[str]:
-    """The personas of the codex that a model plays; none of one that can't be read, which the page Personas tells of."""
+    """The personas of the codex that a model plays; none of one that can't be read: the page Personas says so."""
     try:
         found = codex_in_force(folder_of(request)).codex
     except SelftuneError:
