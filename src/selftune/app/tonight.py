@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.doubting import speaker
 from selftune.curation.select import PERSON
 from selftune.curation.stage import curate
-from selftune.errors import NotYet, SelftuneError
+from selftune.errors import NotYet, SelftuneError, UsageError
 from selftune.loop.ejected import KINDS, find_text
 from selftune.loop.executor import Stored
 from selftune.loop.incoming.news import read_news
 from selftune.loop.lessons.coldstart import learnt_so_far
-from selftune.loop.lessons.taking_out import let_lesson_in, standing_exclusions, take_lesson_out
+from selftune.loop.lessons.taking_out import left_out, let_lesson_in, standing_exclusions, take_lesson_out
 from selftune.loop.plan import judged_log
 from selftune.loop.planning import make_plan
 from selftune.records import Interaction, Judgement, digest_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
     from selftune.records import Dataset, Message, Statement
 
-WITHOUT_REASON: Final = "taken out on the page Tonight"
+WITHOUT_REASON: Final = "taken out before it was learnt"
 _MOST_UNJUDGED: Final = 200
 
 
@@ -105,8 +105,9 @@ def look_at_tonight(project: Project) -> Tonight:
         lessons=(), taken_out=taken_out, unjudged=unjudged, more_unjudged=more, trigger=plan.curation.trigger
     )
     try:
-        # Without notes: the night writes them, and a look must not keep it from that.
-        dataset = curate(_judged(plan), replace(plan.curation, trigger=0), replace(project.context(), notes=None))
+        # Without notes: the night writes them, and a look must not keep it from that. Nobody asks here for tokens.
+        looking = replace(project.context(), notes=None, count_tokens=None)
+        dataset = curate(_judged(plan), replace(plan.curation, trigger=0), looking)
     except NotYet as halt:
         return replace(seen, halted=halt.message, next_step=halt.next_step)
     lessons = _lessons(dataset, plan, project)
@@ -118,6 +119,17 @@ def look_at_tonight(project: Project) -> Tonight:
         rejects=len(dataset.rejects),
         halted=halted,
         next_step=next_step,
+    )
+
+
+def as_taken_out(project: Project, seen: Tonight) -> Tonight:
+    """What was seen, without what a person has taken out since."""
+    gone = left_out(project)
+    return replace(
+        seen,
+        taken_out=tuple(_taken_out(project)),
+        lessons=tuple(one for one in seen.lessons if one.interaction_id not in gone),
+        unjudged=tuple(one for one in seen.unjudged if one.id not in gone),
     )
 
 
@@ -139,10 +151,33 @@ def take_out(project: Project, interaction_id: str, because: str) -> Statement:
     return take_lesson_out(project, interaction_id, author=speaker(project, ""), because=because or WITHOUT_REASON)
 
 
-def let_in(project: Project, exclusion_id: str, because: str = "") -> Statement:
-    """Let a lesson in again, as who is logged in; errors as `let_lesson_in`."""
-    words = because or "let in again on the page Tonight"
-    return let_lesson_in(project, exclusion_id, author=speaker(project, ""), because=words)
+def let_in(project: Project, name: str, because: str = "") -> Statement:
+    """Let a lesson in again, as who is logged in; errors as `own_exclusion`."""
+    words, taken_out = because or "let in again as things stand tonight", own_exclusion(project, name)
+    return let_lesson_in(project, taken_out.id, author=speaker(project, ""), because=words)
+
+
+def own_exclusion(project: Project, name: str) -> Statement:
+    """What this person said that takes a lesson out, by its own id or the lesson's.
+
+    Raises:
+        UnknownNameError: nothing is called so.
+        UsageError: it takes no lesson out now, or somebody else did that, who alone can let it in again.
+    """
+    found, me = project.store.find(name), speaker(project, "")
+    standing = [one for one in standing_exclusions(project) if found in {one.id, one.subject}]
+    if not standing:
+        raise UsageError(
+            f"{name[:26]} takes no lesson out now, and is none that was taken out.",
+            next_step="See what is taken out: selftune tonight",
+        )
+    if not any(one.author == me for one in standing):
+        people = " and ".join(one.author for one in standing)
+        raise UsageError(
+            f"{people} took it out, and nobody else can let it in again.",
+            next_step=f"Ask {people} to type: selftune tonight --with {standing[0].subject[:26]}",
+        )
+    return next(one for one in standing if one.author == me)
 
 
 def _text_of(project: Project, kind: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import shutil
 
@@ -10,7 +11,10 @@ import pytest
 from dashboard_visitor import Visitor
 from page_reading import answered, page, records, words_of
 from peopled_project import TOPICS
+from typer.testing import CliRunner
 
+from selftune.app.cli.main import app, register_commands
+from selftune.errors import UnknownNameError, UsageError
 from selftune.judges.calibration.human import ONE_MARK
 from selftune.judges.rubric import RUBRICS
 from selftune.loop.config import Profile
@@ -72,12 +76,42 @@ def test_what_two_took_out_stays_out_for_the_second(visitor, peopled):
     assert sent.status_code == 303
     shown = page(visitor, "/tonight?show=out")
     assert "It is about me." in shown
-    assert "Only bea can let it in again." in shown
+    assert "Only bea can let it in again" in shown
     mine = re.search(r'name="id" value="(statement:\w+)"', shown)[1]
     assert visitor.sends("/tonight/in", id=mine).status_code == 303
     assert "It stays out: bea took it out too." in words_of(visitor, "/tonight?show=out")
     with open_project(peopled) as project:
         assert left_out(project) == {name}
+
+
+def test_a_lesson_is_taken_out_and_let_in_again_at_a_terminal_too(peopled):
+    if not app.registered_commands:
+        register_commands()
+
+    def types(*words):
+        return CliRunner().invoke(app, ["tonight", *words, "--project", str(peopled)])
+
+    name = json.loads(types("--json").stdout)["lessons"][0]["id"]
+    assert "dry run: nothing was written" in types("--without", name, "--dry-run").stdout
+    assert name not in out_of(peopled)
+    assert types("--without", name[:30], "--because", "Not this.").stdout.strip() == f"Taken out: {name}"
+    assert name in out_of(peopled)
+    told = json.loads(types("--json").stdout)["taken_out"]
+    assert ("Not this.", True) in [(one["because"], one["by_me"]) for one in told]
+    assert "taken out by you: Not this." in types().stdout
+    with open_project(peopled) as project:
+        take_lesson_out(project, name, author="bea", because="Nor for me.")
+    assert "it stays out, for bea took it out too" in types("--with", name).stdout
+    assert name in out_of(peopled)
+    refused = types("--with", name)
+    assert isinstance(refused.exception, UsageError)
+    assert "bea took it out, and nobody else can let it in again." in str(refused.exception)
+    assert isinstance(types("--with", "interaction:nothing").exception, UnknownNameError)
+
+
+def out_of(folder):
+    with open_project(folder) as project:
+        return left_out(project)
 
 
 def test_what_is_forgotten_while_somebody_looks_is_gone_when_they_look_again(visitor, peopled, monkeypatch):

@@ -43,6 +43,7 @@ app = typer.Typer(
     cls=_InOrder,
     invoke_without_command=True,
     add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help=PURPOSE,
@@ -126,6 +127,7 @@ def register_commands() -> None:
         storing,
         studies,
         suites,
+        tonight,
         tracing,
         training,
     )
@@ -152,6 +154,7 @@ def register_commands() -> None:
     signing.register(app)
     forgetting.register(app)
     reviewing.register(app)
+    tonight.register(app)
     picking.register(app)
     comparing.register(app)
     connecting.register(app)

@@ -14,7 +14,7 @@ PANELS: Final = {
     "See whether it got better": (
         "compare benchmark review suite report results rules diagnose prompt examples inspect-log"
     ),
-    "What it learns from": "search trace forget quarantine dataset index",
+    "What it learns from": "tonight search trace forget quarantine dataset index",
     "Who it is, and what it comes from": "codex tool base reference registry archive",
     "Doubts, people and signatures": (
         "annotate annotations escalate concern readiness handoff alarms samples key people sign projection"
