@@ -170,13 +170,19 @@ def _with_message_texts(message: Message, change: Callable[[str], str]) -> Messa
         replace(call, name=change(call.name), arguments=change(call.arguments), result=_if_any(call.result, change))
         for call in message.tool_calls
     )
-    return replace(
-        message,
-        content=change(message.content),
-        persona=_if_any(message.persona, change),
-        reasoning=_if_any(message.reasoning, change),
-        tool_calls=calls,
+    content, persona, reasoning = (
+        change(message.content),
+        _if_any(message.persona, change),
+        _if_any(message.reasoning, change),
     )
+    if (content, persona, reasoning, calls) == (
+        message.content,
+        message.persona,
+        message.reasoning,
+        message.tool_calls,
+    ):
+        return message  # as nearly all are: to make another one takes longer than to look
+    return replace(message, content=content, persona=persona, reasoning=reasoning, tool_calls=calls)
 
 
 def _with_correction(feedback: Feedback | None, change: Callable[[str], str]) -> Feedback | None:

@@ -12,7 +12,7 @@ from aiohttp import ClientError, web
 from gateway_house import gateway
 from openai import AsyncOpenAI
 
-from selftune.app.gateway import relaying, server
+from selftune.app.gateway import passage, server
 from selftune.app.gateway.capture.bodies import read_talk
 from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, Ended, Route
 
@@ -129,7 +129,7 @@ def test_a_shadow_that_never_answers_holds_no_stop_up(tmp_path, monkeypatch):
 
 
 def test_a_shadow_that_talks_without_end_is_cut_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(relaying, "_MOST_ANSWER_BYTES", 2000)
+    monkeypatch.setattr(passage, "MOST_ANSWER_BYTES", 2000)
 
     async def run():
         async with scripted(whole={"id": "x", "choices": [], "long": "x" * 4000}) as address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.keys import PREFIX, Scope
@@ -22,6 +23,8 @@ CONSENT: Final = "X-Selftune-Consent"
 _LEVELS: Final = ("none", *ConsentLevel)
 _NOBODY: Final = "nobody known"
 _MOST_NAME: Final = 256
+# Nearly all requests name the same host.
+_is_stranger: Final = lru_cache(maxsize=64)(is_stranger)
 _USER_HEADERS: Final = ("X-OpenWebUI-User-Id",)
 _CONVERSATION_HEADERS: Final = ("X-OpenWebUI-Chat-Id", "X-Selftune-Conversation")
 _MESSAGE_HEADERS: Final = ("X-OpenWebUI-Message-Id", "X-Selftune-Message")
@@ -76,7 +79,7 @@ class Callers:
 
     def refuse_strangers(self, headers: Mapping[str, str]) -> None:
         """Return where the request names this machine, and no page from elsewhere sent it; `Refusal` otherwise."""
-        if is_stranger(headers.get("Host", ""), headers.get("Origin")):
+        if _is_stranger(headers.get("Host", ""), headers.get("Origin")):
             raise Refusal(403, "Only programs on this machine may ask.")
 
     def _key(self, headers: Mapping[str, str], scope: Scope) -> Key | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _OLD: Final = (1, 0)
 _READ_SECONDS: Final = 60.0
-_BREAKS: Final = frozenset("\r\n\0")
+_BREAKS: Final = re.compile(r"[\r\n\0]")
 
 
 class Reply:
@@ -40,7 +41,7 @@ class Reply:
 
     def begin(self, status: int, headers: Mapping[str, str], length: int | None) -> None:
         """Say what comes; without a length it comes in pieces until its end."""
-        if any(_BREAKS & set(value) for value in headers.values()):
+        if any(map(_BREAKS.search, headers.values())):
             raise ValueError("a header holds a line break")
         self._chunked = length is None and self._request.version > _OLD
         lines = [_status_line(status), *(f"{name}: {value}" for name, value in headers.items())]

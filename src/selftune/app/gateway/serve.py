@@ -111,7 +111,8 @@ def _add_routes(gateway: Gateway, capture: SpoolCapture, routing: CanaryRouting,
 def _gauges(capture: SpoolCapture, routing: CanaryRouting) -> dict[str, float]:
     state = capture.state()
     told = {"kept": state.kept, "lost": dict(state.lost), "opted_out": state.opted_out, "waiting": state.waiting}
-    return dict(numbers_in({"capture": {**told, "up": state.up}, "canary": routing.told()}))
+    told |= {"up": state.up, "restarts": state.restarts}
+    return dict(numbers_in({"capture": told, "canary": routing.told()}))
 
 
 def _say(message: object) -> None:

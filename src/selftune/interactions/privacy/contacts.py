@@ -164,8 +164,10 @@ def _could_be_dialled(number: str) -> bool:
 def find_addresses(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each street with its number, with the city where it follows; and of each P.O. box."""
     for hints, pattern in _STREETS:
-        if any(hint in text for hint in hints):
-            yield from (match.span() for match in pattern.finditer(text))
+        for hint in hints:
+            if hint in text:
+                yield from (match.span() for match in pattern.finditer(text))
+                break
     for code in _POSTAL_CODE.finditer(text):
         begin = max(0, code.start() - _LONGEST_LINE)
         line = _LINE_BEFORE_CODE.search(text[begin : code.start()])

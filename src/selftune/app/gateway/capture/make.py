@@ -24,7 +24,7 @@ from selftune.app.gateway.exchange import OPTED_OUT, Ended
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from selftune.app.gateway.capture.words import Word
@@ -40,6 +40,12 @@ _PAUSES: Final = (0.1, 0.5, 2.0, 5.0)
 _SHOUT_SECONDS: Final = 10.0
 _CHUNK: Final = 1 << 16
 _END_SECONDS: Final = 10.0
+_MOST_SAID: Final = 1 << 20
+_DONE: Final = msgspec.msgpack.Decoder(list[Done])
+
+
+class _Nonsense(Exception):  # noqa: N818 - it marks a writer
+    """The writer says what no writer of ours says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +58,7 @@ class CaptureState:
         opted_out: Exchanges that were not to be kept.
         waiting: Exchanges and words that are on their way to the disk.
         up: Whether the writer runs.
+        restarts: How often a writer ended that was not told to, or said what nobody understands, and was replaced.
     """
 
     kept: int
@@ -59,6 +66,7 @@ class CaptureState:
     opted_out: int
     waiting: int
     up: bool
+    restarts: int
 
 
 @dataclass(kw_only=True)
@@ -66,7 +74,7 @@ class _Waiting:
     """What was handed over and not answered for."""
 
     frame: bytes
-    kept: Future[Verdict]
+    tell: Callable[[Verdict], None]
     is_word: bool
 
 
@@ -102,7 +110,7 @@ class SpoolCapture:
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.subprocess.Process | None = None
         self._up = self._closing = False
-        self._failures = 0
+        self._failures = self._garbled = self._restarts = 0
 
     def start(self) -> None:
         """Start the writer, within a running loop; once is enough."""
@@ -116,20 +124,24 @@ class SpoolCapture:
             self._opted_out += exchange.consent == OPTED_OUT
             answer.set_result(False)
             return answer
-        verdict = self._hand_over(Asked(number=self._line.last + 1, exchange=exchange), is_word=False)
 
-        def told(done: Future[Verdict]) -> None:
+        def tell(verdict: Verdict) -> None:
             if not answer.done():
-                answer.set_result(done.result() is Verdict.KEPT)
+                answer.set_result(verdict is Verdict.KEPT)
 
-        verdict.add_done_callback(told)
-        if verdict.done():
-            answer.set_result(verdict.result() is Verdict.KEPT)
+        self._hand_over(Asked(number=self._line.last + 1, exchange=exchange), tell, is_word=False)
         return answer
 
     async def say(self, word: Word) -> Verdict:
         """Keep a later word on an answer; what became of it."""
-        return await asyncio.shield(self._hand_over(Asked(number=self._line.last + 1, word=word), is_word=True))
+        heard: Future[Verdict] = asyncio.get_running_loop().create_future()
+
+        def tell(verdict: Verdict) -> None:
+            if not heard.done():
+                heard.set_result(verdict)
+
+        self._hand_over(Asked(number=self._line.last + 1, word=word), tell, is_word=True)
+        return await heard
 
     def state(self) -> CaptureState:
         """How capture stands."""
@@ -139,6 +151,7 @@ class SpoolCapture:
             opted_out=self._opted_out,
             waiting=len(self._line.entries),
             up=self._up,
+            restarts=self._restarts,
         )
 
     async def close(self) -> None:
@@ -157,30 +170,27 @@ class SpoolCapture:
 
     # --- On the way -------------------------------------------------------------------------------------------------
 
-    def _hand_over(self, asked: Asked, *, is_word: bool) -> Future[Verdict]:
-        """Send something to the writer, unless too much waits already."""
+    def _hand_over(self, asked: Asked, tell: Callable[[Verdict], None], *, is_word: bool) -> None:
+        """Send something to the writer, unless too much waits already; `tell` hears once what became of it."""
         self.start()
-        verdict: Future[Verdict] = asyncio.get_running_loop().create_future()
         frame = framed([self._encode(asked)])
         line = self._line
         full = len(line.entries) >= _MOST_WAITING or line.size + len(frame) > _MOST_BYTES
         if full or self._closing or self._failures >= len(_PAUSES):
-            self._settle(verdict, Verdict.CROWDED if full else Verdict.GONE, is_word=is_word)
-            return verdict
+            self._settle(tell, Verdict.CROWDED if full else Verdict.GONE, is_word=is_word)
+            return
         line.last = asked.number
-        line.add(_Waiting(frame=frame, kept=verdict, is_word=is_word))
+        line.add(_Waiting(frame=frame, tell=tell, is_word=is_word))
         if self._up and self._writer is not None and self._writer.stdin is not None:
             self._writer.stdin.write(frame)
-        return verdict
 
-    def _settle(self, future: Future[Verdict], verdict: Verdict, *, is_word: bool) -> None:
+    def _settle(self, tell: Callable[[Verdict], None], verdict: Verdict, *, is_word: bool) -> None:
         if verdict is Verdict.KEPT:
             self._kept += not is_word
         elif verdict is not Verdict.FOREIGN:
             self._lost[str(verdict)] += not is_word
             self._shout(verdict)
-        if not future.done():
-            future.set_result(verdict)
+        tell(verdict)
 
     def _shout(self, verdict: Verdict) -> None:
         """Say aloud that something was not kept, and no more often than people can hear it."""
@@ -193,7 +203,7 @@ class SpoolCapture:
         for number in list(self._line.entries):
             one = self._line.take(number)
             if one is not None:
-                self._settle(one.kept, verdict, is_word=one.is_word)
+                self._settle(one.tell, verdict, is_word=one.is_word)
 
     # --- The writer -------------------------------------------------------------------------------------------------
 
@@ -204,11 +214,16 @@ class SpoolCapture:
                 await self._attend()
             except OSError:  # no process, no memory or no file left just now
                 log.exception("the writer of the capture can't be started")
+            except _Nonsense as error:
+                log.error("the writer of the capture says what nobody understands: %s", error)  # noqa: TRY400 - its words say it all
+                self._garbled += 1
+                await self._kill()
             self._up = False
             if self._is_done():
                 return
-            pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+            pause = _PAUSES[min(max(self._failures, self._garbled), len(_PAUSES) - 1)]
             self._failures += 1
+            self._restarts += 1
             log.error("the writer of the capture ended; it is started again in %s seconds", pause)
             if self._failures >= len(_PAUSES):
                 self._fail_all(Verdict.GONE)
@@ -222,18 +237,26 @@ class SpoolCapture:
         self._writer = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
         assert self._writer.stdin is not None, "it was asked for"  # noqa: S101 - can't happen
         assert self._writer.stdout is not None, "it was asked for"  # noqa: S101 - can't happen
-        decode, data = msgspec.msgpack.Decoder(list[Done]).decode, b""
+        data = b""
         while chunk := await self._writer.stdout.read(_CHUNK):
             data += chunk
             end = 0
             for frame in read_frames(data):
                 end = frame.end
-                if frame.payload is not None:
-                    self._hear(decode(frame.payload), self._writer.stdin)
+                self._hear(_understood(frame.payload), self._writer.stdin)
             data = data[end:]
+            if len(data) > _MOST_SAID:
+                raise _Nonsense("an answer without an end")
         with suppress(ConnectionError):
             self._writer.stdin.close()
         await self._writer.wait()
+
+    async def _kill(self) -> None:
+        """End a writer that can't be understood; the next one is handed all that it had not answered for."""
+        if self._writer is not None:
+            with suppress(ProcessLookupError):
+                self._writer.kill()
+            await self._writer.wait()
 
     def _hear(self, done: list[Done], stdin: asyncio.StreamWriter) -> None:
         for one in done:
@@ -243,9 +266,20 @@ class SpoolCapture:
                 if self._closing:
                     stdin.close()
                 continue
+            self._garbled = 0
             waiting = self._line.take(one.number)
             if waiting is not None:
-                self._settle(waiting.kept, one.verdict, is_word=waiting.is_word)
+                self._settle(waiting.tell, one.verdict, is_word=waiting.is_word)
+
+
+def _understood(payload: bytes | None) -> list[Done]:
+    """What the writer says; `_Nonsense` where it is nothing that a writer of ours says."""
+    try:
+        if payload is not None:
+            return _DONE.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise _Nonsense(str(error)) from error
+    raise _Nonsense("an answer that is not what was written")
 
 
 def is_wanted(exchange: Exchange) -> bool:

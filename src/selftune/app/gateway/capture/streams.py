@@ -45,7 +45,7 @@ class _Chunk(msgspec.Struct):
     choices: list[_Part] | None = None
 
 
-_CHUNK: Final = msgspec.json.Decoder(_Chunk)
+_CHUNKS: Final = msgspec.json.Decoder(list[_Chunk])
 
 
 @dataclass
@@ -57,10 +57,13 @@ class _Choice:
     reason: Any = None
 
     def grow(self, delta: _Delta) -> None:
-        for key in _SAID:
-            text = getattr(delta, key)
+        for key, text in zip(
+            _SAID, (delta.content, delta.reasoning_content, delta.reasoning, delta.refusal), strict=True
+        ):
             if text and isinstance(text, str):
                 self.texts.setdefault(key, []).append(text)
+        if not delta.tool_calls:
+            return
         for part in _mappings(delta.tool_calls):
             call = self.calls.setdefault(
                 _index(part), {"id": part.get("id"), "function": {"name": "", "arguments": ""}}
@@ -82,11 +85,7 @@ def chat_of_events(data: bytes) -> dict[str, Any]:
     """
     model: Any = None
     choices: dict[int, _Choice] = {}
-    for text in _texts_in(data):
-        try:
-            chunk = _CHUNK.decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            chunk = _chunk_of(_object(text))
+    for chunk in _chunks_in(data):
         model = chunk.model or model
         for part in chunk.choices or ():
             choice = choices.setdefault(part.index if isinstance(part.index, int) else 0, _Choice())
@@ -97,6 +96,17 @@ def chat_of_events(data: bytes) -> dict[str, Any]:
         {"index": at, "message": choices[at].message(), "finish_reason": choices[at].reason} for at in sorted(choices)
     ]
     return {"model": model, "choices": told}
+
+
+def _chunks_in(data: bytes) -> Iterable[_Chunk]:
+    """The chunks of a body, read all at once where each is as it should be."""
+    texts = list(_texts_in(data))
+    try:
+        chunks = _CHUNKS.decode(b"[" + b",".join(texts) + b"]")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return [_chunk_of(_object(text)) for text in texts]
+    # Two halves that are no chunk each may be one together.
+    return chunks if len(chunks) == len(texts) else [_chunk_of(_object(text)) for text in texts]
 
 
 def _chunk_of(value: Mapping[str, Any]) -> _Chunk:
@@ -182,8 +192,13 @@ def _texts_in(data: bytes) -> Iterator[bytes]:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     *whole, _ = data.split(b"\n\n")
     for block in whole:
+        if block.startswith(_DATA) and b"\n" not in block:
+            text = block[len(_DATA) :].strip()
+            if text and text != _DONE:
+                yield text
+            continue
         lines = [line[len(_DATA) :].strip() for line in block.split(b"\n") if line.startswith(_DATA)]
-        text = lines[0] if len(lines) == 1 else b"\n".join(lines)
+        text = b"\n".join(lines)
         if text and text != _DONE:
             yield text
 
