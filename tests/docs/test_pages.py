@@ -44,7 +44,7 @@ def fault_of(typed: str, known: dict[str, tuple[list[str], set[str]]]) -> str | 
         typed.replace("report ", "report show ", 1) if re.match(r"report (?!lint|changes|show|runs)", typed) else typed
     )
     words = "report show" if typed == "report" else words
-    name = next((" ".join(words.split()[:n]) for n in (2, 1) if " ".join(words.split()[:n]) in known), None)
+    name = next((" ".join(words.split()[:n]) for n in (3, 2, 1) if " ".join(words.split()[:n]) in known), None)
     rest = words.split()[len((name or "").split()) :]
     names_more = bool(rest) and not rest[0].startswith("-")
     if name is None or (names_more and any(one.startswith(f"{name} ") for one in known)):
