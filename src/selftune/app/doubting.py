@@ -83,7 +83,7 @@ def raise_on(
 
     kept = write_and_keep(project, about, wish.text, said, write, event="concern raised")
     if gravity is Gravity.BLOCKING:
-        end_if_doubted(project)
+        end_if_doubted(project, "a blocking concern about the candidate was put on record")
     return kept
 
 

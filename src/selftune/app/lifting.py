@@ -11,6 +11,7 @@ from selftune.failpoints import reach
 from selftune.governance.brake.file import is_braked, mend, new_stop
 from selftune.governance.brake.stays import KINDS, ever_said, named, project_stays
 from selftune.governance.statements import PROJECT, say
+from selftune.loop.canary.doubted import end_if_doubted
 from selftune.loop.canary.ending import end_by_brake
 from selftune.loop.canary.settling import settle_if_ended
 from selftune.loop.hearing import hear_project, put_on_record
@@ -31,15 +32,20 @@ _EVENTS = {StatementKind.HOLD: "held", StatementKind.FREEZE: "frozen"}
 def put_stay(project: Project, kind: StatementKind, because: str, *, on: str = PROJECT, author: str = "") -> Statement:
     """Hold promotions or freeze training from now on; nobody has to sign what only adds caution.
 
+    A trial ends where this is about its candidate, what that rests on, or the whole project.
+
     Raises:
         UsageError: no reason is given.
         UnknownNameError: no record begins like that.
     """
     subject = subject_of(project, on)
     said = say(kind, subject, speaker(project, author), because, project.context(), door_of(project))
-    # Before it is on record, which may take a while: what can't be said has been refused by now.
-    end_by_brake(project.hidden, f"a {kind.value} was put on record")
+    why = f"a {kind.value} was put on record"
+    if subject == PROJECT:
+        # Before it is on record, which may take a while: what can't be said has been refused by now.
+        end_by_brake(project.hidden, why)
     kept = put_on_record(project, said, event=_EVENTS[kind])
+    end_if_doubted(project, why)
     settle_if_ended(project)
     return kept
 

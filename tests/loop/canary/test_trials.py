@@ -102,6 +102,19 @@ def test_a_hold_or_a_freeze_ends_a_trial_and_lets_none_begin(world, kind, said):
         started(world)
 
 
+@pytest.mark.parametrize("of", ["candidate", "decision"])
+def test_a_hold_of_the_candidate_ends_its_trial_and_one_of_something_else_does_not(world, of):
+    stray = fake_build("stray")
+    world.project.store.save([stray], event="made up")
+    started(world)
+    put_stay(world.project, StatementKind.HOLD, "Not this one.", on=stray.id, author="ada")
+    assert read_canary(world.hidden).runs
+    put_stay(world.project, StatementKind.HOLD, "It was rude.", on=getattr(world, of).id, author="ada")
+    kept = world.project.store.last(LiveTrial)
+    assert (kept.end, kept.why) == ("stopped", "a hold was put on record")
+    assert not note_path(world.hidden).exists()
+
+
 def test_a_hold_without_a_reason_ends_no_trial(world):
     started(world)
     with pytest.raises(UsageError):

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from selftune.loop.opened import Project
 
 
-def end_if_doubted(project: Project) -> None:
-    """End the trial that runs, and keep what came of it, where a blocking doubt about its candidate stands."""
+def end_if_doubted(project: Project, why: str) -> None:
+    """End the trial that runs, and keep what came of it, where a blocking doubt about its candidate stands.
+
+    `why` is one of our own sentences, as for `end_by_brake`.
+    """
     with suppress(DamagedFileError, OSError):
         note = read_canary(project.hidden)
         if note is None or not note.runs:
             return
         decision = last_word_on(project, note.candidate_build_id)
         if what_blocks(hear_project(project), note.candidate_build_id, decision) is not None:
-            end_by_brake(project.hidden, "a blocking concern about the candidate was put on record")
+            end_by_brake(project.hidden, why)
             settle_if_ended(project)
