@@ -11,6 +11,7 @@ from selftune.loop.canary.guards import Guard
 from selftune.loop.canary.journal import replay
 from selftune.loop.canary.note import note_path, read_canary
 from selftune.loop.canary.place import stop_candidate
+from selftune.loop.canary.thumbs import thumbs_path
 from selftune.records.live_trial import GuardFound, LiveTrial
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def settle_canary(project: Project) -> LiveTrial | None:
     detail = {"build": trial.candidate_build_id, "end": trial.end, "why": trial.why}
     project.store.save([trial], event=EVENT, detail=detail)
     stop_candidate(project.hidden)
+    thumbs_path(project.hidden, note.trial).unlink(missing_ok=True)
     note_path(project.hidden).unlink(missing_ok=True)
     return trial
 

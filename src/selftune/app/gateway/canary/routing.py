@@ -18,6 +18,7 @@ from selftune.governance.brake.file import is_braked
 from selftune.loop.canary.guards import Outcome
 from selftune.loop.canary.journal import Journal, replay
 from selftune.loop.canary.note import TrialEnd, note_path, read_canary, write_canary
+from selftune.loop.canary.thumbs import thumbs_behind, thumbs_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ class _Trial:
         self.guards: Guardrails = replay(note, hidden)[0]
         self.silent = 0
         self.lost = 0
+        # Thumbs that come in beside the gateway, and how far they were read.
+        self.thumbs, self.heard = thumbs_path(hidden, note.trial), 0
         # What was said to a client until its shadow has answered.
         self.said: OrderedDict[str, str] = OrderedDict()
         self._journal = Journal(hidden, note.trial)
@@ -138,9 +141,10 @@ class CanaryRouting:
     def thumb(self, completion_id: str, *, up: bool) -> None:
         """Count where a person's thumb points, the last one for each answer; what nobody remembers is not counted."""
         trial = self._running()
-        if trial is None:
-            return
-        answer = trial.note.person(completion_id)
+        if trial is not None:
+            self._count_thumb(trial, trial.note.person(completion_id), up=up)
+
+    def _count_thumb(self, trial: _Trial, answer: str, *, up: bool) -> None:
         given = trial.guards.given(answer)
         if given is not None and trial.guards.thumb(answer) is not (not up):
             thumb = Outcome(candidate=given.candidate, person=given.person, thumb_down=not up, answer=answer)
@@ -207,6 +211,7 @@ class CanaryRouting:
     def _running(self) -> _Trial | None:
         """The trial that runs; None where there is none, its note can't be read, or all work is stopped."""
         self._look()
+        self._hear()
         if self._trial is None or is_braked(self._hidden):
             return None
         return self._trial
@@ -226,6 +231,21 @@ class CanaryRouting:
             log.exception("the note of the trial can't be read; the champion alone answers")
             note = None
         self._set(note, seen)
+
+    def _hear(self) -> None:
+        """Count the thumbs that came in beside the gateway since the last look."""
+        trial = self._trial
+        if trial is None:
+            return
+        try:
+            if trial.thumbs.stat().st_size == trial.heard:
+                return
+            found, trial.heard = thumbs_behind(self._hidden, trial.note.trial, trial.heard)
+        except OSError:
+            return  # none came yet
+        for answer, up in found:
+            if self._trial is trial:  # one of them may have ended it
+                self._count_thumb(trial, answer, up=up)
 
     def _set(self, note: CanaryNote | None, seen: tuple[int, int] | None) -> None:
         self._seen = seen

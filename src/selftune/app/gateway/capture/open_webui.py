@@ -29,6 +29,7 @@ from selftune.interactions.reading.expect import as_list, as_mapping, as_text
 from selftune.interactions.reading.times import as_utc
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import appoint_endpoint
+from selftune.loop.canary.thumbs import pass_thumb
 from selftune.loop.config import load_config
 from selftune.loop.incoming.captured import LaterWord, add_word, find_answer
 from selftune.loop.incoming.privacy import door_of
@@ -124,6 +125,8 @@ class OpenWebUI:
                 said_at=word.said_at,
             ),
         )
+        if word.thumbs is not None:
+            pass_thumb(project.hidden, word.completion_id, up=word.thumbs > 0)
         self._taken.add(state)
         return "joined"
 
