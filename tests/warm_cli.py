@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import select
 import socket
 import subprocess
@@ -29,7 +31,11 @@ HEAVY = (
     *("alembic.command", "sqlalchemy.dialects.sqlite", "selftune.app.cli.main", "selftune.app.projects"),
     *("selftune.loop.runner", "selftune.app.summary", "selftune.app.cli.screen", "selftune.training.trl_backend"),
     *("gguf", "msgspec.json", "tomlkit", "pysqlite3", "cryptography.hazmat.primitives.asymmetric.ed25519"),
+    *("typer._adapters", "pydantic.fields", "pydantic.type_adapter", "pydantic.types", "rich.progress"),
+    *("ftfy", "detect_secrets.core.scan", "numpy.ma", "stringprep"),
 )
+# And the small modules of these rooms: hundreds, of which each command would import its own hundred anew.
+ROOMS = ("selftune.app.cli", "selftune.app", "selftune.app.suites", "selftune.interactions.formats")
 STREAMS = 3
 _LONGEST = 1 << 20
 _SHIM = """#!{python} -IS
@@ -104,9 +110,10 @@ def type_in(address, asked, streams) -> int:
 
 def main(address: str) -> None:
     """Import, then fork for whoever asks, until nobody is left who could ask."""
-    for name in HEAVY:
+    for name in (*HEAVY, *_modules_of(ROOMS)):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.freeze()  # nobody looks through half a million objects again, nor copies their pages by looking
     asking = socket.socket(socket.AF_UNIX)
     asking.bind(f"{address}.new")
     asking.listen()
@@ -123,6 +130,12 @@ def main(address: str) -> None:
             _answer(typed)
         typed.close()
         _bury()
+
+
+def _modules_of(rooms):
+    for room in rooms:
+        inside = pkgutil.iter_modules(importlib.import_module(room).__path__)
+        yield from (f"{room}.{module.name}" for module in inside if not module.ispkg)
 
 
 def _bury() -> None:
