@@ -46,6 +46,13 @@ def test_a_ledger_that_was_left_alone_verifies(ledger):
     assert verdict.key == ledger.key.public
 
 
+def test_it_says_how_many_entries_it_has_read(ledger, monkeypatch):
+    monkeypatch.setattr(verify, "HEARD_EVERY", 5)
+    heard = list[int]()
+    verify.verify(ledger.folder, heard=heard.append)
+    assert heard == [5, 10]
+
+
 def test_every_random_mutation_is_found(ledger, tmp_path):
     missed = []
     for number in range(MUTATIONS):

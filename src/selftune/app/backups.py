@@ -25,16 +25,17 @@ from selftune import __version__
 from selftune.app.gateway.capture.spool import FOLDER as SPOOL
 from selftune.app.gateway.capture.spool import OPEN, WHOLE
 from selftune.app.gateway.keys import FOLDER as GATEWAY
+from selftune.context import Progress
 from selftune.errors import BudgetError, UsageError
 from selftune.loop.config import load_config
 from selftune.loop.databases import store_database
 from selftune.loop.opened import DRAFTS, HIDDEN, utc_now
 from selftune.platforms import sync_folder
-from selftune.records import canonical_json
+from selftune.records import canonical_json, digest_file
 from selftune.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FORMAT: Final = 1
 ENDING: Final = ".selftune.tar"
@@ -47,7 +48,6 @@ _NOT_KEPT: Final = frozenset({"index", "notes", "logs", "work", "staging", "ledg
 _DIALOGUES: Final = f"{HIDDEN}/personas/"
 _WAITING: Final = (f"{HIDDEN}/{GATEWAY}/{SPOOL}/", f"{HIDDEN}/{DRAFTS}/", _DIALOGUES)
 _PRIVATE: Final = 0o600
-_PIECE: Final = 1 << 20
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -95,8 +95,10 @@ class BackedUp:
     left_out: tuple[str, ...]
 
 
-def back_up(folder: Path, target: Path, *, with_keys: bool = False) -> BackedUp:
-    """Write a project into a new file, or into a file of a fresh name in a folder.
+def back_up(
+    folder: Path, target: Path, *, with_keys: bool = False, told: Callable[[Progress], None] = lambda _: None
+) -> BackedUp:
+    """Write a project into a new file, or into a file of a fresh name in a folder; `told` hears of bytes.
 
     Raises:
         UsageError: the file is there already, or would lie in the project itself; or a folder of ours is a link.
@@ -108,7 +110,7 @@ def back_up(folder: Path, target: Path, *, with_keys: bool = False) -> BackedUp:
     _refuse_linked(folder)
     database = store_database(config)
     with Store.open(folder, database=database) as store, _published(path) as stream:
-        kept = _Kept(stream)
+        kept = _Kept(stream, told=told, total=_bytes_ahead(folder))
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".selftune-backup-") as scratch:
             waiting = _copy_waiting(folder, Path(scratch) / "waiting")
             entries, last_hash = _keep_store(store, Path(scratch), kept)
@@ -128,14 +130,10 @@ def back_up(folder: Path, target: Path, *, with_keys: bool = False) -> BackedUp:
             left_out=tuple(kept.left_out),
         )
         kept.end(manifest)
-    digest = hashlib.sha256()
-    with path.open("rb") as written:
-        while piece := written.read(_PIECE):
-            digest.update(piece)
     return BackedUp(
         path=str(path),
         bytes=path.stat().st_size,
-        sha256=digest.hexdigest(),
+        sha256=digest_file(path).removeprefix("sha256:"),
         files=len(manifest.files),
         entries=manifest.entries,
         with_keys=with_keys,
@@ -283,13 +281,23 @@ def _copy_database(path: Path, copy: Path) -> None:
         connection.close()
 
 
+def _bytes_ahead(folder: Path) -> int:
+    """About how much will be kept: the records come as a copy of their file."""
+    records = folder / HIDDEN / "store.db"
+    kept = [path for name, path in _files(folder) if not _is_passed_over(name) and _is_plain(path)]
+    return sum(path.stat().st_size for path in (*kept, records) if path.is_file())
+
+
 @dataclass
 class _Kept:
-    """The archive while it is written."""
+    """The archive while it is written; `told` hears how much of about `total` bytes is in it."""
 
     stream: IO[bytes]
+    told: Callable[[Progress], None]
+    total: int
     files: dict[str, FileSeal] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    _done: int = 0
 
     def __post_init__(self) -> None:
         self._archive = tarfile.open(fileobj=self.stream, mode="w:", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `end` does
@@ -298,11 +306,15 @@ class _Kept:
         """Put a file in, as long as it is now: what somebody adds to it meanwhile is not in it."""
         with path.open("rb") as content:
             size = os.fstat(content.fileno()).st_size
-            read = _Hashed(content)
+            read = _Hashed(content, self._hear)
             self._archive.addfile(_entry(f"{ROOT}/{name}", size), read)
             if os.fstat(content.fileno()).st_size < size:
                 raise UsageError(f"{path} was cut while it was copied.", next_step="Say it again.")
         self.files[name] = FileSeal(bytes=size, sha256=read.digest.hexdigest())
+
+    def _hear(self, count: int) -> None:
+        self._done += count
+        self.told(Progress(done=self._done, total=max(self.total, self._done)))
 
     def end(self, manifest: Manifest) -> None:
         """Put the manifest behind everything."""
@@ -312,16 +324,18 @@ class _Kept:
 
 
 class _Hashed:
-    """A file whose bytes are counted into a digest as they are read."""
+    """A file whose bytes are counted into a digest as they are read; `heard` is told how many came."""
 
-    def __init__(self, content: IO[bytes]) -> None:
+    def __init__(self, content: IO[bytes], heard: Callable[[int], None]) -> None:
         self._content = content
+        self._heard = heard
         self.digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
         data = self._content.read(size)
         self.digest.update(data)
+        self._heard(len(data))
         return data
 
 

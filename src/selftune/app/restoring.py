@@ -15,10 +15,12 @@ import tarfile
 import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
 from selftune.app.backups import FORMAT, MANIFEST, ROOT, FileSeal, Manifest, read_end
+from selftune.context import Progress
 from selftune.errors import BudgetError, DamagedFileError, IntegrityError, MissingFileError, UsageError
 from selftune.loop.config import CONFIG_FILE, load_config
 from selftune.loop.experiments.record_keeping.retention import MOVED_AWAY
@@ -29,7 +31,7 @@ from selftune.store import BlobStore, Store
 from selftune.store.dialect import sqlite_module
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 _PIECE: Final = 1 << 20
 # A name that is too long, or one that is a file and a folder, or there already: no fault of this machine's.
@@ -63,8 +65,8 @@ class Restored:
     left_out: tuple[str, ...]
 
 
-def restore(archive: Path, into: Path) -> Restored:
-    """Put the project of a backup into a new or empty folder.
+def restore(archive: Path, into: Path, told: Callable[[Progress], None] = lambda _: None) -> Restored:
+    """Put the project of a backup into a new or empty folder; `told` hears of its bytes, then that they are checked.
 
     Raises:
         MissingFileError: there is no such file.
@@ -77,7 +79,8 @@ def restore(archive: Path, into: Path) -> Restored:
         raise MissingFileError(f"there is no file {archive}.", next_step="Check the path.")
     _refuse_taken(into)
     with _beside(into) as staging:
-        manifest = _unpack(archive, staging)
+        manifest = _unpack(archive, staging, told)
+        told(Progress(done=0, total=None, note="checking"))
         damaged, missing = _check_project(staging, manifest)
         cut_loose = _cut_loose(staging)
         _refuse_taken(into)
@@ -118,10 +121,11 @@ def _beside(into: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _unpack(archive: Path, staging: Path) -> Manifest:
+def _unpack(archive: Path, staging: Path, told: Callable[[Progress], None]) -> Manifest:
     """Every file of the archive, found to be what its manifest says."""
     found: dict[str, FileSeal] = {}
     last: bytes | None = None
+    total = archive.stat().st_size
     try:
         with tarfile.open(archive, "r:") as opened:
             for member in opened:
@@ -134,7 +138,8 @@ def _unpack(archive: Path, staging: Path) -> Manifest:
                 name = _name_of(member)
                 if name in found or len(found) == _MOST_FILES:
                     raise _damaged(f"{name!r} stands in it twice, or too much does")
-                found[name] = _write(content, staging / name, member.size)
+                heard = partial(_tell_of, told, member.offset_data, total)
+                found[name] = _write(content, staging / name, member.size, heard)
     except tarfile.ReadError as error:
         if not found and last is None:
             raise UsageError(
@@ -150,6 +155,10 @@ def _unpack(archive: Path, staging: Path) -> Manifest:
     if differs:
         raise _damaged(f"{differs[0]} is not what was kept, or not there ({len(differs)} such files)")
     return manifest
+
+
+def _tell_of(told: Callable[[Progress], None], before: int, total: int, count: int) -> None:
+    told(Progress(done=before + count, total=total))
 
 
 def _content_of(opened: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -172,7 +181,7 @@ def _name_of(member: tarfile.TarInfo) -> str:
     return "/".join(parts[1:])
 
 
-def _write(content: IO[bytes], path: Path, size: int) -> FileSeal:
+def _write(content: IO[bytes], path: Path, size: int, heard: Callable[[int], None]) -> FileSeal:
     digest, count = hashlib.sha256(), 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,6 +196,7 @@ def _write(content: IO[bytes], path: Path, size: int) -> FileSeal:
             digest.update(piece)
             count += len(piece)
             out.write(piece)
+            heard(count)
         out.flush()
         os.fsync(out.fileno())
     if count != size:

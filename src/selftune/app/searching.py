@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.context import Progress
 from selftune.errors import LockedError
 from selftune.loop.runner import hold_lease
 from selftune.records import Interaction
@@ -86,17 +87,17 @@ def find_alike(project: Project, interaction_id: str, *, limit: int) -> Findings
     return Findings(found=tuple(_found(project, hits[:limit])), unread=unread)
 
 
-def rebuild_index(project: Project, told: Callable[[int], None] = lambda _: None) -> int:
+def rebuild_index(project: Project, told: Callable[[Progress], None] = lambda _: None) -> int:
     """Make the index anew from the store; returns how many interactions it holds.
 
     Raises:
         LockedError: another process works on the project.
         MissingFileError: LanceDB is not installed.
     """
-    index = _index_of(project)
+    index, total = _index_of(project), project.store.count(Interaction)
     with hold_lease(project):
         index.clear()
-        return _extend(project, index, told)
+        return _extend(project, index, lambda done: told(Progress(done=done, total=total)))
 
 
 def _index_of(project: Project) -> SearchIndex:

@@ -34,7 +34,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    Heard = Callable[[int], None]
 
 LINES_PER_FILE: Final = 10_000
 NO_HASH: Final = "0" * 64
@@ -52,6 +54,7 @@ UNKNOWN: Final = """\
 Not known without a checkpoint kept elsewhere (--checkpoint): whether the end was cut off, or all of it
 was written and signed anew by someone who holds the machine key."""
 Head = tuple[str, dict[str, Any]]  # a signed tree head, its place before it
+HEARD_EVERY: Final = 1000
 
 
 class Damage(Exception):  # noqa: N818 - it is what was found, not a fault of this program
@@ -412,8 +415,8 @@ class Verdict:
 
 
 def verify(folder: Path, outside: Path | None = None, witness: str = "", key: str | None = None,
-           certificate: Path | None = None) -> Verdict:  # fmt: skip
-    """Check a ledger folder from its first byte to its last; `Damage` says where it fails."""
+           certificate: Path | None = None, heard: Heard = lambda _: None) -> Verdict:  # fmt: skip
+    """Check a ledger from its first byte to its last; `Damage` says where it fails, `heard` how many entries held."""
     own, seen = (read_heads(folder / name, domain, fields) for name, domain, fields in
                  ((CHECKPOINTS, DOMAIN, CHECKPOINT_FIELDS), (WITNESSES, WITNESS, WITNESS_FIELDS)))  # fmt: skip
     check_numbers(own)
@@ -427,6 +430,8 @@ def verify(folder: Path, outside: Path | None = None, witness: str = "", key: st
         if entry is not None:
             signers.hear(place, entry)
             tree.append(bytes.fromhex(entry["hash"]))
+            if tree.size % HEARD_EVERY == 0:
+                heard(tree.size)
             unnamed.pop(digest_named(entry) or b"", None)
             if tree.size <= until and entry["record_id"] in absent:
                 raise Damage(f"{place}: it names {entry['record_id']}, which the certificate says is not there.")
@@ -521,7 +526,7 @@ def tell(folder: Path, options: argparse.Namespace) -> Iterator[str]:
             yield from check_files(folder.resolve().parent, folder / RECORDS)
         yield f"{len(proven)} entries are proven to lie in the signed tree; of the others a proof tells nothing."
     else:
-        verdict = verify(folder, options.checkpoint, options.witness, options.key, options.certificate)
+        verdict = verify(folder, options.checkpoint, options.witness, options.key, options.certificate, options.heard)
         yield from (str(verdict), *verdict.remarks)
         if verdict.covered < verdict.entries:
             yield f"Entries {verdict.covered + 1} to {verdict.entries} are under no checkpoint yet."
@@ -534,8 +539,8 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify what is named on the command line and print the verdict."""
+def main(arguments: Sequence[str] | None = None, heard: Heard = lambda _: None) -> int:
+    """Verify what is named on the command line and print the verdict; `heard` as in `verify`."""
     parser = argparse.ArgumentParser(prog="verify", description="Check a selftune ledger.")
     parser.add_argument("folder", type=Path, help="a project, or what selftune exported")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept away from this machine")
@@ -543,7 +548,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", metavar="KEY", help="the machine's key, told to you by another way")
     parser.add_argument("--proof", type=Path, help="check this proof in place of all entries")
     parser.add_argument("--certificate", type=Path, help="check what this certificate claims, too")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(arguments, argparse.Namespace(heard=heard))
     folder = find_ledger(options.folder)
     for needed in (None if options.proof else folder, options.checkpoint, options.proof, options.certificate):
         if needed is not None and not needed.exists():

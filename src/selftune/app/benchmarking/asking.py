@@ -79,12 +79,13 @@ async def ask_suite(
     clock: Callable[[], float],
     *,
     at_once: int = 1,
+    heard: Callable[[], None] = lambda: None,
 ) -> Heard:
     """Ask all of them, so many conversations at a time; the first question goes before the others and is not counted.
 
-    What `objection` names is not sent: it is unscored, and says why.
+    What `objection` names is not sent: it is unscored, and says why. `heard` is called after each question.
     """
-    asking = _Asking(answering, parameters, objection)
+    asking = _Asking(answering, parameters, objection, heard)
     warm_up = await asking.warm_up(questions)
     began = clock()
     left = iter(questions)
@@ -101,10 +102,13 @@ async def ask_suite(
 class _Asking:
     """One model while it is asked."""
 
-    def __init__(self, answering: Answering, parameters: GenerationParameters, objection: Objection) -> None:
+    def __init__(
+        self, answering: Answering, parameters: GenerationParameters, objection: Objection, heard: Callable[[], None]
+    ) -> None:
         self._answering = answering
         self._parameters = parameters
         self._objection = objection
+        self._heard = heard
         self._silent = 0
         self.played: list[Played] = []
         self.said: list[Said] = []
@@ -127,6 +131,7 @@ class _Asking:
             objection = self._objection(question)
             replies = (Reply(failure=objection),) if objection else await self._converse(question)
             self.played.append(Played(question=question, replies=replies))
+            self._heard()
 
     async def _converse(self, question: Question) -> tuple[Reply, ...]:
         replies: list[Reply] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.benchmarking.answering import BuildAnswers, Time, reach
@@ -13,7 +15,7 @@ from selftune.app.benchmarking.models import Hosted, OwnBuild, find_contenders
 from selftune.app.benchmarking.results import Benchmarked, LeftOut, Measured, OnSuite, rows_of
 from selftune.app.suites.linting import suite_named
 from selftune.bases.thinking import marks_of_folder
-from selftune.context import spread_seeds
+from selftune.context import Progress, spread_seeds
 from selftune.errors import MissingFileError, ServingError, UsageError
 from selftune.evals.base import Answered
 from selftune.evals.bundle import made_with
@@ -28,7 +30,7 @@ from selftune.loop.measuring.grading import as_interaction, consent_to, make_gat
 from selftune.records import Evaluation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
     from selftune.app.benchmarking.answering import Answering
@@ -49,6 +51,7 @@ def run_benchmark(
     *,
     out: Path | None = None,
     tell: Callable[[str], None],
+    told: Callable[[Progress], None] = lambda _: None,
     passing: Time = REAL,
 ) -> Benchmarked:
     """Ask every model every suite, and keep each answer as soon as its model is done.
@@ -60,6 +63,7 @@ def run_benchmark(
         asked: Who is asked what.
         out: The page that will be written; the rows lie beside it. None: in the project's folder `benchmarks`.
         tell: Is told who is asked.
+        told: Is told how many questions were put, of all to all models.
         passing: How time passes.
 
     Raises:
@@ -71,9 +75,11 @@ def run_benchmark(
     files = _files(project, out, configs)
     left_out: list[LeftOut] = []
     measured: dict[str, list[Measured]] = {config.asked: [] for config in configs}
+    count, total = itertools.count(1), len(contenders) * sum(len(questions_in_order(config)) for config in configs)
     for contender in contenders:
         tell(f"Asking {contender.name} …")
-        found = asyncio.run(_ask(project, contender, configs, asked.at_once, passing))
+        heard = partial(_tell_next, count, total, told)
+        found = asyncio.run(_ask(project, contender, configs, asked.at_once, passing, heard))
         if isinstance(found, LeftOut):
             left_out.append(found)
             continue
@@ -95,6 +101,10 @@ def run_benchmark(
         at_once=asked.at_once,
         files=tuple(path for path in files if path.exists()),
     )
+
+
+def _tell_next(count: Iterator[int], total: int, told: Callable[[Progress], None]) -> None:
+    told(Progress(done=next(count), total=total))
 
 
 def _config(project: Project, name: str, asked: Asked) -> EvaluationConfig:
@@ -167,23 +177,28 @@ async def _ask(
     configs: Sequence[EvaluationConfig],
     at_once: int,
     passing: Time,
+    heard: Callable[[], None],
 ) -> tuple[_Done, ...] | LeftOut:
-    """What one model says to each suite; or that it was away for one of them, and is left out of all."""
+    """What one model says to each suite; or that it was away for one of them, and is left out of all.
+
+    `heard` is called after each question.
+    """
     done: list[_Done] = []
     try:
         async with _open(project, contender, configs, at_once, passing) as opened:
             for config in configs:
-                heard = await ask_suite(
+                said = await ask_suite(
                     opened.answering,
                     questions_in_order(config),
                     config.suite.generation,
                     _objection(project, contender),
                     passing.clock,
                     at_once=at_once,
+                    heard=heard,
                 )
-                if heard.away is not None:
-                    return LeftOut(model=contender.name, reason=heard.away)
-                done.append(_Done(heard=heard, proof=opened.proof, usd=_usd(contender, heard)))
+                if said.away is not None:
+                    return LeftOut(model=contender.name, reason=said.away)
+                done.append(_Done(heard=said, proof=opened.proof, usd=_usd(contender, said)))
     except ServingError as error:
         return LeftOut(model=contender.name, reason=error.message.rstrip("."))
     return tuple(done)

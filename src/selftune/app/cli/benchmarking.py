@@ -48,7 +48,7 @@ def benchmark(
     from selftune.app.benchmarking.models import Asked
     from selftune.app.benchmarking.results import as_document, benchmark_page
     from selftune.app.benchmarking.running import run_benchmark
-    from selftune.app.cli.screen import print_json
+    from selftune.app.cli.screen import print_json, working
     from selftune.app.reporting.pages.markdown import as_markdown
     from selftune.loop.project import open_project
 
@@ -62,8 +62,8 @@ def benchmark(
         usd_per_million_input=usd_per_million_input,
         usd_per_million_output=usd_per_million_output,
     )
-    with open_project(project) as opened:
-        found = run_benchmark(opened, asked, out=out, tell=_tell)
+    with open_project(project) as opened, working("Asking") as told:
+        found = run_benchmark(opened, asked, out=out, tell=_tell, told=told)
     page = as_markdown(benchmark_page(found))
     if out is not None:
         out.write_text(page, encoding="utf-8")

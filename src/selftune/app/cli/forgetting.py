@@ -48,12 +48,13 @@ def forget(
 
 def _forget(project: Project, who: str, *, author: str, dry_run: bool, yes: bool, json: bool) -> Forgetting | None:
     """Say what would go, ask, and let it go; None where it was to stay."""
-    from selftune.app.cli.screen import print_json
+    from selftune.app.cli.screen import print_json, working
     from selftune.app.forgetting import as_data, describe, describe_done, look_for
     from selftune.app.reporting.pages.plain import plain
     from selftune.loop.forgetting.forget import forget as forget_words
 
-    words = look_for(project, who, author)
+    with working("Looking for it"):
+        words = look_for(project, who, author)
     if json:
         print_json(as_data(project, words))
     else:
@@ -63,7 +64,8 @@ def _forget(project: Project, who: str, *, author: str, dry_run: bool, yes: bool
         return None
     if not yes and not typer.confirm("Erase all of it? It can't be undone.", err=True):
         return None
-    done = forget_words(project, words)
+    with working("Erasing"):
+        done = forget_words(project, words)
     for line in describe_done(project, done):
         typer.echo(plain(line), err=json)
     return done

@@ -183,9 +183,11 @@ def base_add(
     again: Annotated[bool, typer.Option("--again", help="Take it anew although it was added before.")] = False,
 ) -> None:
     """Bring a base in and pin its files by digest."""
+    from selftune.app.cli.screen import working
     from selftune.bases.registry import add_base, check_base
 
-    base = add_base(name, online=online, again=again, trial=_template_trial())
+    with working("Bringing it in"):
+        base = add_base(name, online=online, again=again, trial=_template_trial())
     typer.echo(f"{base.name}: {base.architecture}, {base.parameters / 1e6:.1f} M parameters, {base.licence}; pinned.")
     report = check_base(base.name)
     for what, against in (("trained", report.against_training), ("served", report.against_serving)):

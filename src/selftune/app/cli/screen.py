@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
     from rich.progress import Progress as ProgressBars
     from rich.progress import TaskID
@@ -102,21 +105,9 @@ class Stages:
 
     def started(self, stage: str) -> None:
         """A bar appears."""
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
         self._stop()
         self._last = None
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:<18}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
+        self._bars = _make_bars(self._console)
         self._bars.start()
         self._task = self._bars.add_task(TITLES.get(stage, stage), total=None, note="", left="")
 
@@ -126,8 +117,7 @@ class Stages:
         if stage == "judge" and progress.total and not progress.done:
             self._console.print(f"    {progress.note}", highlight=False)
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=progress.done, total=progress.total, note=progress.note)
-            self._bars.update(self._task, left=left_in_words(self._bars.tasks[0].time_remaining))
+            _move(self._bars, self._task, progress)
 
     def finished(self, stage: str, seconds: float, *, reused: bool) -> None:
         """The bar becomes a line."""
@@ -153,6 +143,39 @@ class Stages:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+
+
+@contextmanager
+def working(title: str) -> Iterator[Callable[[Progress], None]]:
+    """A bar for as long as one piece of work takes, with the time left once that is known; nothing through a pipe."""
+    bars = _make_bars(make_console(stderr=True))
+    task = bars.add_task(title, total=None, note="", left="")
+    with bars:
+        yield lambda progress: _move(bars, task, progress)
+
+
+def _make_bars(console: Console) -> ProgressBars:
+    """A bar that goes when it is done, at a terminal only."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<18}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=console,
+        transient=True,
+        # Results are printed as they are, wherever they go.
+        redirect_stdout=False,
+        disable=not console.is_terminal,
+    )
+
+
+def _move(bars: ProgressBars, task: TaskID, progress: Progress) -> None:
+    bars.update(task, completed=progress.done, total=progress.total, note=progress.note)
+    bars.update(task, left=left_in_words(bars.tasks[0].time_remaining))
 
 
 def left_in_words(seconds: float | None) -> str:

@@ -52,11 +52,12 @@ def search(
 @_index.command("rebuild")
 def index_rebuild(project: Folder = HERE) -> None:
     """Make the search index anew from the store."""
+    from selftune.app.cli.screen import working
     from selftune.app.searching import rebuild_index
     from selftune.loop.project import open_project
 
-    with open_project(project) as opened:
-        count = rebuild_index(opened, lambda done: typer.echo(f"  {done} indexed", err=True))
+    with open_project(project) as opened, working("Indexing") as told:
+        count = rebuild_index(opened, told)
     typer.echo(f"{count} interactions indexed.")
 
 

@@ -60,10 +60,11 @@ def migrate(
 
     End what runs in this project first (`selftune up`, nights): what has the old store open would go on with that one.
     """
-    from selftune.app.cli.screen import print_json
+    from selftune.app.cli.screen import print_json, working
     from selftune.app.storing import migrate_store
 
-    made = migrate_store(project, to, dry_run=dry_run)
+    with working("Migrating"):
+        made = migrate_store(project, to, dry_run=dry_run)
     if json:
         print_json(made)
         return
@@ -87,9 +88,10 @@ def back_up_project(
 ) -> None:
     """Write the whole project into one file, while it works: records, ledger, blobs, models, texts."""
     from selftune.app.backups import back_up
-    from selftune.app.cli.screen import print_json
+    from selftune.app.cli.screen import print_json, working
 
-    made = back_up(project, to, with_keys=with_keys)
+    with working("Backing up") as told:
+        made = back_up(project, to, with_keys=with_keys, told=told)
     if json:
         print_json(made)
         return
@@ -111,11 +113,12 @@ def restore_project(
     json: AsJson = False,
 ) -> None:
     """Make a project of a backup again, once every digest and the ledger were found right; never over another one."""
-    from selftune.app.cli.screen import print_json
+    from selftune.app.cli.screen import print_json, working
     from selftune.app.restoring import restore
     from selftune.errors import IntegrityError
 
-    made = restore(file, into)
+    with working("Restoring") as told:
+        made = restore(file, into, told)
     if json:
         print_json(made)
     else:
