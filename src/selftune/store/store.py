@@ -443,6 +443,12 @@ class Store:
             found: int = connection.execute(entries).scalar_one()
         return found
 
+    def erased_since(self, entry: int) -> bool:
+        """Whether words were taken away for good in the ledger after place `entry`."""
+        found = select(LEDGER.c.seq).where(LEDGER.c.seq > entry, LEDGER.c.event == ERASED).limit(1)
+        with reading(self._engine) as connection:
+            return connection.execute(found).first() is not None
+
     def noted(self, event: str) -> list[tuple[str, dict[str, str]]]:
         """Time and detail of every ledger entry of this event that has no record, oldest first."""
         with reading(self._engine) as connection:

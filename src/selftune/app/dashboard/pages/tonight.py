@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from selftune.app.dashboard.actions import Form, done
 from selftune.app.dashboard.cells import address
+from selftune.app.dashboard.following import follow
+from selftune.app.dashboard.looking import ABOUT, Looking
 from selftune.app.dashboard.reading import acting_on, project_of
-from selftune.app.dashboard.rendering import show
-from selftune.app.tonight import let_in, look_at_tonight, rules_of_tonight, take_out
+from selftune.app.dashboard.rendering import render, show
+from selftune.app.tonight import Tonight, as_taken_out, let_in, take_out
 from selftune.loop.lessons.taking_out import standing_exclusions
 
 if TYPE_CHECKING:
-    from selftune.app.tonight import LessonAhead, TakenOut, Tonight
-    from selftune.loop.config import ProjectConfig
-    from selftune.loop.project import Project
+    from selftune.app.dashboard.errands import Errands
+    from selftune.app.tonight import LessonAhead, TakenOut
     from selftune.records import Interaction, Message
 
 router = APIRouter()
@@ -46,56 +46,48 @@ class Item:
     reason: str | None = None
 
 
-class _Looked:
-    """The last look, which holds until something comes into the ledger or the rules are others.
-
-    The ledger tells also of what goes: nothing that was forgotten is shown again.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._at: tuple[str, int, ProjectConfig, str] | None = None
-        self._seen: Tonight | None = None
-
-    def at(self, project: Project) -> Tonight:
-        """What would be learnt now."""
-        with self._lock:
-            now = (str(project.folder), project.store.last_entry(), project.config, rules_of_tonight(project))
-            if self._seen is None or now != self._at:
-                self._seen, self._at = look_at_tonight(project), now
-            return self._seen
-
-
-_LOOKED: Final = _Looked()
+_LOOKING: Final = Looking()
+_NOT_SEEN: Final = Tonight(lessons=(), taken_out=())
 
 
 @router.get("/tonight")
 def tonight(request: Request, first: int = 0) -> Response:
     """The lessons, what is not judged yet, and what was taken out; a page of one of them."""
-    seen = _LOOKED.at(project_of(request))
+    look = _LOOKING.at(project_of(request), _errands(request))
+    seen = look.seen or as_taken_out(project_of(request), _NOT_SEEN)
     shown = request.query_params.get("show", "lessons")
     shown = shown if shown in _LISTS else "lessons"
-    lists = {
-        "lessons": [_of_lesson(one) for one in seen.lessons],
-        "unjudged": [_of_unjudged(one) for one in seen.unjudged],
-        "out": [_of_taken_out(one) for one in seen.taken_out],
-    }
-    more = {"unjudged": seen.more_unjudged}
     first = max(0, first) // _PAGE * _PAGE
+    counts = {
+        "lessons": len(seen.lessons),
+        "unjudged": len(seen.unjudged) + seen.more_unjudged,
+        "out": len(seen.taken_out),
+    }
+    count, items = _page_of(seen, shown, first)
     heading, empty = _LISTS[shown]
     return show(
         request,
         "tonight",
         title="Tonight",
         seen=seen,
+        known=look.seen is not None,
+        behind=look.is_behind,
+        **_how_far(request),
         shown=shown,
         heading=heading,
         empty=empty,
-        lists=[(key, name, len(lists[key]) + more.get(key, 0)) for key, (name, _) in _LISTS.items()],
-        items=lists[shown][first : first + _PAGE],
+        lists=[(key, name, counts[key]) for key, (name, _) in _LISTS.items()],
+        items=items,
         first=first,
-        pages=_pages(shown, first, len(lists[shown])),
+        pages=_pages(shown, first, count),
     )
+
+
+@router.get("/tonight/stream")
+async def stream(request: Request) -> Response:
+    """Whether the log is looked through still, until it no longer is."""
+    errand = _errands(request).about(ABOUT)
+    return follow(request, errand, lambda: render(request, "tonight_live", **_how_far(request)))
 
 
 @router.post("/tonight/out")
@@ -114,6 +106,28 @@ def let_back_in(request: Request, form: Form) -> Response:
         others = [one.author for one in standing_exclusions(project) if one.subject == subject]
     told = f"It stays out: {', '.join(others)} took it out too." if others else "It may be learnt again."
     return done(request, _back_to(form.text("show"), "0"), told)
+
+
+def _errands(request: Request) -> Errands:
+    errands: Errands = request.app.state.errands
+    return errands
+
+
+def _how_far(request: Request) -> dict[str, Any]:
+    """Whether a look is under way, and what stood against the last one."""
+    errand = _errands(request).about(ABOUT)
+    running = errand is not None and not errand.over
+    return {"running": running, "problem": None if errand is None or running else errand.problem}
+
+
+def _page_of(seen: Tonight, shown: str, first: int) -> tuple[int, list[Item]]:
+    """How many there are of what is shown, and those of this page."""
+    until = first + _PAGE
+    if shown == "unjudged":
+        return len(seen.unjudged), [_of_unjudged(one) for one in seen.unjudged[first:until]]
+    if shown == "out":
+        return len(seen.taken_out), [_of_taken_out(one) for one in seen.taken_out[first:until]]
+    return len(seen.lessons), [_of_lesson(one) for one in seen.lessons[first:until]]
 
 
 def _back_to(shown: str, first: str) -> str:
