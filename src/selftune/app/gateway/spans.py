@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 from selftune.app.gateway import span_names as names
 from selftune.app.gateway.capture.bodies import read_talk
 from selftune.app.gateway.exchange import Ended
+from selftune.app.gateway.span_facts import facts_of
 from selftune.errors import ConfigError, UsageError
 from selftune.interactions.privacy.consent import ConsentLevel, read_level
 from selftune.judges.endpoint import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -82,7 +83,7 @@ class Spans:
         operation = names.OPERATIONS.get(exchange.route, "chat")
         span = self._tracer.start_span(
             f"{operation} {exchange.alias}",
-            kind=SpanKind.SERVER,
+            kind=SpanKind.CLIENT,  # as the conventions have it: a model in another process was asked
             start_time=began,
             attributes=attributes_of(exchange) | self._words(exchange),
         )
@@ -103,13 +104,17 @@ class Spans:
             talk = read_talk(exchange.route, exchange.request, exchange.response, streamed=exchange.streamed)
         except ValueError:
             return {}
-        asked = [{"role": str(one.get("role")), "content": self._text(one.get("content"))} for one in talk.asked]
-        told = [] if talk.answer is None else [{"role": "assistant", "content": self._text(talk.answer.get("content"))}]
+        asked = [self._message(str(one.get("role")), one) for one in talk.asked]
+        told = [] if talk.answer is None else [self._message("assistant", talk.answer)]
         return {names.INPUT_MESSAGES: json.dumps(asked), names.OUTPUT_MESSAGES: json.dumps(told)}
 
     def _may_tell(self, exchange: Exchange) -> bool:
         level = read_level(exchange.consent) if exchange.consent != _OPTED_OUT else None
         return level is ConsentLevel.SEND or (level is not None and not self._far)
+
+    def _message(self, role: str, said: Mapping[str, Any]) -> dict[str, Any]:
+        """A message in the shape of the conventions: a role, and the parts of what it says."""
+        return {"role": role, "parts": [{"type": "text", "content": self._text(said.get("content"))}]}
 
     def _text(self, content: object) -> str:
         assert self._clean is not None, "words are wanted"  # noqa: S101 - what cannot happen
@@ -117,22 +122,29 @@ class Spans:
 
 
 def attributes_of(exchange: Exchange) -> dict[str, Any]:
-    """What a span says of an exchange: names, times and ends, nobody's words."""
+    """What a span says of an exchange: names, numbers, times and ends, nobody's words."""
+    whole = exchange.ended is Ended.COMPLETE
     known = {
         names.OPERATION_NAME: names.OPERATIONS.get(exchange.route, "chat"),
         names.PROVIDER_NAME: names.PROVIDER,
         names.REQUEST_MODEL: exchange.alias,
-        names.REQUEST_STREAM: exchange.streamed,
+        names.REQUEST_STREAM: True if exchange.streamed else None,
         names.RESPONSE_ID: exchange.completion_id,
-        names.RESPONSE_MODEL: exchange.build_digest or exchange.upstream,
-        names.TIME_TO_FIRST: exchange.first_byte_seconds,
+        names.RESPONSE_MODEL: exchange.upstream,
+        names.TIME_TO_FIRST: exchange.first_byte_seconds if exchange.streamed else None,
         names.STATUS_CODE: exchange.status,
         names.BUILD: exchange.build_digest,
         names.UPSTREAM: exchange.upstream,
         names.ENDED: exchange.ended.value,
-        names.ERROR_TYPE: None if exchange.ended is Ended.COMPLETE else exchange.ended.value.replace(" ", "_"),
+        names.ERROR_TYPE: None if whole else _error_of(exchange),
+        **facts_of(exchange.route, exchange.request, exchange.response, streamed=exchange.streamed),
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _error_of(exchange: Exchange) -> str:
+    """Which kind of failure it was: the status of who refused, else how it ended."""
+    return str(exchange.status) if exchange.ended is Ended.REFUSED else exchange.ended.value.replace(" ", "_")
 
 
 def open_spans(section: OtelSection, egress: Sequence[str], clean: Callable[[str], str] | None) -> Spans | None:
