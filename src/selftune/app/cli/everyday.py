@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")] = HERE,
+    folder: Annotated[Path, typer.Argument(help="A folder; what else lies there stays as it is.")] = HERE,
     base: Annotated[
         str | None, typer.Option(help="The base: reference, which is the default, smollm2, or yours.")
     ] = None,

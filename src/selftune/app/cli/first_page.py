@@ -102,7 +102,7 @@ def _standing(folder: Path) -> list[tuple[str, str]]:
         from selftune.app.summary import status_summary
 
         summary = status_summary(opened)
-    wanted = ("serves", "address", "problem", "last_decision", "brake", "breaker", "alarm", "new", "next")
+    wanted = ("serves", "address", "problem", "last_decision", "brake", "breaker", "alarm", "under_way", "new", "next")
     return [(name.replace("_", " "), str(summary[name])) for name in wanted if summary[name] is not None]
 
 
