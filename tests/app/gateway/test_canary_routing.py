@@ -230,7 +230,7 @@ def test_a_trial_whose_journal_can_t_be_opened_is_over_and_no_client_notices(tmp
     note = read_canary(tmp_path)
     assert (note.end, settled) == (TrialEnd.STOPPED, ["settle"])
     assert "its journal can't be used" in note.why
-    assert routing.told() == {}
+    assert routing.state() is None
 
 
 def test_a_trial_that_starts_while_its_journal_can_t_be_opened_is_over_too(tmp_path):
@@ -334,7 +334,7 @@ def test_a_note_that_can_t_be_read_leaves_the_champion_alone(tmp_path):
     routing, _, _ = start(tmp_path, share=0.999999)
     note_path(tmp_path).write_text("{")
     assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
-    assert routing.told() == {}
+    assert routing.state() is None
     assert end_canary(tmp_path, TrialEnd.STOPPED, "a person ended it") is None
     assert not note_path(tmp_path).exists()
 

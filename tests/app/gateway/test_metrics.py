@@ -16,13 +16,23 @@ from aiohttp import ClientSession
 from canary_house import died, exchange
 from gateway_house import FakeCapture, FakeRouting
 
+from selftune.app.gateway.canary.routing import TrialState
+from selftune.app.gateway.capture.make import CaptureState
 from selftune.app.gateway.exchange import CANDIDATE, CHAMPION
 from selftune.app.gateway.keys import KeyRing, Scope, make_key
 from selftune.app.gateway.looking import status_lines
-from selftune.app.gateway.metrics import Metrics, add_metrics, numbers_in, written
+from selftune.app.gateway.measures import measures_of
+from selftune.app.gateway.metrics import Metrics, add_metrics, written
 from selftune.app.gateway.server import serving
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.loop.fronting import GatewaySection
+
+CAPTURE = CaptureState(kept=9, lost={"disk full": 2}, opted_out=1, waiting=4, up=True, restarts=0)
+TRIAL = TrialState(share=0.1, shadow=False, answers={CHAMPION: 5, CANDIDATE: 3}, lines_lost=0)
+PROCESS = {
+    "process_virtual_memory_bytes", "process_resident_memory_bytes", "process_start_time_seconds",
+    "process_cpu_seconds", "process_open_fds", "process_max_fds",
+}  # fmt: skip
 
 
 def samples(metrics) -> dict[str, float]:
@@ -45,7 +55,7 @@ def test_each_request_is_counted_once_under_what_became_of_it():
     route = "/v1/chat/completions"
     assert found[f"selftune_gateway_requests_total/complete/champion/{route}/200/champion"] == 2
     assert found[f"selftune_gateway_requests_total/upstream died/champion/{route}/502/candidate"] == 1
-    assert found[f"selftune_gateway_refused_total/{route}/401"] == 1
+    assert found[f"selftune_gateway_refused_requests_total/{route}/401"] == 1
     assert [found[f"selftune_gateway_captures_total/{what}"] for what in ("kept", "not kept", "not asked for")] == [
         1
     ] * 3
@@ -63,19 +73,45 @@ def test_times_add_up_in_their_buckets():
     for seconds in (0.001, 0.005, 0.3, 100.0):
         metrics.ended(exchange(CHAMPION, seconds=seconds), captured=True)
     found = samples(metrics)
-    name = "selftune_gateway_seconds_bucket"
-    assert [found[f"{name}/{limit}/champion"] for limit in ("0.005", "0.25", "0.5", "60.0", "+Inf")] == [2, 2, 3, 3, 4]
-    assert found["selftune_gateway_seconds_sum/champion"] == pytest.approx(100.306)
+    name = "selftune_gateway_request_duration_seconds"
+    limits = ("0.01", "0.16", "0.32", "81.92", "+Inf")
+    assert [found[f"{name}_bucket/{limit}/champion"] for limit in limits] == [2, 2, 3, 3, 4]
+    assert found[f"{name}_sum/champion"] == pytest.approx(100.306)
+    assert found["selftune_gateway_time_to_first_byte_seconds_bucket/0.1/champion"] == 4
+
+
+def test_names_units_and_helps_are_as_prometheus_wants_them():
+    """One prefix, a unit behind what has one, `_total` behind what grows, a sentence that tells of each."""
+    metrics = Metrics(more=lambda: measures_of(CAPTURE, TRIAL))
+    metrics.ended(exchange(CHAMPION), captured=True)
+    families = list(text_string_to_metric_families(written(metrics)[0].decode()))
+    ours = [one for one in families if one.name.startswith("selftune_")]
+    for one in ours:
+        assert one.documentation.endswith("."), one.name
+        assert all(sample.name.endswith("_total") for sample in one.samples) or one.type != "counter", one.name
+        assert one.type != "histogram" or one.name.endswith("_seconds"), one.name
+    assert {one.name for one in families} - {one.name for one in ours} <= PROCESS
+    assert {one.type for one in ours} == {"counter", "gauge", "histogram"}
+
+
+def test_what_others_tell_is_counted_or_measured_under_its_label():
+    found = samples(Metrics(more=lambda: measures_of(CAPTURE, TRIAL)))
+    assert found["selftune_gateway_capture_lost_total/disk full"] == 2
+    assert (found["selftune_gateway_capture_waiting"], found["selftune_gateway_capture_up"]) == (4, 1)
+    assert found["selftune_gateway_canary_answers_total/candidate"] == 3
+    assert found["selftune_gateway_canary_share_ratio"] == 0.1
+    none = samples(Metrics(more=lambda: measures_of(CAPTURE, None)))
+    assert none["selftune_gateway_canary_running"] == 0
+    assert "selftune_gateway_canary_share_ratio" not in none
 
 
 def test_no_word_of_anybody_stands_in_it():
-    metrics = Metrics(gauges=lambda: dict(numbers_in({"canary": {"candidate": "build:x", "answers": {"champion": 3}}})))
+    metrics = Metrics(more=lambda: measures_of(CAPTURE, TRIAL))
     metrics.ended(
         exchange(CHAMPION, "The secret is Turin.", user="ada@example.org", conversation="c-77"), captured=True
     )
     text = written(metrics)[0].decode()
-    assert "selftune_gateway_canary_answers_champion 3.0" in text
-    for word in ("Turin", "example.org", "c-77", "build:x", "key-1"):
+    for word in ("Turin", "example.org", "c-77", "build:", "key-1"):
         assert word not in text
 
 

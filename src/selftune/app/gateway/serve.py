@@ -23,7 +23,8 @@ from selftune.app.gateway.capture.feedback import add_feedback
 from selftune.app.gateway.capture.make import open_capture
 from selftune.app.gateway.keys import FOLDER, KeyRing, Scope, passing_key
 from selftune.app.gateway.looking import NOTE
-from selftune.app.gateway.metrics import Metrics, add_metrics, numbers_in
+from selftune.app.gateway.measures import measures_of
+from selftune.app.gateway.metrics import Metrics, add_metrics
 from selftune.app.gateway.server import HOST, serving
 from selftune.app.gateway.spans import open_spans
 from selftune.app.gateway.upstreams import Upstreams
@@ -66,7 +67,9 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
     secrets = _secrets(config)
     spans = open_spans(config.otel, config.egress.allow, lambda text: Redactor(secrets).redact(text))
     watch = None if spans is None else spans.ended
-    counts = Metrics(gauges=lambda: _gauges(capture, routing), lost=lambda: capture.state().lost, watch=watch)
+    counts = Metrics(
+        more=lambda: measures_of(capture.state(), routing.state()), lost=lambda: capture.state().lost, watch=watch
+    )
     stop = asyncio.Event()
     hear_signals(stop.set)
     try:
@@ -106,13 +109,6 @@ def _secrets(config: ProjectConfig) -> tuple[str, ...]:
 def _add_routes(gateway: Gateway, capture: SpoolCapture, routing: CanaryRouting, counts: Metrics) -> None:
     add_feedback(gateway, ThumbsHeard(capture, routing))
     add_metrics(gateway, counts)
-
-
-def _gauges(capture: SpoolCapture, routing: CanaryRouting) -> dict[str, float]:
-    state = capture.state()
-    told = {"kept": state.kept, "lost": dict(state.lost), "opted_out": state.opted_out, "waiting": state.waiting}
-    told |= {"up": state.up, "restarts": state.restarts}
-    return dict(numbers_in({"capture": told, "canary": routing.told()}))
 
 
 def _say(message: object) -> None:

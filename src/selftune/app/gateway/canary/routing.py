@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.canary.outcomes import compare, outcome_of, text_of
@@ -21,7 +21,7 @@ from selftune.loop.canary.note import TrialEnd, note_path, read_canary, write_ca
 from selftune.loop.canary.thumbs import thumbs_behind, thumbs_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from selftune.app.gateway.exchange import Exchange, Routing
@@ -37,6 +37,21 @@ _SILENT_IN_A_ROW: Final = 3
 _MOST_REMEMBERED: Final = 4096
 _NONE: Final = "no candidate is being tried now."
 _START: Final = "Ask for the champion, or start one with `selftune canary start candidate`."
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialState:
+    """How a trial stands.
+
+    Attributes:
+        answers: How many it counted, by who gave them.
+        lines_lost: Answers that could not be put on its journal.
+    """
+
+    share: float
+    shadow: bool
+    answers: Mapping[str, int]
+    lines_lost: int
 
 
 class _Trial:
@@ -150,19 +165,18 @@ class CanaryRouting:
             thumb = Outcome(candidate=given.candidate, person=given.person, thumb_down=not up, answer=answer)
             self._take(trial, thumb)
 
-    def told(self) -> dict[str, object]:
-        """What a trial has come to, for whoever watches; empty where none runs."""
+    def state(self) -> TrialState | None:
+        """How the trial stands, for whoever watches; None where none runs."""
         trial = self._running()
         if trial is None:
-            return {}
-        note, guards = trial.note, trial.guards
-        return {
-            "candidate": note.candidate_build_id,
-            "share": note.share,
-            "shadow": note.shadow,
-            "answers": {"champion": guards.answers[False], "candidate": guards.answers[True]},
-            "lines_lost": trial.lost,
-        }
+            return None
+        answers = trial.guards.answers
+        return TrialState(
+            share=trial.note.share,
+            shadow=trial.note.shadow,
+            answers={CHAMPION: answers[False], CANDIDATE: answers[True]},
+            lines_lost=trial.lost,
+        )
 
     def close(self) -> None:
         """Let go of the journal."""
