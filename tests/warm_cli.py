@@ -88,7 +88,10 @@ def warm_cli():
     """The process, until the block ends; it ends with whoever began it, however that one ends."""
     with tempfile.TemporaryDirectory() as folder:
         address = str(Path(folder) / "typed")
-        process = subprocess.Popen([sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # Without a terminal of its own: what asks for a passphrase asks where it was typed, not where the tests were.
+        process = subprocess.Popen(
+            [sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
         try:
             assert process.stdout.readline() == b"ready\n"
             yield WarmCli(address)

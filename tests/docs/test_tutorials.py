@@ -35,8 +35,8 @@ def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(page, tmp_path
     path = os.pathsep.join(map(str, (Path(sys.executable).parent, os.environ["PATH"])))
     # Bases that a page adds are added to nobody's home, and a page about nights is read by day.
     home = {"SELFTUNE_HOME": str(tmp_path / "home"), "TZ": where_it_is_noon()}
-    started = os.environ | {"PATH": path, "COLUMNS": "300"} | home
-    reader = Reader(tmp_path, started | {"PATH": f"{programs}{os.pathsep}{path}"}, at_terminal=started)
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{path}", "COLUMNS": "300"} | home
+    reader = Reader(tmp_path, environment)
     steps = steps_of(page.read_text(encoding="utf-8"))
     assert len(steps) > 5
     try:

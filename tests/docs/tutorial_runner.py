@@ -64,10 +64,9 @@ def _typed(body: str) -> list[Typed]:
 class Reader:
     """Sits in a folder and does what a page says; `cd FOLDER` moves to another one."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], at_terminal: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
         self._environment = environment
-        self._at_terminal = at_terminal or environment  # where programs must be started by the terminal itself
 
     def follow(self, step: Typed | Settings) -> None:
         """Do one step.
@@ -100,7 +99,7 @@ class Reader:
 
         program = ["bash", "-c", command]
         # What a page shows has no colours.
-        with sitting_at(program, self._at_terminal | {"TERM": "dumb"}, folder=self._folder) as typing:
+        with sitting_at(program, self._environment | {"TERM": "dumb"}, folder=self._folder) as typing:
             for prompt in asked:
                 typing.answer(prompt.strip(), _PASSPHRASE)
             code = typing.end()
