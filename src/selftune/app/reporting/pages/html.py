@@ -24,6 +24,7 @@ _OUTCOMES: Final = {"promote": "good", "better": "good", "reject": "bad", "worse
 _FIGURE: Final = re.compile(r"(?:[-+<$]?\s?[\d.,]+\s?%?(?: (?:s|min|h|B|kB|MB|GB))?|\[[^\]]*\]|\s)+")
 _NAME: Final = 26  # letters that stay on one line; a column with more in a cell needs room
 _ROW_NAME: Final = 34
+_FITS: Final = 3  # columns that a telephone shows side by side
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -129,9 +130,11 @@ def _table(table: Table) -> str:
         f'<th scope="col"{_classes(kind)}>{_inline(str(name))}</th>'
         for name, kind in zip(table.head, kinds, strict=True)
     )
-    rows = "\n".join(_row(row, kinds) for row in table.rows)
+    rows = "\n".join(_row(row, kinds, table.head) for row in table.rows)
+    cards = ' class="cards"' if len(table.head) > _FITS else ""
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
+        f"<table{cards}><caption>{caption}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>"
     )
 
@@ -144,15 +147,21 @@ def _kind(column: Sequence[str | Cell]) -> str:
     return "words" if any(len(text) > _NAME for text in texts) else "name"
 
 
-def _row(row: Row, kinds: Sequence[str]) -> str:
+def _row(row: Row, kinds: Sequence[str], head: Sequence[str]) -> str:
+    """A row; each cell bears its column's name, which stands before it where a narrow window shows rows as cards."""
     first, *others = row
     tint = first.tint if isinstance(first, Cell) else ""
     cells = "".join(
-        f"<td{_classes(kind, cell.tint if isinstance(cell, Cell) else '')}>{_inline(_text(cell))}</td>"
-        for cell, kind in zip(others, kinds[1:], strict=True)
+        f'<td data-label="{_inline(str(name))}"{_cell_classes(cell, kind)}>{_inline(_text(cell))}</td>'
+        for cell, kind, name in zip(others, kinds[1:], head[1:], strict=True)
     )
     short = "name" if len(_text(first)) <= _ROW_NAME else ""
     return f'<tr><th scope="row"{_classes(tint, short)}>{_inline(_text(first))}</th>{cells}</tr>'
+
+
+def _cell_classes(cell: str | Cell, kind: str) -> str:
+    tint = cell.tint if isinstance(cell, Cell) else ""
+    return _classes(kind, tint, "blank" if _text(cell) in {"", NOTHING} else "")
 
 
 def _text(cell: str | Cell) -> str:
@@ -160,7 +169,7 @@ def _text(cell: str | Cell) -> str:
 
 
 def _classes(*names: str) -> str:
-    known = [name for name in names if name in _TINTS or name in {"figure", "words", "name"}]
+    known = [name for name in names if name in _TINTS or name in {"figure", "words", "name", "blank"}]
     return f' class="{" ".join(known)}"' if known else ""
 
 
