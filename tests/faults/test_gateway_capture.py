@@ -42,6 +42,18 @@ if not lived.exists():
 sys.argv = [sys.argv[0], sys.argv[1]]
 runpy.run_module("selftune.app.gateway.capture.writer", run_name="__main__")
 """
+NONSENSE_FIRST = """
+import pathlib, runpy, sys, time
+from selftune.app.gateway.capture.frames import framed
+lived = pathlib.Path(sys.argv[2])
+if not lived.exists():
+    lived.touch()
+    sys.stdout.buffer.write({"no message": framed([b"nonsense"]), "no frame": b"\\xff" * (2 << 20)}[sys.argv[3]])
+    sys.stdout.buffer.flush()
+    time.sleep(600)
+sys.argv = sys.argv[:2]
+runpy.run_module("selftune.app.gateway.capture.writer", run_name="__main__")
+"""
 PATIENCE = 60
 
 
@@ -87,6 +99,23 @@ def test_a_writer_killed_at_any_point_loses_nothing_that_was_called_kept_and_dou
     house.take()
     assert not segments(house.spool_folder)
     assert len(house.kept()) == len(kept)
+
+
+@pytest.mark.parametrize("nonsense", ["no message", "no frame"])
+def test_a_writer_that_says_nonsense_is_ended_counted_and_replaced(house, nonsense, caplog):
+    folder = house.project.folder
+    command = (sys.executable, "-P", "-c", NONSENSE_FIRST, str(folder), str(folder / "lived"), nonsense)
+
+    async def go():
+        capture = SpoolCapture(folder, command=command)
+        kept = await asyncio.wait_for(capture.keep(named(1)), PATIENCE)
+        await capture.close()
+        return kept, capture.state()
+
+    kept, state = asyncio.run(go())
+    assert (kept, state.kept, state.lost, state.restarts) == (True, 1, {}, 1)
+    assert "says what nobody understands" in caplog.text
+    assert in_log(house) == ["cmpl-0000000000000001"]
 
 
 def test_a_full_disk_is_said_at_once_counted_and_over_when_there_is_room(house, caplog):

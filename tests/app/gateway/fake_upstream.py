@@ -2,8 +2,8 @@
 
 What the last message says steers it: `slow` waits for `go_on` before the second piece, `die` breaks off behind the
 first piece, `silent` never answers, `refuse` answers 400, `tool` calls a tool, `odd` answers with something else, `no
-end` leaves the mark of the end out, `at once` answers whole though a stream was asked for. It gives embeddings of
-`numbers` alone.
+end` leaves the mark of the end out, `at once` answers whole though a stream was asked for, `once` breaks off from the
+second answer on. It gives embeddings of `numbers` alone, and refuses more answers at a time than it has `slots`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ class FakeUpstream:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict, dict]] = []
+        self.raw: list[bytes] = []
+        self.said: list[bytes] = []
+        self.slots = 8
         self.cut_off = 0
         self.go_on = asyncio.Event()
         self.number = 0
@@ -33,7 +36,8 @@ class FakeUpstream:
         return [body for _, body, _ in self.asked]
 
     async def answer(self, request):
-        body = json.loads(await request.read())
+        self.raw.append(await request.read())
+        body = json.loads(self.raw[-1])
         self.asked.append((request.path, body, dict(request.headers)))
         self.number += 1
         words = str(body["messages"][-1].get("content")) if body.get("messages") else str(body.get("prompt", ""))
@@ -48,9 +52,11 @@ class FakeUpstream:
             return self._embeddings(body)
         if "silent" in words:
             await asyncio.Event().wait()
-        if "refuse" in words:
+        if "refuse" in words or body.get("n", 1) > self.slots:
             error = {"message": "the fake refuses", "type": "invalid_request_error", "code": 400}
             return web.json_response({"error": error}, status=400)
+        if "once" in words and self.number > 1:
+            words += " die"
         if "odd" in words:
             return web.json_response(["no completion"])
         if body.get("stream") and "at once" not in words:
@@ -62,7 +68,8 @@ class FakeUpstream:
             await reply.write(b'{"id": "half')
             request.transport.abort()
             return reply
-        return web.json_response(self._whole(body, words), headers={"X-Selftune-Build": BUILD})
+        self.said.append(json.dumps(self._whole(body, words)).encode())
+        return web.Response(body=self.said[-1], content_type="application/json", headers={"X-Selftune-Build": BUILD})
 
     def _embeddings(self, body):
         if body.get("input") == "numbers":
@@ -135,7 +142,8 @@ class FakeUpstream:
         }  # fmt: skip
 
     async def _event(self, reply, value):
-        await reply.write(b"data: " + json.dumps(value).encode() + b"\n\n")
+        self.said.append(b"data: " + json.dumps(value).encode() + b"\n\n")
+        await reply.write(self.said[-1])
 
 
 @asynccontextmanager

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from gateway_house import gateway
@@ -101,16 +104,79 @@ def test_no_key_may_more_than_the_project(tmp_path, consent):
     assert ask_far(tmp_path, consent) == (403, [])
 
 
-def test_the_names_of_fields_hold_no_secrets_either(tmp_path):
+def tool_with(schema):
+    return {"type": "function", "function": {"name": "look", "description": "Finds jane@mail.example.", **schema}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"parameters": {"type": "object", "properties": {"jane@mail.example": {"type": "string"}}}},
+        {"parameters": {"type": "object", "required": ["jane@mail.example"]}},
+        {"parameters": {"type": "object", "properties": {"who": {"enum": ["jane@mail.example", "me"]}}}},
+        {"parameters": {"type": "object", "properties": {"who": {"const": "jane@mail.example"}}}},
+        {"name": "jane@mail.example"},
+    ],
+)
+def test_a_secret_in_a_tools_names_or_schema_neither_leaves_nor_makes_another_tool_of_it(tmp_path, schema):
+    assert ask_far(tmp_path, ConsentLevel.SEND, tools=[tool_with(schema)]) == (403, [])
+
+
+def test_of_what_goes_beyond_this_machine_texts_alone_are_changed(tmp_path):
     schema = {
         "type": "object",
-        "properties": {"jane@mail.example": {"type": "string"}},
-        "required": ["jane@mail.example"],
+        "properties": {"who": {"type": "string", "pattern": r"^\S+@\S+$", "format": "email", "enum": ["a", "b"]}},
+        "required": ["who"],
     }
-    tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
-    status, [body] = ask_far(tmp_path, ConsentLevel.SEND, tools=[tool])
-    sent = body["tools"][0]["function"]["parameters"]
-    assert (status, list(sent["properties"]), sent["required"]) == (200, ["[email-1]"], ["[email-1]"])
+    call_id = "call_4111111111111111"
+    talk = [
+        {"role": "user", "content": [
+            {"type": "text", "text": "I am jane@mail.example."},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAAjane@mail.exampleAAAA"}},
+        ]},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": call_id, "type": "function", "function": {
+            "name": "look", "arguments": '{"who": "jane@mail.example"}'
+        }}]},
+        {"role": "tool", "tool_call_id": call_id, "content": "Jane is at jane@mail.example."},
+    ]  # fmt: skip
+    status, [body] = ask_far(
+        tmp_path, ConsentLevel.SEND, messages=talk, tools=[tool_with({"parameters": schema})],
+        tool_choice={"type": "function", "function": {"name": "look"}}, temperature=0.5,
+    )  # fmt: skip
+    expected = json.loads(json.dumps({"messages": talk}).replace("jane@mail.example", "[email-1]"))["messages"]
+    expected[0]["content"][1] = talk[0]["content"][1]
+    assert (status, body["messages"]) == (200, expected)
+    [tool] = body["tools"]
+    assert tool == tool_with({"parameters": schema}) | {"function": tool["function"]}
+    assert tool["function"]["parameters"] == schema
+    assert tool["function"]["description"] == "Finds [email-1]."
+    assert (body["tool_choice"]["function"]["name"], body["temperature"]) == ("look", 0.5)
+
+
+def test_the_docs_example_of_each_kind_of_endpoint_is_one(tmp_path, monkeypatch):
+    page = Path(__file__).parents[3] / "docs" / "gateway.md"
+    blocks = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+    [example] = [block for block in blocks if "upstreams" in block]
+    (tmp_path / "selftune.toml").write_text(example)
+    monkeypatch.setenv("OTHER_KEY", "secret")
+    config = load_config(tmp_path)
+    routes = routes_of(config.gateway.upstreams, config.egress.allow)
+    assert set(routes) == {"small", "large", "hosted"}
+    assert [routes[name].redacts is None for name in ("small", "large", "hosted")] == [True, True, False]
+    assert routes["hosted"].authorization == "Bearer secret"
+
+
+def test_where_the_champion_sleeps_a_client_is_told_how_to_wake_it(tmp_path):
+    async def run():
+        async with gateway(tmp_path) as house:
+            house.routing.routes["champion"] = Upstreams(tmp_path, [], []).champion
+            house.routing.pick = lambda alias, _: house.routing.routes[alias].route()
+            answer = await house.chat()
+            return answer.status, answer.headers["Retry-After"], (await answer.json())["error"]["message"]
+
+    status, again, message = asyncio.run(run())
+    assert (status, again) == (503, "1")
+    assert message == "the champion does not serve now. Run `selftune start` to start the active release."
 
 
 def test_what_is_held_back_from_the_log_leaves_this_machine_as_little(tmp_path):

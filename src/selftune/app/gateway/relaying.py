@@ -11,12 +11,14 @@ import json
 import logging
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.asking import BrokenOff, Unreachable
 from selftune.app.gateway.capture.make import is_wanted
 from selftune.app.gateway.exchange import Ended, sticky_of
+from selftune.app.gateway.own_models import OWN, ask_own
 from selftune.app.gateway.passage import MOST_ANSWER_BYTES, Passage
 from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.replying import Reply
@@ -28,12 +30,14 @@ from selftune.release.door import BUILD, EMBEDDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
 
     from aiohttp import web
 
     from selftune.app.gateway.asking import Answer, Asker
     from selftune.app.gateway.callers import Caller
     from selftune.app.gateway.exchange import Capture, Exchange, Meters, Route, Routing
+    from selftune.app.gateway.own_models import OwnAnswer
     from selftune.app.gateway.shapes.base import Asked, Shape
     from selftune.loop.fronting import GatewaySection
 
@@ -91,7 +95,7 @@ class Relay:
             passage.spare, passage.status = route.fallback is not None, 0
             reach("gateway-before-forward")
             try:
-                async with self._asker.ask(route, asked.path, asked.body(route.model)) as answer:
+                async with self._ask(route, asked) as answer:
                     passage.build_digest = answer.build_digest
                     _refuse_broken(route, answer)
                     done = await self._tell(request, shape, passage, answer)
@@ -109,6 +113,11 @@ class Relay:
                 return done
         told = f"{passage.upstream} does not answer now. Look at `selftune status`."
         raise Refusal(502, told, retry_after=_AGAIN_SECONDS)
+
+    def _ask(self, route: Route, asked: Asked) -> AbstractAsyncContextManager[Answer | OwnAnswer]:
+        if route.upstream in OWN:
+            return ask_own(self._asker, route, asked)
+        return self._asker.ask(route, asked.path, asked.body(route.model))
 
     async def _allowed(self, passage: Passage, route: Route) -> Asked:
         """The request as this upstream may have it; `Refusal` where its words stay on this machine."""
@@ -136,7 +145,9 @@ class Relay:
         except ServingError as error:
             raise Refusal(503, str(error), retry_after=_AGAIN_SECONDS) from None
 
-    async def _tell(self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer) -> Reply:
+    async def _tell(
+        self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer | OwnAnswer
+    ) -> Reply:
         """Pass the answer on and keep it; a client that goes away meanwhile takes its upstream with it."""
         try:
             # What was asked for is not always what comes: the log reads the answer as it was told.
@@ -150,7 +161,9 @@ class Relay:
                 self._later(passage.exchange(Ended.CLIENT_GONE))
             raise
 
-    async def _tell_whole(self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer) -> Reply:
+    async def _tell_whole(
+        self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer | OwnAnswer
+    ) -> Reply:
         passage.status = answer.status
         try:
             body = await answer.whole(MOST_ANSWER_BYTES)
@@ -175,7 +188,7 @@ class Relay:
         await reply.finish(told[-1:])
         return reply
 
-    async def _tell_stream(self, request: web.BaseRequest, passage: Passage, answer: Answer) -> Reply:
+    async def _tell_stream(self, request: web.BaseRequest, passage: Passage, answer: Answer | OwnAnswer) -> Reply:
         passage.status, teller = answer.status, passage.teller
         reply: Reply | None = None
         ended = Ended.COMPLETE
@@ -290,7 +303,7 @@ class Relay:
         )
         ended = Ended.UPSTREAM_DIED
         try:
-            async with self._asker.ask(shadow, beside.asked.path, beside.asked.body(shadow.model)) as answer:
+            async with self._ask(shadow, _alone(beside.asked)) as answer:
                 beside.status, beside.build_digest = answer.status, answer.build_digest
                 beside.streamed = beside.asked.streamed and answer.events
                 async for chunk in answer.chunks():
@@ -339,7 +352,12 @@ def _end_of(passage: Passage, ended: Ended) -> tuple[bytes, Ended]:
     return last, ended
 
 
-def _refuse_broken(route: Route, answer: Answer) -> None:
+def _alone(asked: Asked) -> Asked:
+    """The request for one answer: the first is what is compared."""
+    return replace(asked, fields={name: value for name, value in asked.fields.items() if name != "n"})
+
+
+def _refuse_broken(route: Route, answer: Answer | OwnAnswer) -> None:
     """Take an upstream's own failure for no answer where another one stands behind it; `Unreachable` then."""
     if route.fallback is not None and answer.status >= _BROKEN:
         raise Unreachable(f"it answered {answer.status}")
