@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from selftune.app.cli.asked import asked_of, asked_of_first_word
-from selftune.app.cli.completing import ASKED, Shell, words_asked_about
+from selftune.app.cli.asked import asked_of, asked_of_next_word
+from selftune.app.cli.completing import ASKED, Shell, begins_option, words_asked_about
 from selftune.app.cli.main import app, register_commands
 
 if not app.registered_commands:
@@ -39,7 +39,7 @@ def answered(shell, typed):
     """What is offered, in a shell's own form; in this process."""
     environment = PROTOCOL[shell](typed) | {ASKED: f"complete_{shell.value}"}
     words = words_asked_about(environment)
-    some = asked_of(app, words) if words else asked_of_first_word(app)
+    some = asked_of(app, words) if words and begins_option(environment) else asked_of_next_word(app, words)
     return CliRunner().invoke(some, [], env=environment, prog_name="selftune").output
 
 
@@ -67,11 +67,12 @@ def test_only_finished_words_say_what_is_made(shell, typed, words):
     assert words_asked_about(PROTOCOL[shell](typed)) == words
 
 
-def test_a_first_word_wakes_nothing_that_takes_long():
-    asked = {ASKED: "complete_bash"} | PROTOCOL[Shell.BASH]("selftune rollb")
+@pytest.mark.parametrize(("typed", "offered"), [("selftune rollb", "rollback"), ("selftune judge can", "canaries")])
+def test_the_name_of_a_command_wakes_nothing_that_takes_long(typed, offered):
+    asked = {ASKED: "complete_bash"} | PROTOCOL[Shell.BASH](typed)
     command = [sys.executable, "-c", MAIN]
     done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.split()) == (0, ["rollback"])
+    assert (done.returncode, done.stdout.split()) == (0, [offered])
     heavy = {"pydantic", "torch", "numpy", "sqlalchemy", "aiohttp", "asyncio", "selftune.store", "fastapi"}
     assert heavy & set(done.stderr.split()) == set()
 

@@ -30,11 +30,32 @@ def asked_of(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     return _with(app, commands, groups) if commands or groups else app
 
 
-def asked_of_first_word(app: typer.Typer) -> typer.Typer:
-    """The app for a shell that completes its first word: names alone, for to read an option takes twice as long."""
+def asked_of_next_word(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """The app for a shell that completes the name of a command behind these words: what was typed is no option.
+
+    Names alone where nothing or only a group was named, for to read an option takes twice as long.
+    """
+    if not words:
+        return _names_alone(app)
+    commands, groups = _named(app, words[0])
+    if len(words) > 1 or commands or not groups:
+        return asked_of(app, words)
+    return _with(_names_alone(app), [], [_with_names_alone(one) for one in groups])
+
+
+def _names_alone(app: typer.Typer) -> typer.Typer:
     alike = _summaries(app)
     alike.registered_callback, alike.info = None, copy.copy(alike.info)
     alike.info.add_help_option = False
+    return alike
+
+
+def _with_names_alone(group: TyperInfo) -> TyperInfo:
+    alike = copy.copy(group)
+    alike.callback, alike.add_help_option = None, False
+    if group.typer_instance is not None:
+        alike.typer_instance = _names_alone(group.typer_instance)
+        alike.typer_instance.info.callback = None
     return alike
 
 

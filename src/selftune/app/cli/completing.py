@@ -52,3 +52,13 @@ def words_asked_about(environment: Mapping[str, str]) -> list[str]:
         place = environment.get(_BASH_PLACE, "")
         return words[: int(place) - 1] if place.isdigit() and int(place) else words
     return words if line[-1:].isspace() else words[:-1]
+
+
+def begins_option(environment: Mapping[str, str]) -> bool:
+    """Whether the word that is to be completed begins like an option."""
+    if _BASH_WORDS in environment:
+        words, place = environment[_BASH_WORDS].split(), environment.get(_BASH_PLACE, "")
+        begun = words[int(place)] if place.isdigit() and int(place) < len(words) else ""
+    else:
+        begun = environment.get(_WORDS, "").rpartition(" ")[2]
+    return begun.startswith("-")

@@ -194,13 +194,13 @@ def register_commands() -> None:
 
 def _asked() -> typer.Typer:
     """What was typed needs so much; where a shell asks what could be typed next, what stands before that does."""
-    from selftune.app.cli.asked import asked_of, asked_of_first_word
-    from selftune.app.cli.completing import ASKED, words_asked_about
+    from selftune.app.cli.asked import asked_of, asked_of_next_word
+    from selftune.app.cli.completing import ASKED, begins_option, words_asked_about
 
     if ASKED not in os.environ:
         return asked_of(app, sys.argv[1:])
     words = words_asked_about(os.environ)
-    return asked_of(app, words) if words else asked_of_first_word(app)
+    return asked_of(app, words) if words and begins_option(os.environ) else asked_of_next_word(app, words)
 
 
 def main() -> None:
