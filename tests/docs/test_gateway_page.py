@@ -17,11 +17,16 @@ from selftune.loop.fronting import GatewaySection
 PAGE = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text(encoding="utf-8")
 
 
-def test_the_upstream_of_the_page_can_be_named(tmp_path):
+def test_each_kind_of_upstream_on_the_page_can_be_named(tmp_path, monkeypatch):
     [text] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / CONFIG_FILE).write_text(text, encoding="utf-8")
+    monkeypatch.setenv("OTHER_KEY", "secret")
     config = load_config(tmp_path)
-    assert list(routes_of(config.gateway.upstreams, config.egress.allow)) == ["small"]
+    routes = routes_of(config.gateway.upstreams, config.egress.allow)
+    assert {name: route.redacts is None for name, route in routes.items()} == {
+        "small": True, "large": True, "hosted": False,
+    }  # fmt: skip
+    assert routes["hosted"].authorization == "Bearer secret"
 
 
 def test_every_route_by_which_a_model_is_asked_stands_on_the_page():

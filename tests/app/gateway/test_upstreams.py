@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from gateway_house import gateway
@@ -151,19 +149,6 @@ def test_of_what_goes_beyond_this_machine_texts_alone_are_changed(tmp_path):
     assert tool["function"]["parameters"] == schema
     assert tool["function"]["description"] == "Finds [email-1]."
     assert (body["tool_choice"]["function"]["name"], body["temperature"]) == ("look", 0.5)
-
-
-def test_the_docs_example_of_each_kind_of_endpoint_is_one(tmp_path, monkeypatch):
-    page = Path(__file__).parents[3] / "docs" / "gateway.md"
-    blocks = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
-    [example] = [block for block in blocks if "upstreams" in block]
-    (tmp_path / "selftune.toml").write_text(example)
-    monkeypatch.setenv("OTHER_KEY", "secret")
-    config = load_config(tmp_path)
-    routes = routes_of(config.gateway.upstreams, config.egress.allow)
-    assert set(routes) == {"small", "large", "hosted"}
-    assert [routes[name].redacts is None for name in ("small", "large", "hosted")] == [True, True, False]
-    assert routes["hosted"].authorization == "Bearer secret"
 
 
 def test_where_the_champion_sleeps_a_client_is_told_how_to_wake_it(tmp_path):
