@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
+import traceback
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Query
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from selftune.loop.project import Project
 
@@ -26,22 +30,53 @@ Place = Annotated[int | None, Query(ge=0, le=2**63 - 1)]
 """Where in the records a list begins or ends, as an address names it: a number that a store can hold."""
 
 
+_LENT: Final = "selftune.lent"
+_SECONDS_AT_ONCE: Final = 0.1
+"""What takes longer to count is counted anew while the page shows what was counted before."""
+
+
+@dataclass(eq=False)
+class _Open:
+    """A project that lies open: who reads in it, and whether another one has taken its place."""
+
+    project: Project
+    kept: ExitStack
+    readers: int = 0
+    is_replaced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(Generic[T]):
+    """What was counted over the whole log; `is_behind` where something has come in since."""
+
+    value: T
+    is_behind: bool
+
+
+@dataclass
+class _Remembered:
+    stamp: tuple[int, Any]
+    value: Any
+    seconds: float
+    being_counted: bool = False
+
+
 class Desk:
     """The project that lies open, for as long as the dashboard runs.
 
-    It is opened by the first page that needs it, so that a config that can't be read becomes a page that says so.
+    It is opened by the first page that needs it, so that a config that can't be read becomes a page that says so. Once
+    the config names another place, the next page opens that; the one of before is closed when its last page is done.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._kept = ExitStack()
-        self._project: Project | None = None
+        self._open: _Open | None = None
         self._read_at: tuple[int, int] | None = None
-        self._remembered: dict[str, tuple[Any, Any]] = {}
+        self._remembered: dict[str, _Remembered] = {}
 
-    def project(self) -> Project:
-        """The project, its config read again where the file changed.
+    def lend(self, lent: list[_Open]) -> Project:
+        """The project, its config read again where the file changed; it stays open until `lent` is taken back.
 
         Raises:
             MissingFileError: its config is gone.
@@ -49,38 +84,111 @@ class Desk:
             IntegrityError: its store is not what it should be.
         """
         with self._lock:
-            seen = _stamp(self.folder)
-            if self._project is None or (seen != self._read_at and self._lies_elsewhere(self._project)):
-                # What is closed is not shown again where the other one can't be opened.
-                self._project = None
-                self._remembered.clear()
-                self._kept.close()
-                self._project = self._kept.enter_context(open_project(self.folder))
-            elif seen != self._read_at:
-                self._project = replace(self._project, config=load_config(self.folder))
-            self._read_at = seen
-            return self._project
+            found = self._current()
+            if found not in lent:
+                found.readers += 1
+                lent.append(found)
+            return found.project
 
-    def remembered(self, name: str, make: Callable[[Project], T]) -> T:
-        """What `make` counts over the whole log, made again only once something was kept or the config changed."""
-        project = self.project()
+    def take_back(self, lent: list[_Open]) -> None:
+        """What was lent is read no more."""
+        with self._lock:
+            for one in lent:
+                one.readers -= 1
+                _close_if_done(one)
+            lent.clear()
+
+    def remembered(self, name: str, make: Callable[[Project], T], lent: list[_Open]) -> Counted[T]:
+        """What `make` counts over the whole log; it is made again once something was kept or the config changed.
+
+        What takes its time is made again in a thread, and what was counted before is given meanwhile.
+        """
+        project = self.lend(lent)
         stamp = (project.store.last_sequence(), self._read_at)
-        known, value = self._remembered.get(name, (None, None))
-        if known != stamp:
-            value = make(project)
-            self._remembered[name] = stamp, value
-        return cast("T", value)
+        with self._lock:
+            known = self._remembered.get(name)
+            if known is not None and known.stamp == stamp:
+                return Counted(value=known.value, is_behind=False)
+            waits = known is None or known.seconds <= _SECONDS_AT_ONCE or known.stamp[1] != stamp[1]
+            if known is not None and not waits:
+                if not known.being_counted:
+                    known.being_counted = True
+                    threading.Thread(target=self._count_again, args=(name, make, known), daemon=True).start()
+                return Counted(value=known.value, is_behind=True)
+        return Counted(value=self._count(name, make, project, stamp), is_behind=False)
 
     def close(self) -> None:
         """Let go of the store."""
         with self._lock:
-            self._project = None
-            self._kept.close()
+            self._replace_open()
+
+    def _current(self) -> _Open:
+        seen = _stamp(self.folder)
+        if self._open is not None and seen != self._read_at and self._lies_elsewhere(self._open.project):
+            # What is closed is not shown again where the other one can't be opened.
+            self._replace_open()
+        if self._open is None:
+            kept = ExitStack()
+            self._open = _Open(project=kept.enter_context(open_project(self.folder)), kept=kept)
+        elif seen != self._read_at:
+            self._open.project = replace(self._open.project, config=load_config(self.folder))
+        self._read_at = seen
+        return self._open
+
+    def _replace_open(self) -> None:
+        self._remembered.clear()
+        if self._open is not None:
+            self._open.is_replaced = True
+            _close_if_done(self._open)
+        self._open = None
+
+    def _count(self, name: str, make: Callable[[Project], T], project: Project, stamp: tuple[int, Any]) -> T:
+        began = time.monotonic()
+        value = make(project)
+        with self._lock:
+            if self._open is not None and self._open.project.store is project.store:
+                self._remembered[name] = _Remembered(stamp=stamp, value=value, seconds=time.monotonic() - began)
+        return value
+
+    def _count_again(self, name: str, make: Callable[[Project], Any], known: _Remembered) -> None:
+        lent: list[_Open] = []
+        try:
+            project = self.lend(lent)
+            self._count(name, make, project, (project.store.last_sequence(), self._read_at))
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: the next page counts, and tells what is wrong
+            traceback.print_exception(error, file=sys.stderr)
+            with self._lock:
+                known.seconds = 0.0
+        finally:
+            known.being_counted = False
+            self.take_back(lent)
 
     def _lies_elsewhere(self, project: Project) -> bool:
         """Whether the config names another base by now, or another place of the records."""
         named, opened = load_config(self.folder), project.config
         return (named.base.name, named.store) != (opened.base.name, opened.store)
+
+
+def _close_if_done(one: _Open) -> None:
+    if one.is_replaced and not one.readers:
+        one.kept.close()
+
+
+class Lending:
+    """Around the pages: what a page reads stays open until its answer is out."""
+
+    def __init__(self, app: ASGIApp, *, desk: Desk) -> None:
+        self._app = app
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, and take back what was lent to it."""
+        lent: list[_Open] = []
+        scope[_LENT] = lent
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._desk.take_back(lent)
 
 
 def _stamp(folder: Path) -> tuple[int, int] | None:
@@ -94,13 +202,13 @@ def _stamp(folder: Path) -> tuple[int, int] | None:
 def project_of(request: Request) -> Project:
     """The project that a page shows; pages read it and change nothing."""
     desk: Desk = request.app.state.desk
-    return desk.project()
+    return desk.lend(request.scope.setdefault(_LENT, []))
 
 
-def remembered(request: Request, name: str, make: Callable[[Project], T]) -> T:
-    """What was counted over the whole log, as long as nothing came in since."""
+def remembered(request: Request, name: str, make: Callable[[Project], T]) -> Counted[T]:
+    """What was counted over the whole log, now or a while ago."""
     desk: Desk = request.app.state.desk
-    return desk.remembered(name, make)
+    return desk.remembered(name, make, request.scope.setdefault(_LENT, []))
 
 
 def folder_of(request: Request) -> Path:

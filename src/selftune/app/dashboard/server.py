@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from selftune.app.dashboard.errands import Errands
 from selftune.app.dashboard.flashes import Flashes
 from selftune.app.dashboard.pages import BESIDE, FIRST, PAGES
-from selftune.app.dashboard.reading import Desk
+from selftune.app.dashboard.reading import Desk, Lending
 from selftune.app.dashboard.refusals import Refusal, refusal_page
 from selftune.app.dashboard.rendering import show
 from selftune.app.dashboard.security import Doors, Guard
@@ -78,6 +78,7 @@ def make_app(folder: Path, *, port: int, hours: float, behind: tuple[str, ...] =
     doors = Doors.of(port, behind)
     _add_doors(app, sessions, doors, hours)
     _add_errors(app)
+    app.add_middleware(Lending, desk=app.state.desk)
     app.add_middleware(Guard, sessions=sessions, doors=doors, fault=_fault)
     app.router.on_shutdown.append(app.state.desk.close)
     return app

@@ -36,15 +36,17 @@ _ASKED: Final = 80  # letters of a question in a list
 @router.get("/data")
 def data(request: Request) -> Response:
     """The funnel, and every dataset."""
+    datasets, funnel = remembered(request, "datasets", list_datasets), remembered(request, "funnel", funnel_of)
     rows = [
         [
             linked(one.id[8:20], f"/data/datasets/{one.id}"), one.saved_at[:16].replace("T", " "), one.kind,
             *(figure(f"{count:,}") for count in (one.train, one.holdout, one.rejects, one.runs)),
             figure("-" if one.tokens is None else f"{one.tokens:,}"),
         ]
-        for one in reversed(remembered(request, "datasets", list_datasets))
+        for one in reversed(datasets.value)
     ]  # fmt: skip
-    return show(request, "data", title="Data", funnel=remembered(request, "funnel", funnel_of), datasets=rows)
+    behind = datasets.is_behind or funnel.is_behind
+    return show(request, "data", title="Data", funnel=funnel.value, datasets=rows, behind=behind)
 
 
 @router.get("/data/datasets/{name}")
