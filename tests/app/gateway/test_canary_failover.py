@@ -7,6 +7,7 @@ import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientSession, web
@@ -23,17 +24,21 @@ from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, Ended, Route
 from selftune.app.gateway.keys import KeyRing
 from selftune.app.gateway.server import serving
 from selftune.interactions.privacy.consent import ConsentLevel
+from selftune.loop.canary.guards import Guard
 from selftune.loop.canary.journal import replay
 from selftune.loop.canary.note import TrialEnd, read_canary, write_canary
 from selftune.loop.fronting import GatewaySection
 
 ALL = 0.999999
+CROWD = web.AppKey("crowd", object)
 
 
 async def _sick(request):
     """A fake candidate that fails as the address says."""
     await request.read()
     how = request.match_info["how"]
+    if how == "crowd":
+        return await _waited(request.app[CROWD])
     if how == "status":
         return web.json_response({"error": {"message": "the fake candidate is sick"}}, status=503)
     reply = web.StreamResponse(headers={"Content-Type": how.replace("-", "/", 1)})
@@ -44,10 +49,20 @@ async def _sick(request):
     return reply
 
 
+async def _waited(crowd):
+    """A fake candidate that answers once it is told to, and counts how many wait for it."""
+    crowd.waiting += 1
+    crowd.came.set()
+    await crowd.go_on.wait()
+    message = {"role": "assistant", "content": "I am the fake candidate."}
+    return web.json_response({"id": "of-the-fake", "choices": [{"index": 0, "message": message}]})
+
+
 @asynccontextmanager
-async def trial(hidden, how, *, shadow=False):
+async def trial(hidden, how, *, shadow=False, crowd=None):
     """A gateway before a fake champion, that tries a fake candidate; yields what asks it, and what it kept."""
     app = web.Application()
+    app[CROWD] = crowd
     app.router.add_post("/{how}/v1/chat/completions", _sick)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -138,5 +153,24 @@ def test_an_answer_in_the_shadow_is_compared_and_never_kept(tmp_path):
         guards, compared = replay(NOTE, tmp_path)
         assert guards.answers == {False: 1, True: 1}
         assert [one.identical for one in compared] == [True]
+
+    asyncio.run(scene())
+
+
+def test_a_burst_asks_the_shadow_four_times_at_once_and_each_answer_stands_beside_its_own(tmp_path):
+    async def scene():
+        crowd = SimpleNamespace(waiting=0, came=asyncio.Event(), go_on=asyncio.Event())
+        async with trial(tmp_path, "crowd", shadow=True, crowd=crowd) as (ask, inner, _):
+            answered = await asyncio.gather(*(ask() for _ in range(12)))
+            await crowd.came.wait()
+            crowd.go_on.set()
+        assert [upstream for _, upstream, _ in answered] == [CHAMPION] * 12
+        asked = [one.completion_id for one in inner.seen if one.shadow]
+        given = [one.completion_id for one in inner.seen if not one.shadow]
+        assert len(asked) == len(set(asked)) == crowd.waiting == 4
+        assert set(asked) < set(given)
+        guards, compared = replay(read_canary(tmp_path), tmp_path)
+        assert guards.answers == {False: 12, True: 4}
+        assert guards.seen(Guard.ERRORS).n == len(compared) == 4
 
     asyncio.run(scene())
