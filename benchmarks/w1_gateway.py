@@ -1,13 +1,14 @@
 """The gateway with capture on, beside a bare asyncio proxy and LiteLLM's, before one FAKE upstream.
 
-    python benchmarks/w1_gateway.py [REQUESTS] [ROUNDS] [--streams N] [--memory REQUESTS]
+    python benchmarks/w1_gateway.py [REQUESTS] [ROUNDS] [--seconds S] [--before SRC] [--streams N] [--memory REQUESTS]
 
 `LITELLM_PYTHON` names the interpreter of an environment that has `litellm[proxy]`; without it that row is not measured.
-The upstream answers at once with the same bytes; it and whoever asks share one core, each proxy has the other, by
-affinity. What the capture's writer takes is counted with the gateway, and named by itself too. Parity first: every
-answer must be the upstream's, and every exchange of ours must be on the disk. Requests a second come from processor
-seconds, since on few cores shared with others wall time measures the others; times to the first byte are by the clock,
-at a rate that each of them bears.
+`--before` names the `src` of an earlier selftune, which is measured in the same rounds. No round begins after so many
+seconds. The upstream answers at once, and no question and no answer comes twice, so that nothing is remembered of it.
+It and whoever asks share one core, each proxy has the other, by affinity. What the capture's writer takes is counted
+with the gateway, and named by itself too. Parity first: every answer must be the upstream's, and every exchange of ours
+must be on the disk. Requests a second come from processor seconds, since on few cores shared with others wall time
+measures the others; times to the first byte are by the clock, at a rate that each of them bears.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
+import itertools
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -31,15 +35,17 @@ from figures import interval, write_results
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-GOALS: Final = {"litellm": 6.0, "bare": 0.6}
+GOALS: Final = {"litellm": 6.0, "bare": 0.6, "before": 1.0}
 WORDS: Final = "The harbour lamp asks twelve of bread, and the quiet river counts slowly north before noon. "
-TEXT: Final = WORDS * 6
+# In the place of this each question and each answer has a word of its own.
+OWN_WORD: Final = "WORDWORDWORDWORD"
+TEXT: Final = f"{OWN_WORD} {WORDS * 6}"
 PIECES: Final = 24
 BODY: Final = {
     "model": "mock",
     "messages": [
         {"role": "system", "content": "You are brief."},
-        {"role": "user", "content": WORDS * 4},
+        {"role": "user", "content": f"{OWN_WORD} {WORDS * 4}"},
     ],
     "temperature": 0.7,
     "max_tokens": 200,
@@ -50,6 +56,9 @@ _RATE: Final = 50
 _AT_A_RATE: Final = 150
 _PROXY_CORE: Final = 1
 _LOAD_CORE: Final = 0
+_LETTERS: Final = bytes.maketrans(b"0123456789", b"abcdefghij")
+_SAID_OF_OWN: Final = re.compile(rb"chatcmpl-[0-9]{16}|(?<=\")[a-j]{16}(?= )")
+_CHUNK_SIZE: Final = re.compile(rb"(?:^|\r\n)[0-9a-f]+\r\n")
 
 
 # --- The fake upstream ------------------------------------------------------------------------------------------------
@@ -72,6 +81,11 @@ def events() -> list[bytes]:
     told = [head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     told.append(head | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     return [b"data: " + json.dumps(one).encode() + b"\n\n" for one in told] + [b"data: [DONE]\n\n"]
+
+
+def numbered(told: bytes, number: bytes) -> bytes:
+    """What is told, with an id and a word of this number's own."""
+    return told.replace(b"NUMBER0000000000", number).replace(OWN_WORD.encode(), number.translate(_LETTERS))
 
 
 class Upstream(asyncio.Protocol):
@@ -109,7 +123,7 @@ class Upstream(asyncio.Protocol):
         Upstream.number += 1
         number = b"%022d" % Upstream.number
         if b'"stream":true' not in body.replace(b" ", b""):
-            told = WHOLE.replace(b"NUMBER0000000000", number[-16:])
+            told = numbered(WHOLE, number[-16:])
             head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(told)
             self.transport.write(head + told)
             return
@@ -120,7 +134,7 @@ class Upstream(asyncio.Protocol):
 
     async def _stream(self, number: bytes) -> None:
         for event in EVENTS:
-            told = event.replace(b"NUMBER0000000000", number)
+            told = numbered(event, number)
             self.transport.write(b"%x\r\n%b\r\n" % (len(told), told))
             await asyncio.sleep(PAUSE)
         self.transport.write(b"0\r\n\r\n")
@@ -242,14 +256,27 @@ def request_bytes(port: int, *, stream: bool, key: str = "") -> bytes:
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
+_PLAINLY: Final = {
+    stream: _SAID_OF_OWN.sub(b"", numbered(told, b"0" * 16))
+    for stream, told in ((False, WHOLE), (True, b"".join(EVENTS) + b"\r\n"))
+}
+"""What the upstream says, without what is an answer's own."""
+
+
 def right(answer: bytes, *, stream: bool) -> bool:
     """Whether an answer says the upstream's words, and came to its end."""
     body = answer.partition(b"\r\n\r\n")[2]
+    if _SAID_OF_OWN.sub(b"", _CHUNK_SIZE.sub(b"", body) if stream else body) == _PLAINLY[stream]:
+        return True  # byte by byte; whoever writes it anew is read
     if not stream:
-        return bool(json.loads(body)["choices"][0]["message"]["content"] == TEXT)
+        said = json.loads(body)["choices"][0]["message"]["content"]
+        return bool(said[len(OWN_WORD) :] == TEXT[len(OWN_WORD) :])
     told = [json.loads(line[6:]) for line in body.split(b"\n") if line.startswith(b"data: {")]
     said = "".join(one["choices"][0]["delta"].get("content") or "" for one in told if one.get("choices"))
-    return said == TEXT and b"[DONE]" in body
+    return said[len(OWN_WORD) :] == TEXT[len(OWN_WORD) :] and b"[DONE]" in body
+
+
+_QUESTIONS: Final = itertools.count(1)
 
 
 async def load(port: int, requests: int, at_once: int, *, stream: bool, key: str, rate: float = 0.0) -> dict[str, Any]:
@@ -265,7 +292,9 @@ async def load(port: int, requests: int, at_once: int, *, stream: bool, key: str
             number = requests - left[0]
             if rate:
                 await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-            first, answer = await asking.ask(request)
+            first, answer = await asking.ask(
+                request.replace(OWN_WORD.encode(), (b"%016d" % next(_QUESTIONS)).translate(_LETTERS))
+            )
             firsts.append(first)
             wrong[0] += not right(answer, stream=stream)
         asking.transport.close()
@@ -297,15 +326,19 @@ def processor_seconds(pid: int) -> dict[str, float]:
     """What a process and those below it took so far, by what they run."""
     import psutil
 
-    top = psutil.Process(pid)
-    taken = {"itself": sum(top.cpu_times()[:2])}
-    for child in top.children(recursive=True):
-        taken["writer"] = taken.get("writer", 0.0) + sum(child.cpu_times()[:2])
-    return taken
+    children = psutil.Process(pid).children(recursive=True)
+    return {"itself": _seconds_of(pid), "writer": sum(_seconds_of(child.pid) for child in children)}
+
+
+def _seconds_of(pid: int) -> float:
+    """By the scheduler's nanoseconds: the ticks of `times` are a tenth of what the bare proxy takes in a round."""
+    return sum(int(one.read_text().split()[0]) for one in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
 @contextlib.contextmanager
-def ours(behind: int) -> Iterator[tuple[int, int, str, Callable[[], dict[str, Any]]]]:
+def ours(
+    behind: int, source: Path = Path(__file__).parents[1] / "src"
+) -> Iterator[tuple[int, int, str, Callable[[], dict[str, Any]]]]:
     """The gateway with its capture, in a project of its own."""
     from selftune.app.gateway.keys import make_key
     from selftune.app.gateway.looking import gateway_status
@@ -318,7 +351,7 @@ def ours(behind: int) -> Iterator[tuple[int, int, str, Callable[[], dict[str, An
         )
         _, key = make_key(folder / ".selftune", "bench")
         command = [sys.executable, "-P", "-m", "selftune.app.gateway.serve", str(folder), "--port", "0"]
-        with program(command, _PROXY_CORE) as (process, port):
+        with program(command, _PROXY_CORE, PYTHONPATH=str(source)) as (process, port):
             yield process.pid, port, key, lambda: gateway_status(folder)
 
 
@@ -381,17 +414,12 @@ def measure(side: Any, requests: int, *, stream: bool) -> dict[str, Any]:
     run = asyncio.run(load(port, requests, _AT_ONCE, stream=stream, key=key))
     assert not run["wrong"], f"{run['wrong']} answers of {requests} were not the upstream's"
     after = processor_seconds(pid)
-    for _ in range(300):
-        if not status() or kept(status()) - kept_before == requests:
-            break
-        time.sleep(0.1)
+    _wait_until_kept(status, kept_before + requests)
     after_all = processor_seconds(pid)
-    if status():
-        lost = requests - (kept(status()) - kept_before)
-        assert not lost, f"{lost} exchanges were not kept: {status()}"
     itself = after["itself"] - before["itself"]
     together = sum(after_all.values()) - sum(before.values())
     slow = asyncio.run(load(port, _AT_A_RATE, 8, stream=stream, key=key, rate=_RATE))
+    _wait_until_kept(status, kept_before + requests + _AT_A_RATE)
     ordered = sorted(slow["firsts"])
     return {
         "per_second": requests / itself,
@@ -400,6 +428,14 @@ def measure(side: Any, requests: int, *, stream: bool) -> dict[str, Any]:
         "p50_ms": 1000 * statistics.median(ordered),
         "p99_ms": 1000 * ordered[int(len(ordered) * 0.99)],
     }
+
+
+def _wait_until_kept(status: Callable[[], dict[str, Any]], many: int) -> None:
+    for _ in range(300):
+        if not status() or kept(status()) == many:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{many - kept(status())} exchanges were not kept: {status()}")
 
 
 def kept(status: dict[str, Any]) -> int:
@@ -412,6 +448,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("requests", type=int, nargs="?", default=2000)
     parser.add_argument("rounds", type=int, nargs="?", default=7)
+    parser.add_argument("--seconds", type=float, default=900.0)
+    parser.add_argument("--before", type=Path)
     parser.add_argument("--streams", type=int, default=0)
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--be", choices=["upstream", "bare"])
@@ -427,22 +465,27 @@ def main() -> None:
     elif asked.memory:
         memory(asked.memory)
     else:
-        compare(asked.requests, asked.rounds)
+        compare(asked.requests, asked.rounds, asked.seconds, asked.before)
 
 
-def compare(requests: int, rounds: int) -> None:
-    """All sides in turn, streamed and not."""
+def compare(requests: int, rounds: int, seconds: float, before: Path | None) -> None:
+    """All sides in turn, streamed and not, each kind for half of the time."""
     os.sched_setaffinity(0, {_LOAD_CORE})
-    names = [name for name in SIDES if name != "litellm" or "LITELLM_PYTHON" in os.environ]
+    sides_of: dict[str, Any] = SIDES | ({} if before is None else {"before": functools.partial(ours, source=before)})
+    names = [name for name in sides_of if name != "litellm" or "LITELLM_PYTHON" in os.environ]
     measured: dict[str, dict[str, list[dict[str, float]]]] = {"whole": {}, "stream": {}}
     with (
         program([sys.executable, __file__, "--be", "upstream"], _LOAD_CORE) as (_, behind),
         contextlib.ExitStack() as stack,
     ):
-        sides = {name: stack.enter_context(SIDES[name](behind)) for name in names}
+        sides = {name: stack.enter_context(sides_of[name](behind)) for name in names}
         for kind, by_side in measured.items():
             by_side["upstream"] = []
+            until = time.monotonic() + seconds / len(measured)
             for number in range(rounds + 1):
+                if number > 1 and time.monotonic() > until:
+                    print(f"{kind}: {number - 1} rounds of {rounds} in {seconds / 2:.0f} s", file=sys.stderr)
+                    break
                 for name in names if number % 2 == 0 else reversed(names):
                     few = max(50, requests // 20) if name == "litellm" else requests
                     figures = measure(sides[name], few, stream=kind == "stream")

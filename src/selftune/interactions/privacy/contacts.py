@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from selftune.interactions.privacy.hints import holds_any
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -164,10 +166,8 @@ def _could_be_dialled(number: str) -> bool:
 def find_addresses(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each street with its number, with the city where it follows; and of each P.O. box."""
     for hints, pattern in _STREETS:
-        for hint in hints:
-            if hint in text:
-                yield from (match.span() for match in pattern.finditer(text))
-                break
+        if holds_any(text, hints):
+            yield from (match.span() for match in pattern.finditer(text))
     for code in _POSTAL_CODE.finditer(text):
         begin = max(0, code.start() - _LONGEST_LINE)
         line = _LINE_BEFORE_CODE.search(text[begin : code.start()])

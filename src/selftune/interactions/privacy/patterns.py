@@ -18,6 +18,7 @@ from selftune.interactions.privacy.contacts import (
     find_phones,
     street_of,
 )
+from selftune.interactions.privacy.hints import holds_any
 from selftune.interactions.privacy.passwords import PASSWORD_HINTS, find_api_keys, find_passwords, find_private_keys
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Kind:
 
     def may_occur(self, lowered: str) -> bool:
         """Whether a text, in lower case, holds what every secret of this kind holds."""
-        if self.hints and not any(hint in lowered for hint in self.hints):
+        if self.hints and not holds_any(lowered, self.hints):
             return False
         return not self.digits or _NEAR_DIGITS[self.digits].search(lowered) is not None
 

@@ -12,6 +12,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from selftune.interactions.privacy.hints import holds_any
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,7 +50,7 @@ def find_tokens(text: str) -> Iterator[tuple[int, int]]:
         return
     lowered = text.lower()
     for name, hints in DETECTORS.items():
-        if any(hint in lowered for hint in hints):
+        if holds_any(lowered, hints):
             for pattern in _patterns(name):
                 yield from (_trimmed(text, match) for match in pattern.finditer(text) if _stands_alone(text, match))
 
