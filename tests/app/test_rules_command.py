@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
+from rich.console import Console
+from typer.testing import CliRunner
+
+from selftune.app.cli.main import app, register_commands
+from selftune.app.cli.screen import show_decision
 from selftune.app.rules import last_measured, rules_of
 from selftune.records import Check, CheckStatus, Decision, Outcome
+
+if not app.registered_commands:
+    register_commands()
 
 
 def check(name: str, status: CheckStatus, **figures) -> Check:
@@ -39,3 +49,24 @@ def test_a_project_that_decided_shows_what_was_measured(project):
 def test_before_the_first_decision_and_without_a_project_nothing_was_measured(project, tmp_path):
     assert {row.last_measured for row in rules_of(project.folder)} == {""}
     assert {row.last_measured for row in rules_of(tmp_path)} == {""}
+
+
+def test_each_rule_is_told_in_a_sentence_with_who_declares_it_and_what_enforces_it(tmp_path):
+    told = CliRunner().invoke(app, ["rules", "--project", str(tmp_path)]).output.splitlines()
+    rows = rules_of(tmp_path)
+    assert told[::2] == [f"{row.name}: {row.what}" for row in rows]
+    assert all(row.what.endswith(".") for row in rows)
+    assert told[1] == "  declared by the policy, enforced by selftune.gate.rules.validity:RunFinished"
+
+
+def test_a_decision_says_in_words_what_was_gained_and_what_did_not_pass():
+    decision = Decision(
+        outcome=Outcome.INCONCLUSIVE, reason="Not sure.", checks=CHECKS, arms=(), policy="small",
+        policy_digest="sha256:0", build_id=None, run_id=None,
+    )  # fmt: skip
+    seen = StringIO()
+    show_decision(Console(file=seen, width=100), decision)
+    told = [line for line in seen.getvalue().splitlines() if line.endswith(": as told")]
+    assert told == [
+        "gain (pass): as told", "category_cap:field (not shown): as told", "parity (not measured): as told",
+    ]  # fmt: skip

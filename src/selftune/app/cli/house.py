@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from selftune.bases.check import BaseReport
+    from selftune.governance.rules_table import RuleRow
 
+_NO: Final = "no"
 _base = typer.Typer(no_args_is_help=True, help="Base models: what every generation starts from.")
 _reference = typer.Typer(no_args_is_help=True, help="The small base that this project trains itself.")
 
@@ -34,8 +36,11 @@ def register(app: typer.Typer) -> None:
 
 def doctor(project: Folder = HERE, json: AsJson = False) -> None:
     """Check machine, packages and project; each trouble comes with its mend."""
+    from rich.markup import escape
+
     from selftune.app.cli.screen import make_console, print_json
     from selftune.app.health import examine
+    from selftune.app.reporting.pages.plain import plain
 
     with make_console(stderr=True).status("Looking; getting out of the sandbox is tried in earnest"):
         findings = examine(project)
@@ -45,16 +50,16 @@ def doctor(project: Folder = HERE, json: AsJson = False) -> None:
         console = make_console()
         for finding in findings:
             mark = {"ok": "[green]ok[/]  ", "note": "[yellow]note[/]", "bad": "[red]bad[/] "}[finding.level]
-            console.print(f"{mark} {finding.what}", soft_wrap=True)
+            console.print(f"{mark} {escape(plain(finding.what))}", soft_wrap=True)
             if finding.mend:
-                console.print(f"     {finding.mend}", soft_wrap=True, markup=False)
+                console.print(f"     {plain(finding.mend)}", soft_wrap=True, markup=False)
     if any(finding.level == "bad" for finding in findings):
         sys.exit(8)
 
 
 def rules(project: Folder = HERE, json: AsJson = False) -> None:
-    """Every declared rule, whether something enforces it, and what the last decision measured for it."""
-    from rich.table import Table
+    """Every rule in a sentence: who declares it, whether something enforces it, and what the last decision measured."""
+    from rich.markup import escape
 
     from selftune.app.cli.screen import make_console, print_json
     from selftune.app.rules import rules_of
@@ -63,20 +68,17 @@ def rules(project: Folder = HERE, json: AsJson = False) -> None:
     if json:
         print_json(rows)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("rule", "declared", "enforced"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("last measured", "where"):
-        table.add_column(heading, overflow="fold")
+    console = make_console()
     for row in rows:
-        table.add_row(row.name, row.declared, row.enforced, row.last_measured, _place(row.where))
-    make_console().print(table)
+        console.print(f"[bold]{row.name}[/]: {escape(row.what)}", soft_wrap=True)
+        console.print(f"  {_standing_of(row)}", markup=False, soft_wrap=True)
 
 
-def _place(where: str) -> str:
-    """A rule of ours by its file, one of another package by all of its name."""
-    ours = "selftune.gate.rules."
-    return where.removeprefix(ours).partition(":")[0] if where.startswith(ours) else where
+def _standing_of(row: RuleRow) -> str:
+    """Who declares it, what enforces it, and what was measured last."""
+    declared = f"declared by the {row.declared}" if row.declared != _NO else "not declared"
+    enforced = f"enforced by {row.where}" if row.enforced != _NO else "not enforced"
+    return f"{declared}, {enforced}" + (f"; last: {row.last_measured}" if row.last_measured else "")
 
 
 def eject_text(

@@ -33,6 +33,7 @@ TITLES: Final = {
     "release": "Releasing",
 }
 _MINUTE: Final = 60
+_GAIN, _PASSED = "gain", "pass"
 _MARKS: Final = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "not_shown": "[yellow]not shown[/]"}
 
 
@@ -205,7 +206,7 @@ def result_of(stage: str, last: Progress) -> str:
 
 
 def show_decision(console: Console, decision: Decision) -> None:
-    """The outcome in one sentence, then every check with what was measured."""
+    """The outcome in one sentence, every check with what was measured, and in words what decided it."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -221,6 +222,10 @@ def show_decision(console: Console, decision: Decision) -> None:
     for check in decision.checks:
         table.add_row(*map(plain, _check_cells(check)))
     console.print(table)
+    for check in decision.checks:
+        if check.name == _GAIN or check.status.value != _PASSED:
+            told = check.status.value.replace("_", " ")
+            console.print(plain(f"{check.name} ({told}): {check.detail}"), markup=False, soft_wrap=True)
     if decision.next_step:
         console.print(f"[bold]Next:[/] {escape(plain(decision.next_step))}")
 
