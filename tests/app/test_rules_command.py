@@ -70,3 +70,13 @@ def test_a_decision_says_in_words_what_was_gained_and_what_did_not_pass():
     assert told == [
         "gain (pass): as told", "category_cap:field (not shown): as told", "parity (not measured): as told",
     ]  # fmt: skip
+
+
+def test_where_a_table_has_no_room_every_check_is_told_in_words():
+    decision = Decision(
+        outcome=Outcome.PROMOTE, reason="Better.", checks=CHECKS, arms=(), policy="small", policy_digest="sha256:0",
+        build_id=None, run_id=None,
+    )  # fmt: skip
+    seen = StringIO()
+    show_decision(Console(file=seen, width=40), decision)
+    assert [line.partition(" (")[0] for line in seen.getvalue().splitlines()[2:]] == [one.name for one in CHECKS]

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
     from rich.progress import Progress as ProgressBars
     from rich.progress import TaskID
+    from rich.table import Table
 
     from selftune.context import Progress
     from selftune.errors import SelftuneError
@@ -34,6 +35,7 @@ TITLES: Final = {
 }
 _MINUTE: Final = 60
 _GAIN, _PASSED = "gain", "pass"
+_TABLE_WIDTH: Final = 70
 _MARKS: Final = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "not_shown": "[yellow]not shown[/]"}
 
 
@@ -208,26 +210,36 @@ def result_of(stage: str, last: Progress) -> str:
 def show_decision(console: Console, decision: Decision) -> None:
     """The outcome in one sentence, every check with what was measured, and in words what decided it."""
     from rich.markup import escape
-    from rich.table import Table
 
     from selftune.app.reporting.pages.plain import plain
 
     colour = {"promote": "green", "reject": "red", "invalid": "red"}.get(decision.outcome.value, "yellow")
     console.print(f"\n[bold {colour}]{decision.outcome.value}[/]: {escape(plain(decision.reason))}")
+    wide = console.width >= _TABLE_WIDTH
+    if wide:
+        console.print(_table_of(decision.checks))
+    for check in decision.checks:
+        # Where no table has room, the words stand for it.
+        if check.name == _GAIN or check.status.value != _PASSED or not wide:
+            told = check.status.value.replace("_", " ")
+            console.print(plain(f"{check.name} ({told}): {check.detail}"), markup=False, soft_wrap=True)
+    if decision.next_step:
+        console.print(f"[bold]Next:[/] {escape(plain(decision.next_step))}")
+
+
+def _table_of(checks: Sequence[Check]) -> Table:
+    from rich.table import Table
+
+    from selftune.app.reporting.pages.plain import plain
+
     table = Table(box=None, pad_edge=False)
     table.add_column("check", overflow="fold")
     table.add_column("", no_wrap=True)
     for heading in ("measured", "needed", "interval", "n"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for check in decision.checks:
+    for check in checks:
         table.add_row(*map(plain, _check_cells(check)))
-    console.print(table)
-    for check in decision.checks:
-        if check.name == _GAIN or check.status.value != _PASSED:
-            told = check.status.value.replace("_", " ")
-            console.print(plain(f"{check.name} ({told}): {check.detail}"), markup=False, soft_wrap=True)
-    if decision.next_step:
-        console.print(f"[bold]Next:[/] {escape(plain(decision.next_step))}")
+    return table
 
 
 def _check_cells(check: Check) -> tuple[str, ...]:
