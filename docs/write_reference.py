@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parent / "src" / "selftune"
+LONG = 400
 SEEN = ("alpaca", "dialogues", "kto", "pairs", "responses", "sharegpt")
 
 
@@ -136,9 +137,15 @@ def write_configuration() -> str:
     ]
     for section, kind in get_type_hints(ProjectConfig).items():
         about = " ".join((kind.__doc__ or "").split()).partition(": ")[2]
-        lines += [f"## [{section}]", "", about[:1].upper() + about[1:], ""]
+        lines += [f"## [{section}]", "", *in_pieces(about[:1].upper() + about[1:]), ""]
         lines += ["| Key | Kind | Default |", "|---|---|---|", *describe_keys(kind), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def in_pieces(about: str) -> list[str]:
+    """A text as it is, or, where nobody would read it through, its first sentence and a list of the others."""
+    first, *others = re.split(r"(?<=\.) (?=[A-Z`])", about)
+    return [about] if len(about) <= LONG else [first, "", *(f"- {one}" for one in others)]
 
 
 def describe_keys(section: type[Any]) -> Iterator[str]:
