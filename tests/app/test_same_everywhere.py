@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from typer.main import get_command
@@ -38,31 +40,80 @@ NO_JSON = {
     "it prints what `python -m selftune.ledger.verify` prints, which needs nothing of ours": ("ledger verify",),
     "a person sits before it, or it runs until it is ended": ("help", "up", "dashboard", "review"),
 }
-# What takes long, costs money, or can't be taken back: it can be looked at first, or asks before.
+# What takes long, costs money, or can't be taken back: it can be looked at first, asks before, or takes a limit.
 FORESEEN = {
     "import": "--dry-run",
-    "cycle": "--dry-run",
-    "nightly": "--dry-run",
+    "cycle": "--dry-run --budget-usd",
+    "nightly": "--dry-run --budget",
     "experiment": "--dry-run",
     "rollback": "--dry-run",
+    "store migrate": "--dry-run",
+    "tonight": "--dry-run",
+    "train": "--plan",
     "forget": "--dry-run --yes",
     "approve": "--yes",
     "codex import": "--yes",
     "tool approve": "--yes",
     "suite grow": "--yes",
     "init": "--yes",
+    "judge": "--budget-usd",
+    "judge compare": "--budget-usd",
+    "judge swap": "--budget-usd",
+    "prompt": "--budget-usd",
+}
+UNFORESEEN = {
+    "it changes nothing, or writes one new file or folder that is named": (
+        *("help", "status", "why", "config", "rules", "doctor", "loops", "nodes", "search", "trace", "diagnose", "mcp"),
+        *("alarms", "annotations", "compare", "examples", "handoff", "readiness", "report *", "results", "samples"),
+        *("inspect-log", "completion", "schedule", "demo", "dashboard", "export", "backup", "restore", "train curves"),
+        *("gateway status", "gateway key list", "canary status", "nightly status", "motivator status", "store status"),
+        *("judge report", "judge canaries", "suite list", "suite show", "suite lint", "codex show", "codex lint"),
+        *("codex diff", "codex amendments", "program", "program check", "dataset breaks", "dataset list"),
+        *("dataset show", "dataset diff", "dataset export", "tool gaps", "tool list", "tool show", "study status"),
+        *("study report", "archive list", "archive show", "archive phases", "registry list", "registry show"),
+        *("registry index", "concern list", "concern show", "key list", "people list", "projection show"),
+        *("audit report", "ledger verify", "ledger prove", "ledger export", "base check", "base list"),
+        *("train elsewhere", "train job", "study init", "reference rebuild"),
+    ),
+    "what it adds stands beside what was there, and another command or a later word takes its place": (
+        *("ask", "chat", "review", "pick", "annotate", "escalate", "eject", "quarantine", "sign *", "hold", "freeze"),
+        *("lift", "concern raise", "concern answer", "concern close", "concern withdraw", "projection register"),
+        *("canary start", "canary stop", "canary approve", "nightly install", "nightly resume", "audit start"),
+        *("audit next", "audit finding", "ledger checkpoint", "ledger witness", "ledger keep", "ledger vouch"),
+        *("people add", "people change", "key new", "gateway key add", "results import", "results learn", "base add"),
+        *("judge import", "train import", "archive import", "registry add", "registry import", "registry rename"),
+        *("registry retire", "codex adopt", "codex propose", "codex approve", "codex refuse", "codex rollback"),
+        *("codex restore", "tool refuse", "tool suspend", "tool resume", "experiment register", "index rebuild"),
+        *("dataset prepare", "suite import", "suite split", "connect openwebui", "notify test", "notify send"),
+    ),
+    "it is the stop itself, or starts what the stop ends, and must not be held up": (
+        *("stop", "start", "up", "motivator run", "key revoke", "gateway key revoke", "ledger succeed"),
+    ),
+    "it is one stage of a cycle, whose --dry-run tells of all; a release is taken back by rollback": (
+        *("curate", "build", "evaluate", "decide", "release", "train repeat"),
+    ),
+    "it asks a model so often as its arguments say; [judge] and [teacher] budget_usd hold": (
+        *("benchmark", "forms", "codex probe", "codex deliberate", "dataset grow", "dataset enrich", "suite screen"),
+        *("tool forge", "tool try", "experiment run", "study run"),
+    ),
 }
 
 
-def commands(group=None, path=()):
+def walk(group, path=()):
     """Each command that does something, with its parameters by their flags."""
-    for name, command in (group or get_command(app)).commands.items():
+    for name, command in group.commands.items():
         words = " ".join((*path, name))
         below = getattr(command, "commands", None)
         if below is None or [one for one in command.params if one.name != "help"]:
             yield words, {flag: one for one in command.params for flag in one.opts}
         if below is not None:
-            yield from commands(command, (*path, name))
+            yield from walk(command, (*path, name))
+
+
+@cache
+def commands():
+    """All of them; to make them takes seconds."""
+    return tuple(walk(get_command(app)))
 
 
 def excused(table):
@@ -89,17 +140,15 @@ def test_every_command_that_tells_something_tells_it_as_json_too():
             assert taken["--json"].default is False, words
 
 
-def test_what_costs_much_or_can_not_be_taken_back_can_be_foreseen_or_asks():
-    held = {
-        words: " ".join(flag for flag in ("--dry-run", "--yes") if flag in taken)
-        for words, taken in commands()
-        if {"--dry-run", "--yes"} & taken.keys()
-    }
-    assert {words: flags for words, flags in held.items() if words in FORESEEN} == FORESEEN
+def test_what_costs_much_or_can_not_be_taken_back_can_be_foreseen_or_asks_or_is_excused_by_name():
+    names = [words for words, _ in commands()]
+    excused_names = [name for name in names for one in excused(UNFORESEEN) if fnmatch(name, one)]
+    assert sorted([*FORESEEN, *excused_names]) == sorted(names)
     for words, taken in commands():
-        for flag in {"--dry-run", "--yes"} & taken.keys():
-            assert taken[flag].is_flag, words
-            assert taken[flag].default is False, words
+        assert set(FORESEEN.get(words, "").split()) <= taken.keys(), words
+        held = {"--dry-run", "--yes"} & taken.keys()
+        assert not held or words in FORESEEN, words
+        assert all(taken[flag].is_flag and taken[flag].default is False for flag in held), words
         if "--yes" in taken:
             assert taken["--yes"].opts == ["--yes", "-y"], words
 
