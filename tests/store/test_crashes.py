@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forked import forking
 from kept_records import PATH, entries_that_verify, interaction, mirror_of
 
 from selftune.records import Interaction, Judgement
@@ -54,12 +54,14 @@ with open_store(sys.argv[1]) as store:
 """
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+@pytest.fixture(scope="module")
+def start():
+    """Starts a program with arguments, as a process of its own."""
+    with forking() as starts:
+        yield starts
 
 
-def save_and_be_killed(project: Path, saves: int) -> list[int]:
+def save_and_be_killed(start, project: Path, saves: int) -> list[int]:
     """Numbers that the child acknowledged before it was killed, perhaps amid the next save."""
     child = start(SAVE_FOREVER, project, PATH)
     said = [int(child.stdout.readline()) for _ in range(saves)]
@@ -68,10 +70,10 @@ def save_and_be_killed(project: Path, saves: int) -> list[int]:
     return said + [int(line) for line in rest.split()]
 
 
-def test_nothing_acknowledged_is_lost_by_kill_9(project):
+def test_nothing_acknowledged_is_lost_by_kill_9(project, start):
     acknowledged = []
     for saves in (1, 2, 5, 9):
-        acknowledged += save_and_be_killed(project, saves)
+        acknowledged += save_and_be_killed(start, project, saves)
         with Store.open(project) as store:
             kept = {record.position for _, record in store.each(Interaction)}
             assert {f"line {number}" for number in acknowledged} <= kept
@@ -81,7 +83,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(project):
 
 
 @pytest.mark.sqlite_only
-def test_a_step_killed_half_way_goes_on_where_it_was(project):
+def test_a_step_killed_half_way_goes_on_where_it_was(project, start):
     from kept_records import judgement
 
     child = start(DIE_IN_A_STEP, project, PATH)
@@ -99,7 +101,7 @@ def test_a_step_killed_half_way_goes_on_where_it_was(project):
     assert entries_that_verify(project) == 1001
 
 
-def test_four_processes_write_one_chain(project):
+def test_four_processes_write_one_chain(project, start):
     Store.open(project).close()
     children = [start(CHAIN, project, 50, PATH) for _ in range(4)]
     for child in children:
@@ -118,7 +120,7 @@ def test_four_processes_write_one_chain(project):
 
 
 @pytest.mark.sqlite_only
-def test_four_processes_that_make_the_same_project_make_one(project):
+def test_four_processes_that_make_the_same_project_make_one(project, start):
     children = [start(CHAIN, project, 1, PATH) for _ in range(4)]
     for child in children:
         child.communicate("go\n")
@@ -135,7 +137,7 @@ def test_two_processes_that_import_the_same_file_keep_each_line_once(project):
 
 @pytest.mark.sqlite_only  # the mirror is the same file beside a server, and a process takes a second to start
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
-def test_a_crash_between_commit_and_mirror_is_made_up_for(project):
+def test_a_crash_between_commit_and_mirror_is_made_up_for(project, start):
     script = (
         "import os, signal, sys\nsys.path.insert(0, sys.argv[2])\nfrom kept_records import open_store\n"
         "store = open_store(sys.argv[1])\nstore.note('one')\n"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, insert, inspect, select, text, update
+from sqlalchemy import exists, func, insert, inspect, or_, select, text, update
 
 from selftune.errors import IntegrityError, LockedError, UsageError
 from selftune.interrupts import held_back
@@ -90,8 +90,8 @@ def refuse_used(engine: Engine) -> None:
 def holds_rows(connection: Connection) -> bool:
     """Whether any table of a store holds a row; where there is no table, there is none."""
     there = inspect(connection).get_table_names()
-    known = [table for table in METADATA.sorted_tables if table.name in there]
-    return any(connection.execute(select(table).limit(1)).first() is not None for table in known)
+    held = [exists(select(table)) for table in METADATA.sorted_tables if table.name in there]
+    return bool(held) and bool(connection.execute(select(or_(*held))).scalar())
 
 
 def _refuse_rows(connection: Connection) -> None:
