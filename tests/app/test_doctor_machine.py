@@ -12,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from selftune.app import machine
+from selftune.app import health, machine
 from selftune.app.endpoints import look_at_endpoints
 from selftune.app.machine import (
     judge_clock,
@@ -27,8 +29,9 @@ from selftune.app.machine import (
     noted_processes,
 )
 from selftune.app.projects import start_project
-from selftune.errors import UsageError
+from selftune.errors import ServingError, UsageError
 from selftune.loop.executor import Silent
+from selftune.serving import processor
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -38,6 +41,43 @@ def test_a_machine_is_looked_at_as_a_whole_and_nothing_is_written(tmp_path):
     for word in ("Python 3.", "cores", "GB free on disk", "memory free", "card", "SQLite", "clock", "checkpoints"):
         assert word in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_little_memory_and_a_broken_driver_are_named_with_what_mends_each(tmp_path, monkeypatch):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\nexit 9\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**8))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**9, total=8 * 10**9))
+    found = {one.what: one for one in look_at_machine(tmp_path)}
+    for what, level, mend in (
+        ("0.1 GB free on disk", "bad", "Free some space"),
+        ("1.0 of 8.0 GB memory free", "note", "smaller base"),
+        ("nvidia-smi is here and fails", "bad", "driver"),
+    ):
+        assert found[what].level == level
+        assert mend in found[what].mend
+    assert [one.what for one in found.values() if one.level != "ok" and not one.mend] == []
+
+
+def test_a_package_that_is_missing_and_a_processor_without_avx2_are_named_with_what_mends_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(health, "find_spec", lambda _: None)
+    monkeypatch.setattr(health, "_sandbox", lambda: ())
+
+    def refuse() -> None:
+        raise ServingError("no AVX2.", next_step="Use another machine.")
+
+    monkeypatch.setattr(processor, "require_avx2", refuse)
+    found = {one.what: one for one in health.examine(tmp_path)}
+    assert found["no AVX2."].mend == "Use another machine."
+    for what, extra in (
+        ("training: torch", "train"),
+        ("serving: xllamacpp", "serve"),
+        ("dialogues: langgraph", "graph"),
+    ):
+        assert f"selftune[{extra}]" in found[f"no {what} is missing"].mend
+    assert [one.what for one in found.values() if one.level != "ok" and not one.mend] == []
 
 
 @pytest.mark.parametrize(("version", "level"), [((3, 10), "bad"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "bad")])

@@ -71,7 +71,8 @@ def _ask(section: str, endpoint: Endpoint) -> Finding:
         mend = f"Load it there, or name another under [{section}] model: {', '.join(sorted(models)[:5])}."
         return Finding(level="bad", what=f"{told} answers and has no model {endpoint.model!r}", mend=mend)
     listed = f"has {endpoint.model!r}" if models else f"lists no models ({status})"
-    return Finding(level="ok" if models else "note", what=f"{told} answers and {listed}")
+    mend = "" if models else f"Look there by hand whether it has {endpoint.model!r}: nobody else can tell."
+    return Finding(level="ok" if models else "note", what=f"{told} answers and {listed}", mend=mend)
 
 
 async def _models_of(endpoint: Endpoint) -> tuple[int, set[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing looked at: `ok`, `note` or `bad`, and the mend where there is one to make."""
+    """One thing looked at: `ok`, or `note` or `bad` with what mends it."""
 
     level: str
     what: str

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from selftune.records import Release
 
 _NAMED: Final = 3
+_LACKING: Final = "Nothing needs mending on a machine of your own; docs/sandbox.md says what it comes to."
 _OLLAMA: Final = "ollama"
 _VLLM: Final = "vllm"
 _LLAMA_SERVER: Final = "llama_server"
@@ -83,9 +84,13 @@ def _sandbox() -> Iterator[Finding]:
     held = f"none of {battery.tried} attempts got out"
     yield Finding(level="ok", what=f"sandbox: {seen.box}, Python {seen.python} inside{filtered}; {held}")
     for what in seen.lacking:
-        yield Finding(level="note", what=f"sandbox: {what}")
+        yield Finding(level="note", what=f"sandbox: {what}", mend=_LACKING)
     if not seen.verified:
-        yield Finding(level="note", what=f"NOT VERIFIED: {seen.box} was held against a stand-in only")
+        yield Finding(
+            level="note",
+            what=f"NOT VERIFIED: {seen.box} was held against a stand-in only",
+            mend="Install bubblewrap, or call no forged tools here.",
+        )
 
 
 def _project(folder: Path) -> Iterator[Finding]:
@@ -173,6 +178,7 @@ def _llama_server() -> Iterator[Finding]:
     yield Finding(
         level="note",
         what=f"NOT VERIFIED: {NAME} was held against llama.cpp's own parser and server out of the wheel only",
+        mend="Run tests/serving out of the sources with yours on the PATH.",
     )
 
 

@@ -92,7 +92,8 @@ def _card() -> Finding:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_CARD_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return Finding(level="note", what="no NVIDIA card: training and serving use the processor")
+        mend = "Nothing needs mending. Where there is a card, install its driver: `nvidia-smi` must run."
+        return Finding(level="note", what="no NVIDIA card: training and serving use the processor", mend=mend)
     if done.returncode != 0:
         mend = "Run `nvidia-smi` and put its driver right; until then the processor is used."
         return Finding(level="bad", what="nvidia-smi is here and fails", mend=mend)
@@ -145,7 +146,9 @@ def _strictness(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 def look_at_windows(folder: Path, host: str | None) -> Iterator[Finding]:
     """What is different where this Linux runs inside Windows (NOT VERIFIED: nobody ran it there yet)."""
-    yield Finding(level="note", what="this Linux runs inside Windows (WSL); NOT VERIFIED there, see docs/platforms.md")
+    yield Finding(
+        level="note", what="this Linux runs inside Windows (WSL); NOT VERIFIED there", mend="Read docs/platforms.md."
+    )
     mount = windows_mount(folder)
     if mount is not None:
         yield Finding(level="bad", what=drive_in_words(folder, mount), mend=DRIVE_MEND)
