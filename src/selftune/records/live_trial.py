@@ -10,13 +10,13 @@ from selftune.records.codec import Record
 
 @dataclass(frozen=True, kw_only=True)
 class GuardFound:
-    """What one guardrail saw: outcomes of the candidate minus those of the champion around it, from -1 to 1.
+    """What one guardrail saw: how much worse the candidate did than the champion, from -1 to 1.
 
     Attributes:
         name: `errors`, `latency`, `refusals` or `thumbs`; more is worse in each.
         n: Answers of the candidate that were held against the champion's.
-        mean: The mean difference; None where nothing was compared.
-        interval: Of that mean, valid whenever one stops, at level 1 - alpha.
+        mean: The candidate's users' mean minus the champion's, in the shadow that of pairs; None where none was compared.
+        interval: Of that difference, valid whenever one stops; each of its ends holds at level 1 - alpha.
         tolerated: A mean difference up to this is no harm.
         p_value: Of "no more than tolerated", valid whenever one stops.
         alpha: The p-value at which harm is shown.
