@@ -1,19 +1,28 @@
 """Every page in a real browser: opened, looked at, used by mouse and key; and nothing asked of any other machine.
 
-Pictures lie in the test's own folder. `SELFTUNE_PICTURES=docs/pictures` writes those of the docs there instead.
+The pictures of the docs are made here: `SELFTUNE_PICTURES=docs/pictures pytest tests/app/dashboard -k in_chromium`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import struct
 import threading
 import time
-from pathlib import Path
-from urllib.parse import urlsplit
+from statistics import fmean
 
 import pytest
+from looking import (
+    ALL_RULES,
+    HEIGHTS,
+    NARROW_AND_DARK,
+    NOBODY_ELSE,
+    Looking,
+    begin_axe,
+    boxes,
+    heavy_faults,
+    overlaps,
+    picture,
+)
 
 from selftune.app.dashboard.pages import PAGES
 from selftune.app.dashboard.serve import listen
@@ -23,20 +32,12 @@ from selftune.records import Interaction, Statement, StatementKind
 
 pytestmark = pytest.mark.needs("chromium")
 
-HEIGHTS = {1200: 900, 390: 844}
-LEAST_BYTES = 6_000
-"""A picture of nothing but a background is smaller."""
-HEAVY = {"serious", "critical"}
-ONLY_FAULTS = {"resultTypes": ["violations"]}
-ALL_RULES = {
-    **ONLY_FAULTS,
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
-}
-COLOURS = {**ONLY_FAULTS, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
-"""What may differ between light and dark."""
-LOOKED_AT = {"exclude": [["tbody tr:nth-child(n+12)"], ["article:nth-of-type(n+4)"]]}
-"""Further rows and articles are made like the first ones; to look at hundreds takes half a minute."""
-OF_DOCS = {"tonight", "chat"}
+AS_IN_DOCS = 0.25
+"""So far may the docs' picture of a page and the page be apart; see `Looking.apart`."""
+ALIKE = 0.005
+"""The share of dots that may differ where a page is the same: a minute may go by between two pictures."""
+FRAME = 56
+"""The height of what stands above every page."""
 
 
 @pytest.fixture(scope="module")
@@ -58,98 +59,80 @@ def server(peopled):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def looking(server):
+    """A browser that came in by the link."""
     from playwright.sync_api import sync_playwright
 
+    app, here = server
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield running
+        running = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", NOBODY_ELSE]
+        )
+        context = running.new_context()
+        page = context.new_page()
+        page.goto(f"{here}/enter?link={app.state.sessions.new_link()}")
+        page.wait_for_url(f"{here}/now")
+        state = context.storage_state()
+        context.close()
+        yield Looking(running, here, state)
         running.close()
 
 
-@pytest.fixture(scope="module")
-def session(browser, server):
-    """The cookie of a browser that came in by the link."""
-    app, here = server
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{here}/enter?link={app.state.sessions.new_link()}")
-    page.wait_for_url(f"{here}/now")
-    state = context.storage_state()
-    context.close()
-    return state
-
-
 @pytest.fixture
-def visit(browser, server, session):
+def visit(looking):
     """Opens a page; whatever goes elsewhere, and whatever a page complains of, fails the test."""
-    _, here = server
-    faults, contexts = [], []
-
-    def only_here(route):
-        if urlsplit(route.request.url).netloc != urlsplit(here).netloc:
-            faults.append(f"asked for {route.request.url}")
-            return route.abort()
-        return route.continue_()
-
-    def opened(path, *, javascript=True):
-        context = browser.new_context(
-            viewport={"width": 1200, "height": HEIGHTS[1200]},
-            storage_state=session,
-            java_script_enabled=javascript,
-            base_url=here,
-        )
-        contexts.append(context)
-        context.route("**/*", only_here)
-        page = context.new_page()
-        page.set_default_timeout(60_000)  # a machine may be busy
-        page.on("console", lambda said: faults.append(f"console: {said.text}") if said.type == "error" else None)
-        page.on("pageerror", lambda error: faults.append(f"page: {error}"))
-        answer = page.goto(path, wait_until="load")
-        assert answer is not None
-        assert answer.status == 200, path
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert faults == []
+    looking.faults.clear()
+    yield looking.open
+    looking.close_pages()
+    assert looking.faults == []
 
 
-def picture(page, name, folder):
-    """A picture of what is seen; of the right size, and not of nothing."""
-    wanted = os.environ.get("SELFTUNE_PICTURES")
-    if wanted and name.partition("_")[2] == "1200" and name.partition("_")[0] in OF_DOCS:
-        folder = Path(wanted)
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"dashboard_{name.partition('_')[0]}"
-    place = folder / f"{name}.png"
-    page.screenshot(path=place)
-    data = place.read_bytes()
-    assert len(data) > LEAST_BYTES, name
-    assert len(data) < 150_000, name
-    return struct.unpack(">II", data[16:24])
+@pytest.fixture(scope="module")
+def pictures():
+    """The first picture of each page by its path, wide and light."""
+    return {}
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.name)
-def test_each_page_says_its_name_fits_its_window_and_can_be_used_by_everybody(entry, visit, tmp_path):
-    from axe_playwright_python.sync_playwright import Axe
-
-    page, found = visit(entry.path), {}
+def test_each_page_says_its_name_fits_its_window_and_can_be_used_by_everybody(entry, visit, looking, pictures):
+    page = visit(entry.path)
     assert page.locator("main h1").first.inner_text().strip()
     assert page.title().endswith("selftune")
-    for width, scheme, asked in ((1200, "light", ALL_RULES), (390, "dark", COLOURS)):
-        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
-        page.emulate_media(color_scheme=scheme)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, "it runs off the side"
-        assert picture(page, f"{entry.name}_{width}", tmp_path) == (width, HEIGHTS[width])
-        for fault in Axe().run(page, LOOKED_AT, asked).response["violations"]:
-            if fault["impact"] in HEAVY:
-                found[f"{scheme} {fault['id']}"] = [node["html"][:160] for node in fault["nodes"][:3]]
-    assert found == {}
+    light, lies, found = picture(page), boxes(page), {}
+    pictures[entry.path] = light
+    another = next(iter(pictures.values()))
+    assert looking.differ(another, light, height=FRAME) == 0, "its head is not that of the other pages"
+    assert overlaps(page) == []
+    begin_axe(page)
+    found["light"] = heavy_faults(page, ALL_RULES)
+    page.emulate_media(color_scheme="dark")
+    assert boxes(page) == lies, "its colours move what stands on it"
+    page.set_viewport_size({"width": 390, "height": HEIGHTS[390]})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390, "it runs off the side"
+    assert overlaps(page) == []
+    dark = picture(page)
+    found["dark"] = heavy_faults(page, NARROW_AND_DARK)
+    assert found == {"light": {}, "dark": {}}
+    assert fmean(looking.fields(light)) > 0.75, "it is not light"
+    assert fmean(looking.fields(dark)) < 0.3, "it is not dark"
 
 
-def test_a_talk_by_mouse_with_a_thumb_a_correction_and_another_generation(visit, peopled, tmp_path):
+@pytest.mark.parametrize("path", ["/now", "/chat", "/pick", "/review"])
+def test_a_page_looks_the_same_without_javascript(path, visit, looking, pictures):
+    with_javascript = pictures.get(path) or picture(visit(path))
+    assert looking.differ(with_javascript, picture(visit(path, javascript=False))) < ALIKE
+
+
+def test_pictures_that_differ_are_told_apart(visit, looking, pictures):
+    """What the comparisons of this file rest on."""
+    chat, tonight = (pictures.get(path) or picture(visit(path)) for path in ("/chat", "/tonight"))
+    assert looking.differ(chat, chat) == 0
+    assert looking.differ(chat, tonight) > 4 * ALIKE
+    assert looking.apart(chat, chat) == 0
+    assert looking.apart(chat, tonight) > AS_IN_DOCS
+
+
+def test_a_talk_by_mouse_with_a_thumb_a_correction_and_another_generation(visit, peopled, looking):
     page = visit("/chat")
     page.get_by_label("Your words").fill("Who are you?")
     page.get_by_role("button", name="Send").click()
@@ -161,7 +144,8 @@ def test_a_talk_by_mouse_with_a_thumb_a_correction_and_another_generation(visit,
     page.get_by_text("You wrote instead").wait_for()
     page.get_by_role("button", name="Ask it too").click()
     page.get_by_text("Beside it").wait_for()
-    assert picture(page, "chat_1200", tmp_path) == (1200, 900)
+    page.evaluate("scrollTo(0, 0)")
+    assert looking.stands_in_docs(page, "chat") < AS_IN_DOCS
     page.get_by_label("Your words").fill("No, that's wrong.")
     page.get_by_role("button", name="Send").click()
     page.get_by_text("Go on").wait_for()
@@ -171,8 +155,9 @@ def test_a_talk_by_mouse_with_a_thumb_a_correction_and_another_generation(visit,
     assert any(one.feedback and one.feedback.correction == "I am whoever serves." for one in kept)
 
 
-def test_a_lesson_is_taken_out_and_let_in_again_without_any_javascript(visit):
+def test_a_lesson_is_taken_out_and_let_in_again_without_any_javascript(visit, looking):
     page = visit("/tonight", javascript=False)
+    assert looking.stands_in_docs(page, "tonight") < AS_IN_DOCS
     before = page.locator("article.lesson").count()
     page.get_by_label("Why? optional").first.fill("Not this one.")
     page.get_by_role("button", name="Take out").first.click()
@@ -194,7 +179,7 @@ def test_a_talk_goes_without_any_javascript(visit):
     assert page.get_by_text("to What is a rope?").count()
 
 
-def test_pairs_are_picked_by_key(visit, peopled, tmp_path):
+def test_pairs_are_picked_by_key(visit, peopled):
     page = visit("/pick")
     page.get_by_role("button", name="Have them answer").click()
     pair, further = (page.get_by_role("button", name="The left one"), page.get_by_role("link", name="The next pair"))
@@ -202,7 +187,7 @@ def test_pairs_are_picked_by_key(visit, peopled, tmp_path):
     if further.count():
         further.click()
     pair.wait_for()
-    assert picture(page, "pick_pair_1200", tmp_path) == (1200, 900)
+    assert picture(page)
     waiting = page.locator("main .hint").first.inner_text()
     with page.expect_navigation():
         page.keyboard.press("r")
@@ -212,12 +197,12 @@ def test_pairs_are_picked_by_key(visit, peopled, tmp_path):
     assert said == ["right"]
 
 
-def test_an_answer_is_reviewed_by_two_keys(visit, tmp_path):
+def test_an_answer_is_reviewed_by_two_keys(visit, looking):
     page = visit("/review")
     page.get_by_label("How many").fill("2")
     page.get_by_role("button", name="Begin").click()
     page.locator("form.keyed").wait_for()
-    assert picture(page, "review_sheet_1200", tmp_path) == (1200, 900)
+    assert looking.stands_in_docs(page, "review") < AS_IN_DOCS
     for mark in ("4", "2"):
         page.keyboard.press(mark)
         with page.expect_navigation():
@@ -255,9 +240,9 @@ def test_a_concern_is_raised_and_answered(visit):
     page.get_by_text("The concern is as open as before.").wait_for()
 
 
-def test_a_dialogue_is_drawn_and_told(visit, tmp_path):
+def test_a_dialogue_is_drawn_and_told(visit):
     page = visit("/personas")
     page.get_by_role("link", name="Is it worth it?").click()
     drawing = page.get_by_role("img", name="Dissonance by turn")
     assert drawing.evaluate("image => image.complete && image.naturalWidth > 0")
-    assert picture(page, "personas_1200", tmp_path) == (1200, 900)
+    assert picture(page)
