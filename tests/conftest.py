@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import compileall
 import errno
+import gc
 import hashlib
 import importlib.util
 import ipaddress
@@ -171,6 +172,18 @@ def pytest_configure(config):
     typer.testing._get_command = _Made(typer.testing._get_command)
     migrate._upgrade = _Tables(migrate._upgrade)
     sys.addaudithook(_stay_on_this_machine)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session):
+    """Look for no garbage while eleven thousand tests are made, and never again through what was made."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
