@@ -15,7 +15,7 @@ class GuardFound:
     Attributes:
         name: `errors`, `latency`, `refusals` or `thumbs`; more is worse in each.
         n: Answers of the candidate that were held against the champion's.
-        mean: The candidate's users' mean minus the champion's, in the shadow that of pairs; None where none was compared.
+        mean: The candidate's users' mean minus the champion's, in the shadow that of pairs; None where nothing was.
         interval: Of that difference, valid whenever one stops; each of its ends holds at level 1 - alpha.
         tolerated: A mean difference up to this is no harm.
         p_value: Of "no more than tolerated", valid whenever one stops.
