@@ -54,6 +54,9 @@ _WIDEST: Final = 0.10
 _AT_ONCE: Final = 32
 _RATE: Final = 50
 _AT_A_RATE: Final = 150
+# What LiteLLM bears on one core; at our rate its times would be those of a queue.
+_SLOW_RATE: Final = 4
+_AT_THE_SLOW_RATE: Final = 24
 _PROXY_CORE: Final = 1
 _LOAD_CORE: Final = 0
 _LETTERS: Final = bytes.maketrans(b"0123456789", b"abcdefghij")
@@ -407,7 +410,7 @@ def litellm(behind: int) -> Iterator[tuple[int, int, str, Callable[[], dict[str,
 SIDES: Final = {"ours": ours, "bare": bare_proxy, "litellm": litellm}
 
 
-def measure(side: Any, requests: int, *, stream: bool) -> dict[str, Any]:
+def measure(side: Any, requests: int, *, stream: bool, bears: bool) -> dict[str, Any]:
     """One side under load: requests by a processor second, and times to the first byte at a rate that it bears."""
     pid, port, key, status = side
     before, kept_before = processor_seconds(pid), kept(status())
@@ -418,8 +421,9 @@ def measure(side: Any, requests: int, *, stream: bool) -> dict[str, Any]:
     after_all = processor_seconds(pid)
     itself = after["itself"] - before["itself"]
     together = sum(after_all.values()) - sum(before.values())
-    slow = asyncio.run(load(port, _AT_A_RATE, 8, stream=stream, key=key, rate=_RATE))
-    _wait_until_kept(status, kept_before + requests + _AT_A_RATE)
+    many, rate = (_AT_A_RATE, _RATE) if bears else (_AT_THE_SLOW_RATE, _SLOW_RATE)
+    slow = asyncio.run(load(port, many, 8, stream=stream, key=key, rate=rate))
+    _wait_until_kept(status, kept_before + requests + many)
     ordered = sorted(slow["firsts"])
     return {
         "per_second": requests / itself,
@@ -487,8 +491,8 @@ def compare(requests: int, rounds: int, seconds: float, before: Path | None) -> 
                     print(f"{kind}: {number - 1} rounds of {rounds} in {seconds / 2:.0f} s", file=sys.stderr)
                     break
                 for name in names if number % 2 == 0 else reversed(names):
-                    few = max(50, requests // 20) if name == "litellm" else requests
-                    figures = measure(sides[name], few, stream=kind == "stream")
+                    few = max(40, requests // 40) if name == "litellm" else requests
+                    figures = measure(sides[name], few, stream=kind == "stream", bears=name != "litellm")
                     print(f"{kind} {name} {figures}", file=sys.stderr)
                     if number:  # the first round warms up
                         by_side.setdefault(name, []).append(figures)
