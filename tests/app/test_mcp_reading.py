@@ -84,6 +84,7 @@ def test_decisions_are_searched_newest_first(decided):
 def test_why_and_report_tell_of_the_last_decision_and_of_a_named_one(decided):
     project, _ = decided
     assert DECISION.id in ask(project, "why")[0]
+    assert ask(project, "why")[0].startswith(f"{DECISION.outcome.value}: {DECISION.reason}\n")
     told = json.loads(ask(project, "report", record=DECISION.id)[0])
     assert (told["id"], told["outcome"]) == (DECISION.id, DECISION.outcome.value)
     assert "generation 0" in ask(project, "why", record="v1.0")[0]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from selftune.records import Evaluation
+from selftune.records import CheckStatus, Evaluation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from selftune.loop.project import Project
     from selftune.records import Arm, Decision
+
+_GAIN: Final = "gain"
 
 
 def evaluations_of(project: Project, decision: Decision) -> dict[Arm, Evaluation]:
@@ -18,3 +22,10 @@ def evaluations_of(project: Project, decision: Decision) -> dict[Arm, Evaluation
         for arm, evaluation_id in decision.arms
         for one in project.store.kept_records([evaluation_id], Evaluation)
     }
+
+
+def telling_checks(decision: Decision, *, every: bool = False) -> Iterator[str]:
+    """In words what was gained and what did not pass, check by check; of `every` check where that is asked."""
+    for check in decision.checks:
+        if every or check.name == _GAIN or check.status is not CheckStatus.PASS:
+            yield f"{check.name} ({check.status.value.replace('_', ' ')}): {check.detail}"

@@ -88,12 +88,17 @@ class ReadTools:
         return _as_json(told)
 
     def _why(self, arguments: dict[str, str]) -> str:
+        from selftune.app.evidence import telling_checks
         from selftune.app.tracing import find, trace
 
         name = arguments.get("record", "")
         if not self._with_words and _holds_words(find(self._project, name)):
             return f"{ERROR}it holds what somebody said; `selftune mcp --with-words` gives it"
-        return "\n".join(trace(self._project, name, with_words=self._with_words).lines)
+        told = trace(self._project, name, with_words=self._with_words)
+        lines, found = list(told.lines), told.record
+        if isinstance(found, Decision):
+            lines[:0] = [f"{found.outcome.value}: {found.reason}", *telling_checks(found)]
+        return "\n".join(lines)
 
     def _results(self, _: dict[str, str]) -> str:
         from selftune.app.results import describe_results, gather_results

@@ -34,7 +34,6 @@ TITLES: Final = {
     "release": "Releasing",
 }
 _MINUTE: Final = 60
-_GAIN, _PASSED = "gain", "pass"
 _TABLE_WIDTH: Final = 70
 _MARKS: Final = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "not_shown": "[yellow]not shown[/]"}
 
@@ -211,6 +210,7 @@ def show_decision(console: Console, decision: Decision) -> None:
     """The outcome in one sentence, every check with what was measured, and in words what decided it."""
     from rich.markup import escape
 
+    from selftune.app.evidence import telling_checks
     from selftune.app.reporting.pages.plain import plain
 
     colour = {"promote": "green", "reject": "red", "invalid": "red"}.get(decision.outcome.value, "yellow")
@@ -218,11 +218,9 @@ def show_decision(console: Console, decision: Decision) -> None:
     wide = console.width >= _TABLE_WIDTH
     if wide:
         console.print(_table_of(decision.checks))
-    for check in decision.checks:
-        # Where no table has room, the words stand for it.
-        if check.name == _GAIN or check.status.value != _PASSED or not wide:
-            told = check.status.value.replace("_", " ")
-            console.print(plain(f"{check.name} ({told}): {check.detail}"), markup=False, soft_wrap=True)
+    # Where no table has room, the words stand for it.
+    for line in telling_checks(decision, every=not wide):
+        console.print(plain(line), markup=False, soft_wrap=True)
     if decision.next_step:
         console.print(f"[bold]Next:[/] {escape(plain(decision.next_step))}")
 
