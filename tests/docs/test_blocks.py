@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -13,11 +14,16 @@ from configured_project import open_test_project
 from page_blocks import DOCS, PAGES, ROOT, blocks_of
 from test_pages import commands_with_options, fault_of
 from tutorial_runner import Reader, steps_of
+from typer.main import get_command
 
+from selftune.app.cli.main import app, register_commands
 from selftune.loop.config import CONFIG_FILE, load_config
 
 # Each tutorial and guide is read by itself; these are read one after the other, in one project without a model.
 READ_HERE = ("agenda", "amendment", "backup", "gateway", "running")
+if not app.registered_commands:
+    register_commands()
+COMMANDS = get_command(app)  # made once: it takes a third of a second
 BLOCKS = tuple(block for page in PAGES for block in blocks_of(page))
 OF_OTHER_FILES = {"identity", "project", "suites", "turns"}
 """Tables of a codex, a plug-in's pyproject.toml, a policy and a scripted dialogue."""
@@ -27,6 +33,22 @@ def is_read(block) -> bool:
     """Whether a reader types it in some test."""
     a_lesson = block.page.parent.name in {"tutorials", "guides"}
     return block.language == "console" and (a_lesson or block.page.stem in READ_HERE)
+
+
+def too_much_of(typed: str) -> str | None:
+    """The first word of a command that nothing takes; None when there is none."""
+    command, words = COMMANDS, shlex.split(typed + '"' * (typed.count('"') % 2))  # it may be cut off within a text
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    if hasattr(command, "commands"):
+        return None  # what a group does by itself takes what one of its commands takes
+    _, rest, _ = command.make_parser(command.context_class(command)).parse_args(words)
+    return f"{rest[0]} is too much" if rest else None
+
+
+def test_a_word_too_many_is_found():
+    assert too_much_of("up --project demo") is None
+    assert too_much_of("up demo") == "demo is too much"
 
 
 def test_whatever_somebody_is_told_to_type_is_typed_here_or_says_why_not():
@@ -50,9 +72,9 @@ def test_each_command_of_a_page_is_one_that_there_is(page):
     prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     named = [f"selftune {typed}" for typed in re.findall(r"`selftune ([^`]+)`", prose.replace("\n", " "))]
     for typed in (*in_blocks, *named):
-        if found := re.match(r"(?:\S+=\S+ )*(?:\.venv/bin/)?selftune (?!--version)([^|&<>;(]+)", typed):
-            plain = re.sub(r" \d$", "", found[1]).replace('"$', "FOUND").strip()
-            fault = fault_of(plain, known)
+        if found := re.match(r"(?:\S+=\S+ )*(?:\.venv/bin/)?selftune (?!--version)(.+)", typed):
+            plain = re.split(r"\s\d?>|[|&<;(]", found[1])[0].replace('"$', "FOUND").strip()
+            fault = fault_of(plain, known) or (None if typed in named else too_much_of(plain))
             # A sentence names a command without what it needs.
             assert fault is None or (typed in named and fault.endswith("is missing")), f"{typed}: {fault}"
 
