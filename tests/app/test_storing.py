@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
+from selftune.app import bringing_up
 from selftune.app.cli.main import app, register_commands
 from selftune.app.storing import migrate_store, store_status
 from selftune.databases import connect, parse_database
-from selftune.errors import ConfigError, IntegrityError, LockedError, UsageError
+from selftune.errors import ConfigError, IntegrityError, LockedError, MissingFileError, UsageError
 from selftune.ledger import verify
 from selftune.loop.config import load_config
 from selftune.loop.databases import STORE_URL, store_database
@@ -257,3 +259,18 @@ def test_a_url_in_the_environment_comes_first_and_a_password_may_stand_there(fol
     assert (found.told_by, found.kept_in) == (STORE_URL, postgres_url)
     with pytest.raises(UsageError, match="comes before"):
         migrate_store(folder, "sqlite")
+
+
+def test_what_is_brought_up_says_that_the_server_is_away_and_ends_where_nothing_could_speak_to_it(folder, monkeypatch):
+    told = []
+    monkeypatch.setattr(bringing_up, "_keep_up", lambda *_: 0)
+    monkeypatch.setenv(STORE_URL, f"postgresql://app@/nothing?host={folder}")
+    assert bringing_up.bring_up(folder, bringing_up.Wishes(), told.append) == 0
+    (line,) = told
+    assert "does not answer" in line
+    assert "waits in .selftune/gateway" in line
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingFileError, match="psycopg") as missing:
+        bringing_up.bring_up(folder, bringing_up.Wishes(), told.append)
+    assert missing.value.exit_code == 2
+    assert "selftune[postgres]" in missing.value.next_step

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.keys import DEFAULT, FOLDER, make_key, read_keys
 from selftune.app.process_tree import Member, ProcessTree
-from selftune.errors import DamagedFileError, LockedError
+from selftune.errors import DamagedFileError, DatabaseAwayError, LockedError
 from selftune.loop.config import load_config
+from selftune.loop.databases import store_database
 from selftune.loop.opened import HIDDEN
 from selftune.release.config import Target
 from selftune.release.live import LiveServer
@@ -23,6 +24,8 @@ from selftune.release.note import keeper_process, read_note
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from selftune.loop.config import ProjectConfig
 
 log = logging.getLogger("selftune.up")
 
@@ -53,13 +56,13 @@ def bring_up(folder: Path, wishes: Wishes, told: Callable[[str], None]) -> int:
     """Bring everything up and keep it up until a signal comes; returns the exit code.
 
     Raises:
-        MissingFileError: there is no project in the folder.
+        MissingFileError: there is no project in the folder, or its records lie on a server and psycopg is missing.
         ConfigError: its config can't be read.
         LockedError: it is up already.
     """
     import filelock
 
-    load_config(folder)
+    _see_records(load_config(folder), told)
     folder = folder.resolve()
     hidden = folder / HIDDEN
     (hidden / FOLDER).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -74,6 +77,27 @@ def bring_up(folder: Path, wishes: Wishes, told: Callable[[str], None]) -> int:
         return _keep_up(folder, wishes, told)
     finally:
         lock.release()
+
+
+def _see_records(config: ProjectConfig, told: Callable[[str], None]) -> None:
+    """Say where the server of the records is away: answers do not wait for it, and what comes in waits on this disk.
+
+    Raises:
+        ConfigError: its URL can't be read, or it must not be used.
+        MissingFileError: psycopg is not installed, so that nothing would ever come in.
+    """
+    database = store_database(config)
+    if database is None:
+        return
+    from selftune.databases import connect
+
+    try:
+        connect(database).close()
+    except DatabaseAwayError as error:
+        told(
+            f"Records: {error.message} What comes in waits in .selftune/{FOLDER} until it does. See that the server "
+            "runs and lets you in (`psql` with the same URL)."
+        )
 
 
 def first_key(hidden: Path) -> str | None:

@@ -15,7 +15,7 @@ from selftune.app.gateway.capture.talk import Verdict
 from selftune.app.gateway.capture.words import Word, read_word
 from selftune.app.gateway.exchange import Ended
 from selftune.app.gateway.keys import make_key
-from selftune.errors import BudgetError, UsageError
+from selftune.errors import BudgetError, DatabaseAwayError, UsageError
 from selftune.loop.config import load_config
 from selftune.records import Feedback, Quarantined, Statement
 from selftune.store import Store
@@ -109,6 +109,21 @@ def test_a_half_saved_config_is_said_once_and_what_waits_comes_in_when_it_is_who
     watch(house.project.folder, wait=wait, opens=opened)
     assert [one.position for one in house.kept()] == ["cmpl-aaaaaaaaaaaaaaaa"]
     assert [record.levelname for record in caplog.records if "not taken yet" in record.message] == ["WARNING"]
+
+
+def test_a_server_of_records_that_is_away_keeps_nothing_from_coming_in_once_it_is_back(house, caplog):
+    house.write(exchange(key_id=key_of(house, "default")))
+    rounds, away = iter((False, True)), [DatabaseAwayError("the server does not answer.", next_step="Start it.")]
+
+    @contextmanager
+    def opened(_folder):
+        if away:
+            raise away.pop()
+        yield house.project
+
+    watch(house.project.folder, wait=lambda _seconds: next(rounds), opens=opened)
+    assert len(house.kept()) == 1
+    assert [one.message for one in caplog.records] == ["not taken yet: the server does not answer. Start it."]
 
 
 def test_what_can_not_be_read_waits_in_quarantine(house):

@@ -17,7 +17,7 @@ from selftune.app.gateway.capture.spool import FOLDER as SPOOL
 from selftune.app.gateway.capture.spool import discard, read_segment, segments
 from selftune.app.gateway.capture.words import Word
 from selftune.app.gateway.keys import FOLDER as GATEWAY
-from selftune.errors import BudgetError, LockedError, SelftuneError, UsageError
+from selftune.errors import BudgetError, DatabaseAwayError, LockedError, SelftuneError, UsageError
 from selftune.loop.incoming.captured import LaterWord, add_word, keep_captured, remember_answer
 from selftune.loop.incoming.privacy import rules_of
 from selftune.loop.project import HIDDEN, open_project
@@ -198,8 +198,8 @@ def watch(
         try:
             ingest.take()
             said = ""
-        except (LockedError, BudgetError, UsageError) as error:
-            # The spool keeps it; the store will have room, or be free, and a config that is being edited whole again.
+        except (LockedError, BudgetError, DatabaseAwayError, UsageError) as error:
+            # The spool keeps it; the store will have room, be free or be back, and a config in the making whole again.
             if error.message != said:
                 log.warning("not taken yet: %s %s", error.message, error.next_step)
             said = error.message
