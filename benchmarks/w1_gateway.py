@@ -562,8 +562,10 @@ def memory(requests: int) -> None:
     with program(fake, _LOAD_CORE) as (_, behind), ours(behind) as (pid, port, key, status):
         held = list[float]()
         for _ in range(10):
-            asyncio.run(load(port, requests // 10, _AT_ONCE, stream=True, key=key))
+            run = asyncio.run(load(port, requests // 10, _AT_ONCE, stream=True, key=key))
+            assert not run["wrong"], f"{run['wrong']} answers were not the upstream's"
             held.append(psutil.Process(pid).memory_info().rss / 1e6)
+            print(f"{len(held) * requests // 10} asked, {held[-1]:.1f} MB", file=sys.stderr, flush=True)
         print(f"MB after each tenth of {requests}: {[round(one, 1) for one in held]}; {status()['captured']}")
         print(f"growth from the first tenth to the last: {held[-1] / held[0]:.3f}x")
 
