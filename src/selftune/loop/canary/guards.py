@@ -6,6 +6,7 @@ same outcomes in the same order they come to the same, so that a trial can be wo
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -88,7 +89,9 @@ class _ByUsers:
     """Bets on users, each of whom is on one side."""
 
     levels: dict[int, Dealt]
+    alpha: float
     keep: bool
+    harmful: bool = False
     people: dict[str, list[float]] = field(default_factory=dict)
     payoffs: dict[int, list[Payoff]] = field(default_factory=lambda: {level: [] for level in LEVELS})
     answers: int = 0
@@ -105,17 +108,15 @@ class _ByUsers:
         if level in self.levels:
             if self.keep:
                 self.payoffs[level].append(self.levels[level].told_by(mean, candidate=candidate))
-            self.levels[level] = self.levels[level].after(mean, candidate=candidate)
+            after = self.levels[level].after(mean, candidate=candidate)
+            self.levels[level] = after
+            # Each level has its part of alpha. What was shown once stays shown.
+            self.harmful = self.harmful or after.watch.shows_harm(self.alpha / len(LEVELS))
 
     def change(self, person: str, by: float) -> None:
         """One answer of before counts otherwise now; on what was bet already that changes nothing."""
         if person in self.people:
             self.people[person][1] += by
-
-    def shows_harm(self, alpha: float) -> bool:
-        """Whether harm is shown at any level, each of which has its part of alpha."""
-        part = alpha / len(LEVELS)
-        return any(dealt.watch.shows_harm(part) for dealt in self.levels.values())
 
     @property
     def seen(self) -> Seen:
@@ -128,12 +129,12 @@ class _ByUsers:
             told=users,
         )
 
-    def measured(self, alpha: float) -> tuple[float, tuple[float, float]] | None:
+    def measured(self) -> tuple[float, tuple[float, float]] | None:
         """The difference with its interval: of the level that shows harm, else of the one that says most."""
         compared = [level for level, dealt in self.levels.items() if dealt.difference is not None]
         if not compared:
             return None
-        part = alpha / len(LEVELS)
+        part = self.alpha / len(LEVELS)
         intervals = {level: bounds(self.payoffs[level], part) for level in compared}
         best = min(compared, key=lambda level: intervals[level][1] - intervals[level][0])
         if self.levels[self._level()].watch.shows_harm(part):
@@ -152,29 +153,28 @@ class _ByPairs:
     """Bets on pairs of answers to one request: in the shadow."""
 
     watch: Watch
+    alpha: float
     keep: bool
+    harmful: bool = False
     payoffs: list[Payoff] = field(default_factory=list)
 
     def take(self, difference: float) -> None:
         """One more pair."""
         seen = Payoff(value=difference)
         self.watch = self.watch.after(seen)
+        self.harmful = self.watch.shows_harm(self.alpha)
         if self.keep:
             self.payoffs.append(seen)
-
-    def shows_harm(self, alpha: float) -> bool:
-        """Whether harm is shown."""
-        return self.watch.shows_harm(alpha)
 
     @property
     def seen(self) -> Seen:
         told = f"{self.watch.n} requests that both were asked"
         return Seen(n=self.watch.n, mean=self.watch.mean, p_value=self.watch.p_value, told=told)
 
-    def measured(self, alpha: float) -> tuple[float, tuple[float, float]] | None:
+    def measured(self) -> tuple[float, tuple[float, float]] | None:
         """The mean difference with its interval."""
         mean = self.watch.mean
-        return None if mean is None else (mean, _around(bounds(self.payoffs, alpha), mean))
+        return None if mean is None else (mean, _around(bounds(self.payoffs, self.alpha), mean))
 
 
 class Guardrails:
@@ -200,13 +200,14 @@ class Guardrails:
         for guard, tolerated in self._tolerated.items():
             watch = Watch(tolerated=tolerated)
             if note.shadow:
-                self._pairs[guard] = _ByPairs(watch=watch, keep=keep)
+                self._pairs[guard] = _ByPairs(watch=watch, alpha=self._alpha, keep=keep)
                 continue
             # Slower and faster both count: from -1 to 1.
             dealt = Dealt(share=note.share, watch=watch, lowest=-1.0 if guard is Guard.SLOW else 0.0)
-            self._users[guard] = _ByUsers(levels=dict.fromkeys(LEVELS, dealt), keep=keep)
+            self._users[guard] = _ByUsers(levels=dict.fromkeys(LEVELS, dealt), alpha=self._alpha, keep=keep)
         self._keep = keep
-        self._around: deque[float] = deque(maxlen=_AROUND)
+        # The same seconds twice: as they came, and in their order.
+        self._around, self._ranked = deque[float](), list[float]()
         self._given: OrderedDict[str, Outcome] = OrderedDict()
         self._thumbs: OrderedDict[str, bool] = OrderedDict()
         self.answers = {False: 0, True: 0}
@@ -256,13 +257,13 @@ class Guardrails:
 
     def measured(self, guard: Guard) -> tuple[float, tuple[float, float]] | None:
         """The difference, and between what it lies; None where nothing was compared, or nothing kept."""
-        return (self._pairs or self._users)[guard].measured(self._alpha) if self._keep else None
+        return (self._pairs or self._users)[guard].measured() if self._keep else None
 
     @property
     def harm(self) -> Guard | None:
         """The first guard to which harm is shown; None while there is none."""
         guards = self._pairs or self._users
-        return next((guard for guard, one in guards.items() if one.shows_harm(self._alpha)), None)
+        return next((guard for guard, one in guards.items() if one.harmful), None)
 
     def told(self, guard: Guard) -> str:
         """What it saw, in words."""
@@ -303,9 +304,12 @@ class Guardrails:
 
         Around it stand both sides', so that the measure is the same whichever side a user was dealt to.
         """
-        around = len(self._around)
-        slower = sum((seconds > self._times * other) - (other > self._times * seconds) for other in self._around)
+        ranked, around = self._ranked, len(self._around)
+        slower = bisect_left(ranked, seconds / self._times) + bisect_right(ranked, seconds * self._times) - around
+        if around == _AROUND:
+            ranked.pop(bisect_left(ranked, self._around.popleft()))
         self._around.append(seconds)
+        insort(ranked, seconds)
         return slower / around if around else None
 
 
