@@ -68,6 +68,14 @@ def test_a_policy_that_asks_for_a_trial_waits_for_one_and_is_content_with_it():
     assert again(waiting, too_short, policy=ASKS).outcome is Outcome.INCONCLUSIVE
 
 
+def test_thumbs_are_up_to_people_and_too_few_of_them_keep_nothing_waiting():
+    some = worlds.make_trial(n=100, errors=0.0, latency=0.0, refusals=0.0, thumbs=0.0)
+    thumbs = replace(some.guards[3], n=SMALL.min_units)
+    after = again(decided(GOOD, ASKS), replace(some, guards=(*some.guards[:3], thumbs)), policy=ASKS)
+    assert after.outcome is Outcome.PROMOTE
+    assert live_of(after)["live:thumbs"] is not CheckStatus.NOT_MEASURED
+
+
 def test_a_trial_too_short_to_show_anything_is_no_obstacle_but_harm_in_it_is():
     short = worlds.make_trial(n=4, errors=0.0)
     assert live_of(again(decided(GOOD), short)) == {}

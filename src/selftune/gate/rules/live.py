@@ -75,7 +75,8 @@ def check_live(guard: str, trials: Sequence[LiveTrial], policy: Policy) -> Check
     found = [one for one in _all(trials) if one.name == guard]
     harmful = next((one for one in found if one.shows_harm), None)
     largest = max(found, key=lambda one: one.n, default=None)
-    needed = max(policy.live_answers, 1)
+    # Whether people point a thumb is up to them: so many answers can be asked for, so many thumbs can't.
+    needed = max(policy.live_answers, 1) if guard in ALWAYS_SEEN else 1
     if harmful is None and (largest is None or largest.n < needed):
         n = 0 if largest is None else largest.n
         return Check(
