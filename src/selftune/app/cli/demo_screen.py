@@ -62,6 +62,7 @@ class DemoScreen:
             "What to type next:",
             f'  selftune ask "Hello!" --system @{folder}/{STATE_FILE} --project {folder}',
             f"  selftune why --project {folder}",
+            f"  selftune up --project {folder}   # prints a link to pages of all this",
             *([f"  selftune rollback --project {folder}"] if promoted else []),
             f"  python -m selftune.ledger.verify {folder}",
         ]
