@@ -17,8 +17,10 @@ from selftune.governance.keys import seal_build
 from selftune.ledger.keys import make_machine_key
 from selftune.records import FileDigest, digest_bytes
 from selftune.release import supervisor
+from selftune.release.config import Target
+from selftune.release.live import LiveServer
 from selftune.release.manifest import Manifest, Pointer, place_files, read_manifest, read_pointer, write_pointer
-from selftune.release.note import read_note
+from selftune.release.note import ended_idle, read_note
 from selftune.release.supervisor import Keeper, Terms
 from selftune.testing import FakeServed, MemoryBlobs, fake_build, fake_proof
 
@@ -361,6 +363,9 @@ def test_idle_keeper_goes_by_itself(hidden):
     asyncio.run(main())
     assert servers.running == 0
     assert read_note(hidden) is None
+    assert ended_idle(hidden)
+    LiveServer(Target(folder=str(hidden.parent), project="p", base="b")).stop()
+    assert not ended_idle(hidden)
 
 
 def test_keeper_serves_the_fallback_of_a_damaged_release_and_says_so(hidden):

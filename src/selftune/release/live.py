@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from selftune.errors import IntegrityError, ServingError
 from selftune.records import Message, canonical_json
 from selftune.release.control import REST, SWITCH, WAKE, control_headers, read_switched, revive_error
-from selftune.release.note import is_copied, keeper_process, read_note
+from selftune.release.note import forget_idle, is_copied, keeper_process, read_note
 from selftune.release.patience import START_SECONDS
 from selftune.release.resting import rest_of_ours
 from selftune.serving.addresses import told_addresses
@@ -114,14 +114,14 @@ class LiveServer:
 
         note = self._note()
         process = keeper_process(note) if note else None
-        if process is None:
-            return False
-        process.terminate()
-        _, alive = psutil.wait_procs([process], timeout=seconds)
-        for stubborn in alive:
-            stubborn.kill()
-        self._collect()
-        return True
+        if process is not None:
+            process.terminate()
+            _, alive = psutil.wait_procs([process], timeout=seconds)
+            for stubborn in alive:
+                stubborn.kill()
+            self._collect()
+        forget_idle(self._hidden)
+        return process is not None
 
     def rest(self, why: str, *, seconds: float | None = None) -> None:
         """Let go of the device until `start`; the address stays, and says why it has no answer.
@@ -222,6 +222,7 @@ class LiveServer:
     def _spawn(self) -> IntegrityError | None:
         logs = self._hidden / "logs"
         logs.mkdir(parents=True, exist_ok=True)
+        forget_idle(self._hidden)
         target = self._target
         terms = ("--port", target.port, "--idle-minutes", target.idle_minutes, "--within", self._patience)
         with _open_log(logs / "keeper.log") as log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from psutil import Process
 
 NOTE: Final = "serving.json"
+_IDLE: Final = "serving.idle"
 # Kernels count a process's start in ticks of 10 ms; two readings of one process differ by less than this.
 _SAME_START_SECONDS: Final = 1.0
 # A note is filled up with blanks to so many bytes: whatever the next one says, it has room where this one lies.
@@ -111,6 +113,22 @@ def read_note(hidden: Path) -> Note | None:
 def remove_note(hidden: Path) -> None:
     """Take the note away; it may be gone already."""
     (hidden / NOTE).unlink(missing_ok=True)
+
+
+def note_idle(hidden: Path) -> None:
+    """Say that the keeper ends because nobody asked, and not because somebody stopped it."""
+    with suppress(OSError):  # without room nobody wakes it: a person still can
+        (hidden / _IDLE).touch()
+
+
+def ended_idle(hidden: Path) -> bool:
+    """Whether the last keeper ended because nobody asked: whoever is asked next may start it again."""
+    return (hidden / _IDLE).exists()
+
+
+def forget_idle(hidden: Path) -> None:
+    """A keeper is started or stopped by somebody's word: from here on that counts."""
+    (hidden / _IDLE).unlink(missing_ok=True)
 
 
 def keeper_process(note: Note) -> Process | None:

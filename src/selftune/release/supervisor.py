@@ -28,7 +28,7 @@ from selftune.release.control import add_control
 from selftune.release.door import make_door
 from selftune.release.health import check_health
 from selftune.release.manifest import Pointer, model_files, pointer_to, read_pointer, read_trusted, write_pointer
-from selftune.release.note import NOTE, Note, place_of, remove_note, write_note
+from selftune.release.note import NOTE, Note, note_idle, place_of, remove_note, write_note
 from selftune.release.patience import START_SECONDS, answering_within
 from selftune.release.publish import publish_bytes
 from selftune.release.resting import lives, passing_seconds
@@ -395,8 +395,12 @@ class Keeper:
             # What gave no answer is looked at again at once: half a minute is all that going back may take.
             await self._pause(0.0 if missed else self._terms.beat)
             # Without its note nobody can find a keeper: the project was deleted, or someone wants it gone.
-            if self._is_idle() or not (self._hidden / NOTE).exists():
+            if not (self._hidden / NOTE).exists():
                 log.info("nobody needs the server any more")
+                return
+            if self._is_idle():
+                log.info("nobody asked for %s seconds", self._terms.idle)
+                note_idle(self._hidden)
                 return
             await self._wake_when_over()
             child = self._child

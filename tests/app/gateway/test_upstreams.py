@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,11 +13,12 @@ from gateway_house import gateway
 from selftune.app.gateway.exchange import Route
 from selftune.app.gateway.keys import make_key
 from selftune.app.gateway.serve import routing_of
-from selftune.app.gateway.upstreams import Upstreams, routes_of
+from selftune.app.gateway.upstreams import Champion, Upstreams, routes_of
 from selftune.errors import ConfigError, ServingError, UnknownNameError
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.loop.config import load_config
 from selftune.loop.fronting import GatewayUpstream
+from selftune.release.note import forget_idle, note_idle
 
 
 def test_endpoints_of_others_go_by_their_names(monkeypatch):
@@ -162,6 +164,29 @@ def test_where_the_champion_sleeps_a_client_is_told_how_to_wake_it(tmp_path):
     status, again, message = asyncio.run(run())
     assert (status, again) == (503, "1")
     assert message == "the champion does not serve now. Run `selftune start` to start the active release."
+
+
+def test_a_champion_that_ended_because_nobody_asked_is_started_once_by_who_asks(tmp_path):
+    hidden = tmp_path / ".selftune"
+    hidden.mkdir()
+    begun = tmp_path / "begun"
+    fake = f"import sys; open({str(begun)!r}, 'a').write(sys.argv[-1]); sys.stdin.read()"  # a FAKE start that fails
+    champion = Champion(tmp_path, starting=(sys.executable, "-c", fake))
+
+    def asked():
+        with pytest.raises(ServingError) as refused:
+            champion.route()
+        return str(refused.value)
+
+    assert "selftune start" in asked()
+    note_idle(hidden)
+    assert "It is being started: ask again" in asked()
+    champion._started.wait(30)
+    assert "selftune start" in asked()
+    assert begun.read_text() == str(tmp_path)
+    forget_idle(hidden)
+    champion._start_again = 0.0
+    assert "selftune start" in asked()
 
 
 def test_what_is_held_back_from_the_log_leaves_this_machine_as_little(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +14,7 @@ from selftune.judges.config import Judging
 from selftune.judges.endpoint import appoint_endpoint
 from selftune.release.config import Target
 from selftune.release.live import LiveServer
-from selftune.release.note import NOTE
+from selftune.release.note import NOTE, ended_idle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from selftune.app.gateway.exchange import Exchange
     from selftune.loop.fronting import GatewayUpstream
 
+STARTING: Final = (sys.executable, "-P", "-m", "selftune", "start", "--project")
 _LOOK_SECONDS: Final = 5.0
 _START: Final = "Run `selftune start` to start the active release."
+_STARTING: Final = "It is being started: ask again in some seconds."
+_START_AGAIN_SECONDS: Final = 60.0
 
 
 def routes_of(
@@ -64,9 +69,19 @@ def routes_of(
 
 
 class Champion:
-    """Where the champion answers now: by the keeper's note, read again when it changed."""
+    """Where the champion answers now: by the keeper's note, read again when it changed.
 
-    def __init__(self, folder: Path) -> None:
+    One that ended because nobody asked is started by who asks; one that somebody stopped stays stopped.
+
+    Args:
+        folder: The project's.
+        starting: The command that starts what is active, to which the folder is added.
+    """
+
+    def __init__(self, folder: Path, *, starting: tuple[str, ...] = STARTING) -> None:
+        self._starting = (*starting, str(folder.resolve()))
+        self._started: subprocess.Popen[bytes] | None = None
+        self._start_again = 0.0
         self._live = LiveServer(Target(folder=str(folder.resolve()), project="", base=""))
         self._note = folder.resolve() / ".selftune" / NOTE
         self._seen: tuple[int, int] | None = None
@@ -82,8 +97,21 @@ class Champion:
         """
         self._refresh()
         if self._route is None:
-            raise ServingError(self._why, next_step=_START)
+            raise ServingError(self._why, next_step=_STARTING if self._is_starting() else _START)
         return self._route
+
+    def _is_starting(self) -> bool:
+        """Whether it is under way; begun here where it only ended because nobody asked."""
+        if self._started is not None and self._started.poll() is None:
+            return True
+        now = time.monotonic()
+        if now < self._start_again or not ended_idle(self._note.parent):
+            return False
+        # What can't be started is not tried for every request.
+        self._start_again = now + _START_AGAIN_SECONDS
+        nothing = subprocess.DEVNULL
+        self._started = subprocess.Popen(self._starting, stdin=nothing, stdout=nothing, stderr=nothing)
+        return True
 
     def _refresh(self) -> None:
         try:
