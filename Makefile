@@ -8,9 +8,6 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 TEST_ARGS ?=
 TEST_WORKERS ?= 2
-# A library that is loaded before all others, into every program that a test starts. Debian's `eatmydata` brings one by
-# which nobody waits for the disk: tests kill programs, never the machine.
-TEST_PRELOAD ?=
 REPORT_ARGS ?=
 GROUP ?=
 SHARD ?= 1/1
@@ -34,7 +31,7 @@ dev-install:
 	@$(PYTHON) install.py --venv $(VENV) --dev
 
 test: dev-install ## every test (TEST_ARGS="tests/gate -x" for some, TEST_WORKERS=4 on more cores)
-	@$(if $(TEST_PRELOAD),LD_PRELOAD=$(TEST_PRELOAD)) $(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder --durations=40 --durations-min=5 $(TEST_ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder --durations=40 --durations-min=5 $(TEST_ARGS)
 
 check: dev-install ## lint, format, types, import contracts, docs
 	@$(MAKE) --no-print-directory -j2 types style
