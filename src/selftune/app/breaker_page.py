@@ -11,7 +11,8 @@ from selftune.app.reporting.pages.plain import one_line, plain
 from selftune.app.reporting.spending import gather_spending
 from selftune.app.reviewing import appointed_judge
 from selftune.evals.summaries import summarise
-from selftune.governance.breaker import breaker_of
+from selftune.governance.breaker import count_unseen
+from selftune.governance.summary import summarise as summarise_promotions
 from selftune.judges.calibration.words import describe_drift
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.deciding.breaker_lock import DEFAULT, last_change
@@ -32,20 +33,21 @@ _MOVED: Final = 2
 
 
 def breaker_now(project: Project) -> BreakerState:
-    """The breaker as the loop counts it: only what this machine signed lets it go on.
+    """The breaker as the loop counts it, in one line: only what this machine signed lets it go on.
 
     Raises:
         MissingFileError: the machine's key is gone.
     """
     public_key = load_machine_key(project.hidden / "keys").trusted
     limit = project.config.governance.approve_every
-    return breaker_of(project.store, limit, public_key=public_key, simulated=project.simulated)
+    return count_unseen(project.store, limit, public_key=public_key, simulated=project.simulated)
 
 
 def describe_breaker(project: Project) -> Iterator[str]:
     """All of it, line by line, with nothing in it that steers a terminal."""
     state = breaker_now(project)
-    yield from (plain(line) for line in state.summary.splitlines())
+    for told in (state.summary, *summarise_promotions(project.store, state.unseen)):
+        yield from (plain(line) for line in told.splitlines())
     if limit_line := limit_in_words(project):
         yield limit_line
     if state.unseen:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from selftune.app.signing import speak
-from selftune.app.tracing import find
 from selftune.errors import UsageError, WaitingForPersonError
 from selftune.governance.doubts import DOUBTS, against_ending, doubts, questioned
 from selftune.governance.statements import PROJECT, STAYS, answer, close, lift, raise_concern, withdraw
-from selftune.loop.canary.doubted import end_if_doubted
 from selftune.loop.drafts import About, open_draft
 from selftune.loop.hearing import hear_project, put_on_record
 from selftune.loop.incoming.privacy import door_of
@@ -53,7 +51,13 @@ def subject_of(project: Project, name: str) -> str:
     """
     if not name.strip():
         raise UsageError("nothing is named.", next_step=f"Give an id, its beginning, a version, or {PROJECT!r}.")
-    return PROJECT if name == PROJECT else find(project, name).id
+    return PROJECT if name == PROJECT else _named(project, name)
+
+
+def _named(project: Project, name: str) -> str:
+    from selftune.app.tracing import find  # it knows every kind of record, and what shows each
+
+    return find(project, name).id
 
 
 def speaker(project: Project, author: str) -> str:
@@ -72,7 +76,7 @@ def raise_on(
         UsageError: there are no words, or no such record.
     """
     subject, author = subject_of(project, wish.subject), speaker(project, wish.author)
-    cited = tuple(find(project, one).id for one in evidence)
+    cited = tuple(_named(project, one) for one in evidence)
     about = About(kind=StatementKind.CONCERN, subject=subject, author=author, gravity=gravity, topic=topic)
 
     def said(words: str) -> Statement:
@@ -83,6 +87,8 @@ def raise_on(
 
     kept = write_and_keep(project, about, wish.text, said, write, event="concern raised")
     if gravity is Gravity.BLOCKING:
+        from selftune.loop.canary.doubted import end_if_doubted  # trials bring the evaluations along
+
         end_if_doubted(project, "a blocking concern about the candidate was put on record")
     return kept
 
@@ -131,7 +137,7 @@ def end(project: Project, name: str, because: str, *, author: str, evidence: tup
     doubt = doubt_named(project, name)
     if not doubt.stands:
         raise UsageError(f"{doubt.statement.id[:18]} is {doubt.state.value} already.", next_step=_look(doubt.statement))
-    cited = tuple(find(project, one).id for one in evidence)
+    cited = tuple(_named(project, one) for one in evidence)
     make = lift if doubt.statement.kind in STAYS else close
     said = make(
         doubt.statement,

@@ -91,7 +91,7 @@ def is_promotion(release: Release, releases: Iterable[Release]) -> bool:
 
 def breaker_of(read: Reader, limit: int, *, public_key: str | None = None, simulated: bool = False) -> BreakerState:
     """The breaker of a project, with the summary that a person reads before approving."""
-    state = _count(read, limit, public_key, simulated)
+    state = count_unseen(read, limit, public_key=public_key, simulated=simulated)
     return replace(state, summary="\n".join((state.summary, *summarise(read, state.unseen))))
 
 
@@ -101,7 +101,7 @@ def require_closed_breaker(read: Reader, limit: int, *, public_key: str | None =
     Raises:
         WaitingForPersonError: as many promotions as the limit allows have come since the last approval.
     """
-    state = _count(read, limit, public_key, simulated)
+    state = count_unseen(read, limit, public_key=public_key, simulated=simulated)
     if state.open:
         raise WaitingForPersonError(
             f"{state.count} promotions since a person last looked; the limit is {limit}.",
@@ -109,7 +109,8 @@ def require_closed_breaker(read: Reader, limit: int, *, public_key: str | None =
         )
 
 
-def _count(read: Reader, limit: int, public_key: str | None, simulated: bool) -> BreakerState:
+def count_unseen(read: Reader, limit: int, *, public_key: str | None = None, simulated: bool = False) -> BreakerState:
+    """The breaker of a project, in one line: nothing is read but releases and what people said."""
     releases = [release for _, release in read.each(Release)]
     said = tuple(read.each(Statement))
     roster = roster_of(said, public_key=public_key)

@@ -68,7 +68,7 @@ def test_a_build_without_the_project_s_seal_is_not_served(project, place):
 
 
 def test_without_room_for_a_second_model_nothing_starts(project, place, monkeypatch):
-    monkeypatch.setattr("selftune.loop.canary.place.fits_in_memory", lambda _: False)
+    monkeypatch.setattr("selftune.release.keeper.fits_in_memory", lambda _: False)
     build = place("a candidate")
     with pytest.raises(ServingError, match="no room"):
         serve_candidate(project, build, evaluation_of(build))

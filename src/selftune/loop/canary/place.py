@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ServingError
 from selftune.release.config import Target
-from selftune.release.keeper import fits_in_memory
 from selftune.release.live import LiveServer
 from selftune.release.manifest import PUBLIC_KEY, Manifest, place_files
 from selftune.release.naming import release_name
@@ -54,6 +53,8 @@ def serve_candidate(project: Project, build: Build, evaluation: Evaluation) -> t
         slots=evaluation.proof.slots,
         driver=driver,
     )
+    from selftune.release.keeper import fits_in_memory  # brings an HTTP server along
+
     if not fits_in_memory(manifest):
         raise ServingError(
             "there is no room in memory for a second model beside the one that serves.",
