@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from selftune.app import backups
-from selftune.app.backups import MANIFEST, back_up
+from selftune.app.backups import MANIFEST, _place, back_up
 from selftune.app.cli.main import app, register_commands
 from selftune.app.gateway.capture.entries import read_entry, write_entry
 from selftune.app.gateway.capture.ingest import Ingest
@@ -428,3 +428,12 @@ def test_records_that_a_server_keeps_come_as_a_file_and_the_restored_project_is_
     with Store.open(tmp_path / "again") as store:
         store.save([Rubric(name="here alone", version="1", description="d", criteria=())], event="imported")
         assert [one.position for _, one in store.each(Interaction)] == [f"line {number}" for number in range(5)]
+
+
+def test_two_backups_within_a_second_have_two_names(tmp_path):
+    at = "2026-11-22T22:21:29+00:00"
+    one = _place(tmp_path / "p", tmp_path, "p", at)
+    one.touch()
+    other = _place(tmp_path / "p", tmp_path, "p", at)
+    assert other != one
+    assert not other.exists()

@@ -289,6 +289,22 @@ def test_release_that_dies_again_and_again_is_taken_back(hidden):
     assert (pointer.active, pointer.left) == (first, second)
 
 
+def test_one_death_that_several_notice_is_counted_once(hidden):
+    servers = Servers()
+    first = place(hidden, 0, "one")
+    second = place(hidden, 1, "two", fallback=first)
+
+    async def story(keeper):
+        await keeper.switch(first)
+        await keeper.switch(second)
+        async with keeper.borrow() as child:
+            await asyncio.to_thread(servers.started[-1].kill)
+            await asyncio.gather(*(keeper.report_gone(child) for _ in range(3)))
+        return await ask(hidden)
+
+    assert run(hidden, servers, story, beat=60) == "two"
+
+
 def test_release_that_hangs_is_taken_back_at_once(hidden):
     servers = Servers()
     first = place(hidden, 0, "one")

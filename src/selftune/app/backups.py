@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FORMAT: Final = 1
+_MOST_A_SECOND: Final = 100
 ENDING: Final = ".selftune.tar"
 MANIFEST: Final = "manifest.json"
 ROOT: Final = "project"
@@ -149,7 +150,10 @@ def _place(folder: Path, target: Path, name: str, at: str) -> Path:
     """
     if target.is_dir():
         stamp = at.replace(":", "").replace("+0000", "Z")
-        target /= f"{_NOT_A_NAME.sub('-', name) or 'project'}-{stamp}{ENDING}"
+        stem = f"{_NOT_A_NAME.sub('-', name) or 'project'}-{stamp}"
+        # Two within a second are two backups.
+        tries = (stem, *(f"{stem}-{number}" for number in range(2, _MOST_A_SECOND)))
+        target /= next((one for one in tries if not (target / f"{one}{ENDING}").exists()), stem) + ENDING
     path = target.resolve()
     if folder.resolve() in path.parents:
         raise UsageError(

@@ -199,7 +199,10 @@ class Keeper:
         """Start the server again, unless it turns out to live or another one serves by now."""
         # One that takes too long to say is looked at again, by `_watch`.
         with suppress(TimeoutError):
-            if behind is self._child and isinstance(behind, Child) and not await self._lives(behind):
+            if behind is not self._child or not isinstance(behind, Child) or await self._lives(behind):
+                return
+            # `_watch` may have found it gone in the meantime: one death counted twice takes a good release back.
+            if behind is self._child:
                 self._restart(behind)
 
     async def rest(self, rest: Rest) -> None:
