@@ -27,6 +27,7 @@ from typing import Final
 
 import pytest
 import typer.testing
+from hypothesis import settings
 from packaging.requirements import Requirement
 
 from selftune.store import migrate
@@ -169,6 +170,7 @@ def pytest_configure(config):
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not hasattr(config, "workerinput"):
         _compile_sources()
+    _hold_laws_on_any_machine(hasattr(config, "workerinput"))
     typer.testing._get_command = _Made(typer.testing._get_command)
     migrate._upgrade = _Tables(migrate._upgrade)
     sys.addaudithook(_stay_on_this_machine)
@@ -293,6 +295,16 @@ class _Made:
         if state not in self._made:
             self._made[state] = app, self._make(app)  # the app itself too, so that none other gets its id
         return self._made[state][1]
+
+
+def _hold_laws_on_any_machine(is_worker: bool) -> None:
+    """Let no law fail because the machine was slow, and none of the whole suite by the luck of one draw.
+
+    A law is no promise about time: Hypothesis ends an example after a fifth of a second otherwise. The workers of the
+    whole suite draw the same examples each time; a test that a person runs by itself draws new ones.
+    """
+    settings.register_profile("house", deadline=None, derandomize=is_worker)
+    settings.load_profile("house")
 
 
 def _compile_sources() -> None:
