@@ -10,8 +10,11 @@ import subprocess
 
 import pytest
 
+from selftune.app.attended import END_SECONDS
 from selftune.app.scheduling import Scheduler, Work, write_schedule
+from selftune.app.watchdog import LOOKS
 from selftune.errors import UnknownNameError, UsageError
+from selftune.release.patience import START_SECONDS
 
 ODD = 'my "own" 50% $HOME'
 
@@ -75,6 +78,11 @@ def test_what_runs_always_begins_with_the_machine_and_is_not_tried_anew_with_a_w
     lines = dict(line.split("=", 1) for line in service.text.splitlines() if "=" in line)
     assert '"up" "--project"' in lines["ExecStart"]
     assert (lines["Restart"], lines["RestartPreventExitStatus"]) == ("on-failure", str(UsageError.exit_code))
+    # systemd knows that it is up by its own word, waits as long as a model may take, and ends it when it hangs.
+    assert (lines["Type"], int(lines["TimeoutStartSec"]) > START_SECONDS) == ("notify", True)
+    # What hangs below it is ended before, and has let go of its port when all is started again.
+    assert int(lines["WatchdogSec"]) > LOOKS * 15 + END_SECONDS
+    assert int(lines["RestartSec"]) > END_SECONDS
     assert (lines["KillMode"], lines["WantedBy"]) == ("process", "default.target")
     (agent,) = always[Scheduler.LAUNCHD].units
     read = plistlib.loads(agent.text.encode())

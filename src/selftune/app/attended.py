@@ -2,7 +2,7 @@
 
     python -P -m selftune.app.attended MODULE [ARGUMENTS]
 
-Its standard input is the cord: when the other end closes, it asks itself to end.
+Its standard input is the cord: when the other end closes, it asks itself to end, and is ended where it does not hear.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ import runpy
 import signal
 import sys
 import threading
+import time
+from typing import Final
+
+END_SECONDS: Final = 12.0
+"""What a program may take to end once it was asked to; then it is ended by force."""
+_BY_FORCE: Final = 137
 
 
 def main() -> None:
@@ -27,6 +33,9 @@ def _await_end() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(END_SECONDS)
+    # It hangs: its port would be taken for whoever is started in its place.
+    os._exit(_BY_FORCE)
 
 
 if __name__ == "__main__":

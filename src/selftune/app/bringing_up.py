@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.dashboard import sessions
 from selftune.app.gateway.keys import DEFAULT, FOLDER, make_key, read_keys
+from selftune.app.gateway.looking import NOTE
 from selftune.app.process_tree import Member, ProcessTree
+from selftune.app.service_manager import take_service_manager
+from selftune.app.watchdog import Door, Watchdog
 from selftune.errors import DamagedFileError, DatabaseAwayError, LockedError
 from selftune.loop.config import load_config
 from selftune.loop.databases import store_database
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from selftune.app.service_manager import ServiceManager
     from selftune.loop.config import ProjectConfig
 
 log = logging.getLogger("selftune.up")
@@ -106,25 +112,40 @@ def first_key(hidden: Path) -> str | None:
 
 
 def _keep_up(folder: Path, wishes: Wishes, told: Callable[[str], None]) -> int:
-    hidden = folder / HIDDEN
+    manager = take_service_manager(os.environ)
+    manager.tell("STATUS=the model is put into service")
     ours = _start_model(folder, told) if wishes.model else False
     members = _members(folder, wishes, told)
     try:
-        return asyncio.run(_run(folder, members, hidden / "logs", watch=wishes.model))
+        return asyncio.run(_run(folder, members, manager, watch=wishes.model))
     finally:
+        manager.tell("STOPPING=1")
         if ours:
             # What was started here ends here; a server that ran before goes on.
             LiveServer(Target(folder=str(folder), project="", base="")).stop()
 
 
-async def _run(folder: Path, members: tuple[Member, ...], logs: Path, *, watch: bool) -> int:
-    tree = ProcessTree(members, logs=logs, cwd=folder / HIDDEN)
-    watching = asyncio.create_task(_watch_model(folder)) if watch else None
+async def _run(folder: Path, members: tuple[Member, ...], manager: ServiceManager, *, watch: bool) -> int:
+    hidden = folder / HIDDEN
+    tree = ProcessTree(members, logs=hidden / "logs", cwd=hidden)
+    watching = [asyncio.create_task(Watchdog(tree, _doors(hidden, members), manager).run())]
+    if watch:
+        watching.append(asyncio.create_task(_watch_model(folder)))
     try:
         return await tree.run()
     finally:
-        if watching is not None:
-            watching.cancel()
+        for task in watching:
+            task.cancel()
+
+
+def _doors(hidden: Path, members: tuple[Member, ...]) -> tuple[Door, ...]:
+    """Where these members say whether they are well; what takes in the log has no door, and is known by living."""
+    doors = (
+        Door(member="gateway", note=hidden / FOLDER / NOTE, path="/health"),
+        Door(member="dashboard", note=hidden / sessions.FOLDER / sessions.ADDRESS, path="/healthz"),
+    )
+    names = {member.name for member in members}
+    return tuple(door for door in doors if door.member in names)
 
 
 def _members(folder: Path, wishes: Wishes, told: Callable[[str], None]) -> tuple[Member, ...]:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.attended import END_SECONDS
+
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Sequence
@@ -23,7 +25,6 @@ log = logging.getLogger("selftune.up")
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 30.0
-_END_SECONDS: Final = 12.0
 _LOG_BYTES: Final = 1 << 20
 _FAILED: Final = 1
 _HOPELESS: Final = frozenset({2})
@@ -56,6 +57,23 @@ class ProcessTree:
         self._cwd = cwd
         self._stop = asyncio.Event()
         self._code = 0
+        self._running: dict[str, Process] = {}
+        self._given_up: set[str] = set()
+
+    def pid_of(self, name: str) -> int | None:
+        """The process that this member is now; None between two lives."""
+        process = self._running.get(name)
+        return None if process is None else process.pid
+
+    def is_given_up(self, name: str) -> bool:
+        """Whether this member is not started any more: another start would end the same way."""
+        return name in self._given_up
+
+    async def renew(self, name: str) -> None:
+        """End a member that hangs, by force where it does not hear; it is started again as one that ended."""
+        process = self._running.get(name)
+        if process is not None:
+            await _end(process)
 
     def stop(self, code: int = 0) -> None:
         """Have `run` end soon, with this exit code."""
@@ -85,6 +103,7 @@ class ProcessTree:
                 code, why = _FAILED, f"can't be kept running: {error}"
             if code in _HOPELESS:
                 log.error("%s can't be started; look at %s", member.name, self._log_of(member))
+                self._given_up.add(member.name)
                 if member.needed:
                     self.stop(code)
                 return
@@ -112,10 +131,12 @@ class ProcessTree:
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
+        self._running[member.name] = process
         try:
             return await _hear_out(process, member.told)
         finally:
             await _end(process)
+            del self._running[member.name]
 
     def _log_of(self, member: Member) -> Path:
         return self._logs / f"{member.name}.log"
@@ -136,7 +157,7 @@ async def _end(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.terminate()
     try:
-        await asyncio.wait_for(asyncio.shield(process.wait()), _END_SECONDS)
+        await asyncio.wait_for(asyncio.shield(process.wait()), END_SECONDS)
     except TimeoutError:
         with suppress(ProcessLookupError):
             process.kill()

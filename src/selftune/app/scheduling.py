@@ -29,6 +29,10 @@ _TRY_AGAIN: Final = "6"
 _WRONG_CONFIG: Final = "2"
 _LINGER: Final = "loginctl enable-linger, if it should run while you are logged out"
 _AGAIN_AFTER_SECONDS: Final = 900
+# The start of a large model from a slow disk (`START_SECONDS`), and some for gateway and pages.
+_READY_SECONDS: Final = 600
+_SILENT_SECONDS: Final = 180
+_UP_AGAIN_SECONDS: Final = 15
 _LOOK_AFTER: Final = timedelta(hours=1)
 _CATCH_UP_MINUTE: Final = 17
 
@@ -282,16 +286,19 @@ def _write_service(folder: Path, scheduler: Scheduler) -> Schedule:
 
 
 def _systemd_service(folder: Path, words: tuple[str, ...]) -> str:
-    # It ends its own children; the model it put into service stays, as after `selftune start`.
+    # It ends its own children; the model it put into service stays, as after `selftune start`. Started again it is once
+    # also what hung in it has let go of its port. Before the watchdog bites, `up` itself has ended what hangs.
     return f"""[Unit]
 Description=selftune up, {_plain(folder.name)}
 
 [Service]
-Type=exec
+Type=notify
 WorkingDirectory={str(folder).replace("%", "%%")}
 ExecStart={" ".join(map(_quoted, words))}
+TimeoutStartSec={_READY_SECONDS}
+WatchdogSec={_SILENT_SECONDS}
 Restart=on-failure
-RestartSec=5
+RestartSec={_UP_AGAIN_SECONDS}
 RestartPreventExitStatus={_WRONG_CONFIG}
 KillMode=process
 
