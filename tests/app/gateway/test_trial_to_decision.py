@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2] / "loop" / "canary"))
 
 from canary_house import users
-from canary_world import world_of
+from canary_world import FakeChampion, world_of
 from gateway_house import FakeCapture, FakeRouting
 
 from selftune.app.gateway.canary.routing import CanaryRouting
@@ -93,6 +93,7 @@ def tried(world, monkeypatch, *, says, people=50):
         async with fake_models(world, says) as address, ClientSession() as client:
             served = SimpleNamespace(address=f"{address}/candidate/v1")
             monkeypatch.setattr("selftune.loop.canary.starting.serve_candidate", lambda *_: (None, served))
+            monkeypatch.setattr("selftune.loop.canary.starting.LiveServer", FakeChampion)
             start_trial(world.project, "candidate", share=0.5, shadow=False)
             inner = FakeRouting({CHAMPION: Route(upstream=CHAMPION, address=f"{address}/champion/v1")})
             routing = CanaryRouting(inner, world.hidden, settle=lambda: None)

@@ -18,6 +18,7 @@ from selftune.records import (
     Outcome,
     Release,
 )
+from selftune.release.live import LiveStatus
 from selftune.testing import fake_build, fake_proof
 
 
@@ -37,6 +38,21 @@ class World:
     def events(self, event):
         with_record = self.project.store.noted(event)
         return [detail for _, detail in with_record]
+
+
+class FakeChampion:
+    """A live server that is none: the champion answers, as far as it says."""
+
+    status_now = LiveStatus(
+        address="http://127.0.0.1:9/v1", port=9, pid=0, version="v1.0", build_digest=None, proof=None,
+        started_at="2026-11-22T00:00:00+00:00", problem=None,
+    )  # fmt: skip
+
+    def __init__(self, target) -> None:
+        self.target = target
+
+    def status(self):
+        return self.status_now
 
 
 def evaluation_of(build) -> Evaluation:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bare_project import bare_project
-from canary_world import world_of
+from canary_world import FakeChampion, world_of
 
 from selftune.records import Outcome
 
@@ -32,6 +32,7 @@ def served(monkeypatch):
         return True
 
     monkeypatch.setattr("selftune.loop.canary.starting.serve_candidate", serve)
+    monkeypatch.setattr("selftune.loop.canary.starting.LiveServer", FakeChampion)
     for module in ("settling", "starting"):
         monkeypatch.setattr(f"selftune.loop.canary.{module}.stop_candidate", stop)
     return asked

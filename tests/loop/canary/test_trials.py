@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from canary_world import in_team, world_of
+from canary_world import FakeChampion, in_team, world_of
 
 from selftune.app.braking import stop_here
 from selftune.app.canarying import approve_trial, canary_line, canary_status, describe_canary
@@ -52,6 +52,17 @@ def test_a_trial_is_of_the_candidate_that_the_gate_last_spoke_of(world, served):
     assert read_canary(world.hidden) == note
     assert (note.candidate_digest, note.champion_digest) == (world.candidate.digest, world.champion.digest)
     assert world.events("canary started")[0]["how"] == "10% of users"
+
+
+@pytest.mark.parametrize("now", [None, replace(FakeChampion.status_now, resting="a night trains")])
+def test_no_trial_begins_while_the_champion_does_not_answer(world, served, monkeypatch, now):
+    monkeypatch.setattr(FakeChampion, "status_now", now)
+    for shadow in (False, True):
+        with pytest.raises(UsageError, match="the champion does not serve now") as refused:
+            started(world, shadow=shadow)
+    assert "selftune start" in refused.value.next_step
+    assert served.builds == []
+    assert read_canary(world.hidden) is None
 
 
 def test_one_trial_at_a_time(world):

@@ -17,9 +17,10 @@ from selftune.loop.canary.settling import settle_canary
 from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import refuse_withdrawn
 from selftune.loop.opened import utc_now
-from selftune.loop.releasing.service import serving_release
+from selftune.loop.releasing.service import make_target, serving_release
 from selftune.records import Build, Decision, Evaluation, Outcome
 from selftune.records.signatures import build_is_sealed
+from selftune.release.live import LiveServer
 
 if TYPE_CHECKING:
     from selftune.governance.doubts import Doubt, Hearing
@@ -35,7 +36,8 @@ def start_trial(project: Project, name: str, *, share: float, shadow: bool) -> C
     """Have a candidate answer this share of the users from now on, or be asked in the shadow of the champion.
 
     Raises:
-        UsageError: there is no such candidate, it was not evaluated, it serves already, or another trial runs.
+        UsageError: there is no such candidate, it was not evaluated, it serves already, another trial runs, or the
+            champion does not answer.
         WaitingForPersonError: all work is stopped, training is frozen, somebody holds it, or an approval is missing.
         IntegrityError: it does not bear the project's seal, can't be served, or is not what was evaluated.
     """
@@ -58,6 +60,7 @@ def start_trial(project: Project, name: str, *, share: float, shadow: bool) -> C
             next_step="Nobody is shown what the gate refused; with --shadow it is asked, and shown to nobody.",
         )
     approvals = let_in(project, build, decision)
+    refuse_without_champion(project)
     _, status = serve_candidate(project, build, evaluation)
     note = CanaryNote(
         trial=secrets.token_hex(8),
@@ -76,6 +79,22 @@ def start_trial(project: Project, name: str, *, share: float, shadow: bool) -> C
     )
     _put_on_record(project, note)
     return note
+
+
+def refuse_without_champion(project: Project) -> None:
+    """A candidate alone would be compared with nobody, and nobody would step in for it.
+
+    Raises:
+        UsageError: the champion does not answer now.
+    """
+    status = LiveServer(make_target(project)).status()
+    if status is not None and status.version is not None and status.resting is None:
+        return
+    why = f": {status.resting}" if status is not None and status.resting else ""
+    raise UsageError(
+        f"the champion does not serve now{why}, and a trial is held against its answers.",
+        next_step="Start it first: `selftune up`, or `selftune start`.",
+    )
 
 
 def candidate_named(project: Project, name: str) -> Build:
