@@ -16,8 +16,20 @@ from selftune.interactions.reading.assemble import find_state, said_by_assistant
 from selftune.loop.braking import check_brake
 from selftune.loop.dialogues.keeping import keep_exchange
 from selftune.loop.dialogues.serving import wake_server
+from selftune.loop.incoming.taking_back import refuse_withdrawn
 from selftune.loop.motivation.idleness import note_visit
-from selftune.records import Build, Feedback, Interaction, Message, Rejected, Release, Thread, Trigger, digest_of
+from selftune.records import (
+    Build,
+    Decision,
+    Feedback,
+    Interaction,
+    Message,
+    Rejected,
+    Release,
+    Thread,
+    Trigger,
+    digest_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +45,7 @@ _DOUBTS: Final = (
     "stimmt nicht", "nein,",
 )  # fmt: skip
 _DOUBT_WORDS: Final = 60
+_MOST_STRAY: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +74,28 @@ class Lost:
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """What another generation answers to the same; shown beside, and kept as an exchange of its own."""
+    """What another Build answers to the same; shown beside, and that of a release kept as an exchange of its own."""
 
     message: Message
     by: Answerer
+    is_released: bool = True
     not_kept: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Other:
+    """A Build that can be asked beside what serves.
+
+    Attributes:
+        key: The version of its release, or the Build's own id where it was never released.
+        name: What a person calls it; of one that was never released also what the gate said.
+    """
+
+    key: str
+    name: str
+    build_id: str
+    build_digest: str
+    is_released: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,24 +217,29 @@ def say_of_answer(project: Project, talk: Talk, *, thumbs: int | None, correctio
     return _kept(project, replace(talk, exchanges=(*talk.exchanges[:-1], judged)))
 
 
-def answer_beside(project: Project, talk: Talk, release: Release) -> Talk:
-    """Have another generation answer the last question, started for it as an evaluation starts it.
+def answer_beside(project: Project, talk: Talk, other: Other) -> Talk:
+    """Have another Build answer the last question, started for it as an evaluation starts it.
+
+    What a Build says that was never released is kept nowhere: the gate may have refused it, and nothing is to be learnt
+    from it.
 
     Raises:
         UsageError: nothing was said yet.
         ServingError: it can't be started or prove itself, or gave no answer.
         WaitingForPersonError: all work here is stopped.
+        WithdrawnError: its prompt shows words that their author took back.
     """
     last = talk.last
     check_brake(project)
-    build = project.store.record(release.build_id, Build)
+    build = project.store.record(other.build_id, Build)
+    refuse_withdrawn(build, project.store)
     asked = (*talk.before(len(talk.exchanges) - 1), Message(role="user", content=last.question))
     with project.context().serve(build) as served:
         request = ChatRequest(messages=asked, seed=project.config.project.seed)
         message, flags = said_by_assistant(served.chat(request, build.generation).text)
-        by = Answerer(build_digest=build.digest, version=name_release(release), proof=served.proof)
-    beside = Beside(message=message, by=by)
-    if talk.keep:
+        by = Answerer(build_digest=build.digest, version=other.name, proof=served.proof)
+    beside = Beside(message=message, by=by, is_released=other.is_released)
+    if talk.keep and other.is_released:
         single = replace(last, answer=message, by=by, flags=flags, thumbs=None, correction=None, lost=(), beside=())
         told = _keep(project, replace(talk, exchanges=(*talk.exchanges[:-1], single)), Thread.EXCHANGE)
         beside = replace(beside, not_kept=told.not_kept)
@@ -222,10 +257,42 @@ def name_release(release: Release) -> str:
     return f"{release.version} (generation {release.generation})"
 
 
-def generations(project: Project) -> tuple[Release, ...]:
-    """The newest release of each generation, the newest generation first."""
-    newest = {release.generation: release for _, release in project.store.each(Release)}
-    return tuple(newest[number] for number in sorted(newest, reverse=True))
+def others_than(project: Project, build_digest: str) -> tuple[Other, ...]:
+    """Who can answer beside this Build: each generation by its newest release, then Builds that were never released.
+
+    The newest come first, and of the Builds no more than a person chooses from.
+    """
+    releases = [release for _, release in project.store.each(Release)]
+    newest = {release.generation: release for release in releases}
+    said = {decision.build_id: decision.outcome.value for _, decision in project.store.each(Decision)}
+    released = {release.build_digest for release in releases}
+    stray = [build for _, build in project.store.each(Build) if build.digest not in released]
+    found = (
+        *(_of_release(newest[number]) for number in sorted(newest, reverse=True)),
+        *(_of_stray(build, said.get(build.id)) for build in reversed(stray[-_MOST_STRAY:])),
+    )
+    return tuple(one for one in found if one.build_digest != build_digest)
+
+
+def _of_release(release: Release) -> Other:
+    return Other(
+        key=release.version,
+        name=name_release(release),
+        build_id=release.build_id,
+        build_digest=release.build_digest,
+        is_released=True,
+    )
+
+
+def _of_stray(build: Build, said: str | None) -> Other:
+    word = f"the gate said {said}" if said else "it never came before the gate"
+    return Other(
+        key=build.id,
+        name=f"never released, {build.form.value} {build.quantisation} of a {build.origin.value}: {word}",
+        build_id=build.id,
+        build_digest=build.digest,
+        is_released=False,
+    )
 
 
 def _answered(project: Project, messages: tuple[Message, ...], heard: Callable[[str], None], question: str) -> Exchange:

@@ -16,7 +16,7 @@ from selftune.loop.lessons.coldstart import learnt_so_far
 from selftune.loop.lessons.taking_out import left_out, let_lesson_in, standing_exclusions, take_lesson_out
 from selftune.loop.plan import judged_log
 from selftune.loop.planning import make_plan
-from selftune.records import Interaction, Judgement, digest_of
+from selftune.records import Interaction, Judgement, Message, Statement, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from selftune.curation.base import Judged
     from selftune.loop.plan import Plan
     from selftune.loop.project import Project
-    from selftune.records import Dataset, Message, Statement
+    from selftune.records import Dataset
 
 WITHOUT_REASON: Final = "taken out before it was learnt"
 _MOST_UNJUDGED: Final = 200

@@ -17,7 +17,7 @@ from selftune.loop.forgetting.finding import find_words
 from selftune.loop.forgetting.forget import forget
 from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.project import open_project
-from selftune.records import Feedback, Interaction
+from selftune.records import Build, Feedback, Interaction
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +227,27 @@ def test_another_generation_answers_beside_and_is_kept_under_its_own_name(visito
     assert "v1.0 (generation 0)" in shown
     of_talk = [one for one in talks(peopled) if one.messages[0].content == "What is a sail?"]
     assert len({one.generated_by for one in of_talk}) == 2
+
+
+def test_a_build_that_was_never_released_answers_beside_by_its_own_name_and_is_kept_nowhere(visitor, peopled):
+    (tuned,) = [one for one in records(peopled, Build) if one.run_id is not None]
+    path = begin_talk(visitor, "What is a spar?")
+    offered = page(visitor, path).partition('<optgroup label="Never released">')[2]
+    assert re.search(f'<option value="{tuned.id}">[^<]*the gate said inconclusive</option>', offered)
+    before = len(records(peopled, Interaction))
+    does(visitor, path, "beside", generation=tuned.id)
+    answered(visitor, path)
+    shown = words_of(visitor, path)
+    assert "Beside it, never released Somebody lit it. What is a spar?" in shown
+    assert f"build {tuned.digest[7:23]}" in shown
+    assert "What it says is kept nowhere." in shown
+    assert len(records(peopled, Interaction)) == before
+
+
+def test_what_serves_is_not_offered_beside_itself(visitor, peopled):
+    path = begin_talk(visitor, "What is a boom?")
+    assert "v1.1" not in re.findall(r'<option value="([^"]+)"', page(visitor, path))
+    assert does(visitor, path, "beside", generation="v1.1").status_code == 404
 
 
 def test_what_is_to_be_kept_nowhere_is_kept_nowhere(visitor, peopled):

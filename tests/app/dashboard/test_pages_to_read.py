@@ -14,6 +14,7 @@ from peopled_project import CHAMPION
 
 from selftune.app.dashboard import trials
 from selftune.app.dashboard.pages import models, now
+from selftune.app.rules import rules_of
 from selftune.app.watching import Running
 from selftune.loop.canary.note import CanaryNote, Limits, read_canary, write_canary
 from selftune.loop.canary.settling import trial_of
@@ -114,6 +115,12 @@ def words_of(visitor, path, status=200):
 def newest(folder, kind):
     with open_project(folder) as project:
         return project.store.last(kind)
+
+
+def test_each_rule_stands_with_its_sentence(visitor, folder):
+    shown = words_of(visitor, "/rules")
+    for rule in rules_of(folder):
+        assert f"{rule.name} {rule.what}" in shown
 
 
 def test_now_says_how_far_work_is_and_what_is_left(visitor, monkeypatch):

@@ -7,7 +7,6 @@ process finds comes back through a pipe: words lie in the store and nowhere else
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.dashboard.errands import Errand
 from selftune.app.tonight import Tonight, as_taken_out, look_at_tonight, rules_of_tonight
 from selftune.errors import SelftuneError
+from selftune.records import canonical_json
 
 if TYPE_CHECKING:
     from selftune.app.dashboard.errands import Errands
@@ -63,6 +63,15 @@ class _State:
 
     def has_rules_of(self, other: _State) -> bool:
         return (self.folder, self.config, self.rules) == (other.folder, other.config, other.rules)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What the other process says: what it saw, or why it saw nothing and what to do."""
+
+    seen: Tonight | None = None
+    problem: str = ""
+    next_step: str = ""
 
 
 class Looking:
@@ -122,6 +131,8 @@ def look_apart(folder: Path) -> Tonight:
     Raises:
         SelftuneError: what that process was told, or that it ended without a word.
     """
+    import msgspec
+
     command = [sys.executable, "-P", "-m", "selftune.app.dashboard.looking", str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
@@ -130,11 +141,10 @@ def look_apart(folder: Path) -> Tonight:
         raise SelftuneError(
             "looking through the log was cut off.", next_step="Load the page again; the dashboard's log may say more."
         )
-    found: Tonight | tuple[str, str] = pickle.loads(told)  # noqa: S301 - written by our own process, through a pipe
-    if isinstance(found, tuple):
-        message, next_step = found
-        raise SelftuneError(message, next_step=next_step)
-    return found
+    found = msgspec.json.decode(told, type=_Told)
+    if found.seen is None:
+        raise SelftuneError(found.problem, next_step=found.next_step)
+    return found.seen
 
 
 def main() -> None:
@@ -142,13 +152,12 @@ def main() -> None:
     from selftune.loop.project import open_project
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    found: Tonight | tuple[str, str]
     try:
         with open_project(Path(sys.argv[1])) as project:
-            found = look_at_tonight(project)
+            found = _Told(seen=look_at_tonight(project))
     except SelftuneError as error:
-        found = error.message, error.next_step
-    sys.stdout.buffer.write(pickle.dumps(found))
+        found = _Told(problem=error.message, next_step=error.next_step)
+    sys.stdout.buffer.write(canonical_json(found).encode(errors="replace"))
 
 
 def _end_with_parent() -> None:

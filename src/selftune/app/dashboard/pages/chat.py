@@ -14,8 +14,7 @@ from selftune.app.conversing import (
     answer_beside,
     ask,
     ask_otherwise,
-    generations,
-    name_release,
+    others_than,
     say_of_answer,
     sounds_like_doubt,
 )
@@ -33,6 +32,7 @@ from selftune.records.codex import PlayedBy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from selftune.app.conversing import Other
     from selftune.app.dashboard.actions import Fields
     from selftune.app.dashboard.talks import Talks
     from selftune.loop.project import Project
@@ -136,13 +136,13 @@ def otherwise(request: Request, name: str, form: Form) -> Response:
 
 @router.post("/chat/{name}/beside")
 def beside(request: Request, name: str, form: Form) -> Response:
-    """Have another generation answer the last question too."""
-    talk, version = _seen(request, name, form), form.needed("generation", "the generation")
-    known = {one.version: one for one in generations(project_of(request))}
-    if version not in known:
-        raise UnknownNameError("generation", version, known)
-    pending = Pending(question=talk.last.question, beside=name_release(known[version]))
-    work: Work = lambda project, heard: answer_beside(project, talk, known[version])  # noqa: ARG005, E731 - it comes whole
+    """Have another generation, or a Build that was never released, answer the last question too."""
+    talk, key = _seen(request, name, form), form.needed("generation", "the generation")
+    known = {one.key: one for one in others_than(project_of(request), talk.last.by.build_digest)}
+    if key not in known:
+        raise UnknownNameError("generation", key, known)
+    pending = Pending(question=talk.last.question, beside=known[key].name)
+    work: Work = lambda project, heard: answer_beside(project, talk, known[key])  # noqa: ARG005, E731 - it comes whole
     return _go_on(request, talk, pending, work, replaces=True)
 
 
@@ -225,12 +225,16 @@ def _around(request: Request, name: str | None) -> dict[str, Any]:
         "heard": "" if errand is None else errand.heard,
         "earlier": talk.exchanges if apart else talk.exchanges[:-1],
         "last": last,
-        "generations": [] if last is None or running else _others_than(request, last.by.build_digest),
+        "beside": () if last is None or running else _beside(request, last.by.build_digest),
     }
 
 
-def _others_than(request: Request, build_digest: str) -> list[Any]:
-    return [one for one in generations(project_of(request)) if one.build_digest != build_digest]
+def _beside(request: Request, build_digest: str) -> list[tuple[str, list[Other]]]:
+    """Whom one can ask beside it, by what they are."""
+    found = others_than(project_of(request), build_digest)
+    groups = (("Released", True), ("Never released", False))
+    named = [(title, [one for one in found if one.is_released is wanted]) for title, wanted in groups]
+    return [(title, members) for title, members in named if members]
 
 
 def _talks(request: Request) -> Talks:
