@@ -17,6 +17,16 @@ from selftune.errors import UnknownNameError
 from selftune.interactions.privacy.consent import ConsentLevel
 from selftune.loop.fronting import GatewaySection
 
+PATIENCE = 60
+"""Seconds that a test waits for what must come: a busy machine is no failure."""
+
+
+async def until(is_so):
+    """Return as soon as this is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not is_so():  # noqa: ASYNC110 - nobody tells when it is
+            await asyncio.sleep(0.01)
+
 
 class FakeCapture:
     """Keeps exchanges in memory; `answers` says what it says, `wait` what it waits for."""
@@ -41,7 +51,7 @@ class FakeCapture:
 
     async def next(self):
         """The next one, as soon as it is there."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await self.came.wait()
         self.came.clear()
         return self.kept[-1]

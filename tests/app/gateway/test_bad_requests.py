@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from gateway_house import gateway
+from gateway_house import PATIENCE, gateway, until
 
 from selftune.app.gateway.exchange import Ended, Route
 from selftune.app.gateway.keys import make_key
@@ -149,7 +149,7 @@ def test_a_body_of_50_megabytes_is_refused_without_being_read(tmp_path):
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 52428800"
         writer.write(f"{head}\r\n\r\n{{".encode())
-        line = await asyncio.wait_for(reader.readline(), 5)
+        line = await asyncio.wait_for(reader.readline(), PATIENCE)
         writer.close()
         chunked = await house.client.post(house.url + CHAT, data=pieces(), headers={"Content-Type": "application/json"})
         return line, chunked.status
@@ -179,7 +179,7 @@ def test_heads_that_could_be_read_in_two_ways_are_refused(tmp_path, request_byte
     async def asked(house):
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         writer.write(request_bytes)
-        said = await asyncio.wait_for(reader.read(), 5)
+        said = await asyncio.wait_for(reader.read(), PATIENCE)
         writer.close()
         return said, house.fake.asked
 
@@ -195,7 +195,7 @@ def test_a_name_that_is_no_utf_8_costs_neither_the_answer_nor_its_place_in_the_l
         head = POST + b"Content-Type: application/json\r\nX-OpenWebUI-Chat-Id: J\xf6rg\r\nX-OpenWebUI-User-Id: \xff\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        line = await asyncio.wait_for(reader.readline(), 5)
+        line = await asyncio.wait_for(reader.readline(), PATIENCE)
         writer.close()
         return line, await house.capture.next(), house.routing.sticky
 
@@ -218,30 +218,36 @@ def test_a_name_with_a_line_break_gets_into_no_header(tmp_path):
     assert (status, "X-Evil" in headers, "X-Selftune-Dropped" in headers) == (200, False, False)
 
 
-def test_who_says_nothing_or_only_half_is_shown_out(tmp_path):
-    settings = GatewaySection(head_seconds=0.3, body_seconds=0.3)
+HALF = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
 
+
+@pytest.mark.parametrize(
+    ("said", "seconds", "end"),
+    [
+        (b"", {"head_seconds": 0.3}, b""),
+        (b"POST /v1", {"head_seconds": 0.3}, b""),
+        (HALF.encode(), {"body_seconds": 0.3}, b"HTTP/1.1 408"),
+    ],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_who_says_nothing_or_only_half_is_shown_out(tmp_path, said, seconds, end):
     async def asked(house):
-        ends = []
-        head = (
-            f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
-        )
-        for said in (b"", b"POST /v1", head.encode()):
-            reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
-            writer.write(said)
-            ends.append((await asyncio.wait_for(reader.read(), 5))[:12])
-            writer.close()
-        return ends
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        writer.write(said)
+        heard = await asyncio.wait_for(reader.read(), PATIENCE)
+        writer.close()
+        return heard[:12]
 
-    assert at_gateway(tmp_path, asked, settings=settings) == [b"", b"", b"HTTP/1.1 408"]
+    long = {"head_seconds": PATIENCE, "body_seconds": PATIENCE}
+    assert at_gateway(tmp_path, asked, settings=GatewaySection(**long | seconds)) == end
 
 
 def test_more_connections_than_there_may_be_are_closed(tmp_path):
     async def asked(house):
         opened = [await asyncio.open_connection("127.0.0.1", house.port) for _ in range(6)]
-        await asyncio.sleep(0)
         ends = [asyncio.ensure_future(reader.read()) for reader, _ in opened]
-        done, _ = await asyncio.wait(ends, timeout=0.5)
+        await until(lambda: sum(end.done() for end in ends) >= 2)
+        done, _ = await asyncio.wait(ends, timeout=0.2)  # what else would be closed
         for _, writer in opened:
             writer.close()
         return len(done)
@@ -255,11 +261,7 @@ def test_a_client_that_goes_away_takes_its_upstream_along_and_is_marked(tmp_path
         await told.content.readany()
         told.close()
         exchange = await house.capture.next()
-        for _ in range(100):
-            if house.fake.cut_off:
-                break
-            house.fake.go_on.set()
-            await asyncio.sleep(0.01)
+        await until(lambda: house.fake.cut_off)
         return exchange, house.fake.cut_off, house.routing.seen
 
     exchange, cut_off, seen = at_gateway(tmp_path, asked)
@@ -301,7 +303,7 @@ def test_capture_that_fails_or_hangs_hurts_no_answer(tmp_path):
         house.capture.wait = asyncio.Event()
         hung = await (await house.chat(stream=True)).read()
         house.capture.wait.set()
-        await asyncio.sleep(0.05)
+        await until(lambda: house.counts.captures["not kept"] == 3)
         house.capture.wait, house.capture.answers = None, True
         await (await house.chat(headers={"X-Selftune-Consent": "none"})).read()
         return first, second, hung, dict(house.counts.captures), house.capture.kept[-1].consent
@@ -324,7 +326,7 @@ def test_the_last_bytes_wait_until_the_exchange_is_on_the_disk(tmp_path):
         house.capture.wait.set()
         return seen, await told.read()
 
-    seen, last = at_gateway(tmp_path, asked, settings=GatewaySection(capture_wait_ms=5000))
+    seen, last = at_gateway(tmp_path, asked, settings=GatewaySection(capture_wait_ms=1000 * PATIENCE))
     assert b"[DONE]" not in seen
     assert last == b"data: [DONE]\n\n"
 
@@ -349,19 +351,16 @@ def test_who_goes_away_while_an_answer_is_kept_is_kept_once_and_whole(tmp_path):
         await house.capture.next()
         return [exchange.ended for exchange in house.capture.kept], len(house.routing.seen)
 
-    settings = GatewaySection(capture_wait_ms=5000)
+    settings = GatewaySection(capture_wait_ms=1000 * PATIENCE)
     assert at_gateway(tmp_path, asked, settings=settings) == ([Ended.COMPLETE], 1)
 
 
 def test_who_goes_away_before_the_first_word_is_counted(tmp_path):
     async def asked(house):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await house.chat("silent")
-        for _ in range(100):
-            if house.routing.seen and house.fake.cut_off:
-                break
-            await asyncio.sleep(0.01)
+        asking = asyncio.ensure_future(house.chat("silent"))
+        await until(lambda: house.fake.asked)
+        asking.cancel()
+        await until(lambda: house.routing.seen and house.fake.cut_off)
         return [exchange.ended for exchange in house.routing.seen], house.fake.cut_off, house.capture.kept
 
     assert at_gateway(tmp_path, asked) == ([Ended.CLIENT_GONE], 1, [])

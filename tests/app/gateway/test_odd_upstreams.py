@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientError, web
-from gateway_house import gateway
+from gateway_house import PATIENCE, gateway
 from openai import AsyncOpenAI
 
 from selftune.app.gateway import passage, server
@@ -119,13 +118,10 @@ def test_a_shadow_that_never_answers_holds_no_stop_up(tmp_path, monkeypatch):
             tmp_path, routes=lambda f: {CHAMPION: Route(upstream=CHAMPION, address=f.address, shadow=shadow)}
         ) as house:
             await (await house.chat()).read()
-            async with asyncio.timeout(5):
-                await asked.wait()
-            began = time.monotonic()
+            await asked.wait()
         silent.close()
-        return time.monotonic() - began
 
-    assert asyncio.run(asyncio.wait_for(run(), 10)) < 3
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))  # it would wait for ever otherwise
 
 
 def test_a_shadow_that_talks_without_end_is_cut_off(tmp_path, monkeypatch):
