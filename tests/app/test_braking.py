@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from selftune.app.braking import ARMS, STUDY, Patience, describe_stop, record_stop, stop_here
 from selftune.app.cli import braking, concerns
 from selftune.app.doubting import end
-from selftune.app.lifting import lift_stays, put_stay, stays_in_words
+from selftune.app.doubts_page import stays_in_words
+from selftune.app.lifting import lift_stays, put_stay
 from selftune.app.people import add_person
 from selftune.app.signing import keys_folder, speak
 from selftune.app.trainings import repeat_run
@@ -255,13 +256,19 @@ def test_a_full_disk_keeps_nobody_from_stopping(released, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its processes are not asked, but ended")
 @pytest.mark.parametrize(
-    ("kind", "how"),
-    [("steps", "by itself"), ("hangs", "interrupted"), ("deaf", "asked to end"), ("dead", "by force")],
+    ("kind", "how", "answers"),
+    [
+        ("steps", "by itself", "by_itself"),
+        ("hangs", "interrupted", "interrupted"),
+        ("deaf", "asked to end", "asked"),
+        ("dead", "by force", None),
+    ],
 )
-def test_what_works_is_ended_and_no_harder_than_it_takes(released, kind, how):
+def test_what_works_is_ended_and_no_harder_than_it_takes(released, kind, how, answers):
     with subprocess.Popen([sys.executable, "-c", WORK, kind, str(released.hidden)], stdout=subprocess.PIPE) as worker:
         assert worker.stdout.readline() == b"at work\n"
-        patience = replace(QUICK, by_itself=20.0) if kind == "steps" else QUICK
+        # What it answers to has a minute: a busy machine needs long to end even a small Python.
+        patience = replace(QUICK, **{answers: 60.0}) if answers else QUICK
         stopped = stop_here(released.folder, because="", author="ana", patience=patience)
         assert [(one.pid, one.how) for one in stopped.ended] == [(worker.pid, how)]
     assert stopped.braked, "work was under way, so it takes a person to go on"
@@ -278,7 +285,7 @@ def test_what_a_worker_started_ends_with_it(released):
         (process,) = who_works(released.hidden)
         (below,) = process.children()
         stop_here(released.folder, because="", author="ana", patience=QUICK)
-    below.wait(timeout=20)
+    below.wait(timeout=60)
 
 
 def test_a_stop_beside_a_stop_keeps_the_words_of_both_and_one_lift_ends_both(released):

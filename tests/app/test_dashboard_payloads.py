@@ -239,6 +239,7 @@ def test_nothing_runs_in_a_real_browser(folder):
         with sync_playwright() as play:
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page()
+            page.set_default_timeout(60_000)  # a machine may be busy
             page.on("request", lambda request: asked.append(request.url))
             page.on("dialog", lambda dialog: opened.append(dialog.message) or dialog.dismiss())
             page.on("console", lambda told: refused.append(told.text) if told.type == "error" else None)

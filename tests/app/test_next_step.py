@@ -22,7 +22,7 @@ READ = "selftune import FILE, or selftune ask"
 @pytest.fixture
 def somebody_at_work(released):
     """Another process that says it trains here: a sleeper under a note like that of a night."""
-    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         with at_work(released.hidden):
             (own,) = (released.hidden / "at_work").glob("*.json")

@@ -11,6 +11,9 @@ from selftune.app.conversing import SOURCE
 from selftune.loop.project import open_project
 from selftune.records import Interaction
 
+PATIENCE = 60
+"""Seconds that a test waits for what happens behind a page."""
+
 
 def page(visitor, path):
     answer = visitor.get(path)
@@ -25,12 +28,16 @@ def words_of(visitor, path):
 
 def answered(visitor, path):
     """The page once its errand is over."""
-    for _ in range(200):
-        found = page(visitor, path)
-        if "hx-sse:connect" not in found:
-            return found
+    return shown_at_last(lambda: page(visitor, path), lambda found: "hx-sse:connect" not in found)
+
+
+def shown_at_last(look, is_it):
+    """What `look` gives as soon as it is so; a busy machine has a minute for that."""
+    until = time.monotonic() + PATIENCE
+    while not is_it(found := look()):
+        assert time.monotonic() < until, found
         time.sleep(0.02)
-    raise AssertionError("the errand is not over")
+    return found
 
 
 def records(folder, kind):

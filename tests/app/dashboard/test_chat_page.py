@@ -130,7 +130,7 @@ def test_nothing_is_said_of_an_answer_while_the_next_one_is_on_its_way(visitor, 
 
     def stream(self, body, heard):
         begun.set()
-        assert goes_on.wait(10)
+        assert goes_on.wait(60)
         return plain(self, body, heard)
 
     plain = FakeLive.stream
@@ -138,7 +138,7 @@ def test_nothing_is_said_of_an_answer_while_the_next_one_is_on_its_way(visitor, 
     seen = mark_on(visitor, path)
     monkeypatch.setattr(FakeLive, "stream", stream)
     assert visitor.sends(f"{path}/ask", question="And a deck?").status_code == 303
-    assert begun.wait(10)
+    assert begun.wait(60)
     try:
         refused = visitor.sends(f"{path}/judge", thumbs="1", of=seen)
         assert refused.status_code == 409

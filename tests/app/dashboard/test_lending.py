@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 
 import pytest
 from dashboard_visitor import Markup, Visitor
+from page_reading import shown_at_last
 from peopled_project import said
 
 from selftune.app.dashboard import reading
@@ -91,10 +91,7 @@ def test_what_takes_long_to_count_is_shown_as_it_was_and_counted_again(peopled, 
     assert f"came in{counted}interactions" in while_counting
     assert "Something has come in since this was counted" in while_counting
     go_on.set()
-    for _ in range(200):
-        if "Something has come in" not in (now := shown()):
-            break
-        time.sleep(0.02)
+    now = shown_at_last(shown, lambda words: "Something has come in" not in words)
     assert f"came in{counted + 1}interactions" in now
     monkeypatch.setattr(data, "funnel_of", count)
 
@@ -114,11 +111,7 @@ def test_a_count_that_fails_behind_a_page_is_made_by_the_next_page(peopled, monk
     with open_project(peopled) as project:
         project.store.save([said("a drum")], event="imported")
     assert desk.remembered("n", make, lent) == Counted(value=seen.value, is_behind=True)
-    for _ in range(200):
-        if "damaged." in (told := capsys.readouterr().err):
-            break
-        time.sleep(0.02)
-    assert told
+    shown_at_last(lambda: capsys.readouterr().err, lambda told: "damaged." in told)
     with pytest.raises(IntegrityError):
         desk.remembered("n", make, lent)
     desk.take_back(lent)

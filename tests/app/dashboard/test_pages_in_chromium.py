@@ -23,6 +23,7 @@ from looking import (
     overlaps,
     picture,
 )
+from page_reading import PATIENCE
 
 from selftune.app.dashboard.pages import PAGES
 from selftune.app.dashboard.serve import listen
@@ -69,6 +70,7 @@ def looking(server):
             executable_path=shutil.which("chromium"), args=["--no-sandbox", NOBODY_ELSE]
         )
         context = running.new_context()
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.goto(f"{here}/enter?link={app.state.sessions.new_link()}")
         page.wait_for_url(f"{here}/now")
@@ -172,9 +174,9 @@ def test_a_talk_goes_without_any_javascript(visit):
     page = visit("/chat", javascript=False)
     page.get_by_label("Your words").fill("What is a rope?")
     page.get_by_role("button", name="Send").click()
-    for _ in range(50):
-        if page.get_by_role("button", name="Good answer").count():
-            break
+    until = time.monotonic() + PATIENCE
+    while not page.get_by_role("button", name="Good answer").count():
+        assert time.monotonic() < until
         page.get_by_role("link", name="Load this page again").click()
     assert page.get_by_text("to What is a rope?").count()
 
