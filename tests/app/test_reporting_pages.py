@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.drawings import Slope, Span, draw_distribution, draw_forest, draw_slopes
-from selftune.app.reporting.pages.html import as_html
+from selftune.app.reporting.pages.html import as_html, with_code
 from selftune.app.reporting.pages.markdown import as_markdown
 from selftune.app.reporting.pages.parts import (
     Answer,
@@ -309,3 +309,27 @@ def test_a_page_for_a_folder_that_is_not_there_is_refused_by_the_folder(tmp_path
         write_page(page_of(), tmp_path / "nosuch" / "page.html")
     assert refused.value.exit_code == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Run `selftune cycle`; or `a <b>`.", "Run <code>selftune cycle</code>; or <code>a &lt;b&gt;</code>."),
+        ("`<i>`", "<code>&lt;i&gt;</code>"),
+        ("one ` alone, and ```fence```", "one ` alone, and ```fence```"),
+        ("", ""),
+    ],
+)
+def test_what_is_to_be_typed_is_set_apart_and_stays_words(said, written):
+    assert with_code(said) == written
+    shown = as_html(page_of(Said(text=said), Points(points=(said,))))
+    assert f"<p>{written}</p>" in shown
+    assert f"<li>{written}</li>" in shown
+
+
+def test_every_page_of_the_dashboard_that_shows_a_next_step_sets_apart_what_is_to_be_typed():
+    told = re.compile(r"{{[^}]*(?:next_step|problem\[1\]|\.mend)[^}]*}}")
+    folder = files("selftune.app.dashboard") / "templates"
+    found = [words for page in folder.iterdir() for words in told.findall(page.read_text(encoding="utf-8"))]
+    assert len(found) > 8
+    assert [words for words in found if "| with_code" not in words] == []

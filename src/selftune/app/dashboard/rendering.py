@@ -16,7 +16,7 @@ from selftune.app.dashboard.cells import kinds_of, rows_of
 from selftune.app.dashboard.security import FIELD
 from selftune.app.dashboard.sessions import form_token
 from selftune.app.reporting.pages import figures
-from selftune.app.reporting.pages.html import page_within
+from selftune.app.reporting.pages.html import page_within, with_code
 from selftune.app.reporting.pages.plain import one_line, plain
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _environment() -> Environment:
         "size": figures.size,
         "dollars": figures.dollars,
         "counted": figures.counted,
+        "with_code": lambda text: Markup(with_code(text)),  # noqa: S704 - escaped there
         "picture": lambda drawing: Markup(as_picture(drawing)),  # noqa: S704 - escaped there
     }
     environment.globals |= {"kinds_of": kinds_of, "rows_of": rows_of}

@@ -26,6 +26,7 @@ _NAME: Final = 26  # letters that stay on one line; a column with more in a cell
 _ROW_NAME: Final = 34
 _FITS: Final = 3  # columns that a telephone shows side by side
 _SLUG: Final = re.compile(r"[^a-z0-9]+")
+_CODE: Final = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
 def as_html(page: Page) -> str:
@@ -53,6 +54,11 @@ def page_within(page: Page, draw: Callable[[Drawing], str]) -> str:
     return "\n".join(filter(None, (*_opening(page), _contents(sections), *written, _closing(page))))
 
 
+def with_code(text: str) -> str:
+    """A sentence with what is to be typed set apart, as our next steps name it in backticks; every word is escaped."""
+    return _CODE.sub(r"<code>\1</code>", _inline(text))
+
+
 def _anchored(page: Page) -> list[tuple[str, Section]]:
     return [(f"s{place}-{_slug(section.title)}", section) for place, section in enumerate(page.sections, start=1)]
 
@@ -60,7 +66,7 @@ def _anchored(page: Page) -> list[tuple[str, Section]]:
 def _opening(page: Page) -> Iterator[str]:
     yield f"<header><h1>{_inline(page.title)}</h1>"
     yield _outcome(page.outcome)
-    yield from (f'<p class="lead">{_inline(sentence)}</p>' for sentence in page.lead)
+    yield from (f'<p class="lead">{with_code(sentence)}</p>' for sentence in page.lead)
     yield "</header>"
 
 
@@ -107,9 +113,9 @@ def _section(anchor: str, section: Section, draw: Callable[[Drawing], str]) -> s
 def _part(part: Part, draw: Callable[[Drawing], str]) -> str:
     match part:
         case Said():
-            return f"<p>{_inline(part.text)}</p>"
+            return f"<p>{with_code(part.text)}</p>"
         case Points():
-            return "<ul>" + "".join(f"<li>{_inline(point)}</li>" for point in part.points) + "</ul>"
+            return "<ul>" + "".join(f"<li>{with_code(point)}</li>" for point in part.points) + "</ul>"
         case Table():
             return _table(part)
         case Drawing():
