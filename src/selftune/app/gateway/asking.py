@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -21,7 +20,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from selftune.release.door import BUILD
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
+    from types import TracebackType
 
     from aiohttp import StreamReader
 
@@ -42,6 +42,28 @@ class BrokenOff(Exception):  # noqa: N818 - it marks an answer
     """An upstream's answer ended in its middle."""
 
 
+@dataclass(kw_only=True, eq=False)
+class _Link:
+    """A connection to an endpoint.
+
+    Attributes:
+        since: Since when it has been idle, or its answer waited for; None while neither is so.
+        used: Whether it has brought an answer before.
+        body: The answer that comes.
+    """
+
+    handler: ResponseHandler
+    since: float | None = None
+    used: bool = False
+    body: StreamReader | None = None
+
+    def end(self, why: TimeoutError) -> None:
+        """Have whoever waits for its answer hear that there will be none."""
+        self.handler.set_exception(why)
+        if self.body is not None:
+            self.body.set_exception(why)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """An upstream's answer, of which the head is there.
@@ -55,6 +77,7 @@ class Answer:
     events: bool
     build_digest: str | None
     body: StreamReader
+    link: _Link
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Its body as it comes.
@@ -62,8 +85,14 @@ class Answer:
         Raises:
             BrokenOff: it ended in its middle.
         """
+        link, read, now = self.link, self.body.readany, time.monotonic
         try:
-            while chunk := await self.body.readany():
+            while True:
+                link.since = now()
+                chunk = await read()
+                link.since = None
+                if not chunk:
+                    return
                 yield chunk
         except _FAULTS as error:
             raise BrokenOff(str(error) or type(error).__name__) from error
@@ -88,25 +117,6 @@ class Answer:
         raise BrokenOff(f"it is longer than {most_bytes} bytes")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Where an endpoint listens."""
-
-    host: str
-    port: int
-    secure: bool
-    path: str
-
-
-@dataclass(kw_only=True, eq=False)
-class _Link:
-    """A connection to an endpoint; since when it has been idle."""
-
-    handler: ResponseHandler
-    idle_since: float = 0.0
-    used: bool = False
-
-
 class Asker:
     """Asks upstreams over connections that are kept open; nothing of the environment reaches it, no proxy and no netrc.
 
@@ -116,23 +126,17 @@ class Asker:
 
     def __init__(self, silent_seconds: float) -> None:
         self._silent_seconds = silent_seconds
-        self._idle: dict[_Place, list[_Link]] = {}
+        self._idle: dict[str, list[_Link]] = {}
         self._turns = asyncio.Semaphore(_CONNECTING)
+        self._asked: set[_Link] = set()
+        self._look: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def ask(self, route: Route, path: str, body: bytes) -> AsyncIterator[Answer]:
+    def ask(self, route: Route, path: str, body: bytes) -> Asking:
         """The answer from its head on; leaving the block before its end closes the connection.
 
-        Raises:
-            Unreachable: there is none.
+        Entering the block raises `Unreachable` where there is none.
         """
-        place = _place(route.address)
-        request = _head(place, path, len(body), route.authorization) + body
-        link, answer = await self._begin(place, route, request)
-        try:
-            yield answer
-        finally:
-            self._let_go(place, link)
+        return Asking(self, route, path, body)
 
     def close(self) -> None:
         """Close what is open and idle."""
@@ -140,18 +144,28 @@ class Asker:
             for link in links:
                 link.handler.close()
         self._idle.clear()
+        if self._look is not None:
+            self._look.cancel()
 
-    async def _begin(self, place: _Place, route: Route, request: bytes) -> tuple[_Link, Answer]:
+    async def begin(self, route: Route, path: str, body: bytes) -> Answer:
+        """The answer's head; its link is to be let go of.
+
+        Raises:
+            Unreachable: there is none.
+        """
+        request = b"%b%d\r\n\r\n%b" % (_opening(route.address, path, route.authorization), len(body), body)
         while True:
-            link = self._idle_link(place) or await self._connect(place)
+            link = self._idle_link(route.address) or await self._connect(route.address)
             try:
-                return link, await self._send(link, route, request)
+                return await self._send(link, route, request)
             except _FAULTS as error:
+                self._asked.discard(link)
                 link.handler.close()
                 # A connection that was kept open may have been closed from the other side just now; a new one tells.
                 if not link.used or isinstance(error, TimeoutError):
                     raise Unreachable(str(error) or type(error).__name__) from error
             except asyncio.CancelledError:
+                self._asked.discard(link)
                 link.handler.close()
                 raise
 
@@ -160,26 +174,52 @@ class Asker:
         if handler.transport is None:
             raise ConnectionResetError("the connection is closed")
         handler.transport.write(request)
-        handler.start_timeout()
+        self._watch(link)
         message, body = await handler.read()
+        link.since, link.body = None, body
         return Answer(
             status=message.code,
             events=message.headers.get("Content-Type", "").startswith(_EVENTS),
             build_digest=message.headers.get(BUILD, route.build_digest),
             body=body,
+            link=link,
         )
 
-    def _idle_link(self, place: _Place) -> _Link | None:
-        links, now = self._idle.get(place, []), time.monotonic()
+    def _watch(self, link: _Link) -> None:
+        """Wait for a link's answer, no longer than it may be silent.
+
+        One timer serves all links: aiohttp would set and drop one for each piece of each answer, which takes as long
+        as passing the piece on.
+        """
+        link.since = time.monotonic()
+        self._asked.add(link)
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(self._silent_seconds, self._end_silent)
+
+    def _end_silent(self) -> None:
+        """End the links that were silent for too long, and look again when the next one may have been."""
+        self._look, now = None, time.monotonic()
+        longest = 0.0
+        for link in self._asked:
+            silent = 0.0 if link.since is None else now - link.since
+            if silent >= self._silent_seconds:
+                link.end(TimeoutError(f"it said nothing for {self._silent_seconds:g} seconds"))
+            else:
+                longest = max(longest, silent)
+        if self._asked:
+            self._look = asyncio.get_running_loop().call_later(self._silent_seconds - longest, self._end_silent)
+
+    def _idle_link(self, address: str) -> _Link | None:
+        links, now = self._idle.get(address), time.monotonic()
         while links:
             link = links.pop()
-            if link.handler.is_connected() and now - link.idle_since < _IDLE_SECONDS:
+            if link.handler.is_connected() and link.since is not None and now - link.since < _IDLE_SECONDS:
                 return link
             link.handler.close()
         return None
 
-    async def _connect(self, place: _Place) -> _Link:
-        loop = asyncio.get_running_loop()
+    async def _connect(self, address: str) -> _Link:
+        loop, place = asyncio.get_running_loop(), _place(address)
         try:
             # Whoever waits for a turn is not out of time: a thousand at once would all be, on a busy machine.
             async with self._turns, asyncio.timeout(_CONNECT_SECONDS):
@@ -188,18 +228,50 @@ class Asker:
                 )
         except OSError as error:
             raise Unreachable(str(error) or type(error).__name__) from error
-        handler.set_response_params(
-            read_until_eof=True, auto_decompress=False, read_timeout=self._silent_seconds, read_bufsize=1 << 16
-        )
+        handler.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=1 << 16)
         return _Link(handler=handler)
 
-    def _let_go(self, place: _Place, link: _Link) -> None:
+    def let_go(self, address: str, link: _Link) -> None:
         """Keep a connection whose answer was read whole; close any other, so that nothing is worked out for nobody."""
+        self._asked.discard(link)
+        link.body = None
         if link.handler.should_close or not link.handler.is_connected():
             link.handler.close()
             return
-        link.used, link.idle_since = True, time.monotonic()
-        self._idle.setdefault(place, []).append(link)
+        link.used, link.since = True, time.monotonic()
+        self._idle.setdefault(address, []).append(link)
+
+
+class Asking:
+    """A block in which an answer is there; a class, as a generator would cost each request twice as much."""
+
+    __slots__ = ("_asker", "_body", "_link", "_path", "_route")
+
+    def __init__(self, asker: Asker, route: Route, path: str, body: bytes) -> None:
+        self._asker = asker
+        self._route = route
+        self._path = path
+        self._body = body
+
+    async def __aenter__(self) -> Answer:
+        answer = await self._asker.begin(self._route, self._path, self._body)
+        self._link = answer.link
+        return answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._asker.let_go(self._route.address, self._link)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where an endpoint listens."""
+
+    host: str
+    port: int
+    secure: bool
+    path: str
 
 
 @lru_cache(maxsize=256)
@@ -214,10 +286,13 @@ def _place(address: str) -> _Place:
     )
 
 
-def _head(place: _Place, path: str, length: int, authorization: str | None) -> bytes:
+@lru_cache(maxsize=256)
+def _opening(address: str, path: str, authorization: str | None) -> bytes:
+    """A request's head, up to the number of its body's bytes."""
+    place = _place(address)
     host = f"[{place.host}]" if ":" in place.host else place.host
     shown = "" if authorization is None else f"Authorization: {authorization}\r\n"
     return (
         f"POST {place.path}{path} HTTP/1.1\r\nHost: {host}:{place.port}\r\nAccept: */*\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {length}\r\n{shown}\r\n"
+        f"{shown}Content-Type: application/json\r\nContent-Length: "
     ).encode("latin-1")

@@ -101,10 +101,15 @@ class Callers:
     def _level(self, headers: Mapping[str, str], key: Key | None) -> str:
         """The strictest of the project's word, the key's and the request's; of who shows no key, nothing is learnt."""
         own = ConsentLevel.KEEP if key is None else key.consent or self._consent
-        wanted = headers.get(CONSENT, self._consent.value)
+        wanted = headers.get(CONSENT, self._consent)
         if wanted not in _LEVELS:
             raise Refusal(400, f"{CONSENT} must be one of {', '.join(_LEVELS)}.")
-        return min(self._consent.value, own.value, wanted, key=_LEVELS.index)
+        return _strictest(self._consent, own, wanted)
+
+
+@lru_cache(maxsize=128)
+def _strictest(*levels: str) -> str:
+    return str(min(levels, key=_LEVELS.index))
 
 
 def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> str | None:

@@ -20,6 +20,7 @@ from selftune.app.gateway.capture.make import is_wanted
 from selftune.app.gateway.exchange import Ended, sticky_of
 from selftune.app.gateway.own_models import OWN, ask_own
 from selftune.app.gateway.passage import MOST_ANSWER_BYTES, Passage
+from selftune.app.gateway.patience import Patience, release
 from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.replying import Reply
 from selftune.app.gateway.sending import check_sending, redacted
@@ -62,11 +63,11 @@ class Relay:
     def __init__(
         self, settings: GatewaySection, *, asker: Asker, routing: Routing, capture: Capture, meters: Meters
     ) -> None:
-        self._settings = settings
         self._asker = asker
         self._routing = routing
         self._capture = capture
         self._meters = meters
+        self._patience = Patience(settings.capture_wait_ms / 1000)
         self._tasks: set[asyncio.Task[None]] = set()
         self._shadows = 0
 
@@ -182,10 +183,12 @@ class Relay:
         passage.said.append(told)
         reply = Reply(request)
         reply.begin(passage.status, self._headers(passage, JSON), len(told))
-        await reply.write(told[:-1])
+        if reply.send(told[:-1]):
+            await reply.let_read()
         passage.over = True
         await self._keep(passage.exchange(ended))
-        await reply.finish(told[-1:])
+        if reply.finish(told[-1:]):
+            await reply.let_read()
         return reply
 
     async def _tell_stream(self, request: web.BaseRequest, passage: Passage, answer: Answer | OwnAnswer) -> Reply:
@@ -203,7 +206,8 @@ class Relay:
                         reply.begin(passage.status, self._headers(passage, teller.content_type), None)
                     if told:
                         passage.say(told)
-                        await reply.write(told)
+                        if reply.send(told):
+                            await reply.let_read()
                         reach("gateway-mid-stream")
         except BrokenOff as error:
             log.warning("%s broke off a stream: %s", passage.upstream, error)
@@ -218,7 +222,8 @@ class Relay:
         if ended is Ended.UPSTREAM_DIED:
             reply.break_off()
             return reply
-        await reply.finish(last)
+        if reply.finish(last):
+            await reply.let_read()
         return reply
 
     def _without_a_word(self, passage: Passage, ended: Ended) -> Unreachable | Refusal:
@@ -248,19 +253,14 @@ class Relay:
             log.exception("an exchange was not kept")
             self._meters.ended(exchange, captured=False)
             return
-        loop = asyncio.get_running_loop()
-        waited: asyncio.Future[None] = loop.create_future()
-        late = loop.call_later(self._settings.capture_wait_ms / 1000, _release, waited)
+        waited = self._patience.begin()
 
         def note(done: asyncio.Future[bool]) -> None:
             self._note_kept(exchange, done)
-            _release(waited)
+            release(waited)
 
         keeping.add_done_callback(note)
-        try:
-            await waited
-        finally:
-            late.cancel()
+        await waited
 
     def _note_kept(self, exchange: Exchange, keeping: asyncio.Future[bool]) -> None:
         fault = None if keeping.cancelled() else keeping.exception()
@@ -315,12 +315,6 @@ class Relay:
         finally:
             self._shadows -= 1
         self._routing.observe(beside.exchange(ended, shadow=True))
-
-
-def _release(waited: asyncio.Future[None]) -> None:
-    """Let go on what waits, if it does still."""
-    if not waited.done():
-        waited.set_result(None)
 
 
 def _understood(read: Callable[..., Asked], *given: object) -> Asked:

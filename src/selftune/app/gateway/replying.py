@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 _OLD: Final = (1, 0)
 _READ_SECONDS: Final = 60.0
-_BREAKS: Final = re.compile(r"[\r\n\0]")
+_CHUNKED: Final = "Transfer-Encoding: chunked\r\n"
 
 
 class Reply:
@@ -41,36 +40,34 @@ class Reply:
 
     def begin(self, status: int, headers: Mapping[str, str], length: int | None) -> None:
         """Say what comes; without a length it comes in pieces until its end."""
-        if any(map(_BREAKS.search, headers.values())):
+        told = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        # Each ends its own line; a break within one adds to them.
+        if told.count("\n") + told.count("\r") != 2 * len(headers) or "\0" in told:
             raise ValueError("a header holds a line break")
-        self._chunked = length is None and self._request.version > _OLD
-        lines = [_status_line(status), *(f"{name}: {value}" for name, value in headers.items())]
-        if length is not None:
-            lines.append(f"Content-Length: {length}")
-        if self._chunked:
-            lines.append("Transfer-Encoding: chunked")
-        if not self.keep_alive:
-            lines.append("Connection: close")
-        self._head = "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace")
+        version = self._request.version
+        self._chunked = length is None and version > _OLD
+        how = f"Content-Length: {length}\r\n" if length is not None else _CHUNKED if self._chunked else ""
+        close = "" if self.keep_alive else "Connection: close\r\n"
+        self._head = f"{_status_line(status)}{told}{how}{close}\r\n".encode("latin-1", "replace")
 
-    async def write(self, data: bytes) -> None:
-        """Send a piece; waits while the client reads more slowly than is written.
+    def send(self, data: bytes) -> bool:
+        """Send a piece; whether the client reads more slowly than is written, and is to be waited for.
 
         Raises:
             ConnectionResetError: the client is gone.
         """
         if data:
             self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-            await self._let_read()
+        return self._request.protocol.writing_paused
 
-    async def finish(self, data: bytes) -> None:
-        """Send the last piece and the end; `ConnectionResetError` as for `write`."""
+    def finish(self, data: bytes) -> bool:
+        """Send the last piece and the end; as for `send`."""
         if self._chunked:
             last = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
             self._send(last + b"0\r\n\r\n")
         else:
             self._send(data)
-        await self._let_read()
+        return self._request.protocol.writing_paused
 
     def break_off(self) -> None:
         """End without an end: whoever reads it must see that it is half an answer."""
@@ -78,15 +75,18 @@ class Reply:
         if self._writer.transport is not None:
             self._writer.transport.abort()
 
-    async def _let_read(self) -> None:
-        """Wait for a client that reads more slowly than is written, and not for one that reads nothing."""
-        if self._request.protocol.writing_paused:
-            try:
-                async with asyncio.timeout(_READ_SECONDS):
-                    await self._writer.drain()
-            except TimeoutError:
-                self.break_off()
-                raise ConnectionResetError("the client reads nothing") from None
+    async def let_read(self) -> None:
+        """Wait for a client that reads more slowly than is written, and not for one that reads nothing.
+
+        Raises:
+            ConnectionResetError: the client is gone, or reads nothing.
+        """
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                await self._writer.drain()
+        except TimeoutError:
+            self.break_off()
+            raise ConnectionResetError("the client reads nothing") from None
 
     def _send(self, data: bytes) -> None:
         transport = self._writer.transport
@@ -106,4 +106,4 @@ def _status_line(status: int) -> str:
         reason = HTTPStatus(status).phrase
     except ValueError:
         reason = "Unknown"
-    return f"HTTP/1.1 {status} {reason}"
+    return f"HTTP/1.1 {status} {reason}\r\n"

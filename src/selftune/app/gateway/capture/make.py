@@ -109,6 +109,8 @@ class SpoolCapture:
         self._shouted: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.subprocess.Process | None = None
+        # Frames for the writer, handed over once in a round of the loop: each by itself would wake it by itself.
+        self._outgoing: list[bytes] = []
         self._up = self._closing = False
         self._failures = self._garbled = self._restarts = 0
 
@@ -157,6 +159,7 @@ class SpoolCapture:
     async def close(self) -> None:
         """Have the writer write what waits, and end it."""
         self._closing = True
+        self._send()
         if self._up and self._writer is not None and self._writer.stdin is not None:
             self._writer.stdin.close()
         if self._task is not None:
@@ -181,8 +184,16 @@ class SpoolCapture:
             return
         line.last = asked.number
         line.add(_Waiting(frame=frame, tell=tell, is_word=is_word))
-        if self._up and self._writer is not None and self._writer.stdin is not None:
-            self._writer.stdin.write(frame)
+        if self._up:
+            if not self._outgoing:
+                asyncio.get_running_loop().call_soon(self._send)
+            self._outgoing.append(frame)
+
+    def _send(self) -> None:
+        """Hand the writer what came in since the last time."""
+        if self._outgoing and self._up and self._writer is not None and self._writer.stdin is not None:
+            self._writer.stdin.write(b"".join(self._outgoing))
+        self._outgoing.clear()
 
     def _settle(self, tell: Callable[[Verdict], None], verdict: Verdict, *, is_word: bool) -> None:
         if verdict is Verdict.KEPT:
@@ -262,6 +273,7 @@ class SpoolCapture:
         for one in done:
             if one.number == 0:
                 self._up, self._failures = True, 0
+                self._outgoing.clear()  # they stand in the line, which a new writer is handed whole
                 stdin.write(b"".join(waiting.frame for waiting in self._line.entries.values()))
                 if self._closing:
                     stdin.close()
