@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from selftune.app.cli.demo_screen import DemoScreen
 from selftune.app.cli.exit_codes import MEANINGS, ExitCode, code_of
 from selftune.app.demo import DemoSettings, exit_code_of, free_folder, refuse_used_folder, write_settings
 from selftune.app.kits import demo_kit
@@ -55,6 +56,18 @@ def test_a_second_demo_takes_a_folder_of_its_own_and_nothing_is_written_over(tmp
     with pytest.raises(UsageError, match="not empty"):
         refuse_used_folder(taken)
     assert (taken / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_demo_that_does_not_begin_in_the_folder_asked_for_says_in_which(tmp_path, capsys, taken):
+    wanted = tmp_path / "demo"
+    wanted.mkdir()
+    if taken:
+        (wanted / "mine.txt").write_text("mine")
+    DemoScreen(DemoSettings(folder=free_folder(wanted)), wanted=wanted)
+    said = capsys.readouterr().err
+    assert ("holds something already and stays as it is" in said) is ("begins anew" in said) is taken
+    assert str(tmp_path / ("demo-2" if taken else "demo")) in said.replace("\n", "")
 
 
 def test_a_sabotaged_demo_says_so_in_its_own_config(tmp_path):

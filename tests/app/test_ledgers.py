@@ -88,6 +88,13 @@ def test_a_checkpoint_is_carried_away_printed_and_never_written_over(released, t
     assert json.loads(run("checkpoint", "-p", released.folder))["number"] == 3
 
 
+def test_what_is_verified_is_named_as_everywhere_or_as_a_folder_but_once(released, tmp_path):
+    said = run("verify", released.folder)
+    assert said.startswith("verifies: ")
+    assert run("verify", "--project", released.folder) == run("verify", "-p", released.folder) == said
+    assert "name the folder once" in " ".join(run("verify", tmp_path, "-p", released.folder, code=2).split())
+
+
 def test_a_record_is_proven_to_be_in_a_ledger_that_goes_on_from_a_kept_checkpoint(released, tmp_path):
     kept, proof = tmp_path / "kept.jsonl", tmp_path / "proof.jsonl"
     run("checkpoint", "--out", kept, "-p", released.folder)

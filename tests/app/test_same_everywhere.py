@@ -19,7 +19,7 @@ NO_PROJECT = {
         *("help", "completion", "key new", "key list", "base add", "base check", "base list", "reference rebuild"),
     ),
     "it runs where there is no project: on another machine, or over a folder that is named": (
-        *("train job", "ledger verify", "study run", "study status", "study report"),
+        *("train job", "study run", "study status", "study report"),
     ),
 }
 NO_JSON = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from selftune.app.judging import expected_cost, limit_spending
+from selftune.judges.calibration.human import HumanJudge, human_identity
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 
 MODEL = JudgeIdentity(name="oracle:m", version="1", lineage=("m",))
@@ -22,8 +23,11 @@ def said(number: int) -> Interaction:
     return Interaction(salt="s", trigger=Trigger.USER, messages=words, **facts)
 
 
-def test_code_costs_nothing_and_a_judge_without_a_record_is_unknown(project):
-    assert expected_cost(project.store, JudgeIdentity(name="checks", version="1"), IDS).startswith("nothing")
+def test_code_and_people_cost_nothing_and_a_judge_without_a_record_is_unknown(project):
+    code = JudgeIdentity(name="checks", version="1")
+    assert expected_cost(project.store, code, IDS) == "nothing: the judge is code"
+    for person in (HumanJudge.identity, human_identity("7f3a")):
+        assert expected_cost(project.store, person, IDS) == "nothing: a person judges, with `selftune review`"
     assert expected_cost(project.store, MODEL, IDS).startswith("unknown")
 
 

@@ -13,6 +13,7 @@ from selftune.interactions.reading.assemble import Origin, assemble, said_by_ass
 from selftune.interactions.stage import capture
 from selftune.judges.adopt import Adopting, JudgedAnswers, adopt
 from selftune.judges.adopted import summarise
+from selftune.judges.calibration.human import HUMAN, is_human
 from selftune.judges.judged_files import read_judged_file
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import codex_of, find_text
@@ -74,6 +75,8 @@ def expected_cost(store: Store, judge: JudgeIdentity, interaction_ids: Sequence[
 
     Verdicts that are on record cost nothing again.
     """
+    if judge.name == HUMAN or is_human(judge):
+        return "nothing: a person judges, with `selftune review`"
     if not judge.lineage:
         return "nothing: the judge is code"
     costs: list[float] = []

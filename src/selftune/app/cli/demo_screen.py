@@ -11,6 +11,8 @@ from selftune.app.summary import generation_summary
 from selftune.records import Arm
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from selftune.app.demo import DemoSettings
@@ -23,15 +25,23 @@ _WIDTH: Final = 46
 
 
 class DemoScreen:
-    """Tells the demo's story on stderr while it runs; stdout gets the result when it is over."""
+    """Tells the demo's story on stderr while it runs; stdout gets the result when it is over.
 
-    def __init__(self, settings: DemoSettings) -> None:
+    `wanted` is the folder that was asked for; where that holds something already, the demo has another one.
+    """
+
+    def __init__(self, settings: DemoSettings, *, wanted: Path) -> None:
         self._settings = settings
         self._console = make_console(stderr=True)
         self.stages = Stages(self._console)
         self._generations: list[dict[str, Any]] = []
         self._ending: list[str] = []
         self._console.print(f"\n[bold]selftune demo[/] on the {settings.base} base, in {settings.folder}/\n")
+        if settings.folder != wanted:
+            told = (
+                f"{wanted}/ holds something already and stays as it is; this demo begins anew, in {settings.folder}/\n"
+            )
+            self._console.print(told, markup=False, soft_wrap=True)
 
     def tell(self, project: Project, report: CycleReport) -> None:
         """What this generation came to."""
@@ -129,7 +139,7 @@ def _samples(champion: Evaluation, candidate: Evaluation) -> list[tuple[Any, Any
 
 
 def _questions(project: Project) -> dict[str, str]:
-    from selftune.loop.planning import make_evaluation
+    from selftune.loop.configured import make_evaluation
 
     return {item.id: item.messages[-1].content for item in make_evaluation(project).suite.items}
 

@@ -89,7 +89,7 @@ def demo(
     settings = DemoSettings(
         folder=free_folder(folder), base=base, seed=seed, generations=generations, selection=selection
     )
-    screen = DemoScreen(settings)
+    screen = DemoScreen(settings, wanted=folder)
     with MemoryWatch() as memory:
         reports = run_demo(settings, screen.stages, screen.tell)
     screen.close(json=json, peak_bytes=memory.peak_bytes)
@@ -148,12 +148,13 @@ def cycle(
     json: AsJson = False,
 ) -> None:
     """Go round once: new interactions in; a promoted, served model out, or the reason why not."""
+    from selftune.app.appointed import judge_line
     from selftune.app.batches import tell_batch
     from selftune.app.cli.screen import Stages, make_console, print_json
     from selftune.app.doubts_page import standing_lines
     from selftune.app.judging import limit_spending
     from selftune.app.notices.telling import tell_quietly
-    from selftune.app.reviewing import check_after_batch, judge_line
+    from selftune.app.reviewing import check_after_batch
     from selftune.app.trainings import find_run
     from selftune.loop.planning import make_plan
     from selftune.loop.project import open_project

@@ -51,12 +51,15 @@ def checkpoint(
 
 @ledger.command("verify")
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A project, or what selftune exported.")] = HERE,
+    folder: Annotated[
+        Path | None, typer.Argument(help="A project, or what selftune exported; --project by default.")
+    ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint that was kept elsewhere.")] = None,
     witness: Annotated[str, typer.Option(help="Demand a co-signature by this public key.")] = "",
     key: Annotated[str, typer.Option(help="The machine's public key, told to you by another way.")] = "",
     proof: Annotated[Path | None, typer.Option(help="Check this proof in place of all entries.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="Check what this certificate claims, too.")] = None,
+    project: Folder = HERE,
 ) -> None:
     """Check a ledger from its first byte to its last; `python -m selftune.ledger.verify` does it with only Python."""
     from contextlib import redirect_stdout
@@ -66,12 +69,15 @@ def verify(
     from selftune.context import Progress
     from selftune.ledger.verify import find_ledger, main
 
-    total = _lines_in(find_ledger(folder))
+    if folder is not None and project != HERE:
+        raise typer.BadParameter("name the folder once: as the argument, or with --project.")
+    where = folder or project
+    total = _lines_in(find_ledger(where))
     given = {"checkpoint": checkpoint, "witness": witness, "key": key, "proof": proof, "certificate": certificate}
     options = [word for name, value in given.items() if value for word in (f"--{name}", str(value))]
     said = StringIO()
     with working("Verifying") as told, redirect_stdout(said):
-        code = main([str(folder), *options], lambda done: told(Progress(done=done, total=total)))
+        code = main([str(where), *options], lambda done: told(Progress(done=done, total=total)))
     typer.echo(said.getvalue(), nl=False)
     raise typer.Exit(code)
 
