@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.toolforge.sandbox import EndedBy, Ran
 from selftune.toolforge.sandbox.attempts import Attempt, Control, Facts, program_of
-from selftune.toolforge.sandbox.attempts.base import known_calls
+from selftune.toolforge.sandbox.attempts.base import MARK, known_calls
 from selftune.toolforge.sandbox.attempts.battery import battery_input, battery_program, read_battery
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _CONTROL_SECONDS: Final = 60
-_HALTED_SECONDS: Final = 4
 
 
 class Host:
@@ -71,16 +71,15 @@ class Host:
 
     def outside(self, attempt: Attempt, name: str) -> Ran:
         """Run it where nothing holds it: what the box keeps from it is all there."""
-        seconds = _HALTED_SECONDS if attempt.name == "halts itself" else _CONTROL_SECONDS
         room = self._new_room()
         told = self._facts_in(room, name).told()
-        return self._run_free(room, program_of(attempt), told, attempt.control, seconds=seconds)
+        return self._run_free(room, program_of(attempt), told, attempt.control, halts=attempt.name == "halts itself")
 
     def outside_together(self, attempts: Sequence[Attempt], control: Control) -> dict[str, bytes]:
         """Run several so, one after the other in processes of their own; what each said."""
         room = self._new_room()
         told = battery_input(attempts, self._facts_in(room, "none"))
-        ran = self._run_free(room, battery_program(attempts), told, control, seconds=_CONTROL_SECONDS)
+        ran = self._run_free(room, battery_program(attempts), told, control)
         return read_battery(ran.stdout)
 
     def _new_room(self) -> Path:
@@ -91,7 +90,7 @@ class Host:
     def _facts_in(self, room: Path, name: str) -> Facts:
         return self.facts(name, other=("127.0.0.1", self.tcp), rooms=(str(room),))
 
-    def _run_free(self, room: Path, program: str, told: bytes, control: Control, *, seconds: float) -> Ran:
+    def _run_free(self, room: Path, program: str, told: bytes, control: Control, *, halts: bool = False) -> Ran:
         (room / "given").write_bytes(told)
         (room / "program.py").write_text(program, encoding="utf-8")
         (room / "program.py").chmod(0o666)
@@ -110,13 +109,19 @@ class Host:
                 group=user,
                 extra_groups=None if user is None else [],
             )
+        heard = _hear_mark(process) if halts else b""
         try:
-            out, err = process.communicate(timeout=seconds)
+            out, err = process.communicate(timeout=0 if halts else _CONTROL_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
         return Ran(
-            stdout=out, stderr=err, exit_code=process.returncode, ended_by=EndedBy.EXIT, seconds=0, posture="none"
+            stdout=heard + out,
+            stderr=err,
+            exit_code=process.returncode,
+            ended_by=EndedBy.EXIT,
+            seconds=0,
+            posture="none",
         )
 
     def close(self) -> None:
@@ -168,6 +173,16 @@ class Host:
             while True:
                 _, caller = packets.recvfrom(10)
                 packets.sendto(self.secret.encode(), caller)
+
+
+def _hear_mark(process: subprocess.Popen[bytes]) -> bytes:
+    """What a program that never ends says, until it says that it got out."""
+    end, heard, more = time.monotonic() + _CONTROL_SECONDS, b"", b"x"
+    assert process.stdout is not None
+    while MARK not in heard and more and select.select([process.stdout], [], [], max(0.0, end - time.monotonic()))[0]:
+        more = os.read(process.stdout.fileno(), 4096)
+        heard += more
+    return heard
 
 
 def end_all_called(name: str, *, within: float) -> bool:

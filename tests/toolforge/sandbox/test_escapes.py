@@ -98,7 +98,7 @@ def _try_inside(host: Host, attempt: Attempt) -> str:
     name = _name(attempt, "in")
     before = (host.folder / "public").stat().st_mtime_ns
     ran = host.inside(attempt, name)
-    if attempt.outlives and end_all_called(name, within=2):
+    if attempt.outlives and end_all_called(name, within=30):
         return "what it left behind lives on"
     if attempt.name.startswith("writes a file") and (host.folder / "public").stat().st_mtime_ns != before:
         return "it wrote"

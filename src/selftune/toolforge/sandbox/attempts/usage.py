@@ -134,8 +134,9 @@ got_out()
     ),
 )
 
-# Nobody can go on after the wall, so whoever is heard after it got out.
-_LATE: Final = "end = time.monotonic() + 1.2\nwhile time.monotonic() < end:\n    time.sleep(0.1)\ngot_out()"
+# Nobody can go on after the wall, so whoever is heard after it got out. Who ends them may be kept waiting for a core.
+_LONG_AFTER: Final = "end = time.monotonic() + 5\nwhile time.monotonic() < end:\n    time.sleep(0.1)\n"
+_LATE: Final = f"{_LONG_AFTER}got_out()"
 
 _TIME: Final = (
     _try(
@@ -168,8 +169,7 @@ for number in range(1, 65):
     ),
     _try(
         "goes on with its outputs closed",
-        "os.dup2(1, 40); os.close(1); os.close(2)\n"
-        "end = time.monotonic() + 1.2\nwhile time.monotonic() < end:\n    time.sleep(0.1)\nos.write(40, b'GOT OUT')",
+        f"os.dup2(1, 40); os.close(1); os.close(2)\n{_LONG_AFTER}os.write(40, b'GOT OUT')",
         family="time",
         limits=_HURRY,
         ends=EndedBy.WALL,
