@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from typer.main import get_command_name, solve_typer_info_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import typer
     from typer.models import CommandInfo, TyperInfo
@@ -41,6 +41,19 @@ def asked_of_next_word(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     if len(words) > 1 or commands or not groups:
         return asked_of(app, words)
     return _with(_names_alone(app), [], [_with_names_alone(one) for one in groups])
+
+
+def callback_of(app: typer.Typer, words: Sequence[str]) -> Callable[..., object] | None:
+    """The function behind the command that these words name, options and arguments among them; the app's for none."""
+    callback = app.registered_callback.callback if app.registered_callback else None
+    for word in words:
+        commands, groups = _named(app, word)
+        if commands:
+            return commands[0].callback
+        if groups and groups[0].typer_instance is not None:
+            app = groups[0].typer_instance
+            callback = app.registered_callback.callback if app.registered_callback else None
+    return callback
 
 
 def _names_alone(app: typer.Typer) -> typer.Typer:

@@ -14,6 +14,8 @@ from selftune.app.cli.first_page import PURPOSE
 from selftune.app.cli.panels import PANEL_OF
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typer._click import Context, HelpFormatter
 
 # What Typer makes of Ctrl-C, without a word (128 + SIGINT, as shells have it).
@@ -192,15 +194,17 @@ def register_commands() -> None:
         room.register(app)
 
 
-def _asked() -> typer.Typer:
+def _asked() -> Callable[[], object]:
     """What was typed needs so much; where a shell asks what could be typed next, what stands before that does."""
     from selftune.app.cli.asked import asked_of, asked_of_next_word
-    from selftune.app.cli.completing import ASKED, begins_option, words_asked_about
+    from selftune.app.cli.completing import ASKED, answer_options, options_offered, word_begun, words_asked_about
 
     if ASKED not in os.environ:
         return asked_of(app, sys.argv[1:])
-    words = words_asked_about(os.environ)
-    return asked_of(app, words) if words and begins_option(os.environ) else asked_of_next_word(app, words)
+    words, begun = words_asked_about(os.environ), word_begun(os.environ)
+    if begun.startswith("-") and "=" not in begun:
+        return lambda: typer.echo(answer_options(options_offered(app, words, begun), os.environ))
+    return asked_of_next_word(app, words)
 
 
 def main() -> None:
