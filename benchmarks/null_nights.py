@@ -27,10 +27,10 @@ from selftune.gate.base import Evidence
 from selftune.gate.comparison import compare
 from selftune.gate.rules.gain import gain_status
 from selftune.gate.statistics.means import mean_interval
+from selftune.loop.configured import make_evaluation
 from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.executor import Silent
 from selftune.loop.experiments.verdict import SURE
-from selftune.loop.planning import make_evaluation
 from selftune.loop.project import open_project
 from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor

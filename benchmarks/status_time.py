@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 from figures import WORDS, interval, write_results
 
+from selftune.loop.configured import make_judging
 from selftune.loop.ejected import rubric_of
-from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project
 from selftune.plugins import load_plugin
 from selftune.records import CriterionScore, Interaction, Judgement, JudgementStatus, Message, Trigger

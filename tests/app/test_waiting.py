@@ -10,11 +10,12 @@ import typer
 from typer.testing import CliRunner
 
 from selftune.app.approving import approve_next, describe_what_waits
-from selftune.app.breaker_page import RARE, breaker_line, breaker_now, describe_breaker, limit_in_words
+from selftune.app.breaker_page import describe_breaker
 from selftune.app.cli import approving, braking, concerns
 from selftune.app.doubting import Wish, raise_on, reply
 from selftune.app.lifting import put_stay
 from selftune.app.summary import status_summary
+from selftune.app.unseen import RARE, breaker_line, breaker_now, limit_in_words
 from selftune.app.waiting import Awaited, describe_waiting, what_waits
 from selftune.errors import SelftuneError, WaitingForPersonError
 from selftune.failpoints import VARIABLE

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 TRAINING = {"torch", "transformers", "trl", "peft", "datasets", "accelerate", "sympy"}
-STORING = {"sqlalchemy", "alembic", "selftune.store", "selftune.loop.planning"}
+STORING = {"sqlalchemy", "alembic", "selftune.store", "selftune.loop.planning", "selftune.loop.configured"}
 COUNTING = {"numpy", "scipy", "pandas", "pyarrow"}
 SERVING = {"aiohttp", "xllamacpp", "asyncio"}
 VALUES = {"pydantic"}  # Typer reads with it what was typed

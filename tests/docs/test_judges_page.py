@@ -9,7 +9,7 @@ import pytest
 
 from selftune.judges.rubric import load_rubric
 from selftune.loop.config import CONFIG_FILE, load_config
-from selftune.loop.planning import make_member, prices_of
+from selftune.loop.configured import make_member, prices_of
 from selftune.plugins import registered
 from selftune.scoring.sequential import SequentialPlan, operation
 

@@ -17,8 +17,8 @@ from selftune.judges.oracle import OracleJudge
 from selftune.judges.rubric import load_rubric
 from selftune.ledger.keys import make_machine_key
 from selftune.loop.config import JudgeSection, ProjectConfig
+from selftune.loop.configured import make_judging
 from selftune.loop.incoming.intake import import_files
-from selftune.loop.planning import make_judging
 from selftune.loop.project import Project
 from selftune.records import Consent, Interaction, JudgementStatus, Message, Trigger
 from selftune.store import BlobStore, Store

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from selftune.judges.base import ORDER_DEPENDENT
 from selftune.judges.bias import describe_bias, measure_bias
-from selftune.judges.pairwise import FIRST_WON, LAST_WON, ORDER_DEPENDENT
+from selftune.judges.pairwise import FIRST_WON, LAST_WON
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 
 CODE = JudgeIdentity(name="test", version="1")

@@ -8,19 +8,13 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from selftune.app.appointed import appointed_judge, judge_line
 from selftune.app.batches import tell_batch
 from selftune.app.cli.main import app, register_commands
 from selftune.app.cli.reviewing import run_review, scale_keys
 from selftune.app.cli.staging import _plain, _told_of_batch
 from selftune.app.reporting.pages.plain import plain
-from selftune.app.reviewing import (
-    Reviewing,
-    appointed_judge,
-    check_after_batch,
-    judge_canaries,
-    judge_line,
-    report_calibration,
-)
+from selftune.app.reviewing import Reviewing, check_after_batch, judge_canaries, report_calibration
 from selftune.app.swapping import swap_answers
 from selftune.curation.base import Pair
 from selftune.curation.confidence import verdict_on
@@ -34,10 +28,10 @@ from selftune.judges.shares import share_of
 from selftune.judges.stage import judge
 from selftune.ledger.keys import load_machine_key
 from selftune.loop.config import CalibrationSection, JudgeSection, Uncalibrated
+from selftune.loop.configured import make_judging
 from selftune.loop.executor import Stored, Timing
 from selftune.loop.measuring.calibrating import refuse_uncalibrated
 from selftune.loop.plan import judged_log, latest_judgements
-from selftune.loop.planning import make_judging
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
     CriterionScore,

@@ -12,8 +12,8 @@ import pytest
 from selftune.app.campaigns.corrections import CORRECTORS, simulate
 from selftune.app.ways import way_of
 from selftune.curation.base import Judged, Pair, Yardstick
-from selftune.curation.config import Curation
-from selftune.curation.corrections import CORRECTED, CORRECTS, find_correctable, without_worse_corrections
+from selftune.curation.config import CORRECTED, CORRECTS, Curation
+from selftune.curation.corrections import find_correctable, without_worse_corrections
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.rejects import Rejects
 from selftune.curation.stage import curate

@@ -9,7 +9,7 @@ from selftune.errors import ConfigError, NothingNewError, UsageError
 from selftune.gate.policies import load_policy
 from selftune.loop.config import BuildSection, CurationSection, ProjectConfig
 from selftune.loop.ejected import eject
-from selftune.loop.plan import last_learnt
+from selftune.loop.lessons.learnt import last_learnt
 from selftune.loop.planning import (
     choose_recipe,
     make_curation,

@@ -23,6 +23,7 @@ from selftune.evals.suites import load_suite
 from selftune.ledger import verify
 from selftune.ledger.keys import make_machine_key
 from selftune.loop.config import Profile
+from selftune.loop.configured import gap_on_scale, make_judging
 from selftune.loop.ejected import find_text
 from selftune.loop.executor import Silent
 from selftune.loop.forgetting import rebuild as rebuilding
@@ -33,7 +34,7 @@ from selftune.loop.forgetting.rebuild import rebuild
 from selftune.loop.forgetting.replay import Replayed
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import judged_log
-from selftune.loop.planning import gap_on_scale, make_curation, make_judging
+from selftune.loop.planning import make_curation
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
     Dataset,

@@ -22,7 +22,8 @@ from selftune.judges.config import Judging
 from selftune.loop.config import PromptSection, TrainingSection
 from selftune.loop.deciding.untrained import find_prompted, prompt_on_ladder
 from selftune.loop.incoming.taking_back import refuse_withdrawn, withdrawn_from_prompt
-from selftune.loop.plan import Plan, last_learnt, last_shown
+from selftune.loop.lessons.learnt import last_learnt, last_shown
+from selftune.loop.plan import Plan
 from selftune.loop.planning import choose_recipe
 from selftune.loop.prompts.stage import search_prompt
 from selftune.loop.prompts.wishes import make_prompt_search, trains, without_training

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reviewing import appointed_judge
+from selftune.app.appointed import appointed_judge
 from selftune.governance.independence import shared_families
 from selftune.judges.bias import describe_bias, measure_bias
 from selftune.loop.measuring.calibrating import swapped_pairs

@@ -4,43 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from selftune.app.appointed import appointed_judge
 from selftune.app.doubts_page import list_doubts
 from selftune.app.evidence import evaluations_of
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.plain import one_line, plain
 from selftune.app.reporting.spending import gather_spending
-from selftune.app.reviewing import appointed_judge
+from selftune.app.unseen import breaker_now, limit_in_words
 from selftune.evals.summaries import summarise
-from selftune.governance.breaker import count_unseen
 from selftune.governance.summary import summarise as summarise_promotions
 from selftune.judges.calibration.words import describe_drift
-from selftune.ledger.keys import load_machine_key
-from selftune.loop.deciding.breaker_lock import DEFAULT, last_change
 from selftune.loop.measuring.calibrating import drift_of
 from selftune.records import Arm, Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from selftune.governance.breaker import BreakerState
     from selftune.loop.project import Project
     from selftune.records import Evaluation, Release
     from selftune.scoring.units import Mean
 
-RARE: Final = 20
-"""A limit above which a person sees so little of what happens that the breaker is as good as off."""
 _MOVED: Final = 2
-
-
-def breaker_now(project: Project) -> BreakerState:
-    """The breaker as the loop counts it, in one line: only what this machine signed lets it go on.
-
-    Raises:
-        MissingFileError: the machine's key is gone.
-    """
-    public_key = load_machine_key(project.hidden / "keys").trusted
-    limit = project.config.governance.approve_every
-    return count_unseen(project.store, limit, public_key=public_key, simulated=project.simulated)
 
 
 def describe_breaker(project: Project) -> Iterator[str]:
@@ -54,29 +38,6 @@ def describe_breaker(project: Project) -> Iterator[str]:
         yield from _drift(project, state.unseen)
         yield from _costs(project, state.unseen)
     yield from list_doubts(project)
-
-
-def breaker_line(project: Project) -> str | None:
-    """The breaker for a status; None while nothing was promoted unseen and nobody changed how often one must look."""
-    state, changed = breaker_now(project), limit_in_words(project)
-    if not state.count and not changed:
-        return None
-    told = f"{state.count} of {state.limit} promotions since a person looked"
-    opened = ": selftune approve --breaker" if state.open else ""
-    return f"{told}{opened}{f'; {changed}' if changed else ''}"
-
-
-def limit_in_words(project: Project) -> str:
-    """What is to be said of how often a person must look; empty where it always was the default."""
-    limit, last = project.config.governance.approve_every, last_change(project)
-    rare = "; that is as good as never" if limit > RARE else ""
-    if last is not None and last.limit == limit:
-        changed = f", changed from {last.before} on {last.at} by {one_line(last.by)}"
-        return f"a person must look after {limit} promotions{changed}{rare}"
-    if limit != (DEFAULT if last is None else last.limit):
-        before = DEFAULT if last is None else last.limit
-        return f"a person must look after {limit} promotions from the next cycle on, before that after {before}{rare}"
-    return ""
 
 
 def _drift(project: Project, unseen: Sequence[Release]) -> Iterator[str]:

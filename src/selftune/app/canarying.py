@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from selftune.governance.people.keys import Ask
-    from selftune.loop.canary.note import CanaryNote
     from selftune.loop.project import Project
     from selftune.records import Statement
 
@@ -60,16 +59,6 @@ def describe_canary(project: Project) -> Iterator[str]:
         yield from describe_trial(last)
 
 
-def canary_line(project: Project) -> str | None:
-    """One line for `selftune status`; None where nothing is tried and the last trial gave no alarm."""
-    note, last = read_canary(project.hidden), project.store.last(LiveTrial)
-    if note is not None and note.runs:
-        return _running_line(note)
-    if last is None or not last.returned:
-        return None
-    return f"{last.candidate_build_id[:18]} was sent back on {last.ended_at[:10]}: {last.why}"
-
-
 def approve_trial(project: Project, name: str, *, author: str, text: str, ask: Ask = ask_on_terminal) -> Statement:
     """Keep a person's signed yes to trying this build on real requests; it is no yes to releasing it.
 
@@ -85,8 +74,3 @@ def approve_trial(project: Project, name: str, *, author: str, text: str, ask: A
         door=door_of(project),
     )
     return put_on_record(project, speak(hear_project(project), said, ask), event="approved")
-
-
-def _running_line(note: CanaryNote) -> str:
-    how = "in the shadow" if note.shadow else f"for {note.share:.0%} of users"
-    return f"{note.candidate_build_id[:18]} is tried {how} since {note.started_at}: selftune canary status"

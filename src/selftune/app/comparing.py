@@ -16,9 +16,9 @@ from selftune.interactions.detect import open_sources
 from selftune.interactions.stage import capture
 from selftune.judges.pairwise import Contest, PairwiseJudge, compare_answers
 from selftune.judges.purse import Purse
+from selftune.loop.configured import make_judging
 from selftune.loop.ejected import rubric_of
 from selftune.loop.incoming.privacy import rules_of
-from selftune.loop.planning import make_judging
 from selftune.records import Interaction
 from selftune.scoring.sequential import SequentialPlan
 

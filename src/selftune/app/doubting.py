@@ -6,9 +6,10 @@ import getpass
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from selftune.app.doubts_page import who_may_end
 from selftune.app.signing import speak
 from selftune.errors import UsageError, WaitingForPersonError
-from selftune.governance.doubts import DOUBTS, against_ending, doubts, questioned
+from selftune.governance.doubts import DOUBTS, against_ending, doubts
 from selftune.governance.statements import PROJECT, STAYS, answer, close, lift, raise_concern, withdraw
 from selftune.loop.drafts import About, open_draft
 from selftune.loop.hearing import hear_project, put_on_record
@@ -18,7 +19,7 @@ from selftune.records import Gravity, Statement, StatementKind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from selftune.governance.doubts import Doubt, Hearing
+    from selftune.governance.doubts import Doubt
     from selftune.governance.people.keys import Ask
     from selftune.loop.drafts import Draft
     from selftune.loop.project import Project
@@ -175,19 +176,6 @@ def doubt_named(project: Project, name: str) -> Doubt:
     raise UsageError(
         f"{name} is neither a concern nor a hold.", next_step="Choose one that `selftune concern list --all` shows."
     )
-
-
-def who_may_end(hearing: Hearing, doubt: Statement) -> str:
-    """Who can close or lift it, in a sentence."""
-    not_these = [] if doubt.kind in STAYS else [f"{doubt.author} (raised it)"]
-    not_these += [f"{name} ({why})" for name, why in questioned(hearing, doubt)]
-    what = "lifted, with --because," if doubt.kind in STAYS else "closed, with --because and --evidence,"
-    if hearing.alone and doubt.kind in STAYS and doubt.author_is_model:
-        return f"it can be {what} by any person"
-    by = f"; not {', '.join(not_these)}" if not_these else ""
-    key = ", who signs with their key" if hearing.roster.is_team else ""
-    own = f", or by {doubt.author}" if doubt.kind in STAYS and not doubt.author_is_model else ""
-    return f"it can be {what} by a person whom it does not question{own}{key}{by}"
 
 
 def _keep_ending(project: Project, doubt: Statement, said: Statement, ask: Ask) -> Statement:

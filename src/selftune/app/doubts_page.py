@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from selftune.app.doubting import who_may_end
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
-from selftune.governance.doubts import doubts, doubts_of_decision
+from selftune.governance.brake.file import is_braked
+from selftune.governance.brake.stays import KINDS, ever_said, named, project_stays
+from selftune.governance.doubts import doubts, doubts_of_decision, questioned
 from selftune.governance.matters import if_kept
+from selftune.governance.statements import STAYS
 from selftune.loop.hearing import hear_project
 from selftune.records import Decision, Interaction, Record, Release, Session, Statement, StatementKind
 
@@ -59,6 +61,32 @@ def standing_in_words(project: Project) -> str | None:
         for one in stand
     )
     return plain(f"{len(stand)} open: {told}")
+
+
+def stays_in_words(project: Project) -> Iterator[str]:
+    """What stops, holds or freezes the whole project now, with the way out, one after the other."""
+    ever = [kind for kind in KINDS.values() if ever_said(project.store, kind)]
+    hearing = hear_project(project) if ever else None
+    stands = [] if hearing is None else [doubt.statement for kind in ever for doubt in project_stays(hearing, kind)]
+    if is_braked(project.hidden) and all(said.kind is not StatementKind.STOP for said in stands):
+        yield "stop: the brake is on, and its file can't be read (lift: selftune lift stop)"
+    for word, kind in KINDS.items():
+        for said in stands:
+            if said.kind is kind:
+                yield f"{word}: {said.text!r} ({named(said.author)}, {said.said_at}; lift: selftune lift {word})"
+
+
+def who_may_end(hearing: Hearing, doubt: Statement) -> str:
+    """Who can close or lift it, in a sentence."""
+    not_these = [] if doubt.kind in STAYS else [f"{doubt.author} (raised it)"]
+    not_these += [f"{name} ({why})" for name, why in questioned(hearing, doubt)]
+    what = "lifted, with --because," if doubt.kind in STAYS else "closed, with --because and --evidence,"
+    if hearing.alone and doubt.kind in STAYS and doubt.author_is_model:
+        return f"it can be {what} by any person"
+    by = f"; not {', '.join(not_these)}" if not_these else ""
+    key = ", who signs with their key" if hearing.roster.is_team else ""
+    own = f", or by {doubt.author}" if doubt.kind in STAYS and not doubt.author_is_model else ""
+    return f"it can be {what} by a person whom it does not question{own}{key}{by}"
 
 
 def show_doubt(project: Project, doubt: Doubt) -> Iterator[str]:

@@ -34,8 +34,8 @@ def look_at_endpoints(project: Project) -> Iterator[Finding]:
 
 
 def _named(project: Project) -> Iterator[tuple[str, Judging]]:
+    from selftune.loop.configured import make_judging
     from selftune.loop.measuring.grading import gate_judging
-    from selftune.loop.planning import make_judging
 
     judging = make_judging(project)
     if judging.endpoint:

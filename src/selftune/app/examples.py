@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from selftune.curation.base import Judged
 from selftune.curation.examples import choose_examples, write_prompt
 from selftune.errors import NothingToTrainOnError
+from selftune.loop.configured import make_evaluation, make_judging
 from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import judged_log
-from selftune.loop.planning import make_curation, make_evaluation, make_judging
+from selftune.loop.planning import make_curation
 from selftune.plugins import load_plugin
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ import getpass
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from selftune.loop.forgetting.finding import find_words
-from selftune.loop.forgetting.forget import out_of_reach, touched_by_forgetting
 from selftune.records import Build, Dataset, Forgetting, Release, Run
 
 if TYPE_CHECKING:
@@ -24,6 +22,9 @@ _FIRST: Final = 5
 def look_for(project: Project, name: str, author: str = "") -> Words:
     """What is kept of a person or under an id, what the gateway captured until now included; errors as `find_words`."""
     from selftune.app.gateway.capture.ingest import take_now
+    from selftune.loop.forgetting.finding import (
+        find_words,  # wakes all that forgets; a status only asks whether anybody did
+    )
 
     # What is still in the spool would come in behind the forgetting.
     take_now(project)
@@ -37,6 +38,8 @@ def find_done(project: Project, name: str) -> Forgetting | None:
 
 def describe(project: Project, words: Words) -> Iterator[str]:
     """What would lose its words, what learnt from them, and what is out of reach."""
+    from selftune.loop.forgetting.forget import out_of_reach
+
     erasure = words.erasure
     yield f"Forgetting a {words.of}: {_counted(erasure.ids)}."
     if erasure.quoting or erasure.bare:
@@ -81,8 +84,8 @@ def lines_of_learning(project: Project, record: Record) -> Iterator[str]:
 def forgotten_line(project: Project) -> str | None:
     """What of the model in service should be known: it learnt from words that were erased since; None where not."""
     serving = project.store.last(Release)
-    found = None if serving is None else touched_by_forgetting(project).get(serving.id)
-    if serving is None or found is None:
+    forgotten = (done.touched for _, done in project.store.each(Forgetting))
+    if serving is None or not any(serving.id in touched for touched in forgotten):
         return None
     return f"{serving.version} learnt from words that were erased since; train without them: selftune cycle"
 
@@ -100,6 +103,8 @@ def describe_rebuilt(project: Project, found: Rebuilt) -> Iterator[str]:
 
 def as_data(project: Project, words: Words) -> dict[str, object]:
     """The same as data; it names records and quotes nobody."""
+    from selftune.loop.forgetting.forget import out_of_reach
+
     return {
         "of": words.of,
         "erased": list(words.erasure.ids),

@@ -8,10 +8,10 @@ from selftune.app.reporting.pages import figures
 from selftune.app.trainings import NEWEST, find_run
 from selftune.builds.config import FORMS, BuildConfig
 from selftune.gate.rules.leakage import LEAKAGE
+from selftune.loop.configured import make_evaluation
 from selftune.loop.deciding.forms import AGAINST, Comparison, compare_forms
 from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.measuring.further import further_suites
-from selftune.loop.planning import make_evaluation
 from selftune.loop.project import open_project
 from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor

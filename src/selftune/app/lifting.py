@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from selftune.app.doubting import end, speaker, subject_of
 from selftune.errors import DamagedFileError, UnknownNameError, UsageError
 from selftune.failpoints import reach
-from selftune.governance.brake.file import is_braked, mend, new_stop
-from selftune.governance.brake.stays import KINDS, ever_said, named, project_stays
+from selftune.governance.brake.file import mend, new_stop
+from selftune.governance.brake.stays import KINDS, project_stays
 from selftune.governance.statements import PROJECT, say
 from selftune.loop.canary.doubted import end_if_doubted
 from selftune.loop.canary.ending import end_by_brake
@@ -20,8 +20,6 @@ from selftune.loop.stops import settle_brake
 from selftune.records import StatementKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from selftune.governance.people.keys import Ask
     from selftune.loop.project import Project
     from selftune.records import Statement
@@ -75,19 +73,6 @@ def lift_stays(project: Project, word: str, because: str, *, author: str, ask: A
     if kind is StatementKind.STOP:
         settle_brake(project)
     return lifted
-
-
-def stays_in_words(project: Project) -> Iterator[str]:
-    """What stops, holds or freezes the whole project now, with the way out, one after the other."""
-    ever = [kind for kind in KINDS.values() if ever_said(project.store, kind)]
-    hearing = hear_project(project) if ever else None
-    stands = [] if hearing is None else [doubt.statement for kind in ever for doubt in project_stays(hearing, kind)]
-    if is_braked(project.hidden) and all(said.kind is not StatementKind.STOP for said in stands):
-        yield "stop: the brake is on, and its file can't be read (lift: selftune lift stop)"
-    for word, kind in KINDS.items():
-        for said in stands:
-            if said.kind is kind:
-                yield f"{word}: {said.text!r} ({named(said.author)}, {said.said_at}; lift: selftune lift {word})"
 
 
 def _make_sayable(project: Project) -> None:

@@ -286,8 +286,8 @@ def _judge(project: Project) -> int:
     """Everything kept goes to a judge that repeats the transcript as its reasoning."""
     from selftune.judges.rubric import load_rubric
     from selftune.judges.stage import judge
+    from selftune.loop.configured import make_judging
     from selftune.loop.executor import Silent, Stored
-    from selftune.loop.planning import make_judging
     from selftune.loop.runner import hold_lease, make_executor
     from selftune.records import Interaction
 

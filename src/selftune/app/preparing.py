@@ -19,12 +19,13 @@ from selftune.errors import ConfigError, NothingToTrainOnError, UnbalancedError
 from selftune.interactions.reading.assemble import find_state
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
+from selftune.loop.configured import make_evaluation, make_judging
 from selftune.loop.executor import Silent, Stored
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import JudgedLog, latest_judgements
-from selftune.loop.planning import check_mix_ratio, make_curation, make_evaluation, make_judging, refuse_other_prompting
+from selftune.loop.planning import check_mix_ratio, make_curation, refuse_other_prompting
 from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import hold_lease, make_executor
 from selftune.plugins import load_plugin

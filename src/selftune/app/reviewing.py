@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.errors import ConfigError, NothingNewError, UsageError
+from selftune.app.appointed import appointed_judge
+from selftune.errors import NothingNewError, UsageError
 from selftune.governance.keys import sign_statement
 from selftune.governance.statements import review as say_reviewed
 from selftune.judges.asking import ask_all
@@ -19,11 +20,11 @@ from selftune.judges.purse import Purse
 from selftune.judges.rubric import load_rubric
 from selftune.judges.tally import tally_by_category
 from selftune.ledger.keys import load_machine_key
+from selftune.loop.configured import make_judging
 from selftune.loop.ejected import rubric_of
 from selftune.loop.incoming.privacy import door_of
-from selftune.loop.measuring.calibrating import calibrate, calibration_line, drift_of
+from selftune.loop.measuring.calibrating import calibrate, drift_of
 from selftune.loop.plan import latest_judgements
-from selftune.loop.planning import make_judging
 from selftune.plugins import load_plugin
 from selftune.records import Interaction, Judgement, JudgementStatus
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from selftune.judges.tally import Tally
     from selftune.loop.executor import Timing
     from selftune.loop.project import Project
-    from selftune.records import JudgeIdentity, Rubric
+    from selftune.records import Rubric
 
 # Judges that lie further apart than this share of the scale dispute an interaction.
 _DISPUTED_FROM: Final = 0.25
@@ -202,26 +203,6 @@ def _candidate(interaction_id: str, verdicts: Mapping[str, _Given], rubric: Rubr
 
 def _speaker(role: str, persona: str | None) -> str:
     return role if persona is None else f"{role} ({persona})"
-
-
-def appointed_judge(project: Project) -> tuple[JudgeIdentity, Rubric]:
-    """The judge that the project's config names, and its rubric.
-
-    Raises:
-        ConfigError: endpoint, model or key is missing.
-    """
-    judging = make_judging(project)
-    identity: JudgeIdentity = load_plugin("selftune.judges", judging.name).from_config(judging).identity
-    return identity, load_rubric(judging.rubric, judging.codex)
-
-
-def judge_line(project: Project) -> str:
-    """Whether the judge is calibrated, in the one line that status shows; a judge that can't be made is named so."""
-    try:
-        identity, rubric = appointed_judge(project)
-    except ConfigError as error:
-        return f"judge not calibrated: {error.message}"
-    return calibration_line(project, identity, rubric)
 
 
 def check_after_batch(project: Project, timings: Iterable[Timing]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from selftune.app.evidence import evaluations_of
 from selftune.app.next_step import next_step, under_way
-from selftune.app.teachers import describe_corrector
 from selftune.evals.summaries import summarise
 from selftune.records import (
     Build,
@@ -159,6 +158,8 @@ def _grading_costs(plan: Plan) -> str:
 
 def plan_summary(plan: Plan) -> dict[str, Any]:
     """What a cycle would do, line by line."""
+    from selftune.app.teachers import describe_corrector
+
     suite = plan.evaluation.suite
     return {
         "generation": plan.generation,
@@ -185,15 +186,14 @@ def plan_summary(plan: Plan) -> dict[str, Any]:
 
 def status_summary(project: Project) -> dict[str, Any]:
     """Where the project stands, and what to do next."""
-    from selftune.app.breaker_page import breaker_line
-    from selftune.app.canarying import canary_line
-    from selftune.app.doubts_page import standing_in_words
+    from selftune.app.appointed import judge_line
+    from selftune.app.doubts_page import standing_in_words, stays_in_words
     from selftune.app.forgetting import forgotten_line
-    from selftune.app.lifting import stays_in_words
     from selftune.app.night_status import alarm_line
-    from selftune.app.reviewing import judge_line
+    from selftune.app.trial_page import canary_line
+    from selftune.app.unseen import breaker_line
+    from selftune.loop.configured import make_evaluation
     from selftune.loop.lessons.coldstart import look_ahead
-    from selftune.loop.planning import make_evaluation
     from selftune.loop.releasing.service import make_target
     from selftune.release.live import LiveServer
 

@@ -7,14 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.reviewing import appointed_judge
+from selftune.app.appointed import appointed_judge
 from selftune.errors import NothingNewError
 from selftune.judges.asking import ask_all
 from selftune.judges.calibration.canaries import CANARY
 from selftune.judges.pairwise import PairwiseJudge
 from selftune.judges.purse import Purse
+from selftune.loop.configured import make_judging
 from selftune.loop.plan import latest_judgements
-from selftune.loop.planning import make_judging
 from selftune.records import Interaction, Judgement, Message, Rejected, digest_of
 
 if TYPE_CHECKING:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from selftune.loop.canary.note import read_canary
+from selftune.records import LiveTrial
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from selftune.records import GuardFound, LiveTrial
+    from selftune.loop.canary.note import CanaryNote
+    from selftune.loop.project import Project
+    from selftune.records import GuardFound
 
 _FEW_PEOPLE: Final = 2
 
@@ -42,3 +47,18 @@ def _told(found: GuardFound) -> str:
         f"{found.name}: {found.mean:+.3f} [{low:+.3f}, {high:+.3f}] over {found.n}, tolerated "
         f"{found.tolerated:+.3f}: {verdict}"
     )
+
+
+def canary_line(project: Project) -> str | None:
+    """One line for `selftune status`; None where nothing is tried and the last trial gave no alarm."""
+    note, last = read_canary(project.hidden), project.store.last(LiveTrial)
+    if note is not None and note.runs:
+        return _running_line(note)
+    if last is None or not last.returned:
+        return None
+    return f"{last.candidate_build_id[:18]} was sent back on {last.ended_at[:10]}: {last.why}"
+
+
+def _running_line(note: CanaryNote) -> str:
+    how = "in the shadow" if note.shadow else f"for {note.share:.0%} of users"
+    return f"{note.candidate_build_id[:18]} is tried {how} since {note.started_at}: selftune canary status"

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from selftune.app.breaker_page import breaker_now
 from selftune.app.reporting.pages.plain import one_line, plain, quoted
+from selftune.app.unseen import breaker_now
 from selftune.errors import WaitingForPersonError
 from selftune.governance.brake.file import is_braked
 from selftune.governance.brake.stays import KINDS
 from selftune.governance.clearance import clear_for_release
 from selftune.governance.doubts import DOUBTS, doubts
 from selftune.governance.statements import PROJECT, STAYS
-from selftune.loop.braking import check_brake
 from selftune.loop.forging.standing import ToolState, tools_of
 from selftune.loop.hearing import hear_project
 from selftune.loop.night.alarms import refuse_stopped
@@ -98,6 +97,8 @@ def describe_waiting(found: tuple[Waiting, ...]) -> Iterator[str]:
 def _stays(project: Project, hearing: Hearing) -> Iterator[Waiting]:
     found = [doubt for doubt in doubts(hearing, STAYS) if doubt.stands]
     if is_braked(project.hidden) and not any(one.statement.kind is StatementKind.STOP for one in found):
+        from selftune.loop.braking import check_brake  # it knows every stage that learns
+
         try:
             check_brake(project)
         except WaitingForPersonError as braked:

@@ -12,6 +12,9 @@ from selftune.records import DatasetKind, Prompting
 if TYPE_CHECKING:
     from selftune.records import Codex
 
+CORRECTED: Final = "corrected"
+CORRECTS: Final = "corrects:"
+"""How an answer that a teacher wrote anew is marked; behind the second stands the id of the one that it corrects."""
 _ROUNDING: Final = 1e-9
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.curation.certainty import set_aside_unsure
 from selftune.curation.confidence import verdict_on
-from selftune.curation.config import Selection
+from selftune.curation.config import CORRECTS, Selection
 from selftune.curation.facts import facts_of
 from selftune.curation.holdout import draw_holdout
 from selftune.curation.likeness.contamination import Measured, decontaminate, held_yardsticks
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from selftune.curation.select import Candidate
     from selftune.records import Interaction, Reject
 
-CORRECTED: Final = "corrected"
-CORRECTS: Final = "corrects:"
 # Of fewer corrections a mean says nothing about their teacher.
 _FEWEST: Final = 10
 _LEVEL: Final = 0.95

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from selftune.errors import UnknownNameError, UsageError
 from selftune.interactions.privacy.presidio import PRESIDIO_KINDS, check_presidio
-from selftune.interactions.privacy.redaction import ALL_KINDS, Redactor
 from selftune.interactions.reading.assemble import find_state
 from selftune.interactions.repair import join_surrogates, repair_text
 from selftune.records import Interaction, Quarantined, canonical_json
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from selftune.interactions.config import Capture
+    from selftune.interactions.privacy.redaction import Redactor
     from selftune.records import Feedback, Message
 
 
@@ -27,6 +27,8 @@ def check_door(config: Capture) -> None:
         UnknownNameError: the nearest kinds are offered.
         ConfigError: it names a kind that Presidio finds, and Presidio is not installed.
     """
+    from selftune.interactions.privacy.redaction import ALL_KINDS
+
     asked = {*config.redact, *config.quarantine}
     for kind in sorted(asked):
         if kind not in ALL_KINDS:
@@ -48,7 +50,7 @@ def pass_door(
         config: What the door looks for.
         found: Kinds of secrets that were taken out of it before it came here.
     """
-    redactor = Redactor((*config.redact, *config.quarantine))
+    redactor = _redactor_of(config)
     if isinstance(item, Quarantined):
         return _clean_raw(item, redactor, config)
     cleaned = _clean(item, redactor, config)
@@ -61,12 +63,12 @@ def pass_door(
 def clean_text(text: str, config: Capture) -> str:
     """A text that belongs to no interaction, mended and redacted; what people say is not mended, see `redact_words`."""
     mended = repair_text(text) if config.repair else join_surrogates(text)
-    return Redactor((*config.redact, *config.quarantine)).redact(mended)
+    return _redactor_of(config).redact(mended)
 
 
 def kinds_in(text: str, config: Capture) -> frozenset[str]:
     """The kinds of secrets that `clean_text` takes out of a text."""
-    redactor = Redactor((*config.redact, *config.quarantine))
+    redactor = _redactor_of(config)
     redactor.redact(repair_text(text) if config.repair else join_surrogates(text))
     return frozenset(redactor.found)
 
@@ -84,12 +86,21 @@ def redact_words(text: str, config: Capture) -> str:
             f"character {error.start + 1} of what was said is half of a character, which can't be kept.",
             next_step="Type it again, or give it as UTF-8.",
         ) from error
-    return Redactor((*config.redact, *config.quarantine)).redact(text)
+    return _redactor_of(config).redact(text)
 
 
 def clean(interaction: Interaction, config: Capture) -> Interaction:
     """One interaction through the door, never set aside; cleaning a clean one changes nothing."""
-    return _clean(interaction, Redactor((*config.redact, *config.quarantine)), config)
+    return _clean(interaction, _redactor_of(config), config)
+
+
+def _redactor_of(config: Capture) -> Redactor:
+    """What takes out the kinds of secrets that a config names."""
+    from selftune.interactions.privacy.redaction import (
+        Redactor,  # patterns take long to compile: whoever only reads needs none
+    )
+
+    return Redactor((*config.redact, *config.quarantine))
 
 
 def _clean(interaction: Interaction, redactor: Redactor, config: Capture) -> Interaction:

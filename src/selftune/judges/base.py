@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from selftune.context import Work
     from selftune.judges.purse import Purse
     from selftune.records import Interaction, JudgeIdentity, Judgement, Rubric
+
+ORDER_DEPENDENT: Final = "order_dependent"
+"""The flag of a verdict on a pair that another order of the two would have turned."""
 
 
 class Judge(Protocol):

@@ -14,7 +14,8 @@ from itertools import combinations
 from statistics import fmean, variance
 from typing import TYPE_CHECKING, Final
 
-from selftune.judges.pairwise import FIRST_WON, LAST_WON, ORDER_DEPENDENT
+from selftune.judges.base import ORDER_DEPENDENT
+from selftune.judges.pairwise import FIRST_WON, LAST_WON
 from selftune.judges.shares import share_of
 from selftune.records import digest_of
 from selftune.scoring.agreement import Agreement, measure_spearman, student_quantile

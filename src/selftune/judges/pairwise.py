@@ -13,6 +13,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from selftune.judges.base import ORDER_DEPENDENT
 from selftune.judges.bundle import BundleSitting, Part
 from selftune.judges.endpoint import appoint_endpoint
 from selftune.judges.oracle import OracleJudge
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from selftune.judges.endpoint import Endpoint
     from selftune.records import Rubric
 
-ORDER_DEPENDENT: Final = "order_dependent"
 # Of verdicts that depend on the order: in both orders the answer in this place won.
 FIRST_WON: Final = "first_place_won"
 LAST_WON: Final = "last_place_won"

@@ -26,7 +26,6 @@ from selftune.records import (
     Decision,
     Interaction,
     Judgement,
-    PromptSearch,
     Run,
     digest_of,
     not_erased,
@@ -327,24 +326,6 @@ def latest_judgements(store: Store, judge: JudgeIdentity, rubric_digest: str | N
     Of a conversation that grew, only the newest version counts. Fixed transcripts are the judge's test, no lessons.
     """
     return tuple(key.judgement_id for key in judged_log(store, judge, rubric_digest).names)
-
-
-def last_learnt(store: Store) -> Dataset | None:
-    """The newest dataset of a run that a decision was made about; None before the first.
-
-    Not that of the last decision: it may have been about a run that somebody named, on a dataset of an earlier night.
-    """
-    decided = dict.fromkeys(decision.run_id for _, decision in store.each(Decision) if decision.run_id is not None)
-    learnt = {run.dataset_id for run in store.records(decided, Run)}
-    return store.record(max(learnt, key=store.sequence_of), Dataset) if learnt else None
-
-
-def last_shown(store: Store) -> Dataset | None:
-    """The newest dataset whose lessons a prompt was chosen by that a decision was about; None before the first."""
-    decided = dict.fromkeys(decision.build_id for _, decision in store.each(Decision) if decision.build_id is not None)
-    found = dict.fromkeys(build.search_id for build in store.records(decided, Build) if build.search_id is not None)
-    shown = {search.dataset_id for search in store.records(found, PromptSearch)}
-    return store.record(max(shown, key=store.sequence_of), Dataset) if shown else None
 
 
 def learnt_ids(store: Store, dataset: Dataset | None) -> frozenset[str]:

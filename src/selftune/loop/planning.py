@@ -12,25 +12,21 @@ from selftune.curation.config import Curation, MixBy
 from selftune.curation.render import is_known_as_person, is_left_out
 from selftune.curation.traits import REAL, SYNTHETIC
 from selftune.errors import ConfigError, NothingNewError, UsageError
-from selftune.evals.config import EvaluationConfig
-from selftune.evals.suites import load_suite
 from selftune.gate.nights import nights_of
 from selftune.gate.planning import plan_check
 from selftune.governance.independence import Party, check_independence
 from selftune.governance.registry.lineage import lineage_of
 from selftune.interactions.served import Resampled
-from selftune.judges.calibration.human import HUMAN
-from selftune.judges.config import Judging, Member
-from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.judges.stage import judge
+from selftune.loop.configured import gap_on_scale, make_evaluation, make_judging, prices_of
 from selftune.loop.deciding.live import trials_between
 from selftune.loop.deciding.picks import picks_between
 from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.deciding.trainings import recipes_again
-from selftune.loop.ejected import codex_of, find_text
+from selftune.loop.ejected import codex_of
 from selftune.loop.incoming.news import read_news, refuse_when_nothing_new
-from selftune.loop.incoming.privacy import TodaysRules, door_of, rules_of
+from selftune.loop.incoming.privacy import door_of, rules_of
 from selftune.loop.lessons.coldstart import learnt_so_far, trigger_of
 from selftune.loop.lessons.recipes import find_recipe, recipe_in_force
 from selftune.loop.lessons.taking_out import left_out
@@ -39,7 +35,7 @@ from selftune.loop.measuring.calibrating import calibration_line, refuse_uncalib
 from selftune.loop.measuring.controls import control_arms
 from selftune.loop.measuring.demands import refuse_probe, refuse_unsound_suites
 from selftune.loop.measuring.further import further_suites, refuse_unknown_demands
-from selftune.loop.measuring.grading import make_gate_judge, refuse_related_graders
+from selftune.loop.measuring.grading import refuse_related_graders
 from selftune.loop.measuring.holdout import make_holdout
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import Kept, Logged, Plan, learnt_ids
@@ -50,7 +46,6 @@ from selftune.records import (
     Arm,
     Build,
     CheckStatus,
-    DatasetKind,
     Decision,
     Interaction,
     JudgementStatus,
@@ -61,10 +56,12 @@ from selftune.training.repeating import holds_recipe, recipe_of
 
 if TYPE_CHECKING:
     from selftune.context import Reader
+    from selftune.evals.config import EvaluationConfig
     from selftune.gate.config import Policy
     from selftune.interactions.base import Source
     from selftune.interactions.config import Capture
-    from selftune.loop.config import CurationSection, JudgeSection, PanelMember, ProjectConfig, TeacherSection
+    from selftune.judges.config import Judging
+    from selftune.loop.config import CurationSection, ProjectConfig
     from selftune.loop.executor import Stored
     from selftune.loop.project import Project
     from selftune.loop.prompts.stage import PromptSearching
@@ -325,44 +322,6 @@ def make_sources(project: Project, fresh: Stored[Interaction], champion: Build, 
     return (logged, more)
 
 
-def make_judging(project: Project) -> Judging:
-    """The judge that chooses what is learnt."""
-    config, section = project.config, project.config.judge
-    rubric, codex = find_text(project.folder, "rubric", section.rubric), codex_of(project.folder, config)
-    return Judging(
-        name=section.name,
-        rubric=rubric,
-        rubric_digest=load_rubric(rubric, codex).id,
-        codex=codex,
-        endpoint=section.endpoint or None,
-        model=section.model or None,
-        api_key_env=section.api_key_env or None,
-        egress=config.egress.allow,
-        outlet=TodaysRules(rules_of(config)),
-        spoiled_copies_from=config.curation.threshold if config.calibration.spoiled_copies else None,
-        at_once=section.at_once,
-        timeout_seconds=section.timeout_seconds,
-        prices=prices_of(section),
-        budget_usd=section.budget_usd,
-        members=tuple(map(make_member, section.members)),
-        quorum=section.quorum,
-        disagreement=section.disagreement,
-        # Pairs of answers and thumbs need no judge, and nobody waits for people.
-        required=config.curation.kind == DatasetKind.SFT and section.name != HUMAN,
-    )
-
-
-def make_member(member: PanelMember) -> Member:
-    """One judge of a panel."""
-    return Member(
-        name=member.name,
-        endpoint=member.endpoint or None,
-        model=member.model or None,
-        api_key_env=member.api_key_env or None,
-        prices=prices_of(member),
-    )
-
-
 def make_corrector(config: ProjectConfig, judge: JudgeIdentity, policy: Policy, read: Reader) -> Teaching | None:
     """The teacher that corrects answers in each cycle; None where the project has not asked for it.
 
@@ -394,21 +353,6 @@ def make_teaching(config: ProjectConfig) -> Teaching:
         prices=prices_of(section),
         budget_usd=section.budget_usd,
     )
-
-
-def prices_of(section: JudgeSection | PanelMember | TeacherSection) -> Prices:
-    """What the tokens of a model behind an endpoint cost."""
-    return Prices(
-        prompt=section.usd_per_million_input,
-        completion=section.usd_per_million_output,
-        cached=section.usd_per_million_cached_input,
-    )
-
-
-def gap_on_scale(judging: Judging) -> float:
-    """How far the overalls of several judges may lie apart before a person must look, on the rubric's scale."""
-    rubric = load_rubric(judging.rubric, judging.codex)
-    return judging.disagreement * (rubric.highest - rubric.lowest)
 
 
 def make_curation(project: Project) -> Curation:
@@ -505,11 +449,3 @@ def check_mix_ratio(share: float) -> float:
             next_step="Set data_mix_ratio under [curation], or --real-share, within it.",
         )
     return share
-
-
-def make_evaluation(project: Project) -> EvaluationConfig:
-    """The suite and how it is asked; equal for every arm."""
-    section = project.config.evaluation
-    suite = load_suite(find_text(project.folder, "suite", section.suite))
-    grader = make_gate_judge(project, suite)
-    return EvaluationConfig(suite=suite, repeats=section.repeats, slots=section.slots, grader=grader)

@@ -9,8 +9,6 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import psutil
-
 from selftune.errors import BudgetError, DamagedFileError, MissingFileError
 from selftune.platforms import sync_folder, sync_path
 from selftune.records import digest_file
@@ -103,6 +101,8 @@ class BlobStore:
         folder = self._root / "incoming"
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.iterdir():
+            import psutil  # only to see whether what was left there is somebody's
+
             if not psutil.pid_exists(int(left.name.partition("-")[0])):
                 left.unlink(missing_ok=True)
         temporary = folder / f"{os.getpid()}-{secrets.token_hex(16)}"

@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import psutil
 from filelock import FileLock, Timeout
 from sqlalchemy import insert, select, update
 
@@ -38,6 +37,8 @@ class Identity:
     @classmethod
     def own(cls) -> Self:
         """This process."""
+        import psutil
+
         pid = os.getpid()
         return cls(host=socket.gethostname(), pid=pid, started=psutil.Process(pid).create_time())
 
@@ -46,6 +47,8 @@ class Identity:
 
         One that ended and that nobody has cleared away yet is gone too: in a container nobody may ever do so.
         """
+        import psutil
+
         if self.host != here:
             return False
         try:

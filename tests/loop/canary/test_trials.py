@@ -13,9 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from canary_world import FakeChampion, in_team, world_of
 
 from selftune.app.braking import stop_here
-from selftune.app.canarying import approve_trial, canary_line, canary_status, describe_canary
+from selftune.app.canarying import approve_trial, canary_status, describe_canary
 from selftune.app.doubting import Wish, raise_on
 from selftune.app.lifting import put_stay
+from selftune.app.trial_page import canary_line
 from selftune.errors import IntegrityError, UnknownNameError, UsageError, WaitingForPersonError
 from selftune.governance.brake.file import new_stop, put_on
 from selftune.governance.statements import PROJECT

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.campaigns.base import Figure, Section
 from selftune.curation.base import Pair
 from selftune.curation.confidence import verdict_on
-from selftune.curation.corrections import CORRECTED, CORRECTS, without_worse_corrections
+from selftune.curation.config import CORRECTED, CORRECTS
+from selftune.curation.corrections import without_worse_corrections
 from selftune.curation.rejects import Rejects
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 from selftune.scoring.intervals import wilson_interval

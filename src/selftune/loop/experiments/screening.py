@@ -16,6 +16,7 @@ from selftune.errors import ConfigError
 from selftune.evals.config import EvaluationConfig
 from selftune.evals.coverage import CAN_GATE, Grade, lint_suite, unit_of
 from selftune.evals.suites import SUITES, load_suite
+from selftune.loop.configured import make_evaluation
 from selftune.loop.deciding.policy_lock import policy_of
 from selftune.loop.ejected import find_text
 from selftune.loop.experiments.agreement import agreement_on
@@ -24,7 +25,6 @@ from selftune.loop.measuring.demands import demands_of
 from selftune.loop.measuring.further import further_suites
 from selftune.loop.measuring.grading import make_gate_judge
 from selftune.loop.measuring.yardsticks import yardsticks_of
-from selftune.loop.planning import make_evaluation
 from selftune.records import Message, digest_of
 
 if TYPE_CHECKING:

@@ -17,11 +17,12 @@ from selftune.curation.config import Selection
 from selftune.curation.stage import curate
 from selftune.errors import NothingToTrainOnError, UsageError
 from selftune.evals.suites import load_suite
+from selftune.loop.configured import gap_on_scale, make_judging
 from selftune.loop.ejected import find_text
 from selftune.loop.lessons.taking_out import left_out
 from selftune.loop.measuring.yardsticks import make_yardsticks
 from selftune.loop.plan import judged_log
-from selftune.loop.planning import gap_on_scale, make_curation, make_judging
+from selftune.loop.planning import make_curation
 from selftune.loop.study.shuffling import deal_verdicts
 from selftune.records import Dataset, Interaction, Judgement, Run, digest_of, not_erased
 from selftune.store import BlobStore, Store

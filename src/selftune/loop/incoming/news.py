@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from selftune.curation.corrections import CORRECTED
+from selftune.curation.config import CORRECTED
 from selftune.errors import NothingNewError
 from selftune.loop.executor import Stored
+from selftune.loop.opened import utc_now
 from selftune.store import Listing, Span
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def read_news(project: Project, since: int) -> News:
 
 def _up_to_unfinished(project: Project, span: Span) -> tuple[Span, str | None]:
     """The span as far as nothing in it goes on, and when the first conversation behind it will count as complete."""
-    now = project.context().now()
+    now = utc_now()
     idle = timedelta(minutes=project.config.capture.idle_minutes)
     lately = (datetime.fromisoformat(now) - idle).isoformat(timespec="seconds")
     for one in project.store.unfinished(span, saved_since=lately):

@@ -19,7 +19,7 @@ from selftune.gate.policies import load_policy
 from selftune.loop.config import Profile
 from selftune.loop.ejected import find_text, rubric_of
 from selftune.loop.incoming.news import read_news
-from selftune.loop.plan import last_learnt, last_shown
+from selftune.loop.lessons.learnt import last_learnt, last_shown
 from selftune.loop.prompts.wishes import trains
 from selftune.records import Arm, Decision, Evaluation, Outcome, Run, digest_of
 from selftune.scoring.units import mean_of, unit_scores

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from selftune.context import ChatRequest, Progress
-from selftune.curation.corrections import CORRECTED, CORRECTS
+from selftune.curation.config import CORRECTED, CORRECTS
 from selftune.errors import BudgetError, RequestRefusedError
 from selftune.interactions.reading.assemble import said_by_assistant
 from selftune.judges.injection.find import neutralise

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
 from selftune.governance.independence import shared_families
+from selftune.judges.base import ORDER_DEPENDENT
 from selftune.judges.calibration.canaries import WORTHLESS_NAMES, canaries
 from selftune.judges.calibration.human import HumanJudge, is_human, merge_people
 from selftune.judges.calibration.measure import Bar, Calibration, compare_judges, measure_drift
 from selftune.judges.calibration.words import describe_line
-from selftune.judges.pairwise import ORDER_DEPENDENT
 from selftune.judges.shares import share_of
 from selftune.records import Judgement, JudgementStatus, Statement, StatementKind
 

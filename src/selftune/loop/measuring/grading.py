@@ -16,10 +16,8 @@ from selftune.interactions.reading.assemble import find_state
 from selftune.judges.bill import Bill, bill_by_size
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import is_loopback
-from selftune.judges.injection.guard import guard
 from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
-from selftune.judges.stage import judge_by
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.incoming.privacy import TodaysRules, rules_of
 from selftune.plugins import load_plugin
@@ -95,6 +93,9 @@ class GateJudge:
         return (scores[place] for place in range(len(answered)))
 
     def _by_one_rubric(self, scorer: str, answered: Sequence[Answered], context: Context) -> Iterator[Score]:
+        from selftune.judges.injection.guard import guard
+        from selftune.judges.stage import judge_by  # a status asks whether a suite needs a judge, and none to judge
+
         rubric = dict(self.rubrics)[scorer]
         judging = replace(self.judging, name=PAIRWISE) if _compares(scorer) else self.judging
         appointed = appoint(judging)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from selftune.evals.base import JUDGE
-from selftune.judges.rubric import load_rubric
-from selftune.loop.measuring.controls import NONE
-from selftune.loop.measuring.grading import GateJudge
-from selftune.loop.prompts.stage import PromptSearching
-
 if TYPE_CHECKING:
     from selftune.judges.config import Judging
     from selftune.loop.config import ProjectConfig
     from selftune.loop.project import Project
+    from selftune.loop.prompts.stage import PromptSearching
     from selftune.records import Build
 
 NO_RECIPE: Final = "none"
@@ -34,6 +29,12 @@ def without_training(project: Project) -> Project:
 
 def make_prompt_search(project: Project, judging: Judging, base: Build) -> PromptSearching | None:
     """How a prompt is searched for before this base, by the judge of the lessons; None where nobody is to search."""
+    from selftune.evals.base import JUDGE
+    from selftune.judges.rubric import load_rubric
+    from selftune.loop.measuring.controls import NONE
+    from selftune.loop.measuring.grading import GateJudge
+    from selftune.loop.prompts.stage import PromptSearching  # whoever only asks whether a project trains wakes none
+
     section = project.config.prompt
     if section.answers == 0:
         return None

@@ -8,10 +8,8 @@ from selftune.errors import IntegrityError
 from selftune.governance.approvals import approvals_needed
 from selftune.governance.clearance import clear_for_release
 from selftune.ledger.keys import load_machine_key
-from selftune.loop.deciding.suspicion import hold_if_suspicious
 from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import refuse_withdrawn, withdrawn_from_prompt
-from selftune.loop.signatures import chain_of_promotion
 from selftune.records import Build, Release
 from selftune.records.signatures import build_is_sealed
 from selftune.release.base import Promotion
@@ -113,6 +111,9 @@ def promotion_of(project: Project, build: Build, decision: Decision) -> Promotio
         WithdrawnError: its prompt shows words that their author took back.
         WaitingForPersonError: someone or an alarm holds it, a blocking concern is open, or a signature is missing.
     """
+    from selftune.loop.deciding.suspicion import hold_if_suspicious  # only a promotion is weighed so
+    from selftune.loop.signatures import chain_of_promotion
+
     serving = serving_release(project)
     public_key = load_machine_key(project.hidden / "keys").trusted
     if not build_is_sealed(build, public_key):

@@ -19,9 +19,9 @@ from selftune.interactions.served import ServedUsers, UserPrompt
 from selftune.interactions.stage import capture
 from selftune.judges.stage import judge
 from selftune.loop.braking import check_brake, check_freeze
+from selftune.loop.configured import make_judging
 from selftune.loop.incoming.privacy import door_of
 from selftune.loop.measuring.grading import make_gate_judge
-from selftune.loop.planning import make_judging
 from selftune.loop.releasing.service import serving_release
 from selftune.loop.runner import go_round, hold_lease, make_executor
 from selftune.loop.study.plan import StudyArm

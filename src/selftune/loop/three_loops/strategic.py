@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from selftune.loop.configured import make_evaluation
 from selftune.loop.lessons.coldstart import look_ahead
-from selftune.loop.planning import make_evaluation
 from selftune.loop.three_loops.signals import TIMESCALES, Loop, Signal
 from selftune.loop.three_loops.state import LoopState, Noticed
 from selftune.records import Dataset, Decision, Release

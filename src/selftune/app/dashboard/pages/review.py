@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request, Response
 
+from selftune.app.appointed import judge_line
 from selftune.app.cli.reviewing import scale_keys
 from selftune.app.dashboard.actions import Form, done
 from selftune.app.dashboard.reading import acting_on, project_of
 from selftune.app.dashboard.rendering import show
 from selftune.app.dashboard.sittings import Sitting, Sittings
-from selftune.app.reviewing import Reviewing, judge_line
+from selftune.app.reviewing import Reviewing
 from selftune.errors import UnknownNameError, UsageError
 from selftune.judges.rubric import RUBRICS
 
