@@ -11,6 +11,7 @@ Everything below must parse on Python 3.7, so that an old interpreter gets a sen
 from __future__ import annotations  # selftune needs Python 3.11, 3.12 or 3.13: run this file again with one of them
 
 import argparse
+import ast
 import ctypes
 import hashlib
 import importlib.util
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 TORCH = "torch==2.13.0"  # repeated in constraints.txt; a test keeps the two equal
+UV = "uv==0.13.9"  # a tool of the installation alone: nothing of selftune asks for it
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEFAULT_EXTRAS = ("train", "serve", "graph")
 KNOWN_EXTRAS = ("train", "serve", "graph", "lance", "inspect", "postgres", "notify", "otel", "dev")
@@ -54,6 +56,35 @@ NEEDED_BYTES = {
 }
 X86 = frozenset({"x86_64", "amd64"})
 ARM = frozenset({"arm64", "aarch64"})
+
+# uv reads none of pip's settings (decisions/0112): these it is told as options, these as variables of its environment,
+# and these change nothing about what is installed. With any other setting pip does the work itself.
+UV_OPTIONS = {
+    "index-url": "--default-index",
+    "extra-index-url": "--index",
+    "find-links": "--find-links",
+    "trusted-host": "--allow-insecure-host",
+}
+UV_VARIABLES = {
+    "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "proxy": "ALL_PROXY",
+}
+PIP_ALONE = frozenset(
+    (
+        *("disable-pip-version-check", "user", "require-virtualenv", "progress-bar", "quiet", "verbose", "no-color"),
+        *(
+            "no-input",
+            "root-user-action",
+            "no-python-version-warning",
+            "no-warn-script-location",
+            "retries",
+            "cache-dir",
+        ),
+    )
+)
 
 # What pip says when it fails, and what helps.
 FIXES = (
@@ -105,6 +136,29 @@ class TorchChoice:
 
     index: str | None
     why: str
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What puts packages into the environment: pip, or uv with what pip was told.
+
+    Attributes:
+        command: How it begins, up to its word for installing.
+        words: Options that follow that word.
+        environment: What it finds in its environment beside ours.
+    """
+
+    command: tuple[str, ...]
+    words: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def install(self, *arguments: str) -> list[str]:
+        """The command that installs; an index among the arguments stands for the configured one, as with pip."""
+        words = list(self.words)
+        if "--index-url" in arguments and "--default-index" in words:
+            place = words.index("--default-index")
+            del words[place : place + 2]
+        return [*self.command, "install", *words, *arguments]
 
 
 # --- what the machine can do -----------------------------------------------------------------------------------------
@@ -263,24 +317,101 @@ def resolve_torch(venv: Path, report: Path, index: str | None) -> list[str]:
     return pip(venv, "install", "--dry-run", "--ignore-installed", "--report", str(report), *source, TORCH)
 
 
-def install_torch(venv: Path, choice: TorchChoice) -> list[str]:
+def install_torch(tool: Tool, choice: TorchChoice) -> list[str]:
     """The command that installs PyTorch first, alone and exact; the rest of its needs come with selftune's."""
     # --index-url and not --extra-index-url: if that index can't be reached, fail; don't fetch 3 GB from the other one.
     source = ["--no-deps", "--index-url", choice.index] if choice.index else ["-c", str(ROOT / "constraints.txt")]
-    return pip(venv, "install", *source, TORCH)
+    return tool.install(*source, TORCH)
 
 
-def install_selftune(venv: Path, extras: Sequence[str], choice: TorchChoice) -> list[str]:
+def install_selftune(tool: Tool, extras: Sequence[str], choice: TorchChoice) -> list[str]:
     """The command that installs this checkout and everything it needs, at the pinned versions."""
     target = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     # Some builds (ROCm) need packages that only their own index has.
     more = ["--extra-index-url", choice.index] if choice.index and choice.index != TORCH_CPU_INDEX else []
-    return pip(venv, "install", "-c", str(ROOT / "constraints.txt"), *more, "-e", target)
+    return tool.install("-c", str(ROOT / "constraints.txt"), *more, "-e", target)
 
 
 def compile_sources(venv: Path) -> list[str]:
     """The command that compiles this checkout: pip compiles what it copies, and this it leaves where it lies."""
     return [str(program(venv, "python")), "-m", "compileall", "-q", str(ROOT / "src")]
+
+
+# --- what installs ---------------------------------------------------------------------------------------------------
+
+
+def pip_itself(venv: Path) -> Tool:
+    """pip, as the user has set it up."""
+    return Tool(tuple(pip(venv)), (), {})
+
+
+def uv_as_told(venv: Path, settings: Mapping[str, str]) -> Tool:
+    """uv, from pip's indexes and by pip's rule that the best version of them all is taken.
+
+    Raises:
+        RefusedError: pip is set up in a way that uv can't be told.
+    """
+    unknown = sorted(set(settings) - set(UV_OPTIONS) - set(UV_VARIABLES) - PIP_ALONE)
+    if unknown:
+        raise RefusedError(Problem(f"pip has a setting that uv does not know: {unknown[0]}.", "pip does it itself."))
+    words = ["--python", str(program(venv, "python")), "--compile-bytecode", "--index-strategy", "unsafe-best-match"]
+    for name, option in UV_OPTIONS.items():
+        for value in settings.get(name, "").split():
+            words += [option, value]
+    told = {variable: settings[name] for name, variable in UV_VARIABLES.items() if name in settings}
+    return Tool((str(program(venv, "uv")), "pip"), tuple(words), told)
+
+
+def read_pip_settings(text: str) -> dict[str, str]:
+    """What `pip config list` printed; a variable of the environment beats a command's section, and that `global`."""
+    found: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for line in text.splitlines():
+            name, sign, value = line.partition("=")
+            if sign and name.startswith(f"{section}."):
+                found[name[len(section) + 1 :]] = str(ast.literal_eval(value))
+    return found
+
+
+def find_tool(venv: Path, steps: Steps) -> Tool:
+    """uv, put into the environment by pip; pip where this machine has no uv, or uv can't be told what pip was told."""
+    listed = "" if steps.dry_run else read_lines(pip(venv, "config", "list"))
+    done = steps.done
+    try:
+        tool = uv_as_told(venv, read_pip_settings(listed))
+        # --only-binary: where no uv was built for this machine, none is built here.
+        steps.run(UV.replace("==", " "), pip_itself(venv).install("--only-binary", ":all:", UV))
+    except RefusedError as refusal:
+        steps.done = done + 1
+        say(f"        without uv, which is faster: {last_line(refusal)}")
+        return pip_itself(venv)
+    return tool
+
+
+def fill(venv: Path, title: str, steps: Steps, tool: Tool, command: Callable[[Tool], list[str]]) -> None:
+    """Install one thing by this tool; by pip after all where uv fails.
+
+    Raises:
+        RefusedError: pip failed too.
+    """
+    try:
+        steps.run(title, command(tool), tool.environment)
+    except RefusedError as refusal:
+        if tool == pip_itself(venv):
+            raise
+        say(f"        uv failed, so pip does it: {last_line(refusal)}")
+        steps.done -= 1
+        steps.run(title, command(pip_itself(venv)))
+
+
+def last_line(refusal: RefusedError) -> str:
+    """The end of what a command said."""
+    return refusal.problem.what.splitlines()[-1].strip(" |")
+
+
+def read_lines(command: Sequence[str]) -> str:
+    """What a command printed, empty if it failed."""
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, errors="replace", check=False).stdout
 
 
 # --- the environment -------------------------------------------------------------------------------------------------
@@ -360,8 +491,8 @@ class Steps:
         self.done = 0
         self.dry_run = dry_run
 
-    def run(self, title: str, command: Sequence[str]) -> None:
-        """Run one command, or print it on a dry run.
+    def run(self, title: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Run one command, with more in its environment, or print it on a dry run.
 
         Raises:
             RefusedError: it failed; the problem ends with the log's last lines and names what helps.
@@ -372,7 +503,7 @@ class Steps:
             say(head + "\n        " + " ".join(without_password(word) for word in command))
             return
         began = time.monotonic()
-        code, lines = follow(command, lambda line: show(head + line))
+        code, lines = follow(command, lambda line: show(head + line), environment or {})
         show("")
         if self.log.parent.is_dir():
             with self.log.open("a", encoding="utf-8") as log:
@@ -382,11 +513,11 @@ class Steps:
         say(f"{head.ljust(48, '.')} {time.monotonic() - began:6.1f} s")
 
 
-def follow(command: Sequence[str], each: Callable[[str], None]) -> tuple[int, list[str]]:
+def follow(command: Sequence[str], each: Callable[[str], None], more: Mapping[str, str]) -> tuple[int, list[str]]:
     """A command's exit code and the lines it printed, which `each` saw as they came."""
     lines = []
     # A user-wide `user = true` in pip's settings would lead out of the environment.
-    environment = {**os.environ, "PIP_USER": "0"}
+    environment = {**os.environ, "PIP_USER": "0", **more}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
     ) as process:
@@ -423,13 +554,15 @@ def install(venv: Path, extras: Sequence[str], machine: Machine, *, dry_run: boo
         RefusedError: a step failed.
     """
     wants_torch = "train" in extras
-    steps = Steps(venv / "install.log", 5 if wants_torch else 3, dry_run=dry_run)
+    steps = Steps(venv / "install.log", 6 if wants_torch else 4, dry_run=dry_run)
     steps.run(f"environment {venv.name}", make_venv(venv, machine.python))
+    tool = find_tool(venv, steps)
     choice = TorchChoice(None, "no PyTorch")
     if wants_torch:
         choice = find_torch(venv, machine, steps)
-        steps.run(TORCH.replace("==", " "), install_torch(venv, choice))
-    steps.run("selftune" + (f" [{','.join(extras)}]" if extras else ""), install_selftune(venv, extras, choice))
+        fill(venv, TORCH.replace("==", " "), steps, tool, lambda by: install_torch(by, choice))
+    title = "selftune" + (f" [{','.join(extras)}]" if extras else "")
+    fill(venv, title, steps, tool, lambda by: install_selftune(by, extras, choice))
     steps.run("compiled, so that commands start at once", compile_sources(venv))
     if not dry_run:
         write_stamp(venv, stamp_of(extras, machine.python))

@@ -38,6 +38,8 @@ LINUX = install.Machine(
     free_bytes=50_000_000_000,
 )
 
+PIP = install.pip_itself(Path("v"))
+
 
 def report(name: str) -> dict:
     return json.loads((REPORTS / f"{name}.json").read_text(encoding="utf-8"))
@@ -68,14 +70,16 @@ def test_the_choice_counts_the_cuda_packages_that_the_report_holds():
 
 def test_an_unreachable_processor_index_cannot_fall_back_to_cuda():
     choice = install.TorchChoice(install.TORCH_CPU_INDEX, "test")
-    command = install.install_torch(Path("v"), choice)
-    assert "--index-url" in command
-    assert "--extra-index-url" not in command
+    for tool in (PIP, install.uv_as_told(Path("v"), {"index-url": "https://example.org/simple"})):
+        command = install.install_torch(tool, choice)
+        assert command[command.index("--index-url") + 1] == install.TORCH_CPU_INDEX
+        assert "--extra-index-url" not in command
+        assert "--default-index" not in command  # uv takes one of the two
 
 
 def test_without_a_choice_pip_keeps_the_configured_index():
     plain = install.TorchChoice(None, "test")
-    commands = [install.install_torch(Path("v"), plain), install.install_selftune(Path("v"), ["train"], plain)]
+    commands = [install.install_torch(PIP, plain), install.install_selftune(PIP, ["train"], plain)]
     assert not [word for command in commands for word in command if "index" in word or "cert" in word]
 
 
@@ -161,6 +165,48 @@ def test_too_little_disk_is_said_before_anything_is_written():
     assert install.machine_problems(little, []) == []
 
 
+# --- what installs
+
+
+def test_uv_is_told_what_pip_is_set_up_with():
+    listed = """\
+:env:.cert='/certs/ca.pem'
+:env:.disable-pip-version-check='1'
+global.cert='/elsewhere.pem'
+global.extra-index-url='https://one.example/simple https://two.example/simple'
+global.index-url='https://for-all.example/simple'
+install.find-links='/wheels'
+install.index-url='https://mirror.example/simple'
+"""
+    tool = install.uv_as_told(Path("v"), install.read_pip_settings(listed))
+    words = " ".join(tool.words)
+    assert "--default-index https://mirror.example/simple" in words
+    assert "--index https://one.example/simple --index https://two.example/simple" in words
+    assert "--find-links /wheels" in words
+    assert "for-all" not in words
+    assert tool.environment == {"SSL_CERT_FILE": "/certs/ca.pem"}
+
+
+@pytest.mark.parametrize("setting", ["no-index", "pre", "only-binary", "a-setting-of-tomorrow"])
+def test_what_uv_cannot_be_told_leaves_the_work_to_pip(tmp_path, capsys, monkeypatch, setting):
+    monkeypatch.setattr(install, "read_lines", lambda command: f"global.{setting}='1'\n")
+    steps = install.Steps(tmp_path / "log", 6, dry_run=False)
+    assert install.find_tool(tmp_path, steps) == install.pip_itself(tmp_path)
+    assert setting in capsys.readouterr().out
+    assert steps.done == 1  # the step that is not taken counts
+
+
+def test_where_uv_fails_pip_does_the_same_step_and_only_its_failure_is_one(tmp_path, capsys):
+    steps = install.Steps(tmp_path / "log", 6, dry_run=False)
+    uv = install.uv_as_told(tmp_path, {})
+    broken = [sys.executable, "-c", "raise SystemExit('no wheel for you')"]
+    install.fill(tmp_path, "torch", steps, uv, lambda by: broken if by is uv else [sys.executable, "-c", ""])
+    assert "uv failed, so pip does it: no wheel for you" in capsys.readouterr().out
+    assert steps.done == 1
+    with pytest.raises(install.RefusedError, match="no wheel for you"):
+        install.fill(tmp_path, "torch", steps, uv, lambda by: broken)
+
+
 # --- the environment
 
 
@@ -223,7 +269,7 @@ def test_a_dry_run_prints_every_command_and_writes_nothing(tmp_path):
     command = [sys.executable, str(ROOT / "install.py"), "--dry-run", "--extras", "all", "--venv", str(venv)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert re.findall(r"\[(\d)/5\]", result.stdout) == ["1", "2", "3", "4", "5"]
+    assert re.findall(r"\[(\d)/6\]", result.stdout) == ["1", "2", "3", "4", "5", "6"]
     assert "constraints.txt" in result.stdout
     assert f"compileall -q {ROOT / 'src'}" in result.stdout
     assert not venv.exists()
