@@ -19,6 +19,8 @@ import pytest
 
 from selftune.app.process_tree import Member, ProcessTree
 
+PATIENCE = 60
+"""Seconds that a test waits for what must come: a busy machine is no failure."""
 TREE = """
 import asyncio, logging, sys
 from pathlib import Path
@@ -77,7 +79,7 @@ def hear_until(word, listening) -> list[str]:
 
 def gone(pid) -> bool:
     try:
-        psutil.Process(pid).wait(20)
+        psutil.Process(pid).wait(PATIENCE)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
@@ -87,13 +89,14 @@ def gone(pid) -> bool:
 
 @pytest.mark.needs("fork")
 def test_what_is_killed_is_back_within_seconds(tree):
+    began = time.monotonic()
     process = tree("steady")
     first = next_pid(process)
-    began = time.monotonic()
+    a_start, began = time.monotonic() - began, time.monotonic()
     os.kill(first, signal.SIGKILL)
     second = next_pid(process)
     assert second != first
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10 + a_start, "beside what a start takes on this machine"
 
 
 @pytest.mark.needs("fork")
@@ -102,7 +105,7 @@ def test_a_signal_ends_all_of_it_also_where_ctrl_c_is_ignored(tree, number):
     process = tree("steady", sigint_ignored=True)
     child = next_pid(process)
     process.send_signal(number)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     assert gone(child)
 
 
@@ -111,7 +114,7 @@ def test_nothing_is_left_of_a_tree_whose_parent_was_killed_not_even_what_hears_n
     process = tree("steady", "deaf")
     children = [next_pid(process), next_pid(process)]
     process.kill()
-    process.wait(10)
+    process.wait(PATIENCE)
     assert [gone(child) for child in children] == [True, True]
 
 
@@ -126,7 +129,7 @@ def test_what_hangs_is_renewed_and_what_can_not_be_started_is_given_up(tmp_path,
     )
 
     async def next_steady() -> int:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while (words := (await said.get()).split())[0] != "steady":
                 pass
         return int(words[1])
@@ -152,7 +155,7 @@ def test_what_hangs_is_renewed_and_what_can_not_be_started_is_given_up(tmp_path,
 @pytest.mark.needs("fork")
 def test_what_can_not_be_started_at_all_ends_the_tree_with_its_code(tree):
     process = tree("hopeless", "steady")
-    assert process.wait(20) == 2
+    assert process.wait(PATIENCE) == 2
     assert "hopeless can't be started" in process.stderr.read()
 
 
@@ -178,7 +181,7 @@ def test_up_serves_a_clients_request_and_leaves_nothing_behind(tmp_path):
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     place = tempfile.mkdtemp()  # a test's own folder has too long a name for a socket
     listening.bind(f"{place}/s")
-    listening.settimeout(60)
+    listening.settimeout(PATIENCE)
     process = subprocess.Popen(
         [*command, "--project", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -190,19 +193,19 @@ def test_up_serves_a_clients_request_and_leaves_nothing_behind(tmp_path):
         lines = [process.stdout.readline() for _ in range(3)]
         told = hear_until("WATCHDOG=1", listening)
         address, key = lines[0].split()[1].removesuffix("/v1"), lines[1].split()[-1]
-        connection = HTTPConnection(address.removeprefix("http://"), timeout=10)
+        connection = HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
         body = json.dumps({"model": "champion", "messages": [{"role": "user", "content": "Hello."}]})
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
         connection.request("POST", "/v1/chat/completions", body, headers)
         refused = connection.getresponse()
         error = json.loads(refused.read())["error"]
         again = subprocess.run(
-            [*command, "--project", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+            [*command, "--project", str(tmp_path)], capture_output=True, text=True, check=False, timeout=PATIENCE
         )
         below = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.terminate()
-        code = process.wait(30)
+        code = process.wait(PATIENCE)
         process.communicate()
     ended = hear_until("STOPPING=1", listening)
     listening.close()

@@ -35,12 +35,12 @@ def ask(text, seed=0):
 
 
 def gone(pid):
-    """Whether the process has ended, after at most ten seconds; an unreaped child counts as ended."""
+    """Whether the process has ended, after at most a minute; an unreaped child counts as ended."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return True
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:

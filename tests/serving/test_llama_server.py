@@ -63,7 +63,7 @@ def test_program_goes_with_who_started_it_and_takes_it_along_when_it_dies(built,
     order = Order(model=str(built.gguf), context_tokens=256, program=program)
     with run_server(order, tmp_path / "log") as server:
         (child,) = children_of(server)
-    assert psutil.wait_procs([child], timeout=30)[1] == []
+    assert psutil.wait_procs([child], timeout=60)[1] == []
     with run_server(order, tmp_path / "log") as server:
         children_of(server)[0].kill()
         with pytest.raises(ServingError, match=r"llama\.cpp died"), server.watched() as client:
@@ -75,7 +75,7 @@ def test_program_does_not_outlive_who_was_killed(built, program, tmp_path):
     with run_server(Order(model=str(built.gguf), context_tokens=256, program=program), tmp_path / "log") as server:
         (child,) = children_of(server)
         psutil.Process(server.pid).kill()
-        assert psutil.wait_procs([child], timeout=30)[1] == []
+        assert psutil.wait_procs([child], timeout=60)[1] == []
 
 
 def test_damaged_file_is_told_as_over_the_wheel(built, program, tmp_path):
