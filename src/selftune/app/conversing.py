@@ -285,10 +285,10 @@ def _of_release(release: Release) -> Other:
 
 
 def _of_stray(build: Build, said: str | None) -> Other:
-    word = f"the gate said {said}" if said else "it never came before the gate"
+    word = f"the gate said {said}" if said else "the gate was not asked"
     return Other(
         key=build.id,
-        name=f"never released, {build.form.value} {build.quantisation} of a {build.origin.value}: {word}",
+        name=f"{build.id[6:18]}, {build.form.value} {build.quantisation} of a {build.origin.value}: {word}",
         build_id=build.id,
         build_digest=build.digest,
         is_released=False,

@@ -16,7 +16,7 @@ from peopled_project import make_peopled, stand_in
 @pytest.fixture(scope="module")
 def peopled(tmp_path_factory):
     """The folder of the project; fakes answer in it."""
-    folder = tmp_path_factory.mktemp("peopled") / "p"
+    folder = tmp_path_factory.mktemp("peopled") / "my-model"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         stand_in(patch)

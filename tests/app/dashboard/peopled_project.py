@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from selftune.codex.reading import load_codex
 from selftune.gate.policies import load_policy
 from selftune.interactions.reading.assemble import find_state
+from selftune.loop.canary.note import CanaryNote, Limits
 from selftune.loop.planning import make_plan
 from selftune.loop.project import create_project, open_project
 from selftune.records import (
@@ -64,7 +65,7 @@ TOPICS = (
 
 def make_peopled(folder: Path) -> Path:
     """Make it in a folder that is there and empty."""
-    create_project(folder, name="p", base="reference", recipe="reference_sft", suite="state_obedience")
+    create_project(folder, name="my-model", base="reference", recipe="reference_sft", suite="state_obedience")
     with (folder / "selftune.toml").open("a", encoding="utf-8") as config:
         config.write("\n[curation]\ntrigger = 3\nholdout_share = 0.0\n")
     with open_project(folder) as project:
@@ -110,6 +111,16 @@ def doubt_by(author: str, subject: str, text: str) -> Statement:
     return Statement(
         salt=text, author=author, author_is_model=False, subject=subject, kind=StatementKind.CONCERN, text=text,
         said_at="2026-11-20T08:00:00+00:00", gravity=Gravity.BLOCKING,
+    )  # fmt: skip
+
+
+def a_trial() -> CanaryNote:
+    """A note that a candidate is being tried, which nothing answers as."""
+    limits = Limits(alpha=0.05, errors=0.02, refusals=0.05, thumbs=0.1, slow=0.2, slower_times=1.5)
+    return CanaryNote(
+        trial="ab" * 8, candidate_build_id="build:c", candidate_digest="sha256:c", champion_build_id=CHAMPION.id,
+        champion_digest=CHAMPION.digest, evaluation_id="evaluation:e", address="http://127.0.0.1:9/v1", share=0.25,
+        shadow=False, salt="cd" * 16, started_at="2026-11-22T17:00:00+00:00", limits=limits,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -24,10 +25,12 @@ from looking import (
     picture,
 )
 from page_reading import PATIENCE
+from peopled_project import a_trial
 
 from selftune.app.dashboard.pages import PAGES
 from selftune.app.dashboard.serve import listen
 from selftune.app.dashboard.server import make_app
+from selftune.loop.canary.note import note_path, write_canary
 from selftune.loop.project import open_project
 from selftune.records import Interaction, Statement, StatementKind
 
@@ -240,6 +243,20 @@ def test_a_concern_is_raised_and_answered(visit):
     page.get_by_label("Your reply").first.fill("It is.")
     page.get_by_role("button", name="Reply").first.click()
     page.get_by_text("The concern is as open as before.").wait_for()
+
+
+def test_what_changes_by_itself_takes_the_focus_from_nobody(visit, peopled):
+    hidden, note = peopled / ".selftune", a_trial()
+    try:
+        write_canary(note, hidden)
+        page = visit("/now")
+        button = page.get_by_role("button", name="Back to the champion")
+        button.focus()
+        write_canary(replace(note, share=0.5), hidden)
+        page.get_by_text("tried for 50% of users").wait_for()
+        assert button.evaluate("button => button === document.activeElement")
+    finally:
+        note_path(hidden).unlink(missing_ok=True)
 
 
 def test_a_dialogue_is_drawn_and_told(visit):

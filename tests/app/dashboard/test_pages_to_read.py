@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 from dashboard_visitor import Markup, Visitor
-from peopled_project import CHAMPION
+from peopled_project import CHAMPION, a_trial
 
 from selftune.app.dashboard import trials
 from selftune.app.dashboard.pages import models, now
 from selftune.app.rules import rules_of
 from selftune.app.watching import Running
-from selftune.loop.canary.note import CanaryNote, Limits, read_canary, write_canary
+from selftune.loop.canary.note import read_canary, write_canary
 from selftune.loop.canary.settling import trial_of
 from selftune.loop.night.alarms import note_began
 from selftune.loop.night.window import Window
@@ -213,12 +213,6 @@ def test_going_back_is_done_by_the_form_alone_and_says_so(visitor, folder, monke
 
 def test_a_candidate_on_trial_is_shown_with_its_guardrails_and_sent_back_by_a_button(visitor, folder, monkeypatch):
     """Nothing answers in this trial; what its guards would have seen is made up."""
-    limits = Limits(alpha=0.05, errors=0.02, refusals=0.05, thumbs=0.1, slow=0.2, slower_times=1.5)
-    note = CanaryNote(
-        trial="ab" * 8, candidate_build_id="build:c", candidate_digest="sha256:c", champion_build_id=CHAMPION.id,
-        champion_digest=CHAMPION.digest, evaluation_id="evaluation:e", address="http://127.0.0.1:9/v1", share=0.25,
-        shadow=False, salt="cd" * 16, started_at="2026-11-22T17:00:00+00:00", limits=limits,
-    )  # fmt: skip
     plain = {"n": 900, "tolerated": 0.02, "p_value": 0.001, "alpha": 0.0125}
     guards = (
         GuardFound(name="errors", mean=0.11, interval=(0.05, 0.17), **plain),
@@ -231,7 +225,7 @@ def test_a_candidate_on_trial_is_shown_with_its_guardrails_and_sent_back_by_a_bu
     monkeypatch.setattr(trials, "trial_of", fake_trial_of)
     assert "is being tried" not in words_of(visitor, "/now") + words_of(visitor, "/models")
     assert "no candidate is being tried" in visitor.sends("/models/trial/stop").text
-    write_canary(note, folder / ".selftune")
+    write_canary(a_trial(), folder / ".selftune")
     for path in ("/now", "/models"):
         told = words_of(visitor, path)
         assert "build:c is being tried for 25% of users" in told

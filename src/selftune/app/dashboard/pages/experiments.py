@@ -94,7 +94,7 @@ def _run(kept_at: str, run: Run) -> list[Any]:
     name = linked(run.id[4:16], f"/experiments/runs/{run.id}")
     status = tinted(run.status.value.replace("_", " "), "good" if run.status.value == "finished" else "unsure")
     counts = (figure(f"{run.steps:,} of {run.planned_steps:,}"), figure(f"{run.examples:,}"))
-    loss = figure("-" if not run.curve else f"{run.curve[-1].loss:.3f}")
+    loss = figure("-" if not run.curve else f"{run.curve[-1].loss:.3g}")
     took = figure(figures.seconds(run.wall_seconds))
     return [name, kept_at[:16].replace("T", " "), run.recipe, run.objective, run.backend, status, *counts, loss, took]
 

@@ -11,10 +11,10 @@ from selftune.app.approving import approve_next, describe_what_waits
 from selftune.app.dashboard.actions import Form, done
 from selftune.app.dashboard.cells import figure, linked, tinted
 from selftune.app.dashboard.keys import ask_nobody, require_alone
-from selftune.app.dashboard.reading import acting_on, folder_of, project_of
+from selftune.app.dashboard.reading import acting_on, folder_of, project_of, remembered
 from selftune.app.dashboard.rendering import show
-from selftune.app.doubting import Wish, end, raise_on, reply, speaker, take_back, who_may_end
-from selftune.app.doubts_page import headline
+from selftune.app.doubting import Wish, end, raise_on, reply, speaker, take_back
+from selftune.app.doubts_page import headline, who_may_end
 from selftune.app.health import check_ledger
 from selftune.app.lifting import lift_stays
 from selftune.app.waiting import Awaited, what_waits
@@ -53,7 +53,8 @@ def governance(request: Request, everything: bool = False) -> Response:
     hearing = hear_project(project)
     found = [one for one in doubts(hearing, DOUBTS | STAYS) if everything or one.stands]
     waits = what_waits(project)
-    looks = [(looked.subject, one) for looked in look_at_all(project) for one in looked.looks]
+    looked_at = remembered(request, "alarms", look_at_all)
+    looks = [(looked.subject, one) for looked in looked_at.value for one in looked.looks]
     return show(
         request,
         "governance",
@@ -65,6 +66,7 @@ def governance(request: Request, everything: bool = False) -> Response:
         alone=hearing.alone,
         gravities=[one.value for one in Gravity],
         signed=[_signed(one) for _, one in reversed(hearing.said) if one.kind in _SIGNED][:_MOST],
+        behind=looked_at.is_behind,
         alarm_head=["about", "alarm", "series", "verdict", "what was found", "n"],
         loud=[_look(looked, one) for looked, one in looks if one.verdict in _LOUD],
         quiet=[_look(looked, one) for looked, one in looks if one.verdict not in _LOUD],

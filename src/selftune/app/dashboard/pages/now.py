@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
+_NAMES: Final = {
+    "judgements": "verdicts on them",
+    "set_aside": "set aside unread",
+    "runs": "trainings",
+    "new": "not learnt from yet",
+    "lessons": "towards a training",
+    "sooner": "what helps sooner",
+    "last_decision": "the gate's last word",
+    "breaker": "unseen by a person",
+    "canary": "trial of a candidate",
+}
+"""What a page calls what `selftune status` calls in one word."""
 _SECONDS: Final = 2.0
 _BEAT_SECONDS: Final = 15
 
@@ -32,8 +44,14 @@ _BEAT_SECONDS: Final = 15
 def now(request: Request) -> Response:
     """The page as it stands; without JavaScript a reload brings the next one."""
     summary = status_summary(project_of(request))
-    told = {key.replace("_", " "): str(value) for key, value in summary.items() if value is not None}
-    return show(request, "now", title="Now", status=told, **_live(request))
+    told = {
+        key: f"{value:,}" if isinstance(value, int) else str(value)
+        for key, value in summary.items()
+        if value is not None
+    }
+    to_do = told.pop("next", "")
+    named = {_NAMES.get(key, key.replace("_", " ")): value for key, value in told.items()}
+    return show(request, "now", title="Now", status=named, to_do=to_do, **_live(request))
 
 
 @router.get("/now/stream")
