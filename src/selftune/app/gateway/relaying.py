@@ -51,6 +51,8 @@ _MOST_DROPPED: Final = 10
 _OK: Final = range(200, 300)
 _SHADOWS: Final = 4
 _AGAIN_SECONDS: Final = 1
+# What the start of a small model takes: sooner a client would ask in vain, and the official ones ask twice at most.
+_STARTED_SECONDS: Final = 5
 _BROKEN: Final = 500
 # What reading JSON of others raises where a value is not what it should be.
 _ODD: Final = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -144,7 +146,7 @@ class Relay:
             known = ", ".join(self._routing.aliases())
             raise Refusal(404, f"There is no model of this name. Known are: {known}.") from None
         except ServingError as error:
-            raise Refusal(503, str(error), retry_after=_AGAIN_SECONDS) from None
+            raise Refusal(503, str(error), retry_after=_STARTED_SECONDS) from None
 
     async def _tell(
         self, request: web.BaseRequest, shape: Shape, passage: Passage, answer: Answer | OwnAnswer
