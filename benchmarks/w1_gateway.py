@@ -1,14 +1,15 @@
-"""The gateway with capture on, beside a bare asyncio proxy and LiteLLM's, before one FAKE upstream.
+"""The gateway with capture on, beside bare proxies of asyncio and of aiohttp and LiteLLM's, before one FAKE upstream.
 
     python benchmarks/w1_gateway.py [REQUESTS] [ROUNDS] [--seconds S] [--before SRC] [--streams N] [--memory REQUESTS]
 
 `LITELLM_PYTHON` names the interpreter of an environment that has `litellm[proxy]`; without it that row is not measured.
 `--before` names the `src` of an earlier selftune, which is measured in the same rounds. No round begins after so many
 seconds. The upstream answers at once, and no question and no answer comes twice, so that nothing is remembered of it.
-It and whoever asks share one core, each proxy has the other, by affinity. What the capture's writer takes is counted
-with the gateway, and named by itself too. Parity first: every answer must be the upstream's, and every exchange of ours
-must be on the disk. Requests a second come from processor seconds, since on few cores shared with others wall time
-measures the others; times to the first byte are by the clock, at a rate that each of them bears.
+The proxy of aiohttp has no line of ours in it and keeps nothing: with that library nobody is faster (decisions/0111).
+The upstream and whoever asks share one core, each proxy has the other, by affinity. What the capture's writer takes is
+counted with the gateway, and named by itself too. Parity first: every answer must be the upstream's, and every exchange
+of ours must be on the disk. Requests a second come from processor seconds, since on few cores shared with others wall
+time measures the others; times to the first byte are by the clock, at a rate that each of them bears.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from figures import interval, write_results
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-GOALS: Final = {"litellm": 6.0, "bare": 0.6, "before": 1.0}
+# No figure is asked for beside aiohttp's bare proxy: it tells how much of the time is the library's.
+GOALS: Final[dict[str, float | None]] = {"litellm": 6.0, "bare": 0.6, "aiohttp": None, "before": 1.0}
 WORDS: Final = "The harbour lamp asks twelve of bread, and the quiet river counts slowly north before noon. "
 # In the place of this each question and each answer has a word of its own.
 OWN_WORD: Final = "WORDWORDWORDWORD"
@@ -188,6 +190,57 @@ async def bare(port: int) -> None:
             behind_writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2048)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+class _Told:
+    """What aiohttp's server takes for a response that is out already."""
+
+    keep_alive = True
+
+    async def prepare(self, _request: object) -> None:
+        """Nothing."""
+
+    async def write_eof(self) -> None:
+        """Nothing."""
+
+
+async def bare_aiohttp(port: int) -> None:
+    """Be a proxy of what the gateway takes of aiohttp, its server and its parsers, and of nothing else."""
+    from aiohttp import web
+    from aiohttp.client_proto import ResponseHandler
+
+    loop = asyncio.get_running_loop()
+    idle: list[ResponseHandler] = []
+
+    async def connect() -> ResponseHandler:
+        _, handler = await loop.create_connection(lambda: ResponseHandler(loop), "127.0.0.1", port)
+        handler.set_response_params(read_until_eof=True, auto_decompress=False)
+        return handler
+
+    async def serve(request: web.BaseRequest) -> Any:
+        body, handler = await request.read(), idle.pop() if idle else await connect()
+        assert handler.transport is not None
+        assert request.transport is not None
+        write = request.transport.write
+        handler.transport.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        message, answer = await handler.read()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n" % message.headers["Content-Type"].encode()
+        if message.chunked:
+            write(head + b"Transfer-Encoding: chunked\r\n\r\n")
+            while chunk := await answer.readany():
+                write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            write(b"0\r\n\r\n")
+        else:
+            whole = await answer.read()
+            write(head + b"Content-Length: %d\r\n\r\n%b" % (len(whole), whole))
+        idle.append(handler)
+        return _Told()
+
+    server = await loop.create_server(web.Server(serve, access_log=None), "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -359,9 +412,9 @@ def ours(
 
 
 @contextlib.contextmanager
-def bare_proxy(behind: int) -> Iterator[tuple[int, int, str, Callable[[], dict[str, Any]]]]:
-    """The limit."""
-    with program([sys.executable, __file__, "--be", "bare", "--behind", str(behind)], _PROXY_CORE) as (process, port):
+def proxy(behind: int, kind: str) -> Iterator[tuple[int, int, str, Callable[[], dict[str, Any]]]]:
+    """A limit: a proxy of this file."""
+    with program([sys.executable, __file__, "--be", kind, "--behind", str(behind)], _PROXY_CORE) as (process, port):
         yield process.pid, port, "", dict
 
 
@@ -407,7 +460,12 @@ def litellm(behind: int) -> Iterator[tuple[int, int, str, Callable[[], dict[str,
                 process.wait(30)
 
 
-SIDES: Final = {"ours": ours, "bare": bare_proxy, "litellm": litellm}
+SIDES: Final = {
+    "ours": ours,
+    "bare": functools.partial(proxy, kind="bare"),
+    "aiohttp": functools.partial(proxy, kind="aiohttp"),
+    "litellm": litellm,
+}
 
 
 def measure(side: Any, requests: int, *, stream: bool, bears: bool) -> dict[str, Any]:
@@ -456,7 +514,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path)
     parser.add_argument("--streams", type=int, default=0)
     parser.add_argument("--memory", type=int, default=0)
-    parser.add_argument("--be", choices=["upstream", "bare"])
+    parser.add_argument("--be", choices=["upstream", "bare", "aiohttp"])
     parser.add_argument("--behind", type=int, default=0)
     parser.add_argument("--pause", type=float, default=0.0)
     asked = parser.parse_args()
@@ -464,6 +522,8 @@ def main() -> None:
         asyncio.run(upstream(asked.pause))
     elif asked.be == "bare":
         asyncio.run(bare(asked.behind))
+    elif asked.be == "aiohttp":
+        asyncio.run(bare_aiohttp(asked.behind))
     elif asked.streams:
         many_streams(asked.streams)
     elif asked.memory:
@@ -522,9 +582,8 @@ def tell(measured: dict[str, dict[str, list[dict[str, float]]]]) -> None:
                 middle_ratio = statistics.median(pairs)
                 ratios[f"{kind} {peer} {figure}"] = {"ratio": middle_ratio, "interval": [low, high], "goal": goal}
                 wide = ", too wide to be reported" if high - low > 2 * _WIDEST * middle_ratio else ""
-                told.append(
-                    f"w1 {kind} {figure} / {peer}: {middle_ratio:.2f}x [{low:.2f}, {high:.2f}] (goal {goal:g}x){wide}"
-                )
+                aim = "" if goal is None else f" (goal {goal:g}x)"
+                told.append(f"w1 {kind} {figure} / {peer}: {middle_ratio:.2f}x [{low:.2f}, {high:.2f}]{aim}{wide}")
             added = [
                 (a["p50_ms"] - c["p50_ms"]) / (b["p50_ms"] - c["p50_ms"])
                 for a, b, c in zip(sides["ours"], sides[peer], sides["upstream"], strict=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
 import pytest
+from aiohttp import ClientError
 from gateway_house import PATIENCE, gateway, until
 
 from selftune.app.gateway.exchange import Ended, Route
@@ -292,6 +294,17 @@ def test_an_upstream_that_is_not_there_or_says_nothing_is_told(tmp_path):
         return silent.status, gone.status, gone.headers["Retry-After"]
 
     assert at_gateway(tmp_path, asked, settings=GatewaySection(upstream_seconds=0.3)) == (502, 502, "1")
+
+
+def test_an_upstream_that_falls_silent_amid_its_answer_is_given_up(tmp_path):
+    async def asked(house):
+        told = await house.chat("slow", stream=True)
+        with suppress(ClientError):  # unless the machine is so slow that no word came in time
+            await told.read()
+        await until(lambda: house.routing.seen and house.fake.cut_off)
+        return [exchange.ended for exchange in house.routing.seen]
+
+    assert at_gateway(tmp_path, asked, settings=GatewaySection(upstream_seconds=0.3)) == [Ended.UPSTREAM_DIED]
 
 
 def test_capture_that_fails_or_hangs_hurts_no_answer(tmp_path):

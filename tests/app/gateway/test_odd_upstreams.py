@@ -100,6 +100,23 @@ def test_arguments_that_go_too_deep_stay_a_text(tmp_path):
     assert kept.ended is Ended.COMPLETE
 
 
+def test_a_long_stream_comes_whole_to_who_begins_to_read_late(tmp_path):
+    events = [said(content=str(number) * 1_000_000) for number in range(1, 9)]
+
+    async def run():
+        async with (
+            scripted(*events) as address,
+            gateway(tmp_path, routes=lambda _: {CHAMPION: Route(upstream=CHAMPION, address=address)}) as house,
+        ):
+            told = await house.chat(stream=True)
+            await asyncio.sleep(0.3)  # by now nothing goes on before it is read
+            return await told.read(), await house.capture.next()
+
+    body, kept = asyncio.run(run())
+    assert body == b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    assert (kept.ended, kept.response) == (Ended.COMPLETE, body)
+
+
 def test_a_shadow_that_never_answers_holds_no_stop_up(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "_DRAIN_SECONDS", 0.2)
     monkeypatch.setattr(server, "_SETTLE_SECONDS", 0.1)

@@ -42,6 +42,26 @@ class BrokenOff(Exception):  # noqa: N818 - it marks an answer
     """An upstream's answer ended in its middle."""
 
 
+class _Handler(ResponseHandler):
+    """aiohttp's own, which goes on with what it held back only where it held something back.
+
+    Else each piece of a stream, however many come together, sends its parser on an errand for nothing.
+    """
+
+    _holds = False
+
+    def pause_reading(self) -> None:
+        """Hold back what comes, since it is not read as fast."""
+        self._holds = True
+        super().pause_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on with what was held back."""
+        if self._holds:
+            self._holds = False  # before it goes on, which may hold back again
+            super().resume_reading(resume_parser)
+
+
 @dataclass(kw_only=True, eq=False)
 class _Link:
     """A connection to an endpoint.
@@ -52,7 +72,7 @@ class _Link:
         body: The answer that comes.
     """
 
-    handler: ResponseHandler
+    handler: _Handler
     since: float | None = None
     used: bool = False
     body: StreamReader | None = None
@@ -224,7 +244,7 @@ class Asker:
             # Whoever waits for a turn is not out of time: a thousand at once would all be, on a busy machine.
             async with self._turns, asyncio.timeout(_CONNECT_SECONDS):
                 _, handler = await loop.create_connection(
-                    lambda: ResponseHandler(loop), place.host, place.port, ssl=True if place.secure else None
+                    lambda: _Handler(loop), place.host, place.port, ssl=True if place.secure else None
                 )
         except OSError as error:
             raise Unreachable(str(error) or type(error).__name__) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -86,6 +87,9 @@ async def _serve(folder: Path, config: ProjectConfig, port: int | None) -> None:
             note = folder / ".selftune" / FOLDER / NOTE
             note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             publish_bytes(note, json.dumps({"port": chosen, "pid": os.getpid(), "token": token}).encode(), mode=0o600)
+            # What is loaded by now stays: looking through it for what is not used any more would hold all answers up.
+            gc.collect()
+            gc.freeze()
             _say({"up": f"http://{HOST}:{chosen}", "port": chosen})
             await stop.wait()
     finally:

@@ -111,7 +111,7 @@ class Gateway:
         Raises:
             Refusal: it is something else, too long, or too slow.
         """
-        if request.content_type != JSON:
+        if request.headers.get("Content-Type") != JSON and request.content_type != JSON:
             raise Refusal(415, f"The body must be {JSON}: send that as its Content-Type.", closes=True)
         if "Content-Encoding" in request.headers:
             raise Refusal(415, "The body must not be compressed.", closes=True)
