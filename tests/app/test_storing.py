@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from selftune.app import bringing_up
 from selftune.app.cli.main import app, register_commands
 from selftune.app.storing import migrate_store, store_status
+from selftune.context import Progress
 from selftune.databases import connect, parse_database
 from selftune.errors import ConfigError, IntegrityError, LockedError, MissingFileError, UsageError
 from selftune.ledger import verify
@@ -68,7 +69,11 @@ def everything(folder):
 def test_what_comes_to_a_server_and_back_is_the_same_row_by_row(folder, postgres_url):
     before = everything(folder)
     old = (folder / ".selftune" / "store.db").read_bytes()
-    made = migrate_store(folder, postgres_url)
+    heard = list[Progress]()
+    made = migrate_store(folder, postgres_url, told=heard.append)
+    ends = {one.note: (one.done, one.total) for one in heard}
+    rows = sum(made.rows.values())
+    assert list(ends.items()) == [("rows copied", (rows, rows)), ("rows compared", (2 * rows, 2 * rows))]
     assert (made.done, made.rows["records"], made.rows["judgements"]) == (True, 11, 3)
     assert (folder / ".selftune" / "store.db").stat().st_size == len(old)
     assert f'url = "{postgres_url}"' in (folder / "selftune.toml").read_text()
@@ -236,7 +241,7 @@ def test_what_differs_when_it_is_compared_is_not_kept_there(folder, postgres_url
 
 def _digests_apart(digests):
     """A fake of two databases that tell different things."""
-    return lambda connection: digests(connection) | {"records": (connection.dialect.name == "sqlite", "")}
+    return lambda connection, *_: digests(connection) | {"records": (connection.dialect.name == "sqlite", "")}
 
 
 def test_somebody_at_work_is_named(folder, postgres_url):

@@ -10,6 +10,7 @@ from selftune.builds.parity import BATTERY
 from selftune.builds.tensor_types import Quantisation
 from selftune.builds.tensors import open_folder
 from selftune.builds.tiny import MARKED, PREPENDED, make_tiny_model
+from selftune.context import Progress
 
 # ruff: noqa: E501 - a table of bytes, one case a line
 pytestmark = pytest.mark.needs("train")
@@ -50,7 +51,10 @@ def test_there_and_back_is_the_same_model(tmp_path, options):
 
     folder = make_tiny_model(tmp_path / "there", **options)
     back = tmp_path / "back"
-    gguf_to_hf_folder(to_gguf(folder, tmp_path / "m.gguf"), back)
+    heard = list[Progress]()
+    gguf_to_hf_folder(to_gguf(folder, tmp_path / "m.gguf"), back, heard.append)
+    assert {one.total for one in heard} == {heard[-1].done}
+    assert [one.done for one in heard] == sorted({one.done for one in heard})
     before, after = (AutoModelForCausalLM.from_pretrained(f, dtype=torch.float32) for f in (folder, back))
     weights = before.state_dict()
     assert weights.keys() == after.state_dict().keys()

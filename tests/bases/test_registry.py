@@ -14,6 +14,7 @@ import pytest
 from selftune.bases.base import Found
 from selftune.bases.registry import add_base, check_base, known_bases, resolve_base, source_for
 from selftune.bases.shape import read_header, read_shape
+from selftune.context import Progress
 from selftune.errors import DamagedFileError, MissingFileError, UnknownNameError, UsageError
 
 CONFIG: dict[str, Any] = {
@@ -114,7 +115,11 @@ def test_importing_the_registry_wakes_no_torch() -> None:
 
 
 def test_a_folder_is_used_where_it_lies_and_found_again_by_its_name(folder: Path, home: Path) -> None:
-    added = add_base(str(folder), home)
+    heard = list[Progress]()
+    added = add_base(str(folder), home, told=heard.append)
+    size = sum(file.size_bytes for file in added.files)
+    assert heard[-1] == Progress(done=size, total=size, note="pinning")
+    assert len(heard) >= len(added.files)
     base, place = resolve_base("small-llama", home)
     assert base == added
     assert place == folder

@@ -16,9 +16,10 @@ from selftune.store import Store
 from selftune.store.homes import TO_FILE, say_moved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from selftune.context import Progress
     from selftune.databases import Database
 
 _FILE: Final = ".selftune/store.db"
@@ -85,10 +86,13 @@ def store_status(folder: Path) -> StoreStatus:
         )
 
 
-def migrate_store(folder: Path, to: str, *, dry_run: bool = False) -> Migrated:
+def migrate_store(
+    folder: Path, to: str, *, dry_run: bool = False, told: Callable[[Progress], None] = lambda _: None
+) -> Migrated:
     """Copy every record into an empty database, or with `sqlite` into a file again, and let the config name it.
 
     The ids, the places and the ledger are the same there, compared row by row. The store of before stays as it is.
+    `told` hears how many rows were copied, then compared.
 
     Raises:
         UsageError: something is kept there, it is where they are already, or the environment names a database.
@@ -116,7 +120,7 @@ def migrate_store(folder: Path, to: str, *, dry_run: bool = False) -> Migrated:
         # Whoever works here holds this lease; a second one would be told who does.
         with (
             store.acquire_lease(LEASE_NAME, "selftune store migrate", LEASE_SECONDS),
-            store.copied_to(wanted) as made,
+            store.copied_to(wanted, told) as made,
         ):
             _name(folder, to, wanted)
     return Migrated(source=source, target=target, rows=made.rows, entries=made.entries, digest=made.digest, done=True)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from selftune.bases.shape import read_json, read_shape, weight_files
 from selftune.bases.tokenizer_file import read_tokenizer_file
+from selftune.context import Progress
 from selftune.errors import DamagedFileError, UsageError
 from selftune.records import BaseModel, FileDigest, digest_bytes, digest_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from selftune.bases.base import Found
@@ -33,8 +35,8 @@ _LICENCES: Final = (
 )
 
 
-def describe(found: Found) -> BaseModel:
-    """The record of a base, its files pinned by digest.
+def describe(found: Found, told: Callable[[Progress], None] = lambda _: None) -> BaseModel:
+    """The record of a base, its files pinned by digest; `told` hears how many of their bytes were read.
 
     Raises:
         UsageError: it has no chat template, or its weights are pickles.
@@ -43,13 +45,21 @@ def describe(found: Found) -> BaseModel:
     """
     shape = read_shape(found.folder)
     read_tokenizer_file(found.folder)
+    files = base_files(found.folder)
+    read, total = 0, sum(path.stat().st_size for path in files)
+
+    def heard(many: int) -> None:
+        nonlocal read
+        read += many
+        told(Progress(done=read, total=total, note="pinning"))
+
     return BaseModel(
         name=found.name,
         source=found.source,
         architecture=shape.family,
         parameters=shape.parameters,
         context_length=shape.context_length,
-        files=tuple(_digest(path) for path in base_files(found.folder)),
+        files=tuple(_digest(path, heard) for path in files),
         template_digest=digest_bytes(template_of(found.folder).encode()),
         tokenizer_digest=digest_file(found.folder / "tokenizer.json"),
         licence=found.licence,
@@ -123,5 +133,5 @@ def licence_named_in(text: str) -> str:
     return next((name for sign, name in _LICENCES if sign in opening), UNKNOWN_LICENCE)
 
 
-def _digest(path: Path) -> FileDigest:
-    return FileDigest(name=path.name, digest=digest_file(path), size_bytes=path.stat().st_size)
+def _digest(path: Path, heard: Callable[[int], None]) -> FileDigest:
+    return FileDigest(name=path.name, digest=digest_file(path, heard), size_bytes=path.stat().st_size)

@@ -16,7 +16,9 @@ from selftune.bases.facts import UNKNOWN_LICENCE, licence_named_in
 from selftune.errors import DamagedFileError, MissingFileError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from selftune.context import Progress
 
 _MODEL_LAYER: Final = "application/vnd.ollama.image.model"
 _LICENCE_LAYER: Final = "application/vnd.ollama.image.license"
@@ -33,11 +35,14 @@ class Located:
 
 
 class GgufFile:
-    """A GGUF file by its path."""
+    """A GGUF file by its path; `told` hears how far it is unpacked, as with every class here."""
+
+    def __init__(self, told: Callable[[Progress], None] = lambda _: None) -> None:
+        self._told = told
 
     def fetch(self, name: str, folder: Path) -> Found:
         """The file at the path `name`, its tensors given back as floats in `folder`."""
-        return unpack(self.locate(name), folder)
+        return unpack(self.locate(name), folder, self._told)
 
     def locate(self, name: str) -> Located:
         """The file at the path `name`."""
@@ -50,12 +55,13 @@ class GgufFile:
 class OllamaModel:
     """A model that Ollama holds. `models` is its folder; None looks where Ollama puts it."""
 
-    def __init__(self, models: Path | None = None) -> None:
+    def __init__(self, models: Path | None = None, told: Callable[[Progress], None] = lambda _: None) -> None:
         self._models = models
+        self._told = told
 
     def fetch(self, name: str, folder: Path) -> Found:
         """The model `ollama:NAME` or `ollama:NAME:TAG`, dequantised into `folder`."""
-        return unpack(self.locate(name), folder)
+        return unpack(self.locate(name), folder, self._told)
 
     def locate(self, name: str) -> Located:
         """The blob that holds the model's weights, and the licence that lies beside it."""
@@ -73,12 +79,13 @@ class OllamaModel:
 class LmStudioModel:
     """A model that LM Studio holds. `models` is its folder; None looks where LM Studio puts it."""
 
-    def __init__(self, models: Path | None = None) -> None:
+    def __init__(self, models: Path | None = None, told: Callable[[Progress], None] = lambda _: None) -> None:
         self._models = models
+        self._told = told
 
     def fetch(self, name: str, folder: Path) -> Found:
         """The model `lmstudio:PART`, where PART is in the path of exactly one GGUF file, dequantised into `folder`."""
-        return unpack(self.locate(name), folder)
+        return unpack(self.locate(name), folder, self._told)
 
     def locate(self, name: str) -> Located:
         """The one GGUF file whose path holds the name."""
@@ -95,11 +102,11 @@ class LmStudioModel:
         return Located(name=name, path=files[hits[0]], source=f"LM Studio's {hits[0]}")
 
 
-def unpack(located: Located, folder: Path) -> Found:
+def unpack(located: Located, folder: Path, told: Callable[[Progress], None] = lambda _: None) -> Found:
     """A GGUF as a Hugging Face folder in `folder`; the licence that the file names is asked where none is known."""
     from selftune.bases.gguf_reader import gguf_to_hf_folder, read_gguf_header
 
-    gguf_to_hf_folder(located.path, folder)
+    gguf_to_hf_folder(located.path, folder, told)
     licence = located.licence
     if licence == UNKNOWN_LICENCE:
         licence = read_gguf_header(located.path).text("general.license") or UNKNOWN_LICENCE

@@ -16,10 +16,11 @@ from selftune.bases.gguf_header import DamagedGGUFError, GGUFHeader, GGUFTensor,
 from selftune.bases.gguf_names import rotary_heads, separate_rotary, to_folder_name
 from selftune.bases.gguf_tokenizer import write_tokenizer
 from selftune.bases.rope import DEFAULT_THETA, FREQUENCY_TENSOR, Rope
+from selftune.context import Progress
 from selftune.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -60,8 +61,8 @@ class _Sizes:
     biased: bool
 
 
-def gguf_to_hf_folder(gguf: Path, folder: Path) -> None:
-    """Write config, weights, tokenizer and template of a GGUF file into `folder`, tensor by tensor.
+def gguf_to_hf_folder(gguf: Path, folder: Path, told: Callable[[Progress], None] = lambda _: None) -> None:
+    """Write config, weights, tokenizer and template of a GGUF file into `folder`, tensor by tensor, as `told` hears.
 
     Raises:
         DamagedGGUFError: the file is malformed, or its tensors do not fit its own sizes.
@@ -74,7 +75,7 @@ def gguf_to_hf_folder(gguf: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizer(header, folder)
     _write_json(folder / "config.json", _config(sizes, header))
-    _write_weights(folder / "model.safetensors", header, tensors, sizes)
+    _write_weights(folder / "model.safetensors", header, tensors, sizes, told)
 
 
 def _read_sizes(header: GGUFHeader) -> _Sizes:
@@ -231,7 +232,9 @@ def _config(sizes: _Sizes, header: GGUFHeader) -> dict[str, Any]:
     return config
 
 
-def _write_weights(path: Path, header: GGUFHeader, tensors: dict[str, GGUFTensor], sizes: _Sizes) -> None:
+def _write_weights(
+    path: Path, header: GGUFHeader, tensors: dict[str, GGUFTensor], sizes: _Sizes, told: Callable[[Progress], None]
+) -> None:
     """One safetensors file: 8 bytes of length, a JSON table, the data; written as it is read."""
     table: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
@@ -251,8 +254,10 @@ def _write_weights(path: Path, header: GGUFHeader, tensors: dict[str, GGUFTensor
     with header.path.open("rb") as source, path.open("wb") as out:
         out.write(struct.pack("<Q", len(head)))
         out.write(head)
+        written = 0
         for name in sorted(tensors):
-            out.write(_read_tensor(source, tensors[name], sizes).tobytes())
+            written += out.write(_read_tensor(source, tensors[name], sizes).tobytes())
+            told(Progress(done=written, total=end, note="unpacking"))
 
 
 def _read_tensor(source: IO[bytes], tensor: GGUFTensor, sizes: _Sizes) -> NDArray[Any]:

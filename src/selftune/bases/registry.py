@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftune.bases.check import ADVICE, BaseReport, against_use, check_folder, check_gguf
 from selftune.bases.facts import check_pinned, describe
 from selftune.bases.folders import LocalFolder, Reference
 from selftune.bases.gguf_files import GgufFile, LmStudioModel, OllamaModel
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from selftune.bases.base import BaseSource, Found
+    from selftune.bases.check import BaseReport
+    from selftune.context import Progress
 
 REFERENCE: Final = "reference"
 SMOLLM2: Final = "smollm2"
@@ -56,6 +57,7 @@ def add_base(
     again: bool = False,
     source: BaseSource | None = None,
     trial: Callable[[Path], tuple[str, ...]] | None = None,
+    told: Callable[[Progress], None] = lambda _: None,
 ) -> BaseModel:
     """Find a base, unpack it where needed, pin its digests and remember it by name.
 
@@ -66,6 +68,7 @@ def add_base(
         again: Take it anew although it was added before.
         source: Where to get it; None lets the name decide.
         trial: What else may speak against a folder, by trying it; None tries nothing.
+        told: Hears how far it is unpacked, and then pinned.
 
     Raises:
         MissingFileError: there is no such base.
@@ -73,7 +76,7 @@ def add_base(
         DamagedFileError: a file of it can't be read.
     """
     home = home or default_home()
-    chosen = source or source_for(name_or_path, online=online)
+    chosen = source or source_for(name_or_path, online=online, told=told)
     place = _place(name_or_path, home)
     if place.is_dir() and not again:
         return resolve_base(_entry(place)[0].name, home)[0]
@@ -81,7 +84,7 @@ def add_base(
     shutil.rmtree(draft, ignore_errors=True)
     (draft / "files").mkdir(parents=True)
     found = chosen.fetch(name_or_path, draft / "files")
-    base = describe(found)
+    base = describe(found, told)
     _refuse_useless(found, trial)
     _refuse_taken(base, name_or_path, place, home)
     _publish(draft, place, found, base)
@@ -140,6 +143,9 @@ def check_base(
         MissingFileError: it is not on this machine.
         UnknownNameError: nothing has the name.
     """
+    # It reads every kind of header; to find a base takes none.
+    from selftune.bases.check import check_folder, check_gguf
+
     home = home or default_home()
     added = {base.name: (base, folder) for base, folder in map(_entry, _entries(home))}
     if name_or_path in added:
@@ -160,20 +166,20 @@ def known_bases(home: Path | None = None) -> tuple[str, ...]:
     return (REFERENCE, *sorted(_entry(place)[0].name for place in _entries(home or default_home())))
 
 
-def source_for(name_or_path: str, *, online: bool) -> BaseSource:
-    """The source that a name or path speaks of.
+def source_for(name_or_path: str, *, online: bool, told: Callable[[Progress], None] = lambda _: None) -> BaseSource:
+    """The source that a name or path speaks of; `told` hears how far what has to be unpacked is.
 
     Raises:
         UsageError: it is a hub name and nobody said that the hub may be asked.
         UnknownNameError: it is none of these.
     """
     if name_or_path in _BUILT_IN:
-        return Reference() if name_or_path == REFERENCE else SmolLM2()
+        return Reference() if name_or_path == REFERENCE else SmolLM2(told=told)
     for prefix, source in (("ollama:", OllamaModel), ("lmstudio:", LmStudioModel)):
         if name_or_path.startswith(prefix):
-            return source()
+            return source(told=told)
     if name_or_path.endswith(".gguf"):
-        return GgufFile()
+        return GgufFile(told)
     if Path(name_or_path).expanduser().is_dir() or name_or_path.startswith((".", "/", "~")):
         return LocalFolder()
     if _HUB_NAME.fullmatch(name_or_path):
@@ -194,6 +200,8 @@ def _tried(report: BaseReport, folder: Path, trial: Callable[[Path], tuple[str, 
 
 
 def _refuse_useless(found: Found, trial: Callable[[Path], tuple[str, ...]] | None) -> None:
+    from selftune.bases.check import ADVICE, against_use
+
     against = against_use(found.folder) or (trial(found.folder) if trial is not None else ())
     if against:
         raise UsageError(f"base {found.name!r} can't be used: {'; '.join(against)}.", next_step=ADVICE)

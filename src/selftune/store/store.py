@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine
 
+    from selftune import context
     from selftune.databases import Database
     from selftune.ledger.entries import Entry
     from selftune.ledger.mirror import Checkpoint
@@ -643,8 +644,12 @@ class Store:
     # --- How a write goes ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def copied_to(self, database: Database | None) -> Iterator[Copied]:
+    def copied_to(
+        self, database: Database | None, told: Callable[[context.Progress], None] = lambda _: None
+    ) -> Iterator[Copied]:
         """Copy everything into an empty database, or into a new file; in the block nobody else writes here.
+
+        `told` hears how many rows were copied, then compared.
 
         Raises:
             UsageError: something is kept there.
@@ -657,7 +662,7 @@ class Store:
         name = None if database is None else made_name(self._folder)
         with (
             opened_target(path, database) as target,
-            copied(self._engine, target, path, project=name, own_leases=self._leases) as made,
+            copied(self._engine, target, path, project=name, own_leases=self._leases, told=told) as made,
         ):
             yield made
 

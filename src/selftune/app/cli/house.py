@@ -188,8 +188,8 @@ def base_add(
     from selftune.app.cli.screen import working
     from selftune.bases.registry import add_base, check_base
 
-    with working("Bringing it in"):
-        base = add_base(name, online=online, again=again, trial=_template_trial())
+    with working("Bringing it in") as told:
+        base = add_base(name, online=online, again=again, trial=_template_trial(), told=told)
     typer.echo(f"{base.name}: {base.architecture}, {base.parameters / 1e6:.1f} M parameters, {base.licence}; pinned.")
     report = check_base(base.name)
     for what, against in (("trained", report.against_training), ("served", report.against_serving)):

@@ -63,8 +63,8 @@ def migrate(
     from selftune.app.cli.screen import print_json, working
     from selftune.app.storing import migrate_store
 
-    with working("Migrating"):
-        made = migrate_store(project, to, dry_run=dry_run)
+    with working("Migrating") as told:
+        made = migrate_store(project, to, dry_run=dry_run, told=told)
     if json:
         print_json(made)
         return
