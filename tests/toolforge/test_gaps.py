@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from pathlib import Path
 
@@ -75,9 +76,13 @@ def test_what_a_person_says_of_their_own_means_is_no_gap():
     assert find_gaps([Message(role="user", content="I can't compute this sum.")]) == ()
 
 
-def test_a_turn_without_end_is_read_in_no_time():
-    import time
-
+def seconds_for(times):
+    """What it takes of a core to read a sentence that begins so often and never ends."""
     began = time.process_time()
-    find_gaps([Message(role="assistant", content="I can't " * 20_000)])
-    assert time.process_time() - began < 2
+    find_gaps([Message(role="assistant", content="I can't " * times)])
+    return time.process_time() - began
+
+
+def test_a_turn_without_end_takes_the_longer_the_longer_it_is_and_no_more():
+    few, many = (min(seconds_for(times) for _ in range(2)) for times in (1_250, 10_000))
+    assert many < 24 * few, "eight times the words take eight times as long; each with each would take 64 times"

@@ -29,6 +29,8 @@ from selftune.records import Mode, Night
 
 NAME = "MY_NOTICES"
 SECRET = "s3cret-path"
+PATIENCE = 60
+"""Seconds for telling: a busy machine needs long to load Apprise."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def project(tmp_path):
 
 
 def told_by(project, **changes):
-    notify = replace(NotifySection(urls_env=(NAME,)), **changes)
+    notify = replace(NotifySection(urls_env=(NAME,), seconds=PATIENCE), **changes)
     return replace(project, config=replace(project.config, notify=notify))
 
 
@@ -228,7 +230,7 @@ def test_a_night_that_breaks_off_is_on_record_whatever_broke_it(error, tmp_path,
     with open_test_project(tmp_path) as opened:
         config = opened.folder / "selftune.toml"
     text = config.read_text(encoding="utf-8").replace('"fake"', '"reference"')
-    config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\n', encoding="utf-8")
+    config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\nseconds = {PATIENCE}\n', encoding="utf-8")
     command = typer.Typer()
     nights.register(command)
     done = CliRunner().invoke(command, ["nightly", "--now", "--project", str(config.parent)])
@@ -246,7 +248,7 @@ def test_the_command_sends_a_test_and_ends_with_1_where_one_did_not_go_out(tmp_p
         folder = opened.folder
         config = folder / "selftune.toml"
         text = config.read_text(encoding="utf-8").replace('"fake"', '"reference"')
-        config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\n', encoding="utf-8")
+        config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\nseconds = {PATIENCE}\n', encoding="utf-8")
     app = typer.Typer()
     notify.register(app)
     done = CliRunner().invoke(app, ["notify", "test", "--project", str(folder)])
@@ -266,7 +268,7 @@ def test_a_night_that_can_tell_nobody_says_so_and_ends_as_it_would_have(tmp_path
     command = typer.Typer()
     nights.register(command)
     endings = []
-    for text in (quiet, f'{quiet}\n[notify]\nurls_env = ["{NAME}"]\n'):
+    for text in (quiet, f'{quiet}\n[notify]\nurls_env = ["{NAME}"]\nseconds = {PATIENCE}\n'):
         config.write_text(text, encoding="utf-8")
         done = CliRunner().invoke(command, ["nightly", "--now", "--project", str(config.parent)])
         endings.append((done.exit_code, type(done.exception), "Nobody was told" in done.output))
@@ -280,7 +282,7 @@ def test_a_cycle_tells_what_is_due_too_and_ends_as_it_would_have(tmp_path, point
         opened.store.note(NIGHT_FAILED, {"error": "ServingError"})
         config = opened.folder / "selftune.toml"
     text = config.read_text(encoding="utf-8").replace('"fake"', '"reference"')
-    config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\n', encoding="utf-8")
+    config.write_text(f'{text}\n[notify]\nurls_env = ["{NAME}"]\nseconds = {PATIENCE}\n', encoding="utf-8")
     command = typer.Typer()
     everyday.register(command)
     ended = [CliRunner().invoke(command, ["cycle", "--project", str(config.parent)]) for _ in range(2)]
