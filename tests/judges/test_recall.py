@@ -97,7 +97,7 @@ def test_verdicts_that_came_before_an_earlier_one_are_kept_too(tmp_path):
         return (0, "", "") if "Question 0?" in body["messages"][1]["content"] else (200, GOOD, "stop")
 
     with FakeJudgeServer(first_hangs).running() as server:
-        asking = config(server, at_once=4, max_attempts=1, timeout_seconds=0.3)
+        asking = config(server, at_once=4, max_attempts=1, timeout_seconds=2.0)
         batch = judge(log(20), asking, fake_context(tmp_path, work=work))
         assert next(batch).status is JudgementStatus.UNSCORED
         batch.close()
