@@ -66,8 +66,9 @@ def load_codex(name_or_path: str = DEFAULT_CODEX) -> Codex:
     return parse_codex(CODICES.text(name_or_path), where)
 
 
+@lru_cache(maxsize=16)
 def parse_codex(text: str, where: str) -> Codex:
-    """The codex that a TOML text describes; `where` names the text in errors.
+    """The codex that a TOML text describes, kept by its text; `where` names the text in errors.
 
     Raises:
         ConfigError: no TOML, a key we don't know, or a value that is missing, of the wrong type, or makes no sense.

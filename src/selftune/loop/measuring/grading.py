@@ -13,7 +13,6 @@ from selftune.evals.base import PAIRWISE, Answered, Score, is_graded
 from selftune.governance.independence import Party, check_independence
 from selftune.governance.registry.lineage import lineage_of
 from selftune.interactions.reading.assemble import find_state
-from selftune.judges.bill import Bill, bill_by_size
 from selftune.judges.config import Judging
 from selftune.judges.endpoint import is_loopback
 from selftune.judges.purse import Prices
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from selftune.evals.config import EvaluationConfig
     from selftune.gate.config import Policy
     from selftune.judges.base import Judge
+    from selftune.judges.bill import Bill
     from selftune.loop.project import Project
     from selftune.records import JudgeIdentity, Judgement, Rubric, Suite, SuiteItem
 
@@ -125,6 +125,8 @@ def foresee_grading(asked: EvaluationConfig) -> Bill | None:
     Raises:
         ConfigError: the judge can't be appointed.
     """
+    from selftune.judges.bill import Bill, bill_by_size
+
     grader = asked.grader
     if not isinstance(grader, GateJudge) or not grader.lineage:
         return None
