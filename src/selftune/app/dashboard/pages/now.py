@@ -26,7 +26,7 @@ router = APIRouter()
 
 _NAMES: Final = {
     "judgements": "verdicts on them",
-    "set_aside": "set aside unread",
+    "set_aside": "set aside, in quarantine",
     "runs": "trainings",
     "new": "not learnt from yet",
     "lessons": "towards a training",

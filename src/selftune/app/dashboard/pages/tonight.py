@@ -143,8 +143,9 @@ def _pages(shown: str, first: int, count: int) -> list[tuple[str, str]]:
 
 
 def _of_lesson(one: LessonAhead) -> Item:
-    taught = {"person": "a person's words", None: "whose answer is not known"}
-    by = taught.get(one.taught_by) or (one.taught_by or "").removeprefix("sha256:")[:16]
+    named = {"person": "a person's words", None: "whose answer is not known"}
+    digest = (one.taught_by or "").removeprefix("sha256:")
+    by = named.get(one.taught_by) or f"answered by {'build ' if digest != one.taught_by else ''}{digest[:16]}"
     facts = ["new" if one.is_new else "learnt before", by]
     facts += [f"judged {one.overall:.1f}"] if one.overall is not None else []
     facts += ["made up, nobody asked it"] if one.synthetic else []
