@@ -15,8 +15,10 @@ from selftune.app.cli.main import app, register_commands
 from selftune.app.forgetting import as_data, describe, describe_done, look_for
 from selftune.app.searching import find_words as find_indexed
 from selftune.app.searching import rebuild_index
+from selftune.context import Progress
 from selftune.errors import SelftuneError, UsageError, WaitingForPersonError
 from selftune.ledger import verify
+from selftune.loop.forgetting import finding
 from selftune.loop.forgetting.forget import forget, touched_releases
 from selftune.loop.incoming.intake import import_files
 from selftune.loop.project import create_project, open_project
@@ -81,7 +83,9 @@ def test_what_learnt_from_them_is_named_and_the_next_dataset_is_without_them(tow
     dataset = town.store.last(Dataset)
     theirs = {one.id for _, one in town.store.each(Interaction) if words_of(3, 0)[:7] in one.messages[0].content}
     words = look_for(town, name_of(3))
-    done = forget(town, words)
+    at_work = list[Progress]()
+    done = forget(town, words, at_work.append)
+    assert [one.note for one in at_work] == ["in files", "in the store, which is written anew"]
     kinds = [name.partition(":")[0] for name in done.touched]
     assert kinds == ["dataset", "run", "build", "release"]
     assert dataset.id in done.touched
@@ -111,6 +115,15 @@ def test_their_doubt_stays_without_its_words_and_what_others_quoted_goes(town):
     assert (found.kind, has_words(found), found.text) == (StatementKind.CONCERN, False, "")
     assert town.store.count(Statement) == reviews
     assert sum(not has_words(one) for _, one in town.store.each(Statement)) == EACH + 1
+
+
+def test_a_search_says_how_far_it_is(town, monkeypatch):
+    monkeypatch.setattr(finding, "_TOLD_EACH", 1)
+    looked = list[Progress]()
+    look_for(town, name_of(3), told=looked.append)
+    assert [one.done for one in looked] == [*range(1, len(looked) + 1)]
+    assert {one.total for one in looked} == {len(looked)}
+    assert len(looked) > PEOPLE * EACH
 
 
 def test_a_dry_run_lets_everything_stand(town):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from selftune.records import Build, Dataset, Forgetting, Release, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from selftune.context import Progress
     from selftune.loop.forgetting.finding import Words
     from selftune.loop.forgetting.rebuild import Rebuilt
     from selftune.loop.project import Project
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 _FIRST: Final = 5
 
 
-def look_for(project: Project, name: str, author: str = "") -> Words:
-    """What is kept of a person or under an id, what the gateway captured until now included; errors as `find_words`."""
+def look_for(project: Project, name: str, author: str = "", told: Callable[[Progress], None] = lambda _: None) -> Words:
+    """What is kept of a person or under an id, what the gateway captured until now included; as `find_words`."""
     from selftune.app.gateway.capture.ingest import take_now
     from selftune.loop.forgetting.finding import (
         find_words,  # wakes all that forgets; a status only asks whether anybody did
@@ -28,7 +29,7 @@ def look_for(project: Project, name: str, author: str = "") -> Words:
 
     # What is still in the spool would come in behind the forgetting.
     take_now(project)
-    return find_words(project, name, asks=author or getpass.getuser())
+    return find_words(project, name, asks=author or getpass.getuser(), told=told)
 
 
 def find_done(project: Project, name: str) -> Forgetting | None:

@@ -53,8 +53,8 @@ def _forget(project: Project, who: str, *, author: str, dry_run: bool, yes: bool
     from selftune.app.reporting.pages.plain import plain
     from selftune.loop.forgetting.forget import forget as forget_words
 
-    with working("Looking for it"):
-        words = look_for(project, who, author)
+    with working("Looking for it") as told:
+        words = look_for(project, who, author, told)
     if json:
         print_json(as_data(project, words))
     else:
@@ -64,8 +64,8 @@ def _forget(project: Project, who: str, *, author: str, dry_run: bool, yes: bool
         return None
     if not yes and not typer.confirm("Erase all of it? It can't be undone.", err=True):
         return None
-    with working("Erasing"):
-        done = forget_words(project, words)
+    with working("Erasing") as told:
+        done = forget_words(project, words, told)
     for line in describe_done(project, done):
         typer.echo(plain(line), err=json)
     return done

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from selftune.context import Progress
 from selftune.curation.corrections import corrected_id
 from selftune.errors import UsageError, WaitingForPersonError
 from selftune.governance.shredded import ACTS
@@ -24,6 +25,7 @@ from selftune.records import (
     Judgement,
     PromptSearch,
     Quarantined,
+    Record,
     Release,
     Run,
     Session,
@@ -40,8 +42,16 @@ if TYPE_CHECKING:
     from selftune.loop.opened import Project
     from selftune.records import ItemOutcome, Message
 
+R = TypeVar("R", bound=Record)
+
 # Shorter texts are said by anybody, and finding one tells nothing of whose it is.
 _LEAST_LETTERS: Final = 16
+# What is read once for a search, and how often it is told how far that is.
+_SEARCHED: Final = (
+    *(Interaction, Judgement, BlindPair, Quarantined, Evaluation, Dataset, Build, PromptSearch, Forging, Statement),
+    Tool,
+)
+_TOLD_EACH: Final = 200
 _LEARNERS: Final = (Dataset, Run, Build, Release, PromptSearch, Tool)
 
 
@@ -73,8 +83,12 @@ class Words:
         return self.erasure.origins
 
 
-def find_words(project: Project, name: str, *, asks: str = "") -> Words:
+def find_words(
+    project: Project, name: str, *, asks: str = "", told: Callable[[Progress], None] = lambda _: None
+) -> Words:
     """What is kept of a person by name, or of the record that begins like this; `asks` is who wants it forgotten.
+
+    `told` hears how many of the records that may hold the words were read.
 
     An interaction goes with its whole conversation: what is said later in one holds what was said before.
 
@@ -84,10 +98,10 @@ def find_words(project: Project, name: str, *, asks: str = "") -> Words:
         WaitingForPersonError: it is a statement of somebody else.
     """
     if ":" in name:
-        return _words_of_record(project, name, asks)
+        return _words_of_record(project, name, asks, told)
     door = door_of(project).pseudonyms
     who = frozenset({name, name if door is None else door.of(name)})
-    search = _Search(project)
+    search = _Search(project, told)
     words = search.words_of(
         "person",
         said=lambda one: one.author in who,
@@ -103,11 +117,11 @@ def find_words(project: Project, name: str, *, asks: str = "") -> Words:
     return words
 
 
-def _words_of_record(project: Project, name: str, asks: str) -> Words:
+def _words_of_record(project: Project, name: str, asks: str, told: Callable[[Progress], None]) -> Words:
     store = project.store
     record_id = store.find(name)
     kind = record_id.partition(":")[0]
-    search = _Search(project)
+    search = _Search(project, told)
     if kind == Interaction.KIND:
         talk = store.record(record_id, Interaction).conversation
         return search.words_of("conversation", said=lambda one: one.conversation == talk)
@@ -150,13 +164,27 @@ def _nobody(interaction: Interaction) -> bool:
 class _Search:
     """One walk over everything that may hold the words."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, told: Callable[[Progress], None]) -> None:
         self._project = project
         self._store = project.store
+        self._told = told
+        self._read = 0
 
     @cached_property
     def _log(self) -> tuple[Interaction, ...]:
-        return tuple(one for _, one in self._store.each(Interaction))
+        return tuple(self._each(Interaction))
+
+    @cached_property
+    def _total(self) -> int:
+        return sum(self._store.count(kind) for kind in _SEARCHED)
+
+    def _each(self, kind: type[R]) -> Iterator[R]:
+        """Every record of a kind, counted as it is read."""
+        for _, record in self._store.each(kind):
+            self._read += 1
+            if self._read % _TOLD_EACH == 0:
+                self._told(Progress(done=self._read, total=max(self._total, self._read)))
+            yield record
 
     def words_of(
         self,
@@ -171,9 +199,9 @@ class _Search:
         origins = self._with_what_follows({one.id for one in self._log if said(one)})
         own = [one for one in statements if one.kind not in ACTS and has_words(one)]
         texts = self._texts(origins, sessions, own)
-        judged = {one.id for _, one in self._store.each(Judgement) if one.interaction_id in origins}
-        shown = {one.id for _, one in self._store.each(BlindPair) if one.interaction_id in origins}
-        broken = {*aside, *(one.id for _, one in self._store.each(Quarantined) if self._came_in(one, origins))}
+        judged = {one.id for one in self._each(Judgement) if one.interaction_id in origins}
+        shown = {one.id for one in self._each(BlindPair) if one.interaction_id in origins}
+        broken = {*aside, *(one.id for one in self._each(Quarantined) if self._came_in(one, origins))}
         asked = set(self._evaluations(origins, texts))
         quoting = set(self._quoting(origins))
         bare = {one.id: one.author for one in (*own, *self._quoted_in_statements(texts))}
@@ -225,30 +253,30 @@ class _Search:
 
     def _evaluations(self, origins: Collection[str], texts: Collection[str]) -> Iterator[str]:
         items = items_made_of(self._project.folder, origins)
-        for _, one in self._store.each(Evaluation):
+        for one in self._each(Evaluation):
             if any(_tells(outcome, origins, items, texts) for outcome in one.outcomes):
                 yield one.id
 
     def _quoting(self, origins: set[str]) -> Iterator[str]:
         for kind in (Dataset, Build, PromptSearch):
-            for _, record in self._store.each(kind):
+            for record in self._each(kind):
                 if not origins.isdisjoint(ids_in(record)):
                     yield record.id
 
     def _forged_for(self, origins: Collection[str], texts: Collection[str]) -> Iterator[str]:
         """What was written because of their words, or repeats them: a writer's answers may."""
-        for _, one in self._store.each(Forging):
+        for one in self._each(Forging):
             told = "\n".join((one.wanted, *(attempt.answer for attempt in one.attempts)))
             if has_words(one) and (one.interaction_id in origins or any(text in told for text in texts)):
                 yield one.id
 
     def _tools_of(self, forged: Collection[str]) -> Iterator[str]:
         """Tools that came of it: they stay, and a person looks whether a word of theirs stands in one."""
-        return (one.id for _, one in self._store.each(Tool) if one.forging_id in forged)
+        return (one.id for one in self._each(Tool) if one.forging_id in forged)
 
     def _quoted_in_statements(self, texts: Collection[str]) -> Iterator[Statement]:
         """Statements of others that repeat what was said: their words go, and what they do stays."""
-        for _, one in self._store.each(Statement):
+        for one in self._each(Statement):
             told = "\n".join(filter(None, (one.text, one.before, one.after)))
             if has_words(one) and any(text in told for text in texts):
                 yield one

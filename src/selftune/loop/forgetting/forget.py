@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from selftune.context import Progress
 from selftune.errors import LockedError
 from selftune.failpoints import reach
 from selftune.loop.forgetting.places import clear_files, dialogues_that_quote, files_that_quote, unswept_dialogues
@@ -13,7 +14,7 @@ from selftune.loop.runner import hold_lease
 from selftune.records import Build, Forgetting, Release, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from selftune.loop.forgetting.finding import Words
     from selftune.loop.opened import Project
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 FORGOTTEN: Final = "forgotten"
 
 
-def forget(project: Project, words: Words) -> Forgetting:
+def forget(project: Project, words: Words, told: Callable[[Progress], None] = lambda _: None) -> Forgetting:
     """Erase the words wherever this project holds them; cut off, the same command goes on.
+
+    `told` hears at what it is; how long writing the store anew takes, nobody can say beforehand.
 
     Raises:
         LockedError: another runner has the project, or another process is at its store.
@@ -38,11 +41,13 @@ def forget(project: Project, words: Words) -> Forgetting:
             authors=words.authors,
             unreachable=tuple(out_of_reach(project, words)),
         )
+        told(Progress(done=0, total=None, note="in files"))
         clear_files(project, words)
         reach("forget-files")
         # Before the words go: what is cut off behind this leaves the mark, and finds the words once more.
         project.store.save([done], event=FORGOTTEN)
         reach("forget-marked")
+        told(Progress(done=0, total=None, note="in the store, which is written anew"))
         try:
             project.store.erase(words.erasure, {"forgetting": done.id})
         except LockedError as error:
