@@ -50,7 +50,7 @@ def pair(kept: str, lost: str | None, number: int = 0) -> Interaction:
 
 def config(server: FakeJudgeServer, **changes) -> Judging:
     facts = {"name": "pairwise", "rubric": "golden", "endpoint": server.url, "model": FAKE_MODEL}
-    return Judging(**(facts | {"retry_wait_seconds": 0.0, "timeout_seconds": 5.0} | changes))
+    return Judging(**(facts | {"retry_wait_seconds": 0.0, "timeout_seconds": 60.0} | changes))
 
 
 def answers_in(body) -> list[str]:

@@ -123,7 +123,7 @@ def config(*servers: FakeJudgeServer, **changes) -> Judging:
         for place, server in enumerate(servers)
     )
     facts = {"name": "panel", "rubric": "golden", "members": members, "retry_wait_seconds": 0.0}
-    return Judging(**(facts | {"timeout_seconds": 5.0, "max_attempts": 1} | changes))
+    return Judging(**(facts | {"timeout_seconds": 60.0, "max_attempts": 1} | changes))
 
 
 def test_a_panel_of_endpoints_judges_a_log_in_order_asks_each_once_and_nobody_twice(tmp_path):
@@ -143,7 +143,7 @@ def test_a_panel_of_endpoints_judges_a_log_in_order_asks_each_once_and_nobody_tw
 
 def test_the_members_of_a_panel_work_at_the_same_time(tmp_path):
     """Each server answers only once the other one was asked as well."""
-    both = Barrier(2, timeout=5.0)
+    both = Barrier(2, timeout=60.0)
 
     def together(n, body):
         both.wait()

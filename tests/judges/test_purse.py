@@ -28,7 +28,7 @@ USAGE = {"prompt_tokens": 3000, "completion_tokens": 500}
 
 def config(server: FakeJudgeServer, **changes) -> Judging:
     facts = {"name": "oracle", "rubric": "golden", "endpoint": server.url, "model": FAKE_MODEL, "prices": PRICES}
-    return Judging(**(facts | {"retry_wait_seconds": 0.0, "timeout_seconds": 5.0} | changes))
+    return Judging(**(facts | {"retry_wait_seconds": 0.0, "timeout_seconds": 60.0} | changes))
 
 
 def test_a_call_costs_what_its_tokens_cost():

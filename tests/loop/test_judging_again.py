@@ -64,7 +64,7 @@ def log(project: Project, count: int) -> Stored[Interaction]:
 
 def judged(project: Project, server: FakeJudgeServer, items: Stored[Interaction], **changes) -> list[Judgement]:
     facts = {"name": "oracle", "rubric": "golden", "rubric_digest": RUBRIC.id, "model": FAKE_MODEL, "prices": PRICES}
-    facts |= {"retry_wait_seconds": 0.0, "timeout_seconds": 10.0, "max_attempts": 1, "at_once": 3}
+    facts |= {"retry_wait_seconds": 0.0, "timeout_seconds": 60.0, "max_attempts": 1, "at_once": 3}
     with hold_lease(project):
         step = make_executor(project, Silent())
         return list(step(judge, items, Judging(endpoint=server.url, **(facts | changes))))
