@@ -39,7 +39,8 @@ class ServiceManager:
                 speaking.settimeout(0)
                 speaking.sendto("\n".join(words).encode(), place)
         except OSError as error:
-            log.warning("the service manager can't be told: %s", error)
+            # It is said again soon: a warning each time would fill the log.
+            log.info("the service manager can't be told: %s", error)
             return False
         return True
 
