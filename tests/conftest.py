@@ -31,11 +31,13 @@ from hypothesis import settings
 from packaging.requirements import Requirement
 
 from selftune.store import migrate
+from selftune.store.dialect import sqlite
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Tests are no package: what several rooms share beside fixtures lies in this folder as plain modules.
 sys.path.insert(0, str(ROOT / "tests"))
 LONG_ROOMS: Final = {"faults"}
+MIGRATIONS: Final = "tests/store/test_tables.py"
 INSTALLED_EXTRAS: Final = ("train", "serve", "graph", "lance", "inspect", "postgres", "notify", "otel", "dev")
 
 
@@ -173,6 +175,7 @@ def pytest_configure(config):
     _hold_laws_on_any_machine(hasattr(config, "workerinput"))
     typer.testing._get_command = _Made(typer.testing._get_command)
     migrate._upgrade = _Tables(migrate._upgrade)
+    sqlite.create_engine = _Known(sqlite.create_engine)
     sys.addaudithook(_stay_on_this_machine)
 
 
@@ -253,7 +256,7 @@ def postgres_url(postgres_server):
 class _Tables:
     """Makes the tables of a new store by the words that made the first one's; all migrations in turn take far longer.
 
-    The store's own tests, and a store that is there already, have the migrations themselves.
+    The migrations' own tests, and a store that is there already, have the migrations themselves.
     """
 
     def __init__(self, upgrade) -> None:
@@ -261,9 +264,9 @@ class _Tables:
 
     def __call__(self, config, head) -> None:
         run = config.attributes["connection"].exec_driver_sql
-        of_store = os.environ.get("PYTEST_CURRENT_TEST", "tests/store").startswith("tests/store")
+        their_own = os.environ.get("PYTEST_CURRENT_TEST", MIGRATIONS).startswith(MIGRATIONS)
         which = config.get_main_option("script_location"), head
-        if of_store or run("SELECT count(*) FROM sqlite_master").scalar():
+        if their_own or run("SELECT count(*) FROM sqlite_master").scalar():
             self._upgrade(config, head)
         elif which in self._words:
             for one in self._words[which]:
@@ -282,6 +285,22 @@ def _words_of(run):
             yield from (words, f"INSERT INTO alembic_version VALUES ('{rows[0][0]}')")  # noqa: S608 - its own
         else:
             yield words
+
+
+class _Known:
+    """Tells each store the SQL of what one before it has asked: a command opens one store, tests open thousands."""
+
+    def __init__(self, make) -> None:
+        self._make, self._first = make, {}
+
+    def __call__(self, url, *, module):
+        if module not in self._first:
+            self._first[module] = self._make("sqlite+pysqlite://", module=module)
+            self._first[module].connect().close()  # learns what the library can
+        first, engine = self._first[module], self._make(url, module=module)
+        engine.dialect = engine.pool._dialect = first.dialect
+        engine._compiled_cache = first._compiled_cache
+        return engine
 
 
 class _Made:
