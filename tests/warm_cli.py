@@ -116,6 +116,7 @@ def main(address: str) -> None:
     for name in (*HEAVY, *_modules_of(ROOMS)):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    _read_what_all_read()
     gc.freeze()  # nobody looks through half a million objects again, nor copies their pages by looking
     asking = socket.socket(socket.AF_UNIX)
     asking.bind(f"{address}.new")
@@ -133,6 +134,23 @@ def main(address: str) -> None:
             _answer(typed)
         typed.close()
         _bury()
+
+
+def _read_what_all_read() -> None:
+    """What never changes and nearly each command would read or make anew: plug-ins, the suite of a new project.
+
+    The last is how transformers renames the tensors of all its models, which it works out before it reads the first.
+    """
+    from selftune.evals.suites import load_suite
+    from selftune.plugins import GROUPS, registered
+
+    for group in GROUPS:
+        registered(group)
+    load_suite("state_obedience")
+    with contextlib.suppress(ImportError):
+        from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+        get_checkpoint_conversion_mapping("llama")
 
 
 def _modules_of(rooms):

@@ -6,6 +6,7 @@ import tomllib
 import types
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -108,7 +109,7 @@ def from_mapping(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     Raises:
         ConfigError: an unknown key (the nearest name is offered), a missing key, or a value of the wrong type.
     """
-    hints = get_type_hints(cls)
+    hints = _hints_of(cls)  # type: ignore[arg-type] # a class is hashable
     known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type] # T is a dataclass by contract
     for key in table:
         if key not in known:
@@ -120,6 +121,12 @@ def from_mapping(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ConfigError(f"{where}: {name!r} is missing.", next_step=f"Add {name} there.")
     return cls(**values)
+
+
+@cache
+def _hints_of(cls: type[Any]) -> dict[str, Any]:
+    """The types of a class, read once: of a project's many small sections they are most of what reading costs."""
+    return get_type_hints(cls)
 
 
 def refusal(where: str, value: object, wanted: str, *, next_step: str = "Correct it in the file.") -> ConfigError:
