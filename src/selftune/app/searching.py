@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.context import Progress
 from selftune.errors import LockedError
-from selftune.loop.runner import hold_lease
 from selftune.records import Interaction
 from selftune.scoring.embedding import HashedWords
 from selftune.store.index import Entry, SearchIndex
@@ -94,6 +93,8 @@ def rebuild_index(project: Project, told: Callable[[Progress], None] = lambda _:
         LockedError: another process works on the project.
         MissingFileError: LanceDB is not installed.
     """
+    from selftune.loop.runner import hold_lease  # it wakes every stage
+
     index, total = _index_of(project), project.store.count(Interaction)
     with hold_lease(project):
         index.clear()
@@ -108,6 +109,8 @@ def _catch_up(project: Project, index: SearchIndex) -> int:
     """How many interactions stay out of the index: none, unless somebody else holds the project just now."""
     if index.watermark == project.store.last_sequence(Interaction):
         return 0
+    from selftune.loop.runner import hold_lease
+
     try:
         with hold_lease(project):
             _extend(project, index)
