@@ -80,7 +80,7 @@ def said(name: str, answer: str, **facts) -> Interaction:
 
 
 def teaching(server: FakeJudgeServer, **changes) -> Teaching:
-    facts = {"endpoint": server.url, "model": TEACHER, "retry_wait_seconds": 0.0, "timeout_seconds": 5.0, "at_once": 2}
+    facts = {"endpoint": server.url, "model": TEACHER, "retry_wait_seconds": 0.0, "timeout_seconds": 60.0, "at_once": 2}
     return Teaching(**(facts | changes))
 
 
