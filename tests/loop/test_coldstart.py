@@ -24,9 +24,7 @@ RUBRIC = load_rubric(ProjectConfig().judge.rubric)
 def project(tmp_path):
     with Store.open(tmp_path) as store:
         now = "2026-02-01T00:00:00+00:00"
-        yield SimpleNamespace(
-            folder=tmp_path, store=store, config=ProjectConfig(), context=lambda: SimpleNamespace(now=lambda: now)
-        )
+        yield SimpleNamespace(folder=tmp_path, store=store, config=ProjectConfig(), now=lambda: now)
 
 
 def judged(project, count: int, *, overall: float = 5.0, per_day: float = 3.0, first: int = 0) -> None:

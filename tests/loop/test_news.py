@@ -47,7 +47,7 @@ def project(tmp_path, clock):
         yield SimpleNamespace(
             store=store,
             config=SimpleNamespace(capture=CaptureSection(idle_minutes=30)),
-            context=lambda: SimpleNamespace(now=clock.now),
+            now=clock.now,
         )
 
 

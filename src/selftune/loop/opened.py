@@ -55,6 +55,10 @@ class Project:
         """The folder of the machine's own files."""
         return self.folder / HIDDEN
 
+    def now(self) -> str:
+        """The time here, as its stages read it."""
+        return utc_now()
+
     def check_base_files(self) -> None:
         """See that the base is there and is the one that was pinned, before anything is made of it.
 
@@ -76,7 +80,7 @@ class Project:
             base_folder=self.base_folder,
             report=lambda progress: None,  # noqa: ARG005 - nobody watches yet
             elapsed=time.monotonic,
-            now=utc_now,
+            now=self.now,
             draw_salt=lambda: secrets.token_hex(_SALT_BYTES),
             count_tokens=self._count_tokens,
             notes=self.hidden / "notes",

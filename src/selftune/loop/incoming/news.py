@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from selftune.curation.config import CORRECTED
 from selftune.errors import NothingNewError
 from selftune.loop.executor import Stored
-from selftune.loop.opened import utc_now
 from selftune.store import Listing, Span
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def read_news(project: Project, since: int) -> News:
 
 def _up_to_unfinished(project: Project, span: Span) -> tuple[Span, str | None]:
     """The span as far as nothing in it goes on, and when the first conversation behind it will count as complete."""
-    now = utc_now()
+    now = project.now()
     idle = timedelta(minutes=project.config.capture.idle_minutes)
     lately = (datetime.fromisoformat(now) - idle).isoformat(timespec="seconds")
     for one in project.store.unfinished(span, saved_since=lately):

@@ -9,7 +9,6 @@ from selftune.governance.approvals import pending_promotion as unsettled_promoti
 from selftune.loop.executor import step_key
 from selftune.loop.hearing import hear_project
 from selftune.loop.incoming.taking_back import withdrawn_from_prompt
-from selftune.loop.opened import utc_now
 from selftune.loop.releasing.service import make_target, promotion_of
 from selftune.records import Build, Decision, Release
 from selftune.release.stage import release
@@ -29,7 +28,7 @@ def pending_decision(project: Project) -> Decision | None:
         [Decided(decision=decision, at=store.saved_at(decision.id)) for _, decision in store.each(Decision)],
         [one for _, one in store.each(Release)],
         hear_project(project),
-        now=utc_now(),
+        now=project.now(),
         expiry_hours=config.governance.expiry_hours,
     )
     return None if pending is None else pending.decision
