@@ -10,7 +10,7 @@ import re
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,17 +110,30 @@ def describe_parameter(parameter: Any) -> str:
     """One row: an argument in capitals or an option with its flags and what they take."""
     from typer.core import TyperOption
 
-    name = parameter.name.upper()
+    name, kind = parameter.name.upper(), parameter.type_descriptor.annotation
+    told = " ".join((parameter.help or "").split())
     if isinstance(parameter, TyperOption):
-        words = {Path: " PATH", str: " TEXT", int: " NUMBER", float: " NUMBER"}
-        name = ", ".join(parameter.opts) + words.get(parameter.type_descriptor.annotation, "")
+        other = f" / {', '.join(parameter.secondary_opts)}" if parameter.secondary_opts else ""
+        name = ", ".join(parameter.opts) + ("" if parameter.is_flag else describe_taken(kind)) + other
+    if get_origin(kind) is Literal:
+        told += f" One of `{'`, `'.join(get_args(kind))}`."
     if parameter.required:
         default = "required"
+    elif getattr(parameter, "is_flag", False) and parameter.default:
+        default = f"`{parameter.opts[0]}`"
     elif parameter.default is None or parameter.default is False or parameter.default == "":
         default = ""
     else:
         default = f"`{parameter.default}`"
-    return f"| `{name}` | {default} | {' '.join((parameter.help or '').split())} |"
+    return f"| `{name}` | {default} | {told} |"
+
+
+def describe_taken(kind: Any) -> str:
+    """What an option takes, in capitals behind its flag."""
+    words = {Path: " PATH", int: " NUMBER", float: " NUMBER"}
+    if get_origin(kind) is tuple:
+        return "".join(describe_taken(part) for part in get_args(kind))
+    return words.get(get_args(kind)[0] if get_origin(kind) is list else kind, " TEXT")
 
 
 def write_configuration() -> str:
@@ -153,7 +166,8 @@ def describe_keys(section: type[Any]) -> Iterator[str]:
     hints = get_type_hints(section)
     for key in fields(section):
         kind = hints[key.name]
-        yield f"| `{key.name}` | {describe_kind(kind)} | `{describe_value(key.default)}` |"
+        default = "{}" if describe_kind(kind).startswith("table of") else describe_value(key.default)
+        yield f"| `{key.name}` | {describe_kind(kind)} | {f'`{default}`' if default else 'not set'} |"
 
 
 def write_formats() -> str:
@@ -197,21 +211,27 @@ def describe_kind(kind: Any) -> str:
     """A type in words."""
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{choice.value}`" for choice in kind)
-    if kind == tuple[tuple[str, float], ...]:
-        return "table of numbers"
+    if get_origin(kind) is tuple and isinstance(get_args(kind)[0], type) and issubclass(get_args(kind)[0], Enum):
+        return f"list of {describe_kind(get_args(kind)[0])}"
     known: dict[Any, str] = {
         str: "text",
         int: "whole number",
+        int | None: "whole number",
         float: "number",
         float | None: "number",
         bool: "true or false",
+        bool | None: "true or false",
         tuple[str, ...]: "list of texts",
+        tuple[tuple[str, float], ...]: "table of numbers",
+        tuple[tuple[str, str], ...]: "table of texts",
     }
     return known.get(kind, "list of tables")
 
 
 def describe_value(value: Any) -> str:
-    """A default as it would stand in the file."""
+    """A default as it would stand in the file; nothing where none does."""
+    if value is None:
+        return ""
     if isinstance(value, tuple):
         return "[" + ", ".join(f'"{item}"' for item in value) + "]"
     if isinstance(value, Enum):

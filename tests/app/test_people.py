@@ -127,6 +127,7 @@ def test_a_person_makes_a_key_at_a_terminal_and_it_is_not_shown(own_home):
         assert typing.end() == 0
         assert PASSPHRASE not in typing.seen
     assert load_person_key(keys_folder(), "ana", told).public in typing.seen
+    assert str(keys_folder() / "ana.pub") in typing.seen
 
 
 # --- The roster -------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def test_each_config_is_read_and_names_what_there_is(tmp_path, text):
 def test_the_judges_of_the_table_are_those_that_are_registered():
     named = set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE))
     assert named <= registered("selftune.judges").keys()
-    assert {"checks", "oracle", "panel", "pairwise"} == named
+    assert {"checks", "oracle", "panel", "pairwise", "human"} == named
 
 
 def test_the_figures_of_the_sequential_test_are_its_own():

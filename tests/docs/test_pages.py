@@ -83,6 +83,15 @@ def test_the_commands_on_the_features_page_exist():
             assert set(names.split()) <= campaigns, f"{item}: {names}"
 
 
+def test_the_commands_that_messages_name_exist():
+    known = commands_with_options()
+    for path in sorted((ROOT / "src/selftune").rglob("*.py")):
+        for typed in re.findall(r"`selftune ([^-`\n][^`\n]*)`", path.read_text(encoding="utf-8")):
+            fault = fault_of(re.sub(r"\{[^}]*\}", "NAME", typed), known)
+            # A sentence names a command without what it needs.
+            assert fault is None or fault.endswith("is missing"), f"{path.name}: selftune {typed}: {fault}"
+
+
 @pytest.mark.parametrize(
     ("typed", "fault"),
     [

@@ -108,7 +108,8 @@ def finding(
 def report(
     name: Name = "",
     conclude: Annotated[
-        str, typer.Option("--conclude", help="The auditor's last word; exit 5 while something is unread unsaid.")
+        str,
+        typer.Option("--conclude", help="The auditor's last word; exit 5 while a part is unread and nobody says why."),
     ] = "",
     author: Author = "",
     html: Annotated[Path | None, typer.Option("--html", help="Write one self-contained page into this file.")] = None,

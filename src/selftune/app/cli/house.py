@@ -82,7 +82,7 @@ def _standing_of(row: RuleRow) -> str:
 
 
 def eject_text(
-    kind: Annotated[str, typer.Argument(help="policy, rubric, suite, recipe, codex, program or experiment.")],
+    kind: Annotated[str, typer.Argument(help="policy, rubric, suite, recipe, codex, program, experiment or charter.")],
     name: Annotated[str, typer.Argument(help="Which one; the one in force by default.")] = "",
     project: Folder = HERE,
 ) -> None:

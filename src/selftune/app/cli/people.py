@@ -30,8 +30,10 @@ def key_new(name: Annotated[str, typer.Argument(help="Whose it is.")]) -> None:
     from selftune.app.signing import keys_folder
     from selftune.governance.people.keys import make_person_key
 
-    made = make_person_key(keys_folder(), name)
-    typer.echo(f"{made.public}\nHand {name}.pub to a keeper of the roster; the passphrase can't be restored.")
+    folder = keys_folder()
+    made = make_person_key(folder, name)
+    public = folder / f"{name}.pub"
+    typer.echo(f"{made.public}\nHand {public} to a keeper of the roster; the passphrase can't be restored.")
 
 
 @key.command("list")

@@ -160,7 +160,13 @@ def _lines_of_end(end: End) -> Iterator[str]:
 
 
 @registry.command("rename")
-def rename(name: Name, new: str, because: Because, author: Author = "", project: Folder = HERE) -> None:
+def rename(
+    name: Name,
+    new: Annotated[str, typer.Argument(help="What it is called from now on.")],
+    because: Because,
+    author: Author = "",
+    project: Folder = HERE,
+) -> None:
     """Give a model another name; the earlier ones go on meaning it, and its lineage stays."""
     from selftune.app.registering import rename_model
     from selftune.app.reporting.pages.plain import plain

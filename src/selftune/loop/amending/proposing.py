@@ -126,7 +126,7 @@ def _edition(project: Project) -> Edition:
     if standing is None:
         raise IntegrityError(
             "statements speak of a codex, and none of them puts one in force.",
-            next_step="Run `selftune verify`, and restore .selftune from a backup.",
+            next_step="Run `selftune ledger verify`, and restore .selftune from a backup.",
         )
     return standing.now
 

@@ -100,7 +100,7 @@ def adopt(project: Project) -> str:
     if was_adopted(project):
         raise IntegrityError(
             "a codex was adopted here, and no statement that this machine's keys have signed puts it in force.",
-            next_step="Run `selftune verify`, and restore .selftune/keys and .selftune/store.db from a backup.",
+            next_step="Run `selftune ledger verify`, and restore .selftune/keys and .selftune/store.db from a backup.",
         )
     codex = codex_of(project.folder, project.config)
     for left in left_to_fill_in(codex):
@@ -181,7 +181,7 @@ def _written(project: Project, said: Said, standing: Standing | None) -> dict[st
     if lost or len(written) < len(noted):
         raise IntegrityError(
             f"a statement is gone from the store{f': {lost[0][:22]}' if lost else ''}.",
-            next_step="Run `selftune verify`, and restore .selftune/store.db from a backup.",
+            next_step="Run `selftune ledger verify`, and restore .selftune/store.db from a backup.",
         )
     refused = () if standing is None else standing.refused
     if any(one.id in written and why == NOT_SIGNED_HERE for one, why in refused):

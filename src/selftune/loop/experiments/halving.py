@@ -172,7 +172,7 @@ def _raise_baseline(bench: Bench, before: Measured | None, share: float) -> Meas
     if isinstance(found, Unmeasured):
         raise NoBaselineError(
             f"the recipe in force could not be measured at {share:.0%} of its steps: {found.why}",
-            next_step="Put that right first; `selftune train --dry-run` shows what it would do and how long it takes.",
+            next_step="Put that right first; `selftune train --plan` shows what would be done and how long it takes.",
         )
     return replace(found, recipe=in_rungs(found.recipe), evaluation=ask_often_enough(bench, found))
 

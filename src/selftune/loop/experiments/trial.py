@@ -205,7 +205,7 @@ def measure_baseline(bench: Bench) -> Measured:
     if isinstance(found, Unmeasured):
         raise NoBaselineError(
             f"the recipe in force could not be measured, so that no try can be held against it: {found.why}",
-            next_step="Put that right first; `selftune train --dry-run` shows what it would do and how long it takes.",
+            next_step="Put that right first; `selftune train --plan` shows what would be done and how long it takes.",
         )
     return replace(found, evaluation=ask_often_enough(bench, found))
 
