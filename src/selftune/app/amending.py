@@ -90,7 +90,7 @@ def propose_text(project: Project, text: str | None, case: Case, *, author: str,
             "no codex was adopted here yet, so there is nothing to change.",
             next_step="Put the old file back and run `selftune codex adopt`, or adopt this one as it is.",
         )
-    until = datetime.fromisoformat(project.context().now()) + timedelta(days=case.days)
+    until = datetime.fromisoformat(project.now()) + timedelta(days=case.days)
     draft = Draft(
         text=text_of_file(project) if text is None else text,
         author=speaker(project, author),

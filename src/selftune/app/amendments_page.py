@@ -51,7 +51,7 @@ def describe_amendments(project: Project) -> Iterator[str]:
 
 def states_of(project: Project, only: Amendment | None = None) -> Iterator[Stated]:
     """Every proposal, or one of them, with its state now."""
-    said, standing, now = said_in(project), standing_in(project), project.context().now()
+    said, standing, now = said_in(project), standing_in(project), project.now()
     for amendment in (one for _, one in project.store.each(Amendment)) if only is None else (only,):
         yield Stated(id=amendment.id, state=state_of(said, standing, amendment, now), amendment=amendment)
 
@@ -59,7 +59,7 @@ def states_of(project: Project, only: Amendment | None = None) -> Iterator[State
 def describe_amendment(project: Project, amendment: Amendment) -> Iterator[str]:
     """Everything about one proposal."""
     said, standing = said_in(project), standing_in(project)
-    state = state_of(said, standing, amendment, project.context().now())
+    state = state_of(said, standing, amendment, project.now())
     yield f"{amendment.id}: {state.value}"
     yield f"proposed by {_by(amendment)} at {amendment.proposed_at}"
     yield from _told_difference(project, project.store.record(amendment.codex_before, Codex), amendment)

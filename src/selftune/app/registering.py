@@ -87,7 +87,7 @@ def add_model(project: Project, offered: Offered, *, author: str = "") -> Model:
         )
     model = Model(
         name=offered.name,
-        entered_at=project.context().now(),
+        entered_at=project.now(),
         files=offered.files,
         parents=tuple(_parent(project, parent) for parent in offered.parents),
         base_digest=_base(project, offered) if offered.base else None,

@@ -95,7 +95,7 @@ def signatures_of(
         lacks=() if newest is None else missing_documents(project, newest, charter),
         document=lambda digest: document_text(project, digest),
         projected=went_as_projected(projections),
-        now=project.context().now(),
+        now=project.now(),
     )
     return Signatures(case=case, chain=look_at_chain(case, bundles), covered=covered, projections=projections)
 

@@ -130,7 +130,7 @@ def _files(project: Project, out: Path | None, configs: Sequence[EvaluationConfi
         MissingFileError: there is no such folder.
     """
     if out is None:
-        folder, stem = project.folder / FOLDER, project.context().now().replace(":", "-")
+        folder, stem = project.folder / FOLDER, project.now().replace(":", "-")
         folder.mkdir(exist_ok=True)
     else:
         folder, stem = out.absolute().parent, out.stem

@@ -117,4 +117,4 @@ def _of_entry(entry: Entry) -> Notice | None:
 
 
 def _is_news(project: Project, at: str) -> bool:
-    return datetime.fromisoformat(project.context().now()) - datetime.fromisoformat(at) <= _NEWS
+    return datetime.fromisoformat(project.now()) - datetime.fromisoformat(at) <= _NEWS

@@ -66,7 +66,7 @@ def refuse_unapprovable(project: Project, amendment: Amendment) -> None:
         WaitingForPersonError: not yet, or never; the message says why.
         IntegrityError: it is not what it says of itself, or the project's file holds a third text, which would be lost.
     """
-    now, cools = project.context().now(), cools_until(project, amendment)
+    now, cools = project.now(), cools_until(project, amendment)
     state = state_of(said_in(project), standing_in(project), amendment, now)
     if state is AmendmentState.COOLING or (state.is_open and now < cools):
         raise WaitingForPersonError(
@@ -117,7 +117,7 @@ def turn_down(project: Project, amendment: Amendment, *, author: str, text: str,
     Raises:
         UsageError: it is settled already, or no reason is given.
     """
-    state = state_of(said_in(project), standing_in(project), amendment, project.context().now())
+    state = state_of(said_in(project), standing_in(project), amendment, project.now())
     if not state.is_open:
         raise UsageError(
             f"there is nothing to refuse: the proposal is {state.value}.",

@@ -242,7 +242,7 @@ def _propose(project: Project, outset: _Outset, done: Deliberated, interaction: 
     assert wanted is not None, "only what is wanted is proposed"  # noqa: S101 - what cannot happen
     speakers = tuple(dict.fromkeys(turn.generated_by or "unnamed" for turn in done.turns))
     policy = project.config.amendment
-    until = datetime.fromisoformat(project.context().now()) + timedelta(days=max(_LEAST_DAYS, 2 * policy.days))
+    until = datetime.fromisoformat(project.now()) + timedelta(days=max(_LEAST_DAYS, 2 * policy.days))
     draft = Draft(
         text=with_change(_text_in_force(project), wanted.place, wanted.text),
         author=done.turns[-1].generated_by or "a model that did not name itself",

@@ -62,7 +62,7 @@ def effect_on_record(project: Project, amendment: Amendment) -> Effect | None:
         since=project.store.sequence_of(standing.accepted[amendment.id]),
         until=None if undone is None else project.store.sequence_of(undone),
         high=project.store.record(amendment.codex_before, Codex).dissonance.high,
-        now=project.context().now(),
+        now=project.now(),
         probed=_probed(project),
     )
 

@@ -35,7 +35,7 @@ def keep_breaker(project: Project) -> None:
     before = DEFAULT if last is None else last.limit
     if limit == before:
         return
-    change = Change(before=before, limit=limit, at=project.context().now(), by=getpass.getuser())
+    change = Change(before=before, limit=limit, at=project.now(), by=getpass.getuser())
     # The note first: what is cut off between the two is noted once more, and never not at all.
     project.store.note(EVENT, {"from": str(before), "to": str(limit), "by": change.by})
     reach("breaker-noted")

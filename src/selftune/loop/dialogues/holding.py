@@ -124,7 +124,7 @@ def hold(
             limits=limits or limits_of(project),
             seed=time.time_ns() % _SEED_LIMIT,
             salt=project.context().draw_salt(),
-            happened_at=project.context().now(),
+            happened_at=project.now(),
             session=earlier.session,
             scripted=isinstance(voice, ScriptedVoice),
             learnt=learn_script,

@@ -58,7 +58,7 @@ def _noticed(conflicts: Sequence[Persistence]) -> Iterator[Noticed]:
 
 def _proposals(project: Project) -> tuple[tuple[Amendment, AmendmentState], ...]:
     """Every proposal with its state, newest first."""
-    said, standing, now = said_in(project), standing_in(project), project.context().now()
+    said, standing, now = said_in(project), standing_in(project), project.now()
     kept = [one for _, one in project.store.each(Amendment)]
     return tuple((one, state_of(said, standing, one, now)) for one in reversed(kept))
 
