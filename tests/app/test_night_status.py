@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from selftune.app.cli import night_timers
 from selftune.app.health import examine
 from selftune.app.night_status import (
-    alarm_line,
     describe_alarms,
     describe_status,
     install_timers,
@@ -25,6 +24,7 @@ from selftune.app.night_status import (
     remove_timers,
 )
 from selftune.app.scheduling import Missed, Scheduler, unit_folder, write_nights
+from selftune.app.summary import alarm_line
 from selftune.errors import UsageError
 from selftune.loop.config import load_config
 from selftune.loop.night.alarms import AlarmKind, note_began, read_nights
@@ -130,8 +130,11 @@ def test_launchd_gets_two_agents_that_leave_alone_what_serves(project, clock, tm
 
 
 def test_cron_looks_once_an_hour_for_a_missed_night_but_not_in_the_hours_of_one(project, clock, tmp_path):
+    # As after a restore, which brings no logs: cron makes no folder, and no night would begin.
+    (project.hidden / "logs").rmdir()
     done = install(project, clock, tmp_path, scheduler="cron")
     assert done.files == ()
+    assert (project.hidden / "logs").is_dir()
     nights, late, look = done.lines
     assert nights.startswith("0 2 * * * ")
     minute, hours, _ = late.split(" ", 2)

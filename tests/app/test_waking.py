@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 
 import pytest
 
+from selftune.app.cli.standing import read_standing
+from selftune.errors import MissingFileError
 from selftune.loop.project import create_project
 
 TRAINING = {"torch", "transformers", "trl", "peft", "datasets", "accelerate", "sympy"}
@@ -70,3 +73,22 @@ def test_a_status_leaves_asleep_what_does_the_work_and_answers_as_it_did_when_it
     told, _, woken = done.stdout.rpartition("\n\n")
     assert sorted(set(json.loads(woken)) & (TRAINING | COUNTING | WORK)) == []
     assert json.loads(told) == BEFORE
+
+
+def test_a_status_reads_no_suite_and_wakes_no_gate_where_a_hand_set_how_many_lessons_it_takes(tmp_path):
+    create_project(tmp_path, name="p", base="reference", recipe="reference_sft", suite="state_obedience")
+    with (tmp_path / "selftune.toml").open("a", encoding="utf-8") as config:
+        config.write("[curation]\ntrigger = 40\n")
+    command = [sys.executable, "-c", TOLD, "status", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    told, _, woken = done.stdout.rpartition("\n\n")
+    assert {"yaml", "selftune.gate.rules", "selftune.training.config"} & set(json.loads(woken)) == set()
+    by_hand = {"lessons": "0 of 40 lessons; the log does not tell how fast they come"}
+    assert json.loads(told) == BEFORE | by_hand
+
+
+def test_whoever_reads_where_a_project_stands_collects_again_behind_it(tmp_path):
+    assert gc.isenabled()
+    with pytest.raises(MissingFileError):
+        read_standing(tmp_path)
+    assert gc.isenabled()

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from selftune.errors import MissingFileError
 from selftune.evals.suites import load_suite
 from selftune.gate.policies import load_policy
 from selftune.judges.rubric import load_rubric
-from selftune.loop.config import CurationSection, Profile, ProjectConfig, ProjectSection
+from selftune.loop.config import CurationSection, EvaluationSection, GateSection, Profile, ProjectConfig, ProjectSection
 from selftune.loop.lessons.coldstart import Outlook, look_ahead, trigger_of
 from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementStatus, Message, Trigger
 from selftune.store import Store
@@ -59,7 +60,7 @@ def test_what_no_judge_has_seen_is_counted_apart(project):
     judged(project, 3)
     unseen = replace(project.store.last(Interaction), salt="x", conversation="x", position="x")
     project.store.save([unseen], event="captured")
-    outlook = look_ahead(project, SUITE)
+    outlook = look_ahead(project)
     assert outlook.in_words == "3 of about 20 lessons; new and not judged yet: 1"
 
 
@@ -69,7 +70,7 @@ def test_answers_drawn_again_count_with_their_conversation(project):
     again = replace(first, salt="y", source="resampled", position="y", flags=("resampled",))
     verdict = replace(project.store.last(Judgement), salt="y", interaction_id=again.id)
     project.store.save([again, verdict], event="captured")
-    assert look_ahead(project, SUITE).ready == 2
+    assert look_ahead(project).ready == 2
 
 
 def by_hand(project, trigger: int, profile: Profile = Profile.SOLO) -> SimpleNamespace:
@@ -86,6 +87,15 @@ def test_solo_trains_when_the_gate_could_see_it_team_at_the_plans_number_and_a_h
     assert trigger_of(by_hand(project, 37, Profile.TEAM), POLICY, SUITE) == 37
 
 
+def test_only_what_the_gate_sees_takes_a_suite_and_a_policy_to_say(project):
+    named = {"evaluation": EvaluationSection(suite="nowhere.yaml"), "gate": GateSection(policy="nowhere.toml")}
+    mute = SimpleNamespace(**(vars(by_hand(project, 37)) | {"config": replace(by_hand(project, 37).config, **named)}))
+    assert look_ahead(mute).trigger == 37
+    mute.config = replace(mute.config, curation=CurationSection())
+    with pytest.raises(MissingFileError, match="nowhere"):
+        look_ahead(mute)
+
+
 def test_a_smaller_suite_takes_more_lessons(project):
     pairs = {
         category: [item.pair for item in SUITE.items if item.category == category] for category in SUITE.categories
@@ -99,7 +109,7 @@ def test_a_smaller_suite_takes_more_lessons(project):
 def test_status_tells_how_many_of_how_many_and_when(project):
     judged(project, 14)
     judged(project, 9, overall=2.0, first=14)
-    outlook = look_ahead(project, SUITE)
+    outlook = look_ahead(project)
     assert (outlook.ready, outlook.trigger, outlook.days) == (14, 20, 2)
     assert outlook.in_words == "14 of about 20 lessons, next verdict in about 2 days"
     assert "selftune examples" in (outlook.helps_sooner or "")
@@ -108,7 +118,7 @@ def test_status_tells_how_many_of_how_many_and_when(project):
 
 def test_with_enough_lessons_nothing_sooner_is_offered(project):
     judged(project, 25)
-    outlook = look_ahead(project, SUITE)
+    outlook = look_ahead(project)
     assert outlook.in_words == "25 of about 20 lessons, enough for the next verdict"
     assert outlook.helps_sooner is None
 
@@ -117,12 +127,12 @@ def test_a_verdict_that_was_given_anew_counts_as_it_was_given_last(project):
     judged(project, 5)
     last = project.store.last(Judgement)
     project.store.save([replace(last, salt="again", overall=1.0)], event="judged")
-    assert look_ahead(project, SUITE).ready == 4
+    assert look_ahead(project).ready == 4
 
 
 def test_without_a_rate_there_is_no_date(project):
     judged(project, 1)
-    outlook = look_ahead(by_hand(project, 40), SUITE)
+    outlook = look_ahead(by_hand(project, 40))
     assert outlook.in_words == "1 of 40 lessons; the log does not tell how fast they come"
 
 

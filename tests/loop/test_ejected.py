@@ -13,6 +13,7 @@ SHIPPED = [(kind, name) for kind, shelf in KINDS.items() for name in shelf.names
 
 @pytest.mark.parametrize(("kind", "name"), SHIPPED)
 def test_an_ejected_text_is_the_shipped_one_and_takes_its_place_from_then_on(tmp_path, kind, name):
+    assert KINDS[kind].kind == kind
     assert find_text(tmp_path, kind, name) == name
     written = eject(tmp_path, kind, name)
     assert written.read_text(encoding="utf-8") == KINDS[kind].text(name)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from selftune.app.scheduling import Missed, Scheduler, choose_scheduler, end_nights, unit_folder, write_nights
 from selftune.errors import UsageError
 from selftune.loop.night.alarms import alarms, note_no_timer, note_timer, read_nights
-from selftune.loop.night.clock import SystemClock
 from selftune.loop.night.window import next_time
 from selftune.records import Decision, Experiment, ExperimentResult, Night
 from selftune.release.config_edit import edit_section
@@ -110,11 +109,6 @@ def describe_alarms(found: Sequence[Alarm]) -> Iterator[str]:
         yield f"  {alarm.next_step}"
 
 
-def alarm_line(project: Project) -> str | None:
-    """Every alarm in one line; None where all is well."""
-    return " ".join(f"{alarm.text} {alarm.next_step}" for alarm in alarms(project, SystemClock().now())) or None
-
-
 def install_timers(
     project: Project,
     now: datetime,
@@ -144,6 +138,8 @@ def install_timers(
         place.write_text(unit.text, encoding="utf-8")
     if hour != section.at:
         edit_section(project.folder, "nightly", {"at": hour})
+    # Where nights write what they print: neither cron nor launchd makes a folder, and without it neither begins one.
+    (project.hidden / "logs").mkdir(exist_ok=True)
     note_timer(project, scheduler=chosen, at=hour, missed=missed, now=now)
     return Installed(
         scheduler=chosen,

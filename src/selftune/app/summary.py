@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from selftune.app.evidence import evaluations_of
 from selftune.app.next_step import next_step, under_way
-from selftune.evals.summaries import summarise
 from selftune.records import (
     Build,
     Dataset,
@@ -89,6 +88,8 @@ def further_scores(project: Project, decision: Decision) -> dict[str, Any]:
 
 def arm_summary(evaluation: Evaluation) -> dict[str, Any]:
     """One arm: pairs count as one where the suite pairs its items, both right or nothing."""
+    from selftune.evals.summaries import summarise
+
     unit = "pair" if any(outcome.pair for outcome in evaluation.outcomes) else "item"
     summary = summarise(evaluation, unit)
     return {
@@ -189,17 +190,15 @@ def status_summary(project: Project) -> dict[str, Any]:
     from selftune.app.appointed import judge_line
     from selftune.app.doubts_page import standing_in_words, stays_in_words
     from selftune.app.forgetting import forgotten_line
-    from selftune.app.night_status import alarm_line
     from selftune.app.trial_page import canary_line
     from selftune.app.unseen import breaker_line
-    from selftune.loop.configured import make_evaluation
     from selftune.loop.lessons.coldstart import look_ahead
     from selftune.loop.releasing.service import make_target
     from selftune.release.live import LiveServer
 
     store = project.store
     release, decision = store.last(Release), store.last(Decision)
-    outlook = look_ahead(project, make_evaluation(project).suite)
+    outlook = look_ahead(project)
     server = LiveServer(make_target(project))
     live = server.status()
     return {
@@ -227,6 +226,14 @@ def status_summary(project: Project) -> dict[str, Any]:
         "under_way": under_way(project),
         "next": next_step(project, new=outlook.new),
     }
+
+
+def alarm_line(project: Project) -> str | None:
+    """Every alarm about the nights in one line; None where all is well."""
+    from selftune.loop.night.alarms import alarms
+    from selftune.loop.night.clock import SystemClock
+
+    return " ".join(f"{alarm.text} {alarm.next_step}" for alarm in alarms(project, SystemClock().now())) or None
 
 
 def _problem(server: LiveServer, live: LiveStatus | None) -> str | None:

@@ -13,7 +13,6 @@ from selftune.errors import ConfigError, WaitingForPersonError
 from selftune.governance.doubts import standing
 from selftune.governance.keys import statement_is_signed
 from selftune.governance.people.roster import Signer, roster_of, signer_of
-from selftune.governance.summary import summarise
 from selftune.records import Release, Statement, StatementKind
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ def is_promotion(release: Release, releases: Iterable[Release]) -> bool:
 
 def breaker_of(read: Reader, limit: int, *, public_key: str | None = None, simulated: bool = False) -> BreakerState:
     """The breaker of a project, with the summary that a person reads before approving."""
+    from selftune.governance.summary import summarise  # draws samples; who only counts needs none
+
     state = count_unseen(read, limit, public_key=public_key, simulated=simulated)
     return replace(state, summary="\n".join((state.summary, *summarise(read, state.unseen))))
 

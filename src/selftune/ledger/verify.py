@@ -24,7 +24,6 @@ Exit code 0: it verifies. 8: it does not, and the message says where. 2: there i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import itertools
 import json
@@ -34,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator, Sequence
 
     Heard = Callable[[int], None]
@@ -541,6 +541,8 @@ def printable(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None, heard: Heard = lambda _: None) -> int:
     """Verify what is named on the command line and print the verdict; `heard` as in `verify`."""
+    import argparse  # whoever opens a store reads this file, and no command line
+
     parser = argparse.ArgumentParser(prog="verify", description="Check a selftune ledger.")
     parser.add_argument("folder", type=Path, help="a project, or what selftune exported")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept away from this machine")

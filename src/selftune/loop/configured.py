@@ -12,7 +12,6 @@ from selftune.judges.purse import Prices
 from selftune.judges.rubric import load_rubric
 from selftune.loop.ejected import codex_of, find_text
 from selftune.loop.incoming.privacy import TodaysRules, rules_of
-from selftune.loop.measuring.grading import make_gate_judge
 from selftune.records import DatasetKind
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ def gap_on_scale(judging: Judging) -> float:
 
 def make_evaluation(project: Project) -> EvaluationConfig:
     """The suite and how it is asked; equal for every arm."""
+    from selftune.loop.measuring.grading import make_gate_judge
+
     section = project.config.evaluation
     suite = load_suite(find_text(project.folder, "suite", section.suite))
     grader = make_gate_judge(project, suite)

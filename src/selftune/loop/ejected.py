@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from selftune.codex.reading import CODICES, load_codex
+from selftune.codex.reading import load_codex
 from selftune.errors import UnknownNameError, UsageError
-from selftune.evals.suites import SUITES
-from selftune.gate.policies import POLICIES
-from selftune.governance.signing.charter import CHARTERS
-from selftune.judges.rubric import RUBRICS, load_rubric
-from selftune.loop.experiments.agenda.document import PROGRAMS
-from selftune.loop.experiments.experiment_plan import EXPERIMENTS
-from selftune.training.config import RECIPES
+from selftune.judges.rubric import load_rubric
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from selftune.loop.config import ProjectConfig
     from selftune.records import Codex, Rubric
+    from selftune.settings import Shipped
 
-KINDS: Final = {
-    shelf.kind: shelf for shelf in (POLICIES, RUBRICS, SUITES, RECIPES, CODICES, EXPERIMENTS, PROGRAMS, CHARTERS)
+# Named as texts: who looks for a rubric need not wake the gate, nor what trains.
+_HOMES: Final = {
+    "policy": ("selftune.gate.policies", "POLICIES"),
+    "rubric": ("selftune.judges.rubric", "RUBRICS"),
+    "suite": ("selftune.evals.suites", "SUITES"),
+    "recipe": ("selftune.training.config", "RECIPES"),
+    "codex": ("selftune.codex.reading", "CODICES"),
+    "experiment": ("selftune.loop.experiments.experiment_plan", "EXPERIMENTS"),
+    "program": ("selftune.loop.experiments.agenda.document", "PROGRAMS"),
+    "charter": ("selftune.governance.signing.charter", "CHARTERS"),
 }
+
+
+class _Shelves(Mapping[str, "Shipped"]):
+    """The shipped texts of each kind, from the room that keeps them."""
+
+    def __getitem__(self, kind: str) -> Shipped:
+        module, called = _HOMES[kind]
+        shelf: Shipped = getattr(import_module(module), called)
+        return shelf
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
+
+KINDS: Final = _Shelves()
 
 
 def find_text(folder: Path, kind: str, name: str) -> str:

@@ -274,15 +274,10 @@ def _ask_personas(folder: Path, question: str, persona: str, *, system: str, kee
 def status(project: Folder = HERE, json: AsJson = False) -> None:
     """What serves, what the log holds, what was decided last, and what to do next."""
     from selftune.app.cli.screen import make_console, print_json
+    from selftune.app.cli.standing import read_standing
     from selftune.app.reporting.pages.plain import plain
-    from selftune.loop.project import open_project
 
-    with open_project(project) as opened:
-        from selftune.app.summary import (
-            status_summary,  # wakes half the house, and a folder without a project needs none
-        )
-
-        summary = status_summary(opened)
+    summary = read_standing(project)
     if json:
         print_json(summary)
         return

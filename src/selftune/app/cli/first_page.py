@@ -96,12 +96,9 @@ def show_next(folder: Path = Path()) -> None:
 
 def _standing(folder: Path) -> list[tuple[str, str]]:
     """Of what `selftune status` knows, the lines that a person acts on."""
-    from selftune.loop.project import open_project
+    from selftune.app.cli.standing import read_standing
 
-    with open_project(folder) as opened:
-        from selftune.app.summary import status_summary
-
-        summary = status_summary(opened)
+    summary = read_standing(folder)
     wanted = ("serves", "address", "problem", "last_decision", "brake", "breaker", "alarm", "under_way", "new", "next")
     return [(name.replace("_", " "), str(summary[name])) for name in wanted if summary[name] is not None]
 

@@ -14,8 +14,7 @@ from selftune.curation.forecast import (
     rate_per_day,
     trigger_for,
 )
-from selftune.gate.planning import forecast
-from selftune.gate.policies import load_policy
+from selftune.evals.suites import load_suite
 from selftune.loop.config import Profile
 from selftune.loop.ejected import find_text, rubric_of
 from selftune.loop.incoming.news import read_news
@@ -26,6 +25,7 @@ from selftune.scoring.units import mean_of, unit_scores
 
 if TYPE_CHECKING:
     from selftune.gate.config import Policy
+    from selftune.loop.config import ProjectConfig
     from selftune.loop.project import Project
     from selftune.records import Dataset, Suite
 
@@ -87,14 +87,22 @@ def learnt_so_far(project: Project) -> Dataset | None:
 
 def trigger_of(project: Project, policy: Policy, suite: Suite) -> int:
     """New golden items that start a training: set by hand; in `solo` what the gate sees; else the plan's number."""
-    config = project.config
+    said = _trigger_said(project.config)
+    return _trigger_seen(project, policy, suite, last_learnt(project.store)) if said is None else said
+
+
+def _trigger_said(config: ProjectConfig) -> int | None:
+    """The same where it rests on no suite; None where it is what the gate sees."""
     if config.curation.trigger:
         return config.curation.trigger
     if not trains(config):
         return FEWEST_TO_SHOW
-    if config.project.profile is not Profile.SOLO:
-        return MOST
-    learnt = last_learnt(project.store)
+    return None if config.project.profile is Profile.SOLO else MOST
+
+
+def _trigger_seen(project: Project, policy: Policy, suite: Suite, learnt: Dataset | None) -> int:
+    from selftune.gate.planning import forecast
+
     needed = lessons_needed(
         learnt=0 if learnt is None else len(learnt.train),
         errors=_errors_of_champion(project, suite),
@@ -104,15 +112,27 @@ def trigger_of(project: Project, policy: Policy, suite: Suite) -> int:
     return trigger_for(needed)
 
 
-def look_ahead(project: Project, suite: Suite) -> Outlook:
-    """How many lessons are ready, how many it takes, and when there will be as many."""
+def _trigger_foreseen(project: Project, learnt: Dataset | None) -> int:
+    """What `trigger_of` says under the policy and the suite that the config names."""
+    said = _trigger_said(project.config)
+    if said is not None:
+        return said
+    # To read a suite and wake the gate takes longer than all else that a status does.
+    from selftune.gate.policies import load_policy
+
     policy = load_policy(find_text(project.folder, "policy", project.config.gate.policy))
+    suite = load_suite(find_text(project.folder, "suite", project.config.evaluation.suite))
+    return _trigger_seen(project, policy, suite, learnt)
+
+
+def look_ahead(project: Project) -> Outlook:
+    """How many lessons are ready, how many it takes, and when there will be as many."""
     learnt = learnt_so_far(project)
     news = read_news(project, 0 if learnt is None else learnt.watermark)
     rubric = rubric_of(project.folder, project.config).id
     progress = project.store.progress(news.span, rubric_digest=rubric, threshold=project.config.curation.threshold)
     ready = len(progress.golden_at)
-    trigger = trigger_of(project, policy, suite)
+    trigger = _trigger_foreseen(project, learnt)
     rate = rate_per_day([at for at in progress.golden_at if at is not None])
     return Outlook(
         new=len(news.fresh),

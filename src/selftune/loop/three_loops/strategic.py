@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from selftune.loop.configured import make_evaluation
 from selftune.loop.lessons.coldstart import look_ahead
 from selftune.loop.three_loops.signals import TIMESCALES, Loop, Signal
 from selftune.loop.three_loops.state import LoopState, Noticed
@@ -23,7 +22,7 @@ SHOWN: Final = 5
 
 def look_at_strategic(project: Project) -> LoopState:
     """What the newest dataset lists as recurring, how many lessons are ready, and the last decisions."""
-    outlook = look_ahead(project, make_evaluation(project).suite)
+    outlook = look_ahead(project)
     dataset = project.store.last(Dataset)
     return LoopState(
         loop=Loop.STRATEGIC,
