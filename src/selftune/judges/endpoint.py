@@ -159,11 +159,16 @@ def is_loopback(host: str) -> bool:
 def _key(variable: str | None, section: str) -> str | None:
     if variable is None:
         return None
-    key = os.environ.get(variable)
+    key = os.environ.get(variable, "").strip()  # a file's last line end comes along where a key is read out of one
     if not key:
         raise ConfigError(
             f"[{section}] api_key_env names {variable}, and that variable is not set.",
             next_step=f"Set {variable} in the environment, not in a file.",
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"[{section}] api_key_env names {variable}, and what it holds is no key: no header can hold it.",
+            next_step=f"Set {variable} to the key alone, on one line.",
         )
     return key
 

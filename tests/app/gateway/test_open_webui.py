@@ -8,9 +8,10 @@ import pytest
 from captured_exchanges import House, exchange
 from fake_open_webui import PATH, TOKEN, fake_open_webui
 
+from selftune.app.cli.connecting import openwebui
 from selftune.app.gateway.capture.open_webui import Joined, connect
 from selftune.app.gateway.keys import make_key
-from selftune.errors import ConfigError, ServingError, UsageError
+from selftune.errors import ConfigError, DatabaseAwayError, ServingError, UsageError
 from selftune.records import Feedback, Statement
 
 
@@ -139,6 +140,33 @@ def test_a_refused_token_and_one_that_is_not_set_name_the_next_step(answered, we
     monkeypatch.delenv("OPEN_WEBUI_TOKEN")
     with pytest.raises(ConfigError, match="not set"):
         connect(answered.project.folder, webui.address)
+
+
+def test_a_token_with_a_line_end_is_the_token_and_one_of_two_lines_is_none(answered, webui, monkeypatch):
+    monkeypatch.setenv("OPEN_WEBUI_TOKEN", f"{TOKEN}\r\n")
+    assert joined(answered, webui).look() == Joined()
+    monkeypatch.setenv("OPEN_WEBUI_TOKEN", "first\nX-Evil: second")
+    with pytest.raises(ConfigError, match="no header can hold it") as refused:
+        connect(answered.project.folder, webui.address)
+    assert "second" not in str(refused.value)
+
+
+def test_a_database_that_is_away_for_a_moment_ends_no_watch(tmp_path, monkeypatch):
+    class FakeWebUI:
+        """A fake of what looks at ratings: its database is away at first, then its token opens nothing."""
+
+        looks = 0
+
+        def look(self):
+            self.looks += 1
+            away = DatabaseAwayError("the server of records is away.", next_step="Wait.")
+            raise away if self.looks == 1 else UsageError("that is enough.", next_step="Go.")
+
+    fake = FakeWebUI()
+    monkeypatch.setattr("selftune.app.gateway.capture.open_webui.connect", lambda *_, **__: fake)
+    with pytest.raises(UsageError, match="enough"):
+        openwebui("http://127.0.0.1:9", once=False, every_seconds=0.01, variable="NONE", project=tmp_path, json=False)
+    assert fake.looks == 2
 
 
 def test_an_address_beyond_this_machine_needs_egress(house):

@@ -32,13 +32,13 @@ def openwebui(
 
     from selftune.app.cli.screen import print_json
     from selftune.app.gateway.capture.open_webui import connect
-    from selftune.errors import BudgetError, LockedError, ServingError
+    from selftune.errors import BudgetError, DatabaseAwayError, LockedError, ServingError
 
     there, pause = connect(project, url, token_env=variable), threading.Event()
     while True:
         try:
             found = there.look()
-        except (ServingError, LockedError, BudgetError) as error:
+        except (ServingError, LockedError, BudgetError, DatabaseAwayError) as error:
             if once:
                 raise
             typer.echo(f"{error.message} {error.next_step}", err=True)
