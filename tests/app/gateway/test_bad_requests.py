@@ -164,6 +164,21 @@ def test_a_body_of_50_megabytes_is_refused_without_being_read(tmp_path):
     assert at_gateway(tmp_path, asked, settings=settings) == (b"HTTP/1.1 413 Request Entity Too Large\r\n", 413)
 
 
+def test_who_waits_for_a_word_before_the_body_gets_it(tmp_path):
+    async def asked(house):
+        body = json.dumps(BODY).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        head = POST + b"Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+        writer.write(head % len(body))
+        word = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
+        writer.write(body)
+        line = await asyncio.wait_for(reader.readline(), PATIENCE)
+        writer.close()
+        return word, line
+
+    assert at_gateway(tmp_path, asked) == (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n")
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
@@ -325,6 +340,21 @@ def test_capture_that_fails_or_hangs_hurts_no_answer(tmp_path):
     assert first["choices"][0] == second["choices"][0]
     assert hung.endswith(b"[DONE]\n\n")
     assert (captures, consent) == ({"not kept": 3, "not asked for": 1}, "none")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_routing_that_fails_hurts_no_answer_and_costs_no_exchange(tmp_path, stream):
+    async def asked(house):
+        def fail(_):
+            raise ValueError("I/O operation on closed file")
+
+        house.routing.observe = fail
+        body = await (await house.chat(stream=stream)).read()
+        return body, (await house.capture.next()).ended
+
+    body, ended = at_gateway(tmp_path, asked)
+    assert body.endswith(b"data: [DONE]\n\n" if stream else b"}")
+    assert ended is Ended.COMPLETE
 
 
 def test_the_last_bytes_wait_until_the_exchange_is_on_the_disk(tmp_path):

@@ -39,8 +39,9 @@ async def _sick(request):
     how = request.match_info["how"]
     if how == "crowd":
         return await _waited(request.app[CROWD])
-    if how == "status":
-        return web.json_response({"error": {"message": "the fake candidate is sick"}}, status=503)
+    if how in {"status", "fault"}:
+        status = 503 if how == "status" else 500
+        return web.json_response({"error": {"message": "the fake candidate is sick"}}, status=status)
     reply = web.StreamResponse(headers={"Content-Type": how.replace("-", "/", 1)})
     if how.startswith("application"):
         reply.content_length = 1000
@@ -121,9 +122,10 @@ def test_the_champion_answers_the_same_request(tmp_path, how, stream):
     asyncio.run(scene())
 
 
-def test_three_such_requests_end_the_trial_and_the_fourth_is_the_champion_s_alone(tmp_path):
+@pytest.mark.parametrize("how", ["gone", "status", "fault"])
+def test_three_such_requests_end_the_trial_and_the_fourth_is_the_champion_s_alone(tmp_path, how):
     async def scene():
-        async with trial(tmp_path, "gone") as (ask, inner, _):
+        async with trial(tmp_path, how) as (ask, inner, _):
             for _ in range(4):
                 assert (await ask())[:2] == (200, CHAMPION)
         asked = [one.upstream for one in inner.seen]
@@ -153,6 +155,15 @@ def test_an_answer_in_the_shadow_is_compared_and_never_kept(tmp_path):
         guards, compared = replay(NOTE, tmp_path)
         assert guards.answers == {False: 1, True: 1}
         assert [one.identical for one in compared] == [True]
+
+    asyncio.run(scene())
+
+
+def test_what_the_champion_finds_no_request_in_is_not_asked_in_the_shadow(tmp_path):
+    async def scene():
+        async with trial(tmp_path, "well", shadow=True) as (ask, inner, _):
+            assert (await ask(messages=[{"role": "user", "content": "refuse"}]))[0] == 400
+        assert [one.shadow for one in inner.seen] == [False]
 
     asyncio.run(scene())
 

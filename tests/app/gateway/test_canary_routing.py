@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from itertools import islice
@@ -18,11 +19,12 @@ from canary_house import CANDIDATE_DIGEST, NOTE, died, exchange, start, users
 from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, SHADOW, Ended
 from selftune.errors import ServingError, UnknownNameError
 from selftune.governance.brake.file import new_stop, put_on
-from selftune.loop.canary.guards import Guard
-from selftune.loop.canary.journal import read_journal, replay
+from selftune.loop.canary.guards import Guard, Outcome
+from selftune.loop.canary.journal import Journal, read_journal, replay
 from selftune.loop.canary.note import TrialEnd, end_canary, journal_path, note_path, read_canary, write_canary
 from selftune.loop.canary.settling import trial_of
 
+FULL = Path("/dev/full")
 USERS = [f"user {n}" for n in range(400)]
 REFUSAL = "I'm sorry, but I can't help with that."
 
@@ -91,6 +93,36 @@ def test_in_the_shadow_nobody_is_answered_by_the_candidate_and_its_answer_is_com
     assert "five" not in journal_path(tmp_path, NOTE.trial).read_text()
 
 
+TEXT_REFUSAL = {"choices": [{"index": 0, "text": REFUSAL}]}
+
+
+@pytest.mark.parametrize(
+    ("route", "request_body", "given", "beside"),
+    [
+        ("/v1/responses", {"input": "2 + 2?"}, {"output": [{"role": "assistant", "content": "Four."}]}, None),
+        ("/api/generate", {"prompt": "2 + 2?"}, {"response": "Four."}, None),
+        ("/api/generate", {"prompt": "2 + 2", "raw": True}, {"response": "Four."}, TEXT_REFUSAL),
+        ("/v1/completions", {"prompt": "2 + 2"}, {"choices": [{"index": 0, "text": "Four."}]}, TEXT_REFUSAL),
+    ],
+)
+def test_a_shadow_s_words_are_read_whatever_way_the_client_speaks(tmp_path, route, request_body, given, beside):
+    routing, _, _ = start(tmp_path, shadow=True, share=0.0)
+    asked = {"route": route, "request": json.dumps(request_body).encode()}
+    routing.observe(exchange(CHAMPION, **asked, response=json.dumps(given).encode()))
+    changes = {} if beside is None else {"response": json.dumps(beside).encode()}
+    routing.observe(exchange(CANDIDATE, REFUSAL, shadow=True, **asked, **changes))
+    guards, compared = replay(read_canary(tmp_path), tmp_path)
+    assert (guards.seen(Guard.REFUSALS).n, guards.seen(Guard.REFUSALS).mean, len(compared)) == (1, 1.0, 1)
+
+
+def test_a_shadow_that_finds_no_request_in_what_the_champion_answered_failed(tmp_path):
+    routing, _, _ = start(tmp_path, shadow=True, share=0.0)
+    routing.observe(exchange(CHAMPION))
+    routing.observe(exchange(CANDIDATE, shadow=True, status=400, ended=Ended.REFUSED))
+    guards, _ = replay(read_canary(tmp_path), tmp_path)
+    assert (guards.seen(Guard.ERRORS).n, guards.seen(Guard.ERRORS).mean) == (1, 1.0)
+
+
 def test_a_candidate_that_fails_is_sent_back_within_one_request_of_the_proof(tmp_path):
     routing, _, settled = start(tmp_path, share=0.1)
     failed = 0
@@ -116,6 +148,27 @@ def test_a_server_that_is_dead_is_left_after_three_requests(tmp_path):
         routing.observe(died(CANDIDATE))
     assert set(sides(routing).values()) == {CHAMPION}
     assert settled == ["settle"]
+    assert "no answer at all 3 times" in read_canary(tmp_path).why
+
+
+def failed_at(upstream, user):
+    """It says that it failed, as llama.cpp does where the template has no words for a request."""
+    if upstream == CANDIDATE:
+        return replace(died(CANDIDATE, user=user), status=500)
+    return exchange(CHAMPION, user=user, status=500, ended=Ended.REFUSED)
+
+
+def test_a_request_at_which_the_champion_fails_as_well_is_no_silence(tmp_path):
+    routing, _, _ = start(tmp_path)
+    ada = next(user for user, side in users() if side == CANDIDATE)
+    for _ in range(4):  # as the official clients ask again
+        routing.observe(failed_at(CANDIDATE, ada))
+        routing.observe(failed_at(CHAMPION, ada))
+    assert read_canary(tmp_path).runs
+    for _ in range(3):
+        assert read_canary(tmp_path).runs
+        routing.observe(failed_at(CANDIDATE, ada))
+        routing.observe(exchange(CHAMPION, user=ada))
     assert "no answer at all 3 times" in read_canary(tmp_path).why
 
 
@@ -328,6 +381,40 @@ def test_a_full_disk_keeps_no_harmful_candidate_going(tmp_path, monkeypatch):
         routing.observe(died(CANDIDATE))
     assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
     assert settled == []
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here, which says that the disk is full")
+def test_a_journal_on_a_full_disk_keeps_no_harmful_candidate_going(tmp_path):
+    journal = journal_path(tmp_path, NOTE.trial)
+    journal.parent.mkdir(parents=True)
+    journal.symlink_to(FULL)
+    routing, _, settled = start(tmp_path, share=0.999999)
+    for _ in range(3):
+        routing.observe(died(CANDIDATE))
+    assert routing.pick(CHAMPION, "ada").upstream == CHAMPION
+    assert (read_canary(tmp_path).end, settled) == (TrialEnd.RETURNED, ["settle"])
+    routing.observe(exchange(CHAMPION))
+
+
+def test_a_line_for_which_there_was_no_room_costs_no_other_line(tmp_path):
+    journal = Journal(tmp_path, NOTE.trial)
+    whole, journal._stream = journal._stream, FakeFullDisk(journal._stream)
+    with pytest.raises(OSError, match="No space left"):
+        journal.write(Outcome(candidate=True, person="a", failed=True))
+    journal._stream = whole
+    journal.write(Outcome(candidate=True, person="b", failed=False))
+    journal.close()
+    assert [one.person for one in read_journal(tmp_path, NOTE.trial)] == ["b"]
+
+
+class FakeFullDisk:
+    """A fake of a file on a disk that has room for five bytes."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, data):
+        return self._stream.write(data[:5])
 
 
 def test_a_note_that_can_t_be_read_leaves_the_champion_alone(tmp_path):

@@ -31,11 +31,20 @@ _CONNECT_SECONDS: Final = 10.0
 _CONNECTING: Final = 64
 _IDLE_SECONDS: Final = 15.0
 _EVENTS: Final = "text/event-stream"
+_ON_ITS_WAY: Final = range(100, 200)
 _FAULTS: Final = (ClientError, HttpProcessingError, TimeoutError, OSError)
 
 
 class Unreachable(Exception):  # noqa: N818 - it is answered with another upstream, or with a sentence
-    """An upstream gave no answer at all."""
+    """An upstream gave no answer at all.
+
+    Attributes:
+        status: What it said in place of one; 502 where it said nothing.
+    """
+
+    def __init__(self, why: str, *, status: int = 502) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 class BrokenOff(Exception):  # noqa: N818 - it marks an answer
@@ -125,15 +134,15 @@ class Answer:
         """
         if self.body.is_eof() and self.body.exception() is None:  # it came with its head
             whole = self.body.read_nowait()
-            if len(whole) <= most_bytes:
-                return whole
-        data = bytearray()
-        async for chunk in self.chunks():
-            data += chunk
-            if len(data) > most_bytes:
-                break
         else:
-            return bytes(data)
+            data = bytearray()
+            async for chunk in self.chunks():
+                data += chunk
+                if len(data) > most_bytes:
+                    break
+            whole = bytes(data)
+        if len(whole) <= most_bytes:
+            return whole
         raise BrokenOff(f"it is longer than {most_bytes} bytes")
 
 
@@ -196,6 +205,8 @@ class Asker:
         handler.transport.write(request)
         self._watch(link)
         message, body = await handler.read()
+        while message.code in _ON_ITS_WAY:
+            message, body = await handler.read()
         link.since, link.body = None, body
         return Answer(
             status=message.code,
@@ -233,9 +244,12 @@ class Asker:
         links, now = self._idle.get(address), time.monotonic()
         while links:
             link = links.pop()
-            if link.handler.is_connected() and link.since is not None and now - link.since < _IDLE_SECONDS:
+            handler = link.handler
+            fresh = link.since is not None and now - link.since < _IDLE_SECONDS
+            # What came though nobody asked must not be taken for the next one's answer.
+            if fresh and handler.is_connected() and not handler.should_close:
                 return link
-            link.handler.close()
+            handler.close()
         return None
 
     async def _connect(self, address: str) -> _Link:
@@ -248,7 +262,7 @@ class Asker:
                 )
         except OSError as error:
             raise Unreachable(str(error) or type(error).__name__) from error
-        handler.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=1 << 16)
+        handler.set_response_params(read_until_eof=True, read_bufsize=1 << 16)
         return _Link(handler=handler)
 
     def let_go(self, address: str, link: _Link) -> None:
@@ -313,6 +327,6 @@ def _opening(address: str, path: str, authorization: str | None) -> bytes:
     host = f"[{place.host}]" if ":" in place.host else place.host
     shown = "" if authorization is None else f"Authorization: {authorization}\r\n"
     return (
-        f"POST {place.path}{path} HTTP/1.1\r\nHost: {host}:{place.port}\r\nAccept: */*\r\n"
+        f"POST {place.path}{path} HTTP/1.1\r\nHost: {host}:{place.port}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
         f"{shown}Content-Type: application/json\r\nContent-Length: "
     ).encode("latin-1")

@@ -14,6 +14,8 @@ CANDIDATE = "candidate"
 SHADOW = "shadow"
 OPTED_OUT = "none"
 """The consent of who wants nothing kept."""
+CLIENT_ERRORS = range(400, 500)
+"""Statuses of an answer that say the request was none."""
 RESERVED = frozenset({CHAMPION, CANDIDATE, SHADOW})
 """Names of models that no `[[gateway.upstreams]]` may take."""
 

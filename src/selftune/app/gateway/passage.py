@@ -38,6 +38,11 @@ class Passage:
     said: list[bytes] = field(default_factory=list)
     size: int = 0
 
+    @property
+    def user(self) -> str | None:
+        """For whom it is asked: a header is its client's own word, a field of the body may be its user's."""
+        return self.caller.user or self.asked.user
+
     def say(self, told: bytes) -> None:
         """Note what the client is sent; `BrokenOff` where that has no end."""
         self.said.append(told)
@@ -55,7 +60,7 @@ class Passage:
             upstream=self.upstream,
             key_id=self.caller.key_id,
             consent=self.caller.consent,
-            user=self.asked.user or self.caller.user,
+            user=self.user,
             conversation=self.caller.conversation,
             message_id=self.caller.message_id,
             request=self.body,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.asking import BrokenOff, Unreachable
 from selftune.app.gateway.capture.make import is_wanted
-from selftune.app.gateway.exchange import Ended, sticky_of
+from selftune.app.gateway.exchange import CLIENT_ERRORS, Ended, sticky_of
 from selftune.app.gateway.own_models import OWN, ask_own
 from selftune.app.gateway.passage import MOST_ANSWER_BYTES, Passage
 from selftune.app.gateway.patience import Patience, release
@@ -25,6 +25,7 @@ from selftune.app.gateway.refusals import Refusal
 from selftune.app.gateway.replying import Reply
 from selftune.app.gateway.sending import check_sending, redacted
 from selftune.app.gateway.shapes.base import JSON
+from selftune.app.gateway.shapes.plain import PlainTeller
 from selftune.errors import ServingError, UnknownNameError
 from selftune.failpoints import reach
 from selftune.release.door import BUILD, EMBEDDINGS
@@ -104,7 +105,7 @@ class Relay:
                     done = await self._tell(request, shape, passage, answer)
             except Unreachable as error:
                 log.warning("%s does not answer: %s", route.upstream, error)
-                passage.status = 502
+                passage.status = error.status
                 self._note_failure(passage.exchange(Ended.UPSTREAM_DIED))
                 passage.teller, route = shape.teller(asked), route.fallback
             except asyncio.CancelledError:
@@ -139,7 +140,7 @@ class Relay:
 
     def _pick(self, passage: Passage) -> Route:
         caller = passage.caller
-        sticky = sticky_of(passage.asked.user or caller.user, caller.key_id, caller.conversation)
+        sticky = sticky_of(passage.user, caller.key_id, caller.conversation)
         try:
             return self._routing.pick(passage.asked.alias, sticky)
         except UnknownNameError:
@@ -247,7 +248,7 @@ class Relay:
 
     async def _keep(self, exchange: Exchange) -> None:
         """Have it kept; where that takes too long it goes on by itself, and the answer goes on too."""
-        self._routing.observe(exchange)
+        self._observe(exchange)
         try:
             keeping = asyncio.ensure_future(self._capture.keep(exchange))
         except Exception:
@@ -274,7 +275,14 @@ class Relay:
     def _note_failure(self, exchange: Exchange) -> None:
         """An upstream gave no answer at all; another one may, and that is what is kept."""
         self._meters.ended(exchange, captured=None)
-        self._routing.observe(exchange)
+        self._observe(exchange)
+
+    def _observe(self, exchange: Exchange) -> None:
+        """Tell the routing how it went; whatever goes wrong there must not reach the answer."""
+        try:
+            self._routing.observe(exchange)
+        except Exception:
+            log.exception("an exchange was not counted")
 
     def _later(self, exchange: Exchange) -> None:
         self._begin(self._keep(exchange))
@@ -285,8 +293,8 @@ class Relay:
         task.add_done_callback(self._tasks.discard)
 
     def _ask_beside(self, shadow: Route | None, passage: Passage) -> None:
-        """Ask the shadow the same, where there is one and it is not behind already."""
-        if shadow is not None and self._shadows < _SHADOWS:
+        """Ask the shadow the same, where there is one, it is not behind already, and the request was one."""
+        if shadow is not None and self._shadows < _SHADOWS and passage.status not in CLIENT_ERRORS:
             # Counted here: a task begins later, and a burst would have been let in by then.
             self._shadows += 1
             self._begin(self._ask_shadow(shadow, passage))
@@ -303,7 +311,7 @@ class Relay:
             upstream=shadow.upstream,
             build_digest=shadow.build_digest,
         )
-        ended = Ended.UPSTREAM_DIED
+        ended, teller = Ended.UPSTREAM_DIED, PlainTeller()
         try:
             async with self._ask(shadow, _alone(beside.asked)) as answer:
                 beside.status, beside.build_digest = answer.status, answer.build_digest
@@ -311,12 +319,17 @@ class Relay:
                 async for chunk in answer.chunks():
                     beside.first_byte = beside.first_byte or time.perf_counter()
                     beside.say(chunk)
-                ended = Ended.COMPLETE if answer.status in _OK else Ended.REFUSED
+                    if beside.streamed:
+                        teller.feed(chunk)
+                if answer.status not in _OK:
+                    ended = Ended.REFUSED
+                elif teller.complete or not beside.streamed:
+                    ended = Ended.COMPLETE
         except (Unreachable, BrokenOff) as error:
             log.info("the shadow does not answer: %s", error)
         finally:
             self._shadows -= 1
-        self._routing.observe(beside.exchange(ended, shadow=True))
+        self._observe(beside.exchange(ended, shadow=True))
 
 
 def _understood(read: Callable[..., Asked], *given: object) -> Asked:
@@ -356,7 +369,7 @@ def _alone(asked: Asked) -> Asked:
 def _refuse_broken(route: Route, answer: Answer | OwnAnswer) -> None:
     """Take an upstream's own failure for no answer where another one stands behind it; `Unreachable` then."""
     if route.fallback is not None and answer.status >= _BROKEN:
-        raise Unreachable(f"it answered {answer.status}")
+        raise Unreachable(f"it answered {answer.status}", status=answer.status)
 
 
 def _refused(passage: Passage, status: int, body: bytes) -> Refusal:

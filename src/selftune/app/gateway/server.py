@@ -125,6 +125,8 @@ class Gateway:
         return await self._read_slowly(request)
 
     async def _read_slowly(self, request: web.BaseRequest) -> bytes:
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # curl would wait a second, others for ever
         data = bytearray()
         try:
             async with asyncio.timeout(self._settings.body_seconds):

@@ -6,6 +6,7 @@ goes on record from it when the trial has ended.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -42,11 +43,10 @@ class Journal:
     def __init__(self, hidden: Path, trial: str) -> None:
         path = journal_path(hidden, trial)
         path.parent.mkdir(parents=True, exist_ok=True)
-        torn = _is_torn(path)
-        # Line by line, so that a kill takes away at most the line that is being written.
-        self._stream = path.open("a", encoding="utf-8", buffering=1)
-        if torn:
-            self._stream.write("\n")
+        self._torn = _is_torn(path)
+        # A kill takes away at most the line that is being written, and closing has nothing left to write: on a full
+        # disk that would fail in the way of sending the candidate back.
+        self._stream = path.open("ab", buffering=0)
 
     def write(self, entry: Outcome | Comparison) -> None:
         """One more line.
@@ -55,7 +55,11 @@ class Journal:
             OSError: there is no room for it.
         """
         known = {name: value for name, value in asdict(entry).items() if value is not None and value != ""}
-        self._stream.write(json.dumps(known, separators=(",", ":")) + "\n")
+        line = (b"\n" if self._torn else b"") + json.dumps(known, separators=(",", ":")).encode() + b"\n"
+        self._torn = True  # until all of it is there
+        self._torn = self._stream.write(line) < len(line)
+        if self._torn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
-from selftune.app.gateway.capture.bodies import read_talk
-from selftune.app.gateway.exchange import CANDIDATE, Ended, sticky_of
+from selftune.app.gateway.capture.bodies import read_answer
+from selftune.app.gateway.exchange import CANDIDATE, CLIENT_ERRORS, Ended, sticky_of
 from selftune.loop.canary.guards import Outcome
 from selftune.loop.canary.journal import Comparison
 from selftune.scoring.failures import refuses
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from selftune.app.gateway.exchange import Exchange
     from selftune.loop.canary.note import CanaryNote
 
-CHAT: Final = "/v1/chat/completions"
+_CHAT: Final = "/v1/chat/completions"
+_TEXT: Final = "/v1/completions"
 # Whoever refuses says little else: a longer answer is not looked at closely, which would hold others up.
 _MOST_WORDS: Final = 200
-_CLIENT_ERRORS: Final = range(400, 500)
-_ANSWERED: Final = frozenset({CHAT, "/v1/completions", "/v1/responses", "/api/chat", "/api/generate"})
+_ANSWERED: Final = frozenset({_CHAT, _TEXT, "/v1/responses", "/api/chat", "/api/generate"})
 
 
 def outcome_of(exchange: Exchange, note: CanaryNote, text: str | None) -> Outcome | None:
@@ -31,7 +32,8 @@ def outcome_of(exchange: Exchange, note: CanaryNote, text: str | None) -> Outcom
         note: The trial.
         text: What was said, as `text_of` reads it.
     """
-    mistaken = exchange.ended is Ended.REFUSED and exchange.status in _CLIENT_ERRORS
+    # In the shadow only what the champion answered is asked: who finds no request in that fails.
+    mistaken = exchange.ended is Ended.REFUSED and exchange.status in CLIENT_ERRORS and not exchange.shadow
     left = exchange.ended is Ended.CLIENT_GONE
     if exchange.route not in _ANSWERED or mistaken:
         return None
@@ -51,14 +53,21 @@ def outcome_of(exchange: Exchange, note: CanaryNote, text: str | None) -> Outcom
 
 def text_of(exchange: Exchange) -> str | None:
     """What was said, put together; None where it can't be read, or nothing was."""
-    # What was asked in the shadow is kept as the upstream said it, whatever the client's own way of speaking is.
-    route = CHAT if exchange.shadow and exchange.route != "/v1/completions" else exchange.route
     try:
-        talk = read_talk(route, exchange.request, exchange.response, streamed=exchange.streamed)
+        answer = read_answer(_spoken_on(exchange), exchange.response, streamed=exchange.streamed)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    content = None if talk.answer is None else talk.answer.get("content")
+    content = None if answer is None else answer.get("content")
     return content if isinstance(content, str) else None
+
+
+def _spoken_on(exchange: Exchange) -> str:
+    """The route whose answers look like this one."""
+    if not exchange.shadow or exchange.route == _TEXT:
+        return exchange.route
+    # What was asked in the shadow is kept as the upstream said it, whatever the client's own way of speaking is.
+    raw = exchange.route == "/api/generate" and json.loads(exchange.request).get("raw")
+    return _TEXT if raw else _CHAT
 
 
 def is_refusal(text: str) -> bool:

@@ -34,6 +34,9 @@ log = logging.getLogger("selftune.gateway")
 _SILENT_IN_A_ROW: Final = 3
 """Who gives no answer at all so many times in a row is sent back without waiting for a test to show it."""
 
+_FAILED: Final = 500
+"""What a server says that failed at a request, such as one its template has no words for; any model may then."""
+
 _MOST_REMEMBERED: Final = 4096
 _NONE: Final = "no candidate is being tried now."
 _START: Final = "Ask for the champion, or start one with `selftune canary start candidate`."
@@ -65,7 +68,8 @@ class _Trial:
     def __init__(self, note: CanaryNote, hidden: Path) -> None:
         self.note = note
         self.guards: Guardrails = replay(note, hidden)[0]
-        self.silent = 0
+        # How often in a row it gave no answer, and how often it failed at what the champion has not answered yet.
+        self.silent = self.doubtful = 0
         self.lost = 0
         # Thumbs that come in beside the gateway, and how far they were read.
         self.thumbs, self.heard = thumbs_path(hidden, note.trial), 0
@@ -142,7 +146,8 @@ class CanaryRouting:
             return
         sticky = sticky_of(exchange.user, exchange.key_id, exchange.conversation)
         if exchange.upstream == CHAMPION and trial.note.is_on_candidate(sticky):
-            return  # it stepped in for the candidate, whose user this is
+            self._count_step_in(trial, exchange)
+            return
         text = text_of(exchange) if exchange.ended is Ended.COMPLETE else None
         self._compare_shadow(trial, exchange, text)
         outcome = outcome_of(exchange, trial.note, text)
@@ -150,8 +155,17 @@ class CanaryRouting:
             return
         if outcome.candidate:
             silent = exchange.ended is Ended.UPSTREAM_DIED and exchange.first_byte_seconds is None
-            trial.silent = trial.silent + 1 if silent else 0
+            doubtful = silent and exchange.status == _FAILED
+            trial.doubtful += doubtful
+            trial.silent = trial.silent + (not doubtful) if silent else 0
         self._take(trial, outcome)
+
+    def _count_step_in(self, trial: _Trial, exchange: Exchange) -> None:
+        """The champion answered in the place of a candidate that failed, or failed at the same request as well."""
+        if trial.doubtful:
+            trial.doubtful -= 1
+            trial.silent += exchange.ended is Ended.COMPLETE
+            self._end_if_silent(trial)
 
     def thumb(self, completion_id: str, *, up: bool) -> None:
         """Count where a person's thumb points, the last one for each answer; what nobody remembers is not counted."""
@@ -189,7 +203,11 @@ class CanaryRouting:
         harm = trial.guards.harm
         if harm is not None:
             self._end(trial.note, TrialEnd.RETURNED, f"harm is shown in {trial.guards.told(harm)}")
-        elif trial.silent >= _SILENT_IN_A_ROW:
+        else:
+            self._end_if_silent(trial)
+
+    def _end_if_silent(self, trial: _Trial) -> None:
+        if trial.silent >= _SILENT_IN_A_ROW:
             why = f"the candidate gave no answer at all {trial.silent} times in a row"
             self._end(trial.note, TrialEnd.RETURNED, why)
 

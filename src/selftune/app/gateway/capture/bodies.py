@@ -60,14 +60,12 @@ def read_talk(route: str, request: bytes, response: bytes, *, streamed: bool) ->
     Raises:
         UnreadableError: nobody talks on this route, or a body is not of its shape.
     """
-    shape = SHAPES.get(route)
-    if shape is None:
-        raise UnreadableError(f"nothing is said on {route}")
+    shape = _shape_of(route)
     body = _json(request, "the request")
     asked = shape.asked(body)
     if not response.strip():
         return Talk(asked=tuple(asked), answer=None, flags=_sent(body))
-    whole = shape.streamed(response) if streamed else _json(response, "the answer")
+    whole = _whole(shape, response, streamed=streamed)
     answer, flags = shape.answered(whole)
     model = whole.get("model")
     return Talk(
@@ -76,6 +74,23 @@ def read_talk(route: str, request: bytes, response: bytes, *, streamed: bool) ->
         flags=(*_sent(body), *flags),
         model=model if isinstance(model, str) else None,
     )
+
+
+def read_answer(route: str, response: bytes, *, streamed: bool) -> Mapping[str, Any] | None:
+    """The answer alone, in the shape of OpenAI's chat API; None where none came. Errors as `read_talk`."""
+    shape = _shape_of(route)
+    return shape.answered(_whole(shape, response, streamed=streamed))[0] if response.strip() else None
+
+
+def _shape_of(route: str) -> Shape:
+    shape = SHAPES.get(route)
+    if shape is None:
+        raise UnreadableError(f"nothing is said on {route}")
+    return shape
+
+
+def _whole(shape: Shape, response: bytes, *, streamed: bool) -> Mapping[str, Any]:
+    return shape.streamed(response) if streamed else _json(response, "the answer")
 
 
 def _sent(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -198,8 +213,8 @@ def _texts(content: Any) -> list[str]:
 
 
 def _parts(item: Mapping[str, Any], *keys: str) -> list[Mapping[str, Any]]:
-    values = (value for key in keys for value in item.get(key) or ())
-    return [value for value in values if isinstance(value, dict)]
+    found = (item.get(key) for key in keys)
+    return [value for values in found if isinstance(values, list) for value in values if isinstance(value, dict)]
 
 
 # --- Ollama's ---------------------------------------------------------------------------------------------------------
