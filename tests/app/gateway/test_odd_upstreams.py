@@ -14,6 +14,7 @@ from openai import AsyncOpenAI
 from selftune.app.gateway import passage, server
 from selftune.app.gateway.capture.bodies import read_talk
 from selftune.app.gateway.exchange import CANDIDATE, CHAMPION, Ended, Route
+from selftune.app.gateway.shapes.plain import PlainTeller
 
 MESSAGES = [{"role": "user", "content": "Hello."}]
 DEEP = "[" * 100_000
@@ -68,6 +69,78 @@ def ask(tmp_path, path, events=(), whole=None, **fields):
             return told.status, body, told.headers, await house.capture.next(), dict(house.counts.ends)
 
     return asyncio.run(run())
+
+
+ROUTES = [
+    ("/api/chat", {"messages": MESSAGES}),
+    ("/api/generate", {"prompt": "q"}),
+    ("/v1/responses", {"input": "q"}),
+    ("/v1/chat/completions", {"messages": MESSAGES}),
+]
+
+
+@pytest.mark.parametrize(("path", "fields"), ROUTES)
+def test_a_stream_that_says_of_an_error_before_its_end_is_no_whole_answer(tmp_path, path, fields):
+    # As vLLM says it, which sets the mark of the end behind it all the same.
+    events = (said(content="Half of"), {"error": {"message": "out of memory", "code": 500}})
+    _, body, _, kept, _ = ask(tmp_path, path, events, stream=True, **fields)
+    assert body.endswith(b"BROKEN OFF")
+    assert (kept.ended, b"Half of" in kept.response) == (Ended.UPSTREAM_DIED, True)
+    assert b"out of memory" in body or path != "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(("path", "fields"), ROUTES)
+def test_a_stream_that_says_of_no_error_is_whole(tmp_path, path, fields):
+    events = (said(content='"error": true') | {"error": None}, said(content="."))
+    _, body, _, kept, _ = ask(tmp_path, path, events, stream=True, **fields)
+    assert (body.endswith(b"BROKEN OFF"), kept.ended) == (False, Ended.COMPLETE)
+
+
+def test_a_shadow_that_says_of_an_error_gave_no_answer(tmp_path):
+    async def run():
+        async with scripted(said(content="Half of"), {"error": {"message": "out of memory"}}) as address:
+            shadow = Route(upstream=CANDIDATE, address=address)
+            async with gateway(
+                tmp_path, routes=lambda f: {CHAMPION: Route(upstream=CHAMPION, address=f.address, shadow=shadow)}
+            ) as house:
+                await (await house.chat(stream=True)).read()
+            return house.routing.seen
+
+    assert [(one.shadow, one.ended) for one in asyncio.run(run())] == [
+        (False, Ended.COMPLETE),
+        (True, Ended.UPSTREAM_DIED),
+    ]
+
+
+@pytest.mark.parametrize(("path", "fields"), ROUTES[:1] + ROUTES[2:])
+@pytest.mark.parametrize("index", [{"index": 0}, {}], ids=["one for all", "none"])
+def test_calls_under_one_index_are_told_apart_by_their_ids(tmp_path, path, fields, index):
+    def call(name, letter):
+        begin = said(tool_calls=[index | {"id": f"call_{name}", "function": {"name": name, "arguments": ""}}])
+        return begin, said(tool_calls=[index | {"function": {"arguments": json.dumps({"at": letter})}}])
+
+    _, _, _, kept, _ = ask(tmp_path, path, (*call("sun", "a"), *call("rain", "b")), stream=True, **fields)
+    calls = read_talk(path, kept.request, kept.response, streamed=True).answer["tool_calls"]
+    told = [(call["function"]["name"], call["function"]["arguments"]) for call in calls]
+    assert [(name, json.loads(one) if isinstance(one, str) else one) for name, one in told] == [
+        ("sun", {"at": "a"}),
+        ("rain", {"at": "b"}),
+    ]
+
+
+def test_the_mark_of_the_end_is_known_however_it_is_cut():
+    for mark in (b"data: [DONE]\n\n", b"data:[DONE]\r\n\r\n"):
+        for cut in range(len(mark)):
+            teller = PlainTeller()
+            sent = teller.feed(b'data: {"a": 1}\n\n' + mark[:cut]) + teller.feed(mark[cut:])
+            assert (sent + teller.end(), teller.complete) == (b'data: {"a": 1}\n\n' + mark, True)
+
+
+def test_half_a_character_in_a_piece_breaks_no_stream_of_ollama_s(tmp_path):
+    events = (said(content="\ud83d"), said(content="\ude00"))
+    _, body, _, kept, _ = ask(tmp_path, "/api/chat", events, messages=MESSAGES)
+    said_so = "".join(json.loads(line)["message"]["content"] for line in body.splitlines())
+    assert (said_so, kept.ended) == ("\ud83d\ude00", Ended.COMPLETE)
 
 
 @pytest.mark.parametrize("usage", [{"prompt_tokens": "many"}, {"prompt_tokens": 1e999}, 5])
@@ -165,15 +238,7 @@ PIECES = (said(reasoning_content="Two "), said(reasoning="twos."), said(content=
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize(
-    ("path", "fields"),
-    [
-        ("/api/chat", {"messages": MESSAGES}),
-        ("/api/generate", {"prompt": "q"}),
-        ("/v1/responses", {"input": "q"}),
-        ("/v1/chat/completions", {"messages": MESSAGES}),
-    ],
-)
+@pytest.mark.parametrize(("path", "fields"), ROUTES)
 def test_what_was_thought_is_in_the_log_on_every_route(tmp_path, path, fields, stream):
     _, _, _, kept, _ = ask(tmp_path, path, PIECES, WHOLE, stream=stream, **fields)
     answer = read_talk(path, kept.request, kept.response, streamed=stream).answer
@@ -207,6 +272,23 @@ def test_openais_client_reads_what_was_thought_as_an_item_before_the_words(tmp_p
     assert "".join(thought) == "Two twos."
     assert [item.type for item in final.output] == ["reasoning", "message", "function_call"]
     assert (final.output[0].content[0].text, final.output_text) == ("Two twos.", "Four.")
+
+
+def test_who_sends_back_all_that_was_told_as_openai_s_page_says_is_answered_again(tmp_path):
+    async def run():
+        async with (
+            scripted(whole=WHOLE) as address,
+            gateway(tmp_path, routes=lambda _: {CHAMPION: Route(upstream=CHAMPION, address=address)}) as house,
+            AsyncOpenAI(base_url=f"{house.url}/v1", api_key="none", max_retries=0) as client,
+        ):
+            talk = [{"role": "user", "content": "2 + 2?"}]
+            first = await client.responses.create(model=CHAMPION, input=talk)
+            talk += [*first.output, {"role": "user", "content": "Sure?"}]
+            return first, await client.responses.create(model=CHAMPION, input=talk)
+
+    first, second = asyncio.run(run())
+    assert [item.type for item in first.output] == ["reasoning", "message"]
+    assert second.output_text == "Four."
 
 
 def test_what_ollamas_clients_ask_for_in_vain_is_named(tmp_path):

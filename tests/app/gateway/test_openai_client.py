@@ -206,6 +206,26 @@ def test_a_tool_is_called_and_answered_by_way_of_responses(tmp_path):
     assert body["messages"][2] == {"role": "tool", "tool_call_id": "call_1", "content": "Rain."}
 
 
+def test_what_an_assistant_said_and_called_in_one_turn_is_one_message(tmp_path):
+    def called(name):
+        return {"type": "function_call", "call_id": name, "name": name, "arguments": "{}"}
+
+    def answered(name):
+        return {"type": "function_call_output", "call_id": name, "output": f"of {name}"}
+
+    talk = [{"role": "user", "content": "Look."}, {"role": "assistant", "content": "I look."}]
+    talk += [called("sun"), called("rain"), answered("sun"), answered("rain"), called("wind"), answered("wind")]
+
+    async def asked(client, house):
+        await client.responses.create(model="champion", input=talk)
+        return house.fake.bodies[-1]["messages"]
+
+    messages = ask(tmp_path, asked)
+    calls = [[call["id"] for call in message.get("tool_calls", ())] for message in messages]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "tool", "assistant", "tool"]
+    assert (calls, messages[1]["content"]) == ([[], ["sun", "rain"], [], [], ["wind"], []], "I look.")
+
+
 def test_what_is_kept_at_openai_is_not_here(tmp_path):
     async def asked(client, _):
         with pytest.raises(openai.BadRequestError) as raised:

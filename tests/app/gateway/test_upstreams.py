@@ -130,6 +130,7 @@ def test_of_what_goes_beyond_this_machine_texts_alone_are_changed(tmp_path):
     }
     call_id = "call_4111111111111111"
     talk = [
+        {"role": "system", "content": "data:image/ is how it begins; jane@mail.example is who asks."},
         {"role": "user", "content": [
             {"type": "text", "text": "I am jane@mail.example."},
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAAjane@mail.exampleAAAA"}},
@@ -144,7 +145,7 @@ def test_of_what_goes_beyond_this_machine_texts_alone_are_changed(tmp_path):
         tool_choice={"type": "function", "function": {"name": "look"}}, temperature=0.5,
     )  # fmt: skip
     expected = json.loads(json.dumps({"messages": talk}).replace("jane@mail.example", "[email-1]"))["messages"]
-    expected[0]["content"][1] = talk[0]["content"][1]
+    expected[1]["content"][1] = talk[1]["content"][1]
     assert (status, body["messages"]) == (200, expected)
     [tool] = body["tools"]
     assert tool == tool_with({"parameters": schema}) | {"function": tool["function"]}

@@ -25,6 +25,7 @@ _IN_TALK: Final = frozenset({"role", "type"})
 # Drawn by programs, and what a call and its result are joined by.
 _IDS: Final = frozenset({"id", "tool_call_id", "call_id"})
 _ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_MEDIA_FIELDS: Final = frozenset({"url", "image_url"})
 _MEDIA: Final = ("data:image/", "data:audio/", "data:video/")
 
 
@@ -63,8 +64,7 @@ def redacted(asked: Asked, kinds: Sequence[str]) -> Asked:
 
 def _with_texts(value: Any, change: Callable[[str], str], fixed: frozenset[str]) -> Any:
     if isinstance(value, str):
-        # Of a picture or a sound nothing is read; a run of digits within would break it.
-        return value if value.startswith(_MEDIA) else change(value)
+        return change(value)
     if isinstance(value, list):
         return [_with_texts(item, change, fixed) for item in value]
     if isinstance(value, dict):
@@ -77,7 +77,8 @@ def _of_field(name: str, value: Any, change: Callable[[str], str], fixed: frozen
         return value
     if name in fixed and isinstance(value, str | list):
         return _fixed(value, change)
-    if name == "input_audio":
+    # Of a picture or a sound nothing is read; a run of digits within would break it. What people say may begin so too.
+    if name == "input_audio" or (name in _MEDIA_FIELDS and isinstance(value, str) and value.startswith(_MEDIA)):
         return value
     return _with_texts(value, change, fixed | {"name"} if name == "function" else fixed)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from selftune.app.gateway.shapes.events import CallPlaces
 from selftune.interactions.reading.lines import UnreadableError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class _Choice:
 
     texts: dict[str, list[str]] = field(default_factory=dict)
     calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    places: CallPlaces = field(default_factory=CallPlaces)
     reason: Any = None
 
     def grow(self, delta: _Delta) -> None:
@@ -66,7 +68,7 @@ class _Choice:
             return
         for part in _mappings(delta.tool_calls):
             call = self.calls.setdefault(
-                _index(part), {"id": part.get("id"), "function": {"name": "", "arguments": ""}}
+                self.places.of(part), {"id": part.get("id"), "function": {"name": "", "arguments": ""}}
             )
             function = part.get("function")
             if isinstance(function, dict):

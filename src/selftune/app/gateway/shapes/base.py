@@ -61,7 +61,7 @@ class Teller(Protocol):
     """Of a stream."""
     completion_id: str
     complete: bool
-    """Whether the stream came to its proper end."""
+    """Whether the stream came to its proper end, and said of no failure before it."""
 
     def whole(self, body: bytes) -> bytes:
         """An answer that is no stream."""

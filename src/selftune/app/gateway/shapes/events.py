@@ -18,11 +18,12 @@ class EventReader:
 
     Attributes:
         done: Whether the mark of the end was read.
+        failed: Whether an event said that the answer failed: vLLM sets the mark of the end behind that too.
     """
 
     def __init__(self) -> None:
         self._line = bytearray()
-        self.done = False
+        self.done = self.failed = False
 
     def feed(self, chunk: bytes) -> Iterator[dict[str, Any]]:
         """The events that these bytes complete; what is no JSON object is left out."""
@@ -41,7 +42,39 @@ class EventReader:
             except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict):
+                self.failed = self.failed or bool(event.get("error"))
                 yield event
+
+
+class CallPlaces:
+    """Which call of an answer a piece of its stream belongs to.
+
+    Another id beside a name begins a call of its own, whatever its index says: some servers give all the same one.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[Any, int] = {}
+        self._ids: list[Any] = []
+
+    def of(self, piece: Mapping[str, Any]) -> int:
+        """The call's place, from 0 on."""
+        index, told = piece.get("index"), piece.get("id")
+        index = index if isinstance(index, int) else 0
+        place = self._newest.get(index)
+        function = piece.get("function")
+        named = isinstance(function, dict) and function.get("name")
+        if place is None or (named and told and self._ids[place] and told != self._ids[place]):
+            place = self._newest[index] = len(self._ids)
+            self._ids.append(told)
+        return place
+
+
+def says_failure(data: bytes) -> bool:
+    """Whether any event of a stream says that the answer failed."""
+    if b'"error"' not in data:  # as nearly all have it: to read them takes longer than to look
+        return False
+    reader = EventReader()
+    return any(reader.failed for _ in reader.feed(data))
 
 
 def first_choice(event: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 
 from selftune.app.gateway.refusals import Refusal, ollama_error
 from selftune.app.gateway.shapes.base import LINES, Asked, alias_of, id_in, named, new_id, split, value_of
-from selftune.app.gateway.shapes.events import EventReader, first_choice, thought_in
+from selftune.app.gateway.shapes.events import CallPlaces, EventReader, first_choice, thought_in
 from selftune.release.door import CHAT, COMPLETIONS
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class OllamaTeller:
         self._first = 0
         self._events = EventReader()
         self._calls: dict[int, dict[str, str]] = {}
+        self._places = CallPlaces()
         self._reason = "stop"
         self._usage: dict[str, int] = {}
 
@@ -130,7 +131,7 @@ class OllamaTeller:
             text, thought = str(delta.get("content") or ""), thought_in(delta)
             if text or thought:
                 lines.append(self._line(text, thought=thought))
-        self.complete = self._events.done
+        self.complete = self._events.done and not self._events.failed
         return b"".join(lines)
 
     def end(self) -> bytes:
@@ -146,7 +147,7 @@ class OllamaTeller:
             self._reason = "length" if reason == "length" else "stop"
 
     def _add_call(self, call: Mapping[str, Any]) -> None:
-        kept = self._calls.setdefault(int(call.get("index", 0)), {"name": "", "arguments": ""})
+        kept = self._calls.setdefault(self._places.of(call), {"name": "", "arguments": ""})
         told = call.get("function") or {}
         kept["name"] += told.get("name") or ""
         kept["arguments"] += told.get("arguments") or ""
@@ -169,7 +170,8 @@ class OllamaTeller:
         else:
             told |= {"response": text} | thinking
         told["done"] = end
-        return json.dumps(told | (self._counts() if end else {}), ensure_ascii=False).encode() + b"\n"
+        # As ASCII: half of a character, which a piece of an answer may hold, stands in no other JSON.
+        return json.dumps(told | (self._counts() if end else {})).encode() + b"\n"
 
     def _counts(self) -> dict[str, Any]:
         now = time.perf_counter_ns()

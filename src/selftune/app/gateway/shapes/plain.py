@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from selftune.app.gateway.refusals import Refusal, openai_error
 from selftune.app.gateway.shapes.base import EVENTS, Asked, alias_of, id_in, new_id, passing, split, value_of
+from selftune.app.gateway.shapes.events import says_failure
 from selftune.release.door import CHAT, COMPLETIONS, EMBEDDINGS
 
 if TYPE_CHECKING:
     from selftune.app.gateway.shapes.base import Teller
 
 _NEEDED: Final = {CHAT: "messages", COMPLETIONS: "prompt", EMBEDDINGS: "input"}
-_DONE: Final = b"data: [DONE]"
+_DONES: Final = (b"data: [DONE]", b"data:[DONE]")
 # With a literal at its beginning it is searched for many times faster.
 _MARK: Final = re.compile(rb"\ndata: ?\[DONE\]")
 _MARK_FIRST: Final = re.compile(rb"data: ?\[DONE\]")
@@ -60,6 +61,8 @@ class PlainTeller:
         self.completion_id = ""
         self.complete = False
         self._held = b""
+        self._said: list[bytes] = []
+        self._ended = False
         self._at_line_start = True
 
     def whole(self, body: bytes) -> bytes:
@@ -76,20 +79,21 @@ class PlainTeller:
         if not self.completion_id:
             self.completion_id = id_in(chunk) or new_id("cmpl")
         data = self._held + chunk if self._held else chunk
-        if self.complete:
+        if self._ended:
             self._held = data
             return b""
         mark = self._mark_in(data)
         if mark is not None:
-            self.complete = True
-            self._held = data[mark:]
+            self._held, self._ended = data[mark:], True
+            self.complete = not says_failure(b"".join((*self._said, data[:mark])))
             return data[:mark]
         last = data.rfind(b"\n") + 1
         # A mark that was cut in two is held until its other half comes.
         cut = data[last:] if last or self._at_line_start else b""
-        self._held = cut if cut and _DONE.startswith(cut) else b""
+        self._held = cut if cut and any(done.startswith(cut) for done in _DONES) else b""
         sent = data[: len(data) - len(self._held)]
         if sent:
+            self._said.append(sent)
             self._at_line_start = sent.endswith(b"\n")
         return sent
 

@@ -13,11 +13,11 @@ import msgspec
 
 from selftune.app.gateway.refusals import Refusal, openai_error
 from selftune.app.gateway.shapes.base import EVENTS, Asked, alias_of, named, new_id, split, value_of
-from selftune.app.gateway.shapes.events import EventReader, first_choice, thought_in
+from selftune.app.gateway.shapes.events import CallPlaces, EventReader, first_choice, thought_in
 from selftune.release.door import CHAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from selftune.app.gateway.shapes.base import Teller
 
@@ -87,6 +87,7 @@ class ResponsesTeller:
         self._message = self._reasoning = ""
         self._order: list[str] = []
         self._calls: dict[int, dict[str, Any]] = {}
+        self._places = CallPlaces()
         self._reason = "stop"
         self._usage: dict[str, Any] = {}
 
@@ -124,7 +125,7 @@ class ResponsesTeller:
                 told += self._say(str(text))
             for call in delta.get("tool_calls") or ():
                 told += self._call(call)
-        self.complete = self._events.done
+        self.complete = self._events.done and not self._events.failed
         return b"".join(told)
 
     def end(self) -> bytes:
@@ -173,7 +174,7 @@ class ResponsesTeller:
         yield self._event("response.output_item.done", output_index=self._place(name), item=item)
 
     def _call(self, call: Mapping[str, Any]) -> Iterator[bytes]:
-        index, said = int(call.get("index", 0)), call.get("function") or {}
+        index, said = self._places.of(call), call.get("function") or {}
         item = self._calls.get(index)
         if item is None:
             item = self._calls[index] = self._item_of({**call, "function": {"name": said.get("name")}}, index)
@@ -285,8 +286,22 @@ def _messages(fields: Mapping[str, msgspec.Raw]) -> Iterator[dict[str, Any]]:
     if isinstance(given, str):
         yield {"role": "user", "content": given}
         return
-    for item in given:
-        yield _message(item)
+    # Clients send back all that they were told. Of what was thought a chat takes nothing back.
+    yield from _joined(_message(item) for item in given if item.get("type") != "reasoning")
+
+
+def _joined(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The messages, with what an assistant calls in the message before: a chat wants all calls of a turn in one."""
+    waiting: dict[str, Any] | None = None
+    for message in messages:
+        if waiting is not None and waiting.get("role") == "assistant" and "tool_calls" in message:
+            waiting["tool_calls"] = [*waiting.get("tool_calls", ()), *message["tool_calls"]]
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = message
+    if waiting is not None:
+        yield waiting
 
 
 def _message(item: Mapping[str, Any]) -> dict[str, Any]:
