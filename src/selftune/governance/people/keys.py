@@ -133,7 +133,8 @@ def read_public_key(text: str) -> str:
     found = Path(text).read_text(encoding="ascii", errors="replace").strip() if Path(text).is_file() else text.strip()
     if not re.fullmatch(r"[0-9a-f]{64}", found):
         raise UsageError(
-            f"{text} is neither a public key nor a file with one.", next_step="Give the .pub file of that person."
+            f"{text} is neither a public key nor a file with one.",
+            next_step="Give the .pub file of that person, or what it holds; `selftune key list` prints those of here.",
         )
     return found
 
