@@ -26,6 +26,8 @@ WORK = {  # what learns, judges, serves, redacts or makes a plan: a status only 
     "selftune.judges.stage",
     "selftune.serving.llama_cpp",
     "selftune.interactions.privacy.redaction",
+    "selftune.interactions.reading.assemble",
+    "selftune.scoring.state_obedience",
     "selftune.bases.check",
     "selftune.loop.planning",
     "selftune.loop.runner",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from selftune.errors import UnknownNameError, UsageError
 from selftune.interactions.privacy.presidio import PRESIDIO_KINDS, check_presidio
-from selftune.interactions.reading.assemble import find_state
 from selftune.interactions.repair import join_surrogates, repair_text
 from selftune.records import Interaction, Quarantined, canonical_json
 
@@ -152,6 +151,8 @@ def _set_aside(item: Interaction, reason: str, *, raw: str) -> Quarantined:
 
 def _with_texts(interaction: Interaction, change: Callable[[str], str], hide: Callable[[str], str]) -> Interaction:
     """The interaction with each text that a person or a model wrote changed; `hide` takes the place of names."""
+    from selftune.interactions.reading.assemble import find_state  # it wakes all that reads, which no rule needs
+
     messages = tuple(_with_message_texts(message, change) for message in interaction.messages)
     source = _source(interaction.source, change, hide)
     return replace(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, Self
 
 from selftune.judges.overall import weighted_overall
 from selftune.records import CriterionScore, JudgeIdentity, Judgement, JudgementStatus
-from selftune.scoring.state_obedience import Behaviour, check_answer, grade, infer_expectation, parse_state
 
 if TYPE_CHECKING:
     from selftune.judges.config import Judging
@@ -30,6 +29,8 @@ class ChecksJudge:
 
     def judge(self, interaction: Interaction, rubric: Rubric, salt: str) -> Judgement:
         """A score from 1 to 5 for each criterion that applies, each with a sentence that quotes what was found."""
+        from selftune.scoring.state_obedience import Behaviour, check_answer  # a status only asks who judges
+
         state, expectation = _expected(interaction)
         answer = interaction.answer
         if answer is None or state is None or expectation is None:
@@ -67,6 +68,8 @@ class ChecksJudge:
 
 def _expected(interaction: Interaction) -> tuple[State | None, Expectation | None]:
     """The state, and what the last turn of the user asks of it."""
+    from selftune.scoring.state_obedience import infer_expectation, parse_state
+
     system = next((message.content for message in interaction.prompt if message.role == "system"), "")
     state = parse_state(system) if interaction.state is not None else None
     turns = [message.content for message in interaction.prompt if message.role == "user"]
@@ -74,6 +77,8 @@ def _expected(interaction: Interaction) -> tuple[State | None, Expectation | Non
 
 
 def _criteria(findings: Findings, rubric: Rubric) -> tuple[CriterionScore, ...]:
+    from selftune.scoring.state_obedience import grade
+
     scores = grade(findings)
     return tuple(
         CriterionScore(

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from selftune.errors import ConfigError
-from selftune.governance.independence import shared_families
 from selftune.judges.base import ORDER_DEPENDENT
 from selftune.judges.calibration.canaries import WORTHLESS_NAMES, canaries
 from selftune.judges.calibration.human import HumanJudge, is_human, merge_people
@@ -63,6 +62,10 @@ def calibration_line(project: Project, identity: JudgeIdentity, rubric: Rubric) 
     if identity == HumanJudge.identity:
         return _PEOPLE
     line = describe_line(calibrate_against_people(project, identity, rubric))
+    if not identity.lineage:
+        return line  # code is nobody's kin
+    from selftune.governance.independence import shared_families
+
     kin = shared_families(identity.lineage, (project.base.name,))
     # A judge prefers its own kind (self-preference): for choosing lessons that is told, for the gate it is refused.
     return f"{line}; kin of the model that it chooses lessons for ({', '.join(kin)})" if kin else line
