@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _NEEDED: Final = {CHAT: "messages", COMPLETIONS: "prompt", EMBEDDINGS: "input"}
 _DONES: Final = (b"data: [DONE]", b"data:[DONE]")
+# Who fails says so last, and to search all of a long answer takes longer than to pass it on.
+_LAST_BYTES: Final = 1 << 12
 # With a literal at its beginning it is searched for many times faster.
 _MARK: Final = re.compile(rb"\ndata: ?\[DONE\]")
 _MARK_FIRST: Final = re.compile(rb"data: ?\[DONE\]")
@@ -85,7 +87,7 @@ class PlainTeller:
         mark = self._mark_in(data)
         if mark is not None:
             self._held, self._ended = data[mark:], True
-            self.complete = not says_failure(b"".join((*self._said, data[:mark])))
+            self.complete = not says_failure(b"".join((*self._said, data[:mark]))[-_LAST_BYTES:])
             return data[:mark]
         last = data.rfind(b"\n") + 1
         # A mark that was cut in two is held until its other half comes.
