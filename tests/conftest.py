@@ -187,8 +187,7 @@ def pytest_collection(session):
         return (yield)
     finally:
         gc.enable()
-        gc.collect()
-        gc.freeze()
+        _LOADED.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
@@ -216,6 +215,20 @@ def pytest_terminal_summary(terminalreporter):
         missing = said.removeprefix("needs ")
         mend = f" ({BRINGS[missing]})" if missing in BRINGS else ""
         terminalreporter.write_line(f"NOT RUN: {times} test{'s' * (times > 1)}, {said}{mend}")
+
+
+def pytest_runtest_logfinish():
+    _LOADED.freeze_what_came()
+
+
+@pytest.fixture
+def thawing():
+    """Python's own freezing and thawing, for tests of who does both."""
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(gc, "freeze", _LOADED.really_freeze)
+        here.setattr(gc, "unfreeze", _LOADED.really_thaw)
+        yield
+    _LOADED.freeze()
 
 
 def pytest_runtest_setup(item):
@@ -251,6 +264,33 @@ def postgres_url(postgres_server):
     url = postgres_server.new_database()
     yield url
     postgres_server.drop(url)
+
+
+class _Loaded:
+    """Keeps what is loaded out of the search for garbage, though a training that lets its base go thaws all there is.
+
+    Each of its three searches would walk through eleven thousand tests and all modules: a second each time.
+    """
+
+    really_freeze, really_thaw = staticmethod(gc.freeze), staticmethod(gc.unfreeze)
+    many = 200
+
+    def __init__(self) -> None:
+        self._modules = 0
+
+    def freeze(self) -> None:
+        gc.collect()
+        self.really_freeze()
+        gc.freeze = gc.unfreeze = lambda: None
+        self._modules = len(sys.modules)
+
+    def freeze_what_came(self) -> None:
+        """Once libraries were imported since."""
+        if len(sys.modules) > self._modules + self.many:
+            self.freeze()
+
+
+_LOADED: Final = _Loaded()
 
 
 class _Tables:

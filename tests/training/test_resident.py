@@ -14,7 +14,7 @@ from selftune.records import Run
 from selftune.training.config import Recipe
 from selftune.training.stage import train
 
-pytestmark = pytest.mark.needs("train")
+pytestmark = [pytest.mark.needs("train"), pytest.mark.usefixtures("thawing")]
 
 
 def recipe(**changes: Any) -> Recipe:
