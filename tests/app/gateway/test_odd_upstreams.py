@@ -89,6 +89,13 @@ def test_a_stream_that_says_of_an_error_before_its_end_is_no_whole_answer(tmp_pa
     assert b"out of memory" in body or path != "/v1/chat/completions"
 
 
+@pytest.mark.parametrize(("path", "fields"), ROUTES[:3])
+def test_an_error_with_a_good_status_is_told_as_no_answer(tmp_path, path, fields):
+    status, body, _, kept, _ = ask(tmp_path, path, whole={"error": {"message": "no memory"}}, stream=False, **fields)
+    assert (status, kept.ended) == (502, Ended.UPSTREAM_DIED)
+    assert b'"done"' not in body
+
+
 @pytest.mark.parametrize(("path", "fields"), ROUTES)
 def test_a_stream_that_says_of_no_error_is_whole(tmp_path, path, fields):
     events = (said(content='"error": true') | {"error": None}, said(content="."))
@@ -289,6 +296,27 @@ def test_who_sends_back_all_that_was_told_as_openai_s_page_says_is_answered_agai
     first, second = asyncio.run(run())
     assert [item.type for item in first.output] == ["reasoning", "message"]
     assert second.output_text == "Four."
+
+
+def test_when_to_ask_again_is_handed_on(tmp_path):
+    async def scene():
+        async def busy(_):
+            error = {"message": "the fake is busy", "type": "requests", "code": "rate_limit_exceeded"}
+            return web.json_response({"error": error}, status=429, headers={"Retry-After": "7"})
+
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", busy)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        route = Route(upstream=CHAMPION, address=f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        async with gateway(tmp_path, routes=lambda _: {CHAMPION: route}) as house:
+            told = await house.chat()
+            await told.read()
+        await runner.cleanup()
+        return told.status, told.headers.get("Retry-After")
+
+    assert asyncio.run(scene()) == (429, "7")
 
 
 def test_what_ollamas_clients_ask_for_in_vain_is_named(tmp_path):

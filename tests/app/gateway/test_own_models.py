@@ -107,7 +107,7 @@ def test_another_s_model_is_asked_and_answers_byte_by_byte(tmp_path, stream):
 class FakeAnswer:
     """A FAKE upstream's answer that comes in two pieces."""
 
-    status, events, build_digest = 200, True, None
+    status, events, build_digest, retry_after = 200, True, None, None
 
     def __init__(self, data, cut) -> None:
         self.pieces = [piece for piece in (data[:cut], data[cut:]) if piece]

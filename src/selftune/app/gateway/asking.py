@@ -100,11 +100,13 @@ class Answer:
     Attributes:
         events: Whether it comes as server-sent events.
         build_digest: The Build that answers, by the upstream's own word.
+        retry_after: When to ask again, by the same; None where it does not say.
     """
 
     status: int
     events: bool
     build_digest: str | None
+    retry_after: str | None
     body: StreamReader
     link: _Link
 
@@ -212,6 +214,7 @@ class Asker:
             status=message.code,
             events=message.headers.get("Content-Type", "").startswith(_EVENTS),
             build_digest=message.headers.get(BUILD, route.build_digest),
+            retry_after=message.headers.get("Retry-After"),
             body=body,
             link=link,
         )

@@ -45,12 +45,14 @@ class OwnAnswer:
         status: Of the first answer.
         events: Whether it comes as server-sent events.
         build_digest: The Build that answers.
+        retry_after: When to ask again.
     """
 
     def __init__(self, first: Answer, alias: str, asker: Asker, more: tuple[tuple[Route, Asked], ...]) -> None:
         self.status = first.status
         self.events = first.events
         self.build_digest = first.build_digest
+        self.retry_after = first.retry_after
         self._first = first
         self._named = b'"model":' + msgspec.json.encode(alias)
         self._alias = alias

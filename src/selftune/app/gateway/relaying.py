@@ -180,12 +180,13 @@ class Relay:
             why = f"{passage.upstream} broke off its answer: {error}."
             raise Refusal(502, why, retry_after=_AGAIN_SECONDS) from None
         passage.first_byte = time.perf_counter()
-        ended = Ended.COMPLETE
+        ended, again = Ended.COMPLETE, dict[str, str]()
         if answer.status not in _OK:
             told, ended = shape.error(_refused(passage, answer.status, body)), Ended.REFUSED
+            again = {} if answer.retry_after is None else {"Retry-After": answer.retry_after}
         passage.said.append(told)
         reply = Reply(request)
-        reply.begin(passage.status, self._headers(passage, JSON), len(told))
+        reply.begin(passage.status, self._headers(passage, JSON) | again, len(told))
         if reply.send(told[:-1]):
             await reply.let_read()
         passage.over = True

@@ -77,6 +77,14 @@ def says_failure(data: bytes) -> bool:
     return any(reader.failed for _ in reader.feed(data))
 
 
+def completion_in(body: bytes) -> dict[str, Any]:
+    """A completion that is no stream; `ValueError` where it says of an error, as some do with a status of 200."""
+    completion = json.loads(body)
+    if not isinstance(completion, dict) or completion.get("error"):
+        raise ValueError("it is no completion")
+    return completion
+
+
 def first_choice(event: dict[str, Any]) -> dict[str, Any]:
     """The first choice of a completion or of a piece of one; empty where it has none."""
     choices = event.get("choices")

@@ -11,7 +11,7 @@ import msgspec
 
 from selftune.app.gateway.refusals import Refusal, ollama_error
 from selftune.app.gateway.shapes.base import LINES, Asked, alias_of, id_in, named, new_id, split, value_of
-from selftune.app.gateway.shapes.events import CallPlaces, EventReader, first_choice, thought_in
+from selftune.app.gateway.shapes.events import CallPlaces, EventReader, completion_in, first_choice, thought_in
 from selftune.release.door import CHAT, COMPLETIONS
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class OllamaTeller:
         """An OpenAI completion as one line."""
         self.completion_id = id_in(body) or new_id("cmpl")
         self._first = time.perf_counter_ns()
-        completion = json.loads(body)
+        completion = completion_in(body)
         choice = first_choice(completion)
         message = choice.get("message") or {"content": choice.get("text")}
         self._note(completion, choice)

@@ -13,7 +13,7 @@ import msgspec
 
 from selftune.app.gateway.refusals import Refusal, openai_error
 from selftune.app.gateway.shapes.base import EVENTS, Asked, alias_of, named, new_id, split, value_of
-from selftune.app.gateway.shapes.events import CallPlaces, EventReader, first_choice, thought_in
+from selftune.app.gateway.shapes.events import CallPlaces, EventReader, completion_in, first_choice, thought_in
 from selftune.release.door import CHAT
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class ResponsesTeller:
 
     def whole(self, body: bytes) -> bytes:
         """A completion as a response."""
-        completion = json.loads(body)
+        completion = completion_in(body)
         choice = first_choice(completion)
         message = choice.get("message") or {}
         self._note(completion, choice)
