@@ -171,9 +171,9 @@ def test_no_digest_of_anybody_s_words_is_kept(store, project):
 
 def as_before(store, project) -> None:
     """The store as an older selftune left it: plain digests, and keys made of them only."""
-    key = source_key(store._import_secret, "interaction", "content", "openai", said().position)
     tamper(project, "DELETE FROM sources")
     with writing(store._engine) as connection:
+        key = source_key(store._import_key.secret(connection), "interaction", "content", "openai", said().position)
         name = connection.execute(select(RECORDS.c.id)).scalar_one()
         connection.execute(insert(SOURCES).values(key=key, record_id=name))
 

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, select, update
 
 from selftune.records import Evaluation, Interaction, Session, decode_record, erase_words, record_types, sealed_text
-from selftune.store.dialect import dialect_of
+from selftune.store import history
+from selftune.store.dialect import compact, dialect_of
 from selftune.store.places import before_key, words_key
 from selftune.store.sessions import forget_words
 from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS, SOURCES, STEP_OUTPUTS, STEPS, WORK
+from selftune.store.work import clear_all
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Engine, Row
+
+    from selftune.store.transaction import Transaction
 
 _BATCH: Final = 500
 
@@ -48,11 +53,27 @@ class Erasure:
         return tuple(sorted(self.whole | self.bare | self.quoting))
 
 
-def erase(connection: Connection, wanted: Erasure, *, secret: bytes) -> tuple[tuple[str, str], ...]:
-    """Take the words away; kind and id of each record that held some until now."""
+def erase(transaction: Transaction, wanted: Erasure, detail: Mapping[str, str]) -> tuple[str, ...]:
+    """Take the words away, each with a ledger entry; ids of the records that held some until now."""
+    connection, secret = transaction.connection, transaction.secret
     erased = [*_erase_whole(connection, wanted.whole, secret), *_erase_within(connection, wanted)]
     _forget_steps(connection, wanted.whole)
-    return tuple(erased)
+    history.add_entries(connection, at=transaction.clock(), event=history.ERASED, records=erased, detail=detail)
+    return tuple(record_id for _, record_id in erased)
+
+
+def sweep(engine: Engine, folder: Path) -> None:
+    """Write the tables anew without what was erased, and let go of what lies beside them and may repeat it.
+
+    Raises:
+        LockedError: another process is at the store.
+        BudgetError: there is no room on the disk for the tables a second time.
+    """
+    clear_all(folder / "work")
+    for copy in folder.glob("store.db.before-*"):
+        # What an upgrade left behind holds everything that stood here then.
+        copy.unlink()
+    compact(engine)
 
 
 def _erase_whole(connection: Connection, ids: Collection[str], secret: bytes) -> Iterator[tuple[str, str]]:

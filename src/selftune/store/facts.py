@@ -17,7 +17,7 @@ from selftune.records import Interaction, JudgeIdentity, Judgement, JudgementSta
 from selftune.store.dialect import dialect_of
 from selftune.store.names import number_of
 from selftune.store.sessions import add_sessions
-from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS, SITTINGS
+from selftune.store.tables import INTERACTIONS, JUDGEMENTS, RECORDS, SITTINGS, VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -185,7 +185,13 @@ def read_unfinished(connection: Connection, span: Span, *, saved_since: str) -> 
     return [Said(*row) for row in connection.execute(_within(asked, span).where(*recent).order_by(RECORDS.c.sequence))]
 
 
-def read_fallen(connection: Connection) -> frozenset[str]:
+def read_superseded(connection: Connection) -> frozenset[str]:
+    """Ids of interactions that have a later version, or were made out of words that may no longer be learnt from."""
+    later = connection.execute(select(VERSIONS.c.supersedes)).scalars()
+    return frozenset(later) | _read_fallen(connection)
+
+
+def _read_fallen(connection: Connection) -> frozenset[str]:
     """Ids of answers that were made out of words which may no longer be learnt from: they fall with them."""
     withdrawn = select(INTERACTIONS.c.conversation).where(
         ~INTERACTIONS.c.may_train, INTERACTIONS.c.superseded_by.is_(None), INTERACTIONS.c.source.not_in(_MADE_OF_OTHERS)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from selftune.errors import IntegrityError
 from selftune.ledger.entries import Entry
 from selftune.ledger.verify import NO_HASH, Frontier, canonical
+from selftune.store.dialect import reading
 from selftune.store.tables import LEDGER, LEDGER_TREE, RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
+ERASED: Final = "erased"
+TIGHTENED: Final = "consent tightened"
 _ROW: Final = 1
+_PAGE: Final = 500
 
 
 def add_entries(
@@ -95,10 +99,28 @@ def read_entries(connection: Connection, *, after: int, limit: int | None = None
         yield entry
 
 
+def walk_entries(engine: Engine, since: int) -> Iterator[Entry]:
+    """Every entry behind a place, a page to a transaction; errors as `read_entries`."""
+    while True:
+        with reading(engine) as connection:
+            page = list(read_entries(connection, after=since, limit=_PAGE))
+        if not page:
+            return
+        yield from page
+        since = page[-1].seq
+
+
 def read_notes(connection: Connection, event: str) -> list[tuple[str, dict[str, str]]]:
     """Time and detail of each entry of an event that has no record, oldest first."""
     asked = select(LEDGER.c.at, LEDGER.c.detail).where(LEDGER.c.event == event, LEDGER.c.record_id.is_(None))
     return [(row.at, json.loads(row.detail)) for row in connection.execute(asked.order_by(LEDGER.c.seq))]
+
+
+def count_entries(connection: Connection, event: str, *, since: int) -> int:
+    """How many entries of an event there are behind a place."""
+    entries = select(func.count()).where(LEDGER.c.seq > since, LEDGER.c.event == event)
+    found: int = connection.execute(entries).scalar_one()
+    return found
 
 
 def read_lost(connection: Connection, kind: str) -> list[str]:

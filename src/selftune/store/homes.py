@@ -15,7 +15,7 @@ from sqlalchemy import inspect
 from selftune.errors import UsageError
 from selftune.ledger.mirror import Mirror
 from selftune.store import history
-from selftune.store.dialect import reading, writing
+from selftune.store.dialect import is_file, reading, writing
 from selftune.store.moving import holds_rows
 from selftune.store.tables import RECORDS
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from selftune.databases import Database
     from selftune.ledger.mirror import Tail
 
+FILE: Final = "store.db"
 MOVED: Final = "store.moved"
 """In a folder whose records were brought elsewhere once: where they are now."""
 TO_FILE: Final = "sqlite"
@@ -37,36 +38,74 @@ _RANDOM_BYTES: Final = 16
 _USER: Final = re.compile(r"(?<=://)[^@/?]*@")
 
 
+class Home:
+    """Where one process has the records of a project open."""
+
+    def __init__(self, folder: Path, database: Database | None) -> None:
+        self._folder = folder
+        self._place = TO_FILE if database is None else database.shown
+        self._name: str | None = None
+
+    def refuse_elsewhere(self) -> None:
+        """See that the records were not brought to another place.
+
+        Raises:
+            UsageError: they were.
+        """
+        try:
+            now = (self._folder / MOVED).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return
+        if _USER.sub("", now) == _USER.sub("", self._place):
+            return
+        if now == TO_FILE:
+            raise UsageError(
+                f"the records were brought to the file in .selftune, and {self._place} holds what they were before.",
+                next_step="Take `url` out of [store], or begin the command again if it was running then.",
+            )
+        before = "the file" if self._place == TO_FILE else self._place
+        raise UsageError(
+            f"the records were brought to {now}, and {before} is what they were before.",
+            next_step="Name that database as `url` under [store], or begin the command again if it was running then. "
+            f"If the database itself has another address today, delete .selftune/{MOVED}.",
+        )
+
+    def claim(self, engine: Engine, mirror: Mirror) -> None:
+        """See that a database is this project's, and write its name into both where nothing is kept there yet.
+
+        Raises:
+            UsageError: it holds the records of another project, or of one whose folder was lost.
+        """
+        if is_file(engine):
+            return
+        with mirror.locked():
+            tail = mirror.tail()
+        self._name = _claim(engine, self._folder, self._place, tail)
+
+    def check(self, connection: Connection) -> None:
+        """See before a write that the records are still here, and here still those of this project.
+
+        Raises:
+            UsageError: they are not.
+        """
+        # A process that had the store open while its records went would go on with what they were before.
+        self.refuse_elsewhere()
+        if is_file(connection):
+            return
+        from selftune.store.dialect.postgresql import project_in
+
+        if project_in(connection) != self._name:
+            raise UsageError(
+                f"{self._place} became another project's while it was empty.",
+                next_step="Name a database of its own for each project: `createdb NAME`.",
+            )
+
+
 def say_moved(folder: Path, place: str) -> None:
     """Write down where the records are now; whoever has them open elsewhere writes nothing there any more."""
     from selftune.release.publish import publish_bytes
 
     publish_bytes(folder / MOVED, place.encode(), mode=0o600)
-
-
-def refuse_elsewhere(folder: Path, place: str) -> None:
-    """See that the records were not brought to another place than this one.
-
-    Raises:
-        UsageError: they were.
-    """
-    try:
-        now = (folder / MOVED).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return
-    if _USER.sub("", now) == _USER.sub("", place):
-        return
-    if now == TO_FILE:
-        raise UsageError(
-            f"the records were brought to the file in .selftune, and {place} holds what they were before.",
-            next_step="Take `url` out of [store], or begin the command again if it was running then.",
-        )
-    before = "the file" if place == TO_FILE else place
-    raise UsageError(
-        f"the records were brought to {now}, and {before} is what they were before.",
-        next_step="Name that database as `url` under [store], or begin the command again if it was running then. If "
-        f"the database itself has another address today, delete .selftune/{MOVED}.",
-    )
 
 
 def name_of(folder: Path) -> str | None:
@@ -88,13 +127,10 @@ def made_name(folder: Path) -> str:
     return name
 
 
-def claim(engine: Engine, folder: Path, shown: str, tail: Tail) -> str | None:
-    """The name under which a database is this project's, written into both where nothing is kept there yet.
+def _claim(engine: Engine, folder: Path, shown: str, tail: Tail) -> str | None:
+    """The name under which a database is this project's.
 
     None for an empty database beside a mirror that is not: what is wrong then, the mirror says.
-
-    Raises:
-        UsageError: it holds the records of another project, or of one whose folder was lost.
     """
     from selftune.store.dialect.postgresql import project_in, write_project
 

@@ -22,6 +22,7 @@ R = TypeVar("R", bound=Record)
 
 _ABOVE_HEX: Final = "~"
 _NEAREST: Final = 20
+_ID_HEX_DIGITS: Final = 64
 _MENDING: Final = "Run `selftune doctor`, then restore .selftune/store.db from a backup."
 
 
@@ -84,6 +85,47 @@ def read_record(connection: Connection, record_id: str) -> Record:
     if row is None:
         raise IntegrityError(f"no record {record_id} in the store.", next_step=_MENDING)
     return check_body(record_id, row.body)
+
+
+def read_named(connection: Connection, name: str) -> Record:
+    """The record of this id, or of a unique beginning of one; errors as `read_record` and `find_id`."""
+    whole = len(name.partition(":")[2]) == _ID_HEX_DIGITS
+    return read_record(connection, name if whole else find_id(connection, name))
+
+
+def read_last(connection: Connection, kind: type[R]) -> R | None:
+    """The record of a kind that was kept last and was not erased."""
+    there = RECORDS.c.kind == kind.KIND, RECORDS.c.body.is_not(None)
+    newest = select(RECORDS.c.id, RECORDS.c.body).where(*there).order_by(RECORDS.c.sequence.desc()).limit(1)
+    row = connection.execute(newest).first()
+    return None if row is None else check_kind(row.id, row.body, kind)
+
+
+def count_kept(connection: Connection, kind: str) -> int:
+    """How many records of a kind there are, without those that were erased."""
+    there = RECORDS.c.kind == kind, RECORDS.c.body.is_not(None)
+    found: int = connection.execute(select(func.count()).where(*there)).scalar_one()
+    return found
+
+
+def find_place(connection: Connection, record_id: str) -> tuple[int, str]:
+    """The ingest sequence of a record, and when it was kept.
+
+    Raises:
+        IntegrityError: there is no such record.
+    """
+    asked = select(RECORDS.c.sequence, RECORDS.c.saved_at).where(RECORDS.c.id == record_id)
+    row = connection.execute(asked).first()
+    if row is None:
+        raise IntegrityError(f"no record {record_id} in the store.", next_step="Check the id.")
+    return row.sequence, row.saved_at
+
+
+def read_later_version(connection: Connection, record_id: str) -> str | None:
+    """The interaction that supersedes this one; None for the newest version."""
+    later = select(VERSIONS.c.record_id).where(VERSIONS.c.supersedes == record_id)
+    found: str | None = connection.execute(later).scalar()
+    return found
 
 
 def read_bodies(connection: Connection, record_ids: Collection[str]) -> dict[str, str | None]:
@@ -159,30 +201,19 @@ def _kinds(connection: Connection) -> list[str]:
     return [f"{kind}:" for kind in connection.execute(select(RECORDS.c.kind).distinct()).scalars()]
 
 
-def read_page(connection: Connection, kind: str, *, after: int, until: int, limit: int) -> list[tuple[int, str, str]]:
-    """Sequence, id and body of the next records of a kind, `after` and `until` being ingest sequences.
+def read_page(
+    connection: Connection, kind: str | None, *, after: int, until: int, limit: int
+) -> list[tuple[int, str, str]]:
+    """Sequence, id and body of the next records of a kind or of all, `after` and `until` being ingest sequences.
 
     Those that were erased are passed over.
     """
     within = RECORDS.c.sequence > after, RECORDS.c.sequence <= until, RECORDS.c.body.is_not(None)
-    page = (
-        select(RECORDS.c.sequence, RECORDS.c.id, RECORDS.c.body)
-        .where(RECORDS.c.kind == kind, *within)
-        .order_by(RECORDS.c.sequence)
-        .limit(limit)
-    )
-    return [(row.sequence, row.id, row.body) for row in connection.execute(page)]
-
-
-def read_any_page(connection: Connection, *, after: int, until: int, limit: int) -> list[tuple[int, str, str]]:
-    """The same of every kind."""
-    page = (
-        select(RECORDS.c.sequence, RECORDS.c.id, RECORDS.c.body)
-        .where(RECORDS.c.sequence > after, RECORDS.c.sequence <= until, RECORDS.c.body.is_not(None))
-        .order_by(RECORDS.c.sequence)
-        .limit(limit)
-    )
-    return [(row.sequence, row.id, row.body) for row in connection.execute(page)]
+    asked = select(RECORDS.c.sequence, RECORDS.c.id, RECORDS.c.body).where(*within)
+    if kind is not None:
+        asked = asked.where(RECORDS.c.kind == kind)
+    page = connection.execute(asked.order_by(RECORDS.c.sequence).limit(limit))
+    return [(row.sequence, row.id, row.body) for row in page]
 
 
 def is_sound(record_id: str, body: str) -> bool:

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select, update
 
+from selftune.failpoints import reach
+from selftune.store.dialect import reading
 from selftune.store.listing import Listing
 from selftune.store.tables import STEP_OUTPUTS, STEPS
+from selftune.store.walking import BATCH
+from selftune.store.work import clear_folder, clear_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
+
+    from selftune.records import Record
+    from selftune.store.transaction import Transaction
 
 
 class StepStatus(StrEnum):
@@ -78,8 +87,63 @@ def count_outputs(connection: Connection, key: str) -> int:
     return found
 
 
-def begin_step(connection: Connection, key: str, stage: str, *, many: bool, at: str) -> None:
-    """Note that a step is being run, once more or for the first time."""
+def read_failure(connection: Connection, key: str) -> str | None:
+    """The error that a step stopped with; None when it has not, or was tried again since."""
+    found: str | None = connection.execute(select(STEPS.c.error).where(STEPS.c.key == key)).scalar()
+    return found
+
+
+def sweep_work(engine: Engine, folder: Path) -> None:
+    """Remove work folders of finished steps, which a crash right after the last commit left behind."""
+    for place in folder.iterdir():
+        with reading(engine) as connection:
+            done = is_finished(connection, place.name.replace("-", ":", 1))
+        if done:
+            clear_folder(folder, place.name)
+
+
+def keep_outputs(
+    begin: Callable[[], AbstractContextManager[Transaction]],
+    key: str,
+    stage: str,
+    outputs: Iterable[Record],
+    *,
+    elapsed: Callable[[], float],
+    many: bool,
+) -> None:
+    """Keep what a step gives, as it comes, and call it finished after the last one, as `Store.finish_step` tells."""
+    batch: list[Record] = []
+    begun = complete = False
+    try:
+        for record in outputs:
+            batch.append(record)
+            if len(batch) == BATCH:
+                # Emptied first: if this fails, it must not be tried again below.
+                full, batch = batch, []
+                with begin() as transaction:
+                    _keep_batch(transaction, key, stage, full, many=many, first=not begun)
+                begun = True
+                reach(f"batch-{stage}")
+        complete = True
+    finally:
+        if batch or complete:
+            seconds = elapsed() if complete else None
+            with begin() as transaction:
+                _keep_batch(transaction, key, stage, batch, many=many, first=not begun)
+                if seconds is not None:
+                    _mark_finished(transaction, key, stage, seconds)
+
+
+def _keep_batch(
+    transaction: Transaction, key: str, stage: str, batch: Sequence[Record], *, many: bool, first: bool
+) -> None:
+    if first:
+        _begin_step(transaction.connection, key, stage, many=many, at=transaction.clock())
+    ids = transaction.keep(batch, event=stage, detail={"step": key})
+    _add_outputs(transaction.connection, key, ids)
+
+
+def _begin_step(connection: Connection, key: str, stage: str, *, many: bool, at: str) -> None:
     again = update(STEPS).where(STEPS.c.key == key)
     retry = again.values(status=StepStatus.UNFINISHED, many=many, tries=STEPS.c.tries + 1, error=None, changed_at=at)
     if connection.execute(retry).rowcount == 0:
@@ -88,7 +152,7 @@ def begin_step(connection: Connection, key: str, stage: str, *, many: bool, at: 
         )
 
 
-def add_outputs(connection: Connection, key: str, ids: Sequence[str]) -> None:
+def _add_outputs(connection: Connection, key: str, ids: Sequence[str]) -> None:
     """Put record ids behind those that the step has given before."""
     start = count_outputs(connection, key)
     rows = [{"step": key, "position": start + offset, "record_id": record_id} for offset, record_id in enumerate(ids)]
@@ -96,18 +160,20 @@ def add_outputs(connection: Connection, key: str, ids: Sequence[str]) -> None:
         connection.execute(insert(STEP_OUTPUTS), rows)
 
 
-def mark_finished(connection: Connection, key: str, *, seconds: float, at: str) -> None:
-    """The step is done: its outputs stand for it from now on."""
+def _mark_finished(transaction: Transaction, key: str, stage: str, seconds: float) -> None:
+    """The step is done: its outputs stand for it from now on, and its scratch goes."""
+    connection = transaction.connection
     done = update(STEPS).where(STEPS.c.key == key)
-    connection.execute(done.values(status=StepStatus.FINISHED, seconds=seconds, changed_at=at))
+    connection.execute(done.values(status=StepStatus.FINISHED, seconds=seconds, changed_at=transaction.clock()))
+    clear_rows(connection, key)
+    facts = {"outputs": str(count_outputs(connection, key)), "seconds": f"{seconds:.3f}"}
+    transaction.note("step finished", {"stage": stage, "step": key} | facts)
 
 
-def mark_failed(connection: Connection, key: str, stage: str, error: str, *, at: str) -> None:
-    """The step stopped with an error; what it gave so far stays."""
-    failed = update(STEPS).where(STEPS.c.key == key).values(status=StepStatus.FAILED, error=error, changed_at=at)
-    if connection.execute(failed).rowcount == 0:
-        connection.execute(
-            insert(STEPS).values(
-                key=key, stage=stage, status=StepStatus.FAILED, many=False, tries=1, error=error, changed_at=at
-            )
-        )
+def mark_failed(transaction: Transaction, key: str, stage: str, error: str) -> None:
+    """The step stopped with an error; what it gave so far stays. The ledger gets the error's name alone."""
+    connection = transaction.connection
+    changes = {"status": StepStatus.FAILED, "error": error, "changed_at": transaction.clock()}
+    if connection.execute(update(STEPS).where(STEPS.c.key == key).values(**changes)).rowcount == 0:
+        connection.execute(insert(STEPS).values(key=key, stage=stage, many=False, tries=1, **changes))
+    transaction.note("step failed", {"stage": stage, "step": key, "error": error.partition(":")[0]})

@@ -7,28 +7,51 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select
 
 from selftune.records import Interaction, Record, decode_record
+from selftune.store.dialect import reading
 from selftune.store.facts import add_facts
 from selftune.store.tables import RECORDS, VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Engine, Row
+
+    from selftune.store.transaction import Transaction
 
 _BATCH = 500
 
 
-def read_surviving(
+def copy_surviving(
+    source: Engine,
+    begin: Callable[[], AbstractContextManager[Transaction]],
+    kind: str,
+    *,
+    until: int,
+    without: Collection[str],
+) -> None:
+    """Put every record of a kind whose words are there, up to a place, into the empty store that `begin` writes to."""
+    after = 0
+    while True:
+        with reading(source) as connection:
+            page = _read_page(connection, kind, after=after, until=until)
+        if not page:
+            return
+        with begin() as transaction:
+            _put_page(transaction.connection, page, without)
+        after = page[-1].sequence
+
+
+def _read_page(
     connection: Connection, kind: str, *, after: int, until: int
 ) -> Sequence[Row[int, str, str, str | None, str]]:
-    """The next rows of a kind whose words are there, `after` and `until` being ingest sequences."""
     columns = RECORDS.c.sequence, RECORDS.c.id, RECORDS.c.kind, RECORDS.c.body, RECORDS.c.saved_at
     within = RECORDS.c.sequence > after, RECORDS.c.sequence <= until, RECORDS.c.body.is_not(None)
     asked = select(*columns).where(RECORDS.c.kind == kind, *within).order_by(RECORDS.c.sequence).limit(_BATCH)
     return connection.execute(asked).all()
 
 
-def put_surviving(
+def _put_page(
     connection: Connection, rows: Sequence[Row[int, str, str, str | None, str]], without: Collection[str]
 ) -> None:
     """Insert these rows under their own sequence, and what facts tell of them; those of these ids are left out.

@@ -65,3 +65,9 @@ def clear_rows(connection: Connection, step_key: str) -> None:
 def clear_folder(folder: Path, step_key: str) -> None:
     """Remove a step's folders."""
     shutil.rmtree(folder_of_step(folder, step_key), ignore_errors=True)
+
+
+def clear_all(folder: Path) -> None:
+    """Remove the folders of every step."""
+    for place in folder.iterdir():
+        shutil.rmtree(place, ignore_errors=True)

@@ -17,9 +17,12 @@ from selftune.store.dialect.sqlite import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+    from types import ModuleType
 
     from sqlalchemy import Connection, Engine
 
+    from selftune.databases import Database
     from selftune.store.dialect.base import Dialect
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "is_file",
     "journal_mode",
     "open_engine",
+    "open_records",
     "reading",
     "sqlite_module",
     "writing",
@@ -50,6 +54,26 @@ def dialect_of(bound: Engine | Connection) -> Dialect:
     from selftune.store.dialect.postgresql import Postgresql
 
     return Postgresql()
+
+
+def open_records(path: Path, database: Database | None, module: ModuleType | None) -> tuple[Engine, str]:
+    """An engine on the database, or where none is named on the file; and what `selftune doctor` says of it.
+
+    Raises:
+        DatabaseAwayError: the database does not answer.
+    """
+    if database is None:
+        module = module or sqlite_module()
+        return open_engine(path, module), describe_sqlite(module)
+    from selftune.store.dialect.postgresql import describe_server, open_database
+
+    engine = open_database(database)
+    try:
+        with reading(engine) as connection:
+            return engine, describe_server(connection)
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 @contextmanager
