@@ -8,6 +8,7 @@ import shutil
 import tarfile
 import threading
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -232,6 +233,28 @@ def test_nothing_is_written_over_and_nothing_into_the_project_itself(filled, bac
     assert restore(backup, tmp_path / "empty").entries == 5
 
 
+def test_of_two_backups_to_one_place_at_once_one_is_written_whole_and_the_other_refused(filled, tmp_path):
+    others = []
+
+    def another(_):
+        if not others:
+            others.append(None)
+            others.append(back_up(filled.folder, tmp_path / "b.tar"))
+
+    with pytest.raises(UsageError, match="there already"):
+        back_up(filled.folder, tmp_path / "b.tar", told=another)
+    assert restore(tmp_path / "b.tar", tmp_path / "again").entries == others[1].entries
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_folder_in_which_somebody_stands_is_not_replaced(backup, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UsageError, match="is where you are"):
+        restore(backup, Path())
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def test_a_full_disk_leaves_no_half_backup(filled, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
@@ -388,6 +411,26 @@ def test_a_record_that_was_damaged_before_is_named_and_a_blob_of_another_name_is
 
     with_store(backup, swap)
     refused(backup, tmp_path, "not the one that its name says")
+
+
+def test_nobody_comes_in_by_an_archive_and_no_word_of_it_steers_a_terminal(filled, tmp_path):
+    doors = ("dashboard/sessions/ab", "dashboard/address.json", "serving.json", "gateway/gateway.json")
+    for name in doors:
+        (filled.hidden / name).parent.mkdir(parents=True, exist_ok=True)
+        (filled.hidden / name).write_text("of now alone")
+    filled.store.close()
+    backup = tmp_path / back_up(filled.folder, tmp_path / "b.tar").path
+    assert {f"project/.selftune/{name}" for name in doors}.isdisjoint(one.name for one, _ in members_of(backup))
+
+    def plant(by_name):
+        by_name.update({f"project/.selftune/{name}": b"planted" for name in doors})
+        by_name[MANIFEST] = by_name.pop(MANIFEST).replace(b'"made_at":"', b'"made_at":"\\u001b[2J')
+
+    with_store(backup, plant)
+    done = CliRunner().invoke(app, ["restore", str(backup), "--into", str(tmp_path / "again")])
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.stdout
+    assert [name for name in doors if (tmp_path / "again" / ".selftune" / name).exists()] == []
 
 
 def test_what_is_no_backup_is_said_to_be_none(backup, tmp_path):

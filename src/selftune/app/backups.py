@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from selftune import __version__
+from selftune.app.dashboard.sessions import FOLDER as DASHBOARD
 from selftune.app.gateway.capture.spool import FOLDER as SPOOL
 from selftune.app.gateway.capture.spool import OPEN, WHOLE
 from selftune.app.gateway.keys import FOLDER as GATEWAY
+from selftune.app.gateway.looking import NOTE as GATEWAY_NOTE
 from selftune.context import Progress
 from selftune.errors import BudgetError, UsageError
 from selftune.loop.config import load_config
@@ -32,6 +34,7 @@ from selftune.loop.databases import store_database
 from selftune.loop.opened import DRAFTS, HIDDEN, utc_now
 from selftune.platforms import sync_folder
 from selftune.records import canonical_json, digest_file
+from selftune.release.note import NOTE as SERVING_NOTE
 from selftune.store import Store
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ ROOT: Final = "project"
 KEYS: Final = "keys"
 # What the next command makes again, or what tells of processes of now alone.
 _NOT_KEPT: Final = frozenset({"index", "notes", "logs", "work", "staging", "ledger"})
+DOORS: Final = (f"{HIDDEN}/{DASHBOARD}/", f"{HIDDEN}/{GATEWAY}/{GATEWAY_NOTE}", f"{HIDDEN}/{SERVING_NOTE}")
+"""Where the processes of now answer and whom they let in: of use to nobody later, but to who should not come in."""
 # It leaves these folders once it is a record; it is copied before the records are, and looked at once.
 _DIALOGUES: Final = f"{HIDDEN}/personas/"
 _WAITING: Final = (f"{HIDDEN}/{GATEWAY}/{SPOOL}/", f"{HIDDEN}/{DRAFTS}/", _DIALOGUES)
@@ -159,11 +164,15 @@ def _place(folder: Path, target: Path, name: str, at: str) -> Path:
         raise UsageError(
             f"{path} lies in the project that it would keep twice.", next_step="Name a place on another disk."
         )
-    if path.exists():
-        raise UsageError(f"{path} is there already.", next_step="Name a new file, or a folder.")
+    _refuse_there(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no folder.", next_step="Make it first.")
     return path
+
+
+def _refuse_there(path: Path) -> None:
+    if path.exists():
+        raise UsageError(f"{path} is there already.", next_step="Name a new file, or a folder.")
 
 
 def _refuse_linked(folder: Path) -> None:
@@ -256,7 +265,7 @@ def _is_passed_over(name: str) -> bool:
     parts = name.split("/")
     if parts[0] != HIDDEN:
         return False
-    if parts[1] in _NOT_KEPT or parts[1].startswith("store.") or name.endswith(".lock"):
+    if parts[1] in _NOT_KEPT or parts[1].startswith("store.") or name.endswith(".lock") or name.startswith(DOORS):
         return True
     return parts[1:3] == ["blobs", "incoming"] or (name.startswith(_DIALOGUES) and not name.endswith(".db"))
 
@@ -351,13 +360,20 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 
 @contextmanager
 def _published(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears whole under its name or not at all, readable for its owner alone."""
-    part = path.with_name(f".{path.name}.part")
+    """A file that appears whole under its name or not at all, readable for its owner alone.
+
+    Raises:
+        UsageError: somebody else's has the name by now.
+    """
+    # A name that nobody can have taken: another backup to the same place would write into one file with this one.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = Path(name)
     try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, _PRIVATE), "wb") as stream:
+        with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
+        _refuse_there(path)
         part.replace(path)
         sync_folder(path.parent)
     except OSError as error:

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Final
 
-from selftune.app.backups import FORMAT, MANIFEST, ROOT, FileSeal, Manifest, read_end
+from selftune.app.backups import DOORS, FORMAT, MANIFEST, ROOT, FileSeal, Manifest, read_end
 from selftune.context import Progress
 from selftune.errors import BudgetError, DamagedFileError, IntegrityError, MissingFileError, UsageError
 from selftune.loop.config import CONFIG_FILE, load_config
@@ -82,6 +82,7 @@ def restore(archive: Path, into: Path, told: Callable[[Progress], None] = lambda
         manifest = _unpack(archive, staging, told)
         told(Progress(done=0, total=None, note="checking"))
         damaged, missing = _check_project(staging, manifest)
+        _drop_doors(staging)
         cut_loose = _cut_loose(staging)
         _refuse_taken(into)
         if into.exists():
@@ -103,6 +104,8 @@ def restore(archive: Path, into: Path, told: Callable[[Progress], None] = lambda
 def _refuse_taken(into: Path) -> None:
     if into.is_symlink() or (into.exists() and (not into.is_dir() or any(into.iterdir()))):
         raise UsageError(f"{into} holds something already.", next_step="Name a new or empty folder.")
+    if into.resolve() == Path.cwd():
+        raise UsageError(f"{into} is where you are, and a folder takes its place.", next_step="Name a new folder.")
     if not into.resolve().parent.is_dir():
         raise UsageError(f"{into.resolve().parent} is no folder.", next_step="Make it first.")
 
@@ -287,6 +290,15 @@ def _check_database(path: Path) -> None:
         raise _damaged(f"its records can't be read ({error})") from error
     if kinds - {"table", "index"} or said != "ok":
         raise _damaged(f"its records are no store ({said}; {', '.join(sorted(kinds))})")
+
+
+def _drop_doors(folder: Path) -> None:
+    """Let nobody in whom an archive would let in: a backup of ours holds none of these."""
+    for name in DOORS:
+        if name.endswith("/"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        else:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _cut_loose(folder: Path) -> tuple[str, ...]:

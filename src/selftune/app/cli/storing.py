@@ -141,14 +141,15 @@ def _show_restored(made: Restored) -> None:
     from selftune.app.reporting.pages.plain import plain
     from selftune.loop.databases import STORE_URL
 
-    typer.echo(f"{made.folder}: {made.files} files as of {made.made_at}, {made.entries} entries of the ledger verified")
+    when = plain(made.made_at)
+    typer.echo(f"{made.folder}: {made.files} files as of {when}, {made.entries} entries of the ledger verified")
     for setting in made.cut_loose:
         typer.echo(f"{setting} named a server and is empty now; the records lie in the folder. Bring them back there")
         typer.echo("with `selftune store migrate --to URL`, into an empty database.")
     if os.environ.get(STORE_URL):
         typer.echo(f"{STORE_URL} is set: unset it for this project, whose records lie in its folder.", err=True)
     if made.damaged:
-        typer.echo(f"Damaged records, as they were when it was made: {', '.join(made.damaged[:5])}", err=True)
+        typer.echo(f"Damaged records, as they were when it was made: {plain(', '.join(made.damaged[:5]))}", err=True)
     _show_left_out(made.left_out)
     if made.missing:
         named = plain("; ".join(made.missing[:_MOST_NAMED]))
