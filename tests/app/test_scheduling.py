@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from selftune.app.attended import END_SECONDS
-from selftune.app.scheduling import Scheduler, Work, write_schedule
+from selftune.app.scheduling import Missed, Scheduler, Work, write_nights, write_schedule
 from selftune.app.watchdog import LOOKS
 from selftune.errors import UnknownNameError, UsageError
 from selftune.release.patience import START_SECONDS
@@ -52,6 +52,16 @@ def test_launchd_gets_a_property_list(folder):
     read = plistlib.loads(unit.text.encode())
     assert read["ProgramArguments"][-2:] == ["--project", str(folder)]
     assert read["StartCalendarInterval"] == {"Hour": 23, "Minute": 59}
+
+
+@pytest.mark.parametrize("scheduler", list(Scheduler))
+def test_a_folder_whose_name_would_be_an_order_to_the_scheduler_is_refused(tmp_path, scheduler):
+    folder = tmp_path / "p\nExecStartPre=true\n* * * * * true"
+    for work in Work:
+        with pytest.raises(UsageError, match="no scheduler can be told"):
+            write_schedule(folder, scheduler=scheduler, work=work)
+    with pytest.raises(UsageError, match="no scheduler can be told"):
+        write_nights(folder, at="02:00", until="05:00", missed=Missed.SKIP, scheduler=scheduler)
 
 
 @pytest.mark.parametrize("at", ["", "3", "24:00", "03:60", "3:00", "03:00:00", "noon"])

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from selftune.errors import UnknownNameError
+from selftune.errors import UnknownNameError, UsageError
 from selftune.loop.night.window import read_time
 
 # The gate said no, was not sure, or waits for a person: a night like that is no failure of the service.
@@ -35,6 +35,7 @@ _SILENT_SECONDS: Final = 180
 _UP_AGAIN_SECONDS: Final = 15
 _LOOK_AFTER: Final = timedelta(hours=1)
 _CATCH_UP_MINUTE: Final = 17
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Scheduler(StrEnum):
@@ -112,7 +113,7 @@ def write_schedule(folder: Path, *, at: str = "03:00", scheduler: str = "", work
     """
     if work not in list(Work):
         raise UnknownNameError("work", work, map(str, Work))
-    folder = folder.resolve()
+    folder = _writable(folder)
     if work == Work.UP:
         return _write_service(folder, choose_scheduler(scheduler))
     job = Job(
@@ -141,7 +142,7 @@ def write_nights(folder: Path, *, at: str, until: str, missed: Missed, scheduler
         UsageError: `at` or `until` is no time of day.
         UnknownNameError: no such scheduler.
     """
-    folder, chosen = folder.resolve(), choose_scheduler(scheduler)
+    folder, chosen = _writable(folder), choose_scheduler(scheduler)
     nights, look = _night_jobs(folder, at, until, missed)
     if chosen is Scheduler.CRON:
         late = (_late_line(nights, at, until),) if missed is Missed.CATCH_UP else ()
@@ -369,6 +370,18 @@ def _crontab(job: Job, when: str) -> str:
     command = shlex.join(job.words) + ("" if job.log is None else f" >>{shlex.quote(str(job.log))} 2>&1")
     # In a crontab a percent sign ends the command; what follows would be its input.
     return f"{when} * * * {command}".replace("%", "\\%") + "\n"
+
+
+def _writable(folder: Path) -> Path:
+    """The folder as schedulers are told it.
+
+    Raises:
+        UsageError: its name holds what ends a line: the rest of it would pass for an order to the scheduler.
+    """
+    folder = folder.resolve()
+    if _CONTROL.search(str(folder)):
+        raise UsageError(f"no scheduler can be told of {str(folder)!r}.", next_step="Give the folder a plain name.")
+    return folder
 
 
 def _name_of(folder: Path) -> str:
