@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import re
+import shutil
 
 import pytest
 from dashboard_visitor import HERE, PORT, Markup, Visitor
 from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
+from selftune.app.dashboard.once import Once
 from selftune.app.dashboard.pages import PAGES
 from selftune.app.dashboard.security import HEADERS, MOST_BYTES
+from selftune.app.dashboard.serve import _note_address, link_to_running, listen
 from selftune.app.dashboard.server import make_app
 from selftune.app.dashboard.sessions import LINK_HOURS, Sessions
+from selftune.app.settings_table import settings_of
+from selftune.errors import UsageError
 from selftune.loop.project import create_project, open_project
-from selftune.records import Decision, Interaction, Message, Outcome, Trigger
+from selftune.records import Decision, Interaction, Message, Outcome, Statement, Trigger
 
 SAID = "the otter keeps a blue umbrella"
 SECRET = "sk-7fe1c0ffee7fe1c0ffee"
@@ -133,6 +140,98 @@ def test_another_name_is_not_answered(visitor, host):
     assert SAID not in answer.text
 
 
+@pytest.mark.parametrize("path", ["//evil.example/now", "/\\evil.example/now", "/%2F/evil.example"])
+def test_a_page_that_is_not_there_leads_to_no_other_host(visitor, path):
+    answer = visitor.get(HERE + path)
+    assert answer.status_code == 404
+    assert Markup(answer.text).faults == []
+
+
+def test_an_error_leads_back_to_a_page_that_is_there(visitor):
+    for path, back in (
+        ("/governance/raise", "/governance"),
+        ("/review/begin", "/review"),
+        ("/review", "/review"),
+        ("/pick", "/pick"),
+        ("/chat/begin", "/chat"),
+        ("/chat/0123456789ab/ask", "/chat/0123456789ab"),
+        ("/models/trial/stop", "/models"),
+        ("/models/rollback", "/models"),
+    ):
+        answer = visitor.sends(path, count="x", to="v9")
+        assert answer.status_code >= 400, path
+        assert f'href="{back}">Load the page again' in answer.text, path
+        assert visitor.get(back).status_code != 405, path
+    asked = visitor.get("/experiments/try?name=a%26b")
+    assert 'href="/experiments/try?name=a%26b">Load the page again' in asked.text
+
+
+def test_a_name_that_nothing_has_is_no_damage(visitor, folder):
+    with open_project(folder) as project:
+        said = project.store.last(Interaction).id
+    for path, status in (
+        (f"/data/interactions/interaction:{'0' * 64}", 404),
+        (f"/data/interactions/interaction:{'0' * 64}/way", 404),
+        (f"/decisions/decision:{'0' * 64}", 404),
+        (f"/personas/dialogue/interaction:{'0' * 64}", 404),
+        (f"/decisions/{said}", 400),
+    ):
+        answer = visitor.get(path)
+        assert answer.status_code == status, path
+        assert "backup" not in answer.text
+
+
+def test_a_rubric_is_one_that_the_page_offers_and_no_file_of_this_machine(visitor, tmp_path):
+    (tmp_path / "mine.toml").write_text('hunter2 = "hunter2"\n')
+    answer = visitor.sends("/review/begin", count="3", rubric=str(tmp_path / "mine.toml"))
+    assert answer.status_code == 404
+    assert "hunter2" not in answer.text
+
+
+def token_on(visitor, path):
+    return re.search(r'name="form_token" value="([^"]+)"', visitor.get(path).text)[1]
+
+
+def test_a_form_that_was_sent_twice_is_done_once(visitor, folder):
+    doubt = {"subject": "project", "text": "Twice?", "form_token": token_on(visitor, "/governance")}
+    sent = [visitor.post("/governance/raise", data=doubt, headers={"Origin": HERE}) for _ in range(2)]
+    assert [answer.headers["location"] for answer in sent] == ["/governance", "/governance"]
+    assert "The form was sent twice, and was done once." in visitor.get("/governance").text
+    other = doubt | {"text": "Or so?"}, doubt | {"form_token": token_on(visitor, "/governance")}
+    assert [visitor.post("/governance/raise", data=one, headers={"Origin": HERE}).status_code for one in other] == [
+        303,
+        303,
+    ]
+    with open_project(folder) as project:
+        assert sorted(one.text for _, one in project.store.each(Statement)) == ["Or so?", "Twice?", "Twice?"]
+    wrong = doubt | {"text": ""}
+    assert [visitor.post("/governance/raise", data=wrong, headers={"Origin": HERE}).status_code for _ in "ab"] == [
+        400,
+        400,
+    ]
+
+
+def test_of_two_forms_at_once_the_second_waits_for_the_first():
+    once, done = Once(), []
+
+    async def send(message):
+        done.append(message["status"])
+
+    async def come():
+        async with once.turn("session", "/there", b"text=words") as form:
+            if not form.led_to:
+                await asyncio.sleep(0)
+                start = {"type": "http.response.start", "status": 303, "headers": [(b"location", b"/here")]}
+                await form.noting(send)(start)
+            return form.led_to
+
+    async def both():
+        return await asyncio.gather(come(), come())
+
+    assert asyncio.run(both()) == ["/here", "/here"]
+    assert done == [303]
+
+
 def test_a_proxy_that_is_named_is_answered(folder):
     visitor = Visitor(folder, behind=("tune.example",))
     assert visitor.get("/rules", headers={"Host": "tune.example"}).status_code == 200
@@ -237,6 +336,16 @@ def test_a_session_outlives_a_restart_and_no_secret_lies_in_the_folder(tmp_path)
     assert not Sessions(tmp_path, hours=1).knows(found[0].name)
 
 
+def test_a_copy_of_a_folder_has_no_link_to_the_dashboard_of_the_other(folder, tmp_path):
+    shutil.copyfile(folder / "selftune.toml", tmp_path / "selftune.toml")
+    with listen(0) as listening:
+        _note_address(folder, listening.getsockname()[1])
+        shutil.copytree(folder / ".selftune" / "dashboard", tmp_path / ".selftune" / "dashboard")
+        assert f":{listening.getsockname()[1]}/enter?link=" in link_to_running(folder)
+        with pytest.raises(UsageError, match="no dashboard runs"):
+            link_to_running(tmp_path)
+
+
 @pytest.mark.parametrize("link", ["", "x", "../sessions", "a" * 5000, "\x00"])
 def test_a_made_up_link_opens_nothing(stranger, link):
     answer = stranger.get("/enter", params={"link": link})
@@ -264,6 +373,14 @@ def test_a_dashboard_on_another_port_leaves_the_session_alone(folder):
     assert one.session != session
 
 
+def test_cookies_of_other_programs_hide_no_session(folder):
+    session, stranger = Visitor(folder).session, Visitor(folder, enters=False)
+    for odd in ('theme={"dark": true}', "a@b=1", "loose", "list[0]=x", 'name="open', "words=of two"):
+        told = {"Cookie": f"{odd}; selftune_session_{PORT}={session}"}
+        assert stranger.get("/rules", headers=told).status_code == 200, odd
+        assert stranger.get("/rules", headers={"Cookie": odd}).status_code == 401, odd
+
+
 def test_a_session_through_a_proxy_goes_over_tls_alone_whatever_its_port(folder):
     visitor = Visitor(folder, enters=False, behind=("Tune.example:8443",))
     for host, secure in (("tune.example:8443", True), ("TUNE.example:8443", True), (f"localhost:{PORT}", False)):
@@ -281,6 +398,22 @@ def test_no_secret_stands_on_any_page(folder, visitor, monkeypatch):
         text = visitor.get(entry.path).text
         assert [one for one in secret if one in text] == [], entry.path
     assert "JUDGE_KEY (set where the dashboard runs)" in visitor.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("http://ana:hun@ter2@127.0.0.1:9/v1", "http://…@127.0.0.1:9/v1"),
+        ("http://127.0.0.1:9/v1?api_key=hunter2&version=1", "http://127.0.0.1:9/v1?api_key=…&version=1"),
+        ("http://127.0.0.1:9/v1?at=a@b", "http://127.0.0.1:9/v1?at=a@b"),
+    ],
+)
+def test_what_an_address_holds_of_a_secret_is_left_out(tmp_path, endpoint, shown):
+    (tmp_path / "selftune.toml").write_text(f'[judge]\nendpoint = "{endpoint}"\n')
+    told = {
+        one.key: one.value for section in settings_of(tmp_path) if section.name == "judge" for one in section.settings
+    }
+    assert told["endpoint"] == shown
 
 
 def test_what_a_person_can_put_right_is_said_with_the_next_step(folder, tmp_path):

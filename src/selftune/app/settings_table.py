@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = "default"
 _NOTHING: Final = "-"
-# Who writes a password into an address would read it on every page; only whom it names is shown.
-_LOGIN: Final = re.compile(r"(?<=://)[^/@\s]*@")
+# Who writes a password into an address would read it on every page; only whom it names is shown. It may hold an @, too.
+_LOGIN: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+_ASKED: Final = re.compile(r"([?&][\w.-]*(?:key|token|secret|pass|sig|auth)[\w.-]*=)[^&#\s]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ def _settings(section: Any, defaults: Any, written: Mapping[str, Any]) -> Iterat
 def _told(key: str, value: Any) -> str:
     if key.endswith("_env") and value:
         return f"{value} ({'set' if os.environ.get(value) else 'not set'} where the dashboard runs)"
-    return _LOGIN.sub("…@", _text(value))
+    return _ASKED.sub(r"\1…", _LOGIN.sub("…@", _text(value)))
 
 
 def _text(value: Any) -> str:

@@ -289,6 +289,14 @@ def test_a_talk_goes_on_after_the_dashboard_was_started_again(visitor, peopled):
     ]
 
 
+def test_a_talk_that_went_with_the_dashboard_ends_its_stream_with_a_word(visitor, peopled):
+    path = begin_talk(visitor, "A secret of mine", private="yes")
+    told = Visitor(peopled).get(f"{path}/stream")
+    assert told.status_code == 200
+    assert "unknown conversation" in told.text
+    assert told.text.rstrip().endswith("data: over")
+
+
 def test_a_talk_that_nobody_began_is_not_there(visitor):
     answer = visitor.get("/chat/0123456789ab")
     assert answer.status_code == 404

@@ -6,6 +6,7 @@ import getpass
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from dashboard_visitor import Visitor
@@ -22,7 +23,7 @@ from selftune.loop.forgetting import forget as forgetting
 from selftune.loop.forgetting.finding import find_words
 from selftune.loop.lessons.taking_out import left_out, take_lesson_out
 from selftune.loop.project import open_project
-from selftune.records import Interaction, Judgement, Statement, StatementKind
+from selftune.records import Decision, Interaction, Judgement, Outcome, Statement, StatementKind
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +199,60 @@ def test_a_freeze_is_lifted_with_a_reason(visitor, peopled):
         put_stay(project, StatementKind.FREEZE, "We count first.", author=getpass.getuser())
     assert "We count first." in words_of(visitor, "/governance")
     assert visitor.sends("/governance/lift", word="moon", text="Hm.").status_code == 404
-    assert visitor.sends("/governance/lift", word="freeze", text="Counted.").status_code == 303
+    seen = standing_on(visitor)
+    with open_project(peopled) as project:
+        put_stay(project, StatementKind.FREEZE, "And weigh.", author=getpass.getuser())
+    for late in ({"seen": seen}, {}):
+        refused = visitor.sends("/governance/lift", word="freeze", text="Counted.", **late)
+        assert (refused.status_code, "another freeze stands by now" in refused.text) == (400, True)
+    assert "And weigh." in words_of(visitor, "/governance")
+    assert "Lift every freeze" in words_of(visitor, "/governance")
+    seen = standing_on(visitor)
+    assert visitor.sends("/governance/lift", word="freeze", text="Counted.", seen=seen).status_code == 303
     assert "We count first." not in words_of(visitor, "/governance")
+
+
+def standing_on(visitor):
+    """What the page says that its lift would end."""
+    return re.search(r'name="seen" value="([^"]*)"', page(visitor, "/governance"))[1]
+
+
+def test_what_was_forgotten_stands_before_no_reviewer_and_is_judged_by_none(peopled, tmp_path):
+    folder = tmp_path / "a-copy"
+    shutil.copytree(peopled, folder)
+    visitor = Visitor(folder)
+    assert visitor.sends("/review/begin", count="3").status_code == 303
+    name, before = answer_before(visitor), len(records(folder, Judgement))
+    topic = next(topic for topic in TOPICS if f"What do you know of the {topic}?" in page(visitor, "/review"))
+    with open_project(folder) as project:
+        forgetting.forget(project, find_words(project, name))
+    assert f"What do you know of the {topic}?" not in page(visitor, "/review")
+    assert visitor.sends("/review", id=name, mark="4").status_code == 404
+    assert len(records(folder, Judgement)) < before
+    assert "0 of 2 judged" in words_of(visitor, "/review")
+    gone = visitor.get(f"/data/interactions/{name}")
+    assert (gone.status_code, "were erased" in gone.text) == (400, True)
+
+
+def test_a_morning_without_a_night_says_what_came_of_the_last_decision_and_nothing_else(peopled, tmp_path):
+    folder = tmp_path / "a-copy"
+    shutil.copytree(peopled, folder)
+    with open_project(folder) as project:
+        lost = Decision(
+            outcome=Outcome.REJECT, reason="Worse.", checks=(), arms=(), policy="small", policy_digest="sha256:p",
+            build_id=None, run_id=None,
+        )  # fmt: skip
+        project.store.save([lost], event="made by a test")
+        shown = words_of(Visitor(folder), "/morning")
+        assert "Worse." in shown
+        assert "was put into service" not in shown
+        project.store.save([replace(lost, outcome=Outcome.PROMOTE, reason="Better.")], event="made by a test")
+    assert "It is not in service: what waits for a person" in words_of(Visitor(folder), "/morning")
+
+
+def test_a_page_behind_the_last_lesson_shows_the_last_ones(visitor):
+    assert "Nothing would be learnt." not in words_of(visitor, "/tonight?first=25")
+    assert words_of(visitor, "/tonight?first=25") == words_of(visitor, "/tonight")
 
 
 def test_a_yes_is_to_what_was_read_and_to_nothing_else(visitor):

@@ -201,9 +201,11 @@ def test_going_back_is_done_by_the_form_alone_and_says_so(visitor, folder, monke
         return project.store.last(Release)
 
     monkeypatch.setattr(models, "roll_back", fake_roll_back)
-    assert visitor.get("/models/rollback?to=v1.0").status_code == 200
+    assert 'name="from" value="v1.1"' in page(visitor, "/models/rollback?to=v1.0")
+    late = visitor.sends("/models/rollback", **{"to": "v1.0", "from": "v1.0", "reason": "It forgot the otter."})
+    assert (late.status_code, "another release serves by now" in late.text) == (400, True)
     assert asked == []
-    answer = visitor.sends("/models/rollback", to="v1.0", reason="It forgot the otter.")
+    answer = visitor.sends("/models/rollback", **{"to": "v1.0", "from": "v1.1", "reason": "It forgot the otter."})
     assert (answer.status_code, answer.headers["location"]) == (303, "/models")
     assert asked == [(folder.resolve(), "v1.0", "It forgot the otter.")]
     assert "v1.1 serves (generation 1)." in words_of(visitor, "/models")

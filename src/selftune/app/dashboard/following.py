@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from selftune.app.dashboard.rendering import render
 from selftune.app.dashboard.security import session_goes_on
+from selftune.errors import SelftuneError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -41,7 +43,7 @@ async def _events(request: Request, errand: Errand | None, piece: Callable[[], s
     while session_goes_on(request):
         # Asked before the piece is written: the last piece then holds all of it.
         over = errand is None or errand.over
-        text = await run_in_threadpool(piece)
+        text = await run_in_threadpool(written, request, piece)
         if text != last:
             yield {"data": text}
             last = text
@@ -49,3 +51,11 @@ async def _events(request: Request, errand: Errand | None, piece: Callable[[], s
             yield {"event": OVER, "data": OVER}
             return
         await asyncio.sleep(_SECONDS)
+
+
+def written(request: Request, piece: Callable[[], str]) -> str:
+    """The piece, or why it can't be written: to raise amid a stream would only have the browser ask again."""
+    try:
+        return piece()
+    except SelftuneError as error:
+        return render(request, "now_trouble", message=error.message, next_step=error.next_step)

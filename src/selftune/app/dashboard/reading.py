@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Query
 
+from selftune.errors import UsageError
 from selftune.loop.config import CONFIG_FILE, load_config
 from selftune.loop.project import open_project
+from selftune.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from selftune.loop.project import Project
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 Place = Annotated[int | None, Query(ge=0, le=2**63 - 1)]
 """Where in the records a list begins or ends, as an address names it: a number that a store can hold."""
@@ -203,6 +206,23 @@ def project_of(request: Request) -> Project:
     """The project that a page shows; pages read it and change nothing."""
     desk: Desk = request.app.state.desk
     return desk.lend(request.scope.setdefault(_LENT, []))
+
+
+def record_named(request: Request, name: str, kind: type[R]) -> R:
+    """The record that an address names, by its id or a unique beginning of it.
+
+    Raises:
+        UnknownNameError: nothing is called so.
+        UsageError: it is of another kind, or its words were erased.
+        IntegrityError: it is damaged.
+    """
+    store = project_of(request).store
+    found = store.find(name)
+    if not found.startswith(f"{kind.KIND}:"):
+        raise UsageError(f"{found} is no {kind.KIND}.", next_step="Choose a page from the navigation.")
+    for record in store.kept_records([found], kind):
+        return record
+    raise UsageError(f"the words of {found} were erased.", next_step="Go on without them; the id stays in the ledger.")
 
 
 def remembered(request: Request, name: str, make: Callable[[Project], T]) -> Counted[T]:

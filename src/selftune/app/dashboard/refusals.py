@@ -27,6 +27,11 @@ class Refusal(Exception):  # noqa: N818 - it is what is answered, and no fault o
         self.message = message
 
 
+def is_ours(path: str) -> bool:
+    """Whether a path stays here: one that begins with two slashes would name another host."""
+    return path.startswith("/") and not path.startswith(("//", "/\\"))
+
+
 def refusal_page(refusal: Refusal, path: str) -> HTMLResponse:
     """The answer to a request that was refused.
 
@@ -34,7 +39,6 @@ def refusal_page(refusal: Refusal, path: str) -> HTMLResponse:
     one, on this page.
     """
     again = f'<p><a href="{escape(path)}">I came by a link on another page: open it here</a></p>'
-    # A path that begins with two slashes would name another host.
-    offered = refusal.status == _SIGN_IN and path.startswith("/") and not path.startswith(("//", "/\\"))
+    offered = refusal.status == _SIGN_IN and is_ours(path)
     words = {"title": escape(refusal.title), "message": escape(refusal.message), "again": again if offered else ""}
     return HTMLResponse(_PAGE.format(**words), status_code=refusal.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from selftune.app.dashboard.cells import kinds_of, rows_of
-from selftune.app.dashboard.security import FIELD
+from selftune.app.dashboard.security import FIELD, PAGE
 from selftune.app.dashboard.sessions import form_token
 from selftune.app.reporting.pages import figures
 from selftune.app.reporting.pages.html import page_within, with_code
@@ -38,7 +39,8 @@ def show(request: Request, template: str, *, http_status: int = 200, **values: A
         http_status: What the answer says it is.
         values: What the template says; words of others stay plain text and are escaped there.
     """
-    return HTMLResponse(render(request, template, **values), status_code=http_status)
+    number = f"{PAGE}{secrets.token_hex(8)}"
+    return HTMLResponse(render(request, template, number=number, **values), status_code=http_status)
 
 
 def show_page(request: Request, page: Page, *, template: str = "report", **values: Any) -> HTMLResponse:
@@ -46,8 +48,8 @@ def show_page(request: Request, page: Page, *, template: str = "report", **value
     return show(request, template, title=page.title, body=body_of(page), **values)
 
 
-def render(request: Request, template: str, **values: Any) -> str:
-    """The text of a template, such as a piece that replaces another."""
+def render(request: Request, template: str, *, number: str = "", **values: Any) -> str:
+    """The text of a template, such as a piece that replaces another; its forms name the page by its number, if any."""
     session: str = request.scope.get("selftune.session", "")
     flashes: Flashes = request.app.state.flashes
     around = {
@@ -55,7 +57,7 @@ def render(request: Request, template: str, **values: Any) -> str:
         "here": request.url.path,
         "project_name": request.app.state.desk.folder.name,
         "form_field": FIELD,
-        "form_token": form_token(session) if session else "",
+        "form_token": form_token(session) + number if session else "",
         "take_flashes": lambda: flashes.take(session),
     }
     return _environment().get_template(f"{template}.html.jinja").render(**around, **values)

@@ -7,12 +7,14 @@ POST changes something only with a session, an origin that is ours and its form'
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse
 
+from selftune.app.dashboard.once import Once
 from selftune.app.dashboard.refusals import Refusal, refusal_page
 from selftune.app.dashboard.sessions import is_form_token
 
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
 
 FIELD: Final = "form_token"
 """The hidden field of every form."""
+PAGE: Final = "."
+"""What stands in that field between the token and the page's own number."""
 MOST_BYTES: Final = 1_048_576
 """The largest form that is read."""
 _FORM: Final = "application/x-www-form-urlencoded"
+_STOP: Final = "/stop"
 _OPEN: Final = ("/static/", "/enter", "/healthz")
 HEADERS: Final = {
     "content-security-policy": (
@@ -104,6 +109,7 @@ class Guard:
         self._fault = fault
         self._sessions = sessions
         self._doors = doors
+        self._once = Once()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through to its page, or answer why not."""
@@ -121,13 +127,34 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            receive = await self._check(scope, receive)
+            body = await self._check(scope, receive)
         except Refusal as refusal:
             await refusal_page(refusal, scope["path"])(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        if body is None:
+            await self._app(scope, receive, send)
+        # What stops something is never taken for done.
+        elif PAGE not in _field_in(body) or scope["path"].endswith(_STOP):
+            await self._app(scope, _again(body, receive), send)
+        else:
+            await self._do_once(scope, _again(body, receive), send, body)
 
-    async def _check(self, scope: Scope, receive: Receive) -> Receive:
+    async def _do_once(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> None:
+        """What a form asks for; where it was done already, the page that said so."""
+        session = scope["selftune.session"]
+        async with self._once.turn(session, scope["path"], body) as form:
+            if not form.led_to:
+                await self._app(scope, receive, form.noting(send))
+                return
+        scope["app"].state.flashes.put(session, "The form was sent twice, and was done once.")
+        await RedirectResponse(form.led_to, status_code=303)(scope, receive, send)
+
+    async def _check(self, scope: Scope, receive: Receive) -> bytes | None:
+        """What a form says; None where none was sent.
+
+        Raises:
+            Refusal: it goes no further.
+        """
         headers, path = Headers(scope=scope), scope["path"]
         self._check_host(headers)
         if scope["method"] not in {"GET", "HEAD", "POST"}:
@@ -143,16 +170,16 @@ class Guard:
                 "once. For another one, type: selftune dashboard --link",
             )
         if scope["method"] != "POST":
-            return receive
+            return None
         self._check_origin(headers)
         body = await _read_form(headers, receive)
-        if not is_form_token(session, _field_in(body)):
+        if not is_form_token(session, _field_in(body).partition(PAGE)[0]):
             raise Refusal(
                 403,
                 "The form was too old",
                 "Nothing was changed. Go back, load the page again, and send the form once more.",
             )
-        return _again(body, receive)
+        return body
 
     def _check_host(self, headers: Headers) -> None:
         """A page of another site that had its name point here would else read everything (DNS rebinding)."""
@@ -172,12 +199,8 @@ class Guard:
 
 
 def _session_in(headers: Headers, cookie: str) -> str:
-    jar = SimpleCookie()
-    try:
-        jar.load(headers.get("cookie", ""))
-    except CookieError:
-        return ""
-    return jar[cookie].value if cookie in jar else ""
+    # As browsers send them: other programs of this machine set cookies, too, and not all of theirs are of the standard.
+    return cookie_parser(headers.get("cookie", "")).get(cookie, "")
 
 
 async def _read_form(headers: Headers, receive: Receive) -> bytes:

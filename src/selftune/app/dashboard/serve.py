@@ -97,22 +97,36 @@ def link_to_running(folder: Path) -> str:
     Raises:
         UsageError: none does.
     """
-    section, file = load_config(folder).dashboard, folder / HIDDEN / FOLDER / ADDRESS
+    section = load_config(folder).dashboard
     try:
-        port = int(json.loads(file.read_text(encoding="utf-8"))["port"])
+        port = _noted_port(folder)
         with socket.create_connection((HOST, port), timeout=1):
             pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             "no dashboard runs for this project.", next_step="Start it: selftune up, or selftune dashboard alone."
         ) from error
     return link_to(folder, section, port)
 
 
+def _noted_port(folder: Path) -> int:
+    """The port that this folder's own dashboard noted; a copy of a folder holds the note of the other one's.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: there is no such note.
+    """
+    here = str(folder.resolve())
+    told = json.loads((folder / HIDDEN / FOLDER / ADDRESS).read_text(encoding="utf-8"))
+    if told.get("folder", here) != here:
+        raise ValueError(told)
+    return int(told["port"])
+
+
 def _note_address(folder: Path, port: int) -> None:
     file = folder / HIDDEN / FOLDER / ADDRESS
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"port": port, "pid": os.getpid()}), encoding="utf-8")
+    told = {"port": port, "pid": os.getpid(), "folder": str(folder.resolve())}
+    file.write_text(json.dumps(told), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

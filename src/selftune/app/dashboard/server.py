@@ -12,12 +12,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
+from selftune.app.dashboard.cells import address
 from selftune.app.dashboard.errands import Errands
 from selftune.app.dashboard.flashes import Flashes
 from selftune.app.dashboard.pages import BESIDE, FIRST, PAGES
 from selftune.app.dashboard.reading import Desk, Lending
-from selftune.app.dashboard.refusals import Refusal, refusal_page
+from selftune.app.dashboard.refusals import Refusal, is_ours, refusal_page
 from selftune.app.dashboard.rendering import show
 from selftune.app.dashboard.security import Doors, Guard
 from selftune.app.dashboard.sessions import Sessions
@@ -182,4 +184,22 @@ def _error(
     told = {"message": message, "next_step": ""}
     if error is not None:
         told = {"message": error.message, "next_step": error.next_step}
-    return show(request, "error", http_status=status, title=title, **told)
+    return show(request, "error", http_status=status, title=title, back=_way_back(request), **told)
+
+
+def _way_back(request: Request) -> str:
+    """The page to load again, with what was asked of it; behind an action the page whose form it was."""
+    path = request.url.path
+    if request.method != "POST":
+        asked = f"?{request.url.query}" if request.url.query else ""
+        return address(path) + asked if is_ours(path) else ""
+    if path not in {entry.path for entry in PAGES}:
+        path = path.rpartition("/")[0]
+    while path and not _is_page(request, path):
+        path = path.rpartition("/")[0]
+    return address(path)
+
+
+def _is_page(request: Request, path: str) -> bool:
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)

@@ -6,9 +6,12 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from selftune.records import Interaction
+
 if TYPE_CHECKING:
     from selftune.app.reviewing import Sheet
     from selftune.records import Rubric
+    from selftune.store import Store
 
 _MOST: Final = 20
 
@@ -62,10 +65,16 @@ class Sittings:
             for name in list(self._known)[:-_MOST]:
                 del self._known[name]
 
-    def get(self, session: str) -> Sitting | None:
-        """The sitting of a session; None where none was begun."""
+    def get(self, session: str, store: Store) -> Sitting | None:
+        """The sitting of a session, without what was erased since it was drawn; None where none was begun."""
         with self._lock:
-            return self._known.get(session)
+            sitting = self._known.get(session)
+            if sitting is None:
+                return None
+            kept = {one.id for one in store.kept_records([one.interaction_id for one in sitting.sheets], Interaction)}
+            left = tuple(one for one in sitting.sheets if one.interaction_id in kept)
+            self._known[session] = replace(sitting, sheets=left)
+            return self._known[session]
 
     def end(self, session: str) -> None:
         """Forget it; its picks stay on record."""

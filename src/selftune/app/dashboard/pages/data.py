@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from selftune.app.dashboard.actions import Form, done
 from selftune.app.dashboard.cells import figure, linked, tinted
-from selftune.app.dashboard.reading import Place, acting_on, project_of, remembered
+from selftune.app.dashboard.reading import Place, acting_on, project_of, record_named, remembered
 from selftune.app.dashboard.rendering import body_of, show, show_page
 from selftune.app.datasets import find_dataset, list_datasets
 from selftune.app.funnel import funnel_of
@@ -66,8 +66,7 @@ def interactions(request: Request, before: Place = None, after: Place = None) ->
 @router.get("/data/interactions/{name}")
 def interaction(request: Request, name: str) -> Response:
     """One interaction: what was said, by whom it was judged, and how."""
-    project = project_of(request)
-    found = project.store.record(name, Interaction)
+    project, found = project_of(request), record_named(request, name, Interaction)
     names = project.store.log.judgement_ids(project.store.sequence_of(found.id))
     judged = tuple(project.store.kept_records(names, Judgement))
     page = Page(title="Interaction", lead=(_where(found),), sections=tuple(_said(found, judged)), foot=found.id)
@@ -77,9 +76,8 @@ def interaction(request: Request, name: str) -> Response:
 @router.get("/data/interactions/{name}/way")
 def way(request: Request, name: str) -> Response:
     """All that happened to it, as `selftune why` tells; reads every judgement, so it takes its time on a long log."""
-    project = project_of(request)
-    found = project.store.record(name, Interaction)
-    points = Points(points=tuple(way_of(project, found)))
+    found = record_named(request, name, Interaction)
+    points = Points(points=tuple(way_of(project_of(request), found)))
     page = Page(title="The way of an interaction", lead=(), sections=(Section(title="In order", parts=(points,)),))
     return show(request, "interaction", title=page.title, body=body_of(page), name=found.id)
 

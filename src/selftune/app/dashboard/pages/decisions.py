@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from selftune.app.dashboard.cells import figure, linked, tinted
-from selftune.app.dashboard.reading import project_of
+from selftune.app.dashboard.reading import project_of, record_named
 from selftune.app.dashboard.rendering import body_of, show
 from selftune.app.reporting.decisions import decision_page, tell_decision
 from selftune.app.reporting.pages import figures
@@ -42,8 +42,7 @@ def decisions(request: Request) -> Response:
 @router.get("/decisions/{decision_id}")
 def decision(request: Request, decision_id: str) -> Response:
     """The page of `selftune report`, with the way to each item and to the decisions around it."""
-    project = project_of(request)
-    found = project.store.record(decision_id, Decision)
+    project, found = project_of(request), record_named(request, decision_id, Decision)
     suites = KnownSuites(project)
     page = decision_page(tell_decision(project, found, suites), suites)
     return show(
@@ -54,8 +53,7 @@ def decision(request: Request, decision_id: str) -> Response:
 @router.get("/decisions/{decision_id}/items")
 def items(request: Request, decision_id: str, item: str = "", order: str = "worst", start: int = 0) -> Response:
     """Each item under both models, the worst or the best change first; one of them with what was said."""
-    project = project_of(request)
-    found = project.store.record(decision_id, Decision)
+    project, found = project_of(request), record_named(request, decision_id, Decision)
     compared = compare_items(project, found, KnownSuites(project))
     if item:
         return _one(request, found, compared, item)

@@ -20,7 +20,7 @@ from selftune.app.lifting import lift_stays
 from selftune.app.waiting import Awaited, what_waits
 from selftune.errors import UnknownNameError, UsageError
 from selftune.governance.alarms.base import Verdict
-from selftune.governance.brake.stays import KINDS
+from selftune.governance.brake.stays import KINDS, project_stays
 from selftune.governance.doubts import DOUBTS, doubts
 from selftune.governance.statements import PROJECT, STAYS
 from selftune.loop.hearing import hear_project
@@ -59,7 +59,7 @@ def governance(request: Request, everything: bool = False) -> Response:
         request,
         "governance",
         title="Governance",
-        waits=[_waiting(one, alone=hearing.alone) for one in waits],
+        waits=[_waiting(one, hearing) for one in waits],
         approvable=_approvable(project, waits) if hearing.alone else "",
         doubts=[_doubt(one, hearing, project) for one in reversed(found)],
         everything=everything,
@@ -85,7 +85,7 @@ def approve(request: Request, form: Form) -> Response:
     with acting_on(request) as project:
         require_alone(project, "selftune approve")
         shown = form.needed("shown", "what you approve")
-        if describe_what_waits(project) != shown:
+        if describe_what_waits(project).strip() != shown:
             raise UsageError("something else waits by now.", next_step="Load the page again and read what it is.")
         said = approve_next(project, author="", text=form.text("text"), ask=ask_nobody)
     return done(request, _HERE, f"Approved, on record: {said.id}")
@@ -142,17 +142,30 @@ def withdraw(request: Request, form: Form) -> Response:
 
 @router.post("/governance/lift")
 def lift(request: Request, form: Form) -> Response:
-    """Lift every hold, freeze or stop of the whole project, with a reason."""
-    word = form.needed("word", "what you lift")
+    """Lift every hold, freeze or stop of the whole project that stood on the page, with a reason."""
+    word, seen = form.needed("word", "what you lift"), form.text("seen").split()
     with acting_on(request) as project:
         require_alone(project, f'selftune lift {word} --because "…"')
+        new = set(_standing(hear_project(project), word)) - set(seen)
+        # Of a stop one can have read what is not on record yet.
+        if new and (seen or KINDS[word] is not StatementKind.STOP):
+            raise UsageError(
+                f"another {word} stands by now, and nothing was lifted.",
+                next_step="Load the page again and read what it says.",
+            )
         lifted = lift_stays(project, word, form.needed("text", "the reason"), author="", ask=ask_nobody)
     return done(request, _HERE, f"Lifted: {len(lifted)}, with your reason on record.")
 
 
-def _waiting(one: Waiting, *, alone: bool) -> dict[str, Any]:
+def _waiting(one: Waiting, hearing: Hearing) -> dict[str, Any]:
     word = next((word for word in KINDS if one.command.startswith(f"selftune lift {word} ")), "")
-    return {"one": one, "lift": word if alone and one.awaited is Awaited.LIFT else ""}
+    lift = word if hearing.alone and one.awaited is Awaited.LIFT else ""
+    return {"one": one, "lift": lift, "standing": _standing(hearing, lift)}
+
+
+def _standing(hearing: Hearing, word: str) -> list[str]:
+    """Ids of what a lift of this word would end."""
+    return [doubt.statement.id for doubt in project_stays(hearing, KINDS[word])] if word in KINDS else []
 
 
 def _approvable(project: Project, waits: tuple[Waiting, ...]) -> str:

@@ -15,6 +15,7 @@ from selftune.app.projects import choose_earlier, roll_back
 from selftune.app.reporting.naming import page_of_card
 from selftune.app.reporting.pages import figures
 from selftune.app.trial_page import describe_trial
+from selftune.errors import UsageError
 from selftune.loop.canary.ending import stop_trial
 from selftune.loop.releasing.service import make_target, serving_release
 from selftune.records import Build, LiveTrial, Release
@@ -76,9 +77,14 @@ def ask(request: Request, to: str = "") -> Response:
 
 @router.post("/models/rollback")
 def go_back(request: Request, form: Form) -> Response:
-    """Do as `selftune rollback` does."""
+    """Do as `selftune rollback` does, where the release serves still that was to be left."""
     version, reason = form.needed("to", "The version"), form.text("reason") or "rolled back by hand"
     with acting_on(request) as project:
+        if serving_release(project).version != form.text("from"):
+            raise UsageError(
+                "another release serves by now, and nothing was changed.",
+                next_step="Look at the page Models as it stands, and choose again.",
+            )
         release = roll_back(project, to=version, reason=reason)
     return done(request, "/models", f"{release.version} serves (generation {release.generation}).")
 

@@ -15,7 +15,7 @@ from selftune.app.nights_report import effect_text
 from selftune.app.reporting.naming import page_of_nights
 from selftune.app.reporting.pages import figures
 from selftune.errors import UnknownNameError
-from selftune.records import Decision, Experiment, Night, Release
+from selftune.records import Decision, Experiment, Night, Outcome, Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,14 +54,20 @@ def every(request: Request) -> Response:
 
 
 def _came_of(project: Project, night: Night | None) -> dict[str, Any]:
-    """The decision and the release of a night; without a night the last ones."""
+    """The decision and the release of a night; without a night the last decision and the release that came of it.
+
+    Whether a promotion `waits`: nothing came of it yet, neither that night nor since.
+    """
     store = project.store
-    if night is None:
-        return {"decision": store.last(Decision), "release": store.last(Release)}
-    return {
-        "decision": None if night.decision_id is None else store.record(night.decision_id, Decision),
-        "release": None if night.release_id is None else store.record(night.release_id, Release),
-    }
+    name = None if night is None else night.decision_id
+    decision = store.last(Decision) if night is None else None if name is None else store.record(name, Decision)
+    of_it = [one for _, one in store.each(Release) if decision is not None and one.decision_id == decision.id]
+    waits = decision is not None and decision.outcome is Outcome.PROMOTE and not of_it
+    if night is not None:
+        release = None if night.release_id is None else store.record(night.release_id, Release)
+    else:
+        release = next(iter(of_it), None if decision is not None else store.last(Release))
+    return {"decision": decision, "release": release, "waits": waits}
 
 
 def _tries(project: Project, night: Night) -> Iterator[list[Any]]:

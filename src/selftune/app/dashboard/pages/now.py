@@ -10,13 +10,13 @@ from sse_starlette.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from selftune.app.cli.screen import TITLES
+from selftune.app.dashboard.following import written
 from selftune.app.dashboard.reading import project_of
 from selftune.app.dashboard.rendering import render, show
 from selftune.app.dashboard.security import session_goes_on
 from selftune.app.dashboard.trials import GUARD_HEAD, trial_under_way
 from selftune.app.summary import status_summary
 from selftune.app.watching import what_runs
-from selftune.errors import SelftuneError
 from selftune.records import Release
 
 if TYPE_CHECKING:
@@ -63,18 +63,11 @@ async def stream(request: Request) -> EventSourceResponse:
 async def _follow(request: Request) -> AsyncIterator[dict[str, str]]:
     last = ""
     while session_goes_on(request) and not await request.is_disconnected():
-        text = await run_in_threadpool(_text, request)
+        text = await run_in_threadpool(written, request, lambda: render(request, "now_live", **_live(request)))
         if text != last:
             yield {"data": text}
             last = text
         await asyncio.sleep(_SECONDS)
-
-
-def _text(request: Request) -> str:
-    try:
-        return render(request, "now_live", **_live(request))
-    except SelftuneError as error:
-        return render(request, "now_trouble", message=error.message, next_step=error.next_step)
 
 
 def _live(request: Request) -> dict[str, Any]:

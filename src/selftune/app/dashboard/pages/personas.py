@@ -10,14 +10,14 @@ from selftune.app.amending import amendment_named
 from selftune.app.amendments_page import describe_amendment, states_of
 from selftune.app.codices import codex_in_force
 from selftune.app.dashboard.cells import figure, linked, tinted
-from selftune.app.dashboard.reading import Place, folder_of, project_of
+from selftune.app.dashboard.reading import Place, folder_of, project_of, record_named
 from selftune.app.dashboard.rendering import show
 from selftune.app.dialogue_pages import list_dialogues, view_dialogue
 from selftune.governance.amendments.states import AmendmentState
+from selftune.records import Interaction
 
 if TYPE_CHECKING:
     from selftune.app.amendments_page import Stated
-    from selftune.records import Interaction
 
 router = APIRouter()
 
@@ -45,7 +45,7 @@ def personas(request: Request, before: Place = None) -> Response:
 @router.get("/personas/dialogue/{interaction_id}")
 def dialogue(request: Request, interaction_id: str) -> Response:
     """One dialogue, turn by turn."""
-    view = view_dialogue(project_of(request), interaction_id)
+    view = view_dialogue(project_of(request), record_named(request, interaction_id, Interaction).id)
     rows = [
         [
             str(one.number),

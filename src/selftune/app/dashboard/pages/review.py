@@ -36,8 +36,8 @@ _BY_ITSELF: Final = "of:"
 @router.get("/review")
 def review(request: Request) -> Response:
     """The next answer, or a form to begin."""
-    sitting = _sittings(request).get(_session(request))
     project = project_of(request)
+    sitting = _sittings(request).get(_session(request), project.store)
     return show(
         request,
         "review",
@@ -61,6 +61,9 @@ def begin(request: Request, form: Form) -> Response:
     if not count.isdecimal() or len(count) > _MOST or not 1 <= int(count) <= _MOST:
         raise UsageError(f"{count!r} is not a number from 1 to {_MOST}.", next_step="Go back and give another one.")
     with acting_on(request) as project:
+        # A name that is a path would have any file of this machine read.
+        if rubric and rubric not in (known := _rubrics(project)):
+            raise UnknownNameError("rubric", rubric, known)
         reviewing = Reviewing(project, reviewer=getpass.getuser(), rubric=rubric)
         drawn = reviewing.draw(int(count))
         sheets = tuple(reviewing.open(one) for one in drawn)
@@ -122,7 +125,7 @@ def _rubrics(project: Project) -> list[str]:
 
 
 def _sitting_of(request: Request) -> Sitting:
-    sitting = _sittings(request).get(_session(request))
+    sitting = _sittings(request).get(_session(request), project_of(request).store)
     if sitting is None:
         raise UsageError("nothing is drawn to be judged.", next_step="Begin on the page Review.")
     return sitting

@@ -57,13 +57,12 @@ def tonight(request: Request, first: int = 0) -> Response:
     seen = look.seen or as_taken_out(project_of(request), _NOT_SEEN)
     shown = request.query_params.get("show", "lessons")
     shown = shown if shown in _LISTS else "lessons"
-    first = max(0, first) // _PAGE * _PAGE
     counts = {
         "lessons": len(seen.lessons),
         "unjudged": len(seen.unjudged) + seen.more_unjudged,
         "out": len(seen.taken_out),
     }
-    count, items = _page_of(seen, shown, first)
+    count, first, items = _page_of(seen, shown, first)
     heading, empty = _LISTS[shown]
     return show(
         request,
@@ -120,18 +119,23 @@ def _how_far(request: Request) -> dict[str, Any]:
     return {"running": running, "problem": None if errand is None or running else errand.problem}
 
 
-def _page_of(seen: Tonight, shown: str, first: int) -> tuple[int, list[Item]]:
-    """How many there are of what is shown, and those of this page."""
+def _page_of(seen: Tonight, shown: str, first: int) -> tuple[int, int, list[Item]]:
+    """How many there are of what is shown, where its page begins, and those of the page.
+
+    The last page where it would lie behind that: its one lesson may just have been taken out.
+    """
+    count = len({"unjudged": seen.unjudged, "out": seen.taken_out}.get(shown, seen.lessons))
+    first = min(max(0, first), max(0, count - 1)) // _PAGE * _PAGE
     until = first + _PAGE
     if shown == "unjudged":
-        return len(seen.unjudged), [_of_unjudged(one) for one in seen.unjudged[first:until]]
+        return count, first, [_of_unjudged(one) for one in seen.unjudged[first:until]]
     if shown == "out":
-        return len(seen.taken_out), [_of_taken_out(one) for one in seen.taken_out[first:until]]
-    return len(seen.lessons), [_of_lesson(one) for one in seen.lessons[first:until]]
+        return count, first, [_of_taken_out(one) for one in seen.taken_out[first:until]]
+    return count, first, [_of_lesson(one) for one in seen.lessons[first:until]]
 
 
 def _back_to(shown: str, first: str) -> str:
-    place = first if first.isdigit() else "0"
+    place = first if first.isdecimal() else "0"
     return address("/tonight", show=shown if shown in _LISTS else "lessons", first=place)
 
 
