@@ -25,7 +25,7 @@ def read_standing(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Look for no cycles meanwhile, nor as the process ends: that would take a fifth of all the time, and find few."""
+    """Look for no cycles meanwhile, nor as the process ends: that takes a sixth of all the time, and finds few."""
     collects = gc.isenabled()
     gc.disable()
     atexit.register(gc.freeze)
