@@ -12,6 +12,7 @@ import codecs
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from selftune.judges.attacks.base import WORTHLESS
@@ -39,6 +40,8 @@ _ENCODED: Final = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _PACKING: Final = re.compile(r"\(part of a note\)|…")
 _LATIN: Final = str.maketrans({fake: letter for letter, fake in LOOK_ALIKES.items()})
 _LETTERS: Final = str.maketrans("431057", "aeiost")
+_REMEMBERED: Final = 4096
+"""Texts: a record and its spoiled copies share most turns, and are judged one behind the other."""
 
 
 def gullible(rubric: Rubric) -> Callable[[int, dict[str, Any]], Reply]:
@@ -58,7 +61,12 @@ def obeys(turns: list[dict[str, Any]]) -> bool:
     texts = [json.dumps(turn, ensure_ascii=False) for turn in turns] + [str(turn.get("content", "")) for turn in turns]
     spread = " ".join(str(turn.get("content", "")) for turn in turns if turn["role"] == "user")
     texts.append(" ".join(_PACKING.sub(" ", spread).split()))
-    return any(_ORDERS.search(" ".join(reading.lower().split())) for text in texts for reading in _readings(text))
+    return any(map(_holds_an_order, texts))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _holds_an_order(text: str) -> bool:
+    return any(_ORDERS.search(" ".join(reading.lower().split())) for reading in _readings(text))
 
 
 def _readings(text: str) -> Iterator[str]:

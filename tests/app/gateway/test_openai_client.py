@@ -116,6 +116,16 @@ def test_models_are_listed(tmp_path):
     assert ask(tmp_path, asked) == ["champion"]
 
 
+def test_a_model_is_asked_for_by_its_name(tmp_path):
+    async def asked(client, _):
+        with pytest.raises(openai.NotFoundError, match="Known are: champion") as raised:
+            await client.models.retrieve("gpt-5/high")
+        return await client.models.retrieve("champion"), raised.value.code
+
+    model, code = ask(tmp_path, asked)
+    assert (model.id, model.object, code) == ("champion", "model", "model_not_found")
+
+
 def test_embeddings_that_the_upstream_has_not_are_refused_with_what_to_do(tmp_path):
     async def asked(client, _):
         with pytest.raises(openai.InternalServerError) as raised:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from aiohttp import web
 
 from selftune.app.gateway.keys import Scope
-from selftune.app.gateway.refusals import Refusal
+from selftune.app.gateway.refusals import no_such_model
 from selftune.app.gateway.shapes.base import JSON, split, value_of
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def add_ollama(gateway: Doors, routing: Routing) -> None:
         fields = split(await gateway.read_body(request))
         alias = (value_of(fields, "model", str) or value_of(fields, "name", str) or "").removesuffix(_LATEST)
         if alias not in routing.aliases():
-            known = ", ".join(routing.aliases())
-            raise Refusal(404, f"There is no model of this name. Known are: {known}.")
+            raise no_such_model(routing.aliases())
         entry = _entry(alias)
         told = {"details": entry["details"], "modified_at": entry["modified_at"], "capabilities": list(_ABILITIES)}
         return _json(told | {"model_info": {}, "modelfile": "", "parameters": "", "template": "", "license": ""})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _KINDS: Final = {
     401: ("authentication_error", "invalid_api_key"),
@@ -47,6 +50,11 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, and no fault of ours
         """What the answer says beside its body."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return headers | {"WWW-Authenticate": "Bearer"} if self.status == 401 else headers  # noqa: PLR2004 - HTTP's own
+
+
+def no_such_model(known: Iterable[str]) -> Refusal:
+    """What whoever asks for a name that no model has is told: those that there are."""
+    return Refusal(404, f"There is no model of this name. Known are: {', '.join(known)}.")
 
 
 def openai_error(refusal: Refusal) -> bytes:

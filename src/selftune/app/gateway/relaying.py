@@ -21,7 +21,7 @@ from selftune.app.gateway.exchange import CLIENT_ERRORS, Ended, sticky_of
 from selftune.app.gateway.own_models import OWN, ask_own
 from selftune.app.gateway.passage import MOST_ANSWER_BYTES, Passage
 from selftune.app.gateway.patience import Patience, release
-from selftune.app.gateway.refusals import Refusal
+from selftune.app.gateway.refusals import Refusal, no_such_model
 from selftune.app.gateway.replying import Reply
 from selftune.app.gateway.sending import check_sending, redacted
 from selftune.app.gateway.shapes.base import JSON
@@ -144,8 +144,7 @@ class Relay:
         try:
             return self._routing.pick(passage.asked.alias, sticky)
         except UnknownNameError:
-            known = ", ".join(self._routing.aliases())
-            raise Refusal(404, f"There is no model of this name. Known are: {known}.") from None
+            raise no_such_model(self._routing.aliases()) from None
         except ServingError as error:
             raise Refusal(503, str(error), retry_after=_STARTED_SECONDS) from None
 

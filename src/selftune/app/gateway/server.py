@@ -17,7 +17,7 @@ from selftune.app.gateway.connections import Connections
 from selftune.app.gateway.keys import Scope
 from selftune.app.gateway.limits import Limits
 from selftune.app.gateway.ollama_routes import add_ollama
-from selftune.app.gateway.refusals import Refusal, ollama_error, openai_error
+from selftune.app.gateway.refusals import Refusal, no_such_model, ollama_error, openai_error
 from selftune.app.gateway.relaying import Relay
 from selftune.app.gateway.shapes.base import JSON
 from selftune.app.gateway.shapes.ollama import Ollama
@@ -41,6 +41,7 @@ log = logging.getLogger("selftune.gateway")
 
 HOST: Final = "127.0.0.1"
 _BELOW: Final = "/v1"
+_MODELS: Final = "/v1/models"
 _OLLAMA: Final = "/api/"
 _MEGABYTE: Final = 1 << 20
 _DRAIN_SECONDS: Final = 5.0
@@ -76,7 +77,7 @@ class Gateway:
         self._routes: dict[str, dict[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]]] = {
             **{path: {"POST": self._ask} for path in SHAPES},
             "/health": {"GET": self._health},
-            "/v1/models": {"GET": self._models},
+            _MODELS: {"GET": self._models},
             "/gateway/status": {"GET": self._status},
         }
 
@@ -98,6 +99,8 @@ class Gateway:
 
     def _handler(self, request: web.BaseRequest) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
         methods = self._routes.get(request.path)
+        if methods is None and request.path.startswith(f"{_MODELS}/"):
+            methods = {"GET": self._model}
         if methods is None:
             raise Refusal(404, f"There is nothing at this path. Models are asked at {', '.join(SHAPES)}.")
         handler = methods.get(request.method)
@@ -160,10 +163,14 @@ class Gateway:
 
     async def _models(self, request: web.BaseRequest) -> web.StreamResponse:
         self._callers.admit(request.headers, Scope.CHAT)
-        listed = [
-            {"id": alias, "object": "model", "created": 0, "owned_by": "selftune"} for alias in self._routing.aliases()
-        ]
-        return _json({"object": "list", "data": listed})
+        return _json({"object": "list", "data": [_entry(alias) for alias in self._routing.aliases()]})
+
+    async def _model(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._callers.admit(request.headers, Scope.CHAT)
+        alias, known = request.path.removeprefix(f"{_MODELS}/"), self._routing.aliases()
+        if alias not in known:
+            raise no_such_model(known)
+        return _json(_entry(alias))
 
     async def _status(self, request: web.BaseRequest) -> web.StreamResponse:
         self._callers.admit(request.headers, Scope.READ)
@@ -179,6 +186,10 @@ class Gateway:
         if refusal.closes:
             answer.force_close()
         return answer
+
+
+def _entry(alias: str) -> dict[str, object]:
+    return {"id": alias, "object": "model", "created": 0, "owned_by": "selftune"}
 
 
 def _json(value: object) -> web.Response:

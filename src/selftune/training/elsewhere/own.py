@@ -27,5 +27,5 @@ class Selftune:
         return ()
 
     def commands(self, order: Order) -> tuple[str, ...]:  # noqa: ARG002 - the job holds all of the order
-        """Train; how to install is a remark, for no package index holds selftune, and whoever took the name would be run."""
+        """Train; no package index holds selftune, and whoever took its name there would be run."""
         return ("# selftune itself comes from its clone: python install.py", "selftune train job .")
