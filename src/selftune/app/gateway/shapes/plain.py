@@ -63,7 +63,7 @@ class PlainTeller:
         self.completion_id = ""
         self.complete = False
         self._held = b""
-        self._said: list[bytes] = []
+        self._last = b""
         self._ended = False
         self._at_line_start = True
 
@@ -87,7 +87,7 @@ class PlainTeller:
         mark = self._mark_in(data)
         if mark is not None:
             self._held, self._ended = data[mark:], True
-            self.complete = not says_failure(b"".join((*self._said, data[:mark]))[-_LAST_BYTES:])
+            self.complete = not says_failure((self._last + data[:mark])[-_LAST_BYTES:])
             return data[:mark]
         last = data.rfind(b"\n") + 1
         # A mark that was cut in two is held until its other half comes.
@@ -95,7 +95,7 @@ class PlainTeller:
         self._held = cut if cut and any(done.startswith(cut) for done in _DONES) else b""
         sent = data[: len(data) - len(self._held)]
         if sent:
-            self._said.append(sent)
+            self._last = (self._last + sent)[-_LAST_BYTES:]
             self._at_line_start = sent.endswith(b"\n")
         return sent
 
